@@ -1,0 +1,13 @@
+"""All addresses of the app."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import path
+
+urlpatterns = [
+    path("login", auth.LoginView.as_view(template_name="aitask/login.html"), name="login"),
+    path("logout", auth.LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+]

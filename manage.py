@@ -1,0 +1,22 @@
+#!/usr/bin/env python
+"""Django's command line for AI Task Manager; `python manage.py up` starts everything."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aitask.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError as error:
+        raise SystemExit(
+            f"{error}. Install the dependencies first: python -m pip install -r requirements.txt"
+        ) from error
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Task, Run and Event: what a person wants, each try at it, and what happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.text import slugify
+
+from workspaces.models import Backend, PermissionMode, Workspace
+
+
+class Task(models.Model):
+    """A piece of work on a branch of its own; its status is the column of the board."""
+
+    class Status(models.TextChoices):
+        BACKLOG = "backlog", "Backlog"
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        REVIEW = "review", "Review"
+        DONE = "done", "Done"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="tasks")
+    title = models.CharField(max_length=200)
+    prompt = models.TextField(blank=True)
+    backend = models.CharField(max_length=20, choices=Backend.choices)
+    model = models.CharField(max_length=100, blank=True, help_text="Empty: whatever the CLI picks")
+    reasoning_effort = models.CharField(max_length=20, blank=True)
+    status = models.CharField(max_length=7, choices=Status.choices, default=Status.BACKLOG)
+    rank = models.FloatField(default=0, help_text="Place in its column, smallest first")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    branch = models.CharField(max_length=250, blank=True, editable=False)
+    worktree_path = models.CharField(max_length=1500, blank=True, editable=False)
+    base_commit = models.CharField(max_length=64, blank=True, editable=False)
+    copied_files = models.JSONField(default=list, editable=False, help_text="Never committed for the agent")
+    files_changed = models.PositiveIntegerField(default=0, editable=False)
+    lines_added = models.PositiveIntegerField(default=0, editable=False)
+    lines_deleted = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ["rank", "pk"]
+        indexes = [models.Index(fields=["workspace", "status", "rank"])]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.title}"
+
+    @property
+    def slug(self) -> str:
+        """The readable part of the branch's name; never empty, at most 40 characters."""
+        return slugify(self.title)[:40].strip("-_") or "task"
+
+    @property
+    def last_run(self) -> Run | None:
+        """The newest run; uses what `prefetch_related("runs")` brought."""
+        return max(self.runs.all(), key=lambda run: run.number, default=None)
+
+
+class Run(models.Model):
+    """One try at a task by one agent, frozen when it was asked for."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        STARTING = "starting", "Starting"
+        RUNNING = "running", "Running"
+        WAITING = "waiting", "Needs you"
+        SUCCEEDED = "succeeded", "Finished"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+        LOST = "lost", "Lost"
+
+    ACTIVE = (State.STARTING, State.RUNNING, State.WAITING)
+    LIVE = (State.QUEUED, *ACTIVE)
+    ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.LOST)
+
+    class CostSource(models.TextChoices):
+        REPORTED = "reported", "Reported by the CLI"
+        ESTIMATED = "estimated", "Estimated from prices"
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="runs")
+    number = models.PositiveIntegerField(help_text="First, second, … run of its task")
+    state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
+    reason_code = models.CharField(max_length=20, blank=True, help_text="Why it ended, for programs")
+    reason = models.TextField(blank=True, help_text="Why it ended or waits, for people")
+
+    backend = models.CharField(max_length=20, choices=Backend.choices)
+    model = models.CharField(max_length=100, blank=True)
+    reasoning_effort = models.CharField(max_length=20, blank=True)
+    permission_mode = models.CharField(max_length=5, choices=PermissionMode.choices)
+    prompt = models.TextField()
+    resumes = models.CharField(max_length=100, blank=True, help_text="The CLI session that it goes on with")
+
+    run_dir = models.CharField(max_length=1000, blank=True, help_text="Its folder on the host")
+    tmux_session = models.CharField(max_length=100, blank=True)
+    tmux_window = models.CharField(max_length=100, blank=True)
+    cli_session = models.CharField(max_length=100, blank=True)
+    cli_version = models.CharField(max_length=50, blank=True)
+
+    queued_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    last_heard_at = models.DateTimeField(null=True, blank=True, help_text="When the host last spoke of it")
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="A worker is starting or ending it until then"
+    )
+    lease_owner = models.CharField(max_length=64, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker tried to start it")
+
+    event_offset = models.BigIntegerField(default=0, help_text="Bytes of events.jsonl that are stored")
+    last_seq = models.PositiveIntegerField(default=0)
+    activity = models.CharField(max_length=200, blank=True, help_text="The last thing it did, in a few words")
+    open_requests = models.JSONField(default=list, blank=True)
+    limit_resets_at = models.DateTimeField(null=True, blank=True)
+
+    input_tokens = models.BigIntegerField(default=0, help_text="Without cache reads and writes")
+    output_tokens = models.BigIntegerField(default=0)
+    cache_read_tokens = models.BigIntegerField(default=0)
+    cache_write_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0, help_text="A part of the output tokens")
+    cost_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    cost_source = models.CharField(max_length=9, choices=CostSource.choices, null=True, blank=True)  # noqa: DJ001
+    usage_by_model = models.JSONField(default=dict, blank=True)
+    thread_total = models.JSONField(
+        null=True, blank=True, help_text="Codex counts per thread: its last total"
+    )
+    context_used = models.PositiveIntegerField(null=True, blank=True)
+    context_window = models.PositiveIntegerField(null=True, blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["task", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "number"], name="run_number_once_per_task"),
+            models.UniqueConstraint(
+                fields=["task"],
+                condition=models.Q(state__in=("queued", "starting", "running", "waiting")),
+                name="one_live_run_per_task",
+            ),
+        ]
+        indexes = [models.Index(fields=["state"]), models.Index(fields=["queued_at"])]
+
+    def __str__(self) -> str:
+        return f"run {self.number} of task {self.task_id}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+    def change(self, expected: tuple[str, ...], **values: Any) -> bool:
+        """Compare and set: False, and nothing written, when the state is none of `expected` any more."""
+        changed = Run.objects.filter(pk=self.pk, state__in=expected).update(**values)
+        if changed:
+            for name, value in values.items():
+                setattr(self, name, value)
+        return bool(changed)
+
+
+class Event(models.Model):
+    """One numbered thing that a run did, as the host wrote it."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=20)
+    data = models.JSONField()
+
+    class Meta:
+        ordering = ["run", "seq"]
+        constraints = [models.UniqueConstraint(fields=["run", "seq"], name="event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.seq} {self.kind}"
