@@ -3,10 +3,73 @@
 from __future__ import annotations
 
 import os
-
-from channels.routing import ProtocolTypeRouter
-from django.core.asgi import get_asgi_application
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aitask.settings")
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+from django.core.asgi import get_asgi_application
+
+http = get_asgi_application()
+
+# What follows needs the apps that get_asgi_application has loaded.
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.db import connections
+
+from aitask.origin import Application, Receive, Scope, Send, own_origin_only, refuse
+from tasks.routing import websocket_urlpatterns
+
+
+def own_thread(application: Any) -> Application:
+    """A thread per socket for blocking work; else one slow query would stop all sockets of the process."""
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        async with ThreadSensitiveContext():
+            try:
+                await application(scope, receive, send)
+            finally:
+                await sync_to_async(connections.close_all)()
+
+    return inner
+
+
+def login_required(application: Application) -> Application:
+    """Refuse the handshake of a socket without a logged-in user."""
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["user"].is_authenticated:
+            await application(scope, receive, send)
+        else:
+            await refuse(receive, send)
+
+    return inner
+
+
+def known_paths(application: Application) -> Application:
+    """Refuse the handshake at an address that does not exist, instead of reporting an error of ours."""
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].removeprefix("/")
+        if any(pattern.pattern.match(path) for pattern in websocket_urlpatterns):
+            await application(scope, receive, send)
+        else:
+            await refuse(receive, send)
+
+    return inner
+
+
+async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Nothing to do at the start and the end; servers other than daphne ask all the same."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+routes: Any = URLRouter(cast(Any, websocket_urlpatterns))
+sockets: Any = own_origin_only(
+    known_paths(own_thread(AuthMiddlewareStack(cast(Any, login_required(routes)))))
+)
+application = ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan})

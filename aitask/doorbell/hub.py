@@ -1,0 +1,168 @@
+"""One listener thread per process, and the subscriptions that it wakes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import threading
+import uuid
+import weakref
+from collections.abc import Callable, Iterable
+from types import TracebackType
+
+from aitask.doorbell.transports import Transport, choose
+
+log = logging.getLogger(__name__)
+
+ANYTHING = "*"
+MAX_PAYLOAD = 1000  # bytes; a longer list of topics becomes "look at everything"
+RETRY_SECONDS = (0.2, 1.0, 5.0)
+
+
+class Subscription:
+    """What was rung for some topics since the last wait; rings between two waits are kept and coalesced."""
+
+    def __init__(self, hub: Hub, topics: Iterable[str]) -> None:
+        self.topics = frozenset(topics)
+        self.closed = False
+        self._hub = hub
+        self._rung: set[str] = set()
+        self._lock = threading.Lock()
+        self._wake: Callable[[], object] | None = None
+
+    def belongs_to(self, hub: Hub) -> bool:
+        return self._hub is hub
+
+    def deliver(self, topics: frozenset[str]) -> None:
+        """Called by the hub, from any thread."""
+        wanted = topics & (self.topics | {ANYTHING})
+        if not wanted:
+            return
+        with self._lock:
+            self._rung |= wanted
+            wake = self._wake
+        if wake is not None:
+            # The loop that waited may be closed by now.
+            with contextlib.suppress(RuntimeError):
+                wake()
+
+    async def wait(self, timeout: float | None = None) -> frozenset[str]:
+        """The topics rung since the last wait; empty after `timeout` seconds without any."""
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
+        if not self._arm(lambda: loop.call_soon_threadsafe(event.set)):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), timeout)
+        return self._take()
+
+    def wait_blocking(self, timeout: float | None = None) -> frozenset[str]:
+        """Like `wait`, for a thread."""
+        event = threading.Event()
+        if not self._arm(event.set):
+            event.wait(timeout)
+        return self._take()
+
+    def close(self) -> None:
+        self.closed = True
+        self._hub.forget(self)
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _arm(self, wake: Callable[[], object]) -> bool:
+        """Ask to be woken; True when something was rung already."""
+        with self._lock:
+            self._wake = wake
+            return bool(self._rung)
+
+    def _take(self) -> frozenset[str]:
+        with self._lock:
+            self._wake = None
+            rung, self._rung = frozenset(self._rung), set()
+        return rung
+
+
+class Hub:
+    """The doorbell of one process; its listener starts with the first subscription."""
+
+    def __init__(self, make_transport: Callable[[], Transport] = choose) -> None:
+        self._make_transport = make_transport
+        self._transport: Transport | None = None
+        self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._id = uuid.uuid4().hex[:12]
+
+    def subscribe(self, topics: Iterable[str]) -> Subscription:
+        subscription = Subscription(self, topics)
+        with self._lock:
+            self._subscriptions.add(subscription)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._listen, name="doorbell", daemon=True)
+                self._thread.start()
+        return subscription
+
+    def forget(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._subscriptions.discard(subscription)
+
+    def ring(self, topics: Iterable[str]) -> None:
+        """Wake this process at once and tell the others; never raises."""
+        rung = frozenset(topics)
+        self._deliver(rung)
+        try:
+            self._ready_transport().send(self._encode(rung))
+        except Exception as error:
+            log.warning("doorbell: other processes were not told of %s: %s", ", ".join(sorted(rung)), error)
+
+    def stop(self) -> None:
+        """End the listener thread; for tests, a process just ends."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(5)
+
+    def _ready_transport(self) -> Transport:
+        with self._lock:
+            if self._transport is None:
+                self._transport = self._make_transport()
+            return self._transport
+
+    def _listen(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                # What was rung before this moment may be lost, so everyone looks once.
+                self._ready_transport().listen(
+                    self._heard, lambda: self._deliver(frozenset({ANYTHING})), self._stopping
+                )
+                failures = 0
+            except Exception as error:
+                log.warning("doorbell: listening failed, trying again: %s", error)
+                self._stopping.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+                failures += 1
+
+    def _deliver(self, topics: frozenset[str]) -> None:
+        with self._lock:
+            subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            subscription.deliver(topics)
+
+    def _encode(self, topics: frozenset[str]) -> bytes:
+        payload = json.dumps([self._id, *sorted(topics)]).encode()
+        return payload if len(payload) <= MAX_PAYLOAD else json.dumps([self._id, ANYTHING]).encode()
+
+    def _heard(self, payload: bytes) -> None:
+        """Anyone on this machine may send a datagram, so whatever can't be read is no ring."""
+        try:
+            sender, *topics = json.loads(payload)
+        except (ValueError, TypeError):
+            return
+        if sender != self._id:
+            self._deliver(frozenset(topic for topic in topics if isinstance(topic, str)))

@@ -1,0 +1,64 @@
+"""Which pages may open a socket here: WebSockets carry no CSRF token, so the Origin must be our own."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+Scope = Any  # a TypedDict per protocol in every library, and none agrees with another's
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+DEFAULT_PORTS = {"http": "80", "https": "443"}
+LOCAL_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+
+
+def is_own_origin(origin: str, host: str) -> bool:
+    """Whether `origin` is the site that answers at `host`, by host and port, or one that the settings trust.
+
+    The host must be one of ALLOWED_HOSTS: a name that an attacker points at us would make both alike.
+    """
+    allowed = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else [])
+    domain, port = split_domain_port(host.lower())
+    if not domain or not validate_host(domain, allowed):
+        return False
+    parts = urlsplit(origin.lower())
+    if parts.scheme not in DEFAULT_PORTS or not parts.netloc or "@" in parts.netloc:
+        return False
+    default = DEFAULT_PORTS[parts.scheme]
+    own_domain, own_port = split_domain_port(parts.netloc)
+    if (own_domain, own_port or default) == (domain, port or default):
+        return True
+    # As in Django's CSRF check, https://*.example.com stands for every name below.
+    return any(
+        fnmatch.fnmatchcase(origin.lower(), trusted.lower()) for trusted in settings.CSRF_TRUSTED_ORIGINS
+    )
+
+
+def own_origin_only(application: Application) -> Application:
+    """Refuse the handshake of every socket that a foreign page, or no page, opens."""
+
+    async def checked(scope: Scope, receive: Receive, send: Send) -> None:
+        origins, hosts = headers(scope, b"origin"), headers(scope, b"host")
+        if len(origins) == len(hosts) == 1 and is_own_origin(origins[0], hosts[0]):
+            await application(scope, receive, send)
+        else:
+            await refuse(receive, send)
+
+    return checked
+
+
+async def refuse(receive: Receive, send: Send) -> None:
+    """Answer a handshake with HTTP 403; before the socket is open nobody could see a close code."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+def headers(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope.get("headers", []) if key.lower() == name]

@@ -1,0 +1,152 @@
+"""What every live socket has in common: who may look, being woken, and a bounded amount on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections import deque
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any, cast
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest
+
+from aitask import doorbell
+
+log = logging.getLogger(__name__)
+
+WINDOW_BYTES = 256 * 1024
+ACK_SECONDS = 60.0
+LOGIN_NEEDED = 4401
+NOT_FOUND = 4404
+TOO_SLOW = 4408
+SERVER_ERROR = 1011
+
+
+class LoginEnded(Exception):
+    """The session that opened the socket is over."""
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """A socket that is woken by the doorbell and tells its page what changed.
+
+    A subclass gives `topics`, which also decides whether the user may look (Http404 refuses), and `changed`,
+    which reads rows and calls `push`. Each pushed message has a number `n`; the page answers `{"ack": n}`,
+    since daphne itself would buffer without limit for a page that does not read. Close codes: 4401 log in
+    again, 4404 gone or not yours any more, 4408 the page stopped reading.
+    """
+
+    look_seconds = 5.0
+    """At most that long after a change that no ring told of."""
+
+    check_seconds = 30.0
+    """How often the login and the right to look are checked again."""
+
+    async def topics(self) -> Iterable[str]:
+        """What to be woken by; raises Http404 when the user may not look. Asked again every half minute."""
+        raise NotImplementedError
+
+    async def changed(self, topics: frozenset[str]) -> None:
+        """Read what is new and push it; {"*"} means look at everything, and is what the first call gets."""
+        raise NotImplementedError
+
+    async def received(self, message: dict[str, Any]) -> None:
+        """A message of the page that is not an acknowledgement; ignored unless a subclass wants it."""
+
+    async def connect(self) -> None:
+        self.user = cast("User", self.scope["user"])
+        self._sent = 0
+        self._unacknowledged: deque[tuple[int, int]] = deque()
+        self._room = asyncio.Event()
+        self._loop_task: asyncio.Task[None] | None = None
+        try:
+            topics = await self.topics()
+        except Http404:
+            await self.close()
+            return
+        self.subscription = doorbell.subscribe(topics)
+        await self.accept()
+        self._loop_task = asyncio.create_task(self._live())
+
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            self.subscription.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop_task
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:  # noqa: ARG002
+        try:
+            message = json.loads(text_data or "")
+        except ValueError:
+            return
+        if not isinstance(message, dict):
+            return
+        if isinstance(message.get("ack"), int):
+            self._acknowledge(message["ack"])
+        else:
+            await self.received(message)
+
+    async def push(self, message: dict[str, Any]) -> None:
+        """Send a message of the page's kind; waits while the page has too much unread."""
+        while self.unread_bytes > WINDOW_BYTES:
+            self._room.clear()
+            await asyncio.wait_for(self._room.wait(), ACK_SECONDS)
+        self._sent += 1
+        text = json.dumps({"n": self._sent, **message}, ensure_ascii=False, separators=(",", ":"))
+        self._unacknowledged.append((self._sent, len(text)))
+        await self.send(text_data=text)
+
+    @property
+    def unread_bytes(self) -> int:
+        return sum(size for _, size in self._unacknowledged)
+
+    def _acknowledge(self, number: int) -> None:
+        while self._unacknowledged and self._unacknowledged[0][0] <= number:
+            self._unacknowledged.popleft()
+        self._room.set()
+
+    async def _live(self) -> None:
+        """Serve the page until it goes; every other end is told to it by a close code."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow())
+                tasks.create_task(self._check_session())
+        except* Http404:
+            await self.close(NOT_FOUND)
+        except* LoginEnded:
+            await self.close(LOGIN_NEEDED)
+        except* TimeoutError:
+            await self.close(TOO_SLOW)
+        except* Exception:
+            log.exception("socket %s failed", self.scope["path"])
+            await self.close(SERVER_ERROR)
+
+    async def _follow(self) -> None:
+        rung = frozenset({doorbell.ANYTHING})
+        while True:
+            await self.changed(rung)
+            rung = await self.subscription.wait(self.look_seconds) or frozenset({doorbell.ANYTHING})
+
+    async def _check_session(self) -> None:
+        while True:
+            await asyncio.sleep(self.check_seconds)
+            if not await session_is_valid(self.scope["session"].session_key, self.user):
+                raise LoginEnded
+            self.subscription.topics = frozenset(await self.topics())
+
+
+@database_sync_to_async
+def session_is_valid(session_key: str | None, user: User) -> bool:
+    """Whether the session still stands for that user: not ended, password unchanged, account active."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    current = auth.get_user(request)
+    return current.is_authenticated and current.pk == user.pk
