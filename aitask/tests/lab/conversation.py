@@ -1,0 +1,91 @@
+"""What one model request says, whichever API it came by: who asks, which step of which script is due."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from .ledger import Tokens
+from .script import Fault, Step, has_directives, parse, step_at
+
+Role = Literal["user", "assistant", "tool"]
+Event = dict[str, Any] | float
+"""An event of a streamed answer, or a pause in seconds."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of the conversation, reduced to who speaks and what a person wrote.
+
+    `polls` marks a message of the model that only asks a running command for more: no step of the script.
+    """
+
+    role: Role
+    text: str = ""
+    polls: bool = False
+
+
+@dataclass(frozen=True)
+class Conversation:
+    turns: tuple[Turn, ...]
+    model: str
+    effort: str
+    session: str
+    kind: str
+    stream: bool
+    tools: frozenset[str]
+    cwd: str
+    running: int | None = None
+    """Number of the command session that the last tool result reported as still running."""
+
+    @property
+    def prompt(self) -> str:
+        """The last text that a person wrote."""
+        return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.prompt.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def script(self) -> tuple[str, int]:
+        """The last text with directives, and how many responses the model has given since."""
+        for index in reversed(range(len(self.turns))):
+            turn = self.turns[index]
+            if turn.role == "user" and has_directives(turn.text):
+                return turn.text, _responses(self.turns[index + 1 :])
+        return "", _responses(self.turns)
+
+    def step(self) -> tuple[int, Step]:
+        """The step that is due. Raises ScriptError."""
+        text, number = self.script()
+        return number, step_at(parse(text), number)
+
+
+def _responses(turns: tuple[Turn, ...]) -> int:
+    """Responses of the model: a response may be several items in a row."""
+    count = 0
+    before: Role = "user"
+    for turn in turns:
+        count += turn.role == "assistant" and before != "assistant" and not turn.polls
+        before = turn.role
+    return count
+
+
+class Api(Protocol):
+    """One of the two model APIs: reads a request, writes the answer."""
+
+    name: str
+    final_events: frozenset[str]
+    """Events that complete a part of the answer: a cut stream ends before the first of them."""
+
+    def read(self, body: dict[str, Any], headers: dict[str, str]) -> Conversation: ...
+
+    def events(self, talk: Conversation, step: Step, tokens: Tokens) -> Iterator[Event]: ...
+
+    def whole(self, talk: Conversation, step: Step, tokens: Tokens) -> dict[str, Any]: ...
+
+    def failure(self, fault: Fault, message: str) -> tuple[dict[str, Any], dict[str, str]]: ...
+
+    def quota_headers(self, percent: float) -> dict[str, str]: ...

@@ -1,0 +1,44 @@
+"""Finds the programs that the tests drive; says plainly when one is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def tools_path() -> list[str]:
+    """Folders with the npm tools: $AITASK_TEST_TOOLS, else the project's own `.tools`."""
+    folders = [os.environ.get("AITASK_TEST_TOOLS", ""), str(PROJECT / ".tools/node_modules/.bin")]
+    return [folder for folder in folders if folder and Path(folder).is_dir()]
+
+
+def search_path() -> str:
+    """The PATH of hosts and CLIs in tests: the tools first, then the system, nothing of the developer's."""
+    node = shutil.which("node")
+    extra = [str(Path(node).parent)] if node else []
+    return ":".join([*tools_path(), *extra, SYSTEM_PATH])
+
+
+def find_tool(name: str) -> str | None:
+    return shutil.which(name, path=search_path()) or shutil.which(name)
+
+
+def require_tool(name: str) -> str:
+    """The path of a program. Skips the test where it is missing, but fails under CI=true."""
+    if path := find_tool(name):
+        return path
+    missing(f"{name} is not installed; `bash .ci/test` installs it")
+    raise AssertionError  # `missing` always raises
+
+
+def missing(reason: str) -> None:
+    """Skip for this reason; in CI everything must be there, so fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
