@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -132,6 +133,7 @@ class Run(models.Model):
     context_used = models.PositiveIntegerField(null=True, blank=True)
     context_window = models.PositiveIntegerField(null=True, blank=True)
     commit = models.CharField(max_length=64, blank=True)
+    outcome = models.JSONField(null=True, blank=True, help_text="The host's last word, as it came")
 
     class Meta:
         ordering = ["task", "number"]
@@ -156,9 +158,9 @@ class Run(models.Model):
     def is_active(self) -> bool:
         return self.state in self.ACTIVE
 
-    def change(self, expected: tuple[str, ...], **values: Any) -> bool:
+    def change(self, expected: Iterable[str], **values: Any) -> bool:
         """Compare and set: False, and nothing written, when the state is none of `expected` any more."""
-        changed = Run.objects.filter(pk=self.pk, state__in=expected).update(**values)
+        changed = Run.objects.filter(pk=self.pk, state__in=list(expected)).update(**values)
         if changed:
             for name, value in values.items():
                 setattr(self, name, value)

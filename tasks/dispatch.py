@@ -1,0 +1,83 @@
+"""Which queued runs may start now, in the board's order, and why the others wait."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks import leases
+from tasks.models import Run, Task
+from workspaces.models import BackendHold, Host, Workspace
+
+
+def soon(workspace_id: int) -> None:
+    """Look for runs to start once the present transaction is committed."""
+    transaction.on_commit(lambda: start_queued(workspace_id))
+
+
+def start_queued(workspace_id: int) -> list[int]:
+    """Claim the queued runs that have room and send for a worker; returns their ids.
+
+    The workspace's row is locked meanwhile, so that two dispatchers can't both take the last place.
+    """
+    with transaction.atomic():
+        workspace = Workspace.objects.select_for_update().get(pk=workspace_id)
+        runs = queued_runs(workspace)
+        gate = Gate(workspace) if runs else None
+        started = [run.pk for run in runs if gate and _start(run, gate)]
+        if started:
+            doorbell.ring("board", "queue")
+    return started
+
+
+def queued_runs(workspace: Workspace) -> list[Run]:
+    """Waiting runs in the order of the board's Queued column."""
+    runs = Run.objects.filter(task__workspace=workspace, state=Run.State.QUEUED)
+    return list(runs.select_related("task").order_by("task__rank", "queued_at", "pk"))
+
+
+class Gate:
+    """What keeps the queued runs of one workspace back, read once for all of them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.host = workspace.host
+        self.active = Run.objects.filter(task__workspace=workspace, state__in=Run.ACTIVE).count()
+        self.holds = {hold.backend: hold for hold in self.host.holds.exclude(held_since=None)}
+
+    def obstacle(self, run: Run) -> str:
+        """Why the run can't start now, as a sentence; empty when it can."""
+        if self.host.link == Host.Link.DOWN:
+            return f"Waits for {self.host.label}: {self.host.link_reason}"
+        if self.active >= self.workspace.max_parallel_runs:
+            return f"Waits for room: {self.active} of at most {self.workspace.max_parallel_runs} runs are going."
+        hold = self.holds.get(run.backend)
+        if hold and not self._lets_through(hold, run):
+            return f"Held: {hold.reason} Log in there, then press “Try now”."
+        return ""
+
+    def _lets_through(self, hold: BackendHold, run: Run) -> bool:
+        """One run at a time may try whether the login works again, once its time has come."""
+        if hold.probe_run and Run.objects.filter(pk=hold.probe_run, state__in=Run.LIVE).exists():
+            return hold.probe_run == run.pk
+        if hold.next_probe_at and hold.next_probe_at > timezone.now():
+            return False
+        hold.probe_run = run.pk
+        hold.save(update_fields=["probe_run"])
+        return True
+
+
+def _start(run: Run, gate: Gate) -> bool:
+    why = gate.obstacle(run)
+    if why:
+        if why != run.reason and run.change((Run.State.QUEUED,), reason=why):
+            doorbell.ring(f"task:{run.task_id}", "board")
+        return False
+    if not run.change((Run.State.QUEUED,), state=Run.State.STARTING, reason="", lease_until=None, lease_owner=""):
+        return False
+    gate.active += 1
+    Task.objects.filter(pk=run.task_id).update(status=Task.Status.RUNNING, updated_at=timezone.now())
+    leases.nudge(run.pk, "tasks.jobs.start_run")
+    doorbell.ring(f"task:{run.task_id}")
+    return True

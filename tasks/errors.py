@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from workspaces.errors import Refused as Refused

@@ -1,0 +1,85 @@
+"""One watch per host that has live runs, each host leased to one follower at a time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+from django.db import DatabaseError, close_old_connections
+from django.db.models import Q
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks import leases
+from tasks.follower import repairs
+from tasks.follower.watch import Watch, runs_to_follow
+from tasks.models import Run
+from workspaces.models import Host, Workspace
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=10)
+PACE = 1.0
+"Seconds between two rounds when nobody rings."
+
+
+class Follower:
+    """Runs until `stop`; any number of them share the hosts by leases."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.watches: dict[int, Watch] = {}
+
+    def stop(self) -> None:
+        self.stopping.set()
+
+    def run(self) -> None:
+        """Round after round; a database that is away is waited for."""
+        while not self.stopping.is_set():
+            try:
+                self.step()
+                doorbell.wait({"queue"}, PACE)
+            except DatabaseError:
+                log.exception("the database can't be reached; trying again")
+                close_old_connections()
+                self.stopping.wait(PACE)
+        for watch in self.watches.values():
+            watch.stop()
+        for watch in self.watches.values():
+            watch.join(timeout=2)
+        Host.objects.filter(lease_owner=leases.me()).update(lease_owner="", lease_until=None)
+
+    def step(self) -> None:
+        """One round: the right watches, then what others left undone."""
+        mine = {host.pk: host for host in busy_hosts() if lease_host(host)}
+        for pk in set(self.watches) - set(mine):
+            self.watches.pop(pk).stop()
+        for pk, host in mine.items():
+            self._watch(pk, host)
+        repairs.repair()
+
+    def _watch(self, pk: int, host: Host) -> None:
+        watch = self.watches.get(pk)
+        if watch is None or not watch.is_alive():
+            watch = self.watches[pk] = Watch(host)
+            watch.start()
+        watch.look.set()
+
+
+def busy_hosts() -> list[Host]:
+    """Hosts on which a run is live or has events that were not read yet."""
+    workspaces = Workspace.objects.filter(tasks__runs__state__in=Run.LIVE).distinct()
+    live = {workspace.host.pk: workspace.host for workspace in workspaces}
+    others = Host.objects.exclude(pk__in=live)
+    return [*live.values(), *(host for host in others if runs_to_follow(host))]
+
+
+def lease_host(host: Host) -> bool:
+    """Take or renew the right to watch a host; False when another follower has it."""
+    now = timezone.now()
+    free = Q(lease_owner__in=("", leases.me())) | Q(lease_until__lt=now) | Q(lease_until=None)
+    if leases.is_dead(host.lease_owner):
+        free |= Q(lease_owner=host.lease_owner)
+    hosts = Host.objects.filter(free, pk=host.pk)
+    return bool(hosts.update(lease_owner=leases.me(), lease_until=now + LEASE))

@@ -1,0 +1,49 @@
+"""Save events with the offset that they were read up to, in one transaction: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks import reducer
+from tasks.models import Event, Run
+
+NOT_DATA = frozenset(("v", "seq", "at", "kind"))
+
+
+def save_events(run_id: int, lines: list[dict[str, Any]], *, start: int, end: int) -> bool:
+    """Save the events found between two byte offsets; False when the row stands elsewhere than at `start`."""
+    with transaction.atomic():
+        run = Run.objects.select_for_update().filter(pk=run_id, event_offset=start).first()
+        if run is None:
+            return False
+        fresh = [line for line in lines if line["seq"] > run.last_seq]
+        Event.objects.bulk_create([event_of(run_id, line) for line in fresh])
+        for line in fresh:
+            reducer.apply(run, line)
+        run.event_offset = end
+        run.last_heard_at = timezone.now()
+        run.save(update_fields=[*reducer.FIELDS, "event_offset"])
+        doorbell.ring(f"task:{run.task_id}", "board")
+    return True
+
+
+def event_of(run_id: int, line: dict[str, Any]) -> Event:
+    """The row of one line of `events.jsonl`."""
+    data = {name: _storable(value) for name, value in line.items() if name not in NOT_DATA}
+    at = reducer.parse_time(line.get("at")) or timezone.now()
+    return Event(run_id=run_id, seq=line["seq"], at=at, kind=str(line["kind"])[:20], data=data)
+
+
+def _storable(value: Any) -> Any:
+    """PostgreSQL's JSON takes neither NUL nor half characters, and an agent may print both."""
+    if isinstance(value, str):
+        return value.replace("\0", "\u2400").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,125 @@
+"""What the workers do. A job takes an id, re-reads the row, and leaves quietly when there is nothing to do."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from posixpath import join
+
+from aitask import doorbell
+from tasks import endings, launch, leases
+from tasks.models import Run, Task
+from workspaces import tmux
+from workspaces.errors import Refused
+from workspaces.hosts import HostError
+from workspaces.links import note_down
+
+log = logging.getLogger(__name__)
+
+FIRST_WORD = timedelta(seconds=60)
+"How long an agent's window may stay silent before the start is looked at again."
+
+
+def start_run(run_id: int) -> None:
+    """Start a claimed run on its host; a second starter finds the first one's lease and stops."""
+    with leases.held(run_id, (Run.State.STARTING,)) as taken:
+        if not taken:
+            return
+        run = Run.objects.select_related("task__workspace").get(pk=run_id)
+        failure = _try_to_launch(run)
+    if failure:
+        ended = {"state": "failed", "code": failure.code, "reason": failure.reason}
+        endings.end_here(run, **ended, expected=(Run.State.STARTING,))
+    _after(run)
+
+
+def cancel_run(run_id: int) -> None:
+    """Save the pane, end the agent and all it started, and leave a shell in the worktree."""
+    with leases.held(run_id, Run.ACTIVE) as taken:
+        if not taken:
+            return
+        run = Run.objects.select_related("task__workspace").get(pk=run_id)
+        if run.cancel_requested_at is None:
+            return
+        outcome = _cancel_on_host(run)
+    if outcome:
+        endings.note_outcome(run_id, outcome)
+    _after(run)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run could not start, as it will stand on the card."""
+
+    code: str
+    reason: str
+
+
+def _try_to_launch(run: Run) -> Failure | None:
+    """None when it is started, or will be tried again; else why it never will."""
+    try:
+        launch.launch(run)
+    except launch.LeaseLost:
+        return None
+    except HostError as error:
+        if error.retryable:
+            _back_to_queue(run, error)
+            return None
+        return Failure(error.code, str(error))
+    except Refused as error:
+        return Failure("start", str(error))
+    except Exception as error:
+        log.exception("could not start %s", run)
+        return Failure("other", f"The app failed while starting it: {error!r}. The log has the details.")
+    return None
+
+
+def _back_to_queue(run: Run, error: HostError) -> None:
+    """The host can't be reached: the run waits in the queue, with the reason on its card."""
+    note_down(run.task.workspace.host, error)
+    if run.change((Run.State.STARTING,), state=Run.State.QUEUED, reason=str(error)):
+        Task.objects.filter(pk=run.task_id).update(status=Task.Status.QUEUED)
+
+
+def _cancel_on_host(run: Run) -> dict[str, object] | None:
+    """The outcome that the host gave; None when it can't be reached, then it is tried again."""
+    gone = {"state": "cancelled", "reason_code": "cancelled", "reason": "Cancelled before it started."}
+    if not run.run_dir:
+        return gone
+    try:
+        site = launch.site_of(run.task.workspace)
+        if run.tmux_session:
+            history = join(run.run_dir, "history.txt")
+            tmux.capture_history(site.host, run.tmux_session, history)
+        answer = site.host.call("cancel", {"dir": run.run_dir, "reason": "Cancelled."}, timeout=40)
+        if run.tmux_session:
+            _shell_in_place(run, site)
+        return answer["outcome"] or gone
+    except HostError as error:
+        if error.retryable:
+            note_down(run.task.workspace.host, error)
+            return None
+        log.warning("cancelling %s: %s", run, error)
+        return {**gone, "reason": f"Cancelled; its host said: {error}"}
+
+
+def _shell_in_place(run: Run, site: launch.Site) -> None:
+    """The session is made anew with a shell in the worktree and what the pane had shown above it."""
+    tmux.kill_session(site.host, run.tmux_session)
+    cwd = run.task.worktree_path
+    launch.open_window(run, site, window="shell", face="shell", cwd=cwd)
+
+
+def _after(run: Run) -> None:
+    """Whatever came in while the lease was held is done now."""
+    run.refresh_from_db()
+    if run.cancel_requested_at and run.state == Run.State.QUEUED:
+        endings.end_here(run, state="cancelled", code="cancelled", reason="Cancelled before it started.")
+    elif run.outcome is not None:
+        endings.conclude(run.pk)
+    elif run.cancel_requested_at:
+        leases.nudge(run.pk, "tasks.jobs.cancel_run")
+    elif run.state == Run.State.STARTING:
+        leases.expect(run.pk, FIRST_WORD)
+    doorbell.ring("queue", "board", f"task:{run.task_id}")

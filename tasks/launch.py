@@ -1,0 +1,171 @@
+"""Bring a run to its host: worktree, run folder, tmux window. Each step may be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from posixpath import join
+from typing import Any
+
+from django.db.models import F
+
+from tasks import leases
+from tasks.models import Run, Task
+from workspaces import git, hosts, tmux
+from workspaces.errors import Refused
+from workspaces.models import Installation, Workspace
+
+
+MOST_ATTEMPTS = 3
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the run over; this one must not touch it any more."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where runs of a task live on its host."""
+
+    host: hosts.Host
+    hello: dict[str, Any]
+    installation: str
+
+    @property
+    def hostkit(self) -> str:
+        """The packed hostkit on the host."""
+        return join(self.hello["state_dir"], "hostkit", self.hello["hostkit"])
+
+    def run_dir(self, run: Run) -> str:
+        return join(self.hello["state_dir"], "runs", f"{self.installation}-{run.pk}")
+
+    def command(self, face: str, run: Run) -> list[str]:
+        """The argument list of `hostkit run DIR` or `hostkit shell DIR`."""
+        return [self.hello["executable"], self.hostkit, face, self.run_dir(run)]
+
+
+def site_of(workspace: Workspace) -> Site:
+    """Connect to the workspace's host; HostError says why not."""
+    host = hosts.get(workspace.host.address)
+    return Site(host, host.hello(), Installation.current_key())
+
+
+def launch(run: Run) -> None:
+    """Start the agent of a claimed run in its tmux window; raises Refused (HostError, GitError) when it can't."""
+    task, workspace = run.task, run.task.workspace
+    site = site_of(workspace)
+    tree = _worktree(task, site)
+    _renewed(run)
+    run_dir = site.run_dir(run)
+    Run.objects.filter(pk=run.pk).update(run_dir=run_dir)
+    prepared = site.host.call(
+        "prepare_run", {"dir": run_dir, "spec": spec_of(run, tree, site), "prompt": run.prompt}
+    )
+    _renewed(run)
+    run.refresh_from_db(fields=["cancel_requested_at"])
+    if run.cancel_requested_at or prepared.get("started"):
+        return
+    _count_attempt(run)
+    session = open_window(run, site, window=f"run-{run.number}", face="run", cwd=tree.path)
+    Run.objects.filter(pk=run.pk).update(tmux_session=session, tmux_window=f"run-{run.number}")
+
+
+def open_window(run: Run, site: Site, *, window: str, face: str, cwd: str) -> str:
+    """Make a window of the task's session that executes a face of hostkit; returns the session's name."""
+    return tmux.ensure_window(
+        site.host,
+        session=f"aitask-{run.task_id}",
+        owner=f"{site.installation}/{run.task_id}",
+        window=window,
+        argv=site.command(face, run),
+        cwd=cwd,
+    )
+
+
+def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:
+    """What the runner on the host is told (`spec.json`)."""
+    task, workspace = run.task, run.task.workspace
+    return {
+        "v": 1,
+        "key": f"{site.installation}-{run.pk}",
+        "run": run.pk,
+        "task": task.pk,
+        "number": run.number,
+        "title": task.title,
+        "backend": run.backend,
+        "model": run.model or None,
+        "reasoning_effort": run.reasoning_effort or None,
+        "permission_mode": run.permission_mode,
+        "worktree": tree.path,
+        "repo_git_dir": tree.common_dir,
+        "branch": tree.branch,
+        "base_commit": task.base_commit,
+        "resume": run.resumes or None,
+        "thread_total": _counted_before(run),
+        "environment": workspace.environment,
+        "setup_command": workspace.setup_command.strip(),
+        "setup_marker": join(tree.git_dir, "aitask-setup-done"),
+        "copied": task.copied_files,
+        "commit": {
+            "enabled": workspace.commit_leftovers,
+            "message": f"{task.title}\n\nLeft uncommitted by run {run.number} of task {task.pk}.",
+            "name": workspace.git_name,
+            "email": workspace.git_email,
+        },
+    }
+
+
+def _worktree(task: Task, site: Site) -> git.Worktree:
+    """The task's worktree, made on first use, with the files to copy in it."""
+    workspace = task.workspace
+    name = f"{task.pk}-{task.slug}"
+    tree = git.add_worktree(
+        site.host,
+        repo=workspace.repo_path,
+        root=workspace.worktree_root,
+        name=name,
+        branch=task.branch or f"aitask/{name}",
+        base=workspace.base_branch,
+        owner_mark={"installation": site.installation, "task": task.pk},
+    )
+    copied = task.copied_files
+    if workspace.copy_patterns and (tree.created or not copied):
+        answer = site.host.call(
+            "copy", {"source": tree.repo, "target": tree.path, "patterns": workspace.copy_patterns}, timeout=120
+        )
+        copied = sorted({*copied, *answer["copied"]})
+    values = {
+        "branch": tree.branch,
+        "worktree_path": tree.path,
+        "base_commit": task.base_commit or tree.base_commit,
+        "copied_files": copied,
+    }
+    Task.objects.filter(pk=task.pk).update(**values)
+    for field, value in values.items():
+        setattr(task, field, value)
+    return tree
+
+
+def _counted_before(run: Run) -> dict[str, Any] | None:
+    """What a resumed Codex thread had counted already; its totals go on where they stood."""
+    if not run.resumes:
+        return None
+    earlier = Run.objects.filter(cli_session=run.resumes, backend=run.backend, pk__lt=run.pk)
+    last = earlier.exclude(thread_total=None).order_by("-pk").first()
+    return last.thread_total if last else None
+
+
+def _count_attempt(run: Run) -> None:
+    """A window whose runner never claimed its folder is made again, but not for ever."""
+    if run.attempts >= MOST_ATTEMPTS:
+        raise Refused(
+            f"Its window was made {run.attempts} times, but the runner never started in it.",
+            "Open the tmux session on the host to see why.",
+        )
+    Run.objects.filter(pk=run.pk).update(attempts=F("attempts") + 1)
+
+
+def _renewed(run: Run) -> None:
+    if not leases.renew(run.pk):
+        raise LeaseLost(f"{run} was taken over")
+
+

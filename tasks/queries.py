@@ -1,0 +1,202 @@
+"""What the pages, sockets and the API read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import F, Prefetch, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from tasks.models import Event, Run, Task
+from workspaces.access import visible_workspaces
+from workspaces.models import Host, Workspace
+
+DONE_SHOWN = 50
+"Most cards of the Done column; older ones are found by search."
+
+
+@dataclass(frozen=True)
+class Badge:
+    """What a card says at a glance. Kinds carry the colour: works, needs, good, bad, waits."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A task as the board shows it, with its newest run."""
+
+    task: Task
+    run: Run | None
+    badge: Badge | None
+    link_lost: bool
+
+    @property
+    def needs_you(self) -> bool:
+        return self.run is not None and self.run.state == Run.State.WAITING
+
+    @property
+    def activity(self) -> str:
+        """The last thing it did, while it is at it."""
+        return self.run.activity if self.run and self.run.is_active else ""
+
+    @property
+    def waits_because(self) -> str:
+        return self.run.reason if self.run and self.run.state == Run.State.QUEUED else ""
+
+    @property
+    def trouble(self) -> str:
+        """Why it did not end well, in one sentence."""
+        bad = (Run.State.FAILED, Run.State.LOST)
+        return self.run.reason if self.run and self.run.state in bad else ""
+
+    @property
+    def since(self) -> datetime | None:
+        """From when the running clock counts."""
+        if self.run is None or not self.run.is_active:
+            return None
+        return self.run.started_at or self.run.queued_at
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of the newest run, cached ones too."""
+        run = self.run
+        if run is None:
+            return 0
+        return run.input_tokens + run.output_tokens + run.cache_read_tokens + run.cache_write_tokens
+
+    @property
+    def cost(self) -> Decimal | None:
+        return self.run.cost_usd if self.run else None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the board; `count` is how many there are, shown or not."""
+
+    status: str
+    label: str
+    cards: list[Card]
+    count: int
+
+
+@dataclass(frozen=True)
+class Board:
+    columns: list[Column]
+    needs_you: int
+    version: str
+    "Changes whenever anything that the board shows has changed."
+
+
+def badge_of(run: Run | None, *, link_lost: bool = False) -> Badge | None:
+    """What the newest run means for the card; None when it says nothing that the column does not say."""
+    if run is None:
+        return None
+    if run.is_active and run.cancel_requested_at:
+        return Badge("cancelling", "waits")
+    if run.is_active and link_lost:
+        return Badge("link lost", "needs")
+    if run.state == Run.State.FAILED:
+        return FAILURES.get(run.reason_code, Badge("failed", "bad"))
+    return BADGES.get(run.state)
+
+
+BADGES = {
+    Run.State.STARTING.value: Badge("starting", "works"),
+    Run.State.RUNNING.value: Badge("working", "works"),
+    Run.State.WAITING.value: Badge("needs you", "needs"),
+    Run.State.SUCCEEDED.value: Badge("finished", "good"),
+    Run.State.CANCELLED.value: Badge("cancelled", "waits"),
+    Run.State.LOST.value: Badge("lost", "bad"),
+}
+FAILURES = {
+    "login": Badge("login refused", "bad"),
+    "limit": Badge("limit reached", "bad"),
+    "setup": Badge("set-up failed", "bad"),
+    "model": Badge("wrong model", "bad"),
+}
+
+
+def visible_tasks(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Task]:
+    """The tasks of the workspaces that the user may see, with workspace and runs."""
+    tasks = Task.objects.filter(workspace__in=visible_workspaces(user))
+    return tasks.select_related("workspace").prefetch_related(newest_run())
+
+
+def newest_run() -> Prefetch[str]:
+    """Only the newest run of each task, whatever the number of runs."""
+    newest = Window(RowNumber(), partition_by=F("task_id"), order_by=F("number").desc())
+    return Prefetch("runs", queryset=Run.objects.annotate(place=newest).filter(place=1))
+
+
+def card_of(task: Task, lost_hosts: set[str]) -> Card:
+    run = task.last_run
+    link_lost = task.workspace.address.key in lost_hosts
+    return Card(task=task, run=run, badge=badge_of(run, link_lost=link_lost), link_lost=link_lost)
+
+
+def lost_hosts() -> set[str]:
+    """Keys of the hosts whose link is down just now."""
+    return set(Host.objects.filter(link=Host.Link.DOWN).values_list("key", flat=True))
+
+
+def board(
+    user: AbstractBaseUser | AnonymousUser, *, workspace: Workspace | None = None, search: str = ""
+) -> Board:
+    """All cards that the user may see, in their columns, in order."""
+    tasks = visible_tasks(user)
+    if workspace is not None:
+        tasks = tasks.filter(workspace=workspace)
+    for word in search.split():
+        number = Q(pk=int(word.lstrip("#"))) if word.lstrip("#").isdecimal() else Q()
+        tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
+    lost = lost_hosts()
+    cards = [card_of(task, lost) for task in tasks]
+    columns = [_column(status, label, cards) for status, label in Task.Status.choices]
+    needs_you = sum(card.needs_you for card in cards)
+    return Board(columns=columns, needs_you=needs_you, version=_version(cards))
+
+
+def _column(status: str, label: str, cards: list[Card]) -> Column:
+    mine = [card for card in cards if card.task.status == status]
+    shown = mine
+    if status == Task.Status.DONE:
+        shown = sorted(mine, key=lambda card: card.task.updated_at, reverse=True)[:DONE_SHOWN]
+    return Column(status=status, label=label, cards=shown, count=len(mine))
+
+
+def _version(cards: list[Card]) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for card in cards:
+        task, run = card.task, card.run
+        seen = (task.pk, task.title, task.status, task.rank, task.model, task.files_changed, card.badge)
+        of_run = run and (run.pk, run.activity, run.reason, card.tokens, run.cost_usd, len(run.open_requests))
+        digest.update(repr((seen, of_run)).encode())
+    return digest.hexdigest()
+
+
+def events(
+    task: Task, *, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None, limit: int = 200
+) -> list[tuple[Run, Event]]:
+    """Events of all runs of a task in the order they happened, places given as (run number, seq).
+
+    With `after` the oldest `limit` behind that place, else the newest `limit` (before `before`).
+    """
+    rows = Event.objects.filter(run__task=task).select_related("run")
+    if after is not None:
+        number, seq = after
+        rows = rows.filter(Q(run__number__gt=number) | Q(run__number=number, seq__gt=seq))
+        return [(row.run, row) for row in rows.order_by("run__number", "seq")[:limit]]
+    if before is not None:
+        number, seq = before
+        rows = rows.filter(Q(run__number__lt=number) | Q(run__number=number, seq__lt=seq))
+    newest = list(rows.order_by("-run__number", "-seq")[:limit])
+    return [(row.run, row) for row in reversed(newest)]
+
+

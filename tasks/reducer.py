@@ -1,0 +1,132 @@
+"""What an event of the host changes in the row of its run. Pure: no database, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tasks.models import Run
+
+FIELDS = (
+    "state",
+    "started_at",
+    "last_heard_at",
+    "cli_session",
+    "cli_version",
+    "activity",
+    "open_requests",
+    "limit_resets_at",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "cost_source",
+    "usage_by_model",
+    "thread_total",
+    "context_used",
+    "context_window",
+    "last_seq",
+)
+"The columns that `apply` may change."
+
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+
+
+def apply(run: Run, event: dict[str, Any]) -> None:
+    """Bring `run` to where it stands after `event`; the caller saves FIELDS. Unknown kinds change nothing."""
+    handler = HANDLERS.get(event["kind"])
+    if handler:
+        handler(run, event)
+    run.last_seq = event["seq"]
+    if run.is_active and event["kind"] != "finished":
+        run.state = Run.State.WAITING if run.open_requests else _at_work(run)
+
+
+def take_usage(run: Run, usage: dict[str, Any]) -> None:
+    """Set the totals of the run; the host counts, so a line that comes twice changes nothing."""
+    for name in TOKENS:
+        setattr(run, name, int(usage.get(name) or 0))
+    cost = usage.get("cost_usd")
+    if cost is not None:
+        run.cost_usd = Decimal(str(cost))
+        run.cost_source = Run.CostSource.REPORTED
+    run.usage_by_model = usage.get("by_model") or {}
+    run.thread_total = usage.get("thread_total") or run.thread_total
+    run.context_used = usage.get("context_used") or run.context_used
+    run.context_window = usage.get("context_window") or run.context_window
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """A time of the host, or None where there is none or it can't be read."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
+
+
+def _at_work(run: Run) -> str:
+    """A run is starting until its CLI has spoken."""
+    return Run.State.STARTING if run.started_at is None else Run.State.RUNNING
+
+
+def _started(run: Run, event: dict[str, Any]) -> None:
+    run.started_at = run.started_at or parse_time(event["at"])
+    run.cli_session = event.get("cli_session") or run.cli_session
+    run.cli_version = event.get("cli_version") or run.cli_version
+
+
+def _activity(field: str) -> Callable[[Run, dict[str, Any]], None]:
+    def note(run: Run, event: dict[str, Any]) -> None:
+        lines = str(event.get(field) or "").strip().splitlines()
+        if lines:
+            run.activity = lines[0][:200]
+
+    return note
+
+
+def _file_change(run: Run, event: dict[str, Any]) -> None:
+    verb = {"add": "Wrote", "delete": "Deleted"}.get(event.get("change", ""), "Edited")
+    run.activity = f"{verb} {event.get('path', 'a file')}"[:200]
+
+
+def _request(run: Run, event: dict[str, Any]) -> None:
+    details = {k: v for k, v in event.items() if k not in ("v", "seq", "kind", "request_kind")}
+    request = {**details, "kind": event.get("request_kind", "approval")}
+    run.open_requests = [*(r for r in run.open_requests if r["id"] != event["id"]), request]
+
+
+def _request_closed(run: Run, event: dict[str, Any]) -> None:
+    run.open_requests = [r for r in run.open_requests if r["id"] != event["id"]]
+
+
+def _usage(run: Run, event: dict[str, Any]) -> None:
+    take_usage(run, event)
+
+
+def _limit(run: Run, event: dict[str, Any]) -> None:
+    if event.get("status") == "reached":
+        run.limit_resets_at = parse_time(event.get("resets_at"))
+
+
+def _finished(run: Run, event: dict[str, Any]) -> None:
+    run.open_requests = []
+    run.limit_resets_at = parse_time(event.get("resets_at")) or run.limit_resets_at
+
+
+HANDLERS: dict[str, Callable[[Run, dict[str, Any]], None]] = {
+    "started": _started,
+    "text": _activity("text"),
+    "tool": _activity("title"),
+    "file_change": _file_change,
+    "error": _activity("text"),
+    "request": _request,
+    "request_closed": _request_closed,
+    "usage": _usage,
+    "limit": _limit,
+    "finished": _finished,
+}
