@@ -1,0 +1,69 @@
+// What every page does: times that run, toasts, menus, dialogs, copy buttons, questions before destructive verbs.
+import "./times.js";
+import "./menus.js";
+import { ask, openDialog } from "./dialogs.js";
+import { toast } from "./toasts.js";
+import { onKeys } from "./keys.js";
+
+export const csrf = () => document.body.dataset.csrf;
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    await copyText(copy.dataset.copy);
+    return toast({ text: "Copied.", kind: "good" });
+  }
+  const opener = event.target.closest("[data-opens]");
+  if (opener) openDialog(opener.dataset.opens);
+  if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+  event.target.closest("[data-dismiss]")?.closest(".toast").remove();
+});
+
+async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const box = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
+  box.select();
+  document.execCommand("copy");  // The only way on a page that is not served by HTTPS or loopback.
+  box.remove();
+}
+
+// htmx asks before a request that has hx-confirm; plain forms say data-confirm.
+document.addEventListener("htmx:confirm", (event) => {
+  const { ctx, issueRequest, dropRequest } = event.detail;
+  if (!ctx.confirm) return;
+  event.preventDefault();
+  ask(ctx.confirm, ctx.sourceElement.dataset).then((yes) => (yes ? issueRequest() : dropRequest()));
+});
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.dataset.confirm || form.dataset.confirmed) return;
+  event.preventDefault();
+  if (!(await ask(form.dataset.confirm, form.dataset))) return;
+  form.dataset.confirmed = "yes";
+  form.requestSubmit(event.submitter ?? undefined);
+});
+
+// A dialog whose content comes from the server opens when it has arrived.
+document.addEventListener("htmx:after:swap", (event) => {
+  const dialog = event.detail.ctx.target?.closest?.("dialog[data-opens-filled]");
+  if (dialog && !dialog.open && dialog.childElementCount) dialog.showModal();
+});
+
+document.addEventListener("toast", (event) => toast(event.detail));
+document.addEventListener("close-dialogs", () => document.querySelectorAll("dialog[open]").forEach((d) => d.close()));
+document.addEventListener("htmx:response:error", (event) => {
+  const { status, headers } = event.detail.ctx.response;
+  if (headers.get("HX-Trigger") || status === 422) return;  // The server has said it itself.
+  const known = { 403: "You may not do that.", 404: "That is not there any more.", 409: "That can't be done now." };
+  toast({ text: known[status] ?? `The server could not do that (error ${status}).`, kind: "failed" });
+});
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.ctx?.quiet) return;
+  toast({ text: "The server did not answer.", hint: "Nothing was changed. Try again in a moment.", kind: "failed" });
+});
+
+onKeys({
+  "?": () => openDialog("keys"),
+  "g b": () => location.assign("/"),
+  "g w": () => location.assign("/workspaces"),
+});

@@ -1,0 +1,33 @@
+// Elapsed and relative times that stay true while the page is open, also when this machine's clock is wrong.
+const meta = document.querySelector('meta[name="server-time"]');
+const skew = meta ? Number(meta.content) * 1000 - performance.timeOrigin - performance.now() : 0;
+const now = () => performance.timeOrigin + performance.now() + skew;
+
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole}s`;
+  const two = (n) => String(n).padStart(2, "0");
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+export function relative(seconds) {
+  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
+    if (Math.abs(seconds) < size) continue;
+    const amount = Math.floor(Math.abs(seconds) / size);
+    return seconds > 0 ? `${amount}${unit} ago` : `in ${amount}${unit}`;
+  }
+  return "now";
+}
+
+function show(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function tick(root = document) {
+  for (const e of root.querySelectorAll("time[data-since]")) show(e, clock((now() - Date.parse(e.dataset.since)) / 1000));
+  for (const e of root.querySelectorAll("time[data-ago]")) show(e, relative((now() - Date.parse(e.dateTime)) / 1000));
+}
+
+setInterval(() => document.hidden || tick(), 1000);
+document.addEventListener("visibilitychange", () => document.hidden || tick());

@@ -1,0 +1,107 @@
+"""Icons, numbers and times as the pages show them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from aitask import vendoring
+
+register = template.Library()
+
+
+@register.simple_tag
+def vendor(name: str, file: str) -> str:
+    """The address of a file of a vendored library."""
+    return static(f"{vendoring.libraries()[name].url}/{file}")
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """One icon of the kept set, hidden from screen readers: the words stand beside it."""
+    return format_html(
+        '<svg class="i {}" aria-hidden="true"><use href="{}#{}"></use></svg>',
+        css,
+        vendor("lucide", "sprite.svg"),
+        name,
+    )
+
+
+@register.filter
+def short_number(value: int | None) -> str:
+    """12400 → 12.4k; at most four figures, so that columns stay narrow."""
+    number = float(value or 0)
+    for unit in ("", "k", "M"):
+        if number < 999.5:
+            return f"{number:.0f}" if not unit or number >= 99.95 else f"{number:.1f}{unit}".replace(".0", "")
+        number /= 1000
+    return f"{number:.1f}G"
+
+
+@register.filter
+def money(value: Decimal | None) -> str:
+    """Dollars, with cents as far as they say something."""
+    if value is None:
+        return ""
+    return "<$0.01" if 0 < value < Decimal("0.01") else f"${value:.2f}"
+
+
+@register.filter
+def percent_of(part: int | None, whole: int | None) -> int | None:
+    return round(100 * part / whole) if part and whole else None
+
+
+@register.simple_tag
+def ago(moment: datetime | None) -> SafeString | str:
+    """A relative time that the page keeps up to date; the exact one shows on hover."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" data-ago title="{}">{}</time>',
+        moment.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        relative((timezone.now() - moment).total_seconds()),
+    )
+
+
+@register.simple_tag
+def elapsed(start: datetime | None, end: datetime | None = None) -> SafeString | str:
+    """How long something lasts; goes on counting in the page when it has no end."""
+    if start is None:
+        return ""
+    seconds = max(0, ((end or timezone.now()) - start).total_seconds())
+    running = "" if end else format_html(' data-since="{}"', start.isoformat())
+    title = timezone.localtime(start).strftime("since %Y-%m-%d %H:%M:%S")
+    return format_html('<time class="num" title="{}"{}>{}</time>', title, running, clock(seconds))
+
+
+def clock(seconds: float) -> str:
+    """59 s, 12:05 (minutes), 3:07:09 (hours)."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def relative(seconds: float) -> str:
+    """Now, 5m ago, 3h ago, 2d ago; the same words as in times.js."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if abs(seconds) >= size:
+            amount = int(abs(seconds) // size)
+            return f"{amount}{unit} ago" if seconds > 0 else f"in {amount}{unit}"
+    return "now"
+
+
+@register.filter
+def lookup(mapping: dict[str, Any], key: str) -> Any:
+    return mapping.get(key, "")

@@ -1,0 +1,25 @@
+"""Who sees which task: everybody who sees its workspace."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from tasks.models import Run, Task
+from workspaces.access import Visitor, visible_workspaces
+
+
+def visible_tasks(user: Visitor) -> QuerySet[Task]:
+    """The tasks of all workspaces that the user sees."""
+    return Task.objects.filter(workspace__in=visible_workspaces(user)).select_related("workspace")
+
+
+def task_for(user: Visitor, pk: int) -> Task:
+    """The task when the user sees it, else 404."""
+    return get_object_or_404(visible_tasks(user), pk=pk)
+
+
+def run_for(user: Visitor, pk: int) -> Run:
+    """The run when the user sees its task, else 404."""
+    runs = Run.objects.filter(task__workspace__in=visible_workspaces(user))
+    return get_object_or_404(runs.select_related("task__workspace"), pk=pk)

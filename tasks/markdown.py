@@ -1,0 +1,64 @@
+"""An agent's markdown as HTML that can't do anything: no raw HTML, no scripts, no remote images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import nh3
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+TAGS = set(
+    "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong table tbody td th thead tr ul".split()
+)
+ATTRIBUTES = {"a": {"href", "title"}, "span": {"class"}, "ol": {"start"}, "div": {"class"}}
+LINK = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
+MOST_TO_COLOUR = 20_000
+"Characters of a code block above which colouring costs more than it tells."
+
+
+def render(text: str) -> SafeString:
+    """Safe HTML of a markdown text."""
+    clean = nh3.clean(
+        _parser.render(text),
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+    )
+    return mark_safe(clean)  # noqa: S308 - cleaned by nh3 one line above
+
+
+def colour(code: str, language: str, _attributes: str = "") -> str:
+    """Code with classes for its colours; plain when the language is unknown."""
+    if not language or len(code) > MOST_TO_COLOUR:
+        return escape(code)
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return escape(code)
+    return highlight(code, lexer, _formatter)
+
+
+def _image_as_words(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """A remote image would tell its server who reads what: show what it is called and where it lies."""
+    token = tokens[index]
+    return f'<span class="no-image">[image: {escape(token.content)} {escape(token.attrGet("src") or "")}]</span>'
+
+
+_formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="h-")
+_parser = MarkdownIt("commonmark", {"html": False, "highlight": colour}).enable(["table", "strikethrough"])
+_parser.validateLink = lambda url: bool(LINK.match(url))  # type: ignore[method-assign]
+_parser.add_render_rule("image", _image_as_words)

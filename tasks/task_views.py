@@ -1,0 +1,169 @@
+"""The page of one task, its parts that refresh themselves, and its verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from aitask import hypermedia
+from tasks import queries, rendering, services
+from tasks.commands import commands
+from tasks.access import task_for
+from tasks.errors import Refused
+from tasks.forms import EFFORTS, RunForm, TaskForm, models_used
+from tasks.models import Event, Run, Task
+from workspaces.access import person
+
+PAGE_EVENTS = 200
+"How many events a page of the conversation has."
+
+Rows = list[tuple[Run, Event]]
+
+
+@require_GET
+def task_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The three panes with the newest events."""
+    task = task_for(request.user, pk)
+    rows = queries.events(task, before=None, after=None, limit=PAGE_EVENTS)
+    return render(request, "tasks/task.html", {"nav": "board", **page_context(request, task), **log_context(rows)})
+
+
+def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
+    run = task.last_run
+    return {
+        "task": task,
+        "run": run,
+        "runs": task.runs.order_by("-number"),
+        "head": rendering.render_head(task, run),
+        "board": queries.board(person(request), workspace=None, search=""),
+        "commands": commands(task, run),
+    }
+
+
+def log_context(rows: Rows) -> dict[str, Any]:
+    return {
+        "log": rendering.render_rows(rows),
+        "first": _place(rows[0]) if rows else "",
+        "last": _place(rows[-1]) if rows else "",
+        "older": len(rows) >= PAGE_EVENTS,
+    }
+
+
+def _place(row: tuple[Run, Event]) -> str:
+    run, event = row
+    return f"{run.number}.{event.seq}"
+
+
+@require_GET
+def task_events(request: HttpRequest, pk: int) -> HttpResponse:
+    """A window of the conversation before or after a place ("run.seq"), or the newest."""
+    task = task_for(request.user, pk)
+    before, after = (_parse_place(request.GET.get(name, "")) for name in ("before", "after"))
+    rows = queries.events(task, before=before, after=after, limit=PAGE_EVENTS)
+    response = HttpResponse(rendering.render_rows(rows))
+    response["X-First"] = _place(rows[0]) if rows else ""
+    response["X-Last"] = _place(rows[-1]) if rows else ""
+    response["X-More"] = "yes" if len(rows) >= PAGE_EVENTS else ""
+    return response
+
+
+def _parse_place(text: str) -> tuple[int, int] | None:
+    number, _, seq = text.partition(".")
+    return (int(number), int(seq)) if number.isdecimal() and seq.isdecimal() else None
+
+
+@require_GET
+def task_side(request: HttpRequest, pk: int) -> HttpResponse:
+    """The panes beside the conversation, for the live page to morph into."""
+    task = task_for(request.user, pk)
+    return render(request, "tasks/_side.html", page_context(request, task))
+
+
+@require_http_methods(["GET", "POST"])
+def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    task = task_for(request.user, pk)
+    initial = {name: getattr(task, name) for name in services.EDITABLE}
+    form = TaskForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.update_task(task, **form.cleaned_data)
+            return hypermedia.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
+        except ValidationError as error:
+            form.add_error(None, hypermedia.sentence(error))
+    return _form(request, "edit_task", task, form)
+
+
+@require_http_methods(["GET", "POST"])
+def task_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Without words of its own: run as the task says. With the form: with another prompt or model."""
+    task = task_for(request.user, pk)
+    if request.method == "POST" and "prompt" not in request.POST:
+        return _verb(request, task, lambda: services.queue_run(task, user=person(request)), "Queued.")
+    last = task.last_run
+    resumable = bool(last and last.cli_session)
+    initial = {"prompt": task.prompt, "model": task.model, "reasoning_effort": task.reasoning_effort}
+    form = RunForm(request.POST or None, initial=initial)
+    if not resumable:
+        del form.fields["resume"]
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.queue_run(task, user=person(request), **form.cleaned_data)
+            return hypermedia.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
+        except ValidationError as error:
+            form.add_error(None, hypermedia.sentence(error))
+        except Refused as error:
+            form.add_error(None, str(error))
+    return _form(request, "run_task", task, form)
+
+
+def _form(request: HttpRequest, name: str, task: Task, form: TaskForm | RunForm) -> HttpResponse:
+    partial = hypermedia.is_partial(request)
+    context = {
+        "form": form,
+        "task": task,
+        "models": models_used(task.workspace, task.backend),
+        "efforts": EFFORTS,
+        "template": f"tasks/_{name}.html",
+    }
+    template = f"tasks/_{name}.html" if partial else "tasks/form_page.html"
+    return render(request, template, context, status=422 if form.errors else 200)
+
+
+@require_POST
+def task_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    task = task_for(request.user, pk)
+    return _verb(request, task, lambda: services.cancel_task(task), "Cancelling…")
+
+
+@require_POST
+def task_unqueue(request: HttpRequest, pk: int) -> HttpResponse:
+    task = task_for(request.user, pk)
+    return _verb(request, task, lambda: services.unqueue(task), "Taken back from the queue.")
+
+
+@require_POST
+def task_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    task = task_for(request.user, pk)
+    try:
+        services.delete_task(task)
+    except Refused as error:
+        return hypermedia.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
+    on_board = request.POST.get("from") == "board"
+    return hypermedia.done(request, f"Deleted #{pk}.", to=reverse("board"), stay=on_board)
+
+
+def _verb(request: HttpRequest, task: Task, verb: Callable[[], object], said: str) -> HttpResponse:
+    here = reverse("task", args=[task.pk])
+    try:
+        verb()
+    except Refused as error:
+        return hypermedia.refused(request, error.reason, error.hint, to=here)
+    except ValidationError as error:
+        return hypermedia.refused(request, hypermedia.sentence(error), to=here)
+    return hypermedia.done(request, said, to=here)

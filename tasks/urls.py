@@ -1,0 +1,24 @@
+"""Addresses of the board and of tasks."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tasks import task_views, views
+
+urlpatterns = [
+    path("", views.board, name="board"),
+    path("board/columns", views.board_columns, name="board_columns"),
+    path("tasks/new", views.task_new, name="task_new"),
+    path("tasks/new/fields", views.task_new_fields, name="task_new_fields"),
+    path("tasks/<int:pk>", task_views.task_page, name="task"),
+    path("tasks/<int:pk>/events", task_views.task_events, name="task_events"),
+    path("tasks/<int:pk>/side", task_views.task_side, name="task_side"),
+    path("tasks/<int:pk>/edit", task_views.task_edit, name="task_edit"),
+    path("tasks/<int:pk>/run", task_views.task_run, name="task_run"),
+    path("tasks/<int:pk>/cancel", task_views.task_cancel, name="task_cancel"),
+    path("tasks/<int:pk>/unqueue", task_views.task_unqueue, name="task_unqueue"),
+    path("tasks/<int:pk>/move", views.task_move, name="task_move"),
+    path("tasks/<int:pk>/delete", task_views.task_delete, name="task_delete"),
+    path("holds/<int:pk>/try", views.hold_try, name="hold_try"),
+]

@@ -1,0 +1,154 @@
+"""The board: its columns, its verbs, and the panel for new tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from aitask import hypermedia
+from tasks import queries, services
+from tasks.access import task_for
+from tasks.errors import Refused
+from tasks.forms import EFFORTS, MoveForm, NewTaskForm, models_used, preset
+from tasks.models import Task
+from workspaces.access import person, visible_workspaces, workspace_for
+from workspaces.models import Backend, BackendHold, Host, Workspace
+
+
+@require_GET
+def board(request: HttpRequest) -> HttpResponse:
+    """The whole page."""
+    return render(request, "tasks/board.html", {"nav": "board", **board_context(request)})
+
+
+@require_GET
+def board_columns(request: HttpRequest) -> HttpResponse:
+    """The columns alone, for the live page to morph into."""
+    return render(request, "tasks/_board.html", board_context(request))
+
+
+def board_context(request: HttpRequest) -> dict[str, Any]:
+    user = person(request)
+    workspaces = list(visible_workspaces(user))
+    chosen = next((w for w in workspaces if str(w.pk) == request.GET.get("workspace")), None)
+    search = request.GET.get("q", "").strip()
+    return {
+        "workspaces": workspaces,
+        "workspace": chosen,
+        "search": search,
+        "board": queries.board(user, workspace=chosen, search=search),
+        "statuses": Task.Status.choices,
+        "troubles": troubles(workspaces),
+    }
+
+
+def troubles(workspaces: list[Workspace]) -> dict[str, list[Any]]:
+    """What keeps whole hosts from working: a lost link, a refused login."""
+    hosts = Host.objects.filter(key__in={workspace.address.key for workspace in workspaces})
+    return {
+        "hosts": list(hosts.filter(link=Host.Link.DOWN)),
+        "holds": list(
+            BackendHold.objects.filter(host__in=hosts, held_since__isnull=False).select_related("host")
+        ),
+    }
+
+
+@require_http_methods(["GET", "POST"])
+def task_new(request: HttpRequest) -> HttpResponse:
+    """The panel; a wrong entry brings it back with what was typed (status 422)."""
+    user = person(request)
+    form = NewTaskForm(request.POST or None, user=user, initial=new_task_preset(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            return created(request, form)
+        except ValidationError as error:
+            form.add_error(None, hypermedia.sentence(error))
+        except Refused as error:
+            form.add_error("text", str(error))
+    status = 422 if form.errors else 200
+    template = "tasks/_new_task.html" if hypermedia.is_partial(request) else "tasks/new_task.html"
+    return render(request, template, new_task_context(request, form), status=status)
+
+
+def new_task_preset(request: HttpRequest) -> dict[str, Any]:
+    """The workspace that the board is filtered by, else the one that was used last."""
+    workspaces = visible_workspaces(request.user)
+    wanted = request.GET.get("workspace", "")
+    chosen = workspaces.filter(pk=int(wanted)).first() if wanted.isdecimal() else None
+    last = Task.objects.filter(created_by=person(request), workspace__in=workspaces).order_by("-pk").first()
+    return preset(chosen or (last.workspace if last else workspaces.first()))
+
+
+def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
+    workspace, backend = form.initial.get("workspace"), form.initial.get("backend", "")
+    return {
+        "form": form,
+        "has_workspaces": visible_workspaces(request.user).exists(),
+        "more": request.POST.get("more"),
+        "models": models_used(workspace, backend),
+        "efforts": EFFORTS,
+    }
+
+
+def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
+    """Make the tasks, run them when asked to, and leave the panel open when more are to come."""
+    user, data = person(request), form.cleaned_data
+    tasks = services.create_tasks_from_text(
+        workspace=data["workspace"], user=user, text=data["text"], **form.choices_of()
+    )
+    runs = "run" in request.POST
+    for task in tasks if runs else ():
+        services.queue_run(task, user=user)
+    response = hypermedia.done(request, created_words(tasks, runs), to=reverse("board"))
+    if response.status_code == 204:
+        toast = {"text": created_words(tasks, runs), "kind": "good"}
+        more = {"more": bool(request.POST.get("more"))}
+        hypermedia.trigger(response, {"created": more, "changed": {}, "toast": toast})
+    return response
+
+
+def created_words(tasks: list[Task], runs: bool) -> str:
+    verb = "Created and queued" if runs else "Created"
+    return f"{verb} #{tasks[0].pk}." if len(tasks) == 1 else f"{verb} {len(tasks)} tasks."
+
+
+@require_GET
+def task_new_fields(request: HttpRequest) -> HttpResponse:
+    """CLI, model and effort as they fit the chosen workspace (and CLI)."""
+    wanted = request.GET.get("workspace", "")
+    workspace = workspace_for(request.user, int(wanted)) if wanted.isdecimal() else None
+    backend = request.GET.get("backend", "") if request.GET.get("keep") == "backend" else ""
+    if backend not in Backend.values:
+        backend = ""
+    form = NewTaskForm(user=person(request), initial=preset(workspace, backend))
+    return render(request, "tasks/_choice_fields.html", new_task_context(request, form))
+
+
+@require_POST
+def task_move(request: HttpRequest, pk: int) -> HttpResponse:
+    """A card was dropped, or sent to a column from its menu."""
+    task = task_for(request.user, pk)
+    form = MoveForm(request.POST)
+    if not form.is_valid():
+        return hypermedia.refused(request, "There is no such column.", to=reverse("board"))
+    try:
+        services.move_task(task, **form.cleaned_data, user=person(request))
+    except Refused as error:
+        return hypermedia.refused(request, error.reason, error.hint, to=reverse("board"))
+    return hypermedia.done(request, to=reverse("board"))
+
+
+@require_POST
+def hold_try(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let one queued run try whether the CLI's login works again."""
+    keys = {workspace.address.key for workspace in visible_workspaces(request.user)}
+    hold = BackendHold.objects.filter(pk=pk, host__key__in=keys).first()
+    if hold is None:
+        return redirect("board")
+    services.try_login_again(hold)
+    return hypermedia.done(request, "The next queued run tries the login.", to=reverse("board"))
