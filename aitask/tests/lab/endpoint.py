@@ -47,7 +47,7 @@ The ledger
 Every model request is one `Entry`: api, path, kind, status, model, effort, session (claude's session id,
 codex's thread id), step, tokens, the whole last text of a person with its digest, times, and whether the
 answer was delivered whole. Each response has token numbers that no other has. `kind` is "turn" for the
-agent's own requests; session titles and compactions are told apart, and token counts are not listed. A request
+agent's own requests; session titles and compactions are told apart, token counts are not listed. A request
 with no script answers "Done.".
 """
 

@@ -1,0 +1,74 @@
+"""Git repositories as people have them: plain, oddly named, with a submodule, unborn, detached."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+ODD_NAME = 'Grüße an "Ida\'s" Hof $(x) 100%'
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada Lab",
+    "GIT_AUTHOR_EMAIL": "ada@lab.invalid",
+    "GIT_COMMITTER_NAME": "Ada Lab",
+    "GIT_COMMITTER_EMAIL": "ada@lab.invalid",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/nonexistent",
+}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git as the lab's own person; its output without the last newline."""
+    command = ["git", "-c", "protocol.file.allow=always", *arguments]
+    done = subprocess.run(command, cwd=folder, env=IDENTITY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
+    return done.stdout.rstrip("\n")
+
+
+def commit_file(repo: Path, name: str, content: str, message: str = "") -> str:
+    """Write a file and commit it; the new commit's id."""
+    path = repo / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    git(repo, "add", "--", name)
+    git(repo, "commit", "-q", "-m", message or f"Add {name}")
+    return git(repo, "rev-parse", "HEAD")
+
+
+def make_unborn_repo(folder: Path, branch: str = "main") -> Path:
+    """A repository without any commit."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "-q", "-b", branch)
+    return folder
+
+
+def make_repo(folder: Path, branch: str = "main") -> Path:
+    """A repository with two commits, and an identity of its own."""
+    make_unborn_repo(folder, branch)
+    git(folder, "config", "user.name", "Ada Lab")
+    git(folder, "config", "user.email", "ada@lab.invalid")
+    commit_file(folder, "README.md", "# A repository of the lab\n")
+    commit_file(folder, "src/main.py", 'print("hello")\n')
+    return folder
+
+
+def make_oddly_named_repo(parent: Path) -> Path:
+    """A path with spaces, quotes, umlauts and characters that a shell would eat."""
+    return make_repo(parent / ODD_NAME)
+
+
+def make_repo_with_submodule(folder: Path) -> Path:
+    """A repository whose folder `parts` is a submodule; the submodule's origin lies beside it."""
+    part = make_repo(folder.with_name(f"{folder.name}-part"))
+    make_repo(folder)
+    git(folder, "submodule", "--quiet", "add", str(part), "parts")
+    git(folder, "commit", "-q", "-m", "Add a submodule")
+    return folder
+
+
+def make_detached_repo(folder: Path) -> Path:
+    """A repository whose HEAD is a commit, not a branch; `main` is one commit further."""
+    make_repo(folder)
+    git(folder, "checkout", "-q", "--detach", "HEAD~1")
+    return folder

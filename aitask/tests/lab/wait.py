@@ -1,0 +1,21 @@
+"""Waiting for a condition, never for luck."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], timeout: float = 10.0, message: str = "", every: float = 0.02) -> T:
+    """The first true value of `condition`. Raises AssertionError with `message` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{message or 'the condition'} did not come true in {timeout} s")
+        time.sleep(every)
