@@ -40,15 +40,18 @@ def run_claude(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: fl
     )
     lines = _json_lines(done.stdout)
     result = lines[-1] if lines else {}
-    usage = result.get("usage", {})
-    tokens = Tokens(
-        input_tokens=usage.get("input_tokens", 0),
-        cache_read_tokens=usage.get("cache_read_input_tokens", 0),
-        cache_write_tokens=usage.get("cache_creation_input_tokens", 0),
-        output_tokens=usage.get("output_tokens", 0),
-    )
+    tokens = sum((_model_tokens(usage) for usage in result.get("modelUsage", {}).values()), Tokens())
     session, text = result.get("session_id", ""), result.get("result", "")
     return Outcome(done.returncode, lines, done.stderr, session, text, tokens)
+
+
+def _model_tokens(usage: dict[str, Any]) -> Tokens:
+    return Tokens(
+        input_tokens=usage["inputTokens"],
+        cache_read_tokens=usage["cacheReadInputTokens"],
+        cache_write_tokens=usage["cacheCreationInputTokens"],
+        output_tokens=usage["outputTokens"],
+    )
 
 
 def run_codex(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: float = 60) -> Outcome:

@@ -16,7 +16,7 @@ from .script import Ask, Bash, Block, Call, Edit, Fault, Plan, Read, Say, Step, 
 name = "messages"
 final_events = frozenset({"content_block_stop"})
 
-WORKING_DIRECTORY = re.compile(r"working directory: (/[^\n]*)")
+WORKING_DIRECTORY = re.compile(r"working directory: (/[^\n]*)", re.IGNORECASE)
 REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 STEERED = re.compile(
     r"The user sent a new message while you were working:\n(.*?)\n\n(?:IMPORTANT|This is)[^\n]*", re.DOTALL
