@@ -23,7 +23,7 @@ STATES = {"succeeded": Run.State.SUCCEEDED, "failed": Run.State.FAILED, "cancell
 
 def note_outcome(run_id: int, outcome: dict[str, Any]) -> None:
     """Keep what the host said of the end, and end the run unless a worker is still busy with it."""
-    Run.objects.filter(pk=run_id, outcome=None, state__in=Run.LIVE).update(outcome=outcome)
+    Run.objects.filter(pk=run_id, outcome__isnull=True, state__in=Run.LIVE).update(outcome=outcome)
     conclude(run_id)
 
 

@@ -130,7 +130,9 @@ def _worktree(task: Task, site: Site) -> git.Worktree:
     copied = task.copied_files
     if workspace.copy_patterns and (tree.created or not copied):
         answer = site.host.call(
-            "copy", {"source": tree.repo, "target": tree.path, "patterns": workspace.copy_patterns}, timeout=120
+            "copy",
+            {"source": tree.repo, "target": tree.path, "patterns": workspace.copy_patterns},
+            timeout=120,
         )
         copied = sorted({*copied, *answer["copied"]})
     values = {
@@ -150,7 +152,7 @@ def _counted_before(run: Run) -> dict[str, Any] | None:
     if not run.resumes:
         return None
     earlier = Run.objects.filter(cli_session=run.resumes, backend=run.backend, pk__lt=run.pk)
-    last = earlier.exclude(thread_total=None).order_by("-pk").first()
+    last = earlier.filter(thread_total__isnull=False).order_by("-pk").first()
     return last.thread_total if last else None
 
 
@@ -167,5 +169,3 @@ def _count_attempt(run: Run) -> None:
 def _renewed(run: Run) -> None:
     if not leases.renew(run.pk):
         raise LeaseLost(f"{run} was taken over")
-
-

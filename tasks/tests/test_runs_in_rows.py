@@ -1,0 +1,294 @@
+"""Queueing, starting, cancelling and ending runs, as far as the database goes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from tasks import dispatch, endings, leases, services
+from tasks.follower import repairs
+from tasks.follower.store import save_events
+from tasks.models import Event, Run, Task
+from tasks.tests.factories import make_run, make_task, make_user, make_workspace
+from workspaces.errors import Refused
+from workspaces.models import BackendHold, Host
+
+pytestmark = pytest.mark.django_db
+
+
+def line(seq: int, kind: str = "text", **data: Any) -> dict[str, Any]:
+    return {"v": 1, "seq": seq, "at": "2026-11-22T08:00:00Z", "kind": kind, **data}
+
+
+def end(run: Run, **outcome: Any) -> Run:
+    endings.note_outcome(run.pk, {"state": "succeeded", "reason_code": "", "reason": "", **outcome})
+    run.refresh_from_db()
+    return run
+
+
+@pytest.fixture(autouse=True)
+def commit(django_capture_on_commit_callbacks: Any) -> Any:
+    """Run what is to happen after the commit, as it would outside of a test."""
+    with django_capture_on_commit_callbacks(execute=True):
+        yield
+
+
+class TestCreating:
+    def test_a_task_takes_the_workspace_defaults(self) -> None:
+        workspace = make_workspace(
+            default_backend="codex", default_model="m1", default_reasoning_effort="high"
+        )
+        task = services.create_task(workspace=workspace, user=None, prompt="# Do it\nwell")
+        assert (task.title, task.backend, task.model, task.reasoning_effort) == (
+            "Do it",
+            "codex",
+            "m1",
+            "high",
+        )
+
+    def test_another_cli_does_not_get_the_default_model_of_the_first(self) -> None:
+        workspace = make_workspace(default_backend="codex", default_model="m1")
+        assert (
+            services.create_task(workspace=workspace, user=None, title="x", backend="claude_code").model == ""
+        )
+
+    def test_lines_of_dashes_part_several_tasks(self) -> None:
+        text = "One\nmore\n---\n\nTwo\r\n---\r\nThree"
+        tasks = services.create_tasks_from_text(workspace=make_workspace(), user=make_user(), text=text)
+        assert [task.title for task in tasks] == ["One", "Two", "Three"]
+        assert tasks[0].prompt == "One\nmore"
+
+    @pytest.mark.parametrize("field", ["model", "reasoning_effort"])
+    @pytest.mark.parametrize("value", ["--dangerous", "two words", "a\nb"])
+    def test_what_a_cli_would_misread_is_refused(self, field: str, value: str) -> None:
+        with pytest.raises(ValidationError) as refusal:
+            services.create_task(workspace=make_workspace(), user=None, title="x", **{field: value})
+        assert field in refusal.value.message_dict
+
+    def test_an_empty_task_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="title or a prompt"):
+            services.create_task(workspace=make_workspace(), user=None, title=" ", prompt="\n")
+
+    def test_nul_and_half_characters_become_visible_signs(self) -> None:
+        task = services.create_task(workspace=make_workspace(), user=None, prompt="a\0b\ud800c")
+        task.refresh_from_db()
+        assert task.prompt == "a␀b?c"
+
+
+class TestQueueing:
+    def test_a_run_is_frozen_when_it_is_asked_for(self) -> None:
+        task = make_task(model="m1", reasoning_effort="low", prompt="first")
+        run = services.queue_run(task, user=None)
+        services.update_task(task, prompt="second", model="m2")
+        run.refresh_from_db()
+        assert (run.number, run.prompt, run.model, run.reasoning_effort) == (1, "first", "m1", "low")
+
+    def test_another_model_for_the_next_run_keeps_the_effort(self) -> None:
+        task = make_task(model="m1", reasoning_effort="low")
+        run = services.queue_run(task, user=None, model="m2")
+        assert (run.model, run.reasoning_effort) == ("m2", "low")
+
+    def test_a_task_has_one_live_run(self) -> None:
+        task = make_task()
+        services.queue_run(task, user=None)
+        with pytest.raises(Refused, match="already queued"):
+            services.queue_run(task, user=None)
+
+    def test_a_task_without_a_prompt_is_not_run(self) -> None:
+        with pytest.raises(Refused, match="no prompt"):
+            services.queue_run(make_task(prompt="  "), user=None)
+
+    def test_resuming_goes_on_with_the_last_session_of_that_cli(self) -> None:
+        task = make_task()
+        make_run(task=task, cli_session="s-1", state=Run.State.FAILED)
+        assert services.queue_run(task, user=None, resume=True).resumes == "s-1"
+
+    def test_resuming_without_a_session_says_so(self) -> None:
+        with pytest.raises(Refused, match="no session"):
+            services.queue_run(make_task(), user=None, resume=True)
+
+
+class TestStarting:
+    def queue(self, count: int, **workspace: Any) -> list[Run]:
+        place = make_workspace(**workspace)
+        tasks = [make_task(workspace=place) for _ in range(count)]
+        return [make_run(task=task) for task in tasks]
+
+    def test_runs_start_in_the_order_of_the_board_while_there_is_room(self) -> None:
+        runs = self.queue(3, max_parallel_runs=2)
+        Task.objects.filter(pk=runs[2].task_id).update(rank=-1)
+        started = dispatch.start_queued(runs[0].task.workspace_id)
+        assert started == [runs[2].pk, runs[0].pk]
+        runs[1].refresh_from_db()
+        assert runs[1].reason == "Waits for room: 2 of at most 2 runs are going."
+
+    def test_nothing_is_claimed_twice(self) -> None:
+        runs = self.queue(2)
+        assert len(dispatch.start_queued(runs[0].task.workspace_id)) == 2
+        assert dispatch.start_queued(runs[0].task.workspace_id) == []
+
+    def test_a_host_that_is_away_holds_its_runs_with_the_reason(self) -> None:
+        (run,) = self.queue(1)
+        Host.objects.filter(pk=run.task.workspace.host.pk).update(link="down", link_reason="No route.")
+        assert dispatch.start_queued(run.task.workspace_id) == []
+        run.refresh_from_db()
+        assert run.reason == "Waits for this machine: No route."
+
+    def test_an_end_makes_room_for_the_next(self, django_capture_on_commit_callbacks: Any) -> None:
+        first, second = self.queue(2, max_parallel_runs=1)
+        dispatch.start_queued(first.task.workspace_id)
+        with django_capture_on_commit_callbacks(execute=True):
+            end(first)
+        second.refresh_from_db()
+        assert second.state == Run.State.STARTING
+
+    def test_a_lost_nudge_is_sent_again_once_it_is_overdue(
+        self, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        (run,) = self.queue(1)
+        dispatch.start_queued(run.task.workspace_id)
+        OrmQ.objects.all().delete()
+        with django_capture_on_commit_callbacks(execute=True):
+            repairs.repair()
+        assert OrmQ.objects.count() == 0
+        Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        with django_capture_on_commit_callbacks(execute=True):
+            repairs.repair()
+        assert OrmQ.objects.count() == 1
+
+
+class TestLeases:
+    def test_the_second_worker_leaves(self) -> None:
+        run = make_run(state=Run.State.STARTING)
+        with (
+            leases.held(run.pk, (Run.State.STARTING,)) as first,
+            leases.held(run.pk, (Run.State.STARTING,)) as second,
+        ):
+            assert (first, second) == (True, False)
+        assert leases.take(run.pk, (Run.State.STARTING,))
+
+    def test_a_lease_ends_with_its_process(self) -> None:
+        run = make_run(state=Run.State.STARTING)
+        with patch.object(leases, "me", return_value=f"{leases.me().rpartition(':')[0]}:999999999"):
+            assert leases.take(run.pk, (Run.State.STARTING,))
+        assert leases.void_of_dead_processes() == 1
+        assert leases.take(run.pk, (Run.State.STARTING,))
+
+    def test_a_lease_of_another_machine_lasts_its_time(self) -> None:
+        run = make_run(
+            state=Run.State.STARTING, lease_owner="elsewhere:1", lease_until=timezone.now() + leases.LEASE
+        )
+        assert leases.void_of_dead_processes() == 0
+        assert not leases.take(run.pk, (Run.State.STARTING,))
+
+
+class TestEvents:
+    def test_events_are_saved_once_with_their_offset(self) -> None:
+        run = make_run(state=Run.State.RUNNING)
+        assert save_events(run.pk, [line(1), line(2)], start=0, end=100)
+        assert not save_events(run.pk, [line(1), line(2)], start=0, end=100)
+        run.refresh_from_db()
+        assert (run.event_offset, run.last_seq, Event.objects.count()) == (100, 2, 2)
+
+    def test_what_no_database_can_hold_is_kept_visibly(self) -> None:
+        run = make_run(state=Run.State.RUNNING)
+        save_events(run.pk, [line(1, text="a\0b", input={"k\0": ["\ud83d"]})], start=0, end=10)
+        assert Event.objects.get().data == {"text": "a␀b", "input": {"k␀": ["?"]}}
+
+
+class TestEnding:
+    def test_the_outcome_becomes_the_final_state_and_moves_the_card(self) -> None:
+        run = make_run(state=Run.State.RUNNING, task=make_task(status="running"))
+        end(run, usage={"input_tokens": 7}, commit="abc", diff={"files": 2, "additions": 3, "deletions": 1})
+        task = run.task
+        task.refresh_from_db()
+        assert (run.state, run.input_tokens, run.commit, task.status) == ("succeeded", 7, "abc", "review")
+        assert (task.files_changed, task.lines_added, task.lines_deleted) == (2, 3, 1)
+
+    def test_the_first_outcome_counts(self) -> None:
+        run = end(make_run(state=Run.State.RUNNING), state="failed", reason="No.")
+        end(run, state="succeeded")
+        assert (run.state, run.reason) == (Run.State.FAILED, "No.")
+
+    def test_a_worker_that_is_busy_with_the_run_ends_it_itself(self) -> None:
+        run = make_run(state=Run.State.RUNNING)
+        with leases.held(run.pk, Run.ACTIVE):
+            end(run)
+            assert run.state == Run.State.RUNNING
+        assert endings.conclude(run.pk)
+
+    def test_two_refused_logins_hold_further_starts_until_one_run_gets_through(self) -> None:
+        workspace = make_workspace()
+        for _ in range(2):
+            end(
+                make_run(state=Run.State.RUNNING, task=make_task(workspace=workspace)),
+                state="failed",
+                reason_code="login",
+            )
+        waiting = [make_run(task=make_task(workspace=workspace)) for _ in range(2)]
+        assert dispatch.start_queued(workspace.pk) == []
+        waiting[0].refresh_from_db()
+        assert waiting[0].reason.startswith("Held: Claude Code on this machine refused the login")
+        services.try_login_again(BackendHold.objects.get())
+        assert dispatch.start_queued(workspace.pk) == [waiting[0].pk]
+        end(waiting[0])
+        assert dispatch.start_queued(workspace.pk) == [waiting[1].pk]
+
+    def test_one_refused_login_holds_nothing(self) -> None:
+        run = end(make_run(state=Run.State.RUNNING), state="failed", reason_code="login")
+        assert BackendHold.objects.get(host=run.task.workspace.host).held_since is None
+
+
+class TestCancelling:
+    def test_a_waiting_run_is_cancelled_at_once(self) -> None:
+        run = make_run()
+        services.cancel_task(run.task)
+        run.refresh_from_db()
+        assert (run.state, run.reason_code) == (Run.State.CANCELLED, "cancelled")
+
+    def test_a_running_one_is_asked_once(self, django_capture_on_commit_callbacks: Any) -> None:
+        run = make_run(state=Run.State.RUNNING)
+        with django_capture_on_commit_callbacks(execute=True):
+            services.cancel_task(run.task)
+            services.cancel_task(run.task)
+        run.refresh_from_db()
+        assert run.cancel_requested_at is not None
+        assert OrmQ.objects.count() == 1
+
+    def test_after_the_end_it_is_harmless(self) -> None:
+        run = make_run(state=Run.State.SUCCEEDED)
+        assert services.cancel_task(run.task) is None
+
+    def test_a_run_taken_back_returns_its_card_to_the_backlog(self) -> None:
+        run = make_run(task=make_task(status="queued"))
+        services.unqueue(run.task)
+        assert run.task.status == Task.Status.BACKLOG
+
+
+class TestMoving:
+    def test_a_card_lands_before_the_one_it_is_dropped_on(self) -> None:
+        workspace = make_workspace()
+        a, b, c = (make_task(workspace=workspace) for _ in range(3))
+        services.move_task(c, status="backlog", before=b.pk, user=workspace.owner)
+        assert [task.pk for task in Task.objects.filter(workspace=workspace)] == [a.pk, c.pk, b.pk]
+
+    def test_into_queued_means_run(self) -> None:
+        task = make_task()
+        services.move_task(task, status="queued", before=None, user=task.workspace.owner)
+        assert task.runs.get().is_live
+
+    def test_into_running_is_refused_with_the_way(self) -> None:
+        task = make_task()
+        with pytest.raises(Refused, match="Move it to Queued"):
+            services.move_task(task, status="running", before=None, user=task.workspace.owner)
+
+    def test_a_task_that_runs_is_not_deleted(self) -> None:
+        run = make_run(state=Run.State.RUNNING)
+        with pytest.raises(Refused, match="still going"):
+            services.delete_task(run.task)
