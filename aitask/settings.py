@@ -2,64 +2,31 @@
 
 from __future__ import annotations
 
-import secrets
+import hashlib
+import sys
 from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-import environ
-from django.core.exceptions import ImproperlyConfigured
+from csp.constants import NONE, SELF
+
+from aitask import environment
 
 django_stubs_ext.monkeypatch()  # generic classes such as ModelAdmin[Task] exist only in the type stubs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
-
-
-def boolean(name: str, default: bool) -> bool:
-    """True or False from the environment; anything else but the usual words stops the start."""
-    words = {
-        "true": True,
-        "1": True,
-        "yes": True,
-        "on": True,
-        "false": False,
-        "0": False,
-        "no": False,
-        "off": False,
-    }
-    raw = env.str(name, default=str(default)).strip().lower()
-    if raw not in words:
-        raise ImproperlyConfigured(f"{name} must be true or false, not {raw!r}.")
-    return words[raw]
-
-
-def secret_key() -> str:
-    """SECRET_KEY from the environment, else made once and kept in DATA_DIR for its owner alone."""
-    given: str = env.str("SECRET_KEY", default="")
-    if given:
-        return given
-    path = DATA_DIR / "secret_key"
-    try:
-        with open(path, "x", opener=lambda p, flags: __import__("os").open(p, flags, 0o600)) as file:
-            file.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
-
-
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "data"))).expanduser().resolve()
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-SECRET_KEY = secret_key()
-DEBUG = boolean("DEBUG", False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-SSH_CONFIG = env.str("SSH_CONFIG", default="")
-REDIS_URL = env.str("REDIS_URL", default="")
+DATA_DIR = environment.folder("DATA_DIR", BASE_DIR / "data")
+SECRET_KEY = environment.secret("SECRET_KEY", DATA_DIR / "secret_key")
+DEBUG = environment.boolean("DEBUG", False)
+ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], debug=DEBUG)
+CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
+ALLOW_REMOTE = environment.boolean("ALLOW_REMOTE", False)
+SSH_CONFIG = environment.text("SSH_CONFIG")
+REDIS_URL = environment.redis_url("REDIS_URL")
 
 INSTALLED_APPS = [
     "daphne",
-    "aitask",
+    "aitask",  # before django_q, whose qcluster command it replaces
     "tasks",
     "workspaces",
     "django.contrib.admin",
@@ -69,12 +36,15 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "csp",
     "django_htmx",
     "django_q",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "aitask.security.permissions_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -107,23 +77,53 @@ TEMPLATES = [
     }
 ]
 
-DATABASES: dict[str, Any] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": environment.database("DATABASE_URL", default=DATA_DIR / "db.sqlite3")
 }
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+_database = DATABASES["default"]
+_options = _database.setdefault("OPTIONS", {})
+if _database["ENGINE"].endswith("sqlite3"):
     # A read that becomes a write inside a DEFERRED transaction fails at once; IMMEDIATE waits its turn.
-    DATABASES["default"]["OPTIONS"] = {
+    _options |= {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    DATABASES["default"]["CONN_MAX_AGE"] = None
+    _database["CONN_MAX_AGE"] = None
+elif "aitask.asgi" in sys.modules:
+    # Threads of the web process come and go with requests. (A pool would not survive the worker's forks.)
+    _options["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}
+else:
+    _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+
+# Browsers send cookies to every port of a host, so each installation has names of its own.
+_installation = hashlib.sha256(f"cookies of {SECRET_KEY}".encode()).hexdigest()[:6]
+SESSION_COOKIE_NAME = f"aitask_session_{_installation}"
+CSRF_COOKIE_NAME = f"aitask_csrf_{_installation}"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+# Behind TLS the origins say so; a plain http://127.0.0.1 must be able to log in as well.
+_https = bool(CSRF_TRUSTED_ORIGINS) and all(o.startswith("https://") for o in CSRF_TRUSTED_ORIGINS)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
 
 # The retry clock starts when the pusher prefetches, so it must outlast several timeouts.
 Q_CLUSTER: dict[str, Any] = {
@@ -152,6 +152,30 @@ CHANNEL_LAYERS: dict[str, Any] = {
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+# Served from where the apps keep them, without a build step that an upgrade could forget. Our own files are
+# asked for again each time (304 when unchanged); the vendored ones have their version in the path.
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 0
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^.*/static/vendor/.+-\d[^/]*/.+$"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "aitask.logs.OneLine",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django-q": {"level": "WARNING"},
+        "asyncssh": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+    },
+}
