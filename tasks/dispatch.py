@@ -51,7 +51,9 @@ class Gate:
         if self.host.link == Host.Link.DOWN:
             return f"Waits for {self.host.label}: {self.host.link_reason}"
         if self.active >= self.workspace.max_parallel_runs:
-            return f"Waits for room: {self.active} of at most {self.workspace.max_parallel_runs} runs are going."
+            return (
+                f"Waits for room: {self.active} of at most {self.workspace.max_parallel_runs} runs are going."
+            )
         hold = self.holds.get(run.backend)
         if hold and not self._lets_through(hold, run):
             return f"Held: {hold.reason} Log in there, then press “Try now”."
@@ -74,7 +76,9 @@ def _start(run: Run, gate: Gate) -> bool:
         if why != run.reason and run.change((Run.State.QUEUED,), reason=why):
             doorbell.ring(f"task:{run.task_id}", "board")
         return False
-    if not run.change((Run.State.QUEUED,), state=Run.State.STARTING, reason="", lease_until=None, lease_owner=""):
+    if not run.change(
+        (Run.State.QUEUED,), state=Run.State.STARTING, reason="", lease_until=None, lease_owner=""
+    ):
         return False
     gate.active += 1
     Task.objects.filter(pk=run.task_id).update(status=Task.Status.RUNNING, updated_at=timezone.now())

@@ -91,7 +91,7 @@ def _cancel_on_host(run: Run) -> dict[str, object] | None:
         site = launch.site_of(run.task.workspace)
         if run.tmux_session:
             history = join(run.run_dir, "history.txt")
-            tmux.capture_history(site.host, run.tmux_session, history)
+            tmux.capture_history(site.host, run.tmux_session, history, window=run.tmux_window)
         answer = site.host.call("cancel", {"dir": run.run_dir, "reason": "Cancelled."}, timeout=40)
         if run.tmux_session:
             _shell_in_place(run, site)
@@ -106,7 +106,7 @@ def _cancel_on_host(run: Run) -> dict[str, object] | None:
 
 def _shell_in_place(run: Run, site: launch.Site) -> None:
     """The session is made anew with a shell in the worktree and what the pane had shown above it."""
-    tmux.kill_session(site.host, run.tmux_session)
+    tmux.kill_session(site.host, run.tmux_session, owner=site.owner(run))
     cwd = run.task.worktree_path
     launch.open_window(run, site, window="shell", face="shell", cwd=cwd)
 

@@ -38,6 +38,10 @@ class Site:
     def run_dir(self, run: Run) -> str:
         return join(self.hello["state_dir"], "runs", f"{self.installation}-{run.pk}")
 
+    def owner(self, run: Run) -> str:
+        """What marks the task's tmux session as ours."""
+        return f"{self.installation}/{run.task_id}"
+
     def command(self, face: str, run: Run) -> list[str]:
         """The argument list of `hostkit run DIR` or `hostkit shell DIR`."""
         return [self.hello["executable"], self.hostkit, face, self.run_dir(run)]
@@ -74,7 +78,7 @@ def open_window(run: Run, site: Site, *, window: str, face: str, cwd: str) -> st
     return tmux.ensure_window(
         site.host,
         session=f"aitask-{run.task_id}",
-        owner=f"{site.installation}/{run.task_id}",
+        owner=site.owner(run),
         window=window,
         argv=site.command(face, run),
         cwd=cwd,
@@ -105,6 +109,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:
         "setup_command": workspace.setup_command.strip(),
         "setup_marker": join(tree.git_dir, "aitask-setup-done"),
         "copied": task.copied_files,
+        "notices": list(tree.notices),
         "commit": {
             "enabled": workspace.commit_leftovers,
             "message": f"{task.title}\n\nLeft uncommitted by run {run.number} of task {task.pk}.",

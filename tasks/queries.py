@@ -182,7 +182,11 @@ def _version(cards: list[Card]) -> str:
 
 
 def events(
-    task: Task, *, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None, limit: int = 200
+    task: Task,
+    *,
+    after: tuple[int, int] | None = None,
+    before: tuple[int, int] | None = None,
+    limit: int = 200,
 ) -> list[tuple[Run, Event]]:
     """Events of all runs of a task in the order they happened, places given as (run number, seq).
 
@@ -198,5 +202,3 @@ def events(
         rows = rows.filter(Q(run__number__lt=number) | Q(run__number=number, seq__lt=seq))
     newest = list(rows.order_by("-run__number", "-seq")[:limit])
     return [(row.run, row) for row in reversed(newest)]
-
-

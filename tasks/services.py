@@ -58,7 +58,9 @@ def create_task(
     return task
 
 
-def create_tasks_from_text(*, workspace: Workspace, user: AbstractBaseUser, text: str, **fields: str) -> list[Task]:
+def create_tasks_from_text(
+    *, workspace: Workspace, user: AbstractBaseUser, text: str, **fields: str
+) -> list[Task]:
     """Several tasks at once, parted by lines of `---`; the first line of each part is its title. All or none."""
     parts = [part.strip() for part in "\n".join(text.splitlines()).split("\n---\n")]
     parts = [part for part in parts if part and part != "---"]
@@ -142,7 +144,11 @@ def cancel_task(task: Task) -> Run | None:
 def unqueue(task: Task) -> None:
     """Take a waiting run back: the card returns to where it came from."""
     run = task.runs.filter(state=Run.State.QUEUED).first()
-    values = {"state": Run.State.CANCELLED, "reason_code": "cancelled", "reason": "Taken back before it started."}
+    values = {
+        "state": Run.State.CANCELLED,
+        "reason_code": "cancelled",
+        "reason": "Taken back before it started.",
+    }
     if run is None or not run.change((Run.State.QUEUED,), **values, finished_at=timezone.now()):
         raise Refused("The run has started already.", "Cancel it if it should stop.")
     status = Task.Status.REVIEW if run.number > 1 else Task.Status.BACKLOG

@@ -58,7 +58,9 @@ class Watch(threading.Thread):
                 self._note_down(error)
                 self.stopping.wait(RETRY)
             except DatabaseError:
-                log.exception("%s: the database did not take it; reading again from the last saved place", self.host.key)
+                log.exception(
+                    "%s: the database did not take it; reading again from the last saved place", self.host.key
+                )
                 self._forget_stream()
                 close_old_connections()
                 self.stopping.wait(DATABASE_PATIENCE)
