@@ -1,0 +1,23 @@
+"""git on a host: what a repository is like, and worktrees for tasks."""
+
+from __future__ import annotations
+
+from workspaces.git.commands import GitError, expand, git
+from workspaces.git.repos import DiffStat, Repo, Status, base_commit, diff_stat, inspect_repo, status
+from workspaces.git.worktrees import Worktree, add_worktree, default_root
+
+__all__ = [
+    "DiffStat",
+    "GitError",
+    "Repo",
+    "Status",
+    "Worktree",
+    "add_worktree",
+    "base_commit",
+    "default_root",
+    "diff_stat",
+    "expand",
+    "git",
+    "inspect_repo",
+    "status",
+]

@@ -1,0 +1,193 @@
+"""Worktrees of tasks: made once, found again, never taken from anybody else.
+
+An intent in the repository's common folder says which worktree a task is about to get; a mark in the
+worktree's own git folder says that it is complete. What was begun and never marked, since the link or the
+process ended meanwhile, is made anew: nobody has worked in it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from posixpath import basename, dirname, isabs, join, normpath
+from typing import Any
+
+from workspaces.git.commands import GitError, expand, failure, git
+from workspaces.git.repos import Place, base_commit, base_names, locate, refs
+from workspaces.hosts import Host, HostError
+
+MARK = "aitask.json"
+CHECKOUT_SECONDS = 300.0
+SUBMODULE_SECONDS = 180.0
+MOST_NAMES = 50
+ATTEMPTS = 6
+LOCKED = (".lock': File exists", "could not lock", "Unable to create", "cannot lock ref")
+_locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+
+
+@dataclass(frozen=True)
+class Worktree:
+    """A task's own checkout."""
+
+    repo: str
+    "Top folder of the repository that it belongs to."
+    path: str
+    branch: str
+    base_commit: str
+    git_dir: str
+    common_dir: str
+    created: bool
+    "False when it was there already."
+    notices: tuple[str, ...] = ()
+    "What a person should know, such as submodules that could not be fetched."
+
+
+def add_worktree(
+    host: Host, *, repo: str, root: str, name: str, branch: str, base: str, owner_mark: Mapping[str, Any]
+) -> Worktree:
+    """The worktree of the task that `owner_mark` names ({installation, task}); made when there is none yet.
+
+    `root` is the folder for it, empty for `<repo>.worktrees`. A folder or branch of the wanted name that is
+    not this task's is left alone: then -2, -3 … is appended to both. Raises GitError and HostError.
+    """
+    place = locate(host, repo)
+    folder = expand(host, root) if root.strip() else default_root(place)
+    with _locks[host.key, place.common_dir]:
+        claim = _Claim(host, place, dict(owner_mark))
+        return claim.known() or claim.make(join(folder, name), branch, base)
+
+
+def default_root(repo: Place) -> str:
+    """Beside the repository: `<repo>.worktrees`."""
+    path = dirname(repo.path) if basename(repo.path) == ".git" else repo.path
+    return f"{path}.worktrees"
+
+
+class _Claim:
+    """One task's claim to a worktree of one repository."""
+
+    def __init__(self, host: Host, repo: Place, mark: dict[str, Any]) -> None:
+        self.host = host
+        self.repo = repo
+        self.mark = mark
+        self.intent_path = join(repo.common_dir, "aitask", f"{mark['installation']}-{mark['task']}.json")
+
+    def known(self) -> Worktree | None:
+        """The worktree of an earlier call; a removed one is made again, a half-made one cleared away."""
+        intent = self._read(self.intent_path)
+        if not intent:
+            return None
+        tree = self._tree(intent["path"], intent["branch"], intent["base_commit"])
+        git_dir = self._git_dir(tree.path)
+        if git_dir and self._is_ours(self._read(join(git_dir, MARK))):
+            return replace(tree, git_dir=git_dir)
+        if git_dir is None and self._branches(tree.branch):
+            return self._check_out(tree, "--force", tree.path, tree.branch)
+        if not intent.get("complete"):
+            self._clear(tree)
+        return None
+
+    def make(self, path: str, branch: str, base: str) -> Worktree:
+        """A new worktree under the first free name."""
+        taken = self._branches(branch, f"{branch}-*", *base_names(base))
+        commit = base_commit(self.host, self.repo.path, base, taken)
+        for suffix in _suffixes():
+            tree = self._tree(path + suffix, branch + suffix, commit)
+            if f"refs/heads/{tree.branch}" in taken or self._exists(tree.path):
+                continue
+            self._save_intent(tree, complete=False)
+            return self._check_out(tree, "-b", tree.branch, tree.path, commit)
+        raise GitError(f"All names from {path} to {path}-{MOST_NAMES} are taken.", "Remove old worktrees.")
+
+    def _check_out(self, tree: Worktree, *words: str) -> Worktree:
+        track = ["--no-track"] if "-b" in words else []
+        self._git_retrying("worktree", "add", *track, *words)
+        git_dir = self._git_dir(tree.path)
+        if git_dir is None:
+            raise GitError(f"git made the worktree {tree.path}, but it can't be read.")
+        made = replace(tree, git_dir=git_dir, created=True, notices=self._submodules(tree.path))
+        self._write(join(git_dir, MARK), self.mark)
+        self._save_intent(tree, complete=True)
+        return made
+
+    def _submodules(self, path: str) -> tuple[str, ...]:
+        """Fetch them as far as the person's own git settings allow."""
+        if not self._exists(join(path, ".gitmodules")):
+            return ()
+        words = ("submodule", "update", "--init", "--recursive")
+        try:
+            git(self.host, path, *words, timeout=SUBMODULE_SECONDS)
+        except (GitError, HostError) as error:
+            if isinstance(error, HostError) and error.code != "timeout_remote":
+                raise
+            return (f"The submodules could not be fetched: {error.reason}",)
+        return ()
+
+    def _clear(self, tree: Worktree) -> None:
+        """Remove what was begun and not finished; the branch goes only while it holds nothing of its own."""
+        git(self.host, self.repo.path, "worktree", "remove", "--force", "--force", tree.path, check=False)
+        git(self.host, self.repo.path, "worktree", "prune", check=False)
+        words = ("update-ref", "-d", f"refs/heads/{tree.branch}", tree.base_commit)
+        git(self.host, self.repo.path, *words, check=False)
+
+    def _git_retrying(self, *words: str) -> None:
+        """Another git process holds a lock for moments only; its turn ends by itself."""
+        for attempt in range(ATTEMPTS):
+            done = git(self.host, self.repo.path, *words, timeout=CHECKOUT_SECONDS, check=False)
+            if not done.rc:
+                return
+            if attempt == ATTEMPTS - 1 or not any(words in done.err for words in LOCKED):
+                raise failure(self.repo.path, "worktree add", done)
+            time.sleep(random.uniform(0.05, 0.1) * 2**attempt)  # noqa: S311
+
+    def _branches(self, *names: str) -> dict[str, str]:
+        patterns = (name if name.startswith("refs/") else f"refs/heads/{name}" for name in names)
+        return refs(self.host, self.repo.path, *patterns)
+
+    def _git_dir(self, path: str) -> str | None:
+        """The worktree's own git folder; None when there is no worktree at the path."""
+        try:
+            link = str(self.host.call("read", {"path": join(path, ".git"), "limit": 4096})["data"])
+        except HostError as error:
+            if error.code in {"not_found", "remote_failed"}:
+                return None
+            raise
+        target = link.removeprefix("gitdir:").strip()
+        return target if isabs(target) else normpath(join(path, target))
+
+    def _is_ours(self, mark: Mapping[str, Any] | None) -> bool:
+        return mark is not None and all(mark.get(name) == value for name, value in self.mark.items())
+
+    def _tree(self, path: str, branch: str, commit: str) -> Worktree:
+        return Worktree(self.repo.path, path, branch, commit, "", self.repo.common_dir, created=False)
+
+    def _save_intent(self, tree: Worktree, *, complete: bool) -> None:
+        intent = {"path": tree.path, "branch": tree.branch, "base_commit": tree.base_commit}
+        self._write(self.intent_path, {**intent, "complete": complete})
+
+    def _exists(self, path: str) -> bool:
+        return bool(self.host.call("stat", {"path": path})["exists"])
+
+    def _read(self, path: str) -> dict[str, Any] | None:
+        try:
+            content = json.loads(self.host.call("read", {"path": path})["data"])
+        except HostError as error:
+            if error.code == "not_found":
+                return None
+            raise
+        except ValueError:
+            return None
+        return content if isinstance(content, dict) else None
+
+    def _write(self, path: str, content: Mapping[str, Any]) -> None:
+        self.host.call("write", {"path": path, "data": json.dumps(content) + "\n"})
+
+
+def _suffixes() -> Iterator[str]:
+    yield ""
+    yield from (f"-{number}" for number in range(2, MOST_NAMES + 1))

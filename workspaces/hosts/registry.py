@@ -1,0 +1,39 @@
+"""One Host for each address and process."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from workspaces.hosts.address import Address
+from workspaces.hosts.host import Host
+
+_hosts: dict[str, Host] = {}
+_lock = threading.Lock()
+
+
+def get(address: Address) -> Host:
+    """The host of this address; all callers of this process share it and its connection."""
+    with _lock:
+        host = _hosts.get(address.key)
+        if host is None:
+            host = _hosts[address.key] = Host(address)
+    host.update(address)
+    return host
+
+
+def close_all() -> None:
+    """End all connections of this process."""
+    for host in list(_hosts.values()):
+        host.close()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for host in _hosts.values():
+        host.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,81 @@
+"""A stream of items from a host, read by one thread."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from workspaces.hosts.errors import HostError
+from workspaces.hosts.link import Json, Link
+
+UNREAD_LIMIT = 32 << 20
+"""Bytes a reader may be behind. A stream can be asked for again from an offset: ending it loses nothing."""
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+class Stream:
+    """Items in the order the host sent them. Every method may be called from any thread."""
+
+    def __init__(self, link: Link, run: Run) -> None:
+        self._link = link
+        self._run = run
+        self._items: queue.SimpleQueue[tuple[Any, int] | HostError] = queue.SimpleQueue()
+        self._given = self._read = 0
+        "Bytes that came, and bytes that the reader has taken: each counted by one thread only."
+        self._over: HostError | None = None
+        self._number = 0
+
+    async def open(self, verb: str, params: Json) -> None:
+        """Ask the host for the stream; belongs to the hub's loop."""
+        self._number = await self._link.open_stream(verb, params, self._take, self._end)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """The next item; None when none came within `timeout` seconds.
+
+        Raises HostError: link_lost, overrun (too far behind), stream_ended after the last item.
+        """
+        if self._over:
+            raise self._over
+        try:
+            entry = self._items.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if isinstance(entry, HostError):
+            self._over = entry
+            raise entry
+        item, size = entry
+        self._read += size
+        return item
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            try:
+                yield self.get()
+            except HostError as error:
+                if error.code == "stream_ended":
+                    return
+                raise
+
+    def send(self, verb: str, params: Json, *, timeout: float = 30.0) -> Any:
+        """A request about this stream, such as tail_change. Raises HostError."""
+        return self._run(self._link.call(verb, {"tail": self._number, **params}, timeout))
+
+    def close(self) -> None:
+        """End it on the host; what was not read is lost."""
+        self._run(self._cancel())
+
+    async def _cancel(self) -> None:
+        self._link.cancel(self._number)
+
+    def _take(self, item: Any, size: int) -> None:
+        if self._given + size - self._read > UNREAD_LIMIT:
+            self._link.drop(self._number)
+            self._end(HostError("A reader of events was too far behind.", code="overrun", retryable=True))
+            return
+        self._given += size
+        self._items.put((item, size))
+
+    def _end(self, error: HostError | None) -> None:
+        self._items.put(error or HostError("The stream has ended.", code="stream_ended"))
