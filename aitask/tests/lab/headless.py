@@ -59,7 +59,7 @@ def run_codex(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: flo
     argv = [program, "exec", "--json", "--sandbox", "danger-full-access", *options, "-"]
     done = _run(argv, home, cwd, prompt, timeout)
     lines = _json_lines(done.stdout)
-    usage = next((line["usage"] for line in lines if line["type"] == "turn.completed"), {})
+    usage: dict[str, int] = next((line["usage"] for line in lines if line["type"] == "turn.completed"), {})
     read, written = usage.get("cached_input_tokens", 0), usage.get("cache_write_input_tokens", 0)
     tokens = Tokens(
         input_tokens=usage.get("input_tokens", 0) - read - written,

@@ -20,7 +20,7 @@ IDENTITY = {
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git as the lab's own person; its output without the last newline."""
-    command = ["git", "-c", "protocol.file.allow=always", *arguments]
+    command = ["git", "-c", "protocol.file.allow=always", "-c", "safe.directory=*", *arguments]
     done = subprocess.run(command, cwd=folder, env=IDENTITY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
     return done.stdout.rstrip("\n")

@@ -1,0 +1,71 @@
+"""Who logs in on the lab's host: a user made for it where possible, else the one who runs the tests."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import processes
+from .tools import tools_path
+
+FIRST_UID = 30_000
+
+
+@dataclass(frozen=True)
+class Account:
+    """`made` tells that the user exists only for this lab and is removed with it."""
+
+    name: str
+    uid: int
+    gid: int
+    home: Path
+    shell: str
+    made: bool
+
+    def own(self, path: Path) -> None:
+        """Give a file or a whole folder to this user."""
+        if self.made:
+            subprocess.run(["chown", "-R", f"{self.uid}:{self.gid}", str(path)], check=True)
+
+    def close(self) -> None:
+        """End all that the user started and remove the user, if it was made here."""
+        if not self.made:
+            return
+        for pid in processes.of_user(self.uid):
+            processes.send(pid, signal.SIGKILL)
+        processes.wait_until_gone(processes.of_user(self.uid))
+        subprocess.run(["userdel", self.name], check=True, capture_output=True)
+
+
+def can_make_users() -> bool:
+    """Whether a user of the lab's own can be made who also can run the CLIs."""
+    return os.geteuid() == 0 and bool(shutil.which("useradd")) and _readable_by_all(tools_path())
+
+
+def _readable_by_all(folders: list[str]) -> bool:
+    parents = [parent for folder in folders for parent in [Path(folder), *Path(folder).parents]]
+    return all(parent.stat().st_mode & 0o005 == 0o005 for parent in parents)
+
+
+def make_account(home: Path, shell: str) -> Account:
+    """An account with this home folder (made here) and login shell."""
+    home.mkdir(mode=0o755)
+    if not can_make_users():
+        own = pwd.getpwuid(os.geteuid())
+        return Account(own.pw_name, own.pw_uid, own.pw_gid, home, shell, made=False)
+    name = f"lab{secrets.token_hex(4)}"
+    uid = str(FIRST_UID + secrets.randbelow(20_000))
+    # The password "*" fits nothing; useradd's own default would lock the account for sshd.
+    command = ["useradd", "--no-create-home", "--home-dir", str(home), "--shell", shell, "--password", "*"]
+    # A number far from the ones in use: whatever runs under it is the lab's.
+    subprocess.run([*command, "--uid", uid, "--user-group", name], check=True, capture_output=True)
+    made = pwd.getpwnam(name)
+    account = Account(name, made.pw_uid, made.pw_gid, home, shell, made=True)
+    account.own(home)
+    return account

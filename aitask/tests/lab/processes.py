@@ -1,0 +1,99 @@
+"""Processes of the lab: found by what the lab knows of them, ended by their own pid, never by a name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from .wait import wait_for
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def parent_of(pid: int) -> int:
+    """The parent's pid; 0 when the process has gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def children_of(pid: int) -> list[int]:
+    return [child for child in pids() if parent_of(child) == pid]
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Children, their children, and so on; nearest first."""
+    found = children_of(pid)
+    for child in found:
+        found += children_of(child)
+    return found
+
+
+def command_of(pid: int) -> str:
+    """The command line, words joined by spaces; empty when the process has gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """The environment at the process's start; empty when it has gone or belongs to somebody else."""
+    try:
+        raw = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="surrogateescape")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for entry in raw.split("\0") if "=" in entry)
+
+
+def with_variable(name: str, value: str) -> list[int]:
+    """Processes that were started with this variable: how a test finds all that came from its own app."""
+    return [pid for pid in pids() if environment_of(pid).get(name) == value and is_alive(pid)]
+
+
+def of_user(uid: int) -> list[int]:
+    found = []
+    for pid in pids():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}").stat().st_uid == uid and is_alive(pid):
+                found.append(pid)
+    return found
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def end(process: subprocess.Popen[bytes], grace: float = 5.0) -> None:
+    """SIGTERM, then SIGKILL after `grace` seconds; returns when the process has been reaped."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+
+
+def wait_until_gone(found: list[int], timeout: float = 10.0) -> None:
+    wait_for(
+        lambda: not [pid for pid in found if is_alive(pid)],
+        timeout,
+        f"the end of {[command_of(pid) for pid in found]}",
+    )
