@@ -1,0 +1,29 @@
+"""Command line: `serve`, `run DIR`, `shell DIR`. Modules are loaded only for the face that is used."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE = "usage: hostkit serve | run DIR | shell DIR"
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    if words == ["serve"]:
+        from .serve.server import main as serve
+
+        return serve()
+    if len(words) == 2 and words[0] == "run":
+        from .run.guard import main as guard
+
+        return guard(words[1])
+    if len(words) == 2 and words[0] == "shell":
+        from .run.shell import main as shell
+
+        return shell(words[1])
+    print(USAGE, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""What both CLIs have in common: states, open requests, messages, tokens, errors, in our own words."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import datetime, timezone
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from ..files import Json
+from ..verdict import Verdict
+
+Answer = Callable[[Json], None]
+OK: Json = {"ok": True}
+
+
+def refusal(why: str) -> Json:
+    return {"ok": False, "error": why}
+
+
+def iso(epoch: Optional[float]) -> Optional[str]:
+    """A time in seconds since 1970 as text, None as None."""
+    if not epoch:
+        return None
+    return datetime.fromtimestamp(float(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def code_of_status(status: Optional[int]) -> str:
+    """Our error code for an HTTP status; no status at all means that no answer came."""
+    if status is None:
+        return "connection"
+    if status in (401, 403):
+        return "login"
+    if status == 429:
+        return "limit"
+    if status == 404:
+        return "model"
+    return "rejected" if status < 500 else "server"
+
+
+class Host:
+    """What an agent needs around it: a way to its CLI and a place for its events."""
+
+    def send(self, message: Json) -> None:
+        """Hand one line to the CLI."""
+        raise NotImplementedError
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Record one event."""
+        raise NotImplementedError
+
+
+class Message:
+    """What a person said, until the CLI has taken it."""
+
+    def __init__(self, text: str, by: str, identity: Optional[str] = None) -> None:
+        self.identity = identity or str(uuid.uuid4())
+        self.text = text
+        self.by = by
+        self.wire = str(uuid.uuid4())
+
+
+class Agent:
+    """One CLI in one run, as a state machine that is fed lines: no threads, no waiting, no files."""
+
+    backend = ""
+    program = ""
+    install_hint = ""
+    death_signal = 0
+    """Signal that the kernel sends to the CLI when the runner dies; 0 for none."""
+
+    def __init__(self, spec: Json, host: Host) -> None:
+        self.spec = spec
+        self.host = host
+        self.mode: str = spec.get("permission_mode") or "ask"
+        self.session: Optional[str] = spec.get("resume")
+        self.requests: Dict[str, Json] = {}
+        self.waiting_messages: Dict[str, Message] = {}
+        self.usage: Optional[Json] = None
+        self.thread_total: Optional[Json] = None
+        self.verdict: Optional[Verdict] = None
+        self.retrying_since: Optional[float] = None
+        self.last_retry = Verdict("failed", "connection", "The service does not answer.")
+        self._state = ""
+
+    # to be said by each CLI
+
+    def command_line(self, program: str) -> List[str]:
+        raise NotImplementedError
+
+    def environment(self) -> Mapping[str, str]:
+        return {}
+
+    def begin(self, prompt: str) -> None:
+        """Start the conversation: called once, when the CLI runs."""
+        raise NotImplementedError
+
+    def feed(self, line: Json) -> None:
+        """Take one line of the CLI."""
+        raise NotImplementedError
+
+    @property
+    def settled(self) -> bool:
+        """True when nothing is going on and nothing is queued: the run may end."""
+        raise NotImplementedError
+
+    def say(self, message: Message, when: str, answer: Answer) -> None:
+        raise NotImplementedError
+
+    def withdraw(self, identity: str, answer: Answer) -> None:
+        raise NotImplementedError
+
+    def interrupt(self) -> None:
+        raise NotImplementedError
+
+    def decide(self, key: str, decision: Json, by: str) -> None:
+        """Send the decision {allow, scope, text, input, mode, answers, interrupt} about an open request."""
+        raise NotImplementedError
+
+    def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
+        raise NotImplementedError
+
+    def set_mode(self, mode: str, answer: Answer) -> None:
+        raise NotImplementedError
+
+    def part(self) -> None:
+        """Last words before the CLI's input is closed."""
+
+    # in common
+
+    def set_state(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self.host.emit("state", state=state)
+
+    @property
+    def state(self) -> str:
+        return self._state
+
+    def open_request(self, key: str, request: Json, private: Json) -> None:
+        self.requests[key] = dict(request, private=private)
+        self.host.emit("request", id=key, **request)
+        self.set_state("waiting")
+
+    def close_request(self, key: str, decision: str, by: str, text: Optional[str] = None) -> None:
+        if self.requests.pop(key, None) is not None:
+            self.host.emit("request_closed", id=key, decision=decision, by=by, text=text or None)
+            if not self.requests and self.state == "waiting":
+                self.set_state("running")
+
+    def taken(self, wire: str) -> None:
+        """The CLI has taken a message."""
+        message = self.waiting_messages.pop(wire, None)
+        if message:
+            self.host.emit("message", id=message.identity, text=message.text, by=message.by)
+
+    def message_of(self, identity: str) -> Optional[Message]:
+        return next((each for each in self.waiting_messages.values() if each.identity == identity), None)
+
+    def report_usage(self, usage: Json) -> None:
+        if usage != self.usage:
+            self.usage = usage
+            self.host.emit("usage", **usage)
+
+    def progress(self) -> None:
+        """Something came through: a retry that was under way has worked."""
+        self.retrying_since = None
+
+    def report_retry(self, text: str, code: str, status: Optional[int]) -> None:
+        if self.retrying_since is None:
+            self.retrying_since = time.monotonic()
+        self.last_retry = Verdict("failed", code, text)
+        self.host.emit("error", text=text, code=code, http_status=status, retrying=True)
+
+    def report_failure(
+        self, text: str, code: str, status: Optional[int] = None, resets_at: Optional[str] = None
+    ) -> None:
+        """A turn failed for good."""
+        self.verdict = Verdict("failed", code, text, resets_at)
+        self.host.emit(
+            "error", text=text, code=code, http_status=status, retrying=False, resets_at=resets_at
+        )

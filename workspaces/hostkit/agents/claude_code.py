@@ -1,0 +1,323 @@
+"""Claude Code through `claude -p` with stream-json both ways."""
+
+from __future__ import annotations
+
+import signal
+import uuid
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from ..files import Json
+from ..verdict import Verdict
+from .base import OK, Agent, Answer, Host, Message, refusal
+from .claude_events import Translator, failure_code, limit_event, request_event
+from .claude_usage import Ledger
+
+MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
+AWAITED_TASKS = ("local_agent", "local_workflow")
+"""Background work that belongs to the answer. Background commands do not: a server would never end."""
+PERSONAL_TOOLS = ("AskUserQuestion", "ExitPlanMode")
+"""Tools whose question only a person can answer, in every permission mode."""
+Reply = Callable[[Json], None]
+
+
+class ClaudeCode(Agent):
+    backend = "claude_code"
+    program = "claude"
+    install_hint = "Install it on the host with: npm install -g @anthropic-ai/claude-code"
+    death_signal = signal.SIGINT
+
+    def __init__(self, spec: Json, host: Host) -> None:
+        super().__init__(spec, host)
+        self.ledger = Ledger()
+        self.translator = Translator(spec.get("worktree") or "", host.emit)
+        self._cli_state = ""
+        self._tasks: Dict[str, str] = {}
+        self._replies: Dict[str, Reply] = {}
+        self._announced = False
+        self._limit: Json = {}
+        self._error_word = ""
+        self._handlers: Dict[str, Callable[[Json], None]] = {
+            "system": self._on_system,
+            "assistant": self._on_assistant,
+            "user": self._on_user,
+            "result": self._on_result,
+            "control_request": self._on_request,
+            "control_cancel_request": lambda line: self.close_request(line["request_id"], "withdrawn", "agent"),
+            "control_response": self._on_response,
+            "rate_limit_event": self._on_limit,
+        }
+
+    def command_line(self, program: str) -> List[str]:
+        words = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
+        words += ["--permission-prompt-tool", "stdio", "--replay-user-messages"]
+        words.append("--permission-mode=" + MODES[self.mode])
+        if self.spec.get("model"):
+            words.append("--model=" + self.spec["model"])
+        if self.spec.get("reasoning_effort"):
+            words.append("--effort=" + self.spec["reasoning_effort"])
+        resume = self.spec.get("resume")
+        words.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
+        return words
+
+    def environment(self) -> Mapping[str, str]:
+        return {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1"}
+
+    def begin(self, prompt: str) -> None:
+        self._send_message(Message(prompt, "prompt", "prompt"), None)
+
+    def feed(self, line: Json) -> None:
+        handler = self._handlers.get(str(line.get("type")))
+        if handler:
+            handler(line)
+        elif line.get("type") not in ("stream_event", "keep_alive"):
+            self.host.emit("raw", line=line)
+
+    @property
+    def settled(self) -> bool:
+        return (
+            self._cli_state == "idle"
+            and self.verdict is not None
+            and not self._tasks_awaited()
+            and not self.requests
+            and not self.waiting_messages
+            and not self._replies
+        )
+
+    def _tasks_awaited(self) -> bool:
+        return any(kind in AWAITED_TASKS for kind in self._tasks.values())
+
+    # what the CLI says
+
+    def _on_system(self, line: Json) -> None:
+        subtype = line.get("subtype")
+        if subtype == "init":
+            self._on_init(line)
+        elif subtype == "session_state_changed":
+            self._on_state(line["state"])
+        elif subtype == "task_started":
+            self._tasks[line["task_id"]] = str(line.get("task_type"))
+        elif subtype == "task_notification":
+            self._end_task(line["task_id"])
+        elif subtype == "task_updated":
+            if (line.get("patch") or {}).get("status") in ("completed", "failed", "killed"):
+                self._end_task(line["task_id"])
+        elif subtype == "api_retry":
+            self._on_retry(line)
+        elif subtype == "model_fallback":
+            self.host.emit("notice", text=f"The model was changed: {line.get('message') or line}")
+
+    def _on_init(self, line: Json) -> None:
+        self.session = line.get("session_id") or self.session
+        if self._announced:
+            return
+        self._announced = True
+        self.host.emit(
+            "started",
+            backend=self.backend,
+            cli_version=line.get("claude_code_version"),
+            cli_session=self.session,
+            model=line.get("model"),
+            reasoning_effort=self.spec.get("reasoning_effort"),
+            permission_mode=self.mode,
+            resumed=bool(self.spec.get("resume")),
+        )
+
+    def _on_state(self, state: str) -> None:
+        self._cli_state = state
+        self._show_state()
+
+    def _show_state(self) -> None:
+        if self.requests:
+            self.set_state("waiting")
+        elif self._cli_state == "idle" and not self._tasks_awaited():
+            self.set_state("idle")
+        elif self._cli_state:
+            self.set_state("running")
+
+    def _end_task(self, task: str) -> None:
+        self._tasks.pop(task, None)
+        self._show_state()
+
+    def _on_retry(self, line: Json) -> None:
+        status = line.get("error_status")
+        code = failure_code(status, str(line.get("error")))
+        delay = float(line.get("retry_delay_ms") or 0) / 1000
+        text = f"{line.get('error')}: retry {line.get('attempt')}/{line.get('max_retries')} in {delay:.1f} s"
+        self.report_retry(text, code, status)
+
+    def _on_assistant(self, line: Json) -> None:
+        if line.get("error"):
+            self._error_word = str(line["error"])  # its text comes again with the result
+            return
+        self.progress()
+        self.translator.assistant(line)
+        usage = self.ledger.note(line)
+        if usage:
+            self.report_usage(usage)
+
+    def _on_user(self, line: Json) -> None:
+        self.progress()
+        if line.get("isReplay"):
+            self.taken(str(line.get("uuid")))
+        else:
+            self.translator.user(line)
+
+    def _on_result(self, line: Json) -> None:
+        self.progress()
+        self.session = line.get("session_id") or self.session
+        self._take_oldest_message(line)
+        self.report_usage(self.ledger.close(line))
+        reason = str(line.get("terminal_reason") or "")
+        if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
+            self.verdict = Verdict("cancelled", "interrupted", "The turn was interrupted.")
+        elif line.get("is_error"):
+            self._on_error_result(line)
+        else:
+            self.verdict = Verdict("succeeded")
+
+    def _take_oldest_message(self, line: Json) -> None:
+        """A turn that failed before the model answered does not replay its message; it was taken all the same."""
+        if line.get("is_error") and self.waiting_messages:
+            self.taken(next(iter(self.waiting_messages)))
+
+    def _on_error_result(self, line: Json) -> None:
+        status = line.get("api_error_status")
+        text = str(line.get("result") or "; ".join(map(str, line.get("errors") or [])) or "The turn failed.")
+        code = failure_code(status, self._error_word)
+        resets_at = self._limit.get("resets_at") if code == "limit" else None
+        self.report_failure(text, code, status, resets_at)
+
+    def _on_limit(self, line: Json) -> None:
+        event = limit_event(line.get("rate_limit_info") or {})
+        if event != self._limit:
+            self._limit = event
+            self.host.emit("limit", **event)
+
+    def _on_response(self, line: Json) -> None:
+        response = line.get("response") or {}
+        reply = self._replies.pop(str(response.get("request_id")), None)
+        if reply:
+            reply(response)
+
+    def _on_request(self, line: Json) -> None:
+        key, request = str(line["request_id"]), line.get("request") or {}
+        if request.get("subtype") != "can_use_tool":
+            self._respond(key, {"subtype": "error", "error": "not supported"})
+        elif self.mode == "full" and request.get("tool_name") not in PERSONAL_TOOLS:
+            self._allow(key, request.get("input") or {}, [])
+        else:
+            self.open_request(key, request_event(request, self.translator.worktree), request)
+
+    # what we say
+
+    def _call(self, request: Json, reply: Reply) -> None:
+        key = "host-" + str(uuid.uuid4())
+        self._replies[key] = reply
+        self.host.send({"type": "control_request", "request_id": key, "request": request})
+
+    def _tell(self, request: Json, answer: Answer) -> None:
+        """A control request whose success is the answer to a command."""
+
+        def reply(response: Json) -> None:
+            failed = response.get("subtype") == "error"
+            answer(refusal(str(response.get("error"))) if failed else OK)
+
+        self._call(request, reply)
+
+    def _respond(self, key: str, response: Json) -> None:
+        self.host.send({"type": "control_response", "response": dict(response, request_id=key)})
+
+    def _allow(self, key: str, tool_input: Json, permissions: List[Json]) -> None:
+        body: Json = {"behavior": "allow", "updatedInput": tool_input}
+        if permissions:
+            body["updatedPermissions"] = permissions
+        self._respond(key, {"subtype": "success", "response": body})
+
+    def _send_message(self, message: Message, priority: Optional[str]) -> None:
+        self.waiting_messages[message.wire] = message
+        line: Json = {
+            "type": "user",
+            "uuid": message.wire,
+            "message": {"role": "user", "content": [{"type": "text", "text": message.text}]},
+            "parent_tool_use_id": None,
+            "session_id": "",
+        }
+        if priority:
+            line["priority"] = priority
+        self.host.send(line)
+
+    def say(self, message: Message, when: str, answer: Answer) -> None:
+        self._send_message(message, "later" if when == "after_turn" else None)
+        answer(dict(OK, id=message.identity))
+
+    def withdraw(self, identity: str, answer: Answer) -> None:
+        message = self.message_of(identity)
+        if not message:
+            answer(refusal("the agent has taken this message already"))
+            return
+        wire = message.wire
+
+        def reply(response: Json) -> None:
+            if (response.get("response") or {}).get("cancelled"):
+                self.waiting_messages.pop(wire, None)
+                answer(OK)
+            else:
+                answer(refusal("the agent has taken this message already"))
+
+        self._call({"subtype": "cancel_async_message", "message_uuid": wire}, reply)
+
+    def interrupt(self) -> None:
+        self._call({"subtype": "interrupt"}, lambda _response: None)
+
+    def part(self) -> None:
+        for task in list(self._tasks):
+            self._call({"subtype": "stop_task", "task_id": task}, lambda _response: None)
+
+    def decide(self, key: str, decision: Json, by: str) -> None:
+        request = self.requests[key]["private"]
+        if not decision["allow"]:
+            self._deny(key, decision)
+            self.close_request(key, "deny", by, decision.get("text"))
+            return
+        tool_input = dict(decision.get("input") or request.get("input") or {})
+        if decision.get("answers") is not None:
+            tool_input["answers"] = {name: _joined(value) for name, value in decision["answers"].items()}
+        for_run = decision.get("scope") == "run"
+        self._allow(key, tool_input, self._permissions(request, for_run, decision.get("mode")))
+        self.close_request(key, "allow_for_run" if for_run else "allow", by)
+
+    def _deny(self, key: str, decision: Json) -> None:
+        text = decision.get("text") or "The user does not want this. Ask what to do instead, or go on without it."
+        body: Json = {"behavior": "deny", "message": text}
+        if decision.get("interrupt"):
+            body["interrupt"] = True
+        self._respond(key, {"subtype": "success", "response": body})
+
+    def _permissions(self, request: Json, for_run: bool, mode: Optional[str]) -> List[Json]:
+        """Lasting permissions. As suggested they would be written into the worktree: they are for the session."""
+        if request.get("tool_name") == "ExitPlanMode" or mode:
+            self.mode = mode or self.mode
+            return [{"type": "setMode", "mode": MODES[self.mode], "destination": "session"}]
+        if not for_run:
+            return []
+        return [dict(each, destination="session") for each in request.get("permission_suggestions") or []]
+
+    def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
+        if effort:
+            settings = {"effortLevel": effort}
+            self._tell({"subtype": "apply_flag_settings", "settings": settings}, (lambda _: None) if model else answer)
+        if model:
+            self._tell({"subtype": "set_model", "model": model}, answer)
+
+    def set_mode(self, mode: str, answer: Answer) -> None:
+        self.mode = mode
+        self._tell({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
+        if mode == "full":
+            for key, request in list(self.requests.items()):
+                if request["request_kind"] == "approval":
+                    self._allow(key, request["private"].get("input") or {}, [])
+                    self.close_request(key, "allow", "mode")
+
+
+def _joined(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

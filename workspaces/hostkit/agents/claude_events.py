@@ -1,0 +1,158 @@
+"""Lines of Claude Code as events."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Callable, Dict, List, Optional
+
+from ..files import Json
+from .base import code_of_status, iso
+from .titles import relative, shortened, tool_title, unified_diff
+
+WORDS = {
+    "authentication_failed": "login",
+    "rate_limit": "limit",
+    "model_not_found": "model",
+    "server_error": "server",
+}
+LIMIT_STATES = {"allowed": "ok", "allowed_warning": "warning", "rejected": "reached"}
+EXIT_CODE = re.compile(r"Exit code (\d+)")
+
+
+def failure_code(status: Optional[int], word: str) -> str:
+    """Our code for a failed request: by its HTTP status, else by the CLI's own word for it."""
+    if status is not None:
+        return code_of_status(int(status))
+    if word == "server_error":
+        return "connection"
+    return WORDS.get(word, "other")
+
+
+def limit_event(info: Json) -> Json:
+    """A `limit` event from the CLI's report about the plan."""
+    resets_at = iso(info.get("resetsAt"))
+    used = info.get("utilization")
+    window: Json = {"window": info.get("rateLimitType"), "resets_at": resets_at}
+    window["used_percent"] = 100.0 if used is None and info.get("status") == "rejected" else _percent(used)
+    return {
+        "status": LIMIT_STATES.get(str(info.get("status")), "ok"),
+        "windows": [window] if window["window"] else [],
+        "resets_at": resets_at,
+    }
+
+
+def _percent(share: Optional[float]) -> Optional[float]:
+    return None if share is None else round(float(share) * 100, 1)
+
+
+def request_event(request: Json, worktree: str) -> Json:
+    """A `request` event from a can_use_tool request."""
+    name, tool_input = str(request.get("tool_name")), request.get("input") or {}
+    event: Json = {
+        "request_kind": "approval",
+        "tool": name,
+        "title": tool_title(name, tool_input, worktree),
+        "input": tool_input,
+        "description": request.get("description"),
+        "reason": request.get("decision_reason") or request.get("blocked_path"),
+        "can_edit": True,
+        "can_allow_for_run": bool(request.get("permission_suggestions")),
+    }
+    if name == "AskUserQuestion":
+        event.update(request_kind="question", can_edit=False, questions=_questions(tool_input))
+    elif name == "ExitPlanMode":
+        event.update(request_kind="plan", can_edit=False, plan=str(tool_input.get("plan") or ""))
+    return event
+
+
+def _questions(tool_input: Json) -> List[Json]:
+    """Questions in the words of both CLIs; this one knows a question by its text."""
+    return [
+        {
+            "id": question.get("question"),
+            "question": question.get("question"),
+            "header": question.get("header"),
+            "multiple": bool(question.get("multiSelect")),
+            "options": question.get("options") or [],
+        }
+        for question in tool_input.get("questions") or []
+    ]
+
+
+class Translator:
+    """Turns messages of the model and results of tools into events."""
+
+    def __init__(self, worktree: str, emit: Callable[..., Any]) -> None:
+        self.worktree = worktree
+        self._emit = emit
+        self._tools: Dict[str, float] = {}
+
+    def assistant(self, line: Json) -> None:
+        parent = line.get("parent_tool_use_id")
+        for block in line["message"].get("content") or []:
+            kind = block.get("type")
+            if kind == "text" and block.get("text"):
+                self._emit("text", text=block["text"], parent=parent)
+            elif kind == "thinking" and block.get("thinking"):
+                self._emit("thinking", text=block["thinking"], parent=parent)
+            elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
+                self._tool(block, parent)
+
+    def _tool(self, block: Json, parent: Optional[str]) -> None:
+        tool_input = block.get("input") or {}
+        self._tools[block["id"]] = time.monotonic()
+        title = tool_title(block["name"], tool_input, self.worktree)
+        self._emit("tool", id=block["id"], name=block["name"], title=title, input=tool_input, parent=parent)
+
+    def user(self, line: Json) -> None:
+        content = line["message"].get("content")
+        for block in content if isinstance(content, list) else []:
+            if block.get("type") == "tool_result":
+                self._tool_result(block, line)
+            elif block.get("type") == "text" and str(block.get("text")).startswith("[Request interrupted"):
+                self._emit("notice", text="Interrupted.")
+
+    def _tool_result(self, block: Json, line: Json) -> None:
+        key, output = block["tool_use_id"], _text_of(block.get("content"))
+        began = self._tools.pop(key, None)
+        failed = bool(block.get("is_error"))
+        exit_code = EXIT_CODE.match(output) if failed else None
+        self._emit(
+            "tool_result",
+            id=key,
+            output=output,
+            is_error=failed,
+            exit_code=int(exit_code.group(1)) if exit_code else None,
+            duration_ms=None if began is None else int((time.monotonic() - began) * 1000),
+        )
+        if not failed:
+            self._file_change(key, line.get("tool_use_result"))
+
+    def _file_change(self, key: str, result: Any) -> None:
+        if not isinstance(result, dict) or "structuredPatch" not in result:
+            return
+        created = result.get("type") == "create"
+        self._emit(
+            "file_change",
+            id=key,
+            path=relative(str(result.get("filePath")), self.worktree),
+            change="add" if created else "update",
+            diff=shortened(_added(result) if created else unified_diff(result["structuredPatch"])),
+        )
+
+
+def _added(result: Json) -> str:
+    lines = str(result.get("content") or "").splitlines()
+    return "\n".join([f"@@ -0,0 +1,{len(lines)} @@", *("+" + line for line in lines)])
+
+
+def _text_of(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    parts = [
+        str(part.get("text")) if part.get("type") == "text" else f"[{part.get('type')}]"
+        for part in content or []
+        if isinstance(part, dict)
+    ]
+    return "\n".join(parts)

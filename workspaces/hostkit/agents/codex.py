@@ -1,0 +1,384 @@
+"""Codex through `codex app-server`."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+from ..files import Json
+from ..run.commit import own_git_folder
+from ..verdict import Verdict
+from .base import OK, Agent, Answer, Host, Message, refusal
+from .codex_events import Translator, failure_of, limit_event, request_event
+from .codex_usage import Ledger
+
+CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
+APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
+TARGETS = {"x86_64": ("x64", "x86_64"), "aarch64": ("arm64", "aarch64")}
+NOT_LOGGED_IN = "Codex is not logged in on this host: run `codex login` there."
+Reply = Callable[[Json], None]
+
+
+class Codex(Agent):
+    backend = "codex"
+    program = "codex"
+    install_hint = "Install it on the host with: npm install -g @openai/codex"
+
+    def __init__(self, spec: Json, host: Host) -> None:
+        super().__init__(spec, host)
+        self.ledger = Ledger(spec.get("thread_total"))
+        self.translator = Translator(spec.get("worktree") or "", host.emit)
+        self.model: Optional[str] = spec.get("model")
+        self.effort: Optional[str] = spec.get("reasoning_effort")
+        self._replies: Dict[int, Reply] = {}
+        self._turn: Optional[str] = None
+        self._queue: List[Message] = []
+        self._busy_threads: Dict[str, bool] = {}
+        self._logged_in = True
+        self._limit: Json = {}
+        self._version = ""
+        self._handlers: Dict[str, Callable[[Json], None]] = {
+            "thread/status/changed": self._on_status,
+            "turn/started": self._on_turn_started,
+            "turn/completed": self._on_turn_completed,
+            "item/started": self._on_item_started,
+            "item/completed": self._on_item_completed,
+            "thread/tokenUsage/updated": self._on_usage,
+            "account/rateLimits/updated": self._on_limits,
+            "serverRequest/resolved": lambda params: self.close_request(
+                str(params["requestId"]), "withdrawn", "agent"
+            ),
+            "error": self._on_error,
+            "warning": lambda params: self.host.emit("notice", text=str(params.get("message"))),
+        }
+
+    def command_line(self, program: str) -> List[str]:
+        return [native_program(program), "app-server"]
+
+    def begin(self, prompt: str) -> None:
+        self._queue.append(Message(prompt, "prompt", "prompt"))
+        params = {"clientInfo": CLIENT, "capabilities": {"experimentalApi": True}}
+        self._call("initialize", params, self._on_initialized)
+
+    @property
+    def settled(self) -> bool:
+        idle = not self._turn and not self._queue and not any(self._busy_threads.values())
+        return self.verdict is not None and idle and not self.requests and not self._replies
+
+    # the wire
+
+    def _call(self, method: str, params: Json, reply: Reply) -> None:
+        number = self._next_number = getattr(self, "_next_number", 0) + 1
+        self._replies[number] = reply
+        self.host.send({"id": number, "method": method, "params": params})
+
+    def _respond(self, key: str, result: Json) -> None:
+        self.host.send({"id": _wire_id(key), "result": result})
+
+    def feed(self, line: Json) -> None:
+        method = line.get("method")
+        if method is None:
+            self._on_reply(line)
+        elif "id" in line:
+            self._on_request(str(line["id"]), str(method), line.get("params") or {})
+        elif method in self._handlers:
+            self._handlers[method](line.get("params") or {})
+        elif not self.translator.is_known(str(method)):
+            self.host.emit("raw", line=line)
+
+    def _on_reply(self, line: Json) -> None:
+        reply = self._replies.pop(line.get("id") or 0, None)
+        if reply:
+            reply(line)
+
+    def _give_up(self, line: Json) -> None:
+        """The CLI refused to start a thread or a turn."""
+        text = str((line.get("error") or {}).get("message") or line)
+        self._queue.clear()
+        self._turn = None
+        failure = failure_of({"message": text})
+        self.report_failure(text, failure.code, failure.status)
+
+    # starting
+
+    def _on_initialized(self, line: Json) -> None:
+        if "error" in line:
+            self._give_up(line)
+            return
+        agent = str(line["result"].get("userAgent") or "")
+        self._version = agent.partition("/")[2].partition(" ")[0]
+        self.host.send({"method": "initialized"})
+        self._call("account/read", {}, self._on_account)
+        config: Json = {"model_reasoning_effort": self.effort} if self.effort else {}
+        params: Json = {"cwd": self.spec["worktree"], "approvalPolicy": APPROVALS[self.mode], "config": config}
+        params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
+        if self.model:
+            params["model"] = self.model
+        if self.spec.get("resume"):
+            self._call(
+                "thread/resume", dict(params, threadId=self.spec["resume"], excludeTurns=True), self._on_thread
+            )
+        else:
+            self._call("thread/start", params, self._on_thread)
+
+    def _on_account(self, line: Json) -> None:
+        account = line.get("result") or {}
+        self._logged_in = bool(account.get("account")) or not account.get("requiresOpenaiAuth")
+
+    def _on_thread(self, line: Json) -> None:
+        if "error" in line:
+            self._give_up(line)
+            return
+        result = line["result"]
+        self.session = result["thread"]["id"]
+        self.ledger.thread = self.session
+        self.host.emit(
+            "started",
+            backend=self.backend,
+            cli_version=self._version,
+            cli_session=self.session,
+            model=result.get("model") or self.model,
+            reasoning_effort=result.get("reasoningEffort") or self.effort,
+            permission_mode=self.mode,
+            resumed=bool(self.spec.get("resume")),
+        )
+        self._next_turn()
+
+    def _next_turn(self) -> None:
+        if self._turn or not self._queue:
+            return
+        message = self._queue.pop(0)
+        self.waiting_messages[message.wire] = message
+        self._turn = "starting"
+        params: Json = {
+            "threadId": self.session,
+            "input": [{"type": "text", "text": message.text}],
+            "clientUserMessageId": message.wire,
+            "approvalPolicy": APPROVALS[self.mode],
+            "sandboxPolicy": self._sandbox(),
+        }
+        if self.effort:
+            params["effort"] = self.effort
+        if self.model:
+            params["model"] = self.model
+        self._call("turn/start", params, self._on_turn)
+
+    def _sandbox(self) -> Json:
+        """Where commands may write. Without git's two folders a commit in a worktree fails."""
+        if self.mode == "full":
+            return {"type": "dangerFullAccess"}
+        worktree = str(self.spec["worktree"])
+        folders = [str(self.spec.get("repo_git_dir") or ""), own_git_folder(worktree)]
+        return {
+            "type": "workspaceWrite",
+            "writableRoots": [folder for folder in folders if folder],
+            "networkAccess": False,
+            "excludeTmpdirEnvVar": False,
+            "excludeSlashTmp": False,
+        }
+
+    def _on_turn(self, line: Json) -> None:
+        if "error" in line:
+            self._give_up(line)
+        elif self._turn == "starting":
+            self._turn = line["result"]["turn"]["id"]
+
+    # what the CLI says
+
+    def _is_own(self, params: Json) -> bool:
+        return params.get("threadId") in (None, self.session)
+
+    def _on_status(self, params: Json) -> None:
+        kind = (params.get("status") or {}).get("type")
+        if not self._is_own(params):
+            self._busy_threads[params["threadId"]] = kind == "active"
+        elif kind == "active":
+            self.set_state("waiting" if self.requests else "running")
+
+    def _on_turn_started(self, params: Json) -> None:
+        if self._is_own(params):
+            self._turn = params["turn"]["id"]
+
+    def _on_turn_completed(self, params: Json) -> None:
+        if not self._is_own(params):
+            return
+        turn = params["turn"]
+        self._turn = None
+        for key in list(self.requests):
+            self.close_request(key, "withdrawn", "agent")
+        self.report_usage(self.ledger.end_turn())
+        if turn.get("status") == "failed":
+            self._on_failed_turn(turn.get("error") or {})
+        elif turn.get("status") == "interrupted":
+            self.verdict = Verdict("cancelled", "interrupted", "The turn was interrupted.")
+            # an interrupt leaves the command running that the turn was waiting for
+            self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
+        else:
+            self.verdict = Verdict("succeeded")
+        self._queue = [*self.waiting_messages.values(), *self._queue]
+        self.waiting_messages.clear()
+        self._next_turn()
+        if not self._turn:
+            self.set_state("idle")
+
+    def _on_failed_turn(self, error: Json) -> None:
+        failure = failure_of(error)
+        code = "login" if failure.code in ("connection", "other") and not self._logged_in else failure.code
+        resets_at = self._limit.get("resets_at") if code == "limit" else None
+        text = failure.text if code == failure.code else f"{NOT_LOGGED_IN} ({failure.text})"
+        for wire in list(self.waiting_messages):
+            self.taken(wire)
+        self.report_failure(text, code, failure.status, resets_at)
+
+    def _on_item_started(self, params: Json) -> None:
+        item = params["item"]
+        self.progress()
+        if item["type"] == "userMessage":
+            self.taken(str(item.get("clientId")))
+        else:
+            self.translator.started(item, self._parent(params))
+
+    def _on_item_completed(self, params: Json) -> None:
+        self.progress()
+        self.translator.completed(params["item"], self._parent(params))
+
+    def _parent(self, params: Json) -> Optional[str]:
+        return None if self._is_own(params) else str(params["threadId"])
+
+    def _on_usage(self, params: Json) -> None:
+        self.ledger.note(params, own_turn=self._turn)
+        self.thread_total = self.ledger.thread_total
+        total = self.ledger.total()
+        if total:
+            self.report_usage(total)
+
+    def _on_limits(self, params: Json) -> None:
+        event = limit_event(params.get("rateLimits") or {})
+        if event and event != self._limit:
+            self._limit = event
+            self.host.emit("limit", **event)
+
+    def _on_error(self, params: Json) -> None:
+        if not params.get("willRetry"):
+            return  # the turn that it ends tells the same
+        failure = failure_of(params.get("error") or {})
+        code = failure.code if self._logged_in else "login"
+        self.report_retry(failure.text if self._logged_in else f"{NOT_LOGGED_IN} ({failure.text})", code, failure.status)
+
+    def _on_request(self, key: str, method: str, params: Json) -> None:
+        event = request_event(method, params, self.translator)
+        if event is None:
+            self.host.send({"id": _wire_id(key), "error": {"code": -32601, "message": "not supported"}})
+        elif self.mode == "full" and event["request_kind"] == "approval":
+            self._respond(key, _decision(method, params, "accept"))
+        else:
+            self.open_request(key, event, {"method": method, "params": params})
+
+    # what we say
+
+    def say(self, message: Message, when: str, answer: Answer) -> None:
+        answer(dict(OK, id=message.identity))
+        if self._turn and self._turn != "starting" and when == "now":
+            self._steer(message)
+        else:
+            self._queue.append(message)
+            if self.session and self.verdict:
+                self._next_turn()
+
+    def _steer(self, message: Message) -> None:
+        self.waiting_messages[message.wire] = message
+
+        def reply(line: Json) -> None:
+            if "error" in line and self.waiting_messages.pop(message.wire, None):
+                self._queue.append(message)  # the turn has just ended: its own turn, then
+                self._next_turn()
+
+        params = {
+            "threadId": self.session,
+            "expectedTurnId": self._turn,
+            "input": [{"type": "text", "text": message.text}],
+            "clientUserMessageId": message.wire,
+        }
+        self._call("turn/steer", params, reply)
+
+    def withdraw(self, identity: str, answer: Answer) -> None:
+        kept = [message for message in self._queue if message.identity != identity]
+        found = len(kept) < len(self._queue)
+        self._queue = kept
+        answer(OK if found else refusal("the agent has taken this message already"))
+
+    def interrupt(self) -> None:
+        if self._turn and self._turn != "starting":
+            params = {"threadId": self.session, "turnId": self._turn}
+            self._call("turn/interrupt", params, lambda _line: None)
+
+    def decide(self, key: str, decision: Json, by: str) -> None:
+        private = self.requests[key]["private"]
+        method, params = private["method"], private["params"]
+        if method == "item/tool/requestUserInput":
+            self._answer_questions(key, decision, by)
+        elif decision["allow"]:
+            for_run = decision.get("scope") == "run"
+            self._respond(key, _decision(method, params, "acceptForSession" if for_run else "accept"))
+            self.close_request(key, "allow_for_run" if for_run else "allow", by)
+        else:
+            stop = bool(decision.get("interrupt"))
+            self._respond(key, _decision(method, params, "cancel" if stop else "decline"))
+            self.close_request(key, "deny", by, decision.get("text"))
+            if decision.get("text") and not stop:
+                self.say(Message(decision["text"], by), "now", lambda _answer: None)
+
+    def _answer_questions(self, key: str, decision: Json, by: str) -> None:
+        given = decision.get("answers") or {}
+        if not decision["allow"]:
+            questions = self.requests[key]["private"]["params"].get("questions") or []
+            given = {question["id"]: decision.get("text") or "No answer." for question in questions}
+        answers = {name: {"answers": _listed(value)} for name, value in given.items()}
+        self._respond(key, {"answers": answers})
+        self.close_request(key, "allow" if decision["allow"] else "deny", by, decision.get("text"))
+
+    def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
+        """Sent with the next turn; a turn that runs keeps what it began with."""
+        self.model = model or self.model
+        self.effort = effort or self.effort
+        answer(OK)
+
+    def set_mode(self, mode: str, answer: Answer) -> None:
+        self.mode = mode
+        if mode == "full":
+            for key, request in list(self.requests.items()):
+                if request["request_kind"] == "approval":
+                    private = request["private"]
+                    self._respond(key, _decision(private["method"], private["params"], "accept"))
+                    self.close_request(key, "allow", "mode")
+        answer(OK)
+
+
+def _wire_id(key: str) -> Any:
+    return int(key) if key.isdigit() else key
+
+
+def _listed(value: Any) -> List[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def _decision(method: str, params: Json, word: str) -> Json:
+    if method != "item/permissions/requestApproval":
+        return {"decision": word}
+    granted = params.get("permissions") if word.startswith("accept") else {}
+    return {"permissions": granted or {}, "scope": "session" if word == "acceptForSession" else "turn"}
+
+
+def native_program(program: str) -> str:
+    """The native binary behind the npm wrapper: it dies with us, the wrapper's child would not."""
+    script = Path(program).resolve()
+    short, long = TARGETS.get(platform.machine(), ("", ""))
+    if script.suffix != ".js" or not short:
+        return program
+    package = script.parent.parent
+    for root in (package.parent / f"codex-linux-{short}", package / "node_modules/@openai" / f"codex-linux-{short}", package):
+        native = root / "vendor" / f"{long}-unknown-linux-musl" / "bin" / "codex"
+        if native.is_file():
+            return str(native)
+    return program

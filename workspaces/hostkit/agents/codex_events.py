@@ -1,0 +1,271 @@
+"""Lines of codex app-server as events."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+from ..files import Json
+from .base import code_of_status, iso
+from .titles import one_line, plain_command, relative, shortened
+
+WORDS = {
+    "usageLimitExceeded": "limit",
+    "sessionBudgetExceeded": "limit",
+    "rateLimitExceeded": "limit",
+    "unauthorized": "login",
+    "modelNotFound": "model",
+    "serverOverloaded": "server",
+    "internalServerError": "server",
+    "flexUnavailable": "server",
+    "policyCapacityUnavailable": "server",
+    "badRequest": "rejected",
+    "contextWindowExceeded": "rejected",
+    "cyberPolicy": "rejected",
+    "misalignmentPolicyViolation": "rejected",
+    "inferenceHookDenied": "rejected",
+}
+STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
+NO_MODEL = re.compile(r"model .{0,80}does not exist|do not have access to (it|the model)", re.DOTALL)
+NO_LINK = re.compile(r"stream disconnected|error sending request|waiting for network|connection|timed? ?out", re.I)
+WINDOWS = {300: "five_hour", 10080: "seven_day"}
+KNOWN = (
+    "item/", "thread/", "turn/", "account/", "hook/", "skills/", "app/", "mcpServer/", "remoteControl/", "model/",
+    "command/", "process/", "project/", "fs/", "modelProvider/", "configWarning", "deprecationNotice",
+)  # fmt: skip
+"""Notifications that say nothing a person needs; they are kept in raw.jsonl."""
+SILENT_ITEMS = ("userMessage", "hookPrompt", "enteredReviewMode", "exitedReviewMode", "sleep")
+
+
+class Failure(NamedTuple):
+    text: str
+    code: str
+    status: Optional[int]
+
+
+def failure_of(error: Json) -> Failure:
+    """Sentence, code and HTTP status of an error {message, codexErrorInfo, additionalDetails}."""
+    text = _sentence(str(error.get("message") or "The turn failed."))
+    details = str(error.get("additionalDetails") or "")
+    whole = f"{text} {details}"
+    status = _status(error.get("codexErrorInfo"), whole)
+    info = error.get("codexErrorInfo")
+    code = WORDS.get(info, "") if isinstance(info, str) else ""
+    if NO_MODEL.search(whole):
+        code = "model"
+    if not code and status:
+        code = "rejected" if status == 404 else code_of_status(status)
+    if not code and (isinstance(info, dict) or NO_LINK.search(whole)):
+        code = "connection"
+    if not code and "invalid_request_error" in str(error.get("message")):
+        code = "rejected"
+    return Failure(f"{text} ({details})" if details else text, code or "other", status)
+
+
+def _status(info: Any, text: str) -> Optional[int]:
+    if isinstance(info, dict):
+        for value in info.values():
+            if isinstance(value, dict) and value.get("httpStatusCode"):
+                return int(value["httpStatusCode"])
+    match = STATUS.search(text)
+    return int(match.group(1)) if match else None
+
+
+def _sentence(message: str) -> str:
+    """The words inside, where an error comes as the JSON of the service."""
+    try:
+        inner = json.loads(message)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        return message
+    return str(inner)
+
+
+def limit_event(limits: Json) -> Json:
+    """A `limit` event; empty when nothing is known about the plan."""
+    windows = []
+    for window in (limits.get("primary"), limits.get("secondary")):
+        if window:
+            minutes = window.get("windowDurationMins")
+            windows.append(
+                {
+                    "window": WINDOWS.get(minutes, f"{minutes} min"),
+                    "used_percent": window.get("usedPercent"),
+                    "resets_at": iso(window.get("resetsAt")),
+                }
+            )
+    if not windows:
+        return {}
+    fullest = max(windows, key=lambda window: window["used_percent"] or 0)
+    used = fullest["used_percent"] or 0
+    status = "reached" if used >= 100 or limits.get("rateLimitReachedType") else "warning" if used >= 90 else "ok"
+    return {"status": status, "windows": windows, "resets_at": fullest["resets_at"] if used >= 90 else None}
+
+
+class Translator:
+    """Turns items into events, and remembers them for the approvals that name them only by id."""
+
+    def __init__(self, worktree: str, emit: Callable[..., Any]) -> None:
+        self.worktree = worktree
+        self.items: Dict[str, Json] = {}
+        self._emit = emit
+
+    def is_known(self, method: str) -> bool:
+        return method.startswith(KNOWN)
+
+    def started(self, item: Json, parent: Optional[str]) -> None:
+        self.items[item["id"]] = item
+        name = _tool_name(item)
+        if name:
+            title = self.title(item)
+            self._emit("tool", id=item["id"], name=name, title=title, input=_input(item), parent=parent)
+
+    def completed(self, item: Json, parent: Optional[str]) -> None:
+        known = self.items.pop(item["id"], None)
+        kind = item["type"]
+        if kind in ("agentMessage", "plan"):
+            if item.get("text"):
+                self._emit("text", text=item["text"], parent=parent)
+        elif kind == "reasoning":
+            text = "\n\n".join(item.get("summary") or []) or "\n\n".join(item.get("content") or [])
+            if text:
+                self._emit("thinking", text=text, parent=parent)
+        elif kind == "contextCompaction":
+            self._emit("notice", text="The conversation was compacted.")
+        elif _tool_name(item):
+            if known is None:
+                self.started(item, parent)
+                self.items.pop(item["id"], None)
+            self._result(item)
+
+    def _result(self, item: Json) -> None:
+        status = str(item.get("status") or "completed")
+        exit_code = item.get("exitCode")
+        failed = status in ("failed", "declined") or bool(exit_code)
+        self._emit(
+            "tool_result",
+            id=item["id"],
+            output=_output(item, status),
+            is_error=failed,
+            exit_code=exit_code,
+            duration_ms=item.get("durationMs"),
+        )
+        if item["type"] == "fileChange" and status == "completed":
+            for change in item.get("changes") or []:
+                self._file_change(item["id"], change)
+
+    def _file_change(self, key: str, change: Json) -> None:
+        self._emit(
+            "file_change",
+            id=key,
+            path=relative(str(change.get("path")), self.worktree),
+            change=(change.get("kind") or {}).get("type", "update"),
+            diff=shortened(str(change.get("diff") or "")),
+        )
+
+    def title(self, item: Json) -> str:
+        kind = item["type"]
+        if kind == "commandExecution":
+            return one_line(plain_command(str(item.get("command"))))
+        if kind == "fileChange":
+            return one_line(", ".join(relative(str(each.get("path")), self.worktree) for each in item["changes"]))
+        for key in ("query", "path", "tool", "prompt", "agentPath"):
+            if isinstance(item.get(key), str):
+                return one_line(relative(item[key], self.worktree))
+        return str(kind)
+
+
+def _tool_name(item: Json) -> str:
+    """The name under which an item is shown as a tool; empty when it is none."""
+    kind = str(item["type"])
+    if kind in (*SILENT_ITEMS, "agentMessage", "plan", "reasoning", "contextCompaction"):
+        return ""
+    if kind == "commandExecution":
+        return "command"
+    if kind == "mcpToolCall":
+        return f"{item.get('server')}.{item.get('tool')}"
+    return {"fileChange": "apply_patch", "webSearch": "web_search", "imageView": "view_image"}.get(kind, kind)
+
+
+def _input(item: Json) -> Json:
+    if item["type"] == "commandExecution":
+        return {"command": plain_command(str(item.get("command"))), "cwd": item.get("cwd")}
+    if item["type"] == "fileChange":
+        return {"changes": item.get("changes")}
+    hidden = ("id", "type", "status", "startedAtMs", "completedAtMs")
+    return {name: value for name, value in item.items() if name not in hidden and value is not None}
+
+
+def _output(item: Json, status: str) -> str:
+    if item.get("aggregatedOutput"):
+        return str(item["aggregatedOutput"])
+    error = item.get("error") or item.get("failure")
+    if isinstance(error, dict):
+        return str(error.get("message") or error)
+    result = item.get("result")
+    return json.dumps(result, ensure_ascii=False) if result else "" if status == "completed" else status
+
+
+def request_event(method: str, params: Json, translator: Translator) -> Optional[Json]:
+    """A `request` event for a request of the CLI; None for what a person cannot answer."""
+    build = REQUESTS.get(method)
+    return build(params, translator) if build else None
+
+
+def _approval(tool: str, title: str, tool_input: Json, params: Json) -> Json:
+    return {
+        "request_kind": "approval",
+        "tool": tool,
+        "title": title,
+        "input": tool_input,
+        "reason": params.get("reason"),
+        "cwd": params.get("cwd"),
+        "can_edit": False,
+        "can_allow_for_run": True,
+    }
+
+
+def _command_approval(params: Json, _translator: Translator) -> Json:
+    command = plain_command(str(params.get("command") or ""))
+    return _approval("command", one_line(command), {"command": command}, params)
+
+
+def _change_approval(params: Json, translator: Translator) -> Json:
+    item = translator.items.get(str(params.get("itemId"))) or {"type": "fileChange", "changes": []}
+    return _approval("apply_patch", translator.title(item) or "file change", {"changes": item["changes"]}, params)
+
+
+def _permission_approval(params: Json, _translator: Translator) -> Json:
+    wanted = params.get("permissions") or {}
+    return _approval("permissions", one_line(json.dumps(wanted)), {"permissions": wanted}, params)
+
+
+def _questions(params: Json, _translator: Translator) -> Json:
+    questions: List[Json] = [
+        {
+            "id": question.get("id"),
+            "question": question.get("question"),
+            "header": question.get("header"),
+            "multiple": False,
+            "options": question.get("options") or [],
+        }
+        for question in params.get("questions") or []
+    ]
+    title = one_line("; ".join(str(question["question"]) for question in questions))
+    return {
+        "request_kind": "question",
+        "tool": "request_user_input",
+        "title": title,
+        "input": {},
+        "questions": questions,
+        "can_edit": False,
+        "can_allow_for_run": False,
+    }
+
+
+REQUESTS: Dict[str, Callable[[Json, Translator], Json]] = {
+    "item/commandExecution/requestApproval": _command_approval,
+    "item/fileChange/requestApproval": _change_approval,
+    "item/permissions/requestApproval": _permission_approval,
+    "item/tool/requestUserInput": _questions,
+}

@@ -1,0 +1,74 @@
+"""Small things about files and JSON that everything else uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+Json = Dict[str, Any]
+
+
+def dumps(value: Any) -> bytes:
+    """Compact JSON without newlines. Escaped to ASCII, so that bytes that are no UTF-8 (surrogates) survive."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def read_json(path: Path) -> Optional[Json]:
+    """The JSON object in `path`; None when the file is missing, torn or something else."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def make_private_folder(path: Path) -> None:
+    """Make `path` and its missing parents, all 0700."""
+    missing = []
+    folder = path
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o600, exclusive: bool = False) -> None:
+    """Write `path` so that a reader sees all of it or nothing, and so that it survives a power cut.
+
+    With `exclusive`, FileExistsError when it is already there.
+    """
+    make_private_folder(path.parent)
+    handle, name = tempfile.mkstemp(prefix=".new-", dir=str(path.parent))
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            os.fchmod(handle, mode)
+            out.write(data)
+            out.flush()
+            os.fsync(handle)
+        _put(temporary, path, exclusive)
+    finally:
+        if temporary.exists():
+            temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def _put(temporary: Path, path: Path, exclusive: bool) -> None:
+    if exclusive:
+        os.link(str(temporary), str(path))
+    else:
+        temporary.replace(path)
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(str(path), os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some file systems cannot; the rename itself is still atomic
+    finally:
+        os.close(handle)

@@ -1,0 +1,71 @@
+"""The folder of one run, and who owns it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+from . import processes
+from .files import Json, dumps, read_json, write_atomic
+
+
+def state_dir() -> Path:
+    """Where all that hostkit keeps on this host lies."""
+    base = os.environ.get("XDG_STATE_HOME") or ""
+    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    return root / "aitask"
+
+
+class RunFolder:
+    """Names of the files of a run. Only the guard that claimed the folder writes into it."""
+
+    def __init__(self, path: "str | Path") -> None:
+        self.path = Path(path)
+        self.spec = self.path / "spec.json"
+        self.prompt = self.path / "prompt.md"
+        self.events = self.path / "events.jsonl"
+        self.raw = self.path / "raw.jsonl"
+        self.control = self.path / "control"
+        self.guard = self.path / "guard.json"
+        self.result = self.path / "result.json"
+        self.outcome = self.path / "outcome.json"
+        self.terminal = self.path / "terminal.raw"
+        self.history = self.path / "history.txt"
+        self.cancel = self.path / "cancel"
+        self.log = self.path / "runner.log"
+
+    @property
+    def started(self) -> bool:
+        return self.guard.exists()
+
+    @property
+    def cancelled(self) -> bool:
+        return self.cancel.exists()
+
+    def claim(self) -> bool:
+        """Make this process the guard of the run; False when there has been one already."""
+        try:
+            write_atomic(self.guard, dumps(processes.identity(os.getpid())), exclusive=True)
+        except FileExistsError:
+            return False
+        return True
+
+    def guard_pid(self) -> Optional[int]:
+        """The pid of the living guard, else None. Pids are used again, so start time and boot are compared."""
+        identity = read_json(self.guard)
+        if identity and processes.is_alive(identity):
+            return int(identity["pid"])
+        return None
+
+    def read_outcome(self) -> Optional[Json]:
+        return read_json(self.outcome)
+
+    def mark_cancelled(self, reason: str) -> None:
+        write_atomic(self.cancel, reason.encode("utf-8", "replace"))
+
+    def cancel_reason(self) -> str:
+        try:
+            return self.cancel.read_text("utf-8", "replace").strip()
+        except OSError:
+            return ""

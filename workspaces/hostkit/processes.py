@@ -1,0 +1,155 @@
+"""What /proc and prctl know: who descends from whom, who still lives, and how to end all of them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set
+
+from .files import Json
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+MARKER = "AITASK_RUN_FOLDER"
+"""Environment variable that every process of a run carries: its run folder."""
+ROUND_SECONDS = 0.01
+
+
+class Stat(NamedTuple):
+    pid: int
+    state: str
+    parent: int
+    start_time: int
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def become_subreaper(on: bool = True) -> None:
+    """Orphans below this process become its children. The setting survives execve, so a shell needs it off."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0)
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Ask the kernel for this signal when the parent thread ends."""
+    _libc.prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
+
+
+def stat(pid: int) -> Optional[Stat]:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    fields = text.rpartition(b")")[2].split()
+    return Stat(pid, fields[0].decode(), int(fields[1]), int(fields[19]))
+
+
+def boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def identity(pid: int) -> Json:
+    """What tells this process from a later one with the same pid."""
+    known = stat(pid)
+    return {"pid": pid, "start_time": known.start_time if known else 0, "boot_id": boot_id()}
+
+
+def is_alive(who: Json) -> bool:
+    known = stat(int(who.get("pid") or 0))
+    return bool(
+        known
+        and known.state not in "ZX"
+        and known.start_time == who.get("start_time")
+        and boot_id() == who.get("boot_id")
+    )
+
+
+def all_pids() -> List[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def descendants(root: int) -> List[Stat]:
+    """All processes below `root`, zombies included, children before grandchildren."""
+    children: Dict[int, List[Stat]] = {}
+    for pid in all_pids():
+        known = stat(pid)
+        if known:
+            children.setdefault(known.parent, []).append(known)
+    found: List[Stat] = []
+    level = children.get(root, [])
+    while level:
+        found += level
+        level = [child for known in level for child in children.get(known.pid, [])]
+    return found
+
+
+def marked(folder: str) -> List[int]:
+    """Processes of ours that carry the marker of this run folder, whoever their parent is now."""
+    needle = f"{MARKER}={folder}".encode("utf-8", "surrogateescape")
+    return [pid for pid in all_pids() if pid != os.getpid() and needle in _environment_of(pid)]
+
+
+def _environment_of(pid: int) -> List[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def send(pids: Iterable[int], signal_number: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal_number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def sweep(limit: float = 5.0) -> int:
+    """End everything below this process, also what made sessions of its own; how many were ended.
+
+    Stopping all of them first keeps a process that forks faster than we look from getting away. Gives up after
+    `limit` seconds on what the kernel does not let go.
+    """
+    deadline = time.monotonic() + limit
+    ended: Set[int] = set()
+    while time.monotonic() < deadline:
+        below = descendants(os.getpid())
+        if not below:
+            break
+        living = [known.pid for known in below if known.state not in "ZX"]
+        ended.update(living)
+        send(living, signal.SIGSTOP)
+        send(living, signal.SIGKILL)
+        reap(known.pid for known in below if known.parent == os.getpid())
+        time.sleep(ROUND_SECONDS)
+    return len(ended)
+
+
+def sweep_marked(folder: str, limit: float = 5.0) -> int:
+    """End the processes of a run whose guard is gone."""
+    deadline = time.monotonic() + limit
+    ended: Set[int] = set()
+    while time.monotonic() < deadline:
+        found = marked(folder)
+        if not found:
+            break
+        ended.update(found)
+        send(found, signal.SIGSTOP)
+        send(found, signal.SIGKILL)
+        time.sleep(ROUND_SECONDS)
+    return len(ended)
+
+
+def reap(pids: Iterable[int]) -> None:
+    """Collect ended children by pid: waiting for just any child would take the status others wait for."""
+    for pid in pids:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            pass

@@ -1,0 +1,128 @@
+"""The CLI as a process: lines in, lines out, its last words, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections import deque
+from pathlib import Path
+from typing import Callable, Deque, Dict, List, Optional, Set
+
+from .. import processes
+from ..files import Json, dumps
+
+MAX_LINE = 256 * 1024 * 1024
+"""A line may carry whole files and images."""
+CLOSE_SECONDS = 3.0
+KILL_SECONDS = 1.5
+DRAIN_SECONDS = 1.0
+KEPT_WORDS = 15
+
+
+class CliProcess:
+    """`on_line` is called for each JSON line, `on_end` when its output ends."""
+
+    def __init__(self, raw: Path, on_line: Callable[[Json], None], on_end: Callable[[], None]) -> None:
+        self._raw = raw.open("ab", buffering=0)
+        self._on_line = on_line
+        self._on_end = on_end
+        self._process: Optional[asyncio.subprocess.Process] = None
+        self._readers: Set["asyncio.Task[None]"] = set()
+        self._words: Deque[str] = deque(maxlen=KEPT_WORDS)
+        self.ended = False
+        self.lines = 0
+
+    @property
+    def pid(self) -> Optional[int]:
+        return self._process.pid if self._process else None
+
+    async def start(self, argv: List[str], cwd: str, env: Dict[str, str], death_signal: int) -> None:
+        """Start it in a session of its own, so that Ctrl-C and the end of the terminal do not reach it."""
+
+        def prepare() -> None:
+            signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            if death_signal:
+                processes.die_with_parent(death_signal)
+
+        self._process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+            preexec_fn=prepare,
+            limit=MAX_LINE,
+        )
+        assert self._process.stdout and self._process.stderr
+        self._readers = {
+            asyncio.ensure_future(self._read_lines(self._process.stdout)),
+            asyncio.ensure_future(self._read_words(self._process.stderr)),
+        }
+
+    def send(self, message: Json) -> None:
+        if self._process and self._process.stdin and not self.ended:
+            line = dumps(message)
+            self._keep(b">", line)
+            self._process.stdin.write(line + b"\n")
+
+    def _keep(self, direction: bytes, line: bytes) -> None:
+        self._raw.write(direction + b" " + line.rstrip(b"\n") + b"\n")
+
+    async def _read_lines(self, source: asyncio.StreamReader) -> None:
+        try:
+            async for line in source:
+                self._keep(b"<", line)
+                self._take(line)
+        finally:
+            self.ended = True
+            self._on_end()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        self.lines += 1
+        if isinstance(message, dict):
+            self._on_line(message)
+        elif line.strip():
+            self._words.append(line.decode("utf-8", "replace").rstrip())
+
+    async def _read_words(self, source: asyncio.StreamReader) -> None:
+        async for line in source:
+            self._keep(b"!", line)
+            if line.strip():
+                self._words.append(line.decode("utf-8", "replace").rstrip())
+
+    def last_words(self) -> str:
+        """The end of what it said beside its protocol, and how it ended."""
+        status = self._process.returncode if self._process else None
+        how = "" if status is None else f"signal {-status}" if status < 0 else f"exit status {status}"
+        return "\n".join([*self._words, how]).strip()[-2000:]
+
+    async def close(self) -> None:
+        """Close its input and wait for its end; what does not end is killed. Its output is read to the end."""
+        process = self._process
+        assert process and process.stdin
+        process.stdin.close()
+        for number, seconds in ((0, CLOSE_SECONDS), (signal.SIGINT, KILL_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+            if number:
+                processes.send([process.pid], number)
+            if await self._has_ended(process, seconds):
+                break
+        await asyncio.wait(self._readers, timeout=DRAIN_SECONDS)
+        for reader in self._readers:
+            reader.cancel()
+        self._raw.close()
+
+    async def _has_ended(self, process: asyncio.subprocess.Process, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(process.wait(), seconds)
+        except asyncio.TimeoutError:
+            return False
+        return True
+

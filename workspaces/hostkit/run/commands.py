@@ -1,0 +1,136 @@
+"""The words by which a run is steered: the same from the socket and from the keyboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Dict, Optional
+
+from ..agents.base import OK, Answer, Message, refusal
+from ..agents.claude_code import MODES
+from ..files import Json
+from ..verdict import Verdict
+
+if TYPE_CHECKING:
+    from .runner import Runner
+
+ENDING = "the run is ending: send it as a follow-up"
+
+
+class Commands:
+    def __init__(self, runner: "Runner") -> None:
+        self.runner = runner
+        self._words: Dict[str, Callable[[Json, str, Answer], None]] = {
+            "message": self._message,
+            "withdraw": self._withdraw,
+            "interrupt": self._interrupt,
+            "approve": self._approve,
+            "deny": self._deny,
+            "answer": self._answer,
+            "set_model": self._set_model,
+            "set_mode": self._set_mode,
+            "stop": self._stop,
+            "status": self._status,
+        }
+
+    def handle(self, command: Json, by: str, answer: Answer) -> None:
+        """Carry out one command; `answer` is called once, now or when the CLI has answered."""
+        word = self._words.get(str(command.get("command")))
+        if word is None:
+            answer(refusal(f"unknown command {command.get('command')!r}"))
+            return
+        try:
+            word(command, by, answer)
+        except KeyError as error:
+            answer(refusal(f"{error} is missing"))
+
+    def _message(self, command: Json, by: str, answer: Answer) -> None:
+        text = str(command["text"]).replace("\0", "")
+        if self.runner.closing or self.runner.stopped or self.runner.cli_ended:
+            answer(refusal(ENDING))
+        elif not self.runner.cli:
+            answer(refusal("the agent has not started yet"))
+        elif not text.strip():
+            answer(refusal("the message is empty"))
+        else:
+            message = Message(text, by, command.get("id"))
+            self.runner.agent.say(message, str(command.get("when") or "now"), answer)
+
+    def _withdraw(self, command: Json, _by: str, answer: Answer) -> None:
+        self.runner.agent.withdraw(str(command["id"]), answer)
+
+    def _interrupt(self, _command: Json, _by: str, answer: Answer) -> None:
+        self.runner.interrupt()
+        answer(OK)
+
+    def _open(self, command: Json, answer: Answer) -> Optional[str]:
+        """The id of the open request that is meant. Requests may vanish: never `the current one`."""
+        key = str(command["request"])
+        if key in self.runner.agent.requests:
+            return key
+        answer(refusal("this request is not open any more"))
+        return None
+
+    def _approve(self, command: Json, by: str, answer: Answer) -> None:
+        key = self._open(command, answer)
+        if key is None:
+            return
+        mode = command.get("mode")
+        if mode is not None and mode not in MODES:
+            answer(refusal(f"unknown permission mode {mode!r}"))
+            return
+        decision = {"allow": True, "scope": command.get("scope"), "input": command.get("input"), "mode": mode}
+        self.runner.agent.decide(key, decision, by)
+        answer(OK)
+
+    def _deny(self, command: Json, by: str, answer: Answer) -> None:
+        key = self._open(command, answer)
+        if key is not None:
+            decision = {"allow": False, "text": command.get("text"), "interrupt": command.get("interrupt")}
+            self.runner.agent.decide(key, decision, by)
+            answer(OK)
+
+    def _answer(self, command: Json, by: str, answer: Answer) -> None:
+        key = self._open(command, answer)
+        if key is None:
+            return
+        answers = command["answers"]
+        if self.runner.agent.requests[key]["request_kind"] != "question" or not isinstance(answers, dict):
+            answer(refusal("this request is no question, or the answers are no object"))
+            return
+        self.runner.agent.decide(key, {"allow": True, "answers": answers}, by)
+        answer(OK)
+
+    def _set_model(self, command: Json, _by: str, answer: Answer) -> None:
+        model, effort = command.get("model"), command.get("reasoning_effort")
+        if not model and not effort:
+            answer(refusal("model or reasoning_effort is missing"))
+        else:
+            self.runner.agent.set_model(model, effort, answer)
+
+    def _set_mode(self, command: Json, _by: str, answer: Answer) -> None:
+        mode = command["permission_mode"]
+        if mode in MODES:
+            self.runner.agent.set_mode(mode, answer)
+        else:
+            answer(refusal(f"unknown permission mode {mode!r}"))
+
+    def _stop(self, command: Json, _by: str, answer: Answer) -> None:
+        self.runner.stop(Verdict("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))
+        answer(OK)
+
+    def _status(self, _command: Json, _by: str, answer: Answer) -> None:
+        agent = self.runner.agent
+        requests = [
+            dict({name: value for name, value in request.items() if name != "private"}, id=key)
+            for key, request in agent.requests.items()
+        ]
+        answer(
+            {
+                "ok": True,
+                "state": agent.state,
+                "cli_session": agent.session,
+                "permission_mode": agent.mode,
+                "requests": requests,
+                "last_seq": self.runner.journal.last_seq,
+                "pid": self.runner.cli.pid if self.runner.cli else None,
+            }
+        )

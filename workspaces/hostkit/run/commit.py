@@ -1,0 +1,156 @@
+"""Uncommitted work of a run goes to the task's branch; nothing of a person's own is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import List, NamedTuple, Optional
+
+from .. import environment
+from ..files import Json
+
+GIT_SECONDS = 300.0
+LOCK_SECONDS = 2.0
+UNFINISHED = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+FALLBACK = ("AI Task Manager", "aitask@localhost")
+
+
+class Work(NamedTuple):
+    """What a run left on its branch. `commit` is the branch's head where it is ahead of the base."""
+
+    commit: Optional[str] = None
+    committed: bool = False
+    diff: Optional[Json] = None
+    notices: List[str] = []
+
+
+class GitError(Exception):
+    """git refused; the message is its own."""
+
+
+def save_work(spec: Json) -> Work:
+    """Commit leftovers if the run wants it, then tell what stands on the branch."""
+    worktree = Path(spec.get("worktree") or "/nonexistent")
+    if not (worktree / ".git").exists():
+        return Work()
+    git = Git(worktree, spec)
+    notices: List[str] = []
+    committed = False
+    try:
+        if (spec.get("commit") or {}).get("enabled"):
+            committed = _commit(git, spec, notices)
+        return _look(git, spec, committed, notices)
+    except (GitError, OSError, subprocess.TimeoutExpired) as error:
+        return Work(committed=committed, notices=[*notices, f"git: {error}"])
+
+
+class Git:
+    """git in one worktree, without hooks, prompts and variables that point elsewhere."""
+
+    def __init__(self, worktree: Path, spec: Json) -> None:
+        self.worktree = worktree
+        env = environment.variables(spec.get("environment") or {}, spec.get("path"))
+        self.env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
+        self.env.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0")
+
+    def run(self, *words: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", *words],
+            cwd=str(self.worktree),
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            timeout=GIT_SECONDS,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
+        if check and done.returncode:
+            raise GitError((done.stderr or done.stdout).strip()[-2000:])
+        return done
+
+    def says(self, *words: str) -> str:
+        """Output of a question to git; empty when it fails."""
+        done = self.run(*words, check=False)
+        return "" if done.returncode else done.stdout.rstrip("\n")
+
+
+def _commit(git: Git, spec: Json, notices: List[str]) -> bool:
+    obstacle = _obstacle(git, spec)
+    if obstacle:
+        if git.says("status", "--porcelain"):
+            notices.append(f"Uncommitted work was left as it is: {obstacle}.")
+        return False
+    copied = [name for name in spec.get("copied") or [] if name]
+    _release_lock(git)
+    git.run("add", "-A", "--", ":(top)", *(f":(top,exclude,literal){name}" for name in copied))
+    for start in range(0, len(copied), 500):
+        git.run("reset", "-q", "--", *(f":(top,literal){name}" for name in copied[start : start + 500]), check=False)
+    if git.run("diff", "--cached", "--quiet", check=False).returncode == 0:
+        return False
+    message = (spec["commit"].get("message") or "").strip() or spec.get("title") or "Work of an agent"
+    git.run(*_identity(git, spec), "commit", "-q", "--no-verify", "--no-gpg-sign", "-F", "-", stdin=message)
+    return True
+
+
+def _obstacle(git: Git, spec: Json) -> str:
+    """Why nothing may be committed here; empty when it may."""
+    head = git.says("symbolic-ref", "-q", "HEAD")
+    if head != f"refs/heads/{spec.get('branch')}":
+        return "another branch is checked out" if head else "no branch is checked out"
+    for name in UNFINISHED:
+        path = git.says("rev-parse", "--git-path", name)
+        if path and (git.worktree / path).exists():
+            return "a merge or rebase is unfinished"
+    if git.says("ls-files", "--unmerged"):
+        return "there are unresolved conflicts"
+    return ""
+
+
+def _identity(git: Git, spec: Json) -> List[str]:
+    """The workspace's name and address, else the host's own, else ours."""
+    wanted = spec["commit"]
+    name, email = wanted.get("name") or "", wanted.get("email") or ""
+    name = name or git.says("config", "user.name") or FALLBACK[0]
+    email = email or git.says("config", "user.email") or FALLBACK[1]
+    return ["-c", f"user.name={name}", "-c", f"user.email={email}"]
+
+
+def _release_lock(git: Git) -> None:
+    """A git that was ended in the middle leaves its lock. Everything of the run has ended by now."""
+    path = git.worktree / git.says("rev-parse", "--git-path", "index.lock")
+    deadline = time.monotonic() + LOCK_SECONDS
+    while path.is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if path.is_file() and path.stat().st_size == 0:
+        path.unlink()
+
+
+def _look(git: Git, spec: Json, committed: bool, notices: List[str]) -> Work:
+    head = git.says("rev-parse", "--verify", "-q", "HEAD")
+    base = git.says("merge-base", str(spec.get("base_commit") or "HEAD"), "HEAD")
+    if not head or not base:
+        return Work(commit=head or None, committed=committed, notices=notices)
+    return Work(head if head != base else None, committed, _diff(git, base), notices)
+
+
+def _diff(git: Git, base: str) -> Json:
+    """Files and lines that the branch changes."""
+    fields = git.says("diff", "--numstat", "-z", "--no-renames", base, "HEAD").split("\0")
+    rows = [row.split("\t", 2) for row in fields if row.count("\t") >= 2]
+    return {
+        "files": len(rows),
+        "additions": sum(int(row[0]) for row in rows if row[0].isdigit()),
+        "deletions": sum(int(row[1]) for row in rows if row[1].isdigit()),
+    }
+
+
+def own_git_folder(worktree: str) -> str:
+    """The private git folder of a worktree, which its `.git` file names."""
+    try:
+        text = (Path(worktree) / ".git").read_text("utf-8", "surrogateescape")
+    except OSError:
+        return ""
+    path = text.partition("gitdir:")[2].strip()
+    return os.path.normpath(Path(worktree) / path) if path else ""

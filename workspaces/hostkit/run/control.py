@@ -1,0 +1,72 @@
+"""The control socket of a run: one JSON object a line, answered by one line each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Optional, Set
+
+from ..agents.base import refusal
+from ..control_address import reachable
+from ..files import Json, dumps
+from .commands import Commands
+
+MAX_COMMAND = 16 * 1024 * 1024
+
+
+class ControlSocket:
+    def __init__(self, path: Path, commands: Commands) -> None:
+        self.path = path
+        self.commands = commands
+        self._server: Optional[asyncio.AbstractServer] = None
+        self._links: Set[asyncio.StreamWriter] = set()
+
+    async def open(self) -> None:
+        """Listen, for this user only."""
+        if self.path.exists():
+            self.path.unlink()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            with reachable(self.path) as address:
+                listener.bind(address)
+        finally:
+            os.umask(before)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_COMMAND)
+
+    async def _serve(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        self._links.add(sink)
+        try:
+            async for line in source:
+                self._handle(line, sink)
+        except (OSError, ValueError):
+            pass  # the other side went away, or sent a line without end
+        finally:
+            self._links.discard(sink)
+            sink.close()
+
+    def _handle(self, line: bytes, sink: asyncio.StreamWriter) -> None:
+        def answer(value: Json) -> None:
+            if not sink.is_closing():
+                sink.write(dumps(value) + b"\n")
+
+        try:
+            command = json.loads(line)
+        except ValueError:
+            command = None
+        if isinstance(command, dict):
+            self.commands.handle(command, str(command.get("by") or "web"), answer)
+        else:
+            answer(refusal("a command is a JSON object on one line"))
+
+    def close(self) -> None:
+        """Listen no more. The name goes first: who comes now learns that no runner listens."""
+        if self.path.exists():
+            self.path.unlink()
+        if self._server:
+            self._server.close()
+        for link in list(self._links):
+            link.close()

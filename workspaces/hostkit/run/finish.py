@@ -1,0 +1,79 @@
+"""The end of a run, in one place: leftovers committed, the last event, the outcome."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+from .. import PROTOCOL
+from ..files import Json, dumps, read_json, write_atomic
+from ..folder import RunFolder
+from ..journal import Journal, now, read_events
+from ..verdict import Verdict
+from .commit import Work, save_work
+
+
+def finish(folder: RunFolder, verdict: Verdict, ended_by: str, swept: int = 0) -> Json:
+    """Commit what was left, append `finished`, write outcome.json. The outcome is returned, also a former one."""
+    outcome = folder.read_outcome()
+    if outcome:
+        return outcome
+    spec = read_json(folder.spec) or {}
+    result = read_json(folder.result)
+    work = save_work(spec)
+    told = _told(folder, result)
+    last_seq = _add_finished(folder, verdict, work)
+    outcome = {
+        "v": PROTOCOL,
+        "key": spec.get("key"),
+        "state": verdict.state,
+        "reason_code": verdict.code,
+        "reason": verdict.reason,
+        "resets_at": verdict.resets_at,
+        "finished_at": now(),
+        "last_seq": last_seq,
+        "cli_session": told["cli_session"],
+        "usage": told["usage"],
+        "thread_total": told["thread_total"],
+        "commit": work.commit,
+        "committed": work.committed,
+        "diff": work.diff,
+        "ended_by": "runner" if result and ended_by == "guard" else ended_by,
+        "swept": swept,
+    }
+    write_atomic(folder.outcome, dumps(outcome))
+    return outcome
+
+
+def _add_finished(folder: RunFolder, verdict: Verdict, work: Work) -> int:
+    journal = Journal(folder.events)
+    for notice in work.notices:
+        journal.add("notice", text=notice)
+    journal.add(
+        "finished",
+        state=verdict.state,
+        reason_code=verdict.code,
+        reason=verdict.reason,
+        resets_at=verdict.resets_at,
+        commit=work.commit,
+        diff=work.diff,
+    )
+    journal.close()
+    return journal.last_seq
+
+
+def _told(folder: RunFolder, result: Optional[Json]) -> Dict[str, Any]:
+    """Session and tokens: from the runner's result, or where it died before from its events."""
+    told: Dict[str, Any] = {"cli_session": None, "usage": None, "thread_total": None}
+    if result:
+        told.update((name, result.get(name)) for name in told)
+        return told
+    for event in read_events(folder.events):
+        if event.get("kind") == "started":
+            told["cli_session"] = event.get("cli_session")
+        elif event.get("kind") == "usage":
+            told["usage"] = {name: value for name, value in event.items() if name not in ENVELOPE}
+            told["thread_total"] = event.get("thread_total")
+    return told
+
+
+ENVELOPE = ("v", "seq", "at", "kind", "cut")

@@ -1,0 +1,122 @@
+"""The pane's keyboard: a line is a message, Ctrl-C interrupts (as a signal), words after a slash steer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any, Callable, Dict, List, Optional
+
+from ..files import Json
+from . import terminal
+from .commands import Commands
+from .pane import Pane
+
+HELP = """\
+type a line      talk to the agent (a line that begins with a slash: two slashes)
+Ctrl-C           interrupt what it does
+/y               allow what it asks for · /a for the whole run · /y 2 or /y TEXT answers a question
+/n TEXT          refuse, and say why
+/model NAME      another model · /effort LEVEL · /mode ask, edits or full
+/stop            end the run
+/help            these lines"""
+
+
+class Keyboard:
+    def __init__(self, commands: Commands, pane: Pane) -> None:
+        self.commands = commands
+        self.pane = pane
+        self._tty: Optional[int] = None
+        self._pending = b""
+        self._words: Dict[str, Callable[[str], None]] = {
+            "/y": self._yes,
+            "/a": lambda text: self._decide({"command": "approve", "scope": "run"}),
+            "/n": lambda text: self._decide({"command": "deny", "text": text}),
+            "/stop": lambda text: self._send({"command": "stop", "reason": "Stopped at the terminal."}),
+            "/model": lambda text: self._send({"command": "set_model", "model": text}),
+            "/effort": lambda text: self._send({"command": "set_model", "reasoning_effort": text}),
+            "/mode": lambda text: self._send({"command": "set_mode", "permission_mode": text}),
+            "/help": lambda text: self.pane.say(HELP),
+        }
+
+    def open(self) -> None:
+        """Read the terminal, if there is one. It is opened anew: the flag is not to be shared with the shell."""
+        try:
+            self._tty = os.open(os.ttyname(terminal.STDIN), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except OSError:
+            return
+        terminal.prepare_modes()
+        asyncio.get_running_loop().add_reader(self._tty, self._readable)
+
+    def close(self) -> None:
+        if self._tty is not None:
+            asyncio.get_running_loop().remove_reader(self._tty)
+            os.close(self._tty)
+            self._tty = None
+
+    def _readable(self) -> None:
+        assert self._tty is not None
+        try:
+            data = os.read(self._tty, 65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            self.line(line.decode("utf-8", "replace").strip())
+
+    def line(self, line: str) -> None:
+        """Carry out one typed line."""
+        word, _, rest = line.partition(" ")
+        if not line:
+            return
+        if word in self._words:
+            self._words[word](rest.strip())
+        elif line.startswith("/") and not line.startswith("//"):
+            self.pane.say(f"unknown: {word} (see /help; two slashes begin a message with a slash)")
+        else:
+            self._send({"command": "message", "text": line[1:] if line.startswith("//") else line})
+
+    def _yes(self, text: str) -> None:
+        key = self._oldest()
+        request = self.commands.runner.agent.requests.get(key) if key else None
+        if request and request["request_kind"] == "question":
+            answers = _answers(request.get("questions") or [], text)
+            self._send({"command": "answer", "request": key, "answers": answers})
+        else:
+            self._decide({"command": "approve"})
+
+    def _oldest(self) -> Optional[str]:
+        return next(iter(self.commands.runner.agent.requests), None)
+
+    def _decide(self, command: Json) -> None:
+        key = self._oldest()
+        if key is None:
+            self.pane.say("nothing is asked at the moment")
+        else:
+            self._send(dict(command, request=key))
+
+    def _send(self, command: Json) -> None:
+        def answer(value: Json) -> None:
+            if not value.get("ok"):
+                self.pane.say(str(value.get("error")))
+
+        self.commands.handle(command, "keyboard", answer)
+
+
+def _answers(questions: List[Json], text: str) -> Dict[str, Any]:
+    """`2`, or `2 1` for several questions, picks options by number; anything else is the answer itself."""
+    picks = text.replace(",", " ").split()
+    answers: Dict[str, Any] = {}
+    for place, question in enumerate(questions):
+        options = question.get("options") or []
+        pick = picks[place] if place < len(picks) else ""
+        chosen = int(pick) - 1 if pick.isdigit() else -1
+        if 0 <= chosen < len(options):
+            answers[str(question["id"])] = options[chosen]["label"]
+        else:
+            answers[str(question["id"])] = text or (options[0]["label"] if options else "")
+    return answers

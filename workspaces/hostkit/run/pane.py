@@ -1,0 +1,188 @@
+"""What a person sees in the window: the same events, readably, without the model's control characters."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Callable, Dict, Optional
+
+from ..files import Json
+from .record import Record
+
+MAX_WAITING = 1024 * 1024
+SHOWN_LINES = 12
+SHOWN_COLUMNS = 2000
+CONTROLS = {code: None for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
+"""Everything by which a text could move the cursor, clear the screen or talk to the terminal."""
+BOLD, DIM, RED, GREEN, YELLOW, BLUE, CYAN = "1", "2", "31", "32", "33", "34", "36"
+
+
+def plain(text: str) -> str:
+    """Text that is safe on a terminal."""
+    return text.replace("\r\n", "\n").translate(CONTROLS)
+
+
+def clipped(text: str, lines: int = SHOWN_LINES) -> str:
+    """The first lines, and how many more there are."""
+    rows = [row[:SHOWN_COLUMNS] for row in plain(text).strip("\n").split("\n")]
+    hidden = len(rows) - lines
+    return "\n".join(rows if hidden <= 0 else [*rows[:lines], f"… {hidden} more lines"])
+
+
+def indented(text: str) -> str:
+    return "\n".join("  " + row for row in text.split("\n"))
+
+
+class Pane:
+    """Writes without ever waiting: a window that does not read must not stop the agent."""
+
+    def __init__(self, record: Path) -> None:
+        self._record = Record(record)
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._waiting = bytearray()
+        self._dropped = False
+        self._out, self._colour = _open_output()
+        self._shows: Dict[str, Callable[[Json], None]] = {
+            "started": self._started,
+            "text": self._text,
+            "thinking": lambda event: self.say(indented(clipped(event["text"], 4)), DIM),
+            "tool": lambda event: self.say(f"{_arrow(event)} {plain(event['name'])}  {plain(event['title'])}", CYAN),
+            "tool_result": self._tool_result,
+            "file_change": self._file_change,
+            "request": self._request,
+            "request_closed": self._request_closed,
+            "message": lambda event: self.say("> " + clipped(event["text"], 40), BOLD),
+            "usage": lambda event: None,
+            "limit": self._limit,
+            "notice": lambda event: self.say("· " + clipped(event["text"]), DIM),
+            "error": self._error,
+        }
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def detach(self) -> None:
+        """Write what can be written at once; no more waiting from here on."""
+        self._flush()
+        if self._loop and self._out is not None:
+            self._loop.remove_writer(self._out)
+        self._loop = None
+        self._record.close()
+
+    def title(self, spec: Json) -> None:
+        words = [spec.get("backend"), spec.get("model"), spec.get("reasoning_effort"), spec.get("permission_mode")]
+        self.say(f"{spec.get('title') or 'Run'}", BOLD)
+        self.say("  ".join(str(word) for word in words if word) + "   /help tells the keys", DIM)
+
+    def show(self, event: Json) -> None:
+        """Show one event. Events that say nothing here are passed over."""
+        show = self._shows.get(event["kind"])
+        if show:
+            show(event)
+
+    def say(self, text: str, colour: str = "") -> None:
+        """Print lines. The text must be plain already where it is not ours."""
+        if self._colour and colour:
+            text = "\n".join(f"\x1b[{colour}m{row}\x1b[0m" for row in text.split("\n"))
+        self._write((text + "\n").encode("utf-8", "replace"))
+
+    def pass_on(self, output: bytes) -> None:
+        """Show the output of a command as it comes."""
+        text = plain(output.decode("utf-8", "replace"))
+        self._write(text.encode("utf-8", "replace"))
+
+    # single events
+
+    def _started(self, event: Json) -> None:
+        words = [event.get("cli_version"), event.get("model"), event.get("cli_session")]
+        self.say("· " + plain("  ".join(str(word) for word in words if word)), DIM)
+
+    def _text(self, event: Json) -> None:
+        text = plain(event["text"]).strip("\n")
+        self.say(indented(text) if event.get("parent") else "\n" + text)
+
+    def _tool_result(self, event: Json) -> None:
+        text = clipped(event.get("output") or "", 8)
+        if text or event.get("is_error"):
+            self.say(indented(text or "failed"), RED if event.get("is_error") else DIM)
+
+    def _file_change(self, event: Json) -> None:
+        self.say(f"  {event['change']} {plain(event['path'])}", GREEN)
+
+    def _request(self, event: Json) -> None:
+        if event["request_kind"] == "question":
+            for question in event.get("questions") or []:
+                self.say("? " + plain(str(question.get("question"))), YELLOW)
+                for number, option in enumerate(question.get("options") or [], 1):
+                    self.say(f"    {number}  {plain(str(option.get('label')))}")
+            self.say("  /y NUMBER answers", DIM)
+            return
+        if event["request_kind"] == "plan":
+            self.say(indented(clipped(str(event.get("plan")), 60)))
+        self.say(f"? {plain(event['tool'])}  {plain(event['title'])}", YELLOW)
+        if event.get("reason"):
+            self.say("  " + plain(str(event["reason"])), DIM)
+        self.say("  /y allows · /a for the whole run · /n TEXT refuses", DIM)
+
+    def _request_closed(self, event: Json) -> None:
+        text = f": {clipped(event['text'], 3)}" if event.get("text") else ""
+        self.say(f"  {event['decision'].replace('_', ' ')} ({event['by']}){text}", DIM)
+
+    def _limit(self, event: Json) -> None:
+        if event["status"] != "ok":
+            windows = [f"{each['window']} {each['used_percent']} %" for each in event["windows"]]
+            self.say(f"! plan limit {event['status']}: " + ", ".join(windows), YELLOW)
+
+    def _error(self, event: Json) -> None:
+        retrying = event.get("retrying")
+        self.say(("… " if retrying else "! ") + clipped(event["text"], 6), YELLOW if retrying else RED)
+
+    # bytes
+
+    def _write(self, data: bytes) -> None:
+        self._record.add(data.replace(b"\n", b"\r\n"))
+        if self._out is None:
+            return
+        if len(self._waiting) > MAX_WAITING:
+            self._dropped = True
+            return
+        if self._dropped:
+            self._dropped = False
+            data = "… (lines were left out here)\n".encode() + data
+        self._waiting += data
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._out is None:
+            return
+        try:
+            while self._waiting:
+                written = os.write(self._out, self._waiting[:65536])
+                del self._waiting[:written]
+        except BlockingIOError:
+            if self._loop:
+                self._loop.add_writer(self._out, self._flush)
+            return
+        except OSError:
+            self._out = None  # the terminal is gone; the record goes on
+            return
+        if self._loop:
+            self._loop.remove_writer(self._out)
+
+
+def _arrow(event: Json) -> str:
+    return "  ▸" if event.get("parent") else "▸"
+
+
+def _open_output() -> "tuple[Optional[int], bool]":
+    """The terminal, opened anew so that not to wait is not forced upon the shell that follows."""
+    try:
+        name = os.ttyname(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return 1, False
+    try:
+        return os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY), True
+    except OSError:
+        return None, False

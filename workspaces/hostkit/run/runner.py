@@ -1,0 +1,222 @@
+"""The runner: owns one CLI from start to end, and is where its lines, a person's words and signals meet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from typing import Any, Optional
+
+from .. import agents, environment, processes
+from ..agents.base import Host
+from ..files import Json, dumps, write_atomic
+from ..folder import RunFolder
+from ..journal import Journal
+from ..verdict import Verdict
+from .cli import CliProcess
+from .commands import Commands
+from .control import ControlSocket
+from .finish import finish
+from .keyboard import Keyboard
+from .pane import Pane
+from .setup import run_setup
+
+STALL_SECONDS = 300.0
+"""How long a CLI may retry without anything coming through."""
+START_SECONDS = 120.0
+"""How long a CLI may say nothing at all after its start."""
+INTERRUPT_SECONDS = 2.5
+TICK_SECONDS = 1.0
+
+
+def main(folder: RunFolder, spec: Json) -> int:
+    guard = os.getppid()
+    processes.die_with_parent(signal.SIGTERM)
+    runner = Runner(folder, spec)
+    verdict = asyncio.run(runner.run())
+    runner.close(verdict)
+    if os.getppid() != guard:
+        # the guard was killed: nobody else is left to end what runs and to write the outcome
+        swept = processes.sweep_marked(os.fspath(folder.path))
+        finish(folder, verdict, "runner", swept)
+    return 0
+
+
+class Runner(Host):
+    def __init__(self, folder: RunFolder, spec: Json) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.pane = Pane(folder.terminal)
+        self.journal = Journal(folder.events, self.pane.show)
+        self.agent = agents.make(spec, self)
+        self.env = environment.variables(spec.get("environment") or {}, spec.get("path"))
+        self.env[processes.MARKER] = os.fspath(folder.path)
+        self.cli: Optional[CliProcess] = None
+        self.closing = False
+        self._stopped: Optional[Verdict] = None
+
+    # Host, for the agent
+
+    def send(self, message: Json) -> None:
+        if self.cli:
+            self.cli.send(message)
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        if kind == "started":
+            fields["pid"] = self.cli.pid if self.cli else None
+        self.journal.add(kind, **fields)
+
+    # the run
+
+    async def run(self) -> Verdict:
+        """Everything from the first line to the verdict."""
+        self.over = asyncio.Event()
+        self.pane.attach(asyncio.get_running_loop())
+        commands = Commands(self)
+        control = ControlSocket(self.folder.control, commands)
+        keyboard = Keyboard(commands, self.pane)
+        self._listen()
+        await control.open()
+        keyboard.open()
+        try:
+            return await self._work()
+        finally:
+            keyboard.close()
+            control.close()
+            self.pane.detach()
+
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self.interrupt)
+        hangup = Verdict("failed", "hangup", "The terminal was closed.")
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop, hangup)
+
+    async def _work(self) -> Verdict:
+        self.pane.title(self.spec)
+        if self.folder.cancelled:
+            return Verdict("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
+        failed = await run_setup(self)
+        if failed or self._stopped:
+            return self._stopped or failed or Verdict("failed", "setup")
+        program = environment.find(self.agent.program, self.env["PATH"])
+        if not program:
+            return self._missing()
+        return await self._converse(program)
+
+    def _missing(self) -> Verdict:
+        text = f"{self.agent.program} was not found on the host. {self.agent.install_hint}"
+        self.emit("error", text=text, code="other", retrying=False)
+        return Verdict("failed", "cli_missing", text)
+
+    async def _converse(self, program: str) -> Verdict:
+        argv = self.agent.command_line(program)
+        env = dict(self.env, **self.agent.environment())
+        self.cli = CliProcess(self.folder.raw, self._on_line, self.over.set)
+        await self.cli.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
+        prompt = self._prompt()
+        self.agent.begin(prompt)
+        verdict = await self._until_over()
+        self.closing = True
+        if not self.cli.ended:
+            self.agent.part()
+        await self.cli.close()
+        return self._stopped or verdict or self._ended_by_itself()
+
+    def _prompt(self) -> str:
+        """The prompt as the model can have it: JSON cannot carry NUL to it, nor a prompt be no text."""
+        data = self.folder.prompt.read_bytes()
+        if b"\0" in data:
+            self.emit("notice", text=f"{data.count(0)} NUL characters were taken out of the prompt.")
+        return data.replace(b"\0", b"").decode("utf-8", "replace")
+
+    def _on_line(self, line: Json) -> None:
+        self.agent.feed(line)
+        if self.agent.settled:
+            self.over.set()
+
+    async def _until_over(self) -> Optional[Verdict]:
+        """Wait for the agent's own end, for the CLI's, for a stop, or for a stall."""
+        began = time.monotonic()
+        while not (self.agent.settled or self.cli_ended or self._stopped):
+            self.over.clear()
+            await wait_for(self.over, TICK_SECONDS)
+            stalled = self._stall(began)
+            if stalled:
+                self.agent.report_failure(stalled.reason, stalled.code)
+                return stalled
+        if self._stopped:
+            await self._settle_down()
+        return None if self.cli_ended and not self.agent.settled else self.agent.verdict
+
+    @property
+    def cli_ended(self) -> bool:
+        return bool(self.cli and self.cli.ended)
+
+    def _stall(self, began: float) -> Optional[Verdict]:
+        now = time.monotonic()
+        since = self.agent.retrying_since
+        if since is not None and now - since > float(self.spec.get("stall_seconds") or STALL_SECONDS):
+            return self.agent.last_retry
+        if self.cli and not self.cli.lines and now - began > START_SECONDS:
+            text = f"{self.agent.program} did not answer within {START_SECONDS:g} s."
+            return Verdict("failed", "other", text)
+        return None
+
+    async def _settle_down(self) -> None:
+        """Interrupt what goes on, so that tools end and tokens are told."""
+        self.agent.interrupt()
+        deadline = time.monotonic() + INTERRUPT_SECONDS
+        while time.monotonic() < deadline and not (self.agent.settled or self.cli_ended):
+            self.over.clear()
+            await wait_for(self.over, 0.1)
+
+    def _ended_by_itself(self) -> Verdict:
+        """The CLI ended without being asked to."""
+        verdict = self.agent.verdict
+        if verdict and verdict.state == "failed":
+            return verdict
+        words = self.cli.last_words() if self.cli else ""
+        text = f"{self.agent.program} ended unexpectedly" + (f": {words}" if words else ".")
+        self.emit("error", text=text, code="other", retrying=False)
+        return Verdict("failed", "cli_died", text)
+
+    # what commands and signals ask for
+
+    def interrupt(self) -> None:
+        if self.cli and not self.cli_ended:
+            self.agent.interrupt()
+
+    def stop(self, verdict: Verdict) -> None:
+        """End the run with this verdict; the first one counts."""
+        if self._stopped is None:
+            self._stopped = verdict
+            self.over.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped is not None
+
+    def close(self, verdict: Verdict) -> None:
+        """Leave the result to the guard."""
+        self.journal.close()
+        result = {
+            "state": verdict.state,
+            "reason_code": verdict.code,
+            "reason": verdict.reason,
+            "resets_at": verdict.resets_at,
+            "cli_session": self.agent.session,
+            "usage": self.agent.usage,
+            "thread_total": self.agent.thread_total,
+        }
+        write_atomic(self.folder.result, dumps(result))
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, at most so long."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except asyncio.TimeoutError:
+        pass
+

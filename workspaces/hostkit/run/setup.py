@@ -1,0 +1,90 @@
+"""The set-up command of a workspace: once per worktree, before the CLI."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from ..files import write_atomic
+from ..verdict import Verdict
+
+if TYPE_CHECKING:
+    from .runner import Runner
+
+KEPT_OUTPUT = 64 * 1024
+TOOL = "setup"
+STOP_SECONDS = 0.1
+
+
+async def run_setup(runner: "Runner") -> Optional[Verdict]:
+    """Run it unless its marker says that it has been done; the verdict when it fails."""
+    command = str(runner.spec.get("setup_command") or "").strip()
+    marker = Path(runner.spec["setup_marker"]) if runner.spec.get("setup_marker") else None
+    if not command or (marker and marker.exists()):
+        return None
+    runner.emit("tool", id=TOOL, name=TOOL, title=" ".join(command.split())[:300], input={"command": command})
+    began = time.monotonic()
+    output, status = await _execute(runner, command)
+    runner.emit(
+        "tool_result",
+        id=TOOL,
+        output=output,
+        is_error=status != 0,
+        exit_code=status,
+        duration_ms=int((time.monotonic() - began) * 1000),
+    )
+    if runner.stopped:
+        return None
+    if status != 0:
+        return _failed(runner, status, output)
+    if marker:
+        write_atomic(marker, b"")
+    return None
+
+
+def _failed(runner: "Runner", status: int, output: str) -> Verdict:
+    last = output.strip().splitlines()[-1:] or ["it said nothing"]
+    text = f"The set-up command failed with status {status}: {last[0]}"
+    runner.emit("error", text=text, code="setup", retrying=False)
+    return Verdict("failed", "setup", text)
+
+
+async def _execute(runner: "Runner", command: str) -> "tuple[str, int]":
+    """Its output (the last part of it) and its status."""
+    process = await asyncio.create_subprocess_exec(
+        "sh",
+        "-c",
+        command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=str(runner.spec["worktree"]),
+        env=runner.env,
+        start_new_session=True,
+    )
+    kept = bytearray()
+    reading = asyncio.ensure_future(_read(process, runner, kept))
+    ending = asyncio.ensure_future(process.wait())
+    while not ending.done() and not runner.stopped:
+        await asyncio.wait({ending}, timeout=STOP_SECONDS)
+    if not ending.done():
+        os.killpg(process.pid, signal.SIGKILL)
+    status = await ending
+    await asyncio.wait({reading}, timeout=1.0)
+    reading.cancel()
+    return bytes(kept).decode("utf-8", "replace"), status
+
+
+async def _read(process: asyncio.subprocess.Process, runner: "Runner", kept: bytearray) -> None:
+    assert process.stdout
+    while True:
+        chunk = await process.stdout.read(16384)
+        if not chunk:
+            return
+        kept += chunk
+        del kept[:-KEPT_OUTPUT]
+        runner.pane.pass_on(chunk)

@@ -1,0 +1,52 @@
+"""What a window becomes after a run, and where a cancelled run can be looked at: a login shell in the worktree."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Dict
+
+from .. import environment, processes
+from ..files import Json, read_json
+from ..folder import RunFolder
+
+
+def main(path: str) -> int:
+    """Show the saved history of a cancelled run, then a shell in its worktree."""
+    folder = RunFolder(path)
+    try:
+        sys.stdout.write(folder.history.read_text("utf-8", "replace"))
+    except OSError:
+        pass  # there is only a history when a pane was saved
+    become_shell(read_json(folder.spec) or {})
+    return 0
+
+
+def become_shell(spec: Json) -> None:
+    """Replace this process by the person's login shell, with the run's environment. Does not return."""
+    sys.stdout.flush()
+    _reset_signals()
+    processes.become_subreaper(False)
+    os.chdir(_first_folder(str(spec.get("worktree") or ""), str(Path.home())))
+    shell = environment.login_shell()
+    os.execve(shell, [shell, "-l"], _shell_environment(spec))
+
+
+def _shell_environment(spec: Json) -> Dict[str, str]:
+    result = dict(os.environ)
+    result.update({name: str(value) for name, value in (spec.get("environment") or {}).items()})
+    return result
+
+
+def _first_folder(*folders: str) -> str:
+    return next((folder for folder in folders if folder and Path(folder).is_dir()), "/")
+
+
+def _reset_signals() -> None:
+    """Ignored and blocked signals would stay so in the shell."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())

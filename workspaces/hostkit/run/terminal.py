@@ -1,0 +1,53 @@
+"""The terminal of a run as the guard sees it: modes, and the last words."""
+
+from __future__ import annotations
+
+import os
+import sys
+import termios
+from typing import Any, List, Optional
+
+from ..files import Json
+
+STDIN = 0
+HOW_TO_RESUME = {"claude_code": "claude --resume {}", "codex": "codex resume {}"}
+
+
+def save_modes() -> Optional[List[Any]]:
+    try:
+        return termios.tcgetattr(STDIN)
+    except termios.error:
+        return None
+
+
+def restore_modes(modes: Optional[List[Any]]) -> None:
+    if modes is not None:
+        try:
+            termios.tcsetattr(STDIN, termios.TCSANOW, modes)
+        except termios.error:
+            pass  # the terminal is gone
+
+
+def prepare_modes() -> None:
+    """No flow control, which would stop us, and no job control keys; lines and echo stay the terminal's."""
+    modes = save_modes()
+    if modes is None:
+        return
+    modes[0] &= ~(termios.IXON | termios.IXOFF)
+    disabled = os.fpathconf(STDIN, "PC_VDISABLE")
+    for key in (termios.VQUIT, termios.VSUSP):
+        modes[6][key] = bytes([disabled])
+    restore_modes(modes)
+
+
+def say_how_to_go_on(spec: Json, outcome: Json) -> None:
+    """One line about the end, one about how a person continues by hand."""
+    session = outcome.get("cli_session")
+    lines = [f"-- {outcome['state']}" + (f": {outcome['reason']}" if outcome.get("reason") else "")]
+    if session:
+        lines.append("-- go on by hand: " + HOW_TO_RESUME[spec["backend"]].format(session))
+    try:
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
+        sys.stdout.flush()
+    except OSError:
+        pass  # nobody is there to read it

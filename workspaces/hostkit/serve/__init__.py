@@ -1,0 +1,1 @@
+"""The long-lived process behind one connection: requests in, answers out, as JSON lines."""

@@ -1,0 +1,128 @@
+"""`exec`: one command with bounded output and time, ended with everything in its process group."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Dict, Iterator, List, Optional
+
+from .. import environment
+from ..files import Json, make_private_folder
+from .requests import Failure, Request
+
+DEFAULT_SECONDS = 30.0
+DEFAULT_OUTPUT = 4 * 1024 * 1024
+CHUNK = 64 * 1024
+GRACE_SECONDS = 1.0
+"""How long output is still awaited when a process that left the group holds the pipe open."""
+_running: Dict[int, "subprocess.Popen[bytes]"] = {}
+
+
+def end_all() -> None:
+    """End the process groups of all commands that run for requests."""
+    for process in list(_running.values()):
+        _kill_group(process)
+
+
+def execute(params: Json, request: Request) -> Json:
+    argv = [str(word) for word in params["argv"]]
+    process = _start(argv, params)
+    _running[process.pid] = process
+    request.on_change(lambda: _kill_group(process) if request.cancelled else None)
+    try:
+        return _collect(process, params)
+    finally:
+        _kill_group(process)
+        _running.pop(process.pid, None)
+
+
+def _start(argv: List[str], params: Json) -> "subprocess.Popen[bytes]":
+    env = environment.variables(params.get("env") or {})
+    program = environment.find(argv[0], env["PATH"])
+    if not program:
+        raise Failure("not_found", f"{argv[0]}: command not found")
+    cwd = params.get("cwd")
+    if cwd is not None and not Path(cwd).is_dir():
+        raise Failure("not_found", f"{cwd}: no such folder")
+    with _output(params.get("stdout_path")) as out:
+        return subprocess.Popen(
+            argv,
+            executable=program,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.PIPE if params.get("stdin") is not None else subprocess.DEVNULL,
+            stdout=out or subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+
+@contextmanager
+def _output(path: Optional[str]) -> Iterator[Optional[IO[bytes]]]:
+    if not path:
+        yield None
+        return
+    make_private_folder(Path(path).parent)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as out:
+        yield out
+
+
+class _Reader(threading.Thread):
+    """Keeps the first `limit` bytes of a pipe and goes on reading, so that the command never blocks."""
+
+    def __init__(self, pipe: Optional[IO[bytes]], limit: int) -> None:
+        super().__init__(daemon=True)
+        self.pipe = pipe
+        self.limit = limit
+        self.data = bytearray()
+        self.truncated = False
+        self.start()
+
+    def run(self) -> None:
+        while self.pipe:
+            chunk = os.read(self.pipe.fileno(), CHUNK)
+            if not chunk:
+                break
+            room = self.limit - len(self.data)
+            self.truncated = self.truncated or len(chunk) > room
+            self.data += chunk[:room]
+
+    def text(self) -> str:
+        return bytes(self.data).decode("utf-8", "surrogateescape")
+
+
+def _collect(process: "subprocess.Popen[bytes]", params: Json) -> Json:
+    limit = int(params.get("max_output") or DEFAULT_OUTPUT)
+    seconds = float(params.get("timeout") or DEFAULT_SECONDS)
+    out, err = _Reader(process.stdout, limit), _Reader(process.stderr, limit)
+    if process.stdin:
+        threading.Thread(target=_feed, args=(process.stdin, params["stdin"]), daemon=True).start()
+    try:
+        status = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise Failure("timeout", f"{params['argv'][0]} did not end within {seconds:g} s") from None
+    _kill_group(process)
+    for reader in (out, err):
+        reader.join(GRACE_SECONDS)
+    return {"rc": status, "out": out.text(), "err": err.text(), "truncated": out.truncated or err.truncated}
+
+
+def _feed(pipe: IO[bytes], text: str) -> None:
+    try:
+        pipe.write(text.encode("utf-8", "surrogateescape"))
+        pipe.close()
+    except OSError:
+        pass  # a command may end without reading all of its input
+
+
+def _kill_group(process: "subprocess.Popen[Any]") -> None:
+    """End the command and its group. A group that outlives its reaped leader can still be addressed."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass

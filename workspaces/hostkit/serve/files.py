@@ -1,0 +1,125 @@
+"""Verbs about files. Bytes that are no UTF-8 travel as surrogates."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Iterator, List, Set
+
+from ..files import Json, write_atomic
+from .requests import Failure, Request
+
+DEFAULT_LIMIT = 16 * 1024 * 1024
+
+
+def read(params: Json, _request: Request) -> Json:
+    """Part of a file as text, and the size of all of it in bytes."""
+    with open(params["path"], "rb") as source:
+        size = os.fstat(source.fileno()).st_size
+        source.seek(int(params.get("offset") or 0))
+        limit = params.get("limit")
+        data = source.read(DEFAULT_LIMIT if limit is None else int(limit))
+    return {"data": data.decode("utf-8", "surrogateescape"), "size": size}
+
+
+def write(params: Json, _request: Request) -> Json:
+    data = params["data"].encode("utf-8", "surrogateescape")
+    mode = params.get("mode")
+    write_atomic(
+        Path(params["path"]), data, 0o600 if mode is None else int(mode), bool(params.get("exclusive"))
+    )
+    return {}
+
+
+def stat(params: Json, _request: Request) -> Json:
+    path = Path(params["path"])
+    try:
+        known = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {"exists": False, "is_dir": False, "size": 0, "mtime": 0}
+    return {"exists": True, "is_dir": path.is_dir(), "size": known.st_size, "mtime": known.st_mtime}
+
+
+def copy(params: Json, _request: Request) -> Json:
+    """Copy what the globs name from one folder into another. Nothing that is there is touched."""
+    source, target = Path(params["source"]), Path(params["target"])
+    if not source.is_dir():
+        raise Failure("not_found", f"{source}: no such folder")
+    copied: List[str] = []
+    skipped: List[Json] = []
+    for name in _names(source, target, params["patterns"], skipped):
+        why = _copy_one(source, target, name)
+        if why:
+            skipped.append({"path": name, "why": why})
+        else:
+            copied.append(name)
+    return {"copied": copied, "skipped": skipped}
+
+
+def _names(source: Path, target: Path, patterns: List[str], skipped: List[Json]) -> Iterator[str]:
+    seen: Set[str] = set()
+    for pattern in patterns:
+        if not _is_inside(pattern):
+            skipped.append({"path": pattern, "why": "outside the folder"})
+            continue
+        for match in sorted(source.glob(pattern)):
+            for path in _files_below(match):
+                name = str(path.relative_to(source))
+                if name not in seen and not _is_foreign(path, source, target):
+                    seen.add(name)
+                    yield name
+
+
+def _is_inside(pattern: str) -> bool:
+    path = PurePosixPath(pattern)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+
+
+def _is_foreign(path: Path, source: Path, target: Path) -> bool:
+    """git's own files, and the target itself where it lies inside the source, are never copied."""
+    return ".git" in path.relative_to(source).parts or target == path or target in path.parents
+
+
+def _files_below(path: Path) -> Iterator[Path]:
+    if path.is_symlink() or not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(str(path)):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in sorted(names + links):
+            yield Path(folder) / name
+
+
+def _copy_one(source: Path, target: Path, name: str) -> str:
+    """Copy one file; the reason why not, else an empty string."""
+    path, goal = source / name, target / name
+    if goal.is_symlink() or goal.exists():
+        return "already there"
+    if not _leads_inside(goal.parent, target):
+        return "its folder leads out of the worktree"
+    if path.is_symlink():
+        return _copy_link(path, goal, source)
+    if not path.is_file():
+        return "not a regular file"
+    try:
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(str(path), str(goal))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _copy_link(path: Path, goal: Path, source: Path) -> str:
+    if not _leads_inside(path, source):
+        return "a link that leads out of the folder"
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    goal.symlink_to(os.readlink(str(path)))
+    return ""
+
+
+def _leads_inside(path: Path, folder: Path) -> bool:
+    root = folder.resolve()
+    resolved = path.resolve()
+    return resolved == root or root in resolved.parents
+

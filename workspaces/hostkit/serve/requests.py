@@ -1,0 +1,84 @@
+"""One request under way, and how a verb fails."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, List
+
+from ..files import Json
+
+Send = Callable[[bytes], None]
+
+
+class Failure(Exception):
+    """An expected failure. `kind` is one of not_found, permission, timeout, exists, bad_request, failed."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def failure_of(error: Exception) -> Failure:
+    """The failure that the other side sees for any exception of a verb."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, FileNotFoundError):
+        return Failure("not_found", str(error))
+    if isinstance(error, PermissionError):
+        return Failure("permission", str(error))
+    if isinstance(error, FileExistsError):
+        return Failure("exists", str(error))
+    if isinstance(error, KeyError):
+        return Failure("bad_request", f"parameter missing: {error}")
+    if isinstance(error, (TypeError, ValueError)):
+        return Failure("bad_request", f"{type(error).__name__}: {error}")
+    return Failure("failed", f"{type(error).__name__}: {error}")
+
+
+class Request:
+    """A request that a thread works on. `item` sends one element of a stream, encoded as JSON already."""
+
+    def __init__(self, number: Any, verb: str, params: Json, send: "Callable[[Any, bytes], None]") -> None:
+        self.number = number
+        self.verb = verb
+        self.params = params
+        self.inbox: List[Json] = []
+        self._send = send
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._wake: List[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def item(self, encoded: bytes) -> None:
+        self._send(self.number, encoded)
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Call `wake` when the request is cancelled or its inbox has something; at once if it already is."""
+        with self._lock:
+            self._wake.append(wake)
+            pending = self._cancelled or bool(self.inbox)
+        if pending:
+            wake()
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._changed()
+
+    def tell(self, message: Json) -> None:
+        with self._lock:
+            self.inbox.append(message)
+        self._changed()
+
+    def read_inbox(self) -> List[Json]:
+        with self._lock:
+            messages, self.inbox = self.inbox, []
+        return messages
+
+    def _changed(self) -> None:
+        with self._lock:
+            wake = list(self._wake)
+        for call in wake:
+            call()

@@ -1,0 +1,142 @@
+"""Verbs about runs: lay one out, look at it, talk to it, end it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from typing import Optional
+
+from .. import environment, processes
+from ..control_address import reachable
+from ..files import Json, dumps, make_private_folder, write_atomic
+from ..folder import RunFolder
+from ..journal import last_sequence
+from ..run.finish import finish
+from ..verdict import Verdict
+from .requests import Failure, Request
+
+ANSWER_SECONDS = 20.0
+STOP_SECONDS = 8.0
+"""How long a runner may take to stop orderly."""
+KILL_SECONDS = 8.0
+"""How long the guard may take to end everything and to write the outcome."""
+POLL_SECONDS = 0.03
+MAX_ANSWER = 4 * 1024 * 1024
+
+
+def prepare_run(params: Json, _request: Request) -> Json:
+    """Lay out the folder of a run. May be repeated until its guard has started."""
+    folder = RunFolder(params["dir"])
+    if folder.started:
+        return {"started": True}
+    spec = dict(params["spec"])
+    spec["path"] = environment.search_path(spec.get("environment") or {})
+    make_private_folder(folder.path)
+    write_atomic(folder.prompt, str(params["prompt"]).encode("utf-8", "surrogateescape"))
+    write_atomic(folder.spec, dumps(spec))
+    return {}
+
+
+def run_state(params: Json, _request: Request) -> Json:
+    folder = RunFolder(params["dir"])
+    outcome = folder.read_outcome()
+    return {
+        "exists": folder.path.is_dir(),
+        "started": folder.started,
+        "alive": folder.guard_pid() is not None,
+        "finished": outcome is not None,
+        "outcome": outcome,
+        "last_seq": last_sequence(folder.events),
+    }
+
+
+def control(params: Json, _request: Request) -> Json:
+    return ask_runner(RunFolder(params["dir"]), params["command"])
+
+
+def ask_runner(folder: RunFolder, command: Json) -> Json:
+    """One command to the runner, and its answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(ANSWER_SECONDS)
+        try:
+            with reachable(folder.control) as address:
+                link.connect(address)
+            link.sendall(dumps(command) + b"\n")
+            answer = _read_line(link)
+        except socket.timeout:
+            raise Failure("timeout", "the runner did not answer") from None
+        except OSError:
+            answer = b""
+    if not answer:
+        raise Failure("not_found", "no runner listens: the run has not started or has ended")
+    value: Json = json.loads(answer)
+    return value
+
+
+def _read_line(link: socket.socket) -> bytes:
+    data = b""
+    while b"\n" not in data and len(data) < MAX_ANSWER:
+        chunk = link.recv(65536)
+        if not chunk:
+            break
+        data += chunk
+    return data
+
+
+def cancel(params: Json, request: Request) -> Json:
+    """End a run: first orderly, then through its guard. Harmless before the start and after the end."""
+    folder = RunFolder(params["dir"])
+    outcome = folder.read_outcome()
+    if outcome:
+        return {"outcome": outcome}
+    reason = str(params.get("reason") or "Cancelled")
+    folder.mark_cancelled(reason)
+    if folder.started:
+        outcome = _stop(folder, reason, request) or _kill(folder) or _bury(folder, reason)
+    return {"outcome": outcome or folder.read_outcome()}
+
+
+def _stop(folder: RunFolder, reason: str, request: Request) -> Optional[Json]:
+    deadline = time.monotonic() + STOP_SECONDS
+    asked = False
+    while time.monotonic() < deadline and not request.cancelled:
+        if not asked:
+            asked = _ask_to_stop(folder, reason)
+        if _is_over(folder):
+            break
+        time.sleep(POLL_SECONDS)
+    return folder.read_outcome()
+
+
+def _ask_to_stop(folder: RunFolder, reason: str) -> bool:
+    try:
+        return bool(ask_runner(folder, {"command": "stop", "reason": reason}).get("ok"))
+    except (Failure, ValueError):
+        return False  # not listening yet, or already gone: the outcome will tell
+
+
+def _kill(folder: RunFolder) -> Optional[Json]:
+    """SIGTERM makes the guard end its runner and all below it, and write the outcome."""
+    guard = folder.guard_pid()
+    if guard:
+        processes.send([guard], signal.SIGTERM)
+        deadline = time.monotonic() + KILL_SECONDS
+        while time.monotonic() < deadline and not _is_over(folder):
+            time.sleep(POLL_SECONDS)
+    return folder.read_outcome()
+
+
+def _is_over(folder: RunFolder) -> bool:
+    return folder.outcome.exists() or folder.guard_pid() is None
+
+
+def _bury(folder: RunFolder, reason: str) -> Optional[Json]:
+    """The guard is gone without a word: end what the run left behind and write its outcome here."""
+    if folder.guard_pid() is not None:
+        return None
+    swept = processes.sweep_marked(os.fspath(folder.path))
+    return finish(folder, Verdict("cancelled", "cancelled", reason), ended_by="serve", swept=swept)
+

@@ -1,0 +1,164 @@
+"""Reads requests line by line, works on each in a thread of its own, writes answers in whole lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import pwd
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, BinaryIO, Callable, Dict
+
+from .. import PROTOCOL, environment, processes
+from ..files import Json, dumps
+from ..folder import state_dir
+from . import commands, doctor, files, probe, runs, tail
+from .requests import Failure, Request, failure_of
+
+Verb = Callable[[Json, Request], Any]
+
+VERBS: Dict[str, Verb] = {
+    "exec": commands.execute,
+    "read": files.read,
+    "write": files.write,
+    "stat": files.stat,
+    "copy": files.copy,
+    "prepare_run": runs.prepare_run,
+    "run_state": runs.run_state,
+    "control": runs.control,
+    "cancel": runs.cancel,
+    "tail": tail.tail,
+    "probe": probe.probe,
+    "doctor": doctor.doctor,
+}
+
+
+def main() -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda *_: leave(0))
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    threading.Thread(target=environment.search_path, args=({},), daemon=True).start()
+    server = Server(sys.stdout.buffer)
+    server.write(dumps({"hello": hello()}))
+    server.serve(sys.stdin.buffer)
+    leave(0)
+    return 0
+
+
+def leave(status: int) -> None:
+    """End at once, with every command that was started for a request; runs are nobody's children here."""
+    commands.end_all()
+    os._exit(status)
+
+
+def user_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def hello() -> Json:
+    return {
+        "protocol": PROTOCOL,
+        "hostkit": Path(sys.argv[0]).name,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "user": user_name(),
+        "uid": os.getuid(),
+        "hostname": socket.gethostname(),
+        "home": str(Path.home()),
+        "state_dir": str(state_dir()),
+        "pid": os.getpid(),
+        "platform": sys.platform,
+        "boot_id": processes.boot_id(),
+        "time": time.time(),
+        "shell": environment.login_shell(),
+    }
+
+
+class Server:
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._writing = threading.Lock()
+        self._open: Dict[Any, Request] = {}
+        self._guard = threading.Lock()
+
+    def write(self, line: bytes) -> None:
+        """One line to the other side. When it does not read, the writers wait: nothing piles up here."""
+        with self._writing:
+            try:
+                self._sink.write(line + b"\n")
+                self._sink.flush()
+            except OSError:
+                leave(1)
+
+    def serve(self, source: BinaryIO) -> None:
+        for line in source:
+            if line.strip():
+                self._accept(line)
+
+    def _accept(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+            number = message["id"]
+        except (ValueError, KeyError, TypeError):
+            self._fail(None, Failure("bad_request", "not a request: a JSON object with an id is needed"))
+            return
+        if message.get("cancel"):
+            self._cancel(number)
+        elif message.get("verb") == "tail_change":
+            self._tail_change(number, message.get("params") or {})
+        else:
+            self._start(number, str(message.get("verb")), message.get("params") or {})
+
+    def _cancel(self, number: Any) -> None:
+        request = self._open.get(number)
+        if request:
+            request.cancel()
+
+    def _tail_change(self, number: Any, params: Json) -> None:
+        request = self._open.get(params.get("tail"))
+        if request and request.verb == "tail":
+            request.tell(params)
+            self._answer(number, {"ok": {}})
+        else:
+            self._fail(number, Failure("not_found", "no such tail"))
+
+    def _start(self, number: Any, verb: str, params: Json) -> None:
+        with self._guard:
+            if number in self._open:
+                self._fail(number, Failure("bad_request", f"request {number} is still open"))
+                return
+            request = self._open[number] = Request(number, verb, params, self._item)
+        threading.Thread(target=self._work, args=(request,), daemon=True).start()
+
+    def _work(self, request: Request) -> None:
+        try:
+            verb = VERBS.get(request.verb)
+            if verb is None:
+                raise Failure("bad_request", f"unknown verb {request.verb}")
+            answer = {"ok": verb(request.params, request)}
+        except Exception as error:  # whatever a verb meets is the answer to its request, never the end of serve
+            answer = {"error": _describe(failure_of(error))}
+        with self._guard:
+            del self._open[request.number]
+        self._answer(request.number, answer)
+
+    def _item(self, number: Any, encoded: bytes) -> None:
+        self.write(b'{"id":' + dumps(number) + b',"item":' + encoded + b"}")
+
+    def _answer(self, number: Any, answer: Json) -> None:
+        self.write(dumps(dict({"id": number}, **answer)))
+
+    def _fail(self, number: Any, failure: Failure) -> None:
+        self._answer(number, {"error": _describe(failure)})
+
+
+def _describe(failure: Failure) -> Json:
+    return {"kind": failure.kind, "message": str(failure)}

@@ -1,0 +1,166 @@
+"""`tail`: follow the events of many runs, each from its own offset, through one stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+from typing import Dict, List, Optional
+
+from ..files import Json, dumps
+from ..folder import RunFolder
+from ..journal import span_of_lines
+from .requests import Request
+from .watch import Watch
+
+MAX_EVENTS = 512
+MAX_BYTES = 1024 * 1024
+LOOK_SECONDS = 1.0
+"""How often guards are checked, and files looked at even when no notice came."""
+
+
+def tail(params: Json, request: Request) -> Json:
+    """Runs until it is cancelled. Items are described in the protocol: lines, outcome, gone, missing."""
+    follower = _Follower(request)
+    try:
+        follower.change(params.get("runs") or {}, [])
+        follower.run()
+    finally:
+        follower.close()
+    return {}
+
+
+class _Follower:
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.watch = Watch()
+        self.runs: Dict[str, _Run] = {}
+        self._waker, self._wakes = os.pipe()
+        self._closed = False
+        for end in (self._waker, self._wakes):
+            os.set_blocking(end, False)
+        request.on_change(self._wake)
+
+    def _wake(self) -> None:
+        if not self._closed:
+            try:
+                os.write(self._wakes, b"!")
+            except OSError:
+                pass  # the pipe is full of wake-ups already
+
+    def close(self) -> None:
+        self._closed = True
+        self.watch.close()
+        os.close(self._waker)
+        os.close(self._wakes)
+
+    def change(self, add: Dict[str, int], remove: List[str]) -> None:
+        for name in remove:
+            run = self.runs.pop(name, None)
+            if run:
+                run.forget(self.watch)
+        for name, offset in add.items():
+            if name in self.runs:
+                self.runs[name].forget(self.watch)
+            self.runs[name] = _Run(name, int(offset))
+
+    def run(self) -> None:
+        next_look = 0.0
+        touched: Optional[List[_Run]] = None
+        while not self.request.cancelled:
+            for message in self.request.read_inbox():
+                self.change(message.get("add") or {}, message.get("remove") or [])
+                touched = None
+            look = time.monotonic() >= next_look
+            if look:
+                next_look = time.monotonic() + LOOK_SECONDS
+            for run in list(self.runs.values()) if look or touched is None else touched:
+                run.step(self.request, self.watch, look)
+            touched = self._wait(next_look - time.monotonic())
+
+    def _wait(self, seconds: float) -> Optional[List["_Run"]]:
+        """Wait for news; the runs they are about, None for all."""
+        ready, _, _ = select.select([self._waker, *self.watch.handles()], [], [], max(0.0, seconds))
+        if self._waker in ready:
+            os.read(self._waker, 4096)
+            return None
+        folders = self.watch.changed()
+        return [self.runs[name] for name in folders if name in self.runs]
+
+
+class _Run:
+    """One followed run: how far it has been sent, and what else has been told about it."""
+
+    def __init__(self, name: str, offset: int) -> None:
+        self.name = name
+        self.folder = RunFolder(name)
+        self.offset = offset
+        self.told = ""
+        self.watching = False
+
+    def forget(self, watch: Watch) -> None:
+        watch.remove(self.name)
+
+    def step(self, request: Request, watch: Watch, look: bool) -> None:
+        """Send what is new. `look` allows the dearer questions: is the folder there, does the guard live."""
+        if self.told == "outcome":
+            return
+        if not self.watching:
+            self.watching = watch.add(self.name, self.folder.events)
+        finished = self.folder.outcome.exists()
+        while not request.cancelled and self._send_lines(request):
+            pass
+        if finished:
+            self._send_outcome(request)
+        elif look:
+            self._send_absence(request)
+
+    def _send_lines(self, request: Request) -> bool:
+        data = self._read()
+        lines, used = span_of_lines(data, MAX_EVENTS)
+        if not lines:
+            return False
+        self.offset += used
+        body = b",".join(_checked(line) for line in lines)
+        head = b'{"dir":' + dumps(self.name) + b',"lines":['
+        request.item(head + body + b'],"offset":' + str(self.offset).encode() + b"}")
+        return True
+
+    def _read(self) -> bytes:
+        try:
+            with self.folder.events.open("rb") as source:
+                source.seek(self.offset)
+                return source.read(MAX_BYTES)
+        except OSError:
+            return b""
+
+    def _send_outcome(self, request: Request) -> None:
+        outcome = self.folder.read_outcome()
+        if outcome is not None:
+            self._tell(request, "outcome", outcome)
+
+    def _send_absence(self, request: Request) -> None:
+        """Say once that the folder is missing, or that the guard died without an outcome."""
+        if not self.folder.path.is_dir():
+            self.watching = False
+            self._tell(request, "missing", True)
+        elif self.folder.started and self.folder.guard_pid() is None and not self.folder.outcome.exists():
+            self._tell(request, "gone", "the run's guard is dead and left no outcome")
+        elif self.told == "missing":
+            self.told = ""
+
+    def _tell(self, request: Request, what: str, value: object) -> None:
+        if self.told != what:
+            self.told = what
+            request.item(dumps({"dir": self.name, what: value}))
+
+
+def _checked(line: bytes) -> bytes:
+    """The line itself when it is JSON; one broken line must not break the stream."""
+    try:
+        json.loads(line)
+    except ValueError:
+        return dumps({"kind": "raw", "line": line.decode("utf-8", "surrogateescape")})
+    return line
+

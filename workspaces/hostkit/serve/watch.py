@@ -1,0 +1,66 @@
+"""Notices that files changed: inotify through ctypes, or none, then the caller polls."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from pathlib import Path
+from typing import Dict, List, Set
+
+IN_MODIFY = 0x2
+IN_MOVED_TO = 0x80
+IN_CREATE = 0x100
+IN_IGNORED = 0x8000
+HEADER = struct.Struct("iIII")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Watch:
+    """Watches run folders: new files in them, and growth of their events."""
+
+    def __init__(self) -> None:
+        self._handle = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._names: Dict[int, str] = {}
+        self._numbers: Dict[str, Set[int]] = {}
+
+    def handles(self) -> List[int]:
+        return [self._handle]
+
+    def add(self, name: str, events: Path) -> bool:
+        """Watch a run folder; True when nothing more needs to be added, False to call again later."""
+        complete = self._watch(name, Path(name), IN_CREATE | IN_MOVED_TO)
+        return self._watch(name, events, IN_MODIFY) and complete
+
+    def _watch(self, name: str, path: Path, mask: int) -> bool:
+        number = _libc.inotify_add_watch(self._handle, os.fsencode(path), mask)
+        if number < 0:
+            return False
+        self._names[number] = name
+        self._numbers.setdefault(name, set()).add(number)
+        return True
+
+    def remove(self, name: str) -> None:
+        for number in self._numbers.pop(name, set()):
+            self._names.pop(number, None)
+            _libc.inotify_rm_watch(self._handle, number)
+
+    def changed(self) -> List[str]:
+        """Folders with news since the last call, each once."""
+        try:
+            data = os.read(self._handle, 65536)
+        except BlockingIOError:
+            return []
+        found: Dict[str, None] = {}
+        at = 0
+        while at + HEADER.size <= len(data):
+            number, mask, _cookie, length = HEADER.unpack_from(data, at)
+            at += HEADER.size + length
+            if mask & IN_IGNORED:
+                self._names.pop(number, None)
+            elif number in self._names:
+                found[self._names[number]] = None
+        return list(found)
+
+    def close(self) -> None:
+        os.close(self._handle)

@@ -1,0 +1,25 @@
+"""How a run ended, in one value."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from .files import Json
+
+
+class Verdict(NamedTuple):
+    """How a run ended; `state` is succeeded, failed or cancelled, `reason` a sentence."""
+
+    state: str
+    code: str = ""
+    reason: str = ""
+    resets_at: Optional[str] = None
+
+
+def verdict_of(result: Optional[Json]) -> Optional[Verdict]:
+    """The runner's own word, if it left one."""
+    if not result or "state" not in result:
+        return None
+    return Verdict(
+        result["state"], result.get("reason_code", ""), result.get("reason", ""), result.get("resets_at")
+    )
