@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_q",
+    "ninja",
 ]
 
 MIDDLEWARE = [
@@ -156,7 +157,6 @@ USE_TZ = True
 # Served from where the apps keep them, without a build step that an upgrade could forget. Our own files are
 # asked for again each time (304 when unchanged); the vendored ones have their version in the path.
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 0
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^.*/static/vendor/.+-\d[^/]*/.+$"

@@ -6,8 +6,14 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import path
 
+from aitask import views
+from tasks.api import api
+
 urlpatterns = [
     path("login", auth.LoginView.as_view(template_name="aitask/login.html"), name="login"),
+    path("setup/<str:token>", views.setup, name="setup"),
+    path("healthz", views.health, name="health"),
     path("logout", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("api/", api.urls),
 ]

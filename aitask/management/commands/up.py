@@ -1,0 +1,106 @@
+"""`manage.py up`: everything in one command."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import threading
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+
+from aitask import first_run
+from aitask.supervisor import preflight
+from aitask.supervisor.roles import Role
+from aitask.supervisor.supervisor import Console, Supervisor
+
+ANSWER_SECONDS = 60.0
+
+
+class Command(BaseCommand):
+    help = "Migrate, start web, worker and follower; the first run prints a link to create the administrator."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+        )
+        parser.add_argument("--port", default=8000, type=port_number)
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        try:
+            preflight.check_remote(host, allowed=settings.ALLOW_REMOTE, allowed_hosts=settings.ALLOWED_HOSTS)
+            lock = preflight.take_data_dir(settings.DATA_DIR)
+            preflight.check_port(host, port)
+        except preflight.NotReady as error:
+            raise CommandError(str(error)) from error
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+            self.supervise(host, port)
+        finally:
+            lock.close()
+
+    def supervise(self, host: str, port: int) -> None:
+        roles = the_roles(host, port)
+        console = Console(sys.stdout, ["up", *(role.name for role in roles)])
+        supervisor = Supervisor(roles, settings.BASE_DIR, console)
+        threading.Thread(target=announce, args=[host, port, console], daemon=True).start()
+        supervisor.run()
+
+
+def the_roles(host: str, port: int) -> Sequence[Role]:
+    web = ("daphne", "-v", "0", "--no-server-name", "-b", host, "-p", str(port), "aitask.asgi:application")
+    return (
+        Role("web", web),
+        Role("worker", ("manage", "qcluster")),
+        Role("follower", ("manage", "follow_runs")),
+    )
+
+
+def announce(host: str, port: int, console: Console) -> None:
+    """Print the address once it really answers, and the set-up link while nobody can log in."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not answers(host, port):
+        if time.monotonic() > deadline:
+            console.show("up", f"no answer on port {port} yet; the lines of web above should say why")
+            deadline = time.monotonic() + ANSWER_SECONDS
+        time.sleep(0.1)
+    site = address(host, port)
+    console.show("up", f"AI Task Manager is ready: {site}/  (Ctrl-C stops it)")
+    if first_run.is_needed():
+        link = site + reverse("setup", args=[first_run.new_token()])
+        console.show("up", f"First run: create the administrator at {link}")
+
+
+def answers(host: str, port: int) -> bool:
+    """Any answer of the site counts, also a refusal of the name by which we ask."""
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=5)
+    try:
+        connection.request("GET", reverse("health"))
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def reachable(host: str) -> str:
+    """The address by which this machine reaches a listener on all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def address(host: str, port: int) -> str:
+    name = reachable(host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def port_number(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ArgumentTypeError(f"{text!r} is not a port; give a number from 1 to 65535")
+    return int(text)

@@ -1,0 +1,84 @@
+"""The loop that keeps the children going until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from aitask.supervisor import groups
+from aitask.supervisor.roles import Child, Role
+
+STEP_SECONDS = 0.1
+GRACE_SECONDS = 8.0
+COLOURS = ("36", "33", "35", "32", "34")
+
+
+class Console:
+    """Lines of several processes on one stream, each with the role that wrote it."""
+
+    def __init__(self, stream: TextIO, names: Sequence[str]) -> None:
+        self._stream = stream
+        self._width = max(map(len, names))
+        self._colours = dict(zip(names, COLOURS * len(names), strict=False)) if stream.isatty() else {}
+        self._lock = threading.Lock()
+
+    def show(self, name: str, line: str) -> None:
+        prefix = f"{name:<{self._width}} |"
+        if name in self._colours:
+            prefix = f"\033[{self._colours[name]}m{prefix}\033[0m"
+        with self._lock:
+            try:
+                self._stream.write(f"{prefix} {line}\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                pass  # nobody reads any more; the children go on
+
+
+class Supervisor:
+    """Runs roles until a signal or `stop`; then all are gone within seconds."""
+
+    def __init__(self, roles: Sequence[Role], folder: Path, console: Console) -> None:
+        self._console = console
+        self._children = [Child(role, folder, console.show) for role in roles]
+        self._stopping = False
+
+    def run(self) -> None:
+        """Block until told to stop."""
+        self._catch_signals()
+        groups.bind_children_to_this_process()
+        try:
+            while not self._stopping:
+                for child in self._children:
+                    child.tend()
+                time.sleep(STEP_SECONDS)
+        finally:
+            self._stop_children()
+
+    def _all_gone(self) -> bool:
+        gone = [child.is_gone() for child in self._children]  # each is asked: asking collects it
+        return all(gone)
+
+    def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        self._stopping = True
+
+    def _catch_signals(self) -> None:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            # Under nohup the hang-up is ignored, and stays so.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self.stop)
+
+    def _stop_children(self) -> None:
+        self._console.show("up", "stopping")
+        for child in self._children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < deadline and not self._all_gone():
+            time.sleep(STEP_SECONDS / 2)
+        for child in self._children:
+            child.end()

@@ -1,0 +1,45 @@
+"""Pages that belong to no app."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model, login
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_safe
+
+from aitask import first_run
+
+
+class FirstAdminForm(UserCreationForm[User]):
+    class Meta:
+        model = get_user_model()
+        fields = ("username",)
+
+
+@login_not_required
+@sensitive_post_parameters()
+@never_cache
+def setup(request: HttpRequest, token: str) -> HttpResponse:
+    """Make the first administrator, by the link that `up` has printed; the link works once."""
+    if not first_run.is_valid(token):
+        raise Http404("This link was used already, or a newer one was printed since.")
+    form = FirstAdminForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "aitask/setup.html", {"form": form}, status=422 if form.errors else 200)
+    if not first_run.use(token):
+        raise Http404("This link was used already.")
+    form.instance.is_staff = form.instance.is_superuser = True
+    login(request, form.save())
+    return redirect("/")
+
+
+@login_not_required
+@require_safe
+def health(_request: HttpRequest) -> HttpResponse:
+    """That the web process answers; it tells nothing else."""
+    return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})
