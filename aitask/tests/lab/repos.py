@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+MakeRepo = Callable[[Path], Path]
 ODD_NAME = 'Grüße an "Ida\'s" Hof $(x) 100%'
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada Lab",

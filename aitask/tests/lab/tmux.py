@@ -1,0 +1,67 @@
+"""A tmux server of the test's own, apart from the developer's."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from . import processes
+from .tools import require_tool, search_path
+
+
+class TmuxServer:
+    """Sessions below one socket folder. `environment` makes any tmux client speak to this server."""
+
+    def __init__(self) -> None:
+        # Not pytest's folder: the path of a UNIX socket has room for about 100 characters.
+        self.folder = Path(tempfile.mkdtemp(prefix="tmux-"))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"TMUX_TMPDIR": str(self.folder)}
+
+    def run(self, *arguments: str, check: bool = True) -> str:
+        """Run one tmux command; its output without the last newline."""
+        environment = {"PATH": search_path(), "LANG": "C.UTF-8", "TERM": "xterm-256color", **self.environment}
+        command = [require_tool("tmux"), "-u", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 or not check, f"tmux {' '.join(arguments)}: {done.stderr}"
+        return done.stdout.rstrip("\n")
+
+    def sessions(self) -> list[str]:
+        return self.run("list-sessions", "-F", "#{session_name}", check=False).split()
+
+    def capture(self, target: str) -> str:
+        """The pane's text with its whole history, joined where lines were wrapped."""
+        return self.run("capture-pane", "-p", "-J", "-S", "-", "-t", target)
+
+    @property
+    def pid(self) -> int | None:
+        """The server's pid, if it runs."""
+        answer = self.run("display-message", "-p", "#{pid}", check=False)
+        return int(answer) if answer else None
+
+    def kill(self) -> None:
+        """SIGKILL the server, as the kernel does when memory is short."""
+        if pid := self.pid:
+            processes.send(pid, signal.SIGKILL)
+            processes.wait_until_gone([pid])
+
+    def __enter__(self) -> TmuxServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        pid = self.pid
+        self.run("kill-server", check=False)
+        if pid:
+            processes.wait_until_gone([pid])
+        shutil.rmtree(self.folder, ignore_errors=True)
