@@ -10,7 +10,16 @@ from tasks.models import Event, Run, Task
 
 @admin.register(Task)
 class TaskAdmin(admin.ModelAdmin[Task]):
-    list_display = ("pk", "title", "workspace", "status", "backend", "model", "reasoning_effort", "updated_at")
+    list_display = (
+        "pk",
+        "title",
+        "workspace",
+        "status",
+        "backend",
+        "model",
+        "reasoning_effort",
+        "updated_at",
+    )
     list_filter = ("status", "workspace", "backend")
     search_fields = ("title", "prompt")
     readonly_fields = ("branch", "worktree_path", "base_commit", "created_at", "updated_at")
@@ -28,7 +37,17 @@ class RecordAdmin:
 
 @admin.register(Run)
 class RunAdmin(RecordAdmin, admin.ModelAdmin[Run]):
-    list_display = ("pk", "task", "number", "state", "backend", "model", "queued_at", "finished_at", "cost_usd")
+    list_display = (
+        "pk",
+        "task",
+        "number",
+        "state",
+        "backend",
+        "model",
+        "queued_at",
+        "finished_at",
+        "cost_usd",
+    )
     list_filter = ("state", "backend", "task__workspace")
     search_fields = ("task__title", "cli_session", "reason")
     list_select_related = ("task",)

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from posixpath import join
+from typing import Any
 
 from aitask import doorbell
 from tasks import endings, launch, leases
@@ -82,9 +83,9 @@ def _back_to_queue(run: Run, error: HostError) -> None:
         Task.objects.filter(pk=run.task_id).update(status=Task.Status.QUEUED)
 
 
-def _cancel_on_host(run: Run) -> dict[str, object] | None:
+def _cancel_on_host(run: Run) -> dict[str, Any] | None:
     """The outcome that the host gave; None when it can't be reached, then it is tried again."""
-    gone = {"state": "cancelled", "reason_code": "cancelled", "reason": "Cancelled before it started."}
+    gone: dict[str, Any] = {"state": "cancelled", "reason_code": "cancelled", "reason": "Cancelled before it started."}
     if not run.run_dir:
         return gone
     try:
@@ -95,7 +96,8 @@ def _cancel_on_host(run: Run) -> dict[str, object] | None:
         answer = site.host.call("cancel", {"dir": run.run_dir, "reason": "Cancelled."}, timeout=40)
         if run.tmux_session:
             _shell_in_place(run, site)
-        return answer["outcome"] or gone
+        outcome: dict[str, Any] | None = answer["outcome"]
+        return outcome or gone
     except HostError as error:
         if error.retryable:
             note_down(run.task.workspace.host, error)

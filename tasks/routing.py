@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[URLPattern] = []
+from tasks.consumers import BoardConsumer, TaskConsumer
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/board", BoardConsumer.as_asgi()),  # type: ignore[arg-type]
+    path("ws/tasks/<int:pk>", TaskConsumer.as_asgi()),  # type: ignore[arg-type]
+]

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Min
+from django.db.models import Max
 from django.utils import timezone
 
 from aitask import doorbell
@@ -227,7 +227,7 @@ def _make_run(task: Task, prompt: str, session: str) -> Run:
 
 
 def _end_of_column(status: str) -> float:
-    last = Task.objects.filter(status=status).aggregate(last=Max("rank"))["last"]
+    last: float | None = Task.objects.filter(status=status).aggregate(last=Max("rank"))["last"]
     return (last or 0.0) + GAP
 
 
@@ -236,9 +236,9 @@ def _rank_before(task: Task, status: str, before: int | None) -> float:
     target = column.filter(pk=before).first() if before else None
     if target is None:
         return _end_of_column(status)
-    above = column.filter(rank__lt=target.rank).aggregate(last=Max("rank"))["last"]
+    above: float | None = column.filter(rank__lt=target.rank).aggregate(last=Max("rank"))["last"]
     if above is None:
-        return (column.aggregate(first=Min("rank"))["first"] or 0.0) - GAP
+        return target.rank - GAP
     return (above + target.rank) / 2
 
 

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import uuid
 from pathlib import PurePosixPath
+from typing import Literal
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -73,7 +74,7 @@ class Host(models.Model):
 
     @property
     def address(self) -> Address:
-        kind = "local" if self.kind == "local" else "ssh"
+        kind: Literal["local", "ssh"] = "local" if self.kind == "local" else "ssh"
         return Address(kind=kind, alias=self.alias, user=self.user, accepted_keys=tuple(self.accepted_keys))
 
     @property
