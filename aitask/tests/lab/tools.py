@@ -32,9 +32,10 @@ def find_tool(name: str) -> str | None:
 
 def require_tool(name: str) -> str:
     """The path of a program. Skips the test where it is missing, but fails under CI=true."""
-    if path := find_tool(name):
-        return path
-    missing(f"{name} is not installed; `bash .ci/test` installs it")
+    path = find_tool(name)
+    if path is None:
+        missing(f"{name} is not installed; `bash .ci/test` installs it")
+    return path
 
 
 def missing(reason: str) -> NoReturn:
