@@ -1,0 +1,204 @@
+"""What goes in and out. Bodies are strict: no unknown field, no wrong type."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from ninja import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from tasks.models import Event, Run, Task
+from tasks.queries import Card
+
+Backend = Literal["claude_code", "codex"]
+Status = Literal["backlog", "queued", "running", "review", "done"]
+State = Literal["queued", "starting", "running", "waiting", "succeeded", "failed", "cancelled", "lost"]
+PermissionMode = Literal["ask", "edits", "full"]
+
+Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+"The number of a row, in the address of a call."
+
+
+def without_nul(text: str) -> str:
+    """No database and no CLI takes it."""
+    if "\0" in text:
+        raise ValueError("NUL is not possible here")
+    return text
+
+
+Text = Annotated[str, AfterValidator(without_nul)]
+Choice = Annotated[str | None, Field(description="null or empty: whatever is preset")]
+
+
+NOT_SENT: Any = None
+"Default of a field that may be left out, but is never null."
+
+
+class Body(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent; null stands for empty, where it is possible at all."""
+        sent = self.model_dump(exclude_unset=True)
+        return {name: "" if value is None else value for name, value in sent.items()}
+
+
+class Answer(BaseModel):
+    """What a call answers, read from a row."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class NewTask(Body):
+    workspace: int
+    title: str = Field(default="", description="Empty: the first line of the prompt")
+    prompt: str = ""
+    backend: Backend | None = Field(default=None, description="null: the workspace's default")
+    model: Choice = None
+    reasoning_effort: Choice = None
+
+
+class TaskChange(Body):
+    """Only the fields that are sent change."""
+
+    title: str = NOT_SENT
+    prompt: str = NOT_SENT
+    backend: Backend = NOT_SENT
+    model: Choice = None
+    reasoning_effort: Choice = None
+
+
+class NewRun(Body):
+    """All may be left out: then the task runs as it says."""
+
+    prompt: str | None = Field(default=None, description="null: the task's prompt")
+    model: str | None = Field(
+        default=None, description="null: as the task says; empty: whatever the CLI picks"
+    )
+    reasoning_effort: str | None = Field(default=None, description="null: as the task says")
+    resume: bool = Field(default=False, description="Go on with the CLI session of the last run")
+
+
+class TaskOut(Answer):
+    id: int
+    workspace: int
+    title: str
+    prompt: str
+    backend: Backend
+    model: str
+    reasoning_effort: str
+    status: Status
+    badge: str | None = Field(description="What the newest run means in a word or two, such as “needs you”")
+    needs_you: bool
+    activity: str = Field(description="The last thing that its agent did, while it is at it")
+    branch: str
+    worktree_path: str
+    runs: list[int] = Field(description="Ids of its runs, the first one first")
+    files_changed: int
+    lines_added: int
+    lines_deleted: int
+    created_at: datetime
+    updated_at: datetime
+
+
+TASK_FIELDS = (
+    *("id", "title", "prompt", "backend", "model", "reasoning_effort", "status", "branch", "worktree_path"),
+    *("files_changed", "lines_added", "lines_deleted", "created_at", "updated_at"),
+)
+
+
+def task_out(card: Card) -> TaskOut:
+    """A task with what its newest run means; reads `task.runs`, which should have been prefetched."""
+    task: Task = card.task
+    return TaskOut.model_construct(
+        **{name: getattr(task, name) for name in TASK_FIELDS},
+        workspace=task.workspace_id,
+        badge=card.badge.text if card.badge else None,
+        needs_you=card.needs_you,
+        activity=card.activity,
+        runs=[run.pk for run in task.runs.all()],
+    )
+
+
+class RunOut(Answer):
+    id: int
+    task: int = Field(validation_alias="task_id")
+    number: int
+    state: State
+    reason: str = Field(description="Why it waits, or ended as it did, in a sentence")
+    reason_code: str = Field(description="The same for programs; empty when all went well")
+    backend: Backend
+    model: str
+    reasoning_effort: str
+    permission_mode: PermissionMode
+    activity: str
+    tmux_session: str
+    cli_session: str
+    cli_version: str
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    last_heard_at: datetime | None
+    limit_resets_at: datetime | None
+    input_tokens: int = Field(description="Without cache reads and writes")
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int = Field(description="A part of the output tokens")
+    cost_usd: float | None
+    cost_source: Literal["reported", "estimated"] | None
+    commit: str
+    open_requests: list[dict[str, Any]] = Field(description="What it asks: {id, kind, …}")
+    last_seq: int = Field(description="Number of its newest event")
+
+
+def run_out(run: Run) -> RunOut:
+    return RunOut.model_validate(run)
+
+
+class EventOut(Answer):
+    """One numbered thing that a run did; further fields by its kind."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seq: int
+    at: datetime
+    kind: str
+
+
+def event_out(event: Event) -> EventOut:
+    return EventOut.model_construct(**{**event.data, "seq": event.seq, "at": event.at, "kind": event.kind})
+
+
+class Message(Body):
+    text: Text = Field(min_length=1)
+    when: Literal["now", "after_turn"] = "now"
+
+
+class Decision(Body):
+    """The answer to an open request: a decision, or the answers to its questions."""
+
+    decision: Literal["allow", "allow_for_run", "deny"] | None = None
+    text: Text = Field(default="", description="A word to the agent, with deny")
+    input: dict[str, Any] | None = Field(
+        default=None, description="The tool's input as changed by you, with allow"
+    )
+    answers: dict[str, str | list[str]] | None = Field(default=None, description="By question, to a question")
+
+    @model_validator(mode="after")
+    def says_something(self) -> Decision:
+        if self.decision is None and self.answers is None:
+            raise ValueError("give a decision or answers")
+        changes = self.answers is not None or self.input is not None
+        if changes and self.decision in ("deny", "allow_for_run"):
+            raise ValueError(f"{self.decision} takes neither answers nor input")
+        return self
+
+
+class Done(BaseModel):
+    """The runner has taken it."""
+
+    ok: Literal[True] = True

@@ -1,0 +1,83 @@
+"""Tasks: list, make, read, change, run, cancel, delete."""
+
+from __future__ import annotations
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Router, Status
+
+from tasks import queries, services
+from tasks.access import task_for, visible_tasks
+from tasks.api import schemas
+from tasks.api.schemas import Id, NewRun, NewTask, RunOut, TaskChange, TaskOut, run_out, task_out
+from tasks.models import Run, Task
+from workspaces.access import Visitor, person, workspace_for
+
+router = Router(tags=["Tasks"])
+OF_RUNS = ("task", "number", "state", "reason_code", "cancel_requested_at", "activity")
+"What a task tells of its runs; the other columns may be large."
+
+
+@router.get("/tasks", response=list[TaskOut], summary="All tasks that you may see, in the board's order")
+def list_tasks(
+    request: HttpRequest, workspace: int | None = None, status: schemas.Status | None = None
+) -> list[TaskOut]:
+    tasks = with_runs(person(request))
+    if workspace is not None:
+        tasks = tasks.filter(workspace=workspace_for(request.user, workspace))
+    if status is not None:
+        tasks = tasks.filter(status=status)
+    lost = queries.lost_hosts()
+    return [task_out(queries.card_of(task, lost)) for task in tasks]
+
+
+@router.post("/tasks", response={201: TaskOut}, summary="Put a task into the backlog")
+def create_task(request: HttpRequest, body: NewTask) -> TaskOut:
+    workspace = workspace_for(request.user, body.workspace)
+    fields = {**body.given(), "workspace": workspace}
+    return read(request, services.create_task(user=person(request), **fields).pk)
+
+
+@router.get("/tasks/{task_id}", response=TaskOut, summary="One task")
+def get_task(request: HttpRequest, task_id: Id) -> TaskOut:
+    return read(request, task_id)
+
+
+@router.patch("/tasks/{task_id}", response=TaskOut, summary="Change what a task says")
+def change_task(request: HttpRequest, task_id: Id, body: TaskChange) -> TaskOut:
+    services.update_task(task_for(request.user, task_id), **body.given())
+    return read(request, task_id)
+
+
+@router.delete("/tasks/{task_id}", response={204: None}, summary="Delete a task and its history")
+def delete_task(request: HttpRequest, task_id: Id) -> Status[None]:
+    """Its branch, worktree and session stay on the host. Refused while a run is going."""
+    services.delete_task(task_for(request.user, task_id))
+    return Status(204, None)
+
+
+@router.post("/tasks/{task_id}/run", response={201: RunOut}, summary="Ask for a run")
+def run_task(request: HttpRequest, task_id: Id, body: NewRun | None = None) -> RunOut:
+    """It starts when there is room. A model or effort given here is kept for the task as well."""
+    wanted = (body or NewRun()).model_dump()
+    return run_out(services.queue_run(task_for(request.user, task_id), user=person(request), **wanted))
+
+
+@router.post("/tasks/{task_id}/cancel", response=TaskOut, summary="End the run, wherever it stands")
+def cancel_task(request: HttpRequest, task_id: Id) -> TaskOut:
+    """Harmless when none is going. The run's state tells when it has ended."""
+    services.cancel_task(task_for(request.user, task_id))
+    return read(request, task_id)
+
+
+def with_runs(user: Visitor) -> QuerySet[Task]:
+    """The tasks that the user may see, with their runs in order."""
+    runs = Run.objects.only(*OF_RUNS).order_by("number")
+    return visible_tasks(user).prefetch_related(Prefetch("runs", queryset=runs))
+
+
+def read(request: HttpRequest, task_id: int) -> TaskOut:
+    """The task as it stands in the database now, or 404."""
+    task = get_object_or_404(with_runs(request.user), pk=task_id)
+    return task_out(queries.card_of(task, queries.lost_hosts()))

@@ -1,0 +1,97 @@
+"""Workspaces in and out. The values of `environment` go in and never come back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from tasks.api.schemas import NOT_SENT, Answer, Backend, Body, PermissionMode, Text
+from workspaces.models import Workspace
+
+Kind = Literal["local", "ssh"]
+Lines = Annotated[
+    Text | list[Text],
+    AfterValidator(lambda value: value if isinstance(value, str) else "\n".join(value)),
+    Field(description="One pattern a line, or a list of patterns"),
+]
+Variables = Annotated[
+    dict[Text, Text | None],
+    Field(description="All variables: one that is left out is removed, one with null keeps its value"),
+]
+
+
+class WorkspaceChange(Body):
+    """Only the fields that are sent change."""
+
+    name: Text = NOT_SENT
+    kind: Kind = NOT_SENT
+    ssh_host: Text = NOT_SENT
+    ssh_user: Text = NOT_SENT
+    repo_path: Text = NOT_SENT
+    base_branch: Text = NOT_SENT
+    worktree_root: Text = NOT_SENT
+    copy_files: Lines = NOT_SENT
+    setup_command: Text = NOT_SENT
+    check_command: Text = NOT_SENT
+    default_backend: Backend = NOT_SENT
+    default_model: Text | None = Field(default=None, description="null or empty: whatever the CLI picks")
+    default_reasoning_effort: Text | None = None
+    permission_mode: PermissionMode = NOT_SENT
+    environment: Variables = NOT_SENT
+    max_parallel_runs: int = NOT_SENT
+    commit_leftovers: bool = NOT_SENT
+    git_name: Text = NOT_SENT
+    git_email: Text = NOT_SENT
+
+
+class NewWorkspace(WorkspaceChange):
+    """What is left out is as on the page for a new workspace."""
+
+    name: Text
+    repo_path: Text
+
+
+class WorkspaceOut(Answer):
+    id: int
+    name: str
+    kind: Kind
+    owner: str
+    ssh_host: str
+    ssh_user: str
+    repo_path: str
+    base_branch: str
+    worktree_root: str
+    copy_files: str
+    setup_command: str
+    check_command: str
+    default_backend: Backend
+    default_model: str
+    default_reasoning_effort: str
+    permission_mode: PermissionMode
+    environment: dict[str, None] = Field(description="Names of its variables; values are never given back")
+    max_parallel_runs: int
+    commit_leftovers: bool
+    git_name: str
+    git_email: str
+    created_at: datetime
+
+
+def workspace_out(workspace: Workspace) -> WorkspaceOut:
+    """Reads `workspace.owner`, which should have been selected."""
+    special: dict[str, Any] = {
+        "owner": workspace.owner.get_username(),
+        "environment": dict.fromkeys(workspace.environment),
+    }
+    plain = {name: getattr(workspace, name) for name in WorkspaceOut.model_fields if name not in special}
+    return WorkspaceOut(**plain, **special)
+
+
+class FindingOut(Answer):
+    """One thing that the doctor looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = Field(description="What to do about it; empty when all is well")

@@ -1,0 +1,75 @@
+"""Workspaces: list, make, read, change, check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Router
+
+from aitask import doorbell
+from tasks import dispatch
+from tasks.api.schemas import Id
+from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
+from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.errors import Refused
+from workspaces.models import Workspace
+
+router = Router(tags=["Workspaces"])
+
+
+@router.get("/workspaces", response=list[WorkspaceOut], summary="All workspaces that you may see")
+def list_workspaces(request: HttpRequest) -> list[WorkspaceOut]:
+    return [workspace_out(row) for row in visible_workspaces(request.user).select_related("owner")]
+
+
+@router.post("/workspaces", response={201: WorkspaceOut}, summary="Add a workspace of your own")
+def create_workspace(request: HttpRequest, body: NewWorkspace) -> WorkspaceOut:
+    return workspace_out(save(Workspace(owner=person(request)), body))
+
+
+@router.get("/workspaces/{workspace_id}", response=WorkspaceOut, summary="One workspace")
+def get_workspace(request: HttpRequest, workspace_id: Id) -> WorkspaceOut:
+    rows = visible_workspaces(request.user).select_related("owner")
+    return workspace_out(get_object_or_404(rows, pk=workspace_id))
+
+
+@router.patch("/workspaces/{workspace_id}", response=WorkspaceOut, summary="Change how a workspace works")
+def change_workspace(request: HttpRequest, workspace_id: Id, body: WorkspaceChange) -> WorkspaceOut:
+    """Only its owner may."""
+    return workspace_out(save(workspace_for_change(request.user, workspace_id), body))
+
+
+@router.post("/workspaces/{workspace_id}/check", response=list[FindingOut], summary="Ask the doctor")
+def check_workspace(request: HttpRequest, workspace_id: Id) -> Sequence[Any]:
+    """Looks at the host, git, tmux, the CLIs and the repository; takes some seconds."""
+    from workspaces import doctor
+
+    return doctor.check(workspace_for(request.user, workspace_id))
+
+
+def save(workspace: Workspace, body: WorkspaceChange) -> Workspace:
+    """Check and keep what was sent; room for more runs is used at once."""
+    for name, value in body.given().items():
+        setattr(workspace, name, variables(workspace, value) if name == "environment" else value)
+    workspace.full_clean(exclude=["owner"])
+    try:
+        with transaction.atomic():
+            workspace.save()
+    except IntegrityError as error:
+        raise Refused("A workspace of this name has just been made.", "Choose another name.") from error
+    doorbell.ring(f"workspace:{workspace.pk}", "board")
+    dispatch.soon(workspace.pk)
+    return workspace
+
+
+def variables(workspace: Workspace, sent: dict[str, str | None]) -> dict[str, str]:
+    """The environment as sent, where null stands for the present value."""
+    unknown = [name for name, value in sent.items() if value is None and name not in workspace.environment]
+    if unknown:
+        raise ValidationError({"environment": f"{', '.join(unknown)} has no value yet that could be kept."})
+    return {name: workspace.environment[name] if value is None else value for name, value in sent.items()}

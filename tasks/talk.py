@@ -1,0 +1,48 @@
+"""Words to the agent of a live run, through the runner on its host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks import services
+from tasks.errors import Refused
+from tasks.launch import site_of
+from tasks.models import Run
+from workspaces.hosts import HostError
+
+
+def send(run: Run, command: dict[str, Any]) -> dict[str, Any]:
+    """Hand one command to the run's runner and return its answer.
+
+    Raises Refused when no runner listens or when it refuses, HostError when the host can't be reached.
+    """
+    if not run.is_live:
+        raise Refused("This run has ended.", "Start a new one that goes on with its session.")
+    if not run.run_dir:
+        raise Refused("This run has not started yet.", "Try again when its agent is at work.")
+    host = site_of(run.task.workspace).host
+    try:
+        answer: dict[str, Any] = host.call("control", {"dir": run.run_dir, "command": command})
+    except HostError as error:
+        if error.code == "not_found":
+            reason = "No agent listens: the run is starting or has just ended."
+            raise NoRunner(reason, "Try again in a moment.") from error
+        raise
+    if not answer.get("ok"):
+        raise Refused(str(answer.get("error") or "The agent's runner refused it."))
+    return answer
+
+
+class NoRunner(Refused):
+    """The host answers, but the run's runner is not there (yet, or any more)."""
+
+
+def stop(run: Run) -> None:
+    """End a run in an orderly way; one whose agent is not at work yet is cancelled."""
+    if run.is_live and not run.run_dir:
+        services.cancel_task(run.task)
+        return
+    try:
+        send(run, {"command": "stop"})
+    except NoRunner:
+        services.cancel_task(run.task)

@@ -1,0 +1,30 @@
+"""Make a token for the JSON API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from workspaces.models import ApiToken
+
+MOST = 100
+"Characters of a token's name."
+
+
+class Command(BaseCommand):
+    help = "Print a new API token for USERNAME, alone on stdout. It can't be shown again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--name", default="command line", help="What it is for, as its owner will see it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name = options["name"].strip()
+        if not name or len(name) > MOST:
+            raise CommandError(f"Give the token a name of 1 to {MOST} characters.")
+        user = User.objects.filter(username=options["username"], is_active=True).first()
+        if user is None:
+            raise CommandError(f"There is no active user {options['username']!r}.")
+        self.stdout.write(ApiToken.issue(user_id=user.pk, name=name))
