@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
-from django.urls import path
+from django.urls import include, path
 
 from aitask import views
 from tasks.api import api
@@ -14,6 +14,8 @@ urlpatterns = [
     path("setup/<str:token>", views.setup, name="setup"),
     path("healthz", views.health, name="health"),
     path("logout", auth.LogoutView.as_view(), name="logout"),
+    path("", include("tasks.urls")),
+    path("", include("workspaces.urls")),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
 ]

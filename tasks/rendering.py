@@ -16,7 +16,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from aitask.templatetags.ui import ago, clock, icon
 from tasks import markdown
+from tasks.commands import commands
 from tasks.models import Event, Run, Task
+from workspaces.models import Host
 
 LONGEST = 12_000
 "Characters of a text that are put into the page; the rest is one click away."
@@ -50,11 +52,21 @@ def render_event(run: Run, event: Event) -> SafeString:
     )
 
 
-def render_head(task: Task, run: Run | None) -> str:
+def render_head(task: Task, run: Run | None) -> SafeString:
     """The strip above the box: what the run is doing just now, and what can be done about it."""
     host = task.workspace.host
-    context = {"task": task, "run": run, "host": host, "link_lost": bool(run and run.is_active and host.link == "down")}
-    return render_to_string("tasks/_head.html", context)
+    tokens = (
+        run.input_tokens + run.output_tokens + run.cache_read_tokens + run.cache_write_tokens if run else 0
+    )
+    context = {
+        "task": task,
+        "run": run,
+        "host": host,
+        "link_lost": bool(run and run.is_active and host.link == Host.Link.DOWN),
+        "tokens": tokens,
+        "attach": commands(task, run).get("attach", ""),
+    }
+    return SafeString(render_to_string("tasks/_head.html", context))
 
 
 def readable(text: Any) -> str:
@@ -98,7 +110,9 @@ def _thinking(run: Run, event: Event) -> SafeString:
     text = readable(event.data.get("text")).strip()
     if not text:
         return NOTHING
-    return _folded("message-square", "Thought", text.splitlines()[0], format_html('<p class="said">{}</p>', text))
+    return _folded(
+        "message-square", "Thought", text.splitlines()[0], format_html('<p class="said">{}</p>', text)
+    )
 
 
 def _folded(name: str, label: str, title: str, body: SafeString, extra: SafeString = NOTHING) -> SafeString:
@@ -158,7 +172,11 @@ def _tool_result(run: Run, event: Event) -> SafeString:
     parts = [f"exit {data['exit_code']}" if data.get("exit_code") else "error" if bad else ""]
     if (data.get("duration_ms") or 0) >= 1000:
         parts.append(clock(data["duration_ms"] / 1000))
-    body = _block(run, event, text, "output") if text and text != "null" else format_html("<p class='dim'>No output.</p>")
+    body = (
+        _block(run, event, text, "output")
+        if text and text != "null"
+        else format_html("<p class='dim'>No output.</p>")
+    )
     mark = format_html(
         ' class="result{}" data-result="{}-{}" data-how="{}"',
         " bad" if bad else "",
@@ -198,7 +216,9 @@ def _file_change(run: Run, event: Event) -> SafeString:
 def diff_lines(lines: list[str], most: int = 400) -> SafeString:
     """A diff with its lines told apart by sign and colour."""
     kinds = {"+": "add", "-": "del", "@": "at"}
-    shown = format_html_join("", '<span class="{}">{}\n</span>', ((kinds.get(x[:1], ""), x) for x in lines[:most]))
+    shown = format_html_join(
+        "", '<span class="{}">{}\n</span>', ((kinds.get(x[:1], ""), x) for x in lines[:most])
+    )
     rest = len(lines) - most
     more = format_html('<p class="dim">… {} more lines</p>', rest) if rest > 0 else NOTHING
     return format_html('<pre class="diff" tabindex="0">{}</pre>{}', shown, more)
@@ -224,7 +244,12 @@ DECISIONS = {
     "deny": ("ban", "Denied"),
     "withdrawn": ("undo-2", "Withdrawn"),
 }
-BY = {"web": "in the browser", "keyboard": "in the terminal", "agent": "by the agent", "mode": "by the permission mode"}
+BY = {
+    "web": "in the browser",
+    "keyboard": "in the terminal",
+    "agent": "by the agent",
+    "mode": "by the permission mode",
+}
 
 
 def _request_closed(run: Run, event: Event) -> SafeString:
@@ -266,7 +291,11 @@ def _limit(run: Run, event: Event) -> SafeString:
 
 def _line(sign: str, words: str, more: str = "", css: str = "") -> SafeString:
     return format_html(
-        '<p class="line {}">{}<span>{} <span class="dim">{}</span></span></p>', css, icon(sign, "small"), words, more
+        '<p class="line {}">{}<span>{} <span class="dim">{}</span></span></p>',
+        css,
+        icon(sign, "small"),
+        words,
+        more,
     )
 
 
@@ -274,7 +303,9 @@ def _started(run: Run, event: Event) -> SafeString:
     data = event.data
     verb = "Went on with" if data.get("resumed") else "Started"
     model = " · ".join(str(data[name]) for name in ("model", "reasoning_effort") if data.get(name))
-    return _line("play", f"{verb} {run.get_backend_display()} {data.get('cli_version') or ''}".strip(), model, "dim")
+    return _line(
+        "play", f"{verb} {run.get_backend_display()} {data.get('cli_version') or ''}".strip(), model, "dim"
+    )
 
 
 def _notice(run: Run, event: Event) -> SafeString:

@@ -31,7 +31,9 @@ def task_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The three panes with the newest events."""
     task = task_for(request.user, pk)
     rows = queries.events(task, before=None, after=None, limit=PAGE_EVENTS)
-    return render(request, "tasks/task.html", {"nav": "board", **page_context(request, task), **log_context(rows)})
+    return render(
+        request, "tasks/task.html", {"nav": "board", **page_context(request, task), **log_context(rows)}
+    )
 
 
 def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django import template
 from django.templatetags.static import static
@@ -73,14 +72,18 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
-def elapsed(start: datetime | None, end: datetime | None = None) -> SafeString | str:
-    """How long something lasts; goes on counting in the page when it has no end."""
+def elapsed(start: datetime | None, end: datetime | None = None, *, by_page: bool = False) -> SafeString | str:
+    """How long something lasts; goes on counting in the page when it has no end.
+
+    With `by_page` the page alone writes the running time, so that the HTML stays the same meanwhile.
+    """
     if start is None:
         return ""
     seconds = max(0, ((end or timezone.now()) - start).total_seconds())
     running = "" if end else format_html(' data-since="{}"', start.isoformat())
     title = timezone.localtime(start).strftime("since %Y-%m-%d %H:%M:%S")
-    return format_html('<time class="num" title="{}"{}>{}</time>', title, running, clock(seconds))
+    shown = "" if running and by_page else clock(seconds)
+    return format_html('<time class="num" title="{}"{}>{}</time>', title, running, shown)
 
 
 def clock(seconds: float) -> str:
@@ -102,6 +105,37 @@ def relative(seconds: float) -> str:
     return "now"
 
 
-@register.filter
-def lookup(mapping: dict[str, Any], key: str) -> Any:
-    return mapping.get(key, "")
+BADGE_ICONS = {
+    "starting": "loader-circle",
+    "working": "loader-circle",
+    "needs you": "hand",
+    "finished": "circle-check",
+    "cancelled": "circle-slash",
+    "cancelling": "loader-circle",
+    "link lost": "cloud-off",
+    "lost": "unplug",
+    "login refused": "key-round",
+    "limit reached": "gauge",
+}
+
+
+@register.simple_tag
+def badge(text: str, kind: str, css: str = "") -> SafeString:
+    """A state in a word, told by icon as well as by colour."""
+    sign = BADGE_ICONS.get(text, "circle-x" if kind == "bad" else "circle-dot")
+    return format_html('<span class="badge {} {}">{}{}</span>', kind, css, icon(sign, "small"), text)
+
+
+COLUMN_ICONS = {
+    "backlog": "circle-dashed",
+    "queued": "clock",
+    "running": "circle-play",
+    "review": "eye",
+    "done": "circle-check",
+}
+
+
+@register.simple_tag
+def column_icon(status: str) -> SafeString:
+    """The sign of a column of the board."""
+    return icon(COLUMN_ICONS[status], f"col-{status}")

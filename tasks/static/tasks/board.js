@@ -1,0 +1,91 @@
+// The live board: refetched when the server says that it has changed, never under a card that is being dragged.
+import { connect } from "../aitask/socket.js";
+import { onKeys } from "../aitask/keys.js";
+import { tick } from "../aitask/times.js";
+import { toast } from "../aitask/toasts.js";
+import { watchDrag } from "./drag.js";
+import { chosen, choose, step, verbs } from "./cards.js";
+import "./newtask.js";
+
+const board = document.getElementById("board");
+const filter = document.getElementById("filter");
+let version = "";
+let wanted = false;  // A refresh was asked for while it could not be done.
+let asking = false;
+
+const drag = watchDrag(board, { settled: () => wanted && refresh() });
+
+function query() {
+  const data = [...new FormData(filter)].filter(([, value]) => value);
+  return new URLSearchParams(data).toString();
+}
+
+export async function refresh() {
+  wanted = drag.active || asking;
+  if (wanted) return;
+  asking = true;
+  try {
+    await htmx.ajax("GET", `${board.dataset.url}?${query()}`, { target: board, swap: "innerMorph", source: board });
+  } finally {
+    asking = false;
+    if (wanted && !drag.active) refresh();
+  }
+}
+
+// Whatever brings new columns leaves the chosen card chosen, the times right and the title true.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.target !== board) return;
+  if (drag.active) {
+    event.preventDefault();
+    wanted = true;
+  }
+  board.dataset.focus = document.activeElement?.closest?.(".card")?.dataset.pk ?? "";
+});
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target !== board) return;
+  tick(board);
+  drag.attach();
+  const pk = board.dataset.focus;
+  if (pk && !document.activeElement?.closest?.(".card")) choose(document.getElementById(`card-${pk}`));
+  showNeeds(Number(document.getElementById("needs-you").textContent));
+});
+
+function showNeeds(count) {
+  document.title = `${count ? `(${count}) ` : ""}Board · AI Task Manager`;
+}
+
+connect("/ws/board", {
+  message: (data) => {
+    if (data.t !== "changed") return;
+    showNeeds(data.needs_you);
+    if (version !== data.version) {
+      version = data.version;
+      refresh();
+    }
+  },
+});
+
+document.addEventListener("changed", refresh);
+filter.addEventListener("htmx:before:request", () => history.replaceState(null, "", query() ? `/?${query()}` : "/"));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.target.id !== "f-search") return;
+  event.target.value = "";
+  event.target.dispatchEvent(new Event("input", { bubbles: true }));
+  event.target.blur();
+  choose(board.querySelector(".card"));
+});
+
+const withCard = (action) => () => (chosen() ? action(chosen()) : toast({ text: "Choose a card first, with the arrow keys." }));
+onKeys({
+  "n": () => document.querySelector("[data-new-task]").click(),
+  "/": () => document.getElementById("f-search").focus(),
+  "ArrowDown": () => step(0, 1), "j": () => step(0, 1),
+  "ArrowUp": () => step(0, -1), "k": () => step(0, -1),
+  "ArrowRight": () => step(1, 0), "l": () => step(1, 0),
+  "ArrowLeft": () => step(-1, 0), "h": () => step(-1, 0),
+  "r": withCard(verbs.run),
+  "x": withCard(verbs.cancel),
+  "m": withCard(verbs.menu),
+  "e": withCard(verbs.edit),
+});

@@ -1,0 +1,85 @@
+// Which card is chosen, moving between cards by keys, and what can be done with one.
+import { openMenu } from "../aitask/menus.js";
+import { ask } from "../aitask/dialogs.js";
+import { send } from "./send.js";
+
+const board = document.getElementById("board");
+const menu = document.getElementById("cardmenu");
+const titleOf = (card) => card.querySelector(".title").textContent;
+let menuCard = null;
+
+export const chosen = () => document.activeElement?.closest?.(".card") ?? null;
+
+export function choose(card) {
+  const link = card?.querySelector(".title");
+  link?.focus({ preventScroll: true });
+  card?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+export function step(columns, rows) {
+  const card = chosen();
+  const lists = [...board.querySelectorAll(".cards")];
+  if (!card) return choose(board.querySelector(".card"));
+  if (rows) return choose(rows > 0 ? card.nextElementSibling : card.previousElementSibling);
+  const row = [...card.parentElement.children].indexOf(card);
+  let at = lists.indexOf(card.parentElement) + columns;
+  while (lists[at] && !lists[at].children.length) at += columns;
+  if (lists[at]) choose(lists[at].children[Math.min(row, lists[at].children.length - 1)]);
+}
+
+const post = (card, verb, values) => send(`/tasks/${card.dataset.pk}/${verb}`, values);
+
+export const verbs = {
+  open: (card) => location.assign(card.querySelector(".title").href),
+  run: (card) => post(card, "run"),
+  move: (card, { status }) => post(card, "move", { status }),
+  up: (card) => post(card, "move", { status: card.dataset.status, before: card.previousElementSibling?.dataset.pk ?? "" }),
+  down: (card) => post(card, "move", { status: card.dataset.status, before: card.nextElementSibling?.nextElementSibling?.dataset.pk ?? "" }),
+  edit: (card) => htmx.ajax("GET", `/tasks/${card.dataset.pk}/edit`, { target: "#edit-task", swap: "innerHTML" }),
+  menu: (card) => {
+    menuCard = card;
+    menu.querySelector("[data-title]").textContent = titleOf(card);
+    const live = card.dataset.live;
+    for (const item of menu.querySelectorAll("[data-verb]")) item.disabled = !fits(item.dataset, card, live);
+    openMenu(menu, card.querySelector("[data-cardmenu]"));
+  },
+  cancel: async (card) => {
+    if (!card.dataset.live) return;
+    const queued = card.dataset.live === "queued";
+    const lost = queued ? "It has not started; nothing is lost." : "The agent and all that it started end. Its work so far stays in the worktree.";
+    if (await ask(`Cancel “${titleOf(card)}”?`, { lost, yes: "Cancel the run", no: "Let it go on" })) post(card, queued ? "unqueue" : "cancel");
+  },
+  delete: async (card) => {
+    const lost = "Its runs, events and figures are removed from the app. Branch, worktree and commits stay on the host.";
+    if (await ask(`Delete “${titleOf(card)}”?`, { lost, yes: "Delete" })) post(card, "delete", { from: "board" });
+  },
+};
+
+function fits({ verb, status }, card, live) {
+  if (verb === "run" || verb === "delete") return !live;
+  if (verb === "cancel") return !!live;
+  if (verb === "move") return status !== card.dataset.status && (!live || (live === "queued" && status === "backlog"));
+  if (verb === "up") return !!card.previousElementSibling;
+  if (verb === "down") return !!card.nextElementSibling;
+  return true;
+}
+
+menu.addEventListener("click", (event) => {
+  const item = event.target.closest("[data-verb]");
+  if (!item || !menuCard) return;
+  menu.hidePopover();
+  const card = document.getElementById(menuCard.id) ?? menuCard;
+  choose(card);
+  verbs[item.dataset.verb](card, item.dataset);
+});
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-cardmenu]");
+  if (opener) verbs.menu(opener.closest(".card"));
+});
+document.addEventListener("contextmenu", (event) => {
+  const card = event.target.closest?.(".card");
+  if (!card || event.shiftKey || getSelection().toString()) return;
+  event.preventDefault();
+  verbs.menu(card);
+});

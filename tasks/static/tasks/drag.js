@@ -1,0 +1,55 @@
+// Dragging cards between columns. What a drop means is the server's to decide; a refusal puts the card back.
+import { send } from "./send.js";
+
+export function watchDrag(board, { settled }) {
+  const state = { active: false, attach };
+  const made = new WeakMap();
+
+  function attach() {
+    for (const list of board.querySelectorAll(".cards")) {
+      if (made.has(list)) continue;
+      made.set(list, new Sortable(list, {
+        group: "cards",
+        draggable: ".card",
+        filter: ".tools",
+        preventOnFilter: false,
+        animation: 120,
+        delay: 180,
+        delayOnTouchOnly: true,
+        emptyInsertThreshold: 60,
+        scroll: true,
+        bubbleScroll: true,
+        onStart: started,
+        onMove: ({ to }) => mark(to),
+        onEnd: ended,
+      }));
+    }
+  }
+
+  function started() {
+    state.active = true;
+    document.body.classList.add("dragging");
+    for (const column of board.querySelectorAll(".column")) column.classList.add("open");
+  }
+
+  function mark(list) {
+    for (const column of board.querySelectorAll(".column")) column.classList.toggle("drop-here", column.contains(list));
+  }
+
+  async function ended({ item, from, to, oldIndex, newIndex }) {
+    document.body.classList.remove("dragging");
+    mark(null);
+    try {
+      if (from !== to || oldIndex !== newIndex) {
+        const before = item.nextElementSibling?.dataset.pk ?? "";
+        await send(`/tasks/${item.dataset.pk}/move`, { status: to.dataset.status, before });
+      }
+    } finally {
+      state.active = false;
+      settled();
+    }
+  }
+
+  attach();
+  return state;
+}

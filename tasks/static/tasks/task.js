@@ -1,0 +1,64 @@
+// The task page: the socket feeds the conversation and the strip; the panes refresh when the board has changed.
+import { connect } from "../aitask/socket.js";
+import { onKeys } from "../aitask/keys.js";
+import { tick } from "../aitask/times.js";
+import { openLog } from "./log.js";
+import { toggleFold } from "./panes.js";
+import "./newtask.js";
+
+const panes = document.querySelector(".panes");
+const head = document.getElementById("head");
+const log = openLog(document.getElementById("conversation"), panes.dataset.events);
+let stale;
+
+const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
+  open: (send) => send({ t: "from", after: log.last }),
+  message: (data) => {
+    if (data.t === "events") log.add(data.html, data.last);
+    if (data.t === "head") showHead(data.html);
+  },
+});
+log.onCaughtUp = () => socket.send({ t: "from", after: log.last });
+
+function showHead(html) {
+  htmx.swap({ text: html, target: head, swap: "innerMorph", sourceElement: head }).then(() => tick(head));
+  refreshSoon();
+}
+
+// Busy agents change their strip often; the panes beside it can wait a little.
+function refreshSoon() {
+  stale ??= setTimeout(() => { stale = null; refresh(); }, 700);
+}
+
+async function refresh() {
+  if (document.querySelector(".menu:popover-open")) return refreshSoon();
+  await htmx.ajax("GET", panes.dataset.side, { target: "#facts", swap: "none", source: panes });
+}
+
+document.addEventListener("htmx:after:swap", () => {
+  tick(panes);
+  const count = Number(document.getElementById("needs-you")?.textContent);
+  document.title = `${count ? `(${count}) ` : ""}${document.querySelector(".taskhead h1").textContent} · AI Task Manager`;
+});
+document.addEventListener("changed", refresh);
+connect("/ws/board", { message: (data) => data.t === "changed" && refreshSoon() });
+tick(panes);
+
+function sibling(by) {
+  const links = [...document.querySelectorAll("#siblings details[open] a")];
+  const at = links.findIndex((link) => link.ariaCurrent === "page");
+  const next = links[at + by];
+  if (next) location.assign(next.href);
+}
+
+onKeys({
+  "j": () => sibling(1),
+  "k": () => sibling(-1),
+  "r": () => document.getElementById("run-now")?.click(),
+  "x": () => document.getElementById("cancel")?.click(),
+  "e": () => document.querySelector("[data-edit]").click(),
+  "G": () => log.toNewest(),
+  "[": () => toggleFold("list"),
+  "]": () => toggleFold("side"),
+  "Escape": () => location.assign("/"),
+});

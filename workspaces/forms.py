@@ -1,0 +1,115 @@
+"""What a person types about a workspace. Values of variables are written, never shown again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+
+from workspaces.models import ApiToken, Workspace
+from workspaces.validators import validate_environment
+
+CODE = {"class": "code", "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
+
+
+class WorkspaceForm(forms.ModelForm[Workspace]):
+    """All of a workspace but its owner."""
+
+    member_names = forms.CharField(
+        label="Members",
+        required=False,
+        help_text="User names, parted by commas. They see the workspace and run tasks in it.",
+        widget=forms.TextInput(attrs=CODE),
+    )
+    variables = forms.CharField(
+        label="Set variables",
+        required=False,
+        help_text="NAME=value, one a line. A name that is set already gets the new value.",
+        widget=forms.Textarea(attrs={**CODE, "rows": 3, "placeholder": "NAME=value"}),
+    )
+    unset = forms.MultipleChoiceField(
+        label="Variables that are set", required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = Workspace
+        fields = [
+            "name",
+            "kind",
+            "ssh_host",
+            "ssh_user",
+            "repo_path",
+            "base_branch",
+            "worktree_root",
+            "copy_files",
+            "setup_command",
+            "check_command",
+            "default_backend",
+            "default_model",
+            "default_reasoning_effort",
+            "permission_mode",
+            "max_parallel_runs",
+            "commit_leftovers",
+            "git_name",
+            "git_email",
+        ]
+        widgets = {
+            "kind": forms.RadioSelect,
+            "ssh_host": forms.TextInput(attrs={**CODE, "list": "aliases"}),
+            "ssh_user": forms.TextInput(attrs=CODE),
+            "repo_path": forms.TextInput(attrs={**CODE, "placeholder": "~/project"}),
+            "base_branch": forms.TextInput(attrs=CODE),
+            "worktree_root": forms.TextInput(attrs=CODE),
+            "copy_files": forms.Textarea(attrs={**CODE, "rows": 2, "placeholder": ".env"}),
+            "setup_command": forms.Textarea(attrs={**CODE, "rows": 2}),
+            "check_command": forms.Textarea(attrs={**CODE, "rows": 2}),
+            "default_model": forms.TextInput(attrs=CODE),
+            "default_reasoning_effort": forms.TextInput(attrs=CODE),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        workspace = self.instance
+        names = sorted(workspace.environment)
+        self.fields["unset"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+        if workspace.pk:
+            members = workspace.members.order_by("username").values_list("username", flat=True)
+            self.initial.setdefault("member_names", ", ".join(members))
+
+    def clean_member_names(self) -> list[User]:
+        names = [name.strip() for name in self.cleaned_data["member_names"].split(",") if name.strip()]
+        found = {user.get_username(): user for user in User.objects.filter(username__in=names, is_active=True)}
+        strangers = [name for name in names if name not in found]
+        if strangers:
+            raise ValidationError(f"There is no user {', '.join(strangers)}.")
+        return list(found.values())
+
+    def clean_variables(self) -> dict[str, str]:
+        variables = {}
+        for line in filter(str.strip, self.cleaned_data["variables"].splitlines()):
+            name, sign, value = line.partition("=")
+            if not sign:
+                raise ValidationError(f"{line.split()[0]}: write NAME=value.")
+            variables[name.strip().removeprefix("export ")] = value.strip()
+        validate_environment(variables)
+        return variables
+
+    def save(self, commit: bool = True) -> Workspace:
+        """Save with members and variables."""
+        workspace = super().save(commit=False)
+        kept = {k: v for k, v in workspace.environment.items() if k not in self.cleaned_data["unset"]}
+        workspace.environment = {**kept, **self.cleaned_data["variables"]}
+        workspace.save()
+        workspace.members.set(self.cleaned_data["member_names"])
+        return workspace
+
+
+class TokenForm(forms.ModelForm[ApiToken]):
+    """A new API token: only its name is a person's choice."""
+
+    class Meta:
+        model = ApiToken
+        fields = ["name"]
+        widgets = {"name": forms.TextInput(attrs={"placeholder": "What it is for, such as nightly script"})}

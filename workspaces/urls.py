@@ -1,0 +1,19 @@
+"""Addresses of workspaces and API tokens."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from workspaces import views
+
+urlpatterns = [
+    path("workspaces", views.workspace_list, name="workspaces"),
+    path("workspaces/new", views.workspace_new, name="workspace_new"),
+    path("workspaces/<int:pk>", views.workspace_page, name="workspace"),
+    path("workspaces/<int:pk>/edit", views.workspace_edit, name="workspace_edit"),
+    path("workspaces/<int:pk>/delete", views.workspace_delete, name="workspace_delete"),
+    path("workspaces/<int:pk>/check", views.workspace_check, name="workspace_check"),
+    path("workspaces/<int:pk>/trust", views.host_trust, name="host_trust"),
+    path("account/tokens", views.tokens, name="tokens"),
+    path("account/tokens/<int:pk>/revoke", views.token_revoke, name="token_revoke"),
+]

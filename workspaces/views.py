@@ -1,0 +1,132 @@
+"""Workspaces: list, add, edit, check, trust a host; and the API tokens of a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from aitask import hypermedia
+from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.errors import Refused
+from workspaces.forms import TokenForm, WorkspaceForm
+from workspaces.hosts import HostError
+from workspaces.models import ApiToken, Host, Workspace
+
+
+@require_GET
+def workspace_list(request: HttpRequest) -> HttpResponse:
+    workspaces = visible_workspaces(request.user).annotate(
+        open_tasks=Count("tasks", filter=~Q(tasks__status="done"), distinct=True)
+    )
+    hosts = {host.key: host for host in Host.objects.all()}
+    rows = [(workspace, hosts.get(workspace.address.key)) for workspace in workspaces.select_related("owner")]
+    return render(request, "workspaces/list.html", {"nav": "workspaces", "rows": rows})
+
+
+@require_http_methods(["GET", "POST"])
+def workspace_new(request: HttpRequest) -> HttpResponse:
+    form = WorkspaceForm(request.POST or None, instance=Workspace(owner=person(request)))
+    if request.method == "POST" and form.is_valid():
+        workspace = form.save()
+        return hypermedia.done(
+            request,
+            f"{workspace.name} is added. Check it, then write tasks for it.",
+            to=reverse("workspace", args=[workspace.pk]) + "#doctor",
+            stay=False,
+        )
+    return _form(request, form)
+
+
+@require_GET
+def workspace_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """How a workspace is set up, and the doctor."""
+    workspace = workspace_for(request.user, pk)
+    context = {
+        "nav": "workspaces",
+        "workspace": workspace,
+        "host": workspace.host,
+        "can_edit": can_edit(request.user, workspace),
+        "variables": sorted(workspace.environment),
+    }
+    return render(request, "workspaces/detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def workspace_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    form = WorkspaceForm(request.POST or None, instance=workspace_for_change(request.user, pk))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        return hypermedia.done(request, "Saved.", to=reverse("workspace", args=[pk]), stay=False)
+    return _form(request, form)
+
+
+def _form(request: HttpRequest, form: WorkspaceForm) -> HttpResponse:
+    from workspaces import ssh_aliases
+    context = {"nav": "workspaces", "form": form, "aliases": ssh_aliases.aliases()}
+    return render(request, "workspaces/form.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def workspace_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    from workspaces import services
+    workspace = workspace_for_change(request.user, pk)
+    try:
+        services.delete_workspace(workspace)
+    except Refused as error:
+        return hypermedia.refused(request, error.reason, error.hint, to=reverse("workspace", args=[pk]))
+    return hypermedia.done(request, f"{workspace.name} is deleted.", to=reverse("workspaces"), stay=False)
+
+
+@require_POST
+def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
+    """The doctor's findings; an unknown or changed host key is a question of its own."""
+    workspace = workspace_for(request.user, pk)
+    context: dict[str, Any] = {"workspace": workspace, "can_edit": can_edit(request.user, workspace)}
+    from workspaces import doctor
+    try:
+        context["findings"] = doctor.check(workspace)
+    except HostError as error:
+        context["error"] = error
+    return render(request, "workspaces/_doctor.html", context)
+
+
+@require_POST
+def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
+    """A person compared the fingerprint and accepts the host's key."""
+    workspace = workspace_for_change(request.user, pk)
+    from workspaces import services
+    here = reverse("workspace", args=[pk])
+    if workspace.kind == Workspace.Kind.LOCAL:
+        raise PermissionDenied("This machine needs no key.")
+    try:
+        services.accept_host_key(workspace.host, request.POST.get("fingerprint", ""))
+    except (HostError, Refused) as error:
+        return hypermedia.refused(request, error.reason, error.hint, to=here)
+    return hypermedia.done(request, "The host is trusted.", to=here + "#doctor", stay=False)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def tokens(request: HttpRequest) -> HttpResponse:
+    """A person's API tokens; a new one is shown this once."""
+    form = TokenForm(request.POST or None)
+    made = ""
+    if request.method == "POST" and form.is_valid():
+        made = ApiToken.issue(user_id=person(request).pk, name=form.cleaned_data["name"])
+        form = TokenForm()
+    own = ApiToken.objects.filter(user=person(request)).order_by("-created_at")
+    context = {"tokens": own, "form": form, "made": made}
+    return render(request, "workspaces/tokens.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    get_object_or_404(ApiToken, pk=pk, user=person(request)).delete()
+    return redirect("tokens")
