@@ -1,0 +1,188 @@
+"""`manage.py up`: one command starts all, restarts what dies, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from aitask.tests.installation import ROOT, Installation
+from aitask.tests.lab import processes
+from aitask.tests.lab.link import free_port
+from aitask.tests.lab.wait import wait_for
+
+ROLES = {"web": "daphne", "worker": "qcluster", "follower": "follow_runs"}
+READY = "is ready: "
+
+
+class Up:
+    """A running `up`."""
+
+    def __init__(self, installation: Installation, *arguments: str) -> None:
+        self.installation = installation
+        self.port = free_port()
+        self.process = installation.start("manage.py", "up", "--port", str(self.port), *arguments)
+
+    def wait_until_ready(self) -> None:
+        self.installation.wait_for_log(READY)
+        wait_for(lambda: all(map(self.leader, ROLES)), 10, "all three roles")
+
+    def leader(self, role: str) -> int:
+        """The pid of the role's own process; 0 when it is not there."""
+        for pid in processes.children_of(self.process.pid):
+            if ROLES[role] in processes.command_of(pid) and processes.is_alive(pid):
+                return pid
+        return 0
+
+    def get(self, path: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+    def answers(self) -> bool:
+        try:
+            return self.get("/healthz").status == 200
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def up(installation: Installation) -> Up:
+    started = Up(installation)
+    started.wait_until_ready()
+    return started
+
+
+def test_a_fresh_folder_becomes_a_site_with_a_link_to_make_the_first_administrator(
+    installation: Installation,
+) -> None:
+    (installation.data_dir / "db.sqlite3").unlink()
+    up = Up(installation)
+    log = installation.wait_for_log("create the administrator at ")
+    assert f"http://127.0.0.1:{up.port}/" in log
+    link = re.search(r"http://127\.0\.0\.1:\d+(/setup/\S+)", log)
+    assert link is not None
+    assert up.get(link[1]).status == 200
+    assert up.get("/login").status == 200
+
+
+def test_the_link_is_not_printed_where_somebody_can_log_in(installation: Installation) -> None:
+    with sqlite3.connect(installation.data_dir / "db.sqlite3") as database:
+        database.execute(
+            "INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email, is_staff,"
+            " is_active, date_joined) VALUES ('ada', '!', 1, '', '', '', 1, 1, '2026-01-01')"
+        )
+    Up(installation).wait_until_ready()
+    time.sleep(0.5)  # the link would have followed the address at once
+    assert "administrator" not in installation.log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_within_seconds(up: Up, number: signal.Signals) -> None:
+    everything = up.installation.processes()
+    started = time.monotonic()
+    up.process.send_signal(number)
+    assert up.process.wait(15) == 0
+    assert time.monotonic() - started < 6
+    processes.wait_until_gone(everything, 0.5)
+
+
+def test_sigkill_of_the_parent_leaves_no_process_behind(up: Up) -> None:
+    everything = up.installation.processes()
+    assert len(everything) >= 10
+    up.process.kill()
+    processes.wait_until_gone(everything, 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
+def test_a_killed_child_is_started_again_and_leaves_nothing_behind(up: Up, role: str) -> None:
+    victim = up.leader(role)
+    left = processes.descendants_of(victim)
+    processes.send(victim, signal.SIGKILL)
+    processes.wait_until_gone([victim, *left], 3)
+    wait_for(lambda: up.leader(role), 10, f"a new {role}")
+    wait_for(up.answers, 20, "an answer of the web process")
+    assert f"up       | {role} ended (signal 9); starting it again" in up.installation.log()
+
+
+def test_the_logs_are_told_apart_by_role(up: Up) -> None:
+    up.process.terminate()
+    up.process.wait(15)
+    prefixes = {line.partition(" |")[0].strip() for line in up.installation.log().splitlines()}
+    assert prefixes <= {"up", *ROLES}
+
+
+def test_a_second_up_of_the_same_folder_says_so_in_one_sentence(up: Up) -> None:
+    second = up.installation.run("up", "--port", str(free_port()))
+    assert second.returncode == 1
+    assert second.stderr.count("\n") == 1
+    assert "already running" in second.stderr
+    assert "DATA_DIR" in second.stderr
+
+
+def test_a_port_in_use_is_named_in_one_sentence(installation: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = installation.run("up", "--port", str(port))
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert f"port {port}: Address already in use" in refused.stderr
+
+
+def test_a_folder_that_can_not_be_made_is_named_in_one_sentence(installation: Installation) -> None:
+    (installation.data_dir / "file").touch()
+    installation.settings["DATA_DIR"] = str(installation.data_dir / "file" / "data")
+    refused = installation.run("up")
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "DATA_DIR must be a folder that can be made" in refused.stderr
+
+
+def test_another_address_needs_a_deliberate_setting(installation: Installation) -> None:
+    refused = installation.run("up", "--host", "0.0.0.0", "--port", str(free_port()))
+    assert refused.returncode == 1
+    assert "ALLOW_REMOTE=true" in refused.stderr
+
+
+def test_another_address_needs_the_names_of_the_site_as_well(installation: Installation) -> None:
+    installation.settings["ALLOW_REMOTE"] = "true"
+    refused = installation.run("up", "--host", "0.0.0.0", "--port", str(free_port()))
+    assert refused.returncode == 1
+    assert "ALLOWED_HOSTS" in refused.stderr
+
+
+def test_another_address_is_taken_when_it_was_set_up(installation: Installation) -> None:
+    installation.settings |= {"ALLOW_REMOTE": "true", "ALLOWED_HOSTS": "tasks.example.com"}
+    up = Up(installation, "--host", "0.0.0.0")
+    installation.wait_for_log(READY)
+    assert up.get("/login").status == 400  # the name by which we call is not the site's
+
+
+def test_a_terminal_that_goes_away_does_not_stop_the_children_from_ending(installation: Installation) -> None:
+    """The reader of the log is gone, as when a terminal window was closed."""
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "up", "--port", str(port)],
+        cwd=ROOT,
+        env=installation.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        while READY.encode() not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        process.terminate()
+        assert process.wait(15) == 0
+    installation.wait_until_all_gone(1)
