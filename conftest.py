@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import TransactionTestCase
 
+from aitask.tests.lab.app import App
 from aitask.tests.lab.endpoint import ScriptedEndpoint
 
 USES_DATABASE = {"db", "transactional_db", "django_db_serialized_rollback", "app"}
@@ -33,3 +34,12 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
     """A scripted model endpoint on a free port of loopback."""
     with ScriptedEndpoint() as server:
         yield server
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    """The whole application, started by `manage.py up`, with an administrator."""
+    with App() as application:
+        application.up()
+        yield application
+        print(application.log[-10_000:])  # pytest shows it with a failure

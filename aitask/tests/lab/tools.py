@@ -21,9 +21,12 @@ def tools_path() -> list[str]:
 
 def search_path() -> str:
     """The PATH of hosts and CLIs in tests: the tools first, then the system, nothing of the developer's."""
-    node = shutil.which("node")
-    extra = [str(Path(node).parent)] if node else []
-    return ":".join([*tools_path(), *extra, SYSTEM_PATH])
+    elsewhere = [
+        str(Path(found).parent)
+        for name in ("python3", "git", "tmux", "node")
+        if not shutil.which(name, path=SYSTEM_PATH) and (found := shutil.which(name))
+    ]
+    return ":".join([*tools_path(), SYSTEM_PATH, *dict.fromkeys(elsewhere)])
 
 
 def find_tool(name: str) -> str | None:

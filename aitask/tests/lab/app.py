@@ -1,0 +1,226 @@
+"""The whole application as a user starts it: `manage.py up`, or its processes one by one.
+
+    with App() as app:
+        app.up()
+        app.api.get("/api/workspaces")
+        app.kill("worker")
+
+Everything runs in a clean environment (no variable of the developer's) below one temporary folder: HOME,
+`DATA_DIR`, tmux server. Every process that comes from it, agents included, carries a mark in its environment,
+by which `leftovers()` finds it and `close()` ends it.
+"""
+
+from __future__ import annotations
+
+import http.cookiejar
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from . import processes
+from .client import ApiClient
+from .link import free_port
+from .tmux import TmuxServer
+from .tools import PROJECT, search_path
+from .wait import wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Role = Literal["web", "worker", "follower"]
+ROLE_WORDS: dict[Role, str] = {"web": "daphne", "worker": "qcluster", "follower": "follow_runs"}
+MARK = "AITASK_LAB_APP"
+USERNAME, PASSWORD = "ada", "correct horse battery"
+SETUP_LINK = re.compile(r"https?://\S+/setup/\S+")
+START_SECONDS = 60.0
+
+
+class App:
+    """One installation. `settings` are environment variables (`SSH_CONFIG`, `DATABASE_URL`, …)."""
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="aitask-app-"))
+        self.home = self.folder / "home"
+        self.data = self.folder / "data"
+        self.home.mkdir()
+        self.data.mkdir(mode=0o700)
+        self.port = free_port()
+        self.tmux = TmuxServer()
+        self.mark = uuid.uuid4().hex
+        self.environment = {
+            "PATH": search_path(),
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "SHELL": "/bin/bash",
+            "DATA_DIR": str(self.data),
+            MARK: self.mark,
+            **self.tmux.environment,
+            **(settings or {}),
+        }
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """All that `up` or the single processes printed."""
+        files = sorted(self.folder.glob("*.log"))
+        return "".join(file.read_text(errors="replace") for file in files)
+
+    def up(self) -> None:
+        """Start everything by one command, make the first administrator, wait until the site answers."""
+        self._start("up", "manage.py", "up", "--port", str(self.port))
+        self.wait_until_it_answers()
+        if not (self.folder / "administrator").exists():
+            self._make_administrator()
+
+    def start_role(self, role: Role, name: str = "", port: int | None = None) -> None:
+        """Start one process alone, as where many share a database; migrate beforehand."""
+        commands: dict[Role, list[str]] = {
+            "web": ["-m", "daphne", "-v", "0", "-p", str(port or self.port), "aitask.asgi:application"],
+            "worker": ["manage.py", "qcluster"],
+            "follower": ["manage.py", "follow_runs"],
+        }
+        self._start(name or role, *commands[role])
+
+    def manage(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
+        """Run one command of `manage.py` to its end; what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=PROJECT,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, f"manage.py {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    def wait_until_it_answers(self) -> None:
+        def answers() -> bool:
+            assert self._alive(), f"the application ended:\n{self.log[-3000:]}"
+            return self._answers()
+
+        wait_for(answers, START_SECONDS, f"an answer of {self.url}; its log: {self.log[-3000:]}", every=0.1)
+
+    @cached_property
+    def api(self) -> ApiClient:
+        """The JSON API as the administrator."""
+        return ApiClient(self.url, self.manage("create_api_token", USERNAME).split()[-1])
+
+    def log_in(self, page: Page) -> None:
+        """Log in as the administrator, by the form."""
+        page.goto(f"{self.url}/login")
+        page.get_by_label("Username").fill(USERNAME)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(lambda url: "/login" not in url)
+
+    def pid(self, role: Role | Literal["up"]) -> int:
+        """The process of a role: a child of `up`, or the one started alone."""
+        if role in self._started:
+            return self._started[role].pid
+        children = processes.children_of(self._started["up"].pid)
+        return next(pid for pid in children if ROLE_WORDS[role] in processes.command_of(pid))  # type: ignore[index]
+
+    def kill(self, role: Role | Literal["up"], number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to a role's process; its pid."""
+        pid = self.pid(role)
+        processes.send(pid, number)
+        return pid
+
+    def wait_for_restart(self, role: Role, old_pid: int) -> None:
+        """Wait until `up` has started this role anew."""
+
+        def restarted() -> bool:
+            try:
+                return self.pid(role) != old_pid
+            except StopIteration:
+                return False
+
+        wait_for(restarted, 30, f"a new {role}")
+
+    def stop(self, timeout: float = 30) -> int:
+        """Ask everything to stop as Ctrl-C would; the exit status of the first process."""
+        for process in self._started.values():
+            process.terminate()
+        codes = [process.wait(timeout) for process in self._started.values()]
+        self._started.clear()
+        return codes[0] if codes else 0
+
+    def leftovers(self) -> list[int]:
+        """Every living process that came from this application."""
+        return processes.with_variable(MARK, self.mark)
+
+    def close(self) -> None:
+        """End all that came from here and remove its data."""
+        for process in self._started.values():
+            process.kill()
+            process.wait()
+        self.tmux.close()
+        while left := self.leftovers():
+            for pid in left:
+                processes.send(pid, signal.SIGKILL)
+            processes.wait_until_gone(left)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            print(self.log[-10_000:])
+        self.close()
+
+    def _start(self, name: str, *arguments: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._started[name] = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=PROJECT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _alive(self) -> bool:
+        return all(process.poll() is None for process in self._started.values())
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _make_administrator(self) -> None:
+        """Follow the link that the first start printed and fill in its form, as a person does."""
+        link = wait_for(lambda: SETUP_LINK.findall(self.log), 30, "the set-up link")[0]
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        page = opener.open(link, timeout=30).read().decode()
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+        assert token, "the set-up page has no form"
+        fields = {"username": USERNAME, "password1": PASSWORD, "password2": PASSWORD}
+        data = urllib.parse.urlencode(fields | {"csrfmiddlewaretoken": token[1]}).encode()
+        request = urllib.request.Request(link, data, {"Referer": link, "Origin": self.url})
+        opener.open(request, timeout=30).read()
+        (self.folder / "administrator").touch()
