@@ -9,10 +9,11 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from workspaces.hosts import local
+from workspaces.hosts import local, ssh
 from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.hub import hub
+from workspaces.hosts.landing import Kit
 from workspaces.hosts.link import Json, Keepalive, Link
 from workspaces.hosts.stream import Stream
 
@@ -189,12 +190,10 @@ class Host:
     async def _connect(self) -> Link:
         from workspaces import hostkit_build
 
-        name, content = hostkit_build.build()
+        kit = Kit(*hostkit_build.build())
         if self.address.kind == "local":
-            return await local.connect(name, content, self.keepalive)
-        from workspaces.hosts import ssh
-
-        return await ssh.connect(self.address, name, content, self.keepalive)
+            return await local.connect(kit, self.keepalive)
+        return await ssh.connect(self.address, kit, self.keepalive)
 
     async def _close(self) -> None:
         if self._connecting:

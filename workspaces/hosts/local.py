@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import sys
 from pathlib import Path
 from typing import cast
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.link import Json, Keepalive, Lines, Link, parse_hello
+from workspaces.hosts.landing import Kit, land
+from workspaces.hosts.link import Keepalive, Link
 
-START_SECONDS = 20.0
 CHUNK = 1 << 18
 OWN_VARIABLES = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
 """Settings of this server: agents are not told its secrets."""
@@ -33,23 +31,6 @@ def environment() -> dict[str, str]:
         and name not in {"TMUX", "TMUX_PANE"}
         and name.removesuffix("_FILE") not in OWN_VARIABLES
     }
-
-
-def install(name: str, content: bytes) -> Path:
-    """Put hostkit where a host keeps it, once, readable by its owner alone."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    folder = Path(state) / "aitask" / "hostkit"
-    path = folder / name
-    if path.is_file() and hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(content).digest():
-        return path
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = folder / f".{name}.{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    fresh.replace(path)
-    return path
 
 
 class LocalPipe:
@@ -94,7 +75,7 @@ class LocalPipe:
             self._last_words = (self._last_words + chunk)[-4096:]
 
 
-async def connect(name: str, content: bytes, keepalive: Keepalive) -> Link:
+async def connect(kit: Kit, keepalive: Keepalive) -> Link:
     """Start hostkit on this machine. Raises HostError, with local_unsupported where no agent can run."""
     if not supported():
         raise HostError(
@@ -103,24 +84,21 @@ async def connect(name: str, content: bytes, keepalive: Keepalive) -> Link:
             code="local_unsupported",
         )
     try:
-        pipe = await _start(install(name, content))
+        pipe = await _start(kit)
     except OSError as error:
         raise HostError(
             f"This machine could not start its helper: {error}.",
-            "Check that your home folder can be written to and is not full.",
+            "Check that processes can be started here.",
             code="unreachable",
             retryable=True,
         ) from error
-    lines = Lines(pipe)
-    return Link(pipe, await _greeting(pipe, lines), lines=lines, name="this machine", keepalive=keepalive)
+    return await land(pipe, kit, "this machine", keepalive)
 
 
-async def _start(path: Path) -> LocalPipe:
+async def _start(kit: Kit) -> LocalPipe:
     return LocalPipe(
         await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(path),
-            "serve",
+            *kit.local_argv(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -129,14 +107,3 @@ async def _start(path: Path) -> LocalPipe:
             start_new_session=True,
         )
     )
-
-
-async def _greeting(pipe: LocalPipe, lines: Lines) -> Json:
-    why = f"it said nothing for {START_SECONDS:g} s"
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(START_SECONDS):
-            if hello := await lines.skip_noise(parse_hello):
-                return dict(hello)
-            why = await pipe.epitaph()
-    await pipe.close()
-    raise HostError(f"The helper on this machine did not start: {why}.", code="unreachable", retryable=True)

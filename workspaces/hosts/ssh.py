@@ -1,0 +1,251 @@
+"""A machine reached by SSH: one connection through its jump hosts, one channel with hostkit at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import shlex
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncssh
+from asyncssh.encryption import get_encryption_algs
+from asyncssh.kex import get_kex_algs
+from asyncssh.mac import get_mac_algs
+from asyncssh.public_key import get_certificate_algs, get_public_key_algs
+from django.conf import settings
+
+from workspaces.hosts import ssh_errors, ssh_login
+from workspaces.hosts.address import Address
+from workspaces.hosts.errors import HostError
+from workspaces.hosts.hub import hub
+from workspaces.hosts.landing import Kit, land
+from workspaces.hosts.link import Keepalive, Link
+from workspaces.hosts.ssh_config import Name, Target, config_error, resolve
+from workspaces.hosts.ssh_host_keys import Gatekeeper, KnownKeys
+
+CONNECT_SECONDS, LOGIN_SECONDS = 15.0, 30.0
+MOST_HOPS = 8
+ATTEMPTS = 4
+FAST_CIPHER = "aes128-gcm@openssh.com"
+CHUNK = 1 << 18
+
+
+@dataclass
+class Chain:
+    """The connections to a host, through its jump hosts; the last one is the host's own."""
+
+    accepted: Sequence[str]
+    keepalive: Keepalive
+    connections: list[asyncssh.SSHClientConnection] = field(default_factory=list)
+    gate: Gatekeeper | None = None
+    "The gatekeeper of the host itself."
+
+    async def connect(self, target: Target, jumps: list[Name] | None = None) -> None:
+        """Connect to the target, hop by hop. `jumps` replace those of its own configuration."""
+        if len(self.connections) >= MOST_HOPS:
+            raise config_error(f"ProxyJump leads through more than {MOST_HOPS} hosts.")
+        hops = target.jumps if jumps is None else jumps
+        if hops:
+            # As ssh does it: the last hop is reached through those before it, else by its own configuration.
+            via = await resolve(hops[-1], settings.SSH_CONFIG)
+            await self.connect(via, hops[:-1] or None)
+        tunnel = self.connections[-1] if hops else None
+        self.connections.append(await self._connect(target, tunnel))
+
+    async def _connect(
+        self, target: Target, tunnel: asyncssh.SSHClientConnection | None
+    ) -> asyncssh.SSHClientConnection:
+        """One hop. A server with too many logins under way hangs up at random: that is worth another try."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._connect_once(target, tunnel)
+            except HostError as error:
+                if error.code != "reset" or attempt == ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(random.uniform(0.2, 0.6) * 2**attempt)  # noqa: S311
+        raise AssertionError("unreachable")
+
+    async def _connect_once(
+        self, target: Target, tunnel: asyncssh.SSHClientConnection | None
+    ) -> asyncssh.SSHClientConnection:
+        known = KnownKeys.of(target, self.accepted)
+        gate = self.gate = Gatekeeper(target, known)
+        keys = await ssh_login.load(target)
+        try:
+            return await asyncssh.connect(
+                target.host,
+                target.port,
+                tunnel=tunnel,
+                client_factory=lambda: gate,
+                known_hosts=(known.trusted, known.authorities, known.revoked),
+                client_keys=keys.pairs or None,
+                **self._options(target, known, tunnel),
+            )
+        except (OSError, asyncssh.Error, TimeoutError) as error:
+            raise ssh_errors.explain(error, target, gate, keys) from error
+        except ValueError as error:
+            raise config_error(f"{target.alias} can't be connected to: {error}.") from error
+        finally:
+            keys.close()
+
+    def _options(
+        self, target: Target, known: KnownKeys, tunnel: asyncssh.SSHClientConnection | None
+    ) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "config": None,
+            "username": target.user,
+            "agent_path": None,
+            "agent_forwarding": _forwarded_agent(target),
+            "preferred_auth": ("publickey",),
+            "connect_timeout": target.number("connecttimeout", CONNECT_SECONDS),
+            "login_timeout": LOGIN_SECONDS,
+            "keepalive_interval": target.number("serveraliveinterval", self.keepalive.interval),
+            "keepalive_count_max": int(target.number("serveralivecountmax", self.keepalive.misses)),
+            "compression_algs": ["zlib@openssh.com", "none"] if target.flag("compression") else ["none"],
+            "server_host_key_algs": known.algorithms(
+                _supported(target.algorithms("hostkeyalgorithms"), _key_algorithms())
+            ),
+            "encryption_algs": ciphers(target.algorithms("ciphers")),
+            "kex_algs": _supported(target.algorithms("kexalgorithms"), get_kex_algs()),
+            "mac_algs": _supported(target.algorithms("macs"), get_mac_algs()),
+            "signature_algs": _supported(
+                target.algorithms("pubkeyacceptedalgorithms"), get_public_key_algs()
+            ),
+        }
+        command = target.first("proxycommand")
+        if command and tunnel is None:
+            options["proxy_command"] = proxy_words(target.expand(command))
+        if tunnel is None:
+            options["family"] = _FAMILIES.get(target.first("addressfamily"), socket.AF_UNSPEC)
+            if bind := target.first("bindaddress"):
+                options["local_addr"] = (bind, 0)
+        return {name: value for name, value in options.items() if value != []}
+
+    def close(self) -> None:
+        """The host first, then the way to it."""
+        for connection in reversed(self.connections):
+            connection.abort()
+
+
+_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+
+
+def _key_algorithms() -> list[bytes]:
+    return [*get_certificate_algs(), *get_public_key_algs()]
+
+
+def _supported(wanted: list[str], known: Sequence[bytes]) -> list[str]:
+    """Those of the configuration that asyncssh has, too; the others can't be negotiated by us."""
+    names = {name.decode() for name in known}
+    return [name for name in wanted if name in names]
+
+
+def ciphers(wanted: list[str]) -> list[str]:
+    """The ciphers of the configuration; where it is among them, the one first that is fastest here."""
+    fit = _supported(wanted, get_encryption_algs())
+    return sorted(fit, key=lambda name: name != FAST_CIPHER)
+
+
+def proxy_words(command: str) -> list[str]:
+    """How a ProxyCommand is started: by a shell that it replaces, as ssh does it."""
+    if os.name == "nt":
+        return ["cmd.exe", "/d", "/c", *shlex.split(command, posix=False)]
+    return ["sh", "-c", f"exec {command}"]
+
+
+def _forwarded_agent(target: Target) -> bool | str:
+    given = target.first("forwardagent", "no")
+    if given in {"no", "false"}:
+        return False
+    if given in {"yes", "true"}:
+        return ssh_login.agent_path(target) or False
+    return os.environ.get(given.strip("${}"), "") if given.startswith("$") else target.expand(given)
+
+
+class SshPipe:
+    """Standard input and output of a process on the host."""
+
+    def __init__(self, process: asyncssh.SSHClientProcess[bytes], chain: Chain) -> None:
+        self._process = process
+        self._chain = chain
+        self._last_words = bytearray()
+        self._listening = asyncio.create_task(self._listen())
+        endpoint = chain.connections[0].get_extra_info("socket")
+        self.descriptors = frozenset({endpoint.fileno()} if endpoint else ())
+
+    async def read(self) -> bytes:
+        try:
+            return await self._process.stdout.read(CHUNK)
+        except asyncssh.Error as error:
+            raise ConnectionError(error.reason) from error
+
+    async def write(self, data: bytes) -> None:
+        try:
+            self._process.stdin.write(data)
+            await self._process.stdin.drain()
+        except asyncssh.Error as error:
+            raise ConnectionError(error.reason) from error
+
+    async def close(self) -> None:
+        self._process.close()
+        self._chain.close()
+        self._listening.cancel()
+
+    async def epitaph(self) -> str:
+        with contextlib.suppress(TimeoutError, asyncssh.Error, OSError):
+            async with asyncio.timeout(1):
+                await asyncio.shield(self._listening)
+        lost = self._chain.gate.lost if self._chain.gate else None
+        words = self._last_words.decode(errors="replace").strip().splitlines()
+        return str(lost) if lost else words[-1] if words else "its shell ended"
+
+    async def _listen(self) -> None:
+        while chunk := await self._process.stderr.read(CHUNK):
+            self._last_words = (self._last_words + chunk)[-4096:]
+
+
+async def connect(address: Address, kit: Kit, keepalive: Keepalive) -> Link:
+    """Connect and start hostkit on the host. Raises HostError, one code for each kind of failure."""
+    target = await resolve(Name(address.alias, address.user), settings.SSH_CONFIG)
+    chain = Chain(address.accepted_keys, keepalive)
+    label = address.key.removeprefix("ssh:")
+    try:
+        async with hub().connecting:
+            await chain.connect(target)
+        process = await _open_session(chain, target, kit.remote_command(), label)
+    except BaseException:
+        chain.close()
+        raise
+    return await land(SshPipe(process, chain), kit, label, keepalive)
+
+
+async def _open_session(
+    chain: Chain, target: Target, command: str, label: str
+) -> asyncssh.SSHClientProcess[bytes]:
+    try:
+        async with asyncio.timeout(LOGIN_SECONDS):
+            return await chain.connections[-1].create_process(
+                command,
+                encoding=None,
+                request_pty=False,
+                env=[value for value in target.options.get("setenv", []) if "=" in value],
+                send_env=target.options.get("sendenv", []),
+            )
+    except asyncssh.ChannelOpenError as error:
+        raise HostError(
+            f"{label} let us in, but gives us no session: {error.reason}.",
+            "Its sshd allows too few sessions (MaxSessions), or the account may not run commands.",
+            code="max_sessions",
+            retryable=True,
+        ) from error
+    except (asyncssh.Error, OSError, TimeoutError) as error:
+        raise HostError(
+            f"The link to {label} was lost while it was set up: {error or 'no answer'}.",
+            code="link_lost",
+            retryable=True,
+        ) from error

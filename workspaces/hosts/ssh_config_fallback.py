@@ -1,0 +1,56 @@
+"""Where no `ssh` is installed: asyncssh's own reading of the configuration, in the form that `ssh -G` has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from asyncssh.config import ConfigParseError, SSHClientConfig
+
+from workspaces.hosts.errors import HostError
+from workspaces.hosts.ssh_config import Name, Options, Target, home, local_user, target_of
+
+DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
+EXPANDED = {"certificatefile", "forwardagent", "identityagent", "identityfile", "proxycommand"}
+"""asyncssh has replaced the tokens in these already."""
+
+
+def read(name: Name, config: str) -> Target:
+    """The target, from `config` or the usual files. Raises HostError with the file and line of a mistake."""
+    files = [Path(config)] if config else usual_files()
+    known = (local_user(), name.user or (), name.alias, name.port or ())
+    try:
+        found = SSHClientConfig.load(None, files, False, False, False, *known)
+        if found.has_match_final():
+            found = SSHClientConfig.load(found, files, True, False, True, *known)
+    except (ConfigParseError, OSError, UnicodeError) as error:
+        raise HostError(
+            f"The ssh configuration can't be read: {error}.",
+            "Correct that line, or install OpenSSH's ssh, which is more lenient.",
+            code="config",
+        ) from error
+    return target_of(name, in_form_of_ssh(found.get_options(False)))
+
+
+def usual_files() -> list[Path]:
+    """The user's own configuration and the machine's, as far as they exist."""
+    machine = os.environ.get("PROGRAMDATA")
+    system = Path(machine) / "ssh" / "ssh_config" if machine else Path("/etc/ssh/ssh_config")
+    return [path for path in (home() / ".ssh" / "config", system) if path.is_file()]
+
+
+def in_form_of_ssh(found: dict[str, Any]) -> Options:
+    """The options as `ssh -G` would print them, with its defaults where they matter."""
+    folder = home() / ".ssh"
+    options: Options = {
+        "identityfile": [str(folder / key) for key in DEFAULT_KEYS],
+        "userknownhostsfile": [str(folder / "known_hosts"), str(folder / "known_hosts2")],
+        "globalknownhostsfile": ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"],
+    }
+    for option, value in found.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        texts = [{True: "yes", False: "no", None: "none"}.get(item, str(item)) for item in values]
+        escaped = option.lower() in EXPANDED
+        options[option.lower()] = [text.replace("%", "%%") if escaped else text for text in texts]
+    return options

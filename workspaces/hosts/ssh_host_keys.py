@@ -1,0 +1,133 @@
+"""Is it really that machine? Known, unknown and changed host keys; no file of a person is ever written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import asyncssh
+
+from workspaces.hosts.errors import HostError
+from workspaces.hosts.ssh_config import Target
+
+CERTIFICATE = "-cert-"
+ALARM_HINT = (
+    "Somebody may be listening in. Ask whoever runs the machine whether its key was changed; only then remove"
+    " the old line with: ssh-keygen -R "
+)
+
+
+@dataclass(frozen=True)
+class KnownKeys:
+    """What is known of one machine's keys."""
+
+    name: str
+    "How known_hosts names it."
+    trusted: list[asyncssh.SSHKey]
+    tolerated: list[asyncssh.SSHKey]
+    "Known for the machine without its port: good when they match, no alarm when they don't."
+    authorities: list[asyncssh.SSHKey]
+    revoked: list[asyncssh.SSHKey]
+
+    @classmethod
+    def of(cls, target: Target, accepted: Iterable[str]) -> KnownKeys:
+        """From the files that ssh would read, and the lines that a person has accepted here."""
+        hosts = read_all([*_lines(target), *accepted])
+        name = known_name(target)
+        exact = hosts.match(name, "", None)
+        plain = hosts.match(target.host.lower(), "", None) if name.startswith("[") else ((), (), ())
+        revoked = [*exact[2], *plain[2], *_revoked(target)]
+        return cls(name, list(exact[0]), list(plain[0]), [*exact[1], *plain[1]], revoked)
+
+    def algorithms(self, wanted: list[str]) -> list[str]:
+        """Host key algorithms to offer: known types first, certificates only for a known authority."""
+        known = {alg.decode() for key in [*self.trusted, *self.tolerated] for alg in key.sig_algorithms}
+        fit = [name for name in wanted if self.authorities or CERTIFICATE not in name]
+        return sorted(fit, key=lambda name: (CERTIFICATE not in name, name not in known))
+
+    def judge(self, target: Target, key: asyncssh.SSHKey) -> HostError:
+        """What to tell a person about a key that is not known."""
+        fingerprint, algorithm = key.get_fingerprint("sha256"), key.get_algorithm()
+        data = {
+            "fingerprint": fingerprint,
+            "algorithm": algorithm,
+            "line": f"{self.name} {' '.join(key.export_public_key().decode().split()[:2])}",
+            "host": target.alias,
+        }
+        if self.trusted:
+            return HostError(
+                f"ALARM: {target.alias} shows another host key than is known: {algorithm} {fingerprint}.",
+                f"{ALARM_HINT}'{self.name}'",
+                code="host_key_changed",
+                data=data,
+            )
+        return HostError(
+            f"The host key of {target.alias} is not known yet: {algorithm} {fingerprint}.",
+            "Compare the fingerprint with the machine's own (ssh-keygen -lf there), then accept it once.",
+            code="host_key_unknown",
+            data=data,
+        )
+
+
+class Gatekeeper(asyncssh.SSHClient):
+    """Refuses every key that is not known, and remembers why."""
+
+    def __init__(self, target: Target, known: KnownKeys) -> None:
+        self._target = target
+        self._known = known
+        self.refusal: HostError | None = None
+        self.lost: Exception | None = None
+
+    def validate_host_public_key(self, _host: str, _addr: str, _port: int, key: asyncssh.SSHKey) -> bool:
+        if key in self._known.tolerated:
+            return True
+        self.refusal = self._known.judge(self._target, key)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = exc
+
+
+def known_name(target: Target) -> str:
+    """The name under which ssh looks for its keys: HostKeyAlias, else the host, with a port other than 22."""
+    alias = target.first("hostkeyalias")
+    if alias:
+        return alias.lower()
+    host = target.host.lower()
+    return host if target.port == 22 else f"[{host}]:{target.port}"
+
+
+def read_all(lines: Iterable[str]) -> asyncssh.SSHKnownHosts:
+    """All lines that can be read; ssh skips the others, too."""
+    good = list(lines)
+    try:
+        return asyncssh.import_known_hosts("\n".join(good))
+    except ValueError:
+        return asyncssh.import_known_hosts("\n".join(filter(_readable, good)))
+
+
+def _readable(line: str) -> bool:
+    try:
+        asyncssh.import_known_hosts(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _lines(target: Target) -> Iterable[str]:
+    for option in ("userknownhostsfile", "globalknownhostsfile"):
+        for path in target.paths(option):
+            yield from path.read_text(errors="replace").splitlines()
+
+
+def _revoked(target: Target) -> list[asyncssh.SSHKey]:
+    keys: list[asyncssh.SSHKey] = []
+    for path in target.paths("revokedhostkeys"):
+        if path.read_bytes().startswith(b"SSHKRL"):
+            raise HostError(
+                f"RevokedHostKeys {path} is a binary list, which can't be checked here.",
+                "Name a text file of public keys instead.",
+                code="config",
+            )
+        keys += asyncssh.read_public_key_list(path)
+    return keys

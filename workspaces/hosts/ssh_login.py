@@ -1,0 +1,83 @@
+"""The keys to log in with, in the order in which ssh would try them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+
+from workspaces.hosts.ssh_config import Target, from_home
+
+
+@dataclass
+class Keys:
+    """What there is to log in with, and what can't be used."""
+
+    pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
+    locked: list[Path] = field(default_factory=list)
+    "Key files that need a passphrase and are not in the agent."
+    agent: asyncssh.SSHAgentClient | None = None
+
+    def close(self) -> None:
+        if self.agent:
+            self.agent.close()
+
+
+def agent_path(target: Target) -> str:
+    """The agent's socket; empty when there is none."""
+    given = target.first("identityagent", "SSH_AUTH_SOCK")
+    if (target.options.get("identityagent") or [""])[0].lower() == "none":
+        return ""
+    if given == "SSH_AUTH_SOCK" or given.startswith("$"):
+        default = r"\\.\pipe\openssh-ssh-agent" if os.name == "nt" else ""
+        return os.environ.get(given.strip("${}"), default)
+    return str(from_home(target.expand(given)))
+
+
+async def load(target: Target) -> Keys:
+    """Keys of the agent that the configuration names, other keys of the agent, then key files."""
+    keys = Keys()
+    agent_pairs = await _agent_pairs(target, keys)
+    files = target.paths("identityfile")
+    certificates = [str(path) for path in target.paths("certificatefile")]
+    named = {public for path in files if (public := _public_data(path))}
+    keys.pairs += [pair for pair in agent_pairs if pair.public_data in named]
+    if not target.flag("identitiesonly"):
+        keys.pairs += [pair for pair in agent_pairs if pair.public_data not in named]
+    in_agent = {pair.public_data for pair in keys.pairs}
+    for path in files:
+        if _public_data(path) not in in_agent:
+            _add_file(keys, path, certificates)
+    return keys
+
+
+async def _agent_pairs(target: Target, keys: Keys) -> Sequence[asyncssh.SSHKeyPair]:
+    path = agent_path(target)
+    if not path:
+        return []
+    try:
+        keys.agent = await asyncssh.connect_agent(path)
+        return await keys.agent.get_keys()
+    except (OSError, ValueError, asyncssh.Error):
+        return []  # an agent that is not there is no failure: there may be keys in files
+
+
+def _add_file(keys: Keys, path: Path, certificates: list[str]) -> None:
+    try:
+        keys.pairs += asyncssh.load_keypairs([str(path)], certlist=certificates)
+    except (OSError, ValueError) as error:
+        if "passphrase" in str(error).lower():
+            keys.locked.append(path)
+
+
+def _public_data(path: Path) -> bytes | None:
+    """The public half of a key file, as far as it can be had without a passphrase."""
+    for candidate in (path.with_name(f"{path.name}.pub"), path):
+        try:
+            return asyncssh.read_public_key(str(candidate)).public_data
+        except (OSError, ValueError):
+            continue
+    return None
