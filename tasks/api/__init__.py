@@ -13,7 +13,7 @@ session with its CSRF token. A call that can't be done answers 4xx with `{"detai
 Times are ISO 8601 with zone. A field that is not listed is an error."""
 
 api = JsonApi(
-    title="AI Task Manager", version="1", description=DESCRIPTION, auth=[BearerToken(), SessionLogin()]
+    title="AI Task Manager", version="1", description=DESCRIPTION, callers=[BearerToken(), SessionLogin()]
 )
 add_handlers(api)
 for module in (workspaces, tasks, runs, missing):

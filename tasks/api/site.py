@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,18 +11,36 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Swagger
+from ninja.errors import HttpError
 from ninja.openapi.schema import OpenAPISchema
+from ninja.parser import Parser
+from ninja.security.base import AuthBase
 
 View = Callable[..., HttpResponseBase]
-DOCS_PAGE = "openapi-view"
+DOCUMENT, DOCS_PAGE = "openapi-json", "openapi-view"
+
+
+class StrictParser(Parser):
+    """JSON as the standard has it; half a character, which no database takes, becomes a question mark."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        value = json.loads(request.body, parse_constant=refuse_constant)
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def refuse_constant(name: str) -> None:
+    """Python reads NaN and Infinity, and nobody else does."""
+    raise ValueError(f"{name} is no JSON")
 
 
 class JsonApi(NinjaAPI):
     """Checks the login itself and answers 401, where a page would send a person to the login form."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, callers: list[AuthBase], **options: Any) -> None:
         # Nothing is sent to the validator of swagger.io.
-        super().__init__(docs=Swagger(settings={"validatorUrl": None}), **options)
+        docs = Swagger(settings={"validatorUrl": None})
+        super().__init__(auth=callers, docs=docs, parser=StrictParser(), **options)
+        self.callers = callers
 
     @property
     def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
@@ -29,8 +48,21 @@ class JsonApi(NinjaAPI):
         patterns, app, namespace = super().urls
         for pattern in patterns:
             if isinstance(pattern, URLPattern) and pattern.name != DOCS_PAGE:
-                pattern.callback = login_not_required(in_json(pattern.callback))
+                checked = self.for_callers if pattern.name == DOCUMENT else in_json
+                pattern.callback = login_not_required(checked(pattern.callback))
         return patterns, app, namespace
+
+    def for_callers(self, view: View) -> View:
+        """The view, for those who may call the API; django-ninja leaves its own views open."""
+
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                any(check(request) for check in self.callers)
+            except HttpError as error:
+                return self.on_exception(request, error)
+            return view(request, *args, **kwargs)
+
+        return answer
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         """Adds the errors that every call may answer."""

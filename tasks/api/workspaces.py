@@ -47,9 +47,10 @@ def change_workspace(request: HttpRequest, workspace_id: Id, body: WorkspaceChan
 @router.post("/workspaces/{workspace_id}/check", response=list[FindingOut], summary="Ask the doctor")
 def check_workspace(request: HttpRequest, workspace_id: Id) -> Sequence[Any]:
     """Looks at the host, git, tmux, the CLIs and the repository; takes some seconds."""
+    workspace = workspace_for(request.user, workspace_id)
     from workspaces import doctor
 
-    return doctor.check(workspace_for(request.user, workspace_id))
+    return doctor.check(workspace)
 
 
 def save(workspace: Workspace, body: WorkspaceChange) -> Workspace:
