@@ -203,8 +203,10 @@ def _file_change(run: Run, event: Event) -> SafeString:
     gone = sum(line.startswith("-") and not line.startswith("---") for line in lines)
     size = format_html('<span class="plus">+{}</span> <span class="minus">−{}</span>', added, gone)
     return format_html(
-        '<details class="change"><summary>{}<b>{}</b> <span class="what">{}</span>'
+        '<details class="change" data-result="{}-{}"><summary>{}<b>{}</b> <span class="what">{}</span>'
         '<span class="how num">{}</span></summary><div class="inside">{}</div></details>',
+        run.number,
+        event.data.get("id", ""),
         icon(sign, "small"),
         verb,
         path,

@@ -37,11 +37,13 @@ def icon(name: str, css: str = "") -> SafeString:
 def short_number(value: int | None) -> str:
     """12400 → 12.4k; at most four figures, so that columns stay narrow."""
     number = float(value or 0)
-    for unit in ("", "k", "M"):
-        if number < 999.5:
-            return f"{number:.0f}" if not unit or number >= 99.95 else f"{number:.1f}{unit}".replace(".0", "")
+    if number < 1000:
+        return f"{number:.0f}"
+    for unit in ("k", "M", "G"):
         number /= 1000
-    return f"{number:.1f}G"
+        if number < 999.5:
+            break
+    return (f"{number:.0f}" if number >= 99.95 else f"{number:.1f}".removesuffix(".0")) + unit
 
 
 @register.filter

@@ -8,6 +8,7 @@ import { chosen, choose, step, verbs } from "./cards.js";
 import "./newtask.js";
 
 const board = document.getElementById("board");
+const needs = document.getElementById("needs");
 const filter = document.getElementById("filter");
 let version = "";
 let wanted = false;  // A refresh was asked for while it could not be done.
@@ -52,6 +53,9 @@ document.addEventListener("htmx:after:swap", (event) => {
 });
 
 function showNeeds(count) {
+  needs.hidden = !count;
+  needs.querySelector("b").textContent = count;
+  needs.querySelector("span").textContent = count === 1 ? "needs you" : "need you";
   document.title = `${count ? `(${count}) ` : ""}Board · AI Task Manager`;
 }
 
@@ -66,6 +70,7 @@ connect("/ws/board", {
   },
 });
 
+needs.addEventListener("click", () => choose(board.querySelector(".card.needs-you")));
 document.addEventListener("changed", refresh);
 filter.addEventListener("htmx:before:request", () => history.replaceState(null, "", query() ? `/?${query()}` : "/"));
 document.addEventListener("keydown", (event) => {
