@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 
 import pytest
 from django.test import TransactionTestCase
+from playwright.sync_api import Page
 
 from aitask.tests.lab.app import App
+from aitask.tests.lab.browser import open_browser, open_page, screenshot
 from aitask.tests.lab.endpoint import ScriptedEndpoint
 
 USES_DATABASE = {"db", "transactional_db", "django_db_serialized_rollback", "app"}
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +33,14 @@ def _uses_database(item: pytest.Item) -> bool:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know whether their test failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
 def endpoint() -> Iterator[ScriptedEndpoint]:
     """A scripted model endpoint on a free port of loopback."""
@@ -43,3 +55,13 @@ def app() -> Iterator[App]:
         application.up()
         yield application
         print(application.log[-10_000:])  # pytest shows it with a failure
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, app: App) -> Iterator[Page]:
+    """A browser's page, logged in to `app`. A failed test leaves a picture in `test-artifacts/`."""
+    with open_browser() as browser, open_page(browser, app.url) as opened:
+        app.log_in(opened)
+        yield opened
+        if request.node.stash.get(FAILED, False):
+            screenshot(opened, re.sub(r"[^\w-]+", "-", request.node.name))

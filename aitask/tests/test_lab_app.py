@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import Page
 
 from aitask.tests.lab import processes
 from aitask.tests.lab.app import App, Role
+from aitask.tests.lab.axe import serious_findings
 from aitask.tests.lab.client import ApiClient, ApiError
 
 
@@ -29,3 +31,17 @@ def test_nothing_is_left_after_a_stop(app: App) -> None:
     assert len(app.leftovers()) >= 4
     assert app.stop() == 0
     assert app.leftovers() == []
+
+
+@pytest.mark.browser
+def test_a_browser_is_logged_in(page: Page, app: App) -> None:
+    page.goto("/admin/")
+    assert page.get_by_role("heading", name="Site administration").is_visible()
+    assert page.url == f"{app.url}/admin/"
+
+
+@pytest.mark.browser
+def test_axe_finds_what_is_wrong_with_a_page(page: Page) -> None:
+    page.goto("/healthz")
+    page.set_content("<html><body><img src='data:,'></body></html>")
+    assert any(finding.startswith("image-alt") for finding in serious_findings(page))

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from aitask.tests.lab.cli_home import CliHome, make_cli_home
 from aitask.tests.lab.endpoint import ScriptedEndpoint
-from aitask.tests.lab.headless import Outcome, run_claude, run_codex
+from aitask.tests.lab.headless import Outcome, RunCli, run_claude, run_codex
 from aitask.tests.lab.repos import make_repo
 
 pytestmark = pytest.mark.cli
 CODE_MODE = "gpt-6.1-sol"
-
-
-class RunCli(Protocol):
-    def __call__(self, home: CliHome, cwd: Path, prompt: str, *options: str) -> Outcome: ...
 
 
 def run_code_mode(home: CliHome, cwd: Path, prompt: str, *options: str) -> Outcome:

@@ -6,7 +6,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .cli_home import CliHome
 from .ledger import Tokens
@@ -26,6 +26,10 @@ class Outcome:
 
     def all_text(self) -> str:
         return json.dumps(self.lines, ensure_ascii=False)
+
+
+class RunCli(Protocol):
+    def __call__(self, home: CliHome, cwd: Path, prompt: str, *options: str) -> Outcome: ...
 
 
 def run_claude(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: float = 60) -> Outcome:

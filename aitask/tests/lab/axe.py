@@ -1,0 +1,32 @@
+"""Accessibility of a page, judged by axe-core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from .tools import missing, tools_path
+
+SERIOUS = ("serious", "critical")
+
+
+def serious_findings(page: Page) -> list[str]:
+    """What axe-core finds serious or critical on the page as it stands, one line each; empty is good."""
+    page.evaluate(_script().read_text())
+    report: dict[str, Any] = page.evaluate("() => axe.run()")
+    return [
+        f"{finding['id']}: {finding['help']} at {node['target']}"
+        for finding in report["violations"]
+        if finding["impact"] in SERIOUS
+        for node in finding["nodes"]
+    ]
+
+
+def _script() -> Path:
+    candidates = [Path(folder).parent / "axe-core" / "axe.min.js" for folder in tools_path()]
+    script = next((path for path in candidates if path.exists()), None)
+    if script is None:
+        missing("axe-core is not installed; `bash .ci/test` installs it")
+    return script
