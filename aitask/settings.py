@@ -25,7 +25,6 @@ SSH_CONFIG = environment.text("SSH_CONFIG")
 REDIS_URL = environment.redis_url("REDIS_URL")
 
 INSTALLED_APPS = [
-    "daphne",
     "aitask",  # before django_q, whose qcluster command it replaces
     "tasks",
     "workspaces",

@@ -1,0 +1,32 @@
+"""Makes Python as poor for our code as it is on Windows; put this folder on PYTHONPATH.
+
+Libraries are left alone: they see Linux here, and take another road there. `os.fork` is gone for all.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+BLOCKED = {"fcntl", "pty", "termios", "resource", "grp", "pwd", "tty"}
+OURS = Path(__file__).resolve().parents[3]
+HOST_SIDE = OURS / "workspaces" / "hostkit"
+
+real_import = builtins.__import__
+
+
+def guarded_import(name: str, importer: Mapping[str, Any] | None = None, *rest: Any, **named: Any) -> Any:
+    """An import as the importing file would meet it there."""
+    if name.partition(".")[0] in BLOCKED:
+        folders = Path((importer or {}).get("__file__") or "").parents
+        if OURS in folders and HOST_SIDE not in folders:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    return real_import(name, importer, *rest, **named)
+
+
+builtins.__import__ = guarded_import
+for missing in ("fork", "forkpty", "register_at_fork"):
+    delattr(os, missing)
