@@ -12,7 +12,7 @@ from . import PROTOCOL
 from .files import Json, dumps
 
 MAX_LINE = 256 * 1024
-KEPT_TEXT = 32 * 1024
+KEPT_TEXT = 128 * 1024
 TAIL_CHUNK = 64 * 1024
 
 
@@ -55,7 +55,7 @@ class Journal:
         self.last_seq = last_sequence(path)
 
     def add(self, kind: str, **fields: Any) -> Json:
-        """Write one event; it is on its way to readers when this returns."""
+        """Write one event; readers can see it when this returns. Fields that are None are left out."""
         event = {"v": PROTOCOL, "seq": self.last_seq + 1, "at": now(), "kind": kind}
         event.update((name, value) for name, value in fields.items() if value is not None)
         self._append(_fitting_line(event))
@@ -118,7 +118,7 @@ def _fitting_line(event: Json) -> bytes:
         shortened = _shorten(event, keep, cut)
         shortened["cut"] = max(cut) if cut else 0
         line = dumps(shortened)
-        keep //= 4
+        keep //= 2
     return line + b"\n"
 
 

@@ -146,6 +146,25 @@ def sweep_marked(folder: str, limit: float = 5.0) -> int:
     return len(ended)
 
 
+def children() -> Set[int]:
+    """Direct children of this process."""
+    found: Set[int] = set()
+    for path in Path("/proc/self/task").glob("*/children"):
+        try:
+            found.update(int(word) for word in path.read_bytes().split())
+        except OSError:
+            continue  # the thread has just ended
+    return found
+
+
+def reap_strangers(own: Set[int]) -> None:
+    """Collect ended orphans that a subreaper was given; `own` are the children that others wait for."""
+    for pid in children() - own:
+        known = stat(pid)
+        if known and known.state == "Z":
+            reap([pid])
+
+
 def reap(pids: Iterable[int]) -> None:
     """Collect ended children by pid: waiting for just any child would take the status others wait for."""
     for pid in pids:

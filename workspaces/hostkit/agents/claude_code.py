@@ -36,6 +36,7 @@ class ClaudeCode(Agent):
         self._announced = False
         self._limit: Json = {}
         self._error_word = ""
+        self._replayed = False
         self._handlers: Dict[str, Callable[[Json], None]] = {
             "system": self._on_system,
             "assistant": self._on_assistant,
@@ -158,6 +159,7 @@ class ClaudeCode(Agent):
     def _on_user(self, line: Json) -> None:
         self.progress()
         if line.get("isReplay"):
+            self._replayed = True
             self.taken(str(line.get("uuid")))
         else:
             self.translator.user(line)
@@ -165,7 +167,7 @@ class ClaudeCode(Agent):
     def _on_result(self, line: Json) -> None:
         self.progress()
         self.session = line.get("session_id") or self.session
-        self._take_oldest_message(line)
+        self._take_unreplayed(line)
         self.report_usage(self.ledger.close(line))
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
@@ -175,15 +177,17 @@ class ClaudeCode(Agent):
         else:
             self.verdict = Verdict("succeeded")
 
-    def _take_oldest_message(self, line: Json) -> None:
-        """A turn that failed before the model answered does not replay its message; it was taken all the same."""
-        if line.get("is_error") and self.waiting_messages:
+    def _take_unreplayed(self, line: Json) -> None:
+        """A turn that ended before the model answered replays no message; its first one was taken all the same."""
+        of_task = (line.get("origin") or {}).get("kind") == "task-notification"
+        if not self._replayed and not of_task and self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
+        self._replayed = False
 
     def _on_error_result(self, line: Json) -> None:
         status = line.get("api_error_status")
         text = str(line.get("result") or "; ".join(map(str, line.get("errors") or [])) or "The turn failed.")
-        code = failure_code(status, self._error_word)
+        code = failure_code(status, self._error_word, text)
         resets_at = self._limit.get("resets_at") if code == "limit" else None
         self.report_failure(text, code, status, resets_at)
 
@@ -238,7 +242,7 @@ class ClaudeCode(Agent):
         line: Json = {
             "type": "user",
             "uuid": message.wire,
-            "message": {"role": "user", "content": [{"type": "text", "text": message.text}]},
+            "message": {"role": "user", "content": [{"type": "text", "text": _as_text(message.text)}]},
             "parent_tool_use_id": None,
             "session_id": "",
         }
@@ -317,6 +321,11 @@ class ClaudeCode(Agent):
                 if request["request_kind"] == "approval":
                     self._allow(key, request["private"].get("input") or {}, [])
                     self.close_request(key, "allow", "mode")
+
+
+def _as_text(text: str) -> str:
+    """A text that begins with a slash would be taken as a command of the CLI and never reach the model."""
+    return " " + text if text.startswith("/") else text
 
 
 def _joined(value: Any) -> str:

@@ -8,24 +8,26 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ..files import Json
 from .base import code_of_status, iso
-from .titles import relative, shortened, tool_title, unified_diff
+from .titles import relative, shortened, tool_title, unified_diff, whole_file_diff
 
 WORDS = {
     "authentication_failed": "login",
     "rate_limit": "limit",
     "model_not_found": "model",
-    "server_error": "server",
+    "server_error": "connection",
 }
 LIMIT_STATES = {"allowed": "ok", "allowed_warning": "warning", "rejected": "reached"}
+STATUS = re.compile(r"\b([45]\d\d)\b")
 EXIT_CODE = re.compile(r"Exit code (\d+)")
 
 
-def failure_code(status: Optional[int], word: str) -> str:
-    """Our code for a failed request: by its HTTP status, else by the CLI's own word for it."""
+def failure_code(status: Optional[int], word: str, text: str = "") -> str:
+    """Our code for a failed request: by its HTTP status, which may stand only in the text, or the CLI's word."""
+    named = STATUS.search(text) if status is None and word == "server_error" else None
+    if named:
+        status = int(named.group(1))
     if status is not None:
         return code_of_status(int(status))
-    if word == "server_error":
-        return "connection"
     return WORDS.get(word, "other")
 
 
@@ -133,18 +135,15 @@ class Translator:
         if not isinstance(result, dict) or "structuredPatch" not in result:
             return
         created = result.get("type") == "create"
+        content = str(result.get("content") or "")
+        diff = whole_file_diff(content, "+") if created else unified_diff(result["structuredPatch"])
         self._emit(
             "file_change",
             id=key,
             path=relative(str(result.get("filePath")), self.worktree),
             change="add" if created else "update",
-            diff=shortened(_added(result) if created else unified_diff(result["structuredPatch"])),
+            diff=shortened(diff),
         )
-
-
-def _added(result: Json) -> str:
-    lines = str(result.get("content") or "").splitlines()
-    return "\n".join([f"@@ -0,0 +1,{len(lines)} @@", *("+" + line for line in lines)])
 
 
 def _text_of(content: Any) -> str:

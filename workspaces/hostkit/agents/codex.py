@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
@@ -15,6 +16,8 @@ from .codex_usage import Ledger
 
 CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
 APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
+STARTING = "starting"
+"""The turn that was asked for, as long as its id is not known."""
 TARGETS = {"x86_64": ("x64", "x86_64"), "aarch64": ("arm64", "aarch64")}
 NOT_LOGGED_IN = "Codex is not logged in on this host: run `codex login` there."
 Reply = Callable[[Json], None]
@@ -31,6 +34,7 @@ class Codex(Agent):
         self.translator = Translator(spec.get("worktree") or "", host.emit)
         self.model: Optional[str] = spec.get("model")
         self.effort: Optional[str] = spec.get("reasoning_effort")
+        self._numbers = itertools.count(1)
         self._replies: Dict[int, Reply] = {}
         self._turn: Optional[str] = None
         self._queue: List[Message] = []
@@ -69,7 +73,7 @@ class Codex(Agent):
     # the wire
 
     def _call(self, method: str, params: Json, reply: Reply) -> None:
-        number = self._next_number = getattr(self, "_next_number", 0) + 1
+        number = next(self._numbers)
         self._replies[number] = reply
         self.host.send({"id": number, "method": method, "params": params})
 
@@ -88,7 +92,7 @@ class Codex(Agent):
             self.host.emit("raw", line=line)
 
     def _on_reply(self, line: Json) -> None:
-        reply = self._replies.pop(line.get("id") or 0, None)
+        reply = self._replies.pop(int(line.get("id") or 0), None)
         if reply:
             reply(line)
 
@@ -133,6 +137,7 @@ class Codex(Agent):
         result = line["result"]
         self.session = result["thread"]["id"]
         self.ledger.thread = self.session
+        self.ledger.model = str(result.get("model") or self.model or "")
         self.host.emit(
             "started",
             backend=self.backend,
@@ -150,7 +155,7 @@ class Codex(Agent):
             return
         message = self._queue.pop(0)
         self.waiting_messages[message.wire] = message
-        self._turn = "starting"
+        self._turn = STARTING
         params: Json = {
             "threadId": self.session,
             "input": [{"type": "text", "text": message.text}],
@@ -161,7 +166,7 @@ class Codex(Agent):
         if self.effort:
             params["effort"] = self.effort
         if self.model:
-            params["model"] = self.model
+            params["model"] = self.ledger.model = self.model
         self._call("turn/start", params, self._on_turn)
 
     def _sandbox(self) -> Json:
@@ -181,7 +186,7 @@ class Codex(Agent):
     def _on_turn(self, line: Json) -> None:
         if "error" in line:
             self._give_up(line)
-        elif self._turn == "starting":
+        elif self._turn == STARTING:
             self._turn = line["result"]["turn"]["id"]
 
     # what the CLI says
@@ -249,9 +254,8 @@ class Codex(Agent):
     def _on_usage(self, params: Json) -> None:
         self.ledger.note(params, own_turn=self._turn)
         self.thread_total = self.ledger.thread_total
-        total = self.ledger.total()
-        if total:
-            self.report_usage(total)
+        if self._turn:
+            self.report_usage(self.ledger.total())
 
     def _on_limits(self, params: Json) -> None:
         event = limit_event(params.get("rateLimits") or {})
@@ -279,7 +283,7 @@ class Codex(Agent):
 
     def say(self, message: Message, when: str, answer: Answer) -> None:
         answer(dict(OK, id=message.identity))
-        if self._turn and self._turn != "starting" and when == "now":
+        if self._turn and self._turn != STARTING and when == "now":
             self._steer(message)
         else:
             self._queue.append(message)
@@ -309,7 +313,7 @@ class Codex(Agent):
         answer(OK if found else refusal("the agent has taken this message already"))
 
     def interrupt(self) -> None:
-        if self._turn and self._turn != "starting":
+        if self._turn and self._turn != STARTING:
             params = {"threadId": self.session, "turnId": self._turn}
             self._call("turn/interrupt", params, lambda _line: None)
 

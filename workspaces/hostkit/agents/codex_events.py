@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ..files import Json
 from .base import code_of_status, iso
-from .titles import one_line, plain_command, relative, shortened
+from .titles import one_line, plain_command, relative, shortened, whole_file_diff
 
 WORDS = {
     "usageLimitExceeded": "limit",
@@ -28,6 +28,7 @@ WORDS = {
 }
 STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
 NO_MODEL = re.compile(r"model .{0,80}does not exist|do not have access to (it|the model)", re.DOTALL)
+NO_KEY = re.compile(r"Missing environment variable|not logged in|authentication required", re.IGNORECASE)
 NO_LINK = re.compile(r"stream disconnected|error sending request|waiting for network|connection|timed? ?out", re.I)
 WINDOWS = {300: "five_hour", 10080: "seven_day"}
 KNOWN = (
@@ -35,6 +36,8 @@ KNOWN = (
     "command/", "process/", "project/", "fs/", "modelProvider/", "configWarning", "deprecationNotice",
 )  # fmt: skip
 """Notifications that say nothing a person needs; they are kept in raw.jsonl."""
+SIGNS = {"add": "+", "delete": "-"}
+"""Changes for which the CLI gives the file's content in place of a diff."""
 SILENT_ITEMS = ("userMessage", "hookPrompt", "enteredReviewMode", "exitedReviewMode", "sleep")
 
 
@@ -54,6 +57,8 @@ def failure_of(error: Json) -> Failure:
     code = WORDS.get(info, "") if isinstance(info, str) else ""
     if NO_MODEL.search(whole):
         code = "model"
+    if NO_KEY.search(whole):
+        code = "login"
     if not code and status:
         code = "rejected" if status == 404 else code_of_status(status)
     if not code and (isinstance(info, dict) or NO_LINK.search(whole)):
@@ -155,12 +160,16 @@ class Translator:
                 self._file_change(item["id"], change)
 
     def _file_change(self, key: str, change: Json) -> None:
+        kind = (change.get("kind") or {}).get("type", "update")
+        diff = str(change.get("diff") or "")
+        if kind in SIGNS:
+            diff = whole_file_diff(diff, SIGNS[kind])
         self._emit(
             "file_change",
             id=key,
             path=relative(str(change.get("path")), self.worktree),
-            change=(change.get("kind") or {}).get("type", "update"),
-            diff=shortened(str(change.get("diff") or "")),
+            change=kind,
+            diff=shortened(diff),
         )
 
     def title(self, item: Json) -> str:

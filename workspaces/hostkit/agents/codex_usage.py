@@ -10,12 +10,16 @@ FIELDS = ("inputTokens", "cachedInputTokens", "cacheWriteInputTokens", "outputTo
 
 
 class Ledger:
+    """`model` is what new tokens are counted for."""
+
     def __init__(self, counted: Optional[Json]) -> None:
         self.thread: Optional[str] = None
+        self.model = ""
         self.thread_total: Optional[Json] = dict(counted) if counted else None
         self._base: Optional[Dict[str, int]] = _numbers(counted) if counted else None
+        self._own: Optional[Dict[str, int]] = None
         self._others: Dict[str, Dict[str, int]] = {}
-        self._last: Optional[Dict[str, int]] = None
+        self._by_model: Dict[str, Json] = {}
         self._turns = 0
         self._context_used: Optional[int] = None
         self._context_window: Optional[int] = None
@@ -24,49 +28,65 @@ class Ledger:
         """A report of totals. One that belongs to no turn of this run is what the thread had before."""
         usage = params.get("tokenUsage") or {}
         total, last = _numbers(usage.get("total")), _numbers(usage.get("last"))
-        thread = params.get("threadId")
-        if thread not in (None, self.thread):
-            self._others[str(thread)] = total
-            return
-        self.thread_total = dict(usage.get("total") or {})
-        if own_turn is None or params.get("turnId") != own_turn:
-            self._base = self._base if self._base is not None and self._last is None else total
-            return
+        before = self._sum()
+        if params.get("threadId") not in (None, self.thread):
+            self._others[str(params["threadId"])] = total
+        elif own_turn is None or params.get("turnId") != own_turn:
+            self._note_former(usage, total)
+        else:
+            self._note_own(total, last)
+            self._context_window = usage.get("modelContextWindow") or self._context_window
+            self.thread_total = dict(usage.get("total") or {})
+        self._count_for_model(before)
+
+    def _note_former(self, usage: Json, total: Dict[str, int]) -> None:
+        """What a resumed thread had before. It does not always come, and may come after the turn was asked for."""
+        if self._base is None:
+            self._base = total
+            self.thread_total = dict(usage.get("total") or {})
+
+    def _note_own(self, total: Dict[str, int], last: Dict[str, int]) -> None:
         if self._base is None:
             self._base = {name: total[name] - last[name] for name in FIELDS}
-        self._last = total
+        self._own = {name: total[name] - self._base[name] for name in FIELDS}
         self._context_used = last["inputTokens"] + last["outputTokens"]
-        self._context_window = usage.get("modelContextWindow") or self._context_window
+
+    def _sum(self) -> Dict[str, int]:
+        parts = [*self._others.values(), *([self._own] if self._own else [])]
+        return {name: sum(part[name] for part in parts) for name in FIELDS}
+
+    def _count_for_model(self, before: Dict[str, int]) -> None:
+        now = self._sum()
+        new = _named({name: now[name] - before[name] for name in FIELDS})
+        if self.model and any(new.values()):
+            known = self._by_model.setdefault(self.model, {name: 0 for name in new})
+            known.update((name, known[name] + new[name]) for name in new)
 
     def end_turn(self) -> Json:
         self._turns += 1
-        return self.total() or self._named({name: 0 for name in FIELDS})
+        return self.total()
 
-    def total(self) -> Optional[Json]:
-        """What this run has used; None before anything was."""
-        if self._last is None and not self._others:
-            return None
-        base = self._base or {}
-        own = {name: (self._last or base).get(name, 0) - base.get(name, 0) for name in FIELDS}
-        for other in self._others.values():
-            own = {name: own[name] + other[name] for name in FIELDS}
-        return self._named(own)
+    def total(self) -> Json:
+        """What this run has used."""
+        total: Json = dict(_named(self._sum()))
+        total["cost_usd"] = None
+        total["by_model"] = {model: dict(usage) for model, usage in self._by_model.items()}
+        total["turns"] = self._turns
+        total["context_used"] = self._context_used
+        total["context_window"] = self._context_window
+        total["thread_total"] = self.thread_total
+        return total
 
-    def _named(self, own: Dict[str, int]) -> Json:
-        cached, written = own["cachedInputTokens"], own["cacheWriteInputTokens"]
-        return {
-            "input_tokens": max(0, own["inputTokens"] - cached - written),
-            "output_tokens": own["outputTokens"],
-            "cache_read_tokens": cached,
-            "cache_write_tokens": written,
-            "reasoning_tokens": own["reasoningOutputTokens"],
-            "cost_usd": None,
-            "by_model": {},
-            "turns": self._turns,
-            "context_used": self._context_used,
-            "context_window": self._context_window,
-            "thread_total": self.thread_total,
-        }
+
+def _named(own: Dict[str, int]) -> Dict[str, int]:
+    cached, written = own["cachedInputTokens"], own["cacheWriteInputTokens"]
+    return {
+        "input_tokens": max(0, own["inputTokens"] - cached - written),
+        "output_tokens": own["outputTokens"],
+        "cache_read_tokens": cached,
+        "cache_write_tokens": written,
+        "reasoning_tokens": own["reasoningOutputTokens"],
+    }
 
 
 def _numbers(usage: Optional[Json]) -> Dict[str, int]:

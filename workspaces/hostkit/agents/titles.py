@@ -60,6 +60,13 @@ def shortened(diff: str) -> str:
     return diff if len(diff) <= MAX_DIFF else diff[:MAX_DIFF] + "\n… the diff goes on"
 
 
+def whole_file_diff(content: str, sign: str) -> str:
+    """The diff of a file that was added (`+`) or deleted (`-`) with this content."""
+    lines = content.splitlines()
+    head = f"@@ -0,0 +1,{len(lines)} @@" if sign == "+" else f"@@ -1,{len(lines)} +0,0 @@"
+    return "\n".join([head, *(sign + line for line in lines)])
+
+
 def unified_diff(hunks: List[Json]) -> str:
     """Hunks {oldStart, oldLines, newStart, newLines, lines} as text."""
     parts: List[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from collections import deque
 from pathlib import Path
@@ -17,7 +18,8 @@ MAX_LINE = 256 * 1024 * 1024
 CLOSE_SECONDS = 3.0
 KILL_SECONDS = 1.5
 DRAIN_SECONDS = 1.0
-KEPT_WORDS = 15
+KEPT_WORDS = 5
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class CliProcess:
@@ -89,14 +91,17 @@ class CliProcess:
         self.lines += 1
         if isinstance(message, dict):
             self._on_line(message)
-        elif line.strip():
-            self._words.append(line.decode("utf-8", "replace").rstrip())
+        else:
+            self._note_words(line)
+
+    def _note_words(self, line: bytes) -> None:
+        if line.strip():
+            self._words.append(COLOURS.sub("", line.decode("utf-8", "replace")).rstrip())
 
     async def _read_words(self, source: asyncio.StreamReader) -> None:
         async for line in source:
             self._keep(b"!", line)
-            if line.strip():
-                self._words.append(line.decode("utf-8", "replace").rstrip())
+            self._note_words(line)
 
     def last_words(self) -> str:
         """The end of what it said beside its protocol, and how it ended."""

@@ -38,7 +38,7 @@ def main(path: str) -> int:
         return 0
     guard = Guard(folder, spec)
     outcome = guard.run()
-    if guard.hung_up or folder.cancelled:
+    if guard.hung_up or folder.cancelled or signal.SIGHUP in signal.sigpending():
         return 0
     terminal.say_how_to_go_on(spec, outcome)
     become_shell(spec)
@@ -98,6 +98,8 @@ class Guard:
                 processes.send([self.runner], signal.SIGKILL)
             elif self.hung_up and deadline is None:
                 deadline = time.monotonic() + STOP_SECONDS
+            if self.hung_up:
+                # again and again: it may just be starting, with no ear for signals yet
                 processes.send([self.runner], signal.SIGHUP)
             self._sleep(1.0 if deadline is None else 0.1)
 
@@ -127,6 +129,8 @@ class Guard:
             return spoken
         if self.folder.cancelled:
             return Verdict("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
+        if self.told_to_kill:
+            return Verdict("failed", "runner_died", "The run was ended from outside (SIGTERM).")
         if self.hung_up:
             return Verdict("failed", "hangup", "The terminal was closed.")
         return Verdict("failed", "runner_died", _how_it_died(self.folder, status))

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from typing import Any, Optional
+from typing import Any, Optional, Set
 
 from .. import agents, environment, processes
 from ..agents.base import Host
@@ -33,20 +33,22 @@ TICK_SECONDS = 1.0
 def main(folder: RunFolder, spec: Json) -> int:
     guard = os.getppid()
     processes.die_with_parent(signal.SIGTERM)
-    runner = Runner(folder, spec)
+    processes.become_subreaper()
+    runner = Runner(folder, spec, guard)
     verdict = asyncio.run(runner.run())
     runner.close(verdict)
     if os.getppid() != guard:
         # the guard was killed: nobody else is left to end what runs and to write the outcome
-        swept = processes.sweep_marked(os.fspath(folder.path))
+        swept = processes.sweep() + processes.sweep_marked(os.fspath(folder.path))
         finish(folder, verdict, "runner", swept)
     return 0
 
 
 class Runner(Host):
-    def __init__(self, folder: RunFolder, spec: Json) -> None:
+    def __init__(self, folder: RunFolder, spec: Json, guard: int) -> None:
         self.folder = folder
         self.spec = spec
+        self.guard = guard
         self.pane = Pane(folder.terminal)
         self.journal = Journal(folder.events, self.pane.show)
         self.agent = agents.make(spec, self)
@@ -54,6 +56,7 @@ class Runner(Host):
         self.env[processes.MARKER] = os.fspath(folder.path)
         self.cli: Optional[CliProcess] = None
         self.closing = False
+        self._open_tools: Set[str] = set()
         self._stopped: Optional[Verdict] = None
 
     # Host, for the agent
@@ -65,6 +68,10 @@ class Runner(Host):
     def emit(self, kind: str, **fields: Any) -> None:
         if kind == "started":
             fields["pid"] = self.cli.pid if self.cli else None
+        elif kind == "tool":
+            self._open_tools.add(fields["id"])
+        elif kind == "tool_result":
+            self._open_tools.discard(fields["id"])
         self.journal.add(kind, **fields)
 
     # the run
@@ -89,9 +96,13 @@ class Runner(Host):
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self.interrupt)
-        hangup = Verdict("failed", "hangup", "The terminal was closed.")
         for number in (signal.SIGHUP, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop, hangup)
+            loop.add_signal_handler(number, self._on_hangup)
+
+    def _on_hangup(self) -> None:
+        guarded = os.getppid() == self.guard
+        why = "The terminal was closed." if guarded else "The run's guard was killed."
+        self.stop(Verdict("failed", "hangup", why))
 
     async def _work(self) -> Verdict:
         self.pane.title(self.spec)
@@ -142,6 +153,7 @@ class Runner(Host):
         while not (self.agent.settled or self.cli_ended or self._stopped):
             self.over.clear()
             await wait_for(self.over, TICK_SECONDS)
+            processes.reap_strangers({self.cli.pid} if self.cli and self.cli.pid else set())
             stalled = self._stall(began)
             if stalled:
                 self.agent.report_failure(stalled.reason, stalled.code)
@@ -200,6 +212,7 @@ class Runner(Host):
 
     def close(self, verdict: Verdict) -> None:
         """Leave the result to the guard."""
+        self._conclude()
         self.journal.close()
         result = {
             "state": verdict.state,
@@ -211,6 +224,14 @@ class Runner(Host):
             "thread_total": self.agent.thread_total,
         }
         write_atomic(self.folder.result, dumps(result))
+
+    def _conclude(self) -> None:
+        """Nothing stays open in the events: neither a request nor a tool that was cut off."""
+        for key in list(self.agent.requests):
+            self.agent.close_request(key, "withdrawn", "agent")
+        for tool in sorted(self._open_tools):
+            self.emit("tool_result", id=tool, output="It did not end.", is_error=True)
+        self.agent.set_state("idle")
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:
