@@ -1,0 +1,34 @@
+"""The doctor of a workspace, for the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from workspaces import doctor
+from workspaces.models import Workspace
+
+MARKS = {True: "ok", None: "note", False: "WRONG"}
+
+
+class Command(BaseCommand):
+    help = "Look at a workspace's host, repository and CLIs; exit status 0 when all is well."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", metavar="NAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            workspace = Workspace.objects.get(name=options["name"])
+        except Workspace.DoesNotExist:
+            names = ", ".join(Workspace.objects.values_list("name", flat=True)) or "none yet"
+            raise CommandError(f"There is no workspace {options['name']!r}; there are: {names}.") from None
+        findings = doctor.check(workspace)
+        for finding in findings:
+            self.stdout.write(f"{MARKS[finding.ok]:5}  {finding.name}: {finding.detail}")
+            if finding.hint:
+                self.stdout.write(f"       → {finding.hint}")
+        if any(finding.ok is False for finding in findings):
+            sys.exit(1)
