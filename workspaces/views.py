@@ -90,10 +90,8 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
     workspace = workspace_for(request.user, pk)
     context: dict[str, Any] = {"workspace": workspace, "can_edit": can_edit(request.user, workspace)}
     from workspaces import doctor
-    try:
-        context["findings"] = doctor.check(workspace)
-    except HostError as error:
-        context["error"] = error
+    findings = doctor.check(workspace)
+    context |= {"findings": findings, "error": next((found.error for found in findings if found.error), None)}
     return render(request, "workspaces/_doctor.html", context)
 
 
