@@ -92,6 +92,6 @@ class FindingOut(Answer):
     """One thing that the doctor looked at."""
 
     name: str
-    ok: bool
+    ok: bool | None = Field(description="null: worth a word, or could not be found out")
     detail: str
     hint: str = Field(description="What to do about it; empty when all is well")

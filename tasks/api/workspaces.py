@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -15,6 +12,7 @@ from aitask import doorbell
 from tasks import dispatch
 from tasks.api.schemas import Id
 from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
+from workspaces import doctor
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.errors import Refused
 from workspaces.models import Workspace
@@ -45,12 +43,9 @@ def change_workspace(request: HttpRequest, workspace_id: Id, body: WorkspaceChan
 
 
 @router.post("/workspaces/{workspace_id}/check", response=list[FindingOut], summary="Ask the doctor")
-def check_workspace(request: HttpRequest, workspace_id: Id) -> Sequence[Any]:
+def check_workspace(request: HttpRequest, workspace_id: Id) -> list[doctor.Finding]:
     """Looks at the host, git, tmux, the CLIs and the repository; takes some seconds."""
-    workspace = workspace_for(request.user, workspace_id)
-    from workspaces import doctor
-
-    return doctor.check(workspace)
+    return doctor.check(workspace_for(request.user, workspace_id))
 
 
 def save(workspace: Workspace, body: WorkspaceChange) -> Workspace:

@@ -9,6 +9,9 @@ import pytest
 from tasks.models import Run
 from tasks.tests.api_client import Script
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
+from workspaces import doctor
+from workspaces.doctor import Finding
+from workspaces.hosts import HostError
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +78,22 @@ class TestReading:
             make_workspace(owner=owner.user, name=f"w{number}")
         with django_assert_max_num_queries(4):
             assert len(owner.get("/workspaces")) == 20
+
+
+class TestChecking:
+    def test_the_findings_of_the_doctor_are_listed(
+        self, member: Script, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        error = HostError("No such host.", "Look at the alias.", code="dns")
+        findings = [
+            Finding("Host", False, error.reason, error.hint, error),
+            Finding("Clock", None, "3 s off"),
+        ]
+        monkeypatch.setattr(doctor, "check", lambda checked: findings if checked == workspace else [])
+        assert member.post(f"/workspaces/{workspace.pk}/check") == [
+            {"name": "Host", "ok": False, "detail": "No such host.", "hint": "Look at the alias."},
+            {"name": "Clock", "ok": None, "detail": "3 s off", "hint": ""},
+        ]
 
 
 class TestMaking:
