@@ -138,6 +138,10 @@ class Host:
         self._run(stream.open(verb, dict(params)))
         return stream
 
+    async def link(self) -> Link:
+        """The open link, for who works on the hub's loop. Raises HostError."""
+        return await self._open()
+
     def close(self) -> None:
         """End the connection; the next call opens a new one."""
         self._run(self._close())

@@ -116,6 +116,11 @@ class Link:
         self._background: set[asyncio.Task[Any]] = set()
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
 
+    @property
+    def pipe(self) -> Pipe:
+        """What carries it, for channels that run beside it."""
+        return self._pipe
+
     async def call(self, verb: str, params: Json, timeout: float) -> Any:
         """Ask and wait for the answer. Raises HostError: the host's own, timeout, or link_lost."""
         number, waiting = self._register()

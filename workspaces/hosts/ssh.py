@@ -178,6 +178,11 @@ class SshPipe:
         endpoint = chain.connections[0].get_extra_info("socket")
         self.descriptors = frozenset({endpoint.fileno()} if endpoint else ())
 
+    @property
+    def connection(self) -> asyncssh.SSHClientConnection:
+        """The connection to the host itself, which has room for further sessions."""
+        return self._chain.connections[-1]
+
     async def read(self) -> bytes:
         try:
             return await self._process.stdout.read(CHUNK)
