@@ -1,4 +1,4 @@
-"""The browser libraries kept in the repository: what they are, where they lie, whether they are what was recorded."""
+"""The browser libraries kept in the repository: what they are, and whether they are as recorded."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Library:
     licence: str
     why: str
     integrity: str = ""
-    take: tuple[str, ...] = ()
-    icons: tuple[str, ...] = ()
+    take: list[str] = field(default_factory=list)
+    icons: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -52,12 +52,7 @@ class Library:
 def libraries() -> dict[str, Library]:
     """All libraries of the manifest by name."""
     entries: dict[str, dict[str, Any]] = tomllib.loads(MANIFEST.read_text())
-    return {
-        name: Library(
-            name, **{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-        )
-        for name, entry in entries.items()
-    }
+    return {name: Library(name, **entry) for name, entry in entries.items()}
 
 
 def problems() -> Iterator[str]:

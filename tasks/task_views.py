@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask import hypermedia
 from tasks import queries, rendering, services
-from tasks.commands import commands
 from tasks.access import task_for
+from tasks.commands import commands
 from tasks.errors import Refused
 from tasks.forms import EFFORTS, RunForm, TaskForm, models_used
 from tasks.models import Event, Run, Task
@@ -78,6 +79,17 @@ def task_events(request: HttpRequest, pk: int) -> HttpResponse:
 def _parse_place(text: str) -> tuple[int, int] | None:
     number, _, seq = text.partition(".")
     return (int(number), int(seq)) if number.isdecimal() and seq.isdecimal() else None
+
+
+@require_GET
+def task_event(request: HttpRequest, pk: int, number: int, seq: int) -> HttpResponse:
+    """One event whole, as plain text: what was too long for the conversation."""
+    event = get_object_or_404(Event, run__task=task_for(request.user, pk), run__number=number, seq=seq)
+    fields = (value for name, value in event.data.items() if name not in ("id", "v") and value)
+    texts = (
+        text if isinstance(text, str) else json.dumps(text, indent=2, ensure_ascii=False) for text in fields
+    )
+    return HttpResponse("\n\n".join(map(rendering.readable, texts)), content_type="text/plain; charset=utf-8")
 
 
 @require_GET

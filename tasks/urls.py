@@ -13,6 +13,7 @@ urlpatterns = [
     path("tasks/new/fields", views.task_new_fields, name="task_new_fields"),
     path("tasks/<int:pk>", task_views.task_page, name="task"),
     path("tasks/<int:pk>/events", task_views.task_events, name="task_events"),
+    path("tasks/<int:pk>/events/<int:number>.<int:seq>", task_views.task_event, name="task_event"),
     path("tasks/<int:pk>/side", task_views.task_side, name="task_side"),
     path("tasks/<int:pk>/edit", task_views.task_edit, name="task_edit"),
     path("tasks/<int:pk>/run", task_views.task_run, name="task_run"),

@@ -80,7 +80,8 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
 
     def clean_member_names(self) -> list[User]:
         names = [name.strip() for name in self.cleaned_data["member_names"].split(",") if name.strip()]
-        found = {user.get_username(): user for user in User.objects.filter(username__in=names, is_active=True)}
+        users = User.objects.filter(username__in=names, is_active=True)
+        found = {user.get_username(): user for user in users}
         strangers = [name for name in names if name not in found]
         if strangers:
             raise ValidationError(f"There is no user {', '.join(strangers)}.")
@@ -96,7 +97,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         validate_environment(variables)
         return variables
 
-    def save(self, commit: bool = True) -> Workspace:
+    def save(self, commit: bool = True) -> Workspace:  # noqa: ARG002 - there is nothing to save later
         """Save with members and variables."""
         workspace = super().save(commit=False)
         kept = {k: v for k, v in workspace.environment.items() if k not in self.cleaned_data["unset"]}

@@ -39,11 +39,9 @@ def short_number(value: int | None) -> str:
     number = float(value or 0)
     if number < 1000:
         return f"{number:.0f}"
-    for unit in ("k", "M", "G"):
-        number /= 1000
-        if number < 999.5:
-            break
-    return (f"{number:.0f}" if number >= 99.95 else f"{number:.1f}".removesuffix(".0")) + unit
+    power = 1 if number < 999_500 else 2 if number < 999_500_000 else 3
+    number /= 1000**power
+    return (f"{number:.0f}" if number >= 99.95 else f"{number:.1f}".removesuffix(".0")) + " kMG"[power]
 
 
 @register.filter
@@ -74,7 +72,9 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
-def elapsed(start: datetime | None, end: datetime | None = None, *, by_page: bool = False) -> SafeString | str:
+def elapsed(
+    start: datetime | None, end: datetime | None = None, *, by_page: bool = False
+) -> SafeString | str:
     """How long something lasts; goes on counting in the page when it has no end.
 
     With `by_page` the page alone writes the running time, so that the HTML stays the same meanwhile.

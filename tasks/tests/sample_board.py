@@ -22,7 +22,11 @@ TITLES = {
         "Replace the hand-written argument parser",
         "Add a dark theme to the status page",
     ),
-    "done": ("Pin the base image by digest", "Cache the compiled templates", "Fix the off-by-one in pagination"),
+    "done": (
+        "Pin the base image by digest",
+        "Cache the compiled templates",
+        "Fix the off-by-one in pagination",
+    ),
 }
 
 
@@ -43,7 +47,12 @@ def build() -> User:
         check_command="make test",
     )
     billing = make_workspace(
-        name="billing-api", owner=ada, kind="ssh", ssh_host="cloud", repo_path="/srv/billing", default_backend="codex"
+        name="billing-api",
+        owner=ada,
+        kind="ssh",
+        ssh_host="cloud",
+        repo_path="/srv/billing",
+        default_backend="codex",
     )
     tools = make_workspace(name="dotfiles", owner=ada, repo_path="~/dotfiles", max_parallel_runs=1)
     Host.objects.filter(pk=web.host.pk).update(link="up", last_heard_at=timezone.now())
@@ -64,13 +73,21 @@ def backlog(web: Workspace, billing: Workspace, tools: Workspace) -> None:
 def queued(web: Workspace, tools: Workspace) -> None:
     task = make_task(workspace=web, title="Translate the checkout into German and French", status="queued")
     make_run(task=task, reason="Waits for room: 4 of at most 4 runs are going.")
-    task = make_task(workspace=tools, title="Sort the shell aliases by topic", status="queued", model="claude-haiku-4-5")
+    task = make_task(
+        workspace=tools, title="Sort the shell aliases by topic", status="queued", model="claude-haiku-4-5"
+    )
     make_run(task=task)
 
 
 def running(web: Workspace, billing: Workspace) -> None:
     busy(web, "Make the search tolerate typing errors", "Edit src/search/fuzzy.ts", minutes=12)
-    busy(billing, "Move invoices to the new tax table", "cargo test -p invoices", minutes=3, model="gpt-5.5-codex")
+    busy(
+        billing,
+        "Move invoices to the new tax table",
+        "cargo test -p invoices",
+        minutes=3,
+        model="gpt-5.5-codex",
+    )
     task = busy(web, "Upgrade to React 20", "npm install react@20 react-dom@20", minutes=7)
     run = task.runs.get()
     request = {
@@ -86,7 +103,9 @@ def running(web: Workspace, billing: Workspace) -> None:
     conversation(run, request)
 
 
-def busy(workspace: Workspace, title: str, activity: str, *, minutes: int, model: str = "claude-opus-4-5") -> Task:
+def busy(
+    workspace: Workspace, title: str, activity: str, *, minutes: int, model: str = "claude-opus-4-5"
+) -> Task:
     task = make_task(
         workspace=workspace,
         title=title,
@@ -134,7 +153,14 @@ def figures(scale: int = 1) -> dict[str, Any]:
 
 
 def review(web: Workspace, billing: Workspace) -> None:
-    ended(web, "Log slow queries with their plan", "succeeded", files_changed=4, lines_added=131, lines_deleted=12)
+    ended(
+        web,
+        "Log slow queries with their plan",
+        "succeeded",
+        files_changed=4,
+        lines_added=131,
+        lines_deleted=12,
+    )
     ended(
         billing,
         "Round amounts half to even everywhere",
@@ -143,12 +169,23 @@ def review(web: Workspace, billing: Workspace) -> None:
         reason="You've hit your usage limit. It resets at 14:00.",
         limit_resets_at=timezone.now() + timedelta(hours=2),
     )
-    ended(web, "Delete the unused feature flags", "cancelled", reason="Cancelled by ada.", files_changed=2, lines_deleted=88)
+    ended(
+        web,
+        "Delete the unused feature flags",
+        "cancelled",
+        reason="Cancelled by ada.",
+        files_changed=2,
+        lines_deleted=88,
+    )
 
 
 def ended(workspace: Workspace, title: str, state: str, **fields: Any) -> Task:
-    of_run = {name: fields.pop(name) for name in ("reason", "reason_code", "limit_resets_at") if name in fields}
-    task = make_task(workspace=workspace, title=title, status="review", backend=workspace.default_backend, **fields)
+    of_run = {
+        name: fields.pop(name) for name in ("reason", "reason_code", "limit_resets_at") if name in fields
+    }
+    task = make_task(
+        workspace=workspace, title=title, status="review", backend=workspace.default_backend, **fields
+    )
     start = timezone.now() - timedelta(hours=1)
     run = make_run(
         task=task,
@@ -216,10 +253,9 @@ export function Price({ ref, amount }: Props) {
 | react | 19.1.0 | 20.0.1 |
 | react-dom | 19.1.0 | 20.0.1 |
 """
-DIFF = """@@ -1,7 +1,6 @@
+DIFF = """@@ -1,6 +1,5 @@
 -import { forwardRef } from "react";
  import { format } from "../money";
- 
 -export const Price = forwardRef<HTMLSpanElement, Props>(({ amount }, ref) => (
 -  <span ref={ref}>{format(amount, 2)}</span>
 -));
@@ -228,24 +264,60 @@ DIFF = """@@ -1,7 +1,6 @@
 +}"""
 TALK: list[dict[str, Any]] = [
     {"kind": "started", "backend": "claude_code", "cli_version": "2.1.197", "model": "claude-opus-4-5"},
-    {"kind": "message", "by": "prompt", "text": "Upgrade to React 20\n\nAll tests must stay green. No new dependencies."},
-    {"kind": "thinking", "text": "The lock file pins react 19.1. forwardRef is removed in 20, so I have to find its uses."},
+    {
+        "kind": "message",
+        "by": "prompt",
+        "text": "Upgrade to React 20\n\nAll tests must stay green. No new dependencies.",
+    },
+    {
+        "kind": "thinking",
+        "text": "The lock file pins react 19.1. forwardRef is removed in 20, so I have to find its uses.",
+    },
     {"kind": "text", "text": PLAN},
-    {"kind": "tool", "id": "t1", "name": "Grep", "title": "forwardRef in src", "input": {"pattern": "forwardRef"}},
-    {"kind": "tool_result", "id": "t1", "output": "src/ui/Price.tsx:1\nsrc/ui/Button.tsx:3", "is_error": False},
-    {"kind": "tool", "id": "t2", "name": "Edit", "title": "src/ui/Price.tsx", "input": {"file_path": "src/ui/Price.tsx"}},
+    {
+        "kind": "tool",
+        "id": "t1",
+        "name": "Grep",
+        "title": "forwardRef in src",
+        "input": {"pattern": "forwardRef"},
+    },
+    {
+        "kind": "tool_result",
+        "id": "t1",
+        "output": "src/ui/Price.tsx:1\nsrc/ui/Button.tsx:3",
+        "is_error": False,
+    },
+    {
+        "kind": "tool",
+        "id": "t2",
+        "name": "Edit",
+        "title": "src/ui/Price.tsx",
+        "input": {"file_path": "src/ui/Price.tsx"},
+    },
     {"kind": "tool_result", "id": "t2", "output": "The file was updated.", "is_error": False},
     {"kind": "file_change", "id": "t2", "path": "src/ui/Price.tsx", "change": "update", "diff": DIFF},
-    {"kind": "tool", "id": "t3", "name": "Bash", "title": "npm test -- --run", "input": {"command": "npm test -- --run"}},
+    {
+        "kind": "tool",
+        "id": "t3",
+        "name": "Bash",
+        "title": "npm test -- --run",
+        "input": {"command": "npm test -- --run"},
+    },
     {
         "kind": "tool_result",
         "id": "t3",
-        "output": " FAIL  src/ui/Button.test.tsx\n  TypeError: forwardRef is not a function\n\n 1 failed, 211 passed",
+        "output": " FAIL  Button.test.tsx\n  TypeError: forwardRef is not a function\n\n 1 failed, 211 passed",
         "is_error": True,
         "exit_code": 1,
         "duration_ms": 48_200,
     },
-    {"kind": "error", "text": "529 overloaded_error: Overloaded", "code": "server", "http_status": 529, "retrying": True},
+    {
+        "kind": "error",
+        "text": "529 overloaded_error: Overloaded",
+        "code": "server",
+        "http_status": 529,
+        "retrying": True,
+    },
     {"kind": "notice", "text": "The conversation was made shorter to fit the model's context."},
     {"kind": "text", "text": "One test fails because the new version is not installed yet. I'll install it."},
 ]

@@ -10,12 +10,16 @@ export function ask(question, { lost = "", yes = "Yes", no = "Keep it" } = {}) {
   const dialog = document.getElementById("confirm");
   dialog.querySelector("h2").textContent = question;
   dialog.querySelector("[data-lost]").textContent = lost;
-  dialog.querySelector("[value=yes]").textContent = yes;
-  dialog.querySelector("[value=no]").textContent = no;
+  dialog.querySelector("[value=yes] span").textContent = yes;
+  dialog.querySelector("[value=no] span").textContent = no;
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
+
+document.getElementById("confirm")?.addEventListener("keydown", (event) => {
+  if (event.key === "y") event.currentTarget.close("yes");
+});
 
 // A click on the backdrop closes, unless something was typed there.
 document.addEventListener("pointerdown", (event) => {

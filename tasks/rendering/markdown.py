@@ -17,10 +17,10 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-TAGS = set(
-    "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong table tbody td th thead tr ul".split()
-)
-ATTRIBUTES = {"a": {"href", "title"}, "span": {"class"}, "ol": {"start"}, "div": {"class"}}
+BLOCKS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
+INLINE = {"a", "br", "code", "em", "s", "span", "strong"}
+TABLE = {"table", "tbody", "td", "th", "thead", "tr"}
+ATTRIBUTES = {"a": {"href", "title"}, "span": {"class"}, "ol": {"start"}}
 LINK = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 MOST_TO_COLOUR = 20_000
 "Characters of a code block above which colouring costs more than it tells."
@@ -30,7 +30,7 @@ def render(text: str) -> SafeString:
     """Safe HTML of a markdown text."""
     clean = nh3.clean(
         _parser.render(text),
-        tags=TAGS,
+        tags=BLOCKS | INLINE | TABLE,
         attributes=ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
@@ -51,11 +51,13 @@ def colour(code: str, language: str, _attributes: str = "") -> str:
 
 
 def _image_as_words(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+    _renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
 ) -> str:
     """A remote image would tell its server who reads what: show what it is called and where it lies."""
     token = tokens[index]
-    return f'<span class="no-image">[image: {escape(token.content)} {escape(token.attrGet("src") or "")}]</span>'
+    return (
+        f'<span class="no-image">[image: {escape(token.content)} {escape(token.attrGet("src") or "")}]</span>'
+    )
 
 
 _formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="h-")

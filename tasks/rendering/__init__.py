@@ -1,0 +1,75 @@
+"""Events and states as HTML, the way a person wants to read them.
+
+All text is the model's or a person's, so everything goes through format_html or rendering.markdown.
+"""
+
+from __future__ import annotations
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from aitask.templatetags.ui import ago
+from tasks.commands import commands
+from tasks.models import Event, Run, Task
+from tasks.rendering.entries import RENDERERS
+from tasks.rendering.parts import NOTHING, Entry
+from tasks.rendering.parts import readable as readable
+from workspaces.models import Host
+
+
+def render_rows(rows: list[tuple[Run, Event]]) -> SafeString:
+    """The HTML of many events, in their order."""
+    return mark_safe("".join(render_event(run, event) for run, event in rows))  # noqa: S308 - each part is safe
+
+
+def render_event(run: Run, event: Event) -> SafeString:
+    """Safe HTML of one event; empty for events that only change the state of their run."""
+    renderer = RENDERERS.get(event.kind)
+    inner = renderer(Entry(run, event.seq, event.data)) if renderer else NOTHING
+    head = _run_head(run) if event.seq == 1 else NOTHING
+    if not inner:
+        return head
+    return format_html(
+        '{}<div class="ev ev-{}{}" data-place="{}.{}" title="{}">{}</div>',
+        head,
+        event.kind,
+        " sub" if event.data.get("parent") else "",
+        run.number,
+        event.seq,
+        event.at.strftime("%H:%M:%S UTC"),
+        inner,
+    )
+
+
+def _run_head(run: Run) -> SafeString:
+    model = " · ".join(filter(None, [run.get_backend_display(), run.model, run.reasoning_effort]))
+    return format_html(
+        '<div class="runhead" id="run-{}"><h2>Run {}</h2><span class="dim">{}</span>'
+        '<span class="grow"></span><span class="dim small">{}</span></div>',
+        run.number,
+        run.number,
+        model,
+        ago(run.queued_at),
+    )
+
+
+def render_head(task: Task, run: Run | None) -> SafeString:
+    """The strip above the box: what the run is doing just now, and what can be done about it."""
+    host = task.workspace.host
+    context = {
+        "task": task,
+        "run": run,
+        "host": host,
+        "link_lost": bool(run and run.is_active and host.link == Host.Link.DOWN),
+        "tokens": total_tokens(run),
+        "attach": commands(task, run).get("attach", ""),
+    }
+    return SafeString(render_to_string("tasks/_head.html", context))
+
+
+def total_tokens(run: Run | None) -> int:
+    """All that the run has used, cached ones too."""
+    if run is None:
+        return 0
+    return run.input_tokens + run.output_tokens + run.cache_read_tokens + run.cache_write_tokens

@@ -1,0 +1,248 @@
+"""One function for each kind of event; the table at the end says which."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from aitask.templatetags.ui import clock, icon
+from tasks.rendering import markdown
+from tasks.rendering.parts import (
+    NOTHING,
+    Entry,
+    block,
+    diff_lines,
+    diff_size,
+    folded,
+    line,
+    readable,
+    tool_input,
+)
+
+SHORT_LINES, SHORT_TEXT = 14, 1600
+"What a person said is shown whole up to this."
+
+
+def _started(entry: Entry) -> SafeString:
+    verb = "Went on with" if entry.data.get("resumed") else "Started"
+    model = " · ".join(filter(None, (entry.text("model"), entry.text("reasoning_effort"))))
+    name = f"{entry.run.get_backend_display()} {entry.text('cli_version')}".strip()
+    return line("play", f"{verb} {name}", model, "dim")
+
+
+def _text(entry: Entry) -> SafeString:
+    return format_html('<div class="md">{}</div>', markdown.render(entry.text()))
+
+
+def _thinking(entry: Entry) -> SafeString:
+    text = entry.text().strip()
+    if not text:
+        return NOTHING
+    return folded(
+        "message-square", "Thought", text.splitlines()[0], format_html('<p class="said">{}</p>', text)
+    )
+
+
+TOOL_ICONS = (
+    (r"bash|shell|exec|command", "terminal"),
+    (r"read|view|open", "eye"),
+    (r"write|edit|patch|notebook", "file-pen"),
+    (r"grep|glob|search|find|ls$|list", "search"),
+    (r"web|fetch|http", "globe"),
+    (r"task|agent", "bot"),
+    (r"todo|plan", "list"),
+)
+
+
+def tool_icon(name: str) -> str:
+    """The sign of a tool, by its name; a wrench for those not known."""
+    return next((sign for pattern, sign in TOOL_ICONS if re.search(pattern, name.lower())), "wrench")
+
+
+def _tool(entry: Entry) -> SafeString:
+    name, title = entry.text("name"), entry.text("title")
+    mark = format_html(' class="tool" data-tool="{}"', entry.key())
+    body = block(entry, tool_input(entry.data), "input")
+    return folded(tool_icon(name), name, title if title != name else "", body, mark)
+
+
+def _tool_result(entry: Entry) -> SafeString:
+    data = entry.data
+    code, output = data.get("exit_code"), data.get("output")
+    bad = bool(data.get("is_error")) or bool(code)
+    how = [f"exit {code}" if code else "error" if bad else ""]
+    if (data.get("duration_ms") or 0) >= 1000:
+        how.append(clock(data["duration_ms"] / 1000))
+    text = output if isinstance(output, str) else json.dumps(output, indent=2, ensure_ascii=False)
+    silent = output in (None, "", [], {})
+    body = format_html('<p class="dim">{}</p>', "No output.") if silent else block(entry, text, "output")
+    mark = format_html(
+        ' class="result{}" data-result="{}" data-how="{}"',
+        " bad" if bad else "",
+        entry.key(),
+        " · ".join(filter(None, how)),
+    )
+    return folded("terminal", "Result", readable(text).strip().split("\n")[0], body, mark)
+
+
+CHANGES = {"add": ("file-plus", "Wrote"), "delete": ("file-minus", "Deleted")}
+
+
+def _file_change(entry: Entry) -> SafeString:
+    sign, verb = CHANGES.get(entry.text("change"), ("file-pen", "Edited"))
+    diff = entry.text("diff").splitlines()
+    if not diff:
+        return line(sign, verb, entry.text("path"))
+    added = sum(text.startswith("+") and not text.startswith("+++") for text in diff)
+    deleted = sum(text.startswith("-") and not text.startswith("---") for text in diff)
+    return format_html(
+        '<details class="change" data-result="{}"><summary>{}<b>{}</b> <span class="what">{}</span>'
+        '<span class="how num">{}</span></summary><div class="inside">{}</div></details>',
+        entry.key(),
+        icon(sign, "small"),
+        verb,
+        entry.text("path"),
+        diff_size(added, deleted),
+        diff_lines(diff),
+    )
+
+
+def _request(entry: Entry) -> SafeString:
+    plan = entry.text("plan")
+    context = {
+        "run": entry.run,
+        "request": entry.data,
+        "given": readable(tool_input(entry.data)),
+        "plan": markdown.render(plan) if plan else "",
+    }
+    return SafeString(render_to_string("tasks/_request.html", context))
+
+
+DECISIONS = {
+    "allow": ("check", "Allowed"),
+    "allow_for_run": ("check", "Allowed for this run"),
+    "deny": ("ban", "Denied"),
+    "withdrawn": ("undo-2", "Withdrawn"),
+}
+BY = {
+    "web": "in the browser",
+    "keyboard": "in the terminal",
+    "agent": "by the agent",
+    "mode": "by the permission mode",
+}
+
+
+def _request_closed(entry: Entry) -> SafeString:
+    sign, verb = DECISIONS.get(entry.text("decision"), ("check", "Answered"))
+    return format_html(
+        '<p class="line closes" data-closes="{}">{}<b>{}</b> <span class="dim">{}</span> {}</p>',
+        entry.key(),
+        icon(sign, "small"),
+        verb,
+        BY.get(entry.text("by"), ""),
+        entry.text(),
+    )
+
+
+def _message(entry: Entry) -> SafeString:
+    text = entry.text().strip()
+    lines = text.splitlines()
+    if len(lines) <= SHORT_LINES and len(text) <= SHORT_TEXT:
+        return format_html('<p class="said">{}</p>', text)
+    return format_html(
+        '<details class="long"><summary class="said">{}…</summary></details><div class="all">{}</div>',
+        "\n".join(lines[:6])[:800],
+        block(entry, text),
+    )
+
+
+def _limit(entry: Entry) -> SafeString:
+    words = {"warning": "The plan's limit is near.", "reached": "The plan's limit is reached."}
+    if entry.data.get("status") not in words:
+        return NOTHING
+    windows = entry.data.get("windows") or []
+    used = ", ".join(f"{each.get('window')}: {round(each.get('used_percent') or 0)} %" for each in windows)
+    until = f"resets {entry.text('resets_at')}" if entry.data.get("resets_at") else ""
+    return line("gauge", words[entry.data["status"]], f"{used} {until}".strip(), "needs")
+
+
+def _notice(entry: Entry) -> SafeString:
+    return line("info", entry.text(), css="dim")
+
+
+ERRORS = {
+    "login": "Login refused",
+    "limit": "Limit reached",
+    "model": "Wrong model",
+    "rejected": "Request rejected",
+    "server": "Server error",
+    "connection": "Connection lost",
+    "setup": "Set-up failed",
+}
+
+
+def _error(entry: Entry) -> SafeString:
+    retrying, status = entry.data.get("retrying"), entry.data.get("http_status")
+    return format_html(
+        '<div class="alert {}">{}<div><b>{} {}</b> {}<p class="said">{}</p></div></div>',
+        "needs" if retrying else "failed",
+        icon("triangle-alert"),
+        ERRORS.get(entry.text("code"), "Error"),
+        f"({status})" if status else "",
+        "Trying again." if retrying else "",
+        entry.text(),
+    )
+
+
+def _raw(entry: Entry) -> SafeString:
+    text = entry.text("line")
+    return folded("circle-help", "Unknown line of the CLI", text, block(entry, text))
+
+
+ENDS = {
+    "succeeded": ("circle-check", "good", "Finished"),
+    "failed": ("circle-x", "bad", "Failed"),
+    "cancelled": ("circle-slash", "", "Cancelled"),
+}
+
+
+def _finished(entry: Entry) -> SafeString:
+    sign, kind, word = ENDS.get(entry.text("state"), ("circle-help", "", "Ended"))
+    diff = entry.data.get("diff") or {}
+    size = NOTHING
+    if diff.get("files"):
+        lines = diff_size(diff.get("additions", 0), diff.get("deletions", 0))
+        size = format_html('<span class="num">{} files {}</span>', diff["files"], lines)
+    return format_html(
+        '<div class="ended {}"><span class="badge {}">{}{}</span> {} <code>{}</code><p>{}</p></div>',
+        kind,
+        kind,
+        icon(sign),
+        word,
+        size,
+        entry.text("commit")[:10],
+        entry.text("reason"),
+    )
+
+
+RENDERERS: dict[str, Callable[[Entry], SafeString]] = {
+    "started": _started,
+    "text": _text,
+    "thinking": _thinking,
+    "tool": _tool,
+    "tool_result": _tool_result,
+    "file_change": _file_change,
+    "request": _request,
+    "request_closed": _request_closed,
+    "message": _message,
+    "limit": _limit,
+    "notice": _notice,
+    "error": _error,
+    "raw": _raw,
+    "finished": _finished,
+}

@@ -1,0 +1,113 @@
+"""The pieces that rendered events are made of: folded lines, blocks of text, diffs."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from aitask.templatetags.ui import icon
+from tasks.models import Run
+
+LONGEST = 12_000
+"Characters of a text that are put into the page; the rest is one click away."
+MOST_DIFF_LINES = 400
+NOTHING = SafeString("")
+CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # colours, titles, links of a terminal
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]"  # control characters; turning the writing around
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event on its way to the page."""
+
+    run: Run
+    seq: int
+    data: dict[str, Any]
+
+    def text(self, name: str = "text") -> str:
+        """A field as it can be shown."""
+        return readable(self.data.get(name))
+
+    def key(self, name: str = "id") -> str:
+        """An id of the CLI, told apart from the same id in another run."""
+        return f"{self.run.number}-{self.data.get(name) or ''}"
+
+
+def readable(text: Any) -> str:
+    """Text without a terminal's colour codes and what else would act or mislead instead of being read."""
+    return CONTROL.sub("", str(text if text is not None else "").replace("\r\n", "\n"))
+
+
+def block(entry: Entry, text: str, css: str = "") -> SafeString:
+    """Text as it stands, cut when it is very long."""
+    shown = readable(text)
+    more = NOTHING
+    if len(shown) > LONGEST:
+        shown = shown[:LONGEST]
+        where = reverse("task_event", args=[entry.run.task_id, entry.run.number, entry.seq])
+        more = format_html(
+            '<a class="whole" href="{}" target="_blank" rel="noopener">Show all of it</a>', where
+        )
+    return format_html('<pre class="{}" tabindex="0">{}</pre>{}', css, shown, more)
+
+
+def folded(sign: str, label: str, title: str, body: SafeString, extra: SafeString = NOTHING) -> SafeString:
+    """One line with the rest behind it."""
+    return format_html(
+        '<details{}><summary>{}<b>{}</b> <span class="what">{}</span><span class="how"></span></summary>'
+        '<div class="inside">{}</div></details>',
+        extra,
+        icon(sign, "small"),
+        label,
+        title[:300],
+        body,
+    )
+
+
+def line(sign: str, words: str, more: str = "", css: str = "") -> SafeString:
+    """A remark that needs no more than a line."""
+    return format_html(
+        '<p class="line {}">{}<span>{} <span class="dim">{}</span></span></p>',
+        css,
+        icon(sign, "small"),
+        words,
+        more,
+    )
+
+
+def diff_size(added: int, deleted: int) -> SafeString:
+    return format_html('<span class="plus">+{}</span> <span class="minus">−{}</span>', added, deleted)
+
+
+def diff_lines(lines: list[str]) -> SafeString:
+    """A diff with its lines told apart by sign and colour."""
+    kinds = {"+": "add", "-": "del", "@": "at"}
+    shown = format_html_join(
+        "",
+        '<span class="{}">{}\n</span>',
+        ((kinds.get(text[:1], ""), text) for text in lines[:MOST_DIFF_LINES]),
+    )
+    rest = len(lines) - MOST_DIFF_LINES
+    more = format_html('<p class="dim">… {} more lines</p>', rest) if rest > 0 else NOTHING
+    return format_html('<pre class="diff" tabindex="0">{}</pre>{}', shown, more)
+
+
+def tool_input(data: dict[str, Any]) -> str:
+    """What a tool was called with: a command as it is typed, everything else as JSON."""
+    given = data.get("input")
+    if not isinstance(given, dict):
+        return str(given or "")
+    command = given.get("command")
+    if isinstance(command, str):
+        return command
+    if isinstance(command, list):
+        return " ".join(map(str, command))
+    return json.dumps(given, indent=2, ensure_ascii=False)
