@@ -111,7 +111,11 @@ def capture_history(host: Host, session: str, to_path: str, *, window: str = "")
     _check_names(session)
     target = f"={session}:={window}" if window else f"={session}:"
     argv = ["tmux", "-u", "capture-pane", "-p", "-e", "-J", "-S", "-", "-E", "-", "-t", target]
-    return not host.call("exec", {"argv": argv, "stdout_path": to_path})["rc"]
+    fresh = f"{to_path}.new"
+    captured = not host.call("exec", {"argv": argv, "stdout_path": fresh})["rc"]
+    # What an earlier call has saved must outlive one that comes too late.
+    host.run(["mv", "-f", fresh, to_path] if captured else ["rm", "-f", fresh])
+    return captured
 
 
 def kill_session(host: Host, session: str, *, owner: str) -> bool:

@@ -15,9 +15,6 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-MOST_LOGINS = 3
-"""At the same time: sshd drops logins at random when many are under way."""
-
 _hub: Hub | None = None
 _lock = threading.Lock()
 _inherited: list[Hub] = []
@@ -31,8 +28,6 @@ class Hub:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.loop = _new_loop()
-        self.connecting = asyncio.Semaphore(MOST_LOGINS)
-        "Taken while logging in to a host."
         self._thread = threading.Thread(target=self._work, name="hosts", daemon=True)
         self._thread.start()
 

@@ -22,7 +22,6 @@ from django.conf import settings
 from workspaces.hosts import ssh_errors, ssh_login
 from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.hub import hub
 from workspaces.hosts.landing import Kit, land
 from workspaces.hosts.link import Keepalive, Link
 from workspaces.hosts.ssh_config import Name, Target, config_error, resolve
@@ -45,15 +44,15 @@ class Chain:
     gate: Gatekeeper | None = None
     "The gatekeeper of the host itself."
 
-    async def connect(self, target: Target, jumps: list[Name] | None = None) -> None:
+    async def connect(self, target: Target, jumps: list[Name] | None = None, depth: int = 0) -> None:
         """Connect to the target, hop by hop. `jumps` replace those of its own configuration."""
-        if len(self.connections) >= MOST_HOPS:
-            raise config_error(f"ProxyJump leads through more than {MOST_HOPS} hosts.")
+        if depth > MOST_HOPS:
+            raise config_error(f"ProxyJump leads through more than {MOST_HOPS} hosts, or in a circle.")
         hops = target.jumps if jumps is None else jumps
         if hops:
             # As ssh does it: the last hop is reached through those before it, else by its own configuration.
             via = await resolve(hops[-1], settings.SSH_CONFIG)
-            await self.connect(via, hops[:-1] or None)
+            await self.connect(via, hops[:-1] or None, depth + 1)
         tunnel = self.connections[-1] if hops else None
         self.connections.append(await self._connect(target, tunnel))
 
@@ -220,8 +219,7 @@ async def connect(address: Address, kit: Kit, keepalive: Keepalive) -> Link:
     chain = Chain(address.accepted_keys, keepalive)
     label = address.key.removeprefix("ssh:")
     try:
-        async with hub().connecting:
-            await chain.connect(target)
+        await chain.connect(target)
         process = await _open_session(chain, target, kit.remote_command(), label)
     except BaseException:
         chain.close()
