@@ -85,13 +85,12 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
     if not url:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
     right = f"{name} must be postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
+    if url.partition("://")[0] not in (*POSTGRES_SCHEMES, "sqlite"):
+        raise ImproperlyConfigured(f"{right}.")
     try:
-        scheme = urlsplit(url).scheme
         found: dict[str, Any] = environ.Env.db_url_config(url)
     except ValueError as error:
         raise ImproperlyConfigured(f"{right}.") from error
-    if scheme not in (*POSTGRES_SCHEMES, "sqlite"):
-        raise ImproperlyConfigured(f"{right}, not {scheme or 'something without a scheme'!r}.")
     if not found["NAME"]:
         raise ImproperlyConfigured(f"{right}: the name of the database is missing.")
     return found

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
@@ -15,6 +14,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::(\d+))?")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 LOCAL_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
 
@@ -28,17 +28,20 @@ def is_own_origin(origin: str, host: str) -> bool:
     domain, port = split_domain_port(host.lower())
     if not domain or not validate_host(domain, allowed):
         return False
-    parts = urlsplit(origin.lower())
-    if parts.scheme not in DEFAULT_PORTS or not parts.netloc or "@" in parts.netloc:
+    parts = ORIGIN.fullmatch(origin.lower())
+    if not parts:
         return False
-    default = DEFAULT_PORTS[parts.scheme]
-    own_domain, own_port = split_domain_port(parts.netloc)
+    scheme, own_domain, own_port = parts.groups()
+    default = DEFAULT_PORTS[scheme]
     if (own_domain, own_port or default) == (domain, port or default):
         return True
-    # As in Django's CSRF check, https://*.example.com stands for every name below.
-    return any(
-        fnmatch.fnmatchcase(origin.lower(), trusted.lower()) for trusted in settings.CSRF_TRUSTED_ORIGINS
-    )
+    return any(_is_trusted(origin.lower(), trusted.lower()) for trusted in settings.CSRF_TRUSTED_ORIGINS)
+
+
+def _is_trusted(origin: str, trusted: str) -> bool:
+    """As in Django's CSRF check, https://*.example.com stands for every name below."""
+    scheme, star, parent = trusted.partition("*")
+    return origin.startswith(scheme) and origin.endswith(parent) if star else origin == trusted
 
 
 def own_origin_only(application: Application) -> Application:

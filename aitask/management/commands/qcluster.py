@@ -13,6 +13,7 @@ from aitask.cluster import Cluster
 
 class Command(BaseCommand):
     help = "Run the jobs of the queue until told to stop."
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not hasattr(os, "fork"):

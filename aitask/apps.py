@@ -1,0 +1,12 @@
+"""The project as an app: it brings the checks of the installation."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AitaskConfig(AppConfig):
+    name = "aitask"
+
+    def ready(self) -> None:
+        from aitask import checks  # noqa: F401  (registers them)

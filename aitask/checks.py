@@ -1,0 +1,112 @@
+"""`manage.py check` as the doctor of this installation: each finding says what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from redis import Redis, RedisError
+
+NETWORK_FILE_SYSTEMS = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "nfs", "nfs4", "smb3", "smbfs"}
+OLDEST_SQLITE = (3, 35, 0)
+BUILT_AFTER = datetime(2026, 11, 1, tzinfo=UTC)
+PROGRAMS = {
+    "ssh": "Needed for workspaces on other machines: install OpenSSH's client.",
+    "git": "Needed for workspaces on this machine: install git.",
+    "tmux": "Needed for workspaces on this machine: install tmux 3.2 or newer.",
+}
+
+Checks = list[CheckMessage]
+Apps = Sequence[AppConfig] | None
+
+
+@register(Tags.security)
+def data_dir_is_private(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    """The folder holds the secret key and everybody's prompts."""
+    if os.name == "nt":
+        return []  # rights there are inherited from the user's own folder
+    found: Checks = []
+    for path, wanted in ((settings.DATA_DIR, 0o700), (settings.DATA_DIR / "secret_key", 0o600)):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & ~wanted:
+            hint = f"chmod {wanted:o} {path}"
+            found.append(Warning(f"{path} can be read by others.", hint=hint, id="aitask.W001"))
+    return found
+
+
+@register(Tags.security)
+def debug_is_off(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    if not settings.DEBUG:
+        return []
+    hint = "Unset DEBUG: its error pages show settings and code to whoever meets them."
+    return [Warning("DEBUG is on.", hint=hint, id="aitask.W002")]
+
+
+@register()
+def programs_are_there(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    return [
+        Warning(f"{name} was not found.", hint=hint, id="aitask.W003")
+        for name, hint in PROGRAMS.items()
+        if shutil.which(name) is None and not (os.name == "nt" and name == "tmux")
+    ]
+
+
+@register()
+def sqlite_is_new_enough(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    if not _uses_sqlite() or sqlite3.sqlite_version_info >= OLDEST_SQLITE:
+        return []
+    hint = "Use a newer Python, or set DATABASE_URL to a PostgreSQL database."
+    return [Error(f"SQLite {sqlite3.sqlite_version} is too old.", hint=hint, id="aitask.E001")]
+
+
+@register()
+def sqlite_is_on_a_local_disk(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    """SQLite's write-ahead log needs shared memory, which network drives do not have."""
+    if not _uses_sqlite() or (kind := file_system_of(settings.DATA_DIR)) not in NETWORK_FILE_SYSTEMS:
+        return []
+    message = f"The database lies on a network drive ({kind}), where SQLite loses data."
+    return [Error(message, hint="Set DATA_DIR to a folder on a local disk.", id="aitask.E002")]
+
+
+@register()
+def redis_answers(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    if not settings.REDIS_URL:
+        return []
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as redis:
+            redis.ping()
+    except (RedisError, OSError) as error:
+        hint = "Start Redis, or unset REDIS_URL to do without."
+        return [Error(f"Redis does not answer: {error}.", hint=hint, id="aitask.E003")]
+    return []
+
+
+@register()
+def clock_is_plausible(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    if datetime.now(UTC) >= BUILT_AFTER:
+        return []
+    hint = "Set this machine's clock: logins, leases and SSH certificates depend on it."
+    return [Warning("The clock is before this program was written.", hint=hint, id="aitask.W004")]
+
+
+def file_system_of(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
+    """Its kind, such as ext4 or nfs4; empty where the system does not tell."""
+    try:
+        lines = [line.split() for line in mounts.read_text().splitlines()]
+    except OSError:
+        return ""
+    points = {Path(point.replace("\\040", " ")): kind for _, point, kind, *_ in lines}
+    return next((points[folder] for folder in (path, *path.parents) if folder in points), "")
+
+
+def _uses_sqlite() -> bool:
+    engine: str = settings.DATABASES["default"]["ENGINE"]
+    return engine.endswith("sqlite3")

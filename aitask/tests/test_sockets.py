@@ -1,0 +1,242 @@
+"""Live sockets: who may open one, what wakes it, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+from asgiref.sync import sync_to_async
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import User
+from django.http import Http404
+from django.test import Client, TransactionTestCase
+from django.urls import path
+
+from aitask import doorbell, sockets
+from aitask.asgi import application
+from aitask.sockets import LiveConsumer
+
+ORIGIN, HOST = (b"origin", b"http://localhost:8000"), (b"host", b"localhost:8000")
+
+
+class Echo(LiveConsumer):
+    """Tells the topics that it was woken by."""
+
+    look_seconds = 60.0
+    check_seconds = 60.0
+    size = 0
+
+    async def topics(self) -> set[str]:
+        return {"board"}
+
+    async def changed(self, topics: frozenset[str]) -> None:
+        await self.push({"topics": sorted(topics), "filler": "x" * self.size})
+
+    async def received(self, message: dict[str, Any]) -> None:
+        await self.push({"heard": message})
+
+
+class SocketTest(TransactionTestCase):
+    def setUp(self) -> None:
+        self.user = User.objects.create_user("ada", password="x")
+        self.client = Client()
+        self.client.force_login(self.user)
+
+    def cookie(self) -> tuple[bytes, bytes]:
+        return (b"cookie", self.client.cookies.output(header="", sep=";").split(";")[0].strip().encode())
+
+    def open(self, consumer: type[LiveConsumer], **settings: Any) -> WebsocketCommunicator:
+        routes = URLRouter([path("echo", consumer.as_asgi())])
+        return WebsocketCommunicator(
+            AuthMiddlewareStack(routes), "/echo", headers=[self.cookie(), ORIGIN, HOST]
+        )
+
+    async def test_it_looks_at_everything_first_and_then_at_what_rings(self) -> None:
+        socket = self.open(Echo)
+        assert (await socket.connect())[0]
+        assert (await socket.receive_json_from())["topics"] == ["*"]
+        await sync_to_async(doorbell.ring)("board")
+        while (topics := (await socket.receive_json_from(5))["topics"]) == ["*"]:
+            pass  # the database was changed by somebody else
+        assert "board" in topics
+        await socket.disconnect()
+
+    async def test_messages_are_numbered(self) -> None:
+        socket = self.open(Echo)
+        await socket.connect()
+        assert (await socket.receive_json_from())["n"] == 1
+        await socket.send_json_to({"say": 1})
+        message = await socket.receive_json_from()
+        assert message["n"] == 2
+        assert message["heard"] == {"say": 1}
+        await socket.disconnect()
+
+    async def test_text_that_is_no_message_is_ignored(self) -> None:
+        socket = self.open(Echo)
+        await socket.connect()
+        await socket.receive_json_from()
+        for junk in (" ", "{", "3", "[]", "null"):
+            await socket.send_to(text_data=junk)
+        await socket.send_json_to({"say": 1})
+        assert (await socket.receive_json_from())["heard"] == {"say": 1}
+        await socket.disconnect()
+
+    async def test_a_page_that_does_not_read_gets_no_more_than_the_window(self) -> None:
+        class Flood(Echo):
+            async def changed(self, topics: frozenset[str]) -> None:
+                while True:
+                    await self.push({"filler": "x" * 100_000})
+
+        socket = self.open(Flood)
+        await socket.connect()
+        got = [await socket.receive_json_from() for _ in range(3)]
+        assert await socket.receive_nothing(0.3)
+        await socket.send_json_to({"ack": got[-1]["n"]})
+        assert (await socket.receive_json_from())["n"] == 4
+        await socket.disconnect()
+
+    async def test_a_page_that_never_reads_is_closed(self) -> None:
+        class Flood(Echo):
+            async def changed(self, topics: frozenset[str]) -> None:
+                while True:
+                    await self.push({"filler": "x" * 300_000})
+
+        with mock.patch.object(sockets, "ACK_SECONDS", 0.2):
+            socket = self.open(Flood)
+            await socket.connect()
+            await socket.receive_json_from()
+            assert await socket.receive_output(5) == {"type": "websocket.close", "code": sockets.TOO_SLOW}
+
+    async def ends_with(self, code: int, spoil: Callable[[], Any]) -> None:
+        """An open socket is closed with `code` once `spoil` was called."""
+
+        class Strict(Echo):
+            check_seconds = 0.05
+
+        socket = self.open(Strict)
+        await socket.connect()
+        await sync_to_async(spoil)()
+        while (output := await socket.receive_output(5))["type"] != "websocket.close":
+            pass
+        assert output["code"] == code
+
+    async def test_it_closes_when_the_user_logs_out(self) -> None:
+        await self.ends_with(sockets.LOGIN_NEEDED, self.client.logout)
+
+    async def test_it_closes_when_the_password_is_changed(self) -> None:
+        def change() -> None:
+            self.user.set_password("y")
+            self.user.save()
+
+        await self.ends_with(sockets.LOGIN_NEEDED, change)
+
+    async def test_it_closes_when_the_account_is_locked(self) -> None:
+        await self.ends_with(
+            sockets.LOGIN_NEEDED, lambda: User.objects.filter(pk=self.user.pk).update(is_active=False)
+        )
+
+    async def test_it_closes_when_its_subject_is_gone(self) -> None:
+        class Fading(Echo):
+            check_seconds = 0.05
+            asked = 0
+
+            async def topics(self) -> set[str]:
+                Fading.asked += 1
+                if Fading.asked > 1:
+                    raise Http404
+                return {"board"}
+
+        socket = self.open(Fading)
+        await socket.connect()
+        await socket.receive_json_from()
+        assert (await socket.receive_output(5))["code"] == sockets.NOT_FOUND
+
+    async def test_a_stranger_is_refused_before_it_opens(self) -> None:
+        class Foreign(Echo):
+            async def topics(self) -> set[str]:
+                raise Http404
+
+        assert not (await self.open(Foreign).connect())[0]
+
+    async def test_a_failure_of_ours_is_told_by_the_close_code(self) -> None:
+        class Broken(Echo):
+            async def changed(self, topics: frozenset[str]) -> None:
+                raise ZeroDivisionError
+
+        socket = self.open(Broken)
+        with self.assertLogs("aitask.sockets", "ERROR"):
+            await socket.connect()
+            assert (await socket.receive_output(5))["code"] == sockets.SERVER_ERROR
+
+
+class GateTest(TransactionTestCase):
+    """The whole application, as the web process serves it."""
+
+    def setUp(self) -> None:
+        self.client = Client()
+        self.client.force_login(User.objects.create_user("ada", password="x"))
+        cookie = self.client.cookies.output(header="", sep=";").split(";")[0].strip().encode()
+        self.cookie = (b"cookie", cookie)
+
+    async def opens(self, *headers: tuple[bytes, bytes], to: str = "/ws/board") -> bool:
+        socket = WebsocketCommunicator(application, to, headers=list(headers))
+        opened, _ = await socket.connect(timeout=5)
+        if opened:
+            await socket.disconnect()
+        return bool(opened)
+
+    async def test_a_logged_in_page_of_ours_may_open_a_socket(self) -> None:
+        assert await self.opens(self.cookie, ORIGIN, HOST)
+
+    async def test_without_a_login_it_is_refused(self) -> None:
+        assert not await self.opens(ORIGIN, HOST)
+
+    async def test_without_an_origin_it_is_refused(self) -> None:
+        assert not await self.opens(self.cookie, HOST)
+
+    async def test_from_another_port_of_the_same_host_it_is_refused(self) -> None:
+        assert not await self.opens(self.cookie, (b"origin", b"http://localhost:3000"), HOST)
+
+    async def test_with_two_origins_it_is_refused(self) -> None:
+        assert not await self.opens(self.cookie, ORIGIN, (b"origin", b"http://evil.example"), HOST)
+
+    async def test_an_unknown_address_is_refused(self) -> None:
+        assert not await self.opens(self.cookie, ORIGIN, HOST, to="/ws/nothing")
+
+    async def test_sockets_do_not_wait_for_each_other(self) -> None:
+        """Each has a thread of its own for blocking work; with one for all, these would take 2 s."""
+
+        class Slow(LiveConsumer):
+            async def topics(self) -> set[str]:
+                await sync_to_async(__import__("time").sleep)(0.4)
+                return {"board"}
+
+            async def changed(self, topics: frozenset[str]) -> None:
+                await self.push({})
+
+        from aitask.asgi import own_thread
+
+        app = own_thread(AuthMiddlewareStack(URLRouter([path("slow", Slow.as_asgi())])))
+        opened = [WebsocketCommunicator(app, "/slow", headers=[self.cookie]) for _ in range(5)]
+        started = asyncio.get_running_loop().time()
+        await asyncio.gather(*(socket.connect(timeout=10) for socket in opened))
+        assert asyncio.get_running_loop().time() - started < 1.6
+        await asyncio.gather(*(socket.disconnect() for socket in opened))
+
+    async def test_servers_that_ask_for_a_start_are_answered(self) -> None:
+        asked = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+        answers: list[str] = []
+
+        async def receive() -> Any:
+            return next(asked)
+
+        async def send(message: Any) -> None:
+            answers.append(json.dumps(message["type"]))
+
+        await application({"type": "lifespan"}, receive, send)
+        assert answers == ['"lifespan.startup.complete"', '"lifespan.shutdown.complete"']
