@@ -12,7 +12,7 @@ Json = Dict[str, Any]
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON without newlines. Escaped to ASCII, so that bytes that are no UTF-8 (surrogates) survive."""
+    """Compact JSON without newlines. Escaped to ASCII: bytes that are no UTF-8 survive as surrogates."""
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 

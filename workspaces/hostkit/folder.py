@@ -52,7 +52,7 @@ class RunFolder:
         return True
 
     def guard_pid(self) -> Optional[int]:
-        """The pid of the living guard, else None. Pids are used again, so start time and boot are compared."""
+        """The pid of the living guard, else None. Pids are used again: start time and boot are compared."""
         identity = read_json(self.guard)
         if identity and processes.is_alive(identity):
             return int(identity["pid"])

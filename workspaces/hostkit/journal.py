@@ -45,7 +45,7 @@ def read_events(path: Path) -> Iterator[Json]:
 
 
 class Journal:
-    """Appends events and numbers them on from what is there. Repairs a line that a crash cut in the middle."""
+    """Appends events and numbers them on from what is there. Removes a line that a crash has cut."""
 
     def __init__(self, path: Path, listener: Optional[Callable[[Json], None]] = None) -> None:
         self.path = path

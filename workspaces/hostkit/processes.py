@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set
 
@@ -29,7 +30,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def become_subreaper(on: bool = True) -> None:
-    """Orphans below this process become its children. The setting survives execve, so a shell needs it off."""
+    """Orphans below this process become its children. The setting survives execve: a shell needs it off."""
     _libc.prctl(PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0)
 
 
@@ -102,19 +103,29 @@ def _environment_of(pid: int) -> List[bytes]:
         return []
 
 
+def is_open(path: Path) -> bool:
+    """Whether a process that we may look at holds this file open."""
+    wanted = os.path.realpath(path)
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(link) == wanted:  # noqa: PTH115 (Path.readlink needs Python 3.9)
+                return True
+        except OSError:
+            continue  # closed meanwhile, or not ours to look at
+    return False
+
+
 def send(pids: Iterable[int], signal_number: int) -> None:
     for pid in pids:
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal_number)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def sweep(limit: float = 5.0) -> int:
     """End everything below this process, also what made sessions of its own; how many were ended.
 
-    Stopping all of them first keeps a process that forks faster than we look from getting away. Gives up after
-    `limit` seconds on what the kernel does not let go.
+    Stopping all of them first keeps a process that forks faster than we look from getting away. Gives up
+    after `limit` seconds on what the kernel does not let go.
     """
     deadline = time.monotonic() + limit
     ended: Set[int] = set()
@@ -168,7 +179,5 @@ def reap_strangers(own: Set[int]) -> None:
 def reap(pids: Iterable[int]) -> None:
     """Collect ended children by pid: waiting for just any child would take the status others wait for."""
     for pid in pids:
-        try:
+        with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass

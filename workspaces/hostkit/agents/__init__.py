@@ -1,4 +1,4 @@
-"""One module per CLI: how it is started, spoken to, and what its lines mean. A new CLI is a new module here."""
+"""One module per CLI: how it is started and spoken to, and what its lines mean. A new CLI is a new module."""
 
 from __future__ import annotations
 

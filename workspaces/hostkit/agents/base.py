@@ -177,6 +177,4 @@ class Agent:
     ) -> None:
         """A turn failed for good."""
         self.verdict = Verdict("failed", code, text, resets_at)
-        self.host.emit(
-            "error", text=text, code=code, http_status=status, retrying=False, resets_at=resets_at
-        )
+        self.host.emit("error", text=text, code=code, http_status=status, retrying=False, resets_at=resets_at)

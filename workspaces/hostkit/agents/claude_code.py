@@ -17,6 +17,7 @@ AWAITED_TASKS = ("local_agent", "local_workflow")
 """Background work that belongs to the answer. Background commands do not: a server would never end."""
 PERSONAL_TOOLS = ("AskUserQuestion", "ExitPlanMode")
 """Tools whose question only a person can answer, in every permission mode."""
+NO = "The user does not want this. Ask what to do instead, or go on without it."
 Reply = Callable[[Json], None]
 
 
@@ -43,14 +44,14 @@ class ClaudeCode(Agent):
             "user": self._on_user,
             "result": self._on_result,
             "control_request": self._on_request,
-            "control_cancel_request": lambda line: self.close_request(line["request_id"], "withdrawn", "agent"),
+            "control_cancel_request": self._on_withdrawal,
             "control_response": self._on_response,
             "rate_limit_event": self._on_limit,
         }
 
     def command_line(self, program: str) -> List[str]:
-        words = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
-        words += ["--permission-prompt-tool", "stdio", "--replay-user-messages"]
+        words = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
+        words += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
         words.append("--permission-mode=" + MODES[self.mode])
         if self.spec.get("model"):
             words.append("--model=" + self.spec["model"])
@@ -178,7 +179,7 @@ class ClaudeCode(Agent):
             self.verdict = Verdict("succeeded")
 
     def _take_unreplayed(self, line: Json) -> None:
-        """A turn that ended before the model answered replays no message; its first one was taken all the same."""
+        """A turn that ended before the model answered replays no message; its first was taken anyway."""
         of_task = (line.get("origin") or {}).get("kind") == "task-notification"
         if not self._replayed and not of_task and self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
@@ -196,6 +197,9 @@ class ClaudeCode(Agent):
         if event != self._limit:
             self._limit = event
             self.host.emit("limit", **event)
+
+    def _on_withdrawal(self, line: Json) -> None:
+        self.close_request(str(line["request_id"]), "withdrawn", "agent")
 
     def _on_response(self, line: Json) -> None:
         response = line.get("response") or {}
@@ -291,14 +295,13 @@ class ClaudeCode(Agent):
         self.close_request(key, "allow_for_run" if for_run else "allow", by)
 
     def _deny(self, key: str, decision: Json) -> None:
-        text = decision.get("text") or "The user does not want this. Ask what to do instead, or go on without it."
-        body: Json = {"behavior": "deny", "message": text}
+        body: Json = {"behavior": "deny", "message": decision.get("text") or NO}
         if decision.get("interrupt"):
             body["interrupt"] = True
         self._respond(key, {"subtype": "success", "response": body})
 
     def _permissions(self, request: Json, for_run: bool, mode: Optional[str]) -> List[Json]:
-        """Lasting permissions. As suggested they would be written into the worktree: they are for the session."""
+        """Lasting permissions, for the session: as suggested they would be written into the worktree."""
         if request.get("tool_name") == "ExitPlanMode" or mode:
             self.mode = mode or self.mode
             return [{"type": "setMode", "mode": MODES[self.mode], "destination": "session"}]
@@ -309,7 +312,8 @@ class ClaudeCode(Agent):
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
         if effort:
             settings = {"effortLevel": effort}
-            self._tell({"subtype": "apply_flag_settings", "settings": settings}, (lambda _: None) if model else answer)
+            told: Answer = (lambda _: None) if model else answer
+            self._tell({"subtype": "apply_flag_settings", "settings": settings}, told)
         if model:
             self._tell({"subtype": "set_model", "model": model}, answer)
 

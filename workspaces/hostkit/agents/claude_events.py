@@ -22,7 +22,7 @@ EXIT_CODE = re.compile(r"Exit code (\d+)")
 
 
 def failure_code(status: Optional[int], word: str, text: str = "") -> str:
-    """Our code for a failed request: by its HTTP status, which may stand only in the text, or the CLI's word."""
+    """Our code for a failed request: by its HTTP status, which may stand in the text, or the CLI's word."""
     named = STATUS.search(text) if status is None and word == "server_error" else None
     if named:
         status = int(named.group(1))

@@ -27,7 +27,7 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._counted: Json = {name: 0 for name in NAMES}
+        self._counted: Json = dict.fromkeys(NAMES, 0)
         self._since: Dict[str, Json] = {}
         self._by_model: Dict[str, Json] = {}
         self._cost: Optional[float] = None

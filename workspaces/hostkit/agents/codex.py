@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import platform
-from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 from ..files import Json
 from ..run.commit import own_git_folder
@@ -13,12 +11,12 @@ from ..verdict import Verdict
 from .base import OK, Agent, Answer, Host, Message, refusal
 from .codex_events import Translator, failure_of, limit_event, request_event
 from .codex_usage import Ledger
+from .codex_wire import decision_of, listed, native_program, wire_id
 
 CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
 APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
 STARTING = "starting"
 """The turn that was asked for, as long as its id is not known."""
-TARGETS = {"x86_64": ("x64", "x86_64"), "aarch64": ("arm64", "aarch64")}
 NOT_LOGGED_IN = "Codex is not logged in on this host: run `codex login` there."
 Reply = Callable[[Json], None]
 
@@ -78,7 +76,7 @@ class Codex(Agent):
         self.host.send({"id": number, "method": method, "params": params})
 
     def _respond(self, key: str, result: Json) -> None:
-        self.host.send({"id": _wire_id(key), "result": result})
+        self.host.send({"id": wire_id(key), "result": result})
 
     def feed(self, line: Json) -> None:
         method = line.get("method")
@@ -115,14 +113,14 @@ class Codex(Agent):
         self.host.send({"method": "initialized"})
         self._call("account/read", {}, self._on_account)
         config: Json = {"model_reasoning_effort": self.effort} if self.effort else {}
-        params: Json = {"cwd": self.spec["worktree"], "approvalPolicy": APPROVALS[self.mode], "config": config}
+        params: Json = {"cwd": self.spec["worktree"], "config": config}
+        params["approvalPolicy"] = APPROVALS[self.mode]
         params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
         if self.model:
             params["model"] = self.model
         if self.spec.get("resume"):
-            self._call(
-                "thread/resume", dict(params, threadId=self.spec["resume"], excludeTurns=True), self._on_thread
-            )
+            params.update(threadId=self.spec["resume"], excludeTurns=True)
+            self._call("thread/resume", params, self._on_thread)
         else:
             self._call("thread/start", params, self._on_thread)
 
@@ -267,15 +265,15 @@ class Codex(Agent):
         if not params.get("willRetry"):
             return  # the turn that it ends tells the same
         failure = failure_of(params.get("error") or {})
-        code = failure.code if self._logged_in else "login"
-        self.report_retry(failure.text if self._logged_in else f"{NOT_LOGGED_IN} ({failure.text})", code, failure.status)
+        text = failure.text if self._logged_in else f"{NOT_LOGGED_IN} ({failure.text})"
+        self.report_retry(text, failure.code if self._logged_in else "login", failure.status)
 
     def _on_request(self, key: str, method: str, params: Json) -> None:
         event = request_event(method, params, self.translator)
         if event is None:
-            self.host.send({"id": _wire_id(key), "error": {"code": -32601, "message": "not supported"}})
+            self.host.send({"id": wire_id(key), "error": {"code": -32601, "message": "not supported"}})
         elif self.mode == "full" and event["request_kind"] == "approval":
-            self._respond(key, _decision(method, params, "accept"))
+            self._respond(key, decision_of(method, params, "accept"))
         else:
             self.open_request(key, event, {"method": method, "params": params})
 
@@ -294,7 +292,8 @@ class Codex(Agent):
         self.waiting_messages[message.wire] = message
 
         def reply(line: Json) -> None:
-            if "error" in line and self.waiting_messages.pop(message.wire, None):
+            if "error" in line and message.wire in self.waiting_messages:
+                del self.waiting_messages[message.wire]
                 self._queue.append(message)  # the turn has just ended: its own turn, then
                 self._next_turn()
 
@@ -324,11 +323,11 @@ class Codex(Agent):
             self._answer_questions(key, decision, by)
         elif decision["allow"]:
             for_run = decision.get("scope") == "run"
-            self._respond(key, _decision(method, params, "acceptForSession" if for_run else "accept"))
+            self._respond(key, decision_of(method, params, "acceptForSession" if for_run else "accept"))
             self.close_request(key, "allow_for_run" if for_run else "allow", by)
         else:
             stop = bool(decision.get("interrupt"))
-            self._respond(key, _decision(method, params, "cancel" if stop else "decline"))
+            self._respond(key, decision_of(method, params, "cancel" if stop else "decline"))
             self.close_request(key, "deny", by, decision.get("text"))
             if decision.get("text") and not stop:
                 self.say(Message(decision["text"], by), "now", lambda _answer: None)
@@ -338,7 +337,7 @@ class Codex(Agent):
         if not decision["allow"]:
             questions = self.requests[key]["private"]["params"].get("questions") or []
             given = {question["id"]: decision.get("text") or "No answer." for question in questions}
-        answers = {name: {"answers": _listed(value)} for name, value in given.items()}
+        answers = {name: {"answers": listed(value)} for name, value in given.items()}
         self._respond(key, {"answers": answers})
         self.close_request(key, "allow" if decision["allow"] else "deny", by, decision.get("text"))
 
@@ -354,35 +353,6 @@ class Codex(Agent):
             for key, request in list(self.requests.items()):
                 if request["request_kind"] == "approval":
                     private = request["private"]
-                    self._respond(key, _decision(private["method"], private["params"], "accept"))
+                    self._respond(key, decision_of(private["method"], private["params"], "accept"))
                     self.close_request(key, "allow", "mode")
         answer(OK)
-
-
-def _wire_id(key: str) -> Any:
-    return int(key) if key.isdigit() else key
-
-
-def _listed(value: Any) -> List[str]:
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
-
-
-def _decision(method: str, params: Json, word: str) -> Json:
-    if method != "item/permissions/requestApproval":
-        return {"decision": word}
-    granted = params.get("permissions") if word.startswith("accept") else {}
-    return {"permissions": granted or {}, "scope": "session" if word == "acceptForSession" else "turn"}
-
-
-def native_program(program: str) -> str:
-    """The native binary behind the npm wrapper: it dies with us, the wrapper's child would not."""
-    script = Path(program).resolve()
-    short, long = TARGETS.get(platform.machine(), ("", ""))
-    if script.suffix != ".js" or not short:
-        return program
-    package = script.parent.parent
-    for root in (package.parent / f"codex-linux-{short}", package / "node_modules/@openai" / f"codex-linux-{short}", package):
-        native = root / "vendor" / f"{long}-unknown-linux-musl" / "bin" / "codex"
-        if native.is_file():
-            return str(native)
-    return program

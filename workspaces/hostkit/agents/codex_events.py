@@ -29,12 +29,16 @@ WORDS = {
 STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
 NO_MODEL = re.compile(r"model .{0,80}does not exist|do not have access to (it|the model)", re.DOTALL)
 NO_KEY = re.compile(r"Missing environment variable|not logged in|authentication required", re.IGNORECASE)
-NO_LINK = re.compile(r"stream disconnected|error sending request|waiting for network|connection|timed? ?out", re.I)
+NO_LINK = re.compile(
+    r"stream disconnected|error sending request|waiting for network|connection|timed? ?out", re.IGNORECASE
+)
+WARN_PERCENT = 90
 WINDOWS = {300: "five_hour", 10080: "seven_day"}
 KNOWN = (
-    "item/", "thread/", "turn/", "account/", "hook/", "skills/", "app/", "mcpServer/", "remoteControl/", "model/",
-    "command/", "process/", "project/", "fs/", "modelProvider/", "configWarning", "deprecationNotice",
-)  # fmt: skip
+    *("item/", "thread/", "turn/", "account/", "hook/", "skills/", "app/", "mcpServer/", "remoteControl/"),
+    *("model/", "command/", "process/", "project/", "fs/", "modelProvider/"),
+    *("configWarning", "deprecationNotice"),
+)
 """Notifications that say nothing a person needs; they are kept in raw.jsonl."""
 SIGNS = {"add": "+", "delete": "-"}
 """Changes for which the CLI gives the file's content in place of a diff."""
@@ -103,8 +107,13 @@ def limit_event(limits: Json) -> Json:
         return {}
     fullest = max(windows, key=lambda window: window["used_percent"] or 0)
     used = fullest["used_percent"] or 0
-    status = "reached" if used >= 100 or limits.get("rateLimitReachedType") else "warning" if used >= 90 else "ok"
-    return {"status": status, "windows": windows, "resets_at": fullest["resets_at"] if used >= 90 else None}
+    reached = used >= 100 or bool(limits.get("rateLimitReachedType"))
+    status = "reached" if reached else "warning" if used >= WARN_PERCENT else "ok"
+    return {
+        "status": status,
+        "windows": windows,
+        "resets_at": None if status == "ok" else fullest["resets_at"],
+    }
 
 
 class Translator:
@@ -177,7 +186,8 @@ class Translator:
         if kind == "commandExecution":
             return one_line(plain_command(str(item.get("command"))))
         if kind == "fileChange":
-            return one_line(", ".join(relative(str(each.get("path")), self.worktree) for each in item["changes"]))
+            paths = [relative(str(each.get("path")), self.worktree) for each in item["changes"]]
+            return one_line(", ".join(paths))
         for key in ("query", "path", "tool", "prompt", "agentPath"):
             if isinstance(item.get(key), str):
                 return one_line(relative(item[key], self.worktree))
@@ -241,7 +251,8 @@ def _command_approval(params: Json, _translator: Translator) -> Json:
 
 def _change_approval(params: Json, translator: Translator) -> Json:
     item = translator.items.get(str(params.get("itemId"))) or {"type": "fileChange", "changes": []}
-    return _approval("apply_patch", translator.title(item) or "file change", {"changes": item["changes"]}, params)
+    title = translator.title(item) or "file change"
+    return _approval("apply_patch", title, {"changes": item["changes"]}, params)
 
 
 def _permission_approval(params: Json, _translator: Translator) -> Json:

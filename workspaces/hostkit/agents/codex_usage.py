@@ -6,7 +6,13 @@ from typing import Dict, Optional
 
 from ..files import Json
 
-FIELDS = ("inputTokens", "cachedInputTokens", "cacheWriteInputTokens", "outputTokens", "reasoningOutputTokens")
+FIELDS = (
+    "inputTokens",
+    "cachedInputTokens",
+    "cacheWriteInputTokens",
+    "outputTokens",
+    "reasoningOutputTokens",
+)
 
 
 class Ledger:
@@ -40,7 +46,7 @@ class Ledger:
         self._count_for_model(before)
 
     def _note_former(self, usage: Json, total: Dict[str, int]) -> None:
-        """What a resumed thread had before. It does not always come, and may come after the turn was asked for."""
+        """What a resumed thread had before. It does not always come, and may come late."""
         if self._base is None:
             self._base = total
             self.thread_total = dict(usage.get("total") or {})
@@ -59,7 +65,7 @@ class Ledger:
         now = self._sum()
         new = _named({name: now[name] - before[name] for name in FIELDS})
         if self.model and any(new.values()):
-            known = self._by_model.setdefault(self.model, {name: 0 for name in new})
+            known = self._by_model.setdefault(self.model, dict.fromkeys(new, 0))
             known.update((name, known[name] + new[name]) for name in new)
 
     def end_turn(self) -> Json:

@@ -11,8 +11,8 @@ from ..files import Json
 
 MAX_TITLE = 300
 MAX_DIFF = 64 * 1024
-TELLING = ("file_path", "notebook_path", "path", "pattern", "query", "url", "description", "skill", "prompt", "command")
 PATHS = ("file_path", "notebook_path", "path")
+TELLING = (*PATHS, "pattern", "query", "url", "description", "skill", "prompt", "command")
 
 
 def one_line(text: str) -> str:
@@ -71,7 +71,8 @@ def unified_diff(hunks: List[Json]) -> str:
     """Hunks {oldStart, oldLines, newStart, newLines, lines} as text."""
     parts: List[str] = []
     for hunk in hunks:
-        old, new = f"{hunk.get('oldStart')},{hunk.get('oldLines')}", f"{hunk.get('newStart')},{hunk.get('newLines')}"
+        old = f"{hunk.get('oldStart')},{hunk.get('oldLines')}"
+        new = f"{hunk.get('newStart')},{hunk.get('newLines')}"
         parts.append(f"@@ -{old} +{new} @@")
         parts.extend(hunk.get("lines") or [])
     return "\n".join(parts)

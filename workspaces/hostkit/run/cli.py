@@ -8,7 +8,7 @@ import re
 import signal
 from collections import deque
 from pathlib import Path
-from typing import Callable, Deque, Dict, List, Optional, Set
+from typing import Callable, Deque, Dict, List, Optional, Set, TypeVar
 
 from .. import processes
 from ..files import Json, dumps
@@ -17,9 +17,21 @@ MAX_LINE = 256 * 1024 * 1024
 """A line may carry whole files and images."""
 CLOSE_SECONDS = 3.0
 KILL_SECONDS = 1.5
+ENDINGS = ((0, CLOSE_SECONDS), (signal.SIGINT, KILL_SECONDS), (signal.SIGKILL, KILL_SECONDS))
+"""Signals in turn (0 for none), and how long each has to work."""
 DRAIN_SECONDS = 1.0
 KEPT_WORDS = 5
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+T = TypeVar("T")
+
+
+def _piped(part: Optional[T]) -> T:
+    """A part of a process that is there because it was asked for."""
+    if part is None:
+        raise RuntimeError("the CLI has not been started")
+    return part
 
 
 class CliProcess:
@@ -59,10 +71,10 @@ class CliProcess:
             preexec_fn=prepare,
             limit=MAX_LINE,
         )
-        assert self._process.stdout and self._process.stderr
+        out, err = self._process.stdout, self._process.stderr
         self._readers = {
-            asyncio.ensure_future(self._read_lines(self._process.stdout)),
-            asyncio.ensure_future(self._read_words(self._process.stderr)),
+            asyncio.ensure_future(self._read_lines(_piped(out))),
+            asyncio.ensure_future(self._read_words(_piped(err))),
         }
 
     def send(self, message: Json) -> None:
@@ -110,11 +122,10 @@ class CliProcess:
         return "\n".join([*self._words, how]).strip()[-2000:]
 
     async def close(self) -> None:
-        """Close its input and wait for its end; what does not end is killed. Its output is read to the end."""
-        process = self._process
-        assert process and process.stdin
-        process.stdin.close()
-        for number, seconds in ((0, CLOSE_SECONDS), (signal.SIGINT, KILL_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        """Close its input and wait for its end; what does not end is killed. All output is read."""
+        process = _piped(self._process)
+        _piped(process.stdin).close()
+        for number, seconds in ENDINGS:
             if number:
                 processes.send([process.pid], number)
             if await self._has_ended(process, seconds):
@@ -130,4 +141,3 @@ class CliProcess:
         except asyncio.TimeoutError:
             return False
         return True
-

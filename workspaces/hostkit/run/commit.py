@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
-from .. import environment
+from .. import environment, processes
 from ..files import Json
 
 GIT_SECONDS = 300.0
@@ -85,8 +85,8 @@ def _commit(git: Git, spec: Json, notices: List[str]) -> bool:
     copied = [name for name in spec.get("copied") or [] if name]
     _release_lock(git)
     git.run("add", "-A", "--", ":(top)", *(f":(top,exclude,literal){name}" for name in copied))
-    for start in range(0, len(copied), 500):
-        git.run("reset", "-q", "--", *(f":(top,literal){name}" for name in copied[start : start + 500]), check=False)
+    if copied:  # an agent may have staged them by itself
+        git.run("reset", "-q", "--", *(f":(top,literal){name}" for name in copied), check=False)
     if git.run("diff", "--cached", "--quiet", check=False).returncode == 0:
         return False
     message = (spec["commit"].get("message") or "").strip() or spec.get("title") or "Work of an agent"
@@ -123,7 +123,7 @@ def _release_lock(git: Git) -> None:
     deadline = time.monotonic() + LOCK_SECONDS
     while path.is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
-    if path.is_file() and path.stat().st_size == 0:
+    if path.is_file() and not processes.is_open(path):
         path.unlink()
 
 

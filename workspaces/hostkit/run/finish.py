@@ -13,7 +13,7 @@ from .commit import Work, save_work
 
 
 def finish(folder: RunFolder, verdict: Verdict, ended_by: str, swept: int = 0) -> Json:
-    """Commit what was left, append `finished`, write outcome.json. The outcome is returned, also a former one."""
+    """Commit what was left, append `finished`, write outcome.json. Returns the outcome, also a former one."""
     outcome = folder.read_outcome()
     if outcome:
         return outcome

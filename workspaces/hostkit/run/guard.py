@@ -1,6 +1,7 @@
 """The guard of a run: its only job is that nothing is left behind, and that every run has an outcome.
 
-It claims the run folder, starts the runner, waits, ends every process below itself and has the outcome written.
+It claims the run folder, starts the runner, waits, ends every process below itself and has the outcome
+written.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def _how_it_died(folder: RunFolder, status: Optional[int]) -> str:
 
 
 def run_and_exit(folder: RunFolder, spec: Json) -> None:
-    """The runner's process, forked from the guard: starting Python again would cost what a person waits for."""
+    """The runner's process, forked from the guard: to start Python again would make a person wait."""
     status = 70
     try:
         from .runner import main

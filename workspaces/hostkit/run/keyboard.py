@@ -29,17 +29,17 @@ class Keyboard:
         self._pending = b""
         self._words: Dict[str, Callable[[str], None]] = {
             "/y": self._yes,
-            "/a": lambda text: self._decide({"command": "approve", "scope": "run"}),
+            "/a": lambda _text: self._decide({"command": "approve", "scope": "run"}),
             "/n": lambda text: self._decide({"command": "deny", "text": text}),
-            "/stop": lambda text: self._send({"command": "stop", "reason": "Stopped at the terminal."}),
+            "/stop": lambda _text: self._send({"command": "stop", "reason": "Stopped at the terminal."}),
             "/model": lambda text: self._send({"command": "set_model", "model": text}),
             "/effort": lambda text: self._send({"command": "set_model", "reasoning_effort": text}),
             "/mode": lambda text: self._send({"command": "set_mode", "permission_mode": text}),
-            "/help": lambda text: self.pane.say(HELP),
+            "/help": lambda _text: self.pane.say(HELP),
         }
 
     def open(self) -> None:
-        """Read the terminal, if there is one. It is opened anew: the flag is not to be shared with the shell."""
+        """Read the terminal, if there is one. Opened anew: not to wait is not forced upon the shell later."""
         try:
             self._tty = os.open(os.ttyname(terminal.STDIN), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError:

@@ -48,13 +48,12 @@ class Pane:
             "started": self._started,
             "text": self._text,
             "thinking": lambda event: self.say(indented(clipped(event["text"], 4)), DIM),
-            "tool": lambda event: self.say(f"{_arrow(event)} {plain(event['name'])}  {plain(event['title'])}", CYAN),
+            "tool": self._tool,
             "tool_result": self._tool_result,
             "file_change": self._file_change,
             "request": self._request,
             "request_closed": self._request_closed,
             "message": lambda event: self.say("> " + clipped(event["text"], 40), BOLD),
-            "usage": lambda event: None,
             "limit": self._limit,
             "notice": lambda event: self.say("· " + clipped(event["text"]), DIM),
             "error": self._error,
@@ -72,9 +71,10 @@ class Pane:
         self._record.close()
 
     def title(self, spec: Json) -> None:
-        words = [spec.get("backend"), spec.get("model"), spec.get("reasoning_effort"), spec.get("permission_mode")]
-        self.say(f"{spec.get('title') or 'Run'}", BOLD)
-        self.say("  ".join(str(word) for word in words if word) + "   /help tells the keys", DIM)
+        names = ("backend", "model", "reasoning_effort", "permission_mode")
+        words = [plain(str(spec[name])) for name in names if spec.get(name)]
+        self.say(plain(str(spec.get("title") or "Run")), BOLD)
+        self.say("  ".join(words) + "   /help tells the keys", DIM)
 
     def show(self, event: Json) -> None:
         """Show one event. Events that say nothing here are passed over."""
@@ -102,6 +102,9 @@ class Pane:
     def _text(self, event: Json) -> None:
         text = plain(event["text"]).strip("\n")
         self.say(indented(text) if event.get("parent") else "\n" + text)
+
+    def _tool(self, event: Json) -> None:
+        self.say(f"{_arrow(event)} {plain(event['name'])}  {plain(event['title'])}", CYAN)
 
     def _tool_result(self, event: Json) -> None:
         text = clipped(event.get("output") or "", 8)

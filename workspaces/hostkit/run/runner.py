@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import Any, Optional, Set
 
 from .. import agents, environment, processes
@@ -236,8 +237,5 @@ class Runner(Host):
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:
     """Wait for the event, at most so long."""
-    try:
+    with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
-    except asyncio.TimeoutError:
-        pass
-

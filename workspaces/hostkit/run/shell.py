@@ -1,10 +1,11 @@
-"""What a window becomes after a run, and where a cancelled run can be looked at: a login shell in the worktree."""
+"""What a window becomes after a run, and where a cancelled run is looked at: a shell in the worktree."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict
 
@@ -16,10 +17,8 @@ from ..folder import RunFolder
 def main(path: str) -> int:
     """Show the saved history of a cancelled run, then a shell in its worktree."""
     folder = RunFolder(path)
-    try:
+    with suppress(FileNotFoundError):  # there is only a history when a pane was saved
         sys.stdout.write(folder.history.read_text("utf-8", "replace"))
-    except OSError:
-        pass  # there is only a history when a pane was saved
     become_shell(read_json(folder.spec) or {})
     return 0
 
@@ -46,7 +45,6 @@ def _first_folder(*folders: str) -> str:
 
 def _reset_signals() -> None:
     """Ignored and blocked signals would stay so in the shell."""
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for name in ("SIGINT", "SIGQUIT", "SIGTSTP", "SIGHUP", "SIGTERM", "SIGCHLD", "SIGPIPE"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import termios
+from contextlib import suppress
 from typing import Any, List, Optional
 
 from ..files import Json
@@ -22,10 +23,8 @@ def save_modes() -> Optional[List[Any]]:
 
 def restore_modes(modes: Optional[List[Any]]) -> None:
     if modes is not None:
-        try:
+        with suppress(termios.error):  # the terminal may be gone
             termios.tcsetattr(STDIN, termios.TCSANOW, modes)
-        except termios.error:
-            pass  # the terminal is gone
 
 
 def prepare_modes() -> None:
@@ -46,8 +45,6 @@ def say_how_to_go_on(spec: Json, outcome: Json) -> None:
     lines = [f"-- {outcome['state']}" + (f": {outcome['reason']}" if outcome.get("reason") else "")]
     if session:
         lines.append("-- go on by hand: " + HOW_TO_RESUME[spec["backend"]].format(session))
-    try:
+    with suppress(OSError):  # nobody may be there to read it
         sys.stdout.write("\n" + "\n".join(lines) + "\n")
         sys.stdout.flush()
-    except OSError:
-        pass  # nobody is there to read it

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Dict, Iterator, List, Optional
 
@@ -122,7 +122,5 @@ def _feed(pipe: IO[bytes], text: str) -> None:
 
 def _kill_group(process: "subprocess.Popen[Any]") -> None:
     """End the command and its group. A group that outlives its reaped leader can still be addressed."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass

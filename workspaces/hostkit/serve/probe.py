@@ -10,11 +10,13 @@ import time
 from typing import Callable, Dict, List, Optional
 
 from .. import environment
-from ..agents.codex import native_program
+from ..agents.codex_wire import native_program
 from ..files import Json
 from .requests import Request
 
 LIMIT_SECONDS = 10.0
+Login = Callable[[str, Dict[str, str], float], Json]
+"""Asks a CLI at this path, with this environment and deadline, whether it is logged in."""
 VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
 
 
@@ -23,7 +25,7 @@ def probe(params: Json, _request: Request) -> Json:
     env = environment.variables(params.get("environment") or {})
     found: Dict[str, Json] = {}
 
-    def ask(name: str, program: str, login: "Callable[[str, Dict[str, str], float], Json]") -> None:
+    def ask(name: str, program: str, login: Login) -> None:
         found[name] = _probe_one(program, env, login)
 
     threads = [
@@ -37,7 +39,7 @@ def probe(params: Json, _request: Request) -> Json:
     return found
 
 
-def _probe_one(program: str, env: Dict[str, str], login: "Callable[[str, Dict[str, str], float], Json]") -> Json:
+def _probe_one(program: str, env: Dict[str, str], login: Login) -> Json:
     deadline = time.monotonic() + LIMIT_SECONDS
     path = environment.find(program, env["PATH"])
     answer: Json = {"path": path, "version": None, "logged_in": None, "detail": ""}
@@ -102,7 +104,8 @@ def _codex_login(path: str, env: Dict[str, str], deadline: float) -> Json:
 
 
 def _ask_account(process: "subprocess.Popen[bytes]") -> Optional[Json]:
-    assert process.stdin and process.stdout
+    if not process.stdin or not process.stdout:
+        return None
     client = {"clientInfo": {"name": "aitask", "version": "1"}}
     for message in (
         {"id": 1, "method": "initialize", "params": client},

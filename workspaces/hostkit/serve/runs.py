@@ -139,4 +139,3 @@ def _bury(folder: RunFolder, reason: str) -> Optional[Json]:
         return None
     swept = processes.sweep_marked(os.fspath(folder.path))
     return finish(folder, Verdict("cancelled", "cancelled", reason), ended_by="serve", swept=swept)
-

@@ -144,7 +144,7 @@ class Server:
             if verb is None:
                 raise Failure("bad_request", f"unknown verb {request.verb}")
             answer = {"ok": verb(request.params, request)}
-        except Exception as error:  # whatever a verb meets is the answer to its request, never the end of serve
+        except Exception as error:  # whatever a verb meets is its answer, never the end of serve
             answer = {"error": _describe(failure_of(error))}
         with self._guard:
             del self._open[request.number]

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import time
+from contextlib import suppress
 from typing import Dict, List, Optional
 
 from ..files import Json, dumps
@@ -18,6 +19,8 @@ MAX_EVENTS = 512
 MAX_BYTES = 1024 * 1024
 LOOK_SECONDS = 1.0
 """How often guards are checked, and files looked at even when no notice came."""
+POLL_SECONDS = 0.025
+"""How often files are looked at where nothing gives notice."""
 
 
 def tail(params: Json, request: Request) -> Json:
@@ -44,10 +47,8 @@ class _Follower:
 
     def _wake(self) -> None:
         if not self._closed:
-            try:
+            with suppress(OSError):  # the pipe may be full of wake-ups already
                 os.write(self._wakes, b"!")
-            except OSError:
-                pass  # the pipe is full of wake-ups already
 
     def close(self) -> None:
         self._closed = True
@@ -81,9 +82,13 @@ class _Follower:
 
     def _wait(self, seconds: float) -> Optional[List["_Run"]]:
         """Wait for news; the runs they are about, None for all."""
+        if not self.watch.works:
+            seconds = min(seconds, POLL_SECONDS)
         ready, _, _ = select.select([self._waker, *self.watch.handles()], [], [], max(0.0, seconds))
         if self._waker in ready:
             os.read(self._waker, 4096)
+            return None
+        if not self.watch.works:
             return None
         folders = self.watch.changed()
         return [self.runs[name] for name in folders if name in self.runs]
@@ -163,4 +168,3 @@ def _checked(line: bytes) -> bytes:
     except ValueError:
         return dumps({"kind": "raw", "line": line.decode("utf-8", "surrogateescape")})
     return line
-

@@ -17,15 +17,20 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Watch:
-    """Watches run folders: new files in them, and growth of their events."""
+    """Watches run folders: new files in them, and growth of their events.
+
+    Where the kernel has no more inotify to give, `works` is False and the caller has to look by itself.
+    """
 
     def __init__(self) -> None:
         self._handle = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.works = self._handle >= 0
         self._names: Dict[int, str] = {}
         self._numbers: Dict[str, Set[int]] = {}
 
     def handles(self) -> List[int]:
-        return [self._handle]
+        """What to wait for with select."""
+        return [self._handle] if self.works else []
 
     def add(self, name: str, events: Path) -> bool:
         """Watch a run folder; True when nothing more needs to be added, False to call again later."""
@@ -63,4 +68,5 @@ class Watch:
         return list(found)
 
     def close(self) -> None:
-        os.close(self._handle)
+        if self.works:
+            os.close(self._handle)

@@ -16,6 +16,7 @@ from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
 
 Json = dict[str, Any]
+ADA = "ada@lab.invalid"
 
 
 class Refused(AssertionError):
@@ -136,7 +137,7 @@ class Bench:
             "setup_command": "",
             "setup_marker": "",
             "copied": [],
-            "commit": {"enabled": True, "message": "Leftovers", "name": "Ada Lab", "email": "ada@lab.invalid"},
+            "commit": {"enabled": True, "message": "Leftovers", "name": "Ada Lab", "email": ADA},
         }
         spec.update(changes)
         return spec
@@ -196,8 +197,8 @@ class Run:
         return json.loads(path.read_text())  # type: ignore[no-any-return]
 
     def control(self, command: str, **fields: Any) -> Json:
-        answer = self.bench.serve.call("control", dir=str(self.folder), command={"command": command, **fields})
-        return dict(answer)
+        words = {"command": command, **fields}
+        return dict(self.bench.serve.call("control", dir=str(self.folder), command=words))
 
     def cancel(self) -> Json:
         return dict(self.bench.serve.call("cancel", dir=str(self.folder), reason="No longer wanted"))
