@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -18,10 +20,17 @@ from django.test import Client, TransactionTestCase
 from django.urls import path
 
 from aitask import doorbell, sockets
-from aitask.asgi import application
+from aitask.asgi import application, own_thread
 from aitask.sockets import LiveConsumer
 
 ORIGIN, HOST = (b"origin", b"http://localhost:8000"), (b"host", b"localhost:8000")
+
+
+@functools.cache
+def start_listening() -> None:
+    """The first subscription of a process brings a look at everything, which no test here is about."""
+    with doorbell.subscribe(["board"]) as subscription:
+        subscription.wait_blocking(5)
 
 
 class Echo(LiveConsumer):
@@ -43,6 +52,7 @@ class Echo(LiveConsumer):
 
 class SocketTest(TransactionTestCase):
     def setUp(self) -> None:
+        start_listening()
         self.user = User.objects.create_user("ada", password="x")
         self.client = Client()
         self.client.force_login(self.user)
@@ -213,13 +223,11 @@ class GateTest(TransactionTestCase):
 
         class Slow(LiveConsumer):
             async def topics(self) -> set[str]:
-                await sync_to_async(__import__("time").sleep)(0.4)
+                await sync_to_async(time.sleep)(0.4)
                 return {"board"}
 
             async def changed(self, topics: frozenset[str]) -> None:
                 await self.push({})
-
-        from aitask.asgi import own_thread
 
         app = own_thread(AuthMiddlewareStack(URLRouter([path("slow", Slow.as_asgi())])))
         opened = [WebsocketCommunicator(app, "/slow", headers=[self.cookie]) for _ in range(5)]
