@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], timeout: float = 10.0, message: str = "", every: float = 0.02) -> T:
+def wait_for(
+    condition: Callable[[], T | Literal[False] | None],
+    timeout: float = 10.0,
+    message: str = "",
+    every: float = 0.02,
+) -> T:
     """The first true value of `condition`. Raises AssertionError with `message` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
