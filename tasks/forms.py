@@ -10,7 +10,7 @@ from tasks.models import Run, Task
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.models import Backend, Workspace
 
-CLI_PICKS = "whatever the CLI picks"
+CLI_PICKS = "CLI's default"
 EFFORTS = ("low", "medium", "high")
 
 
@@ -105,5 +105,6 @@ def models_used(workspace: Workspace | None, backend: str) -> list[str]:
     if workspace is None:
         return []
     runs = Run.objects.filter(task__workspace=workspace, backend=backend).exclude(model="")
-    names = [workspace.default_model, *runs.order_by("-pk").values_list("model", flat=True)[:200]]
+    own = [workspace.default_model] if backend == workspace.default_backend else []
+    names = [*own, *runs.order_by("-pk").values_list("model", flat=True)[:200]]
     return list(dict.fromkeys(filter(None, names)))[:12]

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask import hypermedia
+from workspaces import doctor, services, ssh_aliases
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.errors import Refused
 from workspaces.forms import TokenForm, WorkspaceForm
@@ -68,14 +69,12 @@ def workspace_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _form(request: HttpRequest, form: WorkspaceForm) -> HttpResponse:
-    from workspaces import ssh_aliases
     context = {"nav": "workspaces", "form": form, "aliases": ssh_aliases.aliases()}
     return render(request, "workspaces/form.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
 def workspace_delete(request: HttpRequest, pk: int) -> HttpResponse:
-    from workspaces import services
     workspace = workspace_for_change(request.user, pk)
     try:
         services.delete_workspace(workspace)
@@ -89,7 +88,6 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
     """The doctor's findings; an unknown or changed host key is a question of its own."""
     workspace = workspace_for(request.user, pk)
     context: dict[str, Any] = {"workspace": workspace, "can_edit": can_edit(request.user, workspace)}
-    from workspaces import doctor
     findings = doctor.check(workspace)
     context |= {"findings": findings, "error": next((found.error for found in findings if found.error), None)}
     return render(request, "workspaces/_doctor.html", context)
@@ -99,7 +97,6 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
 def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
     """A person compared the fingerprint and accepts the host's key."""
     workspace = workspace_for_change(request.user, pk)
-    from workspaces import services
     here = reverse("workspace", args=[pk])
     if workspace.kind == Workspace.Kind.LOCAL:
         raise PermissionDenied("This machine needs no key.")
