@@ -123,6 +123,13 @@ class ClaudeCode(Agent):
             permission_mode=self.mode,
             resumed=bool(self.spec.get("resume")),
         )
+        self._take_prompt()
+
+    def _take_prompt(self) -> None:
+        """The first turn has begun. The prompt's own replay comes only with the first answer."""
+        self._replayed = True
+        if self.waiting_messages:
+            self.taken(next(iter(self.waiting_messages)))
 
     def _on_state(self, state: str) -> None:
         self._cli_state = state

@@ -35,6 +35,7 @@ class Codex(Agent):
         self._numbers = itertools.count(1)
         self._replies: Dict[int, Reply] = {}
         self._turn: Optional[str] = None
+        self._opening = ""
         self._queue: List[Message] = []
         self._busy_threads: Dict[str, bool] = {}
         self._logged_in = True
@@ -153,6 +154,7 @@ class Codex(Agent):
             return
         message = self._queue.pop(0)
         self.waiting_messages[message.wire] = message
+        self._opening = message.wire
         self._turn = STARTING
         params: Json = {
             "threadId": self.session,
@@ -208,6 +210,7 @@ class Codex(Agent):
             return
         turn = params["turn"]
         self._turn = None
+        self.taken(self._opening)
         for key in list(self.requests):
             self.close_request(key, "withdrawn", "agent")
         self.report_usage(self.ledger.end_turn())
@@ -230,8 +233,6 @@ class Codex(Agent):
         code = "login" if failure.code in ("connection", "other") and not self._logged_in else failure.code
         resets_at = self._limit.get("resets_at") if code == "limit" else None
         text = failure.text if code == failure.code else f"{NOT_LOGGED_IN} ({failure.text})"
-        for wire in list(self.waiting_messages):
-            self.taken(wire)
         self.report_failure(text, code, failure.status, resets_at)
 
     def _on_item_started(self, params: Json) -> None:

@@ -41,7 +41,7 @@ def main(path: str) -> int:
     outcome = guard.run()
     if guard.hung_up or folder.cancelled or signal.SIGHUP in signal.sigpending():
         return 0
-    terminal.say_how_to_go_on(spec, outcome)
+    terminal.say_how_to_go_on(folder, spec, outcome)
     become_shell(spec)
     return 0
 

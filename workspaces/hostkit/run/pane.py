@@ -88,10 +88,9 @@ class Pane:
             text = "\n".join(f"\x1b[{colour}m{row}\x1b[0m" for row in text.split("\n"))
         self._write((text + "\n").encode("utf-8", "replace"))
 
-    def pass_on(self, output: bytes) -> None:
+    def pass_on(self, output: str) -> None:
         """Show the output of a command as it comes."""
-        text = plain(output.decode("utf-8", "replace"))
-        self._write(text.encode("utf-8", "replace"))
+        self._write(plain(output).encode("utf-8", "replace"))
 
     # single events
 

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Optional, Set
 
 from .. import agents, environment, processes
@@ -107,6 +108,8 @@ class Runner(Host):
 
     async def _work(self) -> Verdict:
         self.pane.title(self.spec)
+        if not Path(self.spec["worktree"]).is_dir():
+            return Verdict("failed", "other", f"The worktree {self.spec['worktree']} is not there.")
         if self.folder.cancelled:
             return Verdict("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
         failed = await run_setup(self)
@@ -126,9 +129,11 @@ class Runner(Host):
         argv = self.agent.command_line(program)
         env = dict(self.env, **self.agent.environment())
         self.cli = CliProcess(self.folder.raw, self._on_line, self.over.set)
-        await self.cli.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
-        prompt = self._prompt()
-        self.agent.begin(prompt)
+        try:
+            await self.cli.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
+        except OSError as error:
+            return Verdict("failed", "cli_missing", f"{program} could not be started: {error}")
+        self.agent.begin(self._prompt())
         verdict = await self._until_over()
         self.closing = True
         if not self.cli.ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import signal
 import time
@@ -80,11 +81,11 @@ async def _execute(runner: "Runner", command: str) -> "tuple[str, int]":
 
 
 async def _read(process: asyncio.subprocess.Process, runner: "Runner", kept: bytearray) -> None:
-    assert process.stdout
-    while True:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while process.stdout:
         chunk = await process.stdout.read(16384)
         if not chunk:
             return
         kept += chunk
         del kept[:-KEPT_OUTPUT]
-        runner.pane.pass_on(chunk)
+        runner.pane.pass_on(decoder.decode(chunk))

@@ -9,6 +9,9 @@ from contextlib import suppress
 from typing import Any, List, Optional
 
 from ..files import Json
+from ..folder import RunFolder
+from .pane import plain
+from .record import Record
 
 STDIN = 0
 HOW_TO_RESUME = {"claude_code": "claude --resume {}", "codex": "codex resume {}"}
@@ -39,12 +42,16 @@ def prepare_modes() -> None:
     restore_modes(modes)
 
 
-def say_how_to_go_on(spec: Json, outcome: Json) -> None:
+def say_how_to_go_on(folder: RunFolder, spec: Json, outcome: Json) -> None:
     """One line about the end, one about how a person continues by hand."""
     session = outcome.get("cli_session")
     lines = [f"-- {outcome['state']}" + (f": {outcome['reason']}" if outcome.get("reason") else "")]
     if session:
         lines.append("-- go on by hand: " + HOW_TO_RESUME[spec["backend"]].format(session))
+    text = "\n" + "\n".join(plain(line) for line in lines) + "\n"
+    record = Record(folder.terminal)
+    record.add(text.replace("\n", "\r\n").encode("utf-8", "replace"))
+    record.close()
     with suppress(OSError):  # nobody may be there to read it
-        sys.stdout.write("\n" + "\n".join(lines) + "\n")
+        sys.stdout.write(text)
         sys.stdout.flush()

@@ -11,11 +11,11 @@ from typing import Optional
 
 from .. import environment, processes
 from ..control_address import reachable
-from ..files import Json, dumps, make_private_folder, write_atomic
+from ..files import Json, dumps, make_private_folder, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import last_sequence
 from ..run.finish import finish
-from ..verdict import Verdict
+from ..verdict import Verdict, verdict_of
 from .requests import Failure, Request
 
 ANSWER_SECONDS = 20.0
@@ -138,4 +138,5 @@ def _bury(folder: RunFolder, reason: str) -> Optional[Json]:
     if folder.guard_pid() is not None:
         return None
     swept = processes.sweep_marked(os.fspath(folder.path))
-    return finish(folder, Verdict("cancelled", "cancelled", reason), ended_by="serve", swept=swept)
+    verdict = verdict_of(read_json(folder.result)) or Verdict("cancelled", "cancelled", reason)
+    return finish(folder, verdict, ended_by="serve", swept=swept)

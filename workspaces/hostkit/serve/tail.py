@@ -19,6 +19,8 @@ MAX_EVENTS = 512
 MAX_BYTES = 1024 * 1024
 LOOK_SECONDS = 1.0
 """How often guards are checked, and files looked at even when no notice came."""
+GONE_SECONDS = 8.0
+"""How long a run whose guard is dead may still bring an outcome."""
 POLL_SECONDS = 0.025
 """How often files are looked at where nothing gives notice."""
 
@@ -103,6 +105,7 @@ class _Run:
         self.offset = offset
         self.told = ""
         self.watching = False
+        self.dead_since: Optional[float] = None
 
     def forget(self, watch: Watch) -> None:
         watch.remove(self.name)
@@ -150,10 +153,19 @@ class _Run:
         if not self.folder.path.is_dir():
             self.watching = False
             self._tell(request, "missing", True)
-        elif self.folder.started and self.folder.guard_pid() is None and not self.folder.outcome.exists():
+        elif self._is_gone():
             self._tell(request, "gone", "the run's guard is dead and left no outcome")
         elif self.told == "missing":
             self.told = ""
+
+    def _is_gone(self) -> bool:
+        """A runner whose guard was killed still writes the outcome; only then there will be none."""
+        if not self.folder.started or self.folder.guard_pid() is not None:
+            self.dead_since = None
+            return False
+        self.dead_since = self.dead_since or time.monotonic()
+        late = time.monotonic() - self.dead_since > GONE_SECONDS
+        return late and not self.folder.outcome.exists()
 
     def _tell(self, request: Request, what: str, value: object) -> None:
         if self.told != what:

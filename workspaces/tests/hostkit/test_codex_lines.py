@@ -1,0 +1,196 @@
+"""What the lines of codex app-server mean, by recorded ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workspaces.hostkit.agents.base import Message
+from workspaces.hostkit.agents.codex_events import failure_of
+from workspaces.hostkit.agents.codex_usage import Ledger
+from workspaces.hostkit.agents.codex_wire import native_program
+
+from .replay import Json, codex, lines_of
+
+
+def usage_line(total: int, last: int, turn: str, thread: str = "T") -> Json:
+    def tokens(number: int) -> Json:
+        return {"inputTokens": number, "cachedInputTokens": 10, "cacheWriteInputTokens": 5, "outputTokens": 7}
+
+    return {"threadId": thread, "turnId": turn, "tokenUsage": {"total": tokens(total), "last": tokens(last)}}
+
+
+def test_an_approval_shows_the_command_without_its_shell() -> None:
+    agent, tape = codex()
+    for line in lines_of("codex-approvals"):
+        if "method" in line:
+            agent.feed(line)
+        if line.get("method") == "item/commandExecution/requestApproval":
+            break
+    request = tape.of("request")[0]
+    assert request["title"] == "touch w/approved-by-user; echo rc=$?"
+    assert request["reason"] == "May I write outside the workspace?"
+    assert agent.state == "waiting"
+    agent.decide(request["id"], {"allow": True, "scope": "run"}, "web")
+    assert tape.sent[-1] == {"id": 0, "result": {"decision": "acceptForSession"}}
+    assert tape.of("request_closed")[0]["decision"] == "allow_for_run"
+
+
+def test_a_file_approval_shows_the_files() -> None:
+    _, tape = codex("codex-file-approval")
+    request = tape.of("request")[0]
+    assert request["title"] == "out/pat.txt"
+    assert request["input"]["changes"][0]["diff"] == "one\n"
+
+
+def test_a_changed_file_is_told_once_it_is_written() -> None:
+    _, tape = codex("codex-file-approval")
+    assert [(event["path"], event["change"]) for event in tape.of("file_change")] == [("out/pat.txt", "add")]
+    assert tape.of("file_change")[0]["diff"] == "@@ -0,0 +1,1 @@\n+one"
+    assert [event["is_error"] for event in tape.of("tool_result")] == [False, True]
+
+
+def test_a_question_is_answered_by_its_id() -> None:
+    agent, tape = codex()
+    for line in lines_of("codex-question"):
+        if "method" in line:
+            agent.feed(line)
+        if line.get("method") == "item/tool/requestUserInput":
+            break
+    request = tape.of("request")[0]
+    assert request["request_kind"] == "question"
+    assert request["questions"][0]["id"] == "colour"
+    agent.decide(request["id"], {"allow": True, "answers": {"colour": "Blue"}}, "web")
+    assert tape.sent[-1]["result"] == {"answers": {"colour": {"answers": ["Blue"]}}}
+
+
+def test_the_plans_limit_ends_the_turn_with_its_reset() -> None:
+    lines = [line for line in lines_of("codex-limit-and-error") if "method" in line]
+    ends = [place for place, line in enumerate(lines) if line["method"] == "turn/completed"]
+    agent, tape = codex("codex-limit-and-error", most=ends[1] + 1)
+    assert agent.verdict is not None
+    assert (agent.verdict.code, agent.verdict.resets_at) == ("limit", "2030-03-17T17:46:40Z")
+    limit = tape.of("limit")[-1]
+    assert limit["status"] == "reached"
+    assert [window["window"] for window in limit["windows"]] == ["five_hour", "seven_day"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        ({"message": "x", "codexErrorInfo": "usageLimitExceeded"}, "limit", None),
+        ({"message": "x", "codexErrorInfo": {"httpConnectionFailed": {"httpStatusCode": 401}}}, "login", 401),
+        ({"message": "x", "codexErrorInfo": {"responseStreamDisconnected": {}}}, "connection", None),
+        ({"message": "unexpected status 503 Service Unavailable"}, "server", 503),
+        ({"message": "The model `nosuch` does not exist or you do not have access to it."}, "model", None),
+        ({"message": '{"error": {"message": "bad", "type": "invalid_request_error"}}'}, "rejected", None),
+        ({"message": "Missing environment variable: `KEY`."}, "login", None),
+        ({"message": "stream disconnected before completion"}, "connection", None),
+        ({"message": "who knows"}, "other", None),
+    ],
+)
+def test_failures_are_classified(error: Json, code: str, status: int | None) -> None:
+    failure = failure_of(error)
+    assert (failure.code, failure.status) == (code, status)
+
+
+def test_the_sentence_inside_a_json_error_is_shown() -> None:
+    assert failure_of({"message": '{"error": {"message": "prompt is bad"}}'}).text == "prompt is bad"
+
+
+def test_a_retry_is_told_and_no_failure() -> None:
+    agent, tape = codex()
+    agent.feed({"method": "error", "params": {"error": {"message": "Reconnecting... 1/5"}, "willRetry": True}})
+    assert tape.of("error")[0]["retrying"]
+    assert agent.retrying_since is not None
+    assert agent.verdict is None
+
+
+def test_a_run_counts_only_its_own_share_of_the_thread() -> None:
+    ledger = Ledger({"inputTokens": 1000, "cachedInputTokens": 10, "outputTokens": 7})
+    ledger.thread = "T"
+    ledger.note(usage_line(1000, 500, "old turn"), own_turn="new turn")
+    ledger.note(usage_line(1300, 300, "new turn"), own_turn="new turn")
+    assert ledger.total()["input_tokens"] == 300 - 5
+    assert ledger.thread_total is not None
+    assert ledger.thread_total["inputTokens"] == 1300
+
+
+def test_a_resumed_thread_without_a_known_total_starts_from_what_it_reports() -> None:
+    ledger = Ledger(None)
+    ledger.thread = "T"
+    ledger.note(usage_line(1000, 500, "old turn"), own_turn="starting")
+    ledger.note(usage_line(1300, 300, "new turn"), own_turn="new turn")
+    assert ledger.total()["input_tokens"] == 300
+
+
+def test_input_excludes_cache_reads_and_writes() -> None:
+    ledger = Ledger(None)
+    ledger.thread = "T"
+    ledger.note(usage_line(100, 100, "t"), own_turn="t")
+    assert ledger.total()["input_tokens"] == 85
+    assert ledger.total()["cache_read_tokens"] == 10
+    assert ledger.total()["cache_write_tokens"] == 5
+
+
+def test_a_message_steers_a_running_turn_and_waits_otherwise() -> None:
+    agent, tape = codex()
+    agent.say(Message("now", "web", "m1"), "now", lambda _: None)
+    assert tape.sent[-1]["method"] == "turn/steer"
+    agent.say(Message("then", "web", "m2"), "after_turn", lambda _: None)
+    turn = {"id": "turn-1", "status": "completed"}
+    agent.feed({"method": "turn/completed", "params": {"threadId": "thread-1", "turn": turn}})
+    assert tape.sent[-1]["method"] == "turn/start"
+    assert not agent.settled
+
+
+def test_a_queued_message_can_be_withdrawn() -> None:
+    agent, _ = codex()
+    answers: list[Json] = []
+    agent.say(Message("then", "web", "m2"), "after_turn", lambda _: None)
+    agent.withdraw("m2", answers.append)
+    agent.withdraw("m2", answers.append)
+    assert [answer["ok"] for answer in answers] == [True, False]
+
+
+def test_an_interrupt_also_ends_the_command() -> None:
+    agent, tape = codex()
+    turn = {"id": "turn-1", "status": "interrupted"}
+    agent.feed({"method": "turn/completed", "params": {"threadId": "thread-1", "turn": turn}})
+    assert tape.sent[-1]["method"] == "thread/backgroundTerminals/clean"
+    assert not agent.settled
+    agent.feed({"id": tape.sent[-1]["id"], "result": {}})
+    assert agent.settled
+
+
+def test_the_sandbox_may_write_both_git_folders(tmp_path: Path) -> None:
+    worktree = tmp_path / "tree"
+    worktree.mkdir()
+    (worktree / ".git").write_text("gitdir: /repo/.git/worktrees/tree\n")
+    _, tape = codex(worktree=str(worktree), repo_git_dir="/repo/.git", permission_mode="edits")
+    turn = next(message for message in tape.sent if message.get("method") == "turn/start")
+    assert turn["params"]["sandboxPolicy"]["writableRoots"] == ["/repo/.git", "/repo/.git/worktrees/tree"]
+    assert turn["params"]["approvalPolicy"] == "on-request"
+
+
+def test_a_refused_start_fails_the_run() -> None:
+    agent, tape = codex()
+    agent.feed({"method": "error", "params": {"error": {"message": "x"}, "willRetry": False}})
+    agent.verdict = None
+    agent._turn = None
+    agent._give_up({"error": {"message": "no rollout found"}})
+    assert agent.settled
+    assert tape.of("error")[-1]["text"] == "no rollout found"
+
+
+def test_the_native_program_is_found_behind_the_wrapper(tmp_path: Path) -> None:
+    wrapper = tmp_path / "node_modules/@openai/codex/bin/codex.js"
+    native = tmp_path / "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex"
+    for path in (wrapper, native):
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+    link = tmp_path / "codex"
+    link.symlink_to(wrapper)
+    assert native_program(str(link)) in (str(native), str(link))
+    assert native_program("/usr/bin/env") == "/usr/bin/env"
