@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from workspaces.hosts.ssh_config import from_home, home
 
 MOST_INCLUDES = 16
 PATTERN = set("*?!")
+EQUALS = re.compile(r"^\s*(\w+)\s*=\s*")
 
 
 def aliases(config: str = "") -> list[str]:
@@ -49,7 +51,7 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
         return
     for line in lines:
         try:
-            words = shlex.split(line.replace("=", " ", 1), comments=True)
+            words = shlex.split(EQUALS.sub(r"\1 ", line), comments=True)
         except ValueError:
             continue
         if words:

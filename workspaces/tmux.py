@@ -159,7 +159,7 @@ def _make(
         ["set-option", "-t", at, "@aitask", owner],
         ["set-option", "-t", at, "history-limit", str(history_limit)],
         ["set-option", "-t", at, "destroy-unattached", "off"],
-        ["new-window", "-t", at, "-n", window, *map(_word, argv)],
+        ["new-window", "-a", "-t", f"{at}{{end}}", "-n", window, *map(_word, argv)],
         *([["kill-window", "-t", f"={name}:={PLACEHOLDER}"]] if is_new else []),
     ]
     words = [word for command in commands for word in (*command, ";")][:-1]

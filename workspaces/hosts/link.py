@@ -150,8 +150,8 @@ class Link:
         return number
 
     def cancel(self, number: int) -> None:
-        """End a request or stream on the host, soon; does nothing when it has ended."""
-        if number in self._waiting and not self.lost:
+        """End a request or stream on the host, soon; the host ignores it for what has ended."""
+        if not self.lost:
             self._soon(self._send({"id": number, "cancel": True}))
 
     def drop(self, number: int) -> None:
@@ -174,9 +174,9 @@ class Link:
 
     def _leave(self, number: int, waiting: Waiting) -> None:
         """Nobody waits any longer: end it on the host when it has not answered."""
-        if not waiting.answer.done():
+        # A caller that gave up has cancelled the future which it was waiting for.
+        if waiting.answer.cancel() or waiting.answer.cancelled():
             self.cancel(number)
-            waiting.answer.cancel()
 
     def _soon(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do it while nobody waits: a full pipe must stop neither a caller's timeout nor the watch."""

@@ -1,0 +1,91 @@
+"""Fixtures for tests of the door to hosts: this machine with a home of its own, hosts behind real sshds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from aitask.tests.lab.repos import make_repo
+from aitask.tests.lab.sshd import SshLab
+from aitask.tests.lab.tmux import TmuxServer
+from workspaces import hosts
+from workspaces.hosts import registry
+
+
+class Connect(Protocol):
+    def __call__(self, alias: str = "cloud", *accepted_keys: str) -> hosts.Host: ...
+
+
+@pytest.fixture(autouse=True)
+def no_connection_is_left() -> Iterator[None]:
+    """Each test makes its own connections."""
+    yield
+    hosts.close_all()
+    registry._hosts.clear()
+
+
+@pytest.fixture
+def tmux_server() -> Iterator[TmuxServer]:
+    with TmuxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of the test's own on this machine."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    return folder
+
+
+@pytest.fixture
+def local(home: Path, tmux_server: TmuxServer, monkeypatch: pytest.MonkeyPatch) -> hosts.Host:
+    """This machine, with its own home and tmux server."""
+    for name, value in tmux_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")  # a server may be started from a git hook
+    return hosts.get(hosts.Address("local"))
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return make_repo(tmp_path / "repo")
+
+
+@pytest.fixture
+def connect() -> Connect:
+    """A host of the present configuration, with no memory of earlier connections."""
+
+    def make(alias: str = "cloud", *accepted_keys: str) -> hosts.Host:
+        address = hosts.Address("ssh", alias, accepted_keys=accepted_keys)
+        old = registry._hosts.pop(address.key, None)
+        if old:
+            old.close()
+        return hosts.get(address)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def shared_lab() -> Iterator[SshLab]:
+    """Two sshds for all tests of a module; tests leave them as they were."""
+    with SshLab() as made:
+        yield made
+
+
+@pytest.fixture
+def lab(shared_lab: SshLab, settings: Settings) -> Iterator[SshLab]:
+    """The module's lab as this application's ssh configuration."""
+    settings.SSH_CONFIG = str(shared_lab.config)
+    config = shared_lab.config.read_text()
+    yield shared_lab
+    shared_lab.link.thaw()
+    shared_lab.link.mend()
+    shared_lab.config.write_text(config)
+    shared_lab.trust_host_keys()

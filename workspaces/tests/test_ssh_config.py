@@ -1,0 +1,111 @@
+"""What `ssh -G` prints is understood as ssh means it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workspaces.hosts import HostError
+from workspaces.hosts.ssh import ciphers, proxy_words
+from workspaces.hosts.ssh_config import Name, Target, check_name, existing_files, parse, parse_jump, target_of
+from workspaces.hosts.ssh_host_keys import known_name
+
+PRINTED = """\
+host cloud
+user ada
+hostname cloud.example.org
+port 2222
+identityfile ~/.ssh/first
+identityfile %d/.ssh/of_%r_at_%h
+proxyjump ada@edge:2200,[fe80::1]:22,inner
+connecttimeout none
+serveraliveinterval 0
+setenv A=b c
+sendenv LANG
+"""
+
+
+def printed(text: str = PRINTED) -> Target:
+    return target_of(Name("cloud"), parse(text))
+
+
+def test_host_user_and_port_come_from_the_configuration() -> None:
+    target = printed()
+
+    assert (target.host, target.user, target.port) == ("cloud.example.org", "ada", 2222)
+
+
+def test_an_option_given_several_times_keeps_its_order() -> None:
+    assert printed().options["identityfile"] == ["~/.ssh/first", "%d/.ssh/of_%r_at_%h"]
+
+
+def test_none_is_no_value() -> None:
+    assert printed().number("connecttimeout", 15) == 15
+
+
+def test_a_keepalive_of_zero_means_ours() -> None:
+    assert printed().number("serveraliveinterval", 15) == 15
+
+
+def test_each_hop_of_a_proxy_jump_is_a_name_of_its_own() -> None:
+    assert printed().jumps == [Name("edge", "ada", 2200), Name("fe80::1", "", 22), Name("inner")]
+
+
+@pytest.mark.parametrize("text", ["ssh://ada@edge:2200", "ada@edge:2200", "ssh://ada@edge:2200/"])
+def test_a_hop_may_be_written_as_a_url(text: str) -> None:
+    assert parse_jump(text) == Name("edge", "ada", 2200)
+
+
+def test_a_hop_that_is_none_is_refused() -> None:
+    with pytest.raises(HostError, match="can't be understood"):
+        parse_jump("a:b:c")
+
+
+def test_tokens_are_replaced() -> None:
+    assert printed().expand("nc %h %p %r %n %%") == "nc cloud.example.org 2222 ada cloud %"
+
+
+def test_an_unknown_token_stays() -> None:
+    assert printed().expand("%Q") == "%Q"
+
+
+@pytest.mark.parametrize("alias", ["-oProxyCommand=x", "a;b", "$(id)", "a b", "`id`", "a\nb", "a'b"])
+def test_names_that_a_shell_would_read_are_refused(alias: str) -> None:
+    with pytest.raises(HostError, match="can't be the name"):
+        check_name(Name(alias))
+
+
+def test_a_host_name_from_the_configuration_is_checked_too() -> None:
+    with pytest.raises(HostError, match="can't be the name"):
+        printed("hostname $(id)\n")
+
+
+def test_files_with_spaces_are_found_in_a_list_without_quotes(tmp_path: Path) -> None:
+    plain, spaced = tmp_path / "known", tmp_path / "known hosts of Ada"
+    for path in (plain, spaced):
+        path.touch()
+
+    assert existing_files(f"{tmp_path}/missing {spaced} {plain}") == [spaced, plain]
+
+
+def test_missing_files_are_left_out(tmp_path: Path) -> None:
+    assert existing_files(f"{tmp_path}/one {tmp_path}/two") == []
+
+
+def test_known_hosts_names_a_port_other_than_22() -> None:
+    assert known_name(printed("hostname Cloud.Example.org\nport 2222\n")) == "[cloud.example.org]:2222"
+    assert known_name(printed("hostname Cloud.Example.org\nport 22\n")) == "cloud.example.org"
+
+
+def test_an_alias_for_the_host_key_has_no_port() -> None:
+    assert known_name(printed("port 2222\nhostkeyalias Fleet\n")) == "fleet"
+
+
+def test_the_fast_cipher_comes_first_where_it_is_allowed() -> None:
+    assert ciphers(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"])[0] == "aes128-gcm@openssh.com"
+    assert ciphers(["aes256-ctr", "no-such-cipher"]) == ["aes256-ctr"]
+
+
+def test_a_proxy_command_is_run_by_a_shell_that_it_replaces() -> None:
+    assert proxy_words("nc a 22 2>/dev/null") == ["sh", "-c", "exec nc a 22 2>/dev/null"]

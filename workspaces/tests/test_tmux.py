@@ -1,0 +1,200 @@
+"""Sessions of tasks in a tmux that others use, too."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from aitask.tests.lab.tmux import TmuxServer
+from aitask.tests.lab.wait import wait_for
+from workspaces import hosts, tmux
+
+OWNER = "0a1b2c3d/7"
+
+
+def open_window(
+    host: hosts.Host,
+    cwd: Path,
+    *,
+    window: str = "run-1",
+    owner: str = OWNER,
+    argv: tuple[str, ...] = ("sleep", "60"),
+) -> str:
+    return tmux.ensure_window(
+        host, session="aitask-7", owner=owner, window=window, argv=argv, cwd=str(cwd), history_limit=3000
+    )
+
+
+def windows(server: TmuxServer, session: str = "aitask-7") -> list[str]:
+    return server.run("list-windows", "-t", f"={session}", "-F", "#{window_name}").splitlines()
+
+
+def test_a_new_session_has_just_the_window(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    assert open_window(local, tmp_path) == "aitask-7"
+
+    assert windows(tmux_server) == ["run-1"]
+
+
+def test_a_second_run_gets_a_window_that_is_selected(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    for window in ("run-1", "run-2"):
+        open_window(local, tmp_path, window=window)
+
+    assert windows(tmux_server) == ["run-1", "run-2"]
+    assert tmux_server.run("display-message", "-p", "-t", "=aitask-7:", "#{window_name}") == "run-2"
+
+
+def test_asking_twice_makes_one_window(local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path) -> None:
+    threads = [threading.Thread(target=open_window, args=(local, tmp_path)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert windows(tmux_server) == ["run-1"]
+
+
+def test_words_reach_the_program_as_they_are(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    odd = ["a b", "$HOME", "#{pane_id}", "semi;", ";", "'\"", "ä", "\\;", "-x"]
+    out = tmp_path / "out"
+
+    open_window(local, tmp_path, argv=("sh", "-c", 'printf "%s\\n" "$@" > "$0"; sleep 60', str(out), *odd))
+
+    wait_for(lambda: out.exists() and out.read_text().count("\n") == len(odd), 5, "the program's output")
+    assert out.read_text().splitlines() == odd
+
+
+def test_it_starts_in_a_folder_of_any_name(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "Grüße #{pid} $(x) 'a'"
+    folder.mkdir()
+
+    open_window(local, folder, argv=("sh", "-c", "pwd > where; sleep 60"))
+
+    wait_for(lambda: (folder / "where").exists() and (folder / "where").read_text(), 5, "the folder's name")
+    assert (folder / "where").read_text() == f"{folder}\n"
+
+
+def test_the_history_is_long_from_the_first_line_and_the_users_options_stay(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    tmux_server.run("new-session", "-d", "-s", "mine", "sleep", "60")
+    before = tmux_server.run("show-options", "-g")
+
+    open_window(local, tmp_path)
+
+    assert tmux_server.run("display-message", "-p", "-t", "=aitask-7:", "#{history_limit}") == "3000"
+    assert tmux_server.run("show-options", "-g") == before
+
+
+def test_a_session_outlives_a_user_who_wants_unattached_ones_destroyed(
+    local: hosts.Host, tmux_server: TmuxServer, home: Path, tmp_path: Path
+) -> None:
+    (home / ".tmux.conf").write_text("set -g destroy-unattached on\n")
+
+    open_window(local, tmp_path)
+
+    assert tmux.session_exists(local, "aitask-7")
+
+
+def test_a_foreign_session_of_that_name_is_left_alone(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    tmux_server.run("new-session", "-d", "-s", "aitask-7", "-n", "theirs", "sleep", "60")
+
+    assert open_window(local, tmp_path) == "aitask-7-0a1b2c3d"
+    assert windows(tmux_server) == ["theirs"]
+    assert open_window(local, tmp_path, window="run-2") == "aitask-7-0a1b2c3d"
+
+
+def test_a_session_whose_name_begins_alike_is_another_one(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    tmux_server.run("new-session", "-d", "-s", "aitask-77", "sleep", "60")
+
+    assert not tmux.session_exists(local, "aitask-7")
+    assert not tmux.kill_session(local, "aitask-7", owner=OWNER)
+    assert open_window(local, tmp_path) == "aitask-7"
+    assert tmux.kill_session(local, "aitask-7", owner=OWNER)
+    assert tmux_server.sessions() == ["aitask-77"]
+
+
+def test_only_the_owner_ends_a_session(local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path) -> None:
+    open_window(local, tmp_path)
+
+    assert not tmux.kill_session(local, "aitask-7", owner="ffffffff/7")
+    assert tmux.kill_session(local, "aitask-7", owner=OWNER)
+    assert tmux.list_sessions(local) == {}
+
+
+def test_the_whole_history_is_saved_with_its_colours(local: hosts.Host, tmp_path: Path) -> None:
+    saved = tmp_path / "history.txt"
+    open_window(local, tmp_path, argv=("sh", "-c", r"seq 1000; printf '\033[31mred ä\033[0m\n'; sleep 60"))
+
+    def captured() -> bool:
+        assert tmux.capture_history(local, "aitask-7", str(saved), window="run-1")
+        return "red" in saved.read_text()
+
+    wait_for(captured, 5, "the last line")
+    lines = saved.read_text().splitlines()
+    assert lines[:2] == ["1", "2"]
+    assert "\033[31mred ä" in saved.read_text()
+
+
+def test_a_late_capture_keeps_what_was_saved(local: hosts.Host, tmp_path: Path) -> None:
+    saved = tmp_path / "history.txt"
+    saved.write_text("earlier")
+
+    assert not tmux.capture_history(local, "aitask-7", str(saved))
+    assert saved.read_text() == "earlier"
+    assert list(tmp_path.glob("history*")) == [saved]
+
+
+def test_without_a_server_there_is_nothing_to_list(local: hosts.Host) -> None:
+    assert tmux.list_windows(local) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("tmux 3.3a", (3, 3)), ("tmux next-3.6", (3, 6)), ("tmux 2.9", (2, 9)), ("tmux master", None)],
+)
+def test_versions_are_understood(text: str, version: tuple[int, int] | None) -> None:
+    assert tmux.version_of(text) == version
+
+
+def test_an_old_tmux_is_refused(local: hosts.Host, home: Path, tmp_path: Path) -> None:
+    old = home / "bin" / "tmux"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho tmux 3.1c\n")
+    old.chmod(0o755)
+    (home / ".profile").write_text(f"export PATH={old.parent}:$PATH\n")
+
+    with pytest.raises(tmux.TmuxError, match="too old") as caught:
+        open_window(OldTmux(local, str(old)), tmp_path)
+
+    assert "3.2" in caught.value.hint
+
+
+class OldTmux(hosts.Host):
+    """A host whose tmux is the given program."""
+
+    def __init__(self, host: hosts.Host, program: str) -> None:
+        super().__init__(host.address)
+        self._program = program
+
+    def run(self, argv, **options):  # type: ignore[no-untyped-def]
+        return super().run([self._program, *argv[1:]], **options)
+
+
+@pytest.mark.parametrize("name", ["a:b", "a.b", "a b", "", "=x", "#{pid}"])
+def test_names_that_mean_more_to_tmux_are_refused(local: hosts.Host, name: str) -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        tmux.kill_session(local, name, owner=OWNER)
