@@ -7,7 +7,7 @@ import functools
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from asgiref.sync import sync_to_async
@@ -31,6 +31,10 @@ def start_listening() -> None:
     """The first subscription of a process brings a look at everything, which no test here is about."""
     with doorbell.subscribe(["board"]) as subscription:
         subscription.wait_blocking(5)
+
+
+def route(to: str, consumer: type[LiveConsumer]) -> URLRouter:
+    return URLRouter([cast(Any, path(to, cast(Any, consumer.as_asgi())))])
 
 
 class Echo(LiveConsumer):
@@ -61,7 +65,7 @@ class SocketTest(TransactionTestCase):
         return (b"cookie", self.client.cookies.output(header="", sep=";").split(";")[0].strip().encode())
 
     def open(self, consumer: type[LiveConsumer], **settings: Any) -> WebsocketCommunicator:
-        routes = URLRouter([path("echo", consumer.as_asgi())])
+        routes = route("echo", consumer)
         return WebsocketCommunicator(
             AuthMiddlewareStack(routes), "/echo", headers=[self.cookie(), ORIGIN, HOST]
         )
@@ -229,7 +233,7 @@ class GateTest(TransactionTestCase):
             async def changed(self, topics: frozenset[str]) -> None:
                 await self.push({})
 
-        app = own_thread(AuthMiddlewareStack(URLRouter([path("slow", Slow.as_asgi())])))
+        app = own_thread(AuthMiddlewareStack(route("slow", Slow)))
         opened = [WebsocketCommunicator(app, "/slow", headers=[self.cookie]) for _ in range(5)]
         started = asyncio.get_running_loop().time()
         await asyncio.gather(*(socket.connect(timeout=10) for socket in opened))
@@ -246,5 +250,5 @@ class GateTest(TransactionTestCase):
         async def send(message: Any) -> None:
             answers.append(json.dumps(message["type"]))
 
-        await application({"type": "lifespan"}, receive, send)
+        await application(cast(Any, {"type": "lifespan"}), receive, send)
         assert answers == ['"lifespan.startup.complete"', '"lifespan.shutdown.complete"']

@@ -27,6 +27,6 @@ def guarded_import(name: str, importer: Mapping[str, Any] | None = None, *rest: 
     return real_import(name, importer, *rest, **named)
 
 
-builtins.__import__ = guarded_import
+builtins.__import__ = guarded_import  # type: ignore[assignment]
 for missing in ("fork", "forkpty", "register_at_fork"):
     delattr(os, missing)
