@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import threading
 import time
@@ -10,8 +11,10 @@ import pytest
 
 from aitask.tests.lab import processes
 from aitask.tests.lab.accounts import can_make_users
+from aitask.tests.lab.endpoint import ScriptedEndpoint
 from aitask.tests.lab.repos import git
-from aitask.tests.lab.sshd import SshLab
+from aitask.tests.lab.sshd import Shell, SshLab
+from aitask.tests.lab.tools import require_tool
 from aitask.tests.lab.wait import wait_for
 
 
@@ -115,3 +118,27 @@ def test_a_repository_on_the_host_belongs_to_the_login() -> None:
         repo = lab.make_repo()
         assert lab.ssh("cloud", f"git -C {repo} log --oneline | wc -l").stdout.strip() == "2"
         assert git(repo, "rev-parse", "--abbrev-ref", "HEAD") == "main"
+
+
+@pytest.mark.cli
+@pytest.mark.parametrize("shell", ["bash", "noisy", "fish"])
+def test_the_clis_and_python_are_on_the_path_of_every_login_shell(shell: Shell) -> None:
+    for name in ("claude", "codex"):
+        require_tool(name)
+    with SshLab(shell=shell) as lab:
+        done = lab.ssh("cloud", "claude --version; codex --version; python3 --version")
+        assert "2.1.197 (Claude Code)" in done.stdout
+        assert "codex-cli 0.169.0" in done.stdout
+        assert "Python 3." in done.stdout
+
+
+@pytest.mark.cli
+def test_an_agent_works_in_a_repository_of_the_host(endpoint: ScriptedEndpoint) -> None:
+    require_tool("codex")
+    with SshLab() as lab:
+        repo, home = lab.make_repo(), lab.make_cli_home(endpoint.url)
+        variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in home.environment.items())
+        options = "--sandbox danger-full-access '@write new.txt hello'"
+        done = lab.ssh("cloud", f"cd {repo} && env -i {variables} codex exec {options} < /dev/null")
+        assert (repo / "new.txt").read_text() == "hello\n", done.stderr
+        assert (repo / "new.txt").stat().st_uid == lab.account.uid
