@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.utils import timezone
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
@@ -187,9 +187,13 @@ def was_killed(process: BaseProcess) -> bool:
 
 def release_held_jobs() -> None:
     """Give back what an earlier cluster took and did not finish, instead of waiting for `retry` to pass."""
-    if not settings.REDIS_URL:
-        now = timezone.now()
+    if settings.REDIS_URL:
+        return
+    now = timezone.now()
+    try:
         OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__gt=now).update(lock=now)
+    except DatabaseError as error:
+        log.warning("jobs of an earlier worker wait for their retry: %s", error)
 
 
 def context() -> Any:

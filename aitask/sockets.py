@@ -63,6 +63,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         self.user = cast("User", self.scope["user"])
         self._sent = 0
+        self._unread_bytes = 0
         self._unacknowledged: deque[tuple[int, int]] = deque()
         self._room = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
@@ -96,21 +97,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def push(self, message: dict[str, Any]) -> None:
         """Send a message of the page's kind; waits while the page has too much unread."""
-        while self.unread_bytes > WINDOW_BYTES:
+        while self._unread_bytes > WINDOW_BYTES:
             self._room.clear()
             await asyncio.wait_for(self._room.wait(), ACK_SECONDS)
         self._sent += 1
         text = json.dumps({"n": self._sent, **message}, ensure_ascii=False, separators=(",", ":"))
         self._unacknowledged.append((self._sent, len(text)))
+        self._unread_bytes += len(text)
         await self.send(text_data=text)
-
-    @property
-    def unread_bytes(self) -> int:
-        return sum(size for _, size in self._unacknowledged)
 
     def _acknowledge(self, number: int) -> None:
         while self._unacknowledged and self._unacknowledged[0][0] <= number:
-            self._unacknowledged.popleft()
+            self._unread_bytes -= self._unacknowledged.popleft()[1]
         self._room.set()
 
     async def _live(self) -> None:
