@@ -1,0 +1,14 @@
+"""The settings of test runs: unless told otherwise they never touch the data of the installation they run in."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+if "DATA_DIR" not in os.environ:
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="aitask-tests-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
+
+from aitask.settings import *  # noqa: E402, F403
