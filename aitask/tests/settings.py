@@ -1,4 +1,4 @@
-"""The settings of test runs: unless told otherwise they never touch the data of the installation they run in."""
+"""The settings of test runs, which never touch the data of the installation that they run in."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ if "DATA_DIR" not in os.environ:
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="aitask-tests-")
     atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
-from aitask.settings import *  # noqa: E402, F403
+from aitask.settings import *  # noqa: F403
