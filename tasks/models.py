@@ -182,3 +182,13 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}/{self.seq} {self.kind}"
+
+
+from tasks.review.models import (  # noqa: E402  (they point at Task and Run)
+    Comment as Comment,
+    MergeStep as MergeStep,
+    MergeTrain as MergeTrain,
+    Radar as Radar,
+    Verdict as Verdict,
+    ViewedFile as ViewedFile,
+)

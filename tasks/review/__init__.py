@@ -1,0 +1,1 @@
+"""Review of finished work: verdicts, comments, and the trains that merge what was accepted."""

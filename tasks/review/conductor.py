@@ -1,0 +1,260 @@
+"""Carries a train through: each step tries, checks, moves main. Any process goes on where another stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.db import transaction
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks.models import Run, Task
+from tasks.review import site as sites
+from tasks.review.models import MergeStep, MergeTrain, Verdict
+from tasks.review.turns import TurnLost
+from workspaces.merging import (
+    Attempt,
+    Bench,
+    Blocked,
+    Change,
+    CheckLost,
+    CheckResult,
+    MainMoved,
+    Strategy,
+    attempt,
+)
+from workspaces.merging import Verdict as Judged
+from workspaces.merging.checks import Pause
+from workspaces.merging.conflicts import visible
+
+MOST_TRIES = 20
+MOST_CHECKS = 3
+"How often a check that ended without a word is begun again."
+TAIL_EVERY = 1.0
+S = MergeStep.State
+
+ENDS = {
+    Judged.ALREADY: S.ALREADY,
+    Judged.NOTHING: S.NOTHING,
+    Judged.CONFLICT: S.CONFLICT,
+    Judged.REFUSED: S.REFUSED,
+}
+
+
+class Parked(Exception):
+    """A check takes long: this worker has other things to do, and somebody looks again soon."""
+
+
+class Conductor:
+    """Works on one train of which this thread holds the lease."""
+
+    def __init__(
+        self,
+        train: MergeTrain,
+        site: sites.MergeSite,
+        *,
+        patience: float,
+        told: Callable[[], None] | None = None,
+    ) -> None:
+        self.train = train
+        self.told = told
+        self.site = site
+        self.deadline = time.monotonic() + patience
+        self.at: str | None = None
+        "The commit that the bench is known to stand at; None when an earlier worker may have left it anyhow."
+        self.dirty = False
+        "A check has run there since, and may have written files."
+
+    def run(self) -> None:
+        """All open steps in their order. Raises Parked, Blocked, TurnLost and what the host raises."""
+        for step in self.train.steps.filter(state__in=MergeStep.OPEN).order_by("position"):
+            if self._stop_requested():
+                return
+            self._drive(step)
+
+    def _drive(self, step: MergeStep) -> None:
+        while step.is_open:
+            if step.state == S.WAITING:
+                if self._stop_requested():
+                    return
+                self._begin(step)
+            elif step.state == S.MERGING:
+                self._merge(step)
+            elif step.state == S.CHECKING:
+                self._check(step)
+            else:
+                self._move(step)
+            doorbell.ring(f"train:{self.train.pk}", f"task:{step.task_id}", "board")
+            if self.told:
+                self.told()
+
+    def _begin(self, step: MergeStep) -> None:
+        why = obstacle(step)
+        if why or not step.commit:
+            self._end(step, S.LEFT_OUT, reason=why or f"Its branch {step.branch} is gone.")
+            return
+        if step.tries >= MOST_TRIES:
+            self._end(step, S.LEFT_OUT, reason=f"{self.train.branch} moved {step.tries} times meanwhile.")
+            return
+        self._to(
+            step,
+            S.MERGING,
+            onto=self._tip(),
+            tries=step.tries + 1,
+            started_at=step.started_at or timezone.now(),
+            candidate="",
+        )
+
+    def _tip(self) -> str:
+        return self.train.tip if self.train.dry_run else self.site.mainline.tip()
+
+    def _merge(self, step: MergeStep) -> None:
+        bench = self._bring_to(step.onto)
+        self.at = None
+        found = attempt(bench, step.onto, change_of(step), Strategy(self.train.strategy))
+        self.at = found.commit or step.onto
+        if found.verdict == Judged.CLEAN:
+            self._merged_on_the_bench(step, found)
+        else:
+            files = [conflict.as_json() for conflict in found.conflicts]
+            self._end(step, ENDS[found.verdict], files=files, output=visible(found.output))
+
+    def _merged_on_the_bench(self, step: MergeStep, found: Attempt) -> None:
+        following = S.CHECKING if self.train.check_command else S.MOVING
+        values = (
+            {"check_number": step.check_number + 1, "checked_since": None} if self.train.check_command else {}
+        )
+        self._to(step, following, candidate=found.commit, output=visible(found.output), **values)
+
+    def _check(self, step: MergeStep) -> None:
+        try:
+            result = self._check_result(step)
+        except CheckLost:
+            if self._stop_requested():
+                self._to(step, S.WAITING)
+            elif step.check_number >= MOST_CHECKS + step.tries:
+                self._end(step, S.CHECK_FAILED, reason="The check was ended from outside, again and again.")
+            else:
+                self._to(step, S.CHECKING, check_number=step.check_number + 1, checked_since=None)
+            return
+        self.dirty = True
+        values = {"output": visible(result.output), "check_seconds": result.seconds}
+        if result.passed:
+            self._to(step, S.MOVING, **values)
+        else:
+            self._end(step, S.CHECK_FAILED, reason=f"It ended with status {result.status}.", **values)
+
+    def _check_result(self, step: MergeStep) -> CheckResult:
+        """Start the check of the candidate, or find the one that runs, and wait for its end."""
+        check = self.site.check(f"{step.position}-{step.check_number}")
+        if step.checked_since is None:
+            bench = self._bring_to(step.candidate)
+            notice = bench.prepare_submodules()
+            check.start(self.train.check_command, bench.path, self.train.workspace.environment)
+            self._to(step, S.CHECKING, checked_since=timezone.now(), output=visible(notice))
+        return self._wait(step, check)
+
+    def _wait(self, step: MergeStep, check: sites.Check) -> CheckResult:
+        pause, told = Pause(), time.monotonic()
+        since = step.checked_since or timezone.now()
+        while True:
+            ago = (timezone.now() - since).total_seconds()
+            result = check.look(ago)
+            if result is not None:
+                return result
+            if self._stop_requested():
+                check.stop()
+            if time.monotonic() > self.deadline:
+                raise Parked
+            if time.monotonic() - told > TAIL_EVERY:
+                told = time.monotonic()
+                self._to(step, S.CHECKING, output=visible(check.tail()))
+                doorbell.ring(f"train:{self.train.pk}")
+            pause.wait()
+
+    def _bring_to(self, commit: str) -> Bench:
+        """The bench at exactly this commit."""
+        bench = self.site.bench(commit)
+        if self.at is None:
+            bench.recover(commit)
+        elif self.dirty or self.at != commit:
+            bench.reset(commit)
+        self.at, self.dirty = commit, False
+        return bench
+
+    def _move(self, step: MergeStep) -> None:
+        if self.train.dry_run:
+            with transaction.atomic():
+                self._end(step, S.CLEAN)
+                self._set_tip(step.candidate)
+            return
+        why = f"aitask: merge {step.branch}"
+        try:
+            if not self.site.mainline.contains(step.candidate):
+                self.site.mainline.advance(step.onto, step.candidate, why)
+        except MainMoved:
+            self._to(
+                step, S.WAITING, reason=f"{self.train.branch} moved meanwhile; tried again on its new tip."
+            )
+            return
+        except Blocked as error:
+            self._end(step, S.BLOCKED, reason=str(error))
+            raise
+        with transaction.atomic():
+            self._end(step, S.MERGED)
+            self._set_tip(step.candidate)
+            note_merged(step, self.train)
+
+    def _set_tip(self, commit: str) -> None:
+        if not self.train.change((MergeTrain.State.RUNNING,), tip=commit):
+            raise TurnLost
+
+    def _to(self, step: MergeStep, state: str, **values: object) -> None:
+        """The next state of a step, unless another worker was here."""
+        if not step.change((step.state,), state=state, **values):
+            raise TurnLost
+
+    def _end(self, step: MergeStep, state: str, **values: object) -> None:
+        self._to(step, state, finished_at=timezone.now(), **values)
+
+    def _stop_requested(self) -> bool:
+        self.train.refresh_from_db(fields=["stop_requested_at"])
+        return self.train.stop_requested_at is not None
+
+
+def change_of(step: MergeStep) -> Change:
+    """The step as the merging package takes it."""
+    return Change(commit=step.commit, fork=step.fork, branch=step.branch, message=message_of(step))
+
+
+def message_of(step: MergeStep) -> str:
+    """What stands in main's history: the task's name first."""
+    title = " ".join(step.title.split()) or step.branch
+    name = f"{title} (task {step.task_id})" if step.task_id else title
+    return f"{name}\n\nBranch: {step.branch}\n"
+
+
+def obstacle(step: MergeStep) -> str:
+    """Why the task can't be merged just now; empty when it can."""
+    if step.task_id is None:
+        return "The task was deleted."
+    if Run.objects.filter(task=step.task_id, state__in=Run.LIVE).exists():
+        return "A run of this task is going."
+    return ""
+
+
+def note_merged(step: MergeStep, train: MergeTrain) -> None:
+    """The task is done."""
+    if step.task_id is None:
+        return
+    values = {
+        "kind": Verdict.Kind.MERGED,
+        "commit": step.commit,
+        "by": train.created_by,
+        "at": timezone.now(),
+    }
+    Verdict.objects.update_or_create(task_id=step.task_id, defaults=values)
+    Task.objects.filter(pk=step.task_id, status=Task.Status.REVIEW).update(
+        status=Task.Status.DONE, updated_at=timezone.now()
+    )

@@ -1,0 +1,237 @@
+"""What people decided about finished work, and the trains that carry it into main."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from workspaces.merging.attempts import Strategy
+from workspaces.models import Workspace
+
+STRATEGIES = [(strategy.value, strategy.name.capitalize()) for strategy in Strategy]
+
+
+class Verdict(models.Model):
+    """How a task's work was judged last; none while nobody has."""
+
+    class Kind(models.TextChoices):
+        ACCEPTED = "accepted", "Accepted"
+        MERGED = "merged", "Merged"
+        DROPPED = "dropped", "Dropped"
+
+    task = models.OneToOneField("tasks.Task", on_delete=models.CASCADE, related_name="verdict")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    commit = models.CharField(max_length=64, blank=True, help_text="The branch as it was judged")
+    uncommitted = models.PositiveIntegerField(default=0, help_text="Files that were not committed then")
+    rescue_ref = models.CharField(max_length=300, blank=True)
+    patch_path = models.CharField(max_length=1500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: task {self.task_id}"
+
+
+class MergeTrain(models.Model):
+    """Some tasks on their way into the base branch of their workspace, one after another."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Waits for its turn"
+        RUNNING = "running", "Under way"
+        FINISHED = "finished", "Finished"
+        STOPPED = "stopped", "Stopped"
+        CANCELLED = "cancelled", "Cancelled"
+        UNDOING = "undoing", "Being undone"
+        UNDONE = "undone", "Undone"
+
+    AT_WORK = (State.RUNNING, State.UNDOING)
+    LIVE = (State.QUEUED, *AT_WORK)
+
+    class Push(models.TextChoices):
+        NOT_ASKED = "", "Not asked for"
+        ASKED = "asked", "Asked for"
+        DONE = "done", "Pushed"
+        FAILED = "failed", "Failed"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="trains")
+    repo_key = models.CharField(max_length=1500, help_text="Host and common git folder")
+    branch = models.CharField(max_length=200, help_text="What is merged into")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
+    reason = models.TextField(blank=True, help_text="Why it stopped or waits")
+    strategy = models.CharField(max_length=6, choices=STRATEGIES, default=Strategy.MERGE.value)
+    check_command = models.TextField(blank=True, help_text="Empty: merged without a check")
+    dry_run = models.BooleanField(default=False)
+    push = models.CharField(max_length=6, choices=Push.choices, blank=True)
+    push_output = models.TextField(blank=True)
+    old_tip = models.CharField(max_length=64, blank=True, help_text="The base branch before the train")
+    tip = models.CharField(max_length=64, blank=True, help_text="The base branch after its last step")
+    stop_requested_at = models.DateTimeField(null=True, blank=True)
+    undo_commit = models.CharField(max_length=64, blank=True, help_text="The commit that takes it back")
+    check_number = models.PositiveIntegerField(default=0, help_text="Checks that were begun for its undo")
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repo_key"],
+                condition=models.Q(state__in=("running", "undoing")),
+                name="one_train_per_repository",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"train {self.pk}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE
+
+    def change(self, expected: Iterable[str], **values: Any) -> bool:
+        """Compare and set: False, and nothing written, when the state is none of `expected` any more."""
+        changed = MergeTrain.objects.filter(pk=self.pk, state__in=list(expected)).update(**values)
+        if changed:
+            for name, value in values.items():
+                setattr(self, name, value)
+        return bool(changed)
+
+
+class MergeStep(models.Model):
+    """One task's turn in a train; the row says at any moment how far it got."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waits"
+        MERGING = "merging", "Merging"
+        CHECKING = "checking", "Checking"
+        MOVING = "moving", "Moving main"
+        MERGED = "merged", "Merged"
+        CLEAN = "clean", "Would merge"
+        ALREADY = "already", "Already merged"
+        NOTHING = "nothing", "Nothing to merge"
+        CONFLICT = "conflict", "Conflict"
+        CHECK_FAILED = "check_failed", "Check failed"
+        REFUSED = "refused", "Refused by git"
+        LEFT_OUT = "left_out", "Left out"
+        BLOCKED = "blocked", "Stopped here"
+
+    OPEN = (State.WAITING, State.MERGING, State.CHECKING, State.MOVING)
+    GOOD = (State.MERGED, State.CLEAN, State.ALREADY, State.NOTHING)
+
+    train = models.ForeignKey(MergeTrain, on_delete=models.CASCADE, related_name="steps")
+    task = models.ForeignKey(
+        "tasks.Task", on_delete=models.SET_NULL, null=True, blank=True, related_name="merge_steps"
+    )
+    position = models.PositiveIntegerField()
+    title = models.CharField(max_length=200)
+    branch = models.CharField(max_length=250)
+    commit = models.CharField(max_length=64, blank=True, help_text="The branch's tip that is merged")
+    fork = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
+    onto = models.CharField(max_length=64, blank=True, help_text="What main was when it was tried")
+    candidate = models.CharField(max_length=64, blank=True, help_text="What main is to be")
+    reason = models.TextField(blank=True)
+    files = models.JSONField(default=list, blank=True, help_text="Conflicts: path, kind, hunks")
+    output = models.TextField(blank=True, help_text="The last part of what git or the check said")
+    tries = models.PositiveIntegerField(default=0, help_text="More than one when main moved meanwhile")
+    check_number = models.PositiveIntegerField(default=0, help_text="Checks that were begun")
+    check_seconds = models.FloatField(null=True, blank=True)
+    checked_since = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["train", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["train", "position"], name="step_position_once_per_train")
+        ]
+
+    def __str__(self) -> str:
+        return f"step {self.position} of train {self.train_id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+    def change(self, expected: Iterable[str], **values: Any) -> bool:
+        """Compare and set, as `MergeTrain.change`."""
+        changed = MergeStep.objects.filter(pk=self.pk, state__in=list(expected)).update(**values)
+        if changed:
+            for name, value in values.items():
+                setattr(self, name, value)
+        return bool(changed)
+
+
+class Comment(models.Model):
+    """What a person says about some lines of a task's work; drafts are sent together as one follow-up."""
+
+    class Side(models.TextChoices):
+        OLD = "old", "Before"
+        NEW = "new", "After"
+
+    task = models.ForeignKey("tasks.Task", on_delete=models.CASCADE, related_name="comments")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    path_key = models.CharField(max_length=6000, help_text="The path's bytes in URL-safe base64")
+    side = models.CharField(max_length=3, choices=Side.choices, default=Side.NEW)
+    line = models.PositiveIntegerField()
+    end_line = models.PositiveIntegerField()
+    commit = models.CharField(max_length=64, help_text="The version that the line numbers are of")
+    quote = models.TextField(blank=True, help_text="The lines as they were")
+    text = models.TextField()
+    sent_in = models.ForeignKey(
+        "tasks.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="comments"
+    )
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["path_key", "line", "pk"]
+
+    def __str__(self) -> str:
+        return f"comment {self.pk} on task {self.task_id}"
+
+
+class ViewedFile(models.Model):
+    """A person has seen a file's changes in this version; a new version is not viewed."""
+
+    task = models.ForeignKey("tasks.Task", on_delete=models.CASCADE, related_name="viewed_files")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    path_key = models.CharField(max_length=6000)
+    version = models.CharField(max_length=140, help_text="The objects of both sides")
+
+    class Meta:
+        indexes = [models.Index(fields=["task", "user"])]
+
+    def __str__(self) -> str:
+        return f"viewed by {self.user_id} in task {self.task_id}"
+
+
+class Radar(models.Model):
+    """Which branches of a workspace touch the same places, for exactly these tips."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="radar")
+    main = models.CharField(max_length=64, blank=True)
+    tips = models.JSONField(default=dict, help_text="Task → commit that was looked at")
+    pairs = models.JSONField(default=list, help_text="{left, right, left_tip, right_tip, files, conflicts}")
+    with_main = models.JSONField(default=dict, help_text="Task → {tip, main, conflicts}")
+    wanted_at = models.DateTimeField(null=True, blank=True, help_text="Somebody asked to look again")
+    looked_at = models.DateTimeField(null=True, blank=True)
+    seconds = models.FloatField(default=0)
+    reason = models.TextField(blank=True, help_text="Why it could not look")
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"radar of workspace {self.workspace_id}"

@@ -1,0 +1,34 @@
+"""Publish main, only when asked, never by force."""
+
+from __future__ import annotations
+
+from tasks.review.models import MergeTrain
+from tasks.review.site import MergeSite
+from workspaces import git
+from workspaces.merging.conflicts import visible
+
+
+def push(train: MergeTrain, site: MergeSite) -> None:
+    """Push the train's branch to where the person's own `git push` would; the outcome is kept, not raised."""
+    remote = remote_of(site)
+    if not remote:
+        _note(train, MergeTrain.Push.FAILED, "There is no remote to push to.")
+        return
+    words = ("push", "--porcelain", "--no-force", "--", remote, f"{site.mainline.ref}:{site.mainline.ref}")
+    done = site.write.git(site.place.path, *words, check=False)
+    state = MergeTrain.Push.FAILED if done.rc else MergeTrain.Push.DONE
+    _note(train, state, f"{done.out.strip()}\n{done.err.strip()}".strip())
+
+
+def remote_of(site: MergeSite) -> str:
+    """The remote that git would push this branch to; empty when there is none."""
+    for name in (f"branch.{site.branch}.pushRemote", "remote.pushDefault", f"branch.{site.branch}.remote"):
+        found = git.git(site.host, site.place.path, "config", "--get", name, check=False).out.strip()
+        if found:
+            return found
+    remotes = git.git(site.host, site.place.path, "remote").out.split()
+    return "origin" if "origin" in remotes else (remotes[0] if len(remotes) == 1 else "")
+
+
+def _note(train: MergeTrain, state: str, output: str) -> None:
+    train.change((MergeTrain.State.RUNNING,), push=state, push_output=visible(output)[-8000:])

@@ -1,0 +1,165 @@
+"""What a person can do with merge trains: start one, stop it, let it go on, take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks.models import Run, Task
+from tasks.review import turns
+from tasks.review.models import MergeStep, MergeTrain, Verdict
+from tasks.review.site import MergeSite, site_of
+from workspaces.errors import Refused
+from workspaces.git.repos import refs
+from workspaces.merging import Strategy
+from workspaces.models import Workspace
+
+JOB = "tasks.review.jobs.run_train"
+State = MergeTrain.State
+
+
+def accepted(workspace: Workspace) -> list[Task]:
+    """The tasks that a person has accepted and that are not merged yet, as the board orders them."""
+    tasks = Task.objects.filter(workspace=workspace, status=Task.Status.REVIEW)
+    return list(tasks.filter(verdict__kind=Verdict.Kind.ACCEPTED).order_by("rank", "pk"))
+
+
+def finished(workspace: Workspace) -> list[Task]:
+    """All tasks in review whose last run ended well, accepted or not, and those without any run."""
+    tasks = Task.objects.filter(workspace=workspace, status=Task.Status.REVIEW).exclude(branch="")
+    ended = (None, Run.State.SUCCEEDED)
+    ordered = tasks.order_by("rank", "pk").prefetch_related("runs")
+    return [task for task in ordered if (task.last_run and task.last_run.state) in ended or is_accepted(task)]
+
+
+def is_accepted(task: Task) -> bool:
+    return Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED).exists()
+
+
+def start_train(
+    workspace: Workspace,
+    tasks: Sequence[Task],
+    *,
+    user: AbstractBaseUser | None,
+    strategy: str = Strategy.MERGE,
+    check: bool = True,
+    dry_run: bool = False,
+    push: bool = False,
+) -> MergeTrain:
+    """Make a train of these tasks, in this order, and send for a worker.
+
+    Raises Refused (GitError, HostError) when there is nothing to merge or the repository can't be read.
+    """
+    if strategy not in list(Strategy):
+        raise Refused(f"There is no strategy {strategy}.", f"Use one of: {', '.join(Strategy)}.")
+    if not tasks:
+        raise Refused("There is nothing to merge.", "Accept a task first, or name the tasks.")
+    site = site_of(workspace)
+    site.mainline.tip()
+    steps = [step_of(task, position) for position, task in enumerate(tasks, 1)]
+    freeze_commits(site, steps)
+    with transaction.atomic():
+        train = MergeTrain.objects.create(
+            workspace=workspace,
+            repo_key=site.key,
+            branch=site.branch,
+            created_by_id=user.pk if user else None,
+            strategy=strategy,
+            check_command=workspace.check_command.strip() if check else "",
+            dry_run=dry_run,
+            push=MergeTrain.Push.ASKED if push and not dry_run else MergeTrain.Push.NOT_ASKED,
+        )
+        for step in steps:
+            step.train = train
+        MergeStep.objects.bulk_create(steps)
+        send_for_worker(train)
+        doorbell.ring(f"workspace:{workspace.pk}", f"train:{train.pk}")
+    return train
+
+
+def step_of(task: Task, position: int) -> MergeStep:
+    return MergeStep(
+        task=task, position=position, title=task.title, branch=task.branch, fork=task.base_commit
+    )
+
+
+def freeze_commits(site: MergeSite, steps: Sequence[MergeStep]) -> None:
+    """Note the tip of each branch; one that moved since its task was accepted is left out."""
+    tips = refs(site.host, site.place.path, "refs/heads")
+    verdicts = Verdict.objects.filter(task__in=[step.task_id for step in steps])
+    judged = {verdict.task_id: verdict for verdict in verdicts.filter(kind=Verdict.Kind.ACCEPTED)}
+    for step in steps:
+        step.commit = tips.get(f"refs/heads/{step.branch}", "") if step.branch else ""
+        verdict = judged.get(step.task_id or 0)
+        if not step.branch:
+            _leave_out(step, "It has no branch yet: it never ran.")
+        elif not step.commit:
+            _leave_out(step, f"Its branch {step.branch} is gone.")
+        elif verdict and verdict.commit and verdict.commit != step.commit:
+            _leave_out(
+                step, "Its branch has changed since it was accepted. Look at it, then accept it again."
+            )
+
+
+def _leave_out(step: MergeStep, reason: str) -> None:
+    step.state, step.reason, step.finished_at = MergeStep.State.LEFT_OUT, reason, timezone.now()
+
+
+def send_for_worker(train: MergeTrain) -> bool:
+    return turns.nudge(MergeTrain.objects.all(), JOB, train.pk)
+
+
+def stop_train(train: MergeTrain) -> None:
+    """No further task is merged; what was merged stays. A check that runs is ended."""
+    if not train.is_live:
+        raise Refused("This train is not under way.")
+    values = {"state": State.CANCELLED, "reason": "Stopped before it began.", "finished_at": timezone.now()}
+    if not train.change((State.QUEUED,), **values):
+        MergeTrain.objects.filter(pk=train.pk, stop_requested_at=None).update(
+            stop_requested_at=timezone.now()
+        )
+    doorbell.ring(f"train:{train.pk}")
+
+
+def go_on(train: MergeTrain) -> None:
+    """Continue a stopped train with the task at which it stopped."""
+    with transaction.atomic():
+        values = {"reason": "", "stop_requested_at": None, "finished_at": None}
+        if not train.change((State.STOPPED, State.CANCELLED), state=State.QUEUED, **values):
+            raise Refused("Only a stopped train can go on.")
+        again = {"state": MergeStep.State.WAITING, "reason": "", "finished_at": None}
+        train.steps.filter(state=MergeStep.State.BLOCKED).update(**again)
+        MergeTrain.objects.filter(pk=train.pk).update(lease_until=None, lease_owner="")
+        send_for_worker(train)
+    doorbell.ring(f"train:{train.pk}")
+
+
+def undo_train(train: MergeTrain) -> None:
+    """Take back what a train merged: main returns to where it was, or gets a commit that reverts it."""
+    if train.dry_run or not train.tip or train.tip == train.old_tip:
+        raise Refused("This train has merged nothing.")
+    if train.state in (State.UNDOING, State.UNDONE):
+        raise Refused(
+            "This train is undone already." if train.state == State.UNDONE else "It is being undone."
+        )
+    if train.is_live:
+        raise Refused("This train is still under way.", "Stop it first.")
+    with transaction.atomic():
+        train.change((State.FINISHED, State.STOPPED, State.CANCELLED), undo_commit="", reason="")
+        begin_undo(train)
+        send_for_worker(train)
+    doorbell.ring(f"train:{train.pk}")
+
+
+def begin_undo(train: MergeTrain) -> None:
+    """Undoing takes the repository's turn, as merging does."""
+    busy = MergeTrain.objects.filter(repo_key=train.repo_key, state__in=MergeTrain.AT_WORK).first()
+    if busy:
+        raise Refused(f"Train {busy.pk} is under way in this repository.", "Wait until it has ended.")
+    train.change(
+        (State.FINISHED, State.STOPPED, State.CANCELLED), state=State.UNDOING, stop_requested_at=None
+    )

@@ -1,0 +1,93 @@
+"""Take back what a train merged: main returns while nothing was built on it, else the changes are reverted."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from tasks.models import Task
+from tasks.review.models import MergeStep, MergeTrain, Verdict
+from tasks.review.site import MergeSite
+from tasks.review.turns import TurnLost
+from workspaces.git.commands import GitError
+from workspaces.git.writing import update_refs
+from workspaces.merging import CheckLost, MainMoved
+from workspaces.merging.checks import Pause
+from workspaces.merging.conflicts import visible
+from workspaces.merging.reverting import revert
+
+MOST_TRIES = 10
+State = MergeTrain.State
+
+
+def work(train: MergeTrain, site: MergeSite) -> None:
+    """Undo the train. Raises GitError and HostError; may be repeated at any point."""
+    for _ in range(MOST_TRIES):
+        tip = site.mainline.tip()
+        if train.undo_commit and site.mainline.contains(train.undo_commit):
+            break
+        if tip == train.old_tip:
+            break
+        update_refs(site.write, site.place.path, {f"{site.refs}/undone": (tip, None)})
+        try:
+            if tip == train.tip and train.push != MergeTrain.Push.DONE:
+                site.mainline.retreat(tip, train.old_tip, f"aitask: undo train {train.pk}")
+            else:
+                _revert(train, site, tip)
+        except MainMoved:
+            continue
+        break
+    else:
+        raise GitError(f"{train.branch} moved {MOST_TRIES} times meanwhile.", "Try again when it is quiet.")
+    _undone(train)
+
+
+def _revert(train: MergeTrain, site: MergeSite, tip: str) -> None:
+    """One commit that takes back all that the train brought; checked as any other."""
+    if not site.mainline.contains(train.tip):
+        raise GitError(
+            f"{train.branch} does not hold what this train merged any more.", "There is nothing to undo."
+        )
+    bench = site.bench(tip)
+    bench.recover(tip)
+    merged = train.steps.filter(state=MergeStep.State.MERGED).order_by("-position")
+    pairs = [(step.onto, step.candidate) for step in merged]
+    names = "\n".join(f"- {step.title} (task {step.task_id})" for step in merged)
+    message = f"Undo merge train {train.pk}\n\nThis reverts what it merged:\n{names}\n"
+    commit = revert(bench, tip, pairs, message)
+    if train.check_command:
+        _check(train, site, commit)
+    if not train.change((State.UNDOING,), undo_commit=commit):
+        raise TurnLost
+    site.mainline.advance(tip, commit, f"aitask: undo train {train.pk}")
+
+
+def _check(train: MergeTrain, site: MergeSite, commit: str) -> None:
+    number = train.check_number + 1
+    if not train.change((State.UNDOING,), check_number=number):
+        raise TurnLost
+    check, pause = site.check(f"undo-{number}"), Pause()
+    bench = site.bench(commit)
+    bench.prepare_submodules()
+    check.start(train.check_command, bench.path, train.workspace.environment)
+    try:
+        while (result := check.look(pause.elapsed)) is None:
+            pause.wait()
+    except CheckLost:
+        raise GitError("The check of the undone state was ended from outside.", "Undo again.") from None
+    if not result.passed:
+        said = visible(result.output)[-2000:]
+        raise GitError(f"Without these tasks the check fails, so {train.branch} stays as it is.", said)
+
+
+def _undone(train: MergeTrain) -> None:
+    """The tasks stand in review again, not accepted."""
+    merged = train.steps.filter(state=MergeStep.State.MERGED)
+    tasks = [step.task_id for step in merged if step.task_id]
+    with transaction.atomic():
+        if not train.change((State.UNDOING,), state=State.UNDONE, finished_at=timezone.now(), reason=""):
+            raise TurnLost
+        Verdict.objects.filter(task__in=tasks, kind=Verdict.Kind.MERGED).delete()
+        Task.objects.filter(pk__in=tasks, status=Task.Status.DONE).update(
+            status=Task.Status.REVIEW, updated_at=timezone.now()
+        )

@@ -1,0 +1,80 @@
+"""All worktrees of a repository, also those that somebody else made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from posixpath import join
+
+from workspaces.git.commands import git
+from workspaces.hosts import Host, HostError
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One worktree as git lists it. The first of a repository is its main one, which can't be removed."""
+
+    path: str
+    head: str = ""
+    branch: str = ""
+    "Full ref name; empty when detached or bare."
+    bare: bool = False
+    is_main: bool = False
+    locked: str | None = None
+    "The reason that was given, maybe empty; None when it is not locked."
+    prunable: str = ""
+    "Why git would prune it; empty when its folder is there."
+
+
+def list_trees(host: Host, repo: str) -> list[Tree]:
+    """The worktrees of a repository, the main one first. Raises GitError."""
+    done = git(host, repo, "worktree", "list", "--porcelain", "-z", check=False)
+    separator = "\0"
+    if done.rc:  # git before 2.36
+        done = git(host, repo, "worktree", "list", "--porcelain")
+        separator = "\n"
+    records = done.out.split(separator * 2)
+    drafts = [_fields(record.split(separator)) for record in records if record.strip(separator)]
+    return [_tree(values, is_main=number == 0) for number, values in enumerate(drafts)]
+
+
+def checkouts_of(host: Host, repo: str, ref: str) -> list[Tree]:
+    """The worktrees that have this branch checked out."""
+    return [tree for tree in list_trees(host, repo) if tree.branch == ref and not tree.prunable]
+
+
+def busy_with(host: Host, trees: list[Tree], ref: str) -> str:
+    """The path of a worktree in the middle of a rebase of this branch, which git will write at its end."""
+    for tree in trees:
+        if tree.bare or tree.branch or tree.prunable:
+            continue
+        git_dir = git(host, tree.path, "rev-parse", "--absolute-git-dir", check=False).out.strip()
+        for state in ("rebase-merge", "rebase-apply"):
+            if git_dir and _line(host, join(git_dir, state, "head-name")) == ref:
+                return tree.path
+    return ""
+
+
+def _line(host: Host, path: str) -> str:
+    try:
+        return str(host.call("read", {"path": path, "limit": 4096})["data"]).strip()
+    except HostError as error:
+        if error.code in {"not_found", "remote_failed"}:
+            return ""
+        raise
+
+
+def _fields(lines: list[str]) -> dict[str, str]:
+    pairs = (line.partition(" ") for line in lines if line)
+    return {name: value for name, _, value in pairs}
+
+
+def _tree(values: dict[str, str], *, is_main: bool) -> Tree:
+    return Tree(
+        path=values.get("worktree", ""),
+        head=values.get("HEAD", ""),
+        branch=values.get("branch", ""),
+        bare="bare" in values,
+        is_main=is_main,
+        locked=values.get("locked"),
+        prunable=values.get("prunable", "gone") if "prunable" in values else "",
+    )

@@ -1,0 +1,114 @@
+"""git verbs that change something: with an identity, words on standard input, a life of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from posixpath import join
+from uuid import uuid4
+
+from workspaces.git.commands import ENVIRONMENT, GitError, failure, git
+from workspaces.hosts import Completed, Host, HostError
+
+SECONDS = 600.0
+LOCK_PATIENCE = 20.0
+"Seconds for which another git process may hold a lock before we give up."
+LOCKED = (".lock': File exists", "cannot lock ref", "could not lock", "Unable to create")
+NO_QUESTIONS = {"GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "true", "GIT_MERGE_AUTOEDIT": "no"}
+OUTLIVE_SH = """\
+log=$1; shift
+mkdir -p -- "${log%/*}"
+"$@" >"$log" 2>&1
+status=$?
+cat -- "$log"
+rm -f -- "$log"
+exit $status
+"""
+"Output goes to a file: a pipe to somebody who is gone would end git half-way."
+NEW_SESSION = "import subprocess,sys;sys.exit(subprocess.Popen(sys.argv[1:],start_new_session=True).wait())"
+"What `setsid --wait` does, for hosts that have none."
+FALLBACK_IDENTITY = ("AI Task Manager", "aitask@localhost")
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who writes: empty names mean the host's own git identity."""
+
+    host: Host
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def git(self, path: str, *words: str, stdin: str | None = None, check: bool = True) -> Completed:
+        """Run git in a folder; it ends together with us."""
+        done = self.host.run(
+            ["git", "-C", path, *words], env=self.variables, stdin=stdin, timeout=SECONDS, check=False
+        )
+        if check and done.rc:
+            raise failure(path, words[0], done)
+        return done
+
+    def git_to_its_end(self, path: str, *words: str, stdin: str | None = None) -> Completed:
+        """Run git so that it is never stopped half-way; what it said, both streams, is in `err`."""
+        log = join(str(self.host.hello()["state_dir"]), "merges", f"git-{uuid4().hex[:12]}.log")
+        argv = ["sh", "-c", OUTLIVE_SH, "sh", log, "git", "-C", path, *words]
+        try:
+            done = self._run(["setsid", "-w", *argv], stdin)
+        except HostError as error:
+            if error.code != "not_found":
+                raise
+            done = self._run([str(self.host.hello()["executable"]), "-c", NEW_SESSION, *argv], stdin)
+        return Completed(done.rc, "", done.out + done.err)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {**ENVIRONMENT, **NO_QUESTIONS, "GIT_OPTIONAL_LOCKS": "1", **self.environment}
+
+    def _run(self, argv: Sequence[str], stdin: str | None) -> Completed:
+        return self.host.run(argv, env=self.variables, stdin=stdin, timeout=SECONDS, check=False)
+
+
+def writer(host: Host, path: str, *, name: str = "", email: str = "", reflog: str = "") -> Writer:
+    """A writer with the identity given, else the host's own, else the app's; `reflog` names the deed."""
+    own = git(host, path, "var", "GIT_COMMITTER_IDENT", check=False).rc == 0
+    if not (name and email) and not own:
+        name, email = FALLBACK_IDENTITY
+    variables = {"GIT_REFLOG_ACTION": reflog} if reflog else {}
+    for role in ("AUTHOR", "COMMITTER") if name and email else ():
+        variables |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": email}
+    return Writer(host, variables)
+
+
+def is_locked(done: Completed) -> bool:
+    """Whether git gave up since another git process was at work."""
+    return bool(done.rc) and any(words in done.err for words in LOCKED)
+
+
+class LockWait:
+    """Pauses between attempts while somebody else's git is at work; False when patience is at its end."""
+
+    def __init__(self, patience: float = LOCK_PATIENCE) -> None:
+        self._deadline = time.monotonic() + patience
+        self._pause = 0.02
+
+    def again(self) -> bool:
+        if time.monotonic() > self._deadline:
+            return False
+        time.sleep(self._pause)
+        self._pause = min(0.5, self._pause * 2)
+        return True
+
+
+def update_refs(write: Writer, repo: str, changes: Mapping[str, tuple[str, str | None]]) -> None:
+    """Set refs, all or none: name → (new, old); old None whatever it is. Raises GitError."""
+    lines = [
+        f"update {name}\0{new}\0{'' if old is None else old}\0" for name, (new, old) in changes.items() if new
+    ]
+    if not lines:
+        return
+    wait = LockWait()
+    while True:
+        done = write.git_to_its_end(repo, "update-ref", "-z", "--stdin", stdin="".join(lines))
+        if not done.rc:
+            return
+        if not (is_locked(done) and wait.again()):
+            raise GitError(f"git could not set refs: {done.err.strip()[:500]}", code="refs")

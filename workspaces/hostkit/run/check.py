@@ -1,0 +1,122 @@
+"""One command with a verdict, shown in its window and kept: the check of a merge.
+
+The folder is like a run's: spec.json says what to do, guard.json who does it, terminal.raw holds the last
+part of what the command printed, outcome.json (written last) how it ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Dict, Optional
+
+from .. import environment, processes
+from ..files import Json, dumps, read_json, write_atomic
+from ..folder import RunFolder
+
+KEPT_OUTPUT = 1024 * 1024
+"""Bytes of output that are kept at least; at most twice as many lie on the disk."""
+CHUNK = 64 * 1024
+GRACE_SECONDS = 1.0
+"""How long output is still awaited from what the command left running."""
+
+
+def main(path: str) -> int:
+    folder = RunFolder(path)
+    spec = read_json(folder.spec)
+    if spec is None:
+        print(f"There is no check in {path}.", file=sys.stderr)
+        return 2
+    if not folder.claim():
+        return 3
+    processes.become_subreaper()
+    outcome = Check(folder, spec).run()
+    write_atomic(folder.outcome, dumps(outcome))
+    return 0
+
+
+class Check:
+    def __init__(self, folder: RunFolder, spec: Json) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.told_to_stop = 0
+        self.process: "Optional[subprocess.Popen[bytes]]" = None
+
+    def run(self) -> Json:
+        """Run the command to its end, and end what it left behind."""
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        began = time.monotonic()
+        try:
+            self.process = self._start()
+        except OSError as error:
+            return {"status": 127, "seconds": 0, "interrupted": False, "error": str(error)}
+        printer = Printer(self.process.stdout, self.folder.terminal)
+        if self.told_to_stop:
+            self.process.kill()
+        status = self.process.wait()
+        printer.join(0.05)
+        swept = processes.sweep()
+        printer.join(GRACE_SECONDS)
+        seconds = round(time.monotonic() - began, 3)
+        return {"status": status, "seconds": seconds, "interrupted": bool(self.told_to_stop), "swept": swept}
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            ["sh", "-c", str(self.spec["command"])],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=str(self.spec["worktree"]),
+            env=self._variables(),
+        )
+
+    def _variables(self) -> Dict[str, str]:
+        given = {name: str(value) for name, value in (self.spec.get("environment") or {}).items()}
+        result = environment.variables(given, self.spec.get("path"))
+        result[processes.MARKER] = os.fspath(self.folder.path)
+        return result
+
+    def _stop(self, number: int, _frame: object) -> None:
+        self.told_to_stop = number
+        if self.process:
+            self.process.kill()
+
+
+class Printer(threading.Thread):
+    """Passes output on to the window, and keeps the last part of it in a file."""
+
+    def __init__(self, source: "Optional[IO[bytes]]", kept: Path) -> None:
+        super().__init__(daemon=True)
+        self.source = source
+        self.path = kept
+        self.size = 0
+        self.file = os.fdopen(
+            os.open(str(kept), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0
+        )
+        self.start()
+
+    def run(self) -> None:
+        while self.source:
+            chunk = os.read(self.source.fileno(), CHUNK)
+            if not chunk:
+                return
+            self._keep(chunk)
+            with suppress(OSError):  # the window was closed; the file goes on
+                os.write(1, chunk)
+
+    def _keep(self, chunk: bytes) -> None:
+        if self.size + len(chunk) > 2 * KEPT_OUTPUT:
+            last = self.path.read_bytes()[-KEPT_OUTPUT:]
+            self.file.seek(0)
+            self.file.truncate()
+            self.file.write(last)
+            self.size = len(last)
+        self.file.write(chunk)
+        self.size += len(chunk)

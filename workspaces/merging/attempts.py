@@ -1,0 +1,162 @@
+"""Try one branch on top of a commit, in the bench: what would main be, or why not."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from posixpath import join
+
+from workspaces.git.commands import git
+from workspaces.hosts import Completed
+from workspaces.merging.bench import Bench
+from workspaces.merging.conflicts import MOST_FILES, Conflict, from_merge_tree, hunks_of, kinds_by_path
+
+
+class Strategy(enum.StrEnum):
+    """How the work of a branch gets onto main."""
+
+    MERGE = "merge"
+    SQUASH = "squash"
+    REBASE = "rebase"
+
+
+class Verdict(enum.StrEnum):
+    CLEAN = "clean"
+    ALREADY = "already"
+    "Its changes are there."
+    NOTHING = "nothing"
+    "It has no changes of its own."
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+    "git itself said no: a hook, a signature, a filter."
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be merged: a commit, where it started, and what to call it."""
+
+    commit: str
+    fork: str
+    "The commit that the branch was made at; may be empty."
+    branch: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How it went. `commit` is what main would be when the verdict is clean."""
+
+    verdict: Verdict
+    commit: str = ""
+    conflicts: list[Conflict] = field(default_factory=list)
+    output: str = ""
+
+
+def attempt(bench: Bench, onto: str, change: Change, strategy: Strategy) -> Attempt:
+    """Bring the change onto a commit, where the bench stands. Only a clean attempt leaves it elsewhere."""
+    early = _in_memory(bench, onto, change, strategy)
+    if early is not None:
+        return early
+    done = STRATEGIES[strategy](bench, onto, change)
+    if done.rc:
+        found = _what_went_wrong(bench, onto, change, done)
+        bench.recover(onto)
+        return found
+    return _result(bench, onto, change, strategy, done)
+
+
+def _in_memory(bench: Bench, onto: str, change: Change, strategy: Strategy) -> Attempt | None:
+    """Without touching a file: is there anything to do, does it conflict? None when the bench must tell."""
+    trees = git(bench.host, bench.path, "rev-parse", f"{onto}^{{tree}}").out.split()
+    done = git(
+        bench.host,
+        bench.path,
+        "merge-tree",
+        "--write-tree",
+        "-z",
+        onto,
+        change.commit,
+        timeout=300,
+        check=False,
+    )
+    if done.rc == 0 and done.out.split("\0")[0].strip() == trees[0]:
+        return _nothing_new(bench, onto, change)
+    if done.rc == 1 and "\0" in done.out and strategy != Strategy.REBASE:
+        names = {onto: "main", change.commit: change.branch}
+        return Attempt(Verdict.CONFLICT, conflicts=from_merge_tree(bench.host, bench.path, done.out, names))
+    return _nothing_new(bench, onto, change) if _contains(bench, onto, change.commit) else None
+
+
+def _contains(bench: Bench, onto: str, commit: str) -> bool:
+    return git(bench.host, bench.path, "merge-base", "--is-ancestor", commit, onto, check=False).rc == 0
+
+
+def _nothing_new(bench: Bench, onto: str, change: Change) -> Attempt:
+    """Either its work is on main already, or it never did any."""
+    base = git(bench.host, bench.path, "merge-base", onto, change.commit, check=False).out.strip()
+    if base == change.commit:
+        return Attempt(Verdict.NOTHING if change.commit == change.fork else Verdict.ALREADY)
+    same = git(bench.host, bench.path, "diff", "--quiet", base, change.commit, "--", check=False).rc == 0
+    return Attempt(Verdict.NOTHING if base and same else Verdict.ALREADY)
+
+
+def _merge(bench: Bench, _onto: str, change: Change) -> Completed:
+    words = ("merge", "--quiet", "--no-ff", "--no-edit", "--no-autostash", "--cleanup=whitespace")
+    return bench.write.git(bench.path, *words, "-m", change.message, change.commit, check=False)
+
+
+def _squash(bench: Bench, _onto: str, change: Change) -> Completed:
+    words = ("merge", "--quiet", "--squash", "--no-autostash")
+    done = bench.write.git(bench.path, *words, change.commit, check=False)
+    if done.rc:
+        return done
+    commit = ("commit", "--quiet", "--cleanup=whitespace", "--file=-")
+    return bench.write.git(bench.path, *commit, stdin=change.message, check=False)
+
+
+def _rebase(bench: Bench, onto: str, change: Change) -> Completed:
+    words = ("-c", "rebase.updateRefs=false", "rebase", "--quiet", "--no-autostash", "--empty=drop")
+    return bench.write.git(bench.path, *words, onto, change.commit, check=False)
+
+
+STRATEGIES: dict[Strategy, Callable[[Bench, str, Change], Completed]] = {
+    Strategy.MERGE: _merge,
+    Strategy.SQUASH: _squash,
+    Strategy.REBASE: _rebase,
+}
+
+
+def _what_went_wrong(bench: Bench, onto: str, change: Change, done: Completed) -> Attempt:
+    records = git(bench.host, bench.path, "ls-files", "--unmerged", "-z").out.split("\0")
+    kinds = kinds_by_path([record for record in records if record])
+    said = (done.err.strip() + "\n" + done.out.strip()).strip()
+    if not kinds:
+        return Attempt(Verdict.REFUSED, output=said[-8000:])
+    names = {onto: "main", change.commit: change.branch, "HEAD": "main"}
+    found = [
+        Conflict(path, kind, _hunks(bench, path, names)) for path, kind in list(kinds.items())[:MOST_FILES]
+    ]
+    return Attempt(Verdict.CONFLICT, conflicts=found, output=said[-8000:])
+
+
+def _hunks(bench: Bench, path: str, names: dict[str, str]) -> list[str]:
+    where = join(bench.path, path)
+    if not bench.host.call("stat", {"path": where})["exists"]:
+        return []
+    if bench.host.call("stat", {"path": where})["is_dir"]:
+        return []
+    return hunks_of(str(bench.host.call("read", {"path": where, "limit": 512 * 1024})["data"]), names)
+
+
+def _result(bench: Bench, onto: str, change: Change, strategy: Strategy, done: Completed) -> Attempt:
+    """The commit that the bench stands at, if it is what was asked for."""
+    line = git(bench.host, bench.path, "rev-list", "--parents", "--max-count=1", "HEAD").out.split()
+    head, parents = line[0], line[1:]
+    expected = {Strategy.MERGE: [onto, change.commit], Strategy.SQUASH: [onto]}.get(strategy)
+    if head == onto:
+        return _nothing_new(bench, onto, change)
+    if expected is not None and parents != expected:
+        bench.reset(onto)
+        return Attempt(Verdict.REFUSED, output=f"git made {head}, whose parents are {parents}.\n{done.err}")
+    return Attempt(Verdict.CLEAN, commit=head, output=done.err.strip()[-2000:])

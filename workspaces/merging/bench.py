@@ -1,0 +1,111 @@
+"""The bench: a worktree of our own in which merges are tried and checked. Kept for the next time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from posixpath import isabs, join, normpath
+
+from workspaces.git.commands import GitError, expand, git
+from workspaces.git.repos import Place
+from workspaces.git.worktrees import default_root
+from workspaces.git.writing import LockWait, Writer, is_locked
+from workspaces.hosts import Host, HostError
+
+MARK = "aitask-bench.json"
+STALE_LOCK = 3.0
+"Seconds after which a lock in the bench was left by a git that was ended: nobody else works there."
+LOCKS = ("index.lock", "HEAD.lock", "MERGE_HEAD.lock", "ORIG_HEAD.lock")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The worktree with its writer."""
+
+    write: Writer
+    repo: Place
+    path: str
+    git_dir: str
+
+    @property
+    def host(self) -> Host:
+        return self.write.host
+
+    def reset(self, commit: str) -> None:
+        """Exactly this commit; what git ignores stays, so that the next check is quick."""
+        self._insist("checkout", "--quiet", "--force", "--detach", commit)
+        self.write.git(self.path, "clean", "-ffdq")
+
+    def recover(self, commit: str) -> None:
+        """`reset`, after whatever an earlier worker was in the middle of."""
+        for verb in ("rebase", "cherry-pick", "revert"):
+            self.write.git(self.path, verb, "--quit", check=False)
+        self._insist("reset", "--quiet", "--hard", "HEAD")
+        self.reset(commit)
+
+    def prepare_submodules(self) -> str:
+        """Fetch the submodules of the present commit; empty, or why that did not work."""
+        if not self.host.call("stat", {"path": join(self.path, ".gitmodules")})["exists"]:
+            return ""
+        words = ("submodule", "--quiet", "update", "--init", "--recursive", "--force")
+        done = self.write.git(self.path, *words, check=False)
+        return f"The submodules could not be fetched: {done.err.strip()[:1000]}" if done.rc else ""
+
+    def _insist(self, *words: str) -> None:
+        """A git that was ended in the bench may have left its lock there."""
+        wait = LockWait(STALE_LOCK)
+        while True:
+            done = self.write.git(self.path, *words, check=False)
+            if not done.rc:
+                return
+            if not is_locked(done):
+                raise GitError(f"git {words[0]} failed in {self.path}: {done.err.strip()[:500]}")
+            if not wait.again():
+                self.host.run(["rm", "-f", "--", *(join(self.git_dir, name) for name in LOCKS)])
+                wait = LockWait(STALE_LOCK)
+
+
+def bench_path(host: Host, place: Place, root: str, installation: str) -> str:
+    """Where the bench of an installation lies: a hidden folder among the worktrees of the tasks."""
+    folder = expand(host, root) if root.strip() else default_root(place)
+    return join(folder, f".merge-{installation}")
+
+
+def open_bench(write: Writer, place: Place, path: str, commit: str) -> Bench:
+    """The bench at `path`; made at `commit` when there is none. GitError when something else is there."""
+    git_dir = _git_dir(write.host, path)
+    if git_dir and _is_ours(write.host, git_dir, place):
+        return Bench(write, place, path, git_dir)
+    if git_dir and normpath(git_dir).startswith(join(place.common_dir, "worktrees") + "/"):
+        write.git(place.path, "worktree", "remove", "--force", "--force", "--", path, check=False)
+    elif write.host.call("stat", {"path": path})["exists"]:
+        raise GitError(f"{path} is in the way: merges are tried there.", "Move or remove that folder.")
+    words = ("-c", "checkout.workers=0", "worktree", "add", "--quiet", "--force", "--force", "--detach")
+    write.git(place.path, *words, "--", path, commit)
+    git_dir = _git_dir(write.host, path)
+    if git_dir is None:
+        raise GitError(f"git made the worktree {path}, but it can't be read.")
+    mark = json.dumps({"repo": place.common_dir}) + "\n"
+    write.host.call("write", {"path": join(git_dir, MARK), "data": mark})
+    return Bench(write, place, path, git_dir)
+
+
+def _is_ours(host: Host, git_dir: str, place: Place) -> bool:
+    try:
+        mark = json.loads(host.call("read", {"path": join(git_dir, MARK), "limit": 65536})["data"])
+    except (HostError, ValueError):
+        return False
+    head = git(host, place.path, f"--git-dir={git_dir}", "rev-parse", "--git-common-dir", check=False)
+    return bool(mark.get("repo") == place.common_dir and not head.rc)
+
+
+def _git_dir(host: Host, path: str) -> str | None:
+    """The bench's own git folder; None when there is no worktree at the path."""
+    try:
+        link = str(host.call("read", {"path": join(path, ".git"), "limit": 4096})["data"])
+    except HostError as error:
+        if error.code in {"not_found", "remote_failed"}:
+            return None
+        raise
+    target = link.removeprefix("gitdir:").strip()
+    return target if isabs(target) else normpath(join(path, target))

@@ -1,0 +1,109 @@
+"""The check command, run in the bench in a tmux window of its own; it lives on when we do not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from posixpath import join
+from typing import Any
+
+from workspaces import tmux
+from workspaces.hosts import Host, HostError
+
+START_SECONDS = 15.0
+"How long a window may take to claim its check."
+SHOWN_OUTPUT = 64 * 1024
+
+
+class CheckLost(Exception):
+    """The check ended without a word: its window was closed or its host restarted."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How it ended; `output` is the last part of what it printed."""
+
+    passed: bool
+    status: int
+    seconds: float
+    output: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check, known by its folder on the host. Starting it twice runs it once."""
+
+    host: Host
+    folder: str
+    session: str
+    owner: str
+    window: str
+
+    def start(self, command: str, worktree: str, environment: Mapping[str, str]) -> None:
+        """Have the command run in the worktree, unless it runs or has run already."""
+        spec = {"v": 1, "command": command, "worktree": worktree, "environment": dict(environment)}
+        prepared = self.host.call("prepare_run", {"dir": self.folder, "spec": spec, "prompt": command})
+        if prepared.get("started"):
+            return
+        hello = self.host.hello()
+        kit = join(str(hello["state_dir"]), "hostkit", str(hello["hostkit"]))
+        tmux.ensure_window(
+            self.host,
+            session=self.session,
+            owner=self.owner,
+            window=self.window,
+            argv=[str(hello["executable"]), kit, "check", self.folder],
+            cwd=worktree,
+        )
+
+    def look(self, started_ago: float) -> CheckResult | None:
+        """The result, None while it runs. Raises CheckLost."""
+        state = self.host.call("run_state", {"dir": self.folder})
+        if state["finished"]:
+            return self._result(state["outcome"])
+        if state["started"] and not state["alive"]:
+            again = self.host.call("run_state", {"dir": self.folder})
+            if again["finished"]:
+                return self._result(again["outcome"])
+            raise CheckLost
+        if not state["started"] and started_ago > START_SECONDS:
+            raise CheckLost
+        return None
+
+    def _result(self, outcome: dict[str, Any]) -> CheckResult:
+        if outcome.get("interrupted"):
+            raise CheckLost
+        status = int(outcome["status"])
+        output = self.tail() or str(outcome.get("error") or "")
+        return CheckResult(status == 0, status, float(outcome["seconds"]), output)
+
+    def tail(self, limit: int = SHOWN_OUTPUT) -> str:
+        """The last part of what it has printed so far."""
+        path = join(self.folder, "terminal.raw")
+        try:
+            size = int(self.host.call("stat", {"path": path})["size"])
+            answer = self.host.call("read", {"path": path, "offset": max(0, size - limit), "limit": limit})
+        except HostError as error:
+            if error.code != "not_found":
+                raise
+            return ""
+        return str(answer["data"])
+
+    def stop(self) -> None:
+        """Close its window, which ends it."""
+        tmux.kill_session(self.host, self.session, owner=self.owner)
+
+
+class Pause:
+    """Short pauses at first, longer ones later: always a small part of the check's own time."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def wait(self) -> None:
+        time.sleep(min(0.5, max(0.02, self.elapsed * 0.04)))

@@ -1,0 +1,112 @@
+"""Which files two lines of work can't agree on, and the places in them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from itertools import takewhile
+from typing import Any
+
+from workspaces.hosts import Host
+
+MOST_FILES = 50
+MOST_FILES_READ = 12
+MOST_HUNKS = 8
+MOST_HUNK_LINES = 120
+MOST_LINE = 400
+MOST_BYTES = 512 * 1024
+CONTEXT = 3
+KINDS = {
+    frozenset("123"): "both changed it",
+    frozenset("23"): "both added it",
+    frozenset("12"): "deleted on the branch, changed on main",
+    frozenset("13"): "deleted on main, changed on the branch",
+    frozenset("1"): "both moved or deleted it",
+    frozenset("2"): "main has something else there",
+    frozenset("3"): "the branch has something else there",
+}
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One file that git could not merge, with the places that disagree as git marks them."""
+
+    path: str
+    kind: str
+    hunks: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a database that takes only whole characters: other bytes become visible escapes."""
+        values = asdict(self)
+        return {**values, "path": visible(self.path), "hunks": [visible(hunk) for hunk in self.hunks]}
+
+
+def visible(text: str) -> str:
+    """Bytes that are no UTF-8, and NUL, as `\\xff`: what every database and page can hold."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
+def kinds_by_path(records: list[str]) -> dict[str, str]:
+    """From `<mode> <object> <stage>\\t<path>` records: each path with what happened to it."""
+    stages: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        about, _, path = record.partition("\t")
+        stages[path].add(about.rpartition(" ")[2])
+    return {path: KINDS.get(frozenset(found), "both changed it") for path, found in stages.items()}
+
+
+def from_merge_tree(host: Host, repo: str, out: str, names: dict[str, str]) -> list[Conflict]:
+    """What `git merge-tree -z` said. `names` says what to call the two commits in the hunks."""
+    fields = out.split("\0")
+    tree, records = fields[0], list(takewhile(bool, fields[1:]))
+    kinds = kinds_by_path(records)
+    found = []
+    for number, (path, kind) in enumerate(list(kinds.items())[:MOST_FILES]):
+        text = _blob(host, repo, f"{tree}:{path}") if number < MOST_FILES_READ else ""
+        found.append(Conflict(path, kind, hunks_of(text, names)))
+    return found
+
+
+def _blob(host: Host, repo: str, name: str) -> str:
+    """The beginning of a file in a tree; empty for a submodule or a path that is not there."""
+    argv = ["git", "-C", repo, "cat-file", "blob", name]
+    done = host.call("exec", {"argv": argv, "max_output": MOST_BYTES})
+    return "" if done["rc"] else str(done["out"])
+
+
+def hunks_of(text: str, names: dict[str, str] | None = None) -> list[str]:
+    """The places between conflict markers, with a few lines around each."""
+    if "\0" in text[:8000]:
+        return []
+    lines = text.split("\n")
+    starts = [number for number, line in enumerate(lines) if line.startswith("<<<<<<< ")]
+    return [_hunk(lines, start, names or {}) for start in starts[:MOST_HUNKS]]
+
+
+def _hunk(lines: list[str], start: int, names: dict[str, str]) -> str:
+    following = range(start, len(lines))
+    end = next((number for number in following if lines[number].startswith(">>>>>>> ")), len(lines) - 1)
+    shown = lines[max(0, start - CONTEXT) : end + 1 + CONTEXT]
+    if len(shown) > MOST_HUNK_LINES:
+        shown = [*shown[:MOST_HUNK_LINES], f"… {len(shown) - MOST_HUNK_LINES} more lines"]
+    return "\n".join(_label(line[:MOST_LINE], names) for line in shown)
+
+
+def _label(line: str, names: dict[str, str]) -> str:
+    if line.startswith(("<<<<<<< ", ">>>>>>> ")):
+        for commit, name in names.items():
+            line = line.replace(commit, name)
+    return line
+
+
+def leftover_markers(text: str) -> bool:
+    """Whether a file still holds a whole conflict as git writes it."""
+    wanted = iter(("<<<<<<< ", "=======", ">>>>>>> "))
+    want = next(wanted)
+    for line in text.split("\n"):
+        if line.startswith(want) if want != "=======" else line.rstrip("\r") == want:
+            following = next(wanted, None)
+            if following is None:
+                return True
+            want = following
+    return False

@@ -1,0 +1,133 @@
+"""The branch that everything is merged into. It moves in one atomic step, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workspaces.git.commands import GitError, git
+from workspaces.git.repos import Place, refs
+from workspaces.git.worktree_list import Tree, busy_with, list_trees
+from workspaces.git.writing import LockWait, Writer, is_locked
+from workspaces.hosts import Completed
+
+IN_THE_WAY = "would be overwritten"
+
+
+class MainMoved(Exception):
+    """Somebody else moved the branch meanwhile; nothing was done."""
+
+
+class Blocked(GitError):
+    """The branch can't be moved for a reason that a person has to see to; nothing was done."""
+
+
+@dataclass(frozen=True)
+class Mainline:
+    """A branch of a repository, by its short name."""
+
+    write: Writer
+    repo: Place
+    branch: str
+
+    @property
+    def ref(self) -> str:
+        return f"refs/heads/{self.branch}"
+
+    def tip(self) -> str:
+        """Its commit. Raises GitError when there is no such local branch."""
+        found = refs(self.write.host, self.repo.path, self.ref).get(self.ref)
+        if found:
+            return found
+        hint = f"Make it there, such as: git branch {self.branch} origin/{self.branch}"
+        raise GitError(f"There is no local branch {self.branch} to merge into.", hint, code="no_base")
+
+    def contains(self, commit: str) -> bool:
+        words = ("merge-base", "--is-ancestor", commit, self.ref)
+        return git(self.write.host, self.repo.path, *words, check=False).rc == 0
+
+    def check_ready(self) -> None:
+        """Raise Blocked when a rebase of the branch is under way or two worktrees have it checked out."""
+        trees = list_trees(self.write.host, self.repo.path)
+        self._only_checkout(trees)
+        place = busy_with(self.write.host, trees, self.ref)
+        if place:
+            raise Blocked(f"A rebase of {self.branch} is under way in {place}.", "Finish or abort it first.")
+
+    def advance(self, old: str, new: str, why: str) -> None:
+        """Move from `old` to its descendant `new`; files of a worktree that has it checked out follow.
+
+        Raises MainMoved, or Blocked when a person's uncommitted work would be touched.
+        """
+        wait = LockWait()
+        while True:
+            done = self._advance_once(old, new, why)
+            if self.tip() == new:
+                return
+            if is_locked(done) and wait.again():
+                continue
+            if self.tip() != old:
+                raise MainMoved
+            raise self._blocked(done)
+
+    def _advance_once(self, old: str, new: str, why: str) -> Completed:
+        tree = self._only_checkout(list_trees(self.write.host, self.repo.path))
+        if self.tip() != old:
+            raise MainMoved
+        if tree is None:
+            return self.write.git_to_its_end(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
+        words = ("merge", "--quiet", "--ff-only", "--no-autostash", "--no-stat", new)
+        return self.write.git_to_its_end(tree.path, *words)
+
+    def retreat(self, old: str, new: str, why: str) -> None:
+        """Move back from `old` to its ancestor `new`. Raises MainMoved and Blocked, as `advance` does."""
+        tree = self._only_checkout(list_trees(self.write.host, self.repo.path))
+        if self.tip() != old:
+            raise MainMoved
+        if tree is None:
+            done = self.write.git_to_its_end(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
+        else:
+            self._refuse_staged(tree)
+            done = self.write.git_to_its_end(tree.path, "reset", "--quiet", "--keep", new)
+        if self.tip() != new:
+            if self.tip() != old:
+                raise MainMoved
+            raise self._blocked(done)
+
+    def _refuse_staged(self, tree: Tree) -> None:
+        """Going back would unstage what a person has staged."""
+        if git(self.write.host, tree.path, "diff", "--cached", "--quiet", "--", check=False).rc:
+            raise Blocked(
+                f"Changes are staged in {tree.path}, where {self.branch} is checked out.",
+                "Commit or unstage them, then try again.",
+            )
+
+    def _only_checkout(self, trees: list[Tree]) -> Tree | None:
+        found = [tree for tree in trees if tree.branch == self.ref and not tree.bare]
+        if len(found) > 1:
+            places = " and ".join(tree.path for tree in found)
+            raise Blocked(
+                f"{self.branch} is checked out twice: {places}.", "Switch one of them away from it."
+            )
+        if found and found[0].prunable:
+            raise Blocked(
+                f"{self.branch} is checked out in {found[0].path}, which is gone.",
+                "Run there: git worktree prune",
+            )
+        return found[0] if found else None
+
+    def _blocked(self, done: Completed) -> Blocked:
+        """What git said when it did not move the branch."""
+        said = done.err.strip()
+        trees = [tree for tree in list_trees(self.write.host, self.repo.path) if tree.branch == self.ref]
+        where = trees[0].path if trees else self.repo.path
+        if IN_THE_WAY in said:
+            files = [line.strip() for line in said.splitlines() if line.startswith("\t")]
+            some = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+            return Blocked(
+                f"{self.branch} is checked out in {where}, and uncommitted work there is in the way: {some}.",
+                "Commit or stash it there, then go on.",
+                code="dirty",
+            )
+        return Blocked(
+            f"git would not move {self.branch}: {said[-600:] or 'it gave no reason'}", f"Look at {where}."
+        )
