@@ -13,7 +13,7 @@ from aitask.tests.lab.app import App
 from aitask.tests.lab.browser import open_browser, open_page, screenshot
 from aitask.tests.lab.endpoint import ScriptedEndpoint
 
-USES_DATABASE = {"db", "transactional_db", "django_db_serialized_rollback", "app"}
+USES_DATABASE = {"db", "transactional_db", "django_db_serialized_rollback", "app", "world"}
 FAILED = pytest.StashKey[bool]()
 
 

@@ -1,13 +1,14 @@
 """The whole application as a user starts it: `manage.py up`, or its processes one by one.
 
     with App() as app:
-        app.up()
+        app.start()
         app.api.get("/api/workspaces")
         app.kill("worker")
 
 Everything runs in a clean environment (no variable of the developer's) below one temporary folder: HOME,
 `DATA_DIR`, tmux server. Every process that comes from it, agents included, carries a mark in its environment,
-by which `leftovers()` finds it and `close()` ends it.
+by which `leftovers()` finds it and `close()` ends it. When the tests run on PostgreSQL (`DATABASE_URL` is
+set) every App has a database and a Redis of its own there, and `start()` means two of each process.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +33,7 @@ from typing import TYPE_CHECKING, Literal
 
 from . import processes
 from .client import ApiClient
+from .databases import own_databases
 from .link import free_port
 from .tmux import TmuxServer
 from .tools import PROJECT, search_path
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Role = Literal["web", "worker", "follower"]
-ROLE_WORDS: dict[Role, str] = {"web": "daphne", "worker": "qcluster", "follower": "follow_runs"}
+ROLE_WORDS = {"web": "daphne", "worker": "qcluster", "follower": "follow_runs"}
 MARK = "AITASK_LAB_APP"
 USERNAME, PASSWORD = "ada", "correct horse battery"
 SETUP_LINK = re.compile(r"https?://\S+/setup/\S+")
@@ -67,8 +70,9 @@ class App:
             "DATA_DIR": str(self.data),
             MARK: self.mark,
             **self.tmux.environment,
-            **(settings or {}),
         }
+        self._databases = ExitStack()
+        self.environment |= self._databases.enter_context(own_databases()) | dict(settings or {})
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -81,12 +85,32 @@ class App:
         files = sorted(self.folder.glob("*.log"))
         return "".join(file.read_text(errors="replace") for file in files)
 
+    def start(self) -> None:
+        """`up()`, or `cluster()` where the tests run on a database server."""
+        if "DATABASE_URL" in self.environment:
+            self.cluster()
+        else:
+            self.up()
+
     def up(self) -> None:
         """Start everything by one command, make the first administrator, wait until the site answers."""
         self._start("up", "manage.py", "up", "--port", str(self.port))
         self.wait_until_it_answers()
         if not (self.folder / "administrator").exists():
             self._make_administrator()
+
+    def cluster(self, copies: int = 2) -> None:
+        """Start this many of each process on one database; the first web process has `url`."""
+        self.manage("migrate", "--verbosity", "0")
+        self.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
+        names = ["--username", USERNAME, "--email", f"{USERNAME}@lab.invalid"]
+        self.manage("createsuperuser", "--noinput", *names)
+        for number in range(1, copies + 1):
+            suffix = f"-{number}" if number > 1 else ""
+            self.start_role("web", f"web{suffix}", self.port if number == 1 else free_port())
+            self.start_role("worker", f"worker{suffix}")
+            self.start_role("follower", f"follower{suffix}")
+        self.wait_until_it_answers()
 
     def start_role(self, role: Role, name: str = "", port: int | None = None) -> None:
         """Start one process alone, as where many share a database; migrate beforehand."""
@@ -117,7 +141,7 @@ class App:
             assert self._alive(), f"the application ended:\n{self.log[-3000:]}"
             return self._answers()
 
-        wait_for(answers, START_SECONDS, f"an answer of {self.url}; its log: {self.log[-3000:]}", every=0.1)
+        wait_for(answers, START_SECONDS, lambda: f"an answer of {self.url}; {self.log[-3000:]}", every=0.1)
 
     @cached_property
     def api(self) -> ApiClient:
@@ -132,20 +156,20 @@ class App:
         page.get_by_role("button", name="Log in").click()
         page.wait_for_url(lambda url: "/login" not in url)
 
-    def pid(self, role: Role | Literal["up"]) -> int:
-        """The process of a role: a child of `up`, or the one started alone."""
+    def pid(self, role: str) -> int:
+        """The process of a role: a child of `up`, or the one started alone under this name."""
         if role in self._started:
             return self._started[role].pid
         children = processes.children_of(self._started["up"].pid)
-        return next(pid for pid in children if ROLE_WORDS[role] in processes.command_of(pid))  # type: ignore[index]
+        return next(pid for pid in children if ROLE_WORDS[role] in processes.command_of(pid))
 
-    def kill(self, role: Role | Literal["up"], number: signal.Signals = signal.SIGKILL) -> int:
+    def kill(self, role: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal to a role's process; its pid."""
         pid = self.pid(role)
         processes.send(pid, number)
         return pid
 
-    def wait_for_restart(self, role: Role, old_pid: int) -> None:
+    def wait_for_restart(self, role: str, old_pid: int) -> None:
         """Wait until `up` has started this role anew."""
 
         def restarted() -> bool:
@@ -173,11 +197,13 @@ class App:
         for process in self._started.values():
             process.kill()
             process.wait()
+        self._started.clear()
         self.tmux.close()
         while left := self.leftovers():
             for pid in left:
                 processes.send(pid, signal.SIGKILL)
             processes.wait_until_gone(left)
+        self._databases.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> App:

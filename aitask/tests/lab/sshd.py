@@ -106,7 +106,7 @@ class Sshd:
             command = [require_tool("sshd"), "-D", "-e", "-f", str(self._config)]
             environment = {"PATH": search_path()}
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, env=environment)
-        wait_for(self._listens, 10, f"sshd on port {self.port} ({self.log.read_text()[-500:]})")
+        wait_for(self._listens, 10, lambda: f"sshd on port {self.port}; {self.log.read_text()[-500:]}")
 
     def stop(self) -> None:
         """Stop listening and drop every connection; what people started on the host goes on."""

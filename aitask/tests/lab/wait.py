@@ -12,7 +12,7 @@ T = TypeVar("T")
 def wait_for(
     condition: Callable[[], T | Literal[False] | None],
     timeout: float = 10.0,
-    message: str = "",
+    message: str | Callable[[], str] = "",
     every: float = 0.02,
 ) -> T:
     """The first true value of `condition`. Raises AssertionError with `message` after `timeout` seconds."""
@@ -22,5 +22,6 @@ def wait_for(
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"{message or 'the condition'} did not come true in {timeout} s")
+            said = message() if callable(message) else message
+            raise AssertionError(f"{said or 'the condition'} did not come true in {timeout} s")
         time.sleep(every)
