@@ -40,10 +40,14 @@ def unheld() -> Q:
     return Q(lease_until=None) | Q(lease_until__lt=timezone.now())
 
 
-def nudge(run_id: int, job: str, *, patience: timedelta = NUDGE) -> bool:
-    """Send for a worker unless one is there or sent for; it is sent for again after `patience`."""
-    until = timezone.now() + patience
-    sent = Run.objects.filter(unheld(), pk=run_id).update(lease_until=until, lease_owner="")
+def nudge(run_id: int, job: str, *, at_once: bool = False) -> bool:
+    """Send for a worker unless one is there or sent for; after NUDGE it may be sent for again.
+
+    With `at_once` it is sent for even when another nudge is under way.
+    """
+    free = unheld() | Q(lease_owner="") if at_once else unheld()
+    until = timezone.now() + NUDGE
+    sent = Run.objects.filter(free, pk=run_id).update(lease_until=until, lease_owner="")
     if sent:
         enqueue(job, run_id)
     return bool(sent)

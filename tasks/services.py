@@ -135,7 +135,7 @@ def cancel_task(task: Task) -> Run | None:
         run.refresh_from_db()
         return run
     if Run.objects.filter(pk=run.pk, cancel_requested_at=None).update(cancel_requested_at=timezone.now()):
-        leases.nudge(run.pk, "tasks.jobs.cancel_run")
+        leases.nudge(run.pk, "tasks.jobs.cancel_run", at_once=True)
         doorbell.ring(f"task:{task.pk}", "board")
     run.refresh_from_db()
     return run

@@ -1,0 +1,147 @@
+"""What a run says when the model's service, the login or the prompt's author make trouble."""
+
+from __future__ import annotations
+
+import pytest
+
+from aitask.tests.lab.repos import ODD_NAME, make_detached_repo, make_oddly_named_repo, make_repo_with_submodule
+from aitask.tests.lab.repos import make_unborn_repo
+from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
+
+pytestmark = pytest.mark.cli
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("@error 400", "rejected"),
+        ("@error 401", "login"),
+        ("@login", "login"),
+        ("@error 500", "server"),
+    ],
+)
+def test_an_error_of_the_service_is_the_reason_on_the_card(
+    world: World, backend: str, fault: str, code: str
+) -> None:
+    workspace = world.add_workspace(f"{fault} {backend}")["id"]
+    run = world.finish(f"@text first\n{fault}\n@text never said", backend, workspace=workspace)
+    assert (run["state"], run["reason_code"]) == ("failed", code), run["reason"]
+    assert run["reason"]
+    assert world.task_of(run)["status"] == "review"
+    assert_no_gap(world.events(run))
+    world.api.patch(f"/api/workspaces/{workspace}", {"max_parallel_runs": 9})
+
+
+@pytest.mark.parametrize("fault", ["@error 500 1", "@error 429 1", "@cut 1"])
+def test_a_passing_fault_is_survived(world: World, backend: str, fault: str) -> None:
+    run = world.succeed(f"{fault}\n@write e.txt e\n@text over", backend)
+    assert world.git("show", f"{world.task_of(run)['branch']}:e.txt") == "e"
+
+
+def test_what_was_billed_before_a_failure_is_counted(world: World, backend: str) -> None:
+    run = world.finish("@write f.txt f\n@error 400", backend)
+    assert run["state"] == "failed"
+    assert tokens_of(run) == world.billed(run)
+    assert world.git("show", f"{world.task_of(run)['branch']}:f.txt") == "f"
+
+
+def test_a_reached_limit_says_when_it_resets(world: World, backend: str) -> None:
+    environment = world.environment(login="oauth")
+    workspace = world.add_workspace(f"limit {backend}", environment=environment)["id"]
+    run = world.finish("@limit 90\n@text never", backend, workspace=workspace)
+    assert (run["state"], run["reason_code"]) == ("failed", "limit"), run["reason"]
+    assert run["limit_resets_at"] is not None
+    assert world.task_of(run)["badge"] == "limit reached"
+
+
+def test_a_model_that_does_not_exist_is_named(world: World) -> None:
+    run = world.finish("@error 404", "claude_code", model="no-such-model")
+    assert (run["state"], run["reason_code"]) == ("failed", "model"), run["reason"]
+    assert "no-such-model" in run["reason"]
+
+
+def test_a_missing_cli_says_so(world: World, backend: str) -> None:
+    environment = {**world.environment(), "PATH": "/usr/bin:/bin"}
+    workspace = world.add_workspace(f"no cli {backend}", environment=environment)["id"]
+    run = world.finish("@text x", backend, workspace=workspace)
+    assert (run["state"], run["reason_code"]) == ("failed", "cli_missing"), run["reason"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "It's \"quoted\" and `ticked` and \\slashed\\",
+        "$(touch /tmp/never) && ; | > < * ? ~ !",
+        "line one\nline two\r\nline three\n",
+        "-rf --dangerously-skip-permissions",
+        "/help me with a path",
+        "Grüße 🙂 👩‍👩‍👧 日本語",
+        "x" * 100_000,
+        "@not a directive of ours? " + "\u2028 \u200b",
+    ],
+    ids=["quotes", "shell", "lines", "dash", "slash", "emoji", "long", "odd spaces"],
+)
+def test_a_prompt_arrives_as_it_was_written(world: World, backend: str, words: str) -> None:
+    if words.startswith("@"):
+        words = words[1:]
+    run = world.succeed(words, backend, title="A prompt")
+    prompts = [entry.prompt for entry in world.endpoint.ledger.turns(run["cli_session"])]
+    assert words.strip().replace("\r\n", "\n") in prompts[0].replace("\r\n", "\n")
+
+
+def test_a_nul_in_a_prompt_arrives_as_its_sign(world: World, backend: str) -> None:
+    run = world.succeed("before\0after", backend, title="NUL")
+    assert "before\u2400after" in world.endpoint.ledger.turns(run["cli_session"])[0].prompt
+
+
+class TestRepositories:
+    def test_spaces_quotes_and_umlauts_in_the_path(self, world: World, backend: str) -> None:
+        repo = make_oddly_named_repo(world.app.folder / f"odd {backend}")
+        assert ODD_NAME in str(repo)
+        workspace = world.add_workspace(f"odd {backend}", repo)["id"]
+        run = world.succeed("@write ä.txt x", backend, workspace=workspace)
+        assert (world.worktree(run) / "ä.txt").exists()
+
+    def test_a_detached_head_does_not_matter(self, world: World) -> None:
+        repo = make_detached_repo(world.app.folder / "detached")
+        world.succeed("@write g.txt g", workspace=world.add_workspace("detached", repo)["id"])
+
+    def test_a_submodule_does_not_stop_the_run(self, world: World) -> None:
+        repo = make_repo_with_submodule(world.app.folder / "with-parts")
+        run = world.succeed("@write h.txt h", workspace=world.add_workspace("parts", repo)["id"])
+        assert (world.worktree(run) / "parts").is_dir()
+
+    def test_a_repository_without_a_commit_says_what_to_do(self, world: World) -> None:
+        repo = make_unborn_repo(world.app.folder / "unborn")
+        run = world.finish("@text x", workspace=world.add_workspace("unborn", repo)["id"])
+        assert run["state"] == "failed"
+        assert "commit" in run["reason"]
+
+    def test_a_base_branch_that_is_not_there_is_named(self, world: World) -> None:
+        workspace = world.add_workspace("no base", base_branch="trunk")["id"]
+        run = world.finish("@text x", workspace=workspace)
+        assert run["state"] == "failed"
+        assert "trunk" in run["reason"]
+
+    def test_a_folder_that_is_no_repository_is_named(self, world: World) -> None:
+        folder = world.app.folder / "just a folder"
+        folder.mkdir()
+        run = world.finish("@text x", workspace=world.add_workspace("folder", folder)["id"])
+        assert run["state"] == "failed"
+        assert "just a folder" in run["reason"]
+
+    def test_a_branch_of_somebody_else_is_left_alone(self, world: World) -> None:
+        next_task = world.start("@text x", title="warm up")["task"] + 1
+        world.git("branch", f"aitask/{next_task}-mine", "main")
+        run = world.succeed("@write i.txt i", title="mine")
+        assert world.task_of(run)["branch"] == f"aitask/{next_task}-mine-2"
+        assert world.git("rev-parse", f"aitask/{next_task}-mine") == world.git("rev-parse", "main")
+
+
+def test_two_refused_logins_hold_the_next_start(world: World, backend: str) -> None:
+    workspace = world.add_workspace(f"held {backend}")["id"]
+    for _ in range(2):
+        assert world.finish("@login", backend, workspace=workspace)["reason_code"] == "login"
+    held = world.start("@text x", backend, workspace=workspace)
+    assert world.api.wait_for_run(held["id"], {"queued"})["reason"].startswith("Held:")
+    world.api.post(f"/api/tasks/{held['task']}/cancel")
