@@ -18,7 +18,10 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.db import connections
 
 from aitask.origin import Application, Receive, Scope, Send, own_origin_only, refuse
-from tasks.routing import websocket_urlpatterns
+from tasks import routing as tasks
+from terminal import routing as terminal
+
+websocket_urlpatterns = [*tasks.websocket_urlpatterns, *terminal.websocket_urlpatterns]
 
 
 def own_thread(application: Any) -> Application:

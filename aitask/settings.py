@@ -27,6 +27,7 @@ REDIS_URL = environment.redis_url("REDIS_URL")
 INSTALLED_APPS = [
     "aitask",  # before django_q, whose qcluster command it replaces
     "tasks",
+    "terminal",
     "workspaces",
     "django.contrib.admin",
     "django.contrib.auth",

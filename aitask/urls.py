@@ -16,6 +16,7 @@ urlpatterns = [
     path("logout", auth.LogoutView.as_view(), name="logout"),
     path("", include("tasks.urls")),
     path("", include("workspaces.urls")),
+    path("", include("terminal.urls")),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
 ]

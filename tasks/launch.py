@@ -57,7 +57,7 @@ def launch(run: Run) -> None:
     """Start the agent of a claimed run in its tmux window; raises Refused (HostError, GitError) when it can't."""
     task, workspace = run.task, run.task.workspace
     site = site_of(workspace)
-    tree = _worktree(task, site)
+    tree = worktree(task, site)
     _renewed(run)
     run_dir = site.run_dir(run)
     Run.objects.filter(pk=run.pk).update(run_dir=run_dir)
@@ -119,7 +119,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:
     }
 
 
-def _worktree(task: Task, site: Site) -> git.Worktree:
+def worktree(task: Task, site: Site) -> git.Worktree:
     """The task's worktree, made on first use, with the files to copy in it."""
     workspace = task.workspace
     name = f"{task.pk}-{task.slug}"

@@ -1,0 +1,219 @@
+"""The socket of a terminal: bytes both ways as binary frames, everything else as JSON.
+
+It is a bare ASGI application: a Channels consumer asks a thread about the database before each message, which
+would be felt at each key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+
+from channels.db import database_sync_to_async
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from aitask.origin import Receive, Scope, Send
+from aitask.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, session_is_valid
+from terminal import access, commands, services
+from terminal.commands import Json
+from terminal.control import gateway
+from terminal.control.client import Refused as TmuxRefused
+from terminal.control.hub import Hub, SessionGone
+from terminal.control.viewer import Viewer
+from terminal.models import Visit
+from terminal.outbox import Outbox
+from terminal.places import Place
+from workspaces.errors import Refused
+
+log = logging.getLogger(__name__)
+
+CHECK_SECONDS = 30.0
+"""How often the login and the permission are checked again."""
+MOST_PASTED = 16 << 20
+REFUSED = 4410
+"""The session can't be shown; a frame before it says why."""
+FORBIDDEN = 4403
+
+
+class Ended(Exception):
+    """The socket is over, with this close code."""
+
+    def __init__(self, code: int = 1000) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class TerminalSocket:
+    """One browser at one session, from the handshake to the end."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.user = cast(User, scope["user"])
+        self.outbox = Outbox()
+        self.query = commands.query(scope)
+        self.pasted: list[str] = []
+
+    async def run(self) -> None:
+        await self.receive()
+        try:
+            self.place = await self._place()
+        except (Http404, PermissionDenied):
+            await self.send({"type": "websocket.close"})
+            return
+        self.hub: Hub = gateway.hub_of(self.place.address)
+        self.viewer = Viewer(
+            self.place.target,
+            commands.size(self.query),
+            self.outbox.put,
+            looks=bool(commands.whole(self.query, "looks")),
+        )
+        await self.send({"type": "websocket.accept"})
+        self.visit = await database_sync_to_async(services.log)(
+            self.place, self.user, Visit.Kind.OPEN, client=_client(self.scope)
+        )
+        await self._serve()
+
+    async def _serve(self) -> None:
+        """Until the browser goes, the login ends or the session can't be shown."""
+        code = SERVER_ERROR
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._send_frames())
+                tasks.create_task(self._check_again())
+                tasks.create_task(self._attach_and_read())
+        except* Ended as group:
+            code = min(cast(Ended, error).code for error in group.exceptions)
+        except* Exception:
+            log.exception("terminal %s failed", self.place.session)
+        finally:
+            gateway.soon(self.hub.detach, self.viewer)
+            await asyncio.shield(database_sync_to_async(services.left)(self.visit))
+        if code:
+            with contextlib.suppress(Exception):
+                await self.send({"type": "websocket.close", "code": code})
+
+    async def _send_frames(self) -> None:
+        while True:
+            for message in await self.outbox.take():
+                await self.send(message)
+
+    async def _check_again(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            if not await session_is_valid(self.scope["session"].session_key, self.user):
+                raise Ended(LOGIN_NEEDED)
+            try:
+                await self._place()
+            except Http404:
+                raise Ended(NOT_FOUND) from None
+            except PermissionDenied:
+                raise Ended(FORBIDDEN) from None
+            await database_sync_to_async(services.still_open)(self.visit)
+
+    async def _place(self) -> Place:
+        route = self.scope["url_route"]["kwargs"]
+        user = await database_sync_to_async(User.objects.get)(pk=self.user.pk)
+        return await database_sync_to_async(access.place_for)(user, route["kind"], route["pk"])
+
+    async def _attach_and_read(self) -> None:
+        try:
+            await self._attach()
+        except (Refused, TmuxRefused) as error:
+            await self._refuse(error)
+        while True:
+            message = await self.receive()
+            if message["type"] == "websocket.disconnect":
+                raise Ended(0)
+            data = message.get("bytes")
+            if data:
+                gateway.soon(self.hub.typed, self.viewer, data)
+            elif text := message.get("text"):
+                self._take(commands.parse(text))
+
+    async def _attach(self) -> None:
+        """Show the session. One that is gone but left a history is made anew only when the page says so."""
+        try:
+            await gateway.run(self.hub.attach(self.viewer))
+        except SessionGone:
+            if self.query.get("create") == "unless-history" and await self._has_history():
+                self.outbox.put({"t": "gone", "history": True})
+                return
+            await database_sync_to_async(services.ensure_session)(self.place)
+            await gateway.run(self.hub.attach(self.viewer))
+            await database_sync_to_async(services.note_created)(self.visit)
+
+    async def _has_history(self) -> bool:
+        return await database_sync_to_async(services.has_history)(self.place)
+
+    async def _refuse(self, error: Refused | TmuxRefused) -> None:
+        message = {"t": "error", "kind": getattr(error, "code", "refused"), "message": str(error)}
+        message["retry"] = getattr(error, "retryable", False)
+        await self.send({"type": "websocket.send", "text": json.dumps(message)})
+        raise Ended(REFUSED)
+
+    def _take(self, message: Json) -> None:
+        """A text frame of the page; what is not understood is ignored."""
+        verb = VERBS.get(commands.words(message, "t"))
+        if verb:
+            verb(self, message)
+
+    def ack(self, message: Json) -> None:
+        gateway.soon(self.hub.acknowledged, self.viewer, commands.whole(message, "n"))
+
+    def resize(self, message: Json) -> None:
+        size, looks = commands.size(message), bool(message.get("looks"))
+        gateway.soon(lambda: self.hub.resized(self.viewer, size, looks=looks))
+
+    def paste(self, message: Json) -> None:
+        """A long text comes in pieces, as the server takes no message above 1 MiB."""
+        self.pasted.append(commands.words(message, "d"))
+        if sum(map(len, self.pasted)) > MOST_PASTED:
+            self.pasted.clear()
+            self.outbox.put({"t": "error", "kind": "paste", "message": "That is too much to paste at once."})
+        elif not message.get("more"):
+            text = "".join(self.pasted)
+            self.pasted.clear()
+            gateway.soon(self.hub.pasted, self.viewer, text)
+
+    def answer(self, message: Json) -> None:
+        data = commands.words(message, "d").encode("utf-8", "replace")
+        if data:
+            gateway.soon(self.hub.answered, self.viewer, data[:4096])
+
+    def history(self, message: Json) -> None:
+        gateway.soon(self.hub.wants_history, self.viewer, commands.whole(message, "lines"))
+
+    def window(self, message: Json) -> None:
+        gateway.soon(self.hub.choose, self.viewer, commands.words(message, "id"))
+
+    def stats(self, _message: Json) -> None:
+        self.outbox.put({"t": "stats", "unread": self.viewer.unread, "pace": self.viewer.pace.name.lower()})
+
+
+VERBS: dict[str, Callable[[TerminalSocket, Json], None]] = {
+    "ack": TerminalSocket.ack,
+    "resize": TerminalSocket.resize,
+    "paste": TerminalSocket.paste,
+    "answer": TerminalSocket.answer,
+    "history": TerminalSocket.history,
+    "window": TerminalSocket.window,
+    "stats": TerminalSocket.stats,
+}
+
+
+async def terminal_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI application."""
+    await TerminalSocket(scope, receive, send).run()
+
+
+def _client(scope: Scope) -> str:
+    client: Any = scope.get("client")
+    return str(client[0]) if client else ""

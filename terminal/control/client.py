@@ -1,0 +1,153 @@
+"""One running `tmux -C`: commands in, replies to each of them, outputs and notices out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from terminal.control.protocol import Message, Parser, Reply
+from workspaces.hosts import Host, HostError
+from workspaces.hosts.channel import Channel, open_process
+
+ATTACH_SECONDS = 20.0
+ASK_SECONDS = 20.0
+IDLE = "tail -f /dev/null"
+"""What runs in the hub session's own window: it must only stay."""
+FIND_TMUX = 'command -v tmux && printf "%s\\n" "${TMUX_TMPDIR:-}"'
+
+Replies = list[list[bytes]]
+
+
+class Refused(Exception):
+    """tmux did not do what it was told; the text is its own."""
+
+
+@dataclass(slots=True)
+class Command:
+    """A line that was sent: one reply for each of its commands, or fewer when one fails."""
+
+    expected: int
+    done: Callable[[Replies, str], None] | None
+    replies: Replies = field(default_factory=list)
+
+
+class ControlClient:
+    """Belongs to the hub's loop. `on_message` gets all that is no reply, `on_end` the reason of its end."""
+
+    def __init__(self, on_message: Callable[[Message], None], on_end: Callable[[str], None]) -> None:
+        self.ended = False
+        self._on_message = on_message
+        self._on_end = on_end
+        self._parser = Parser()
+        self._commands: deque[Command] = deque()
+        self._attached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._channel: Channel | None = None
+
+    async def start(self, host: Host, session: str) -> None:
+        """Make the session `session` on the host and attach to it. Raises HostError."""
+        argv = await _tmux(host)
+        size = ["-x", "80", "-y", "24"]
+        self._channel = await open_process(
+            host, [*argv, "-u", "-C", "new-session", "-A", "-s", session, *size, IDLE], self
+        )
+        try:
+            async with asyncio.timeout(ATTACH_SECONDS):
+                await self._attached  # tmux before 3.4 loses what it is told earlier
+        except TimeoutError:
+            self.close()
+            raise HostError(
+                f"tmux on {host.label} does not answer.", code="timeout", retryable=True
+            ) from None
+
+    def send(
+        self, line: str | bytes, expected: int = 1, done: Callable[[Replies, str], None] | None = None
+    ) -> None:
+        """Send a line of commands. `done` gets the replies and, when one failed, what tmux said."""
+        if self.ended or self._channel is None:
+            if done:
+                done([], "The link to tmux is lost.")
+            return
+        self._commands.append(Command(expected, done))
+        self._channel.write((line.encode() if isinstance(line, str) else line) + b"\n")
+
+    async def ask(self, line: str, expected: int = 1) -> Replies:
+        """Send and wait for the replies. Raises Refused."""
+        answer: asyncio.Future[Replies] = asyncio.get_running_loop().create_future()
+
+        def done(replies: Replies, error: str) -> None:
+            if answer.done():
+                return
+            if error:
+                answer.set_exception(Refused(error))
+            else:
+                answer.set_result(replies)
+
+        self.send(line, expected, done)
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise Refused("tmux did not answer in time.") from None
+
+    def close(self) -> None:
+        if self._channel:
+            self._channel.close()
+        self.closed("closed")
+
+    # what the channel calls
+
+    def data_received(self, data: bytes) -> None:
+        for message in self._parser.feed(data):
+            if isinstance(message, Reply):
+                self._take(message)
+            else:
+                self._notice_attach(message)
+                self._on_message(message)
+
+    def closed(self, reason: str) -> None:
+        """The process or the link has ended; whoever waits is told."""
+        if self.ended:
+            return
+        self.ended = True
+        if not self._attached.done():
+            self._attached.set_exception(
+                HostError(f"tmux could not be attached to: {reason}.", code="remote_failed", retryable=True)
+            )
+        for command in self._commands:
+            if command.done:
+                command.done([], reason)
+        self._commands.clear()
+        self._on_end(reason)
+
+    def _notice_attach(self, message: Message) -> None:
+        if not self._attached.done() and getattr(message, "name", "") == "session-changed":
+            self._attached.set_result(None)
+
+    def _take(self, reply: Reply) -> None:
+        if not self._commands:
+            return
+        command = self._commands[0]
+        command.replies.append(reply.lines)
+        if reply.ok and len(command.replies) < command.expected:
+            return
+        self._commands.popleft()
+        if command.done:
+            error = "" if reply.ok else b" ".join(reply.lines).decode("utf-8", "replace") or "tmux refused"
+            command.done(command.replies, error)
+
+
+async def _tmux(host: Host) -> Sequence[str]:
+    """How tmux is started so that it speaks with the same server as hostkit's: same program, same socket."""
+    link = await host.link()
+    answer = await link.call("exec", {"argv": ["sh", "-c", FIND_TMUX]}, 20.0)
+    if answer["rc"]:
+        raise HostError(
+            f"tmux is not installed on {host.label}.",
+            "Install it there, such as: sudo apt install tmux",
+            code="not_found",
+        )
+    path, folder = [*answer["out"].splitlines(), ""][:2]
+    place = [f"TMUX_TMPDIR={folder}"] if folder else []
+    return ["env", "-u", "TMUX", "-u", "TMUX_PANE", *place, path]

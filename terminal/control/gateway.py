@@ -1,0 +1,43 @@
+"""The hubs of this process, for callers on any loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from terminal.control.hub import Hub
+from workspaces import hosts
+from workspaces.hosts.hub import hub as hosts_hub
+
+T = TypeVar("T")
+
+_hubs: dict[str, Hub] = {}
+_lock = threading.Lock()
+
+
+def hub_of(address: hosts.Address) -> Hub:
+    """The hub of a host; made when first asked for, connected when first used."""
+    host = hosts.get(address)
+    with _lock:
+        if address.key not in _hubs:
+            _hubs[address.key] = Hub(host)
+        return _hubs[address.key]
+
+
+async def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a hub's coroutine on its loop and wait for it here."""
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, hosts_hub().loop))
+
+
+def soon(call: Callable[..., object], *arguments: object) -> None:
+    """Have a method of a hub called on its loop, after all that was asked for before."""
+    hosts_hub().loop.call_soon_threadsafe(call, *arguments)
+
+
+def close_all() -> None:
+    """End all channels of this process."""
+    for hub in list(_hubs.values()):
+        hosts_hub().run(hub.close())
+    _hubs.clear()

@@ -1,0 +1,172 @@
+"""Panes and windows that somebody looks at: who gets the output, who sets the size."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from terminal.control import protocol, snapshot
+from terminal.control.client import ControlClient, Replies
+from terminal.control.modes import Modes
+from terminal.control.viewer import HIGH, Pace, Size, Viewer
+
+_buffers = itertools.count(1)
+
+
+class Window:
+    """A window that is linked into the hub session. The server owns its size: the last who typed sets it."""
+
+    def __init__(self, client: ControlClient, window: str, size: Size) -> None:
+        self.id = window
+        self.size = size
+        self.panes: dict[str, Pane] = {}
+        self._client = client
+
+    @property
+    def viewers(self) -> list[Viewer]:
+        return [viewer for pane in self.panes.values() for viewer in pane.viewers]
+
+    def claim(self, size: Size) -> None:
+        """Make the window this large."""
+        if size != self.size:
+            self.size = size
+            self._client.send(f"resize-window -t {self.id} -x {size[0]} -y {size[1]}")
+
+    def laid_out(self, layout: str) -> None:
+        """tmux says how large the window and its panes are now."""
+        found = re.match(r"[0-9a-f]+,(\d+)x(\d+)", layout)
+        if found:
+            self.size = int(found[1]), int(found[2])
+        for pane in self.panes.values():
+            size = pane_size(layout, pane.id)
+            if size and size != pane.size:
+                pane.resized(size)
+
+
+def pane_size(layout: str, pane: str) -> Size | None:
+    """The size of a pane in a layout such as `b25d,80x24,0,0,1`; None when it is not in it."""
+    found = re.search(rf"(\d+)x(\d+),\d+,\d+,{pane[1:]}(?![\dx])", layout)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+class Pane:
+    """One pane and its viewers. Its output is never left unread: a pane nobody can follow is paused."""
+
+    def __init__(self, client: ControlClient, pane: str, window: Window) -> None:
+        self.id = pane
+        self.window = window
+        self.size: Size = (0, 0)
+        self.viewers: list[Viewer] = []
+        self.modes = Modes()
+        self.may_be_in_mode = False
+        "Somebody may have put it into copy mode, which would eat what is typed."
+        self._client = client
+        self._paused = False
+        self._unseen = 0
+        "Bytes that came while nobody looked."
+
+    def output(self, data: bytes) -> None:
+        self.modes.see(data)
+        for viewer in self.viewers:
+            viewer.output(data)
+        if self.viewers:
+            self._unseen = 0
+            if all(viewer.pace is Pace.LAGGING for viewer in self.viewers):
+                self._pause()
+        else:
+            self._unseen += len(data)
+            if self._unseen > HIGH:
+                self._pause()
+
+    def add(self, viewer: Viewer) -> None:
+        viewer.pane = self
+        self.viewers.append(viewer)
+        viewer.tell({"t": "role", "answers": len(self.viewers) == 1})
+        if not viewer.looks and len(self.window.viewers) == 1:
+            self.window.claim(viewer.size)
+
+    def remove(self, viewer: Viewer) -> None:
+        viewer.pane = None
+        self.viewers.remove(viewer)
+        for first in self.viewers[:1]:
+            first.tell({"t": "role", "answers": True})
+
+    def sync(self, *viewers: Viewer) -> None:
+        """Send these viewers a snapshot, and go on from there."""
+        for viewer in viewers:
+            viewer.pace = Pace.WAITING
+        lines = max(viewer.lines for viewer in viewers)
+        line, extra = snapshot.request(self.id, lines), 0
+        if self._paused:
+            self._paused, extra = False, 1
+            line = f"refresh-client -A '{self.id}:continue' ; {line}"
+
+        def done(replies: Replies, error: str) -> None:
+            if not error:
+                self._show(replies[extra:], [viewer for viewer in viewers if viewer.pane is self])
+
+        self._client.send(line, snapshot.REPLIES + extra, done)
+
+    def paused_by_tmux(self) -> None:
+        """The way to us was too slow; what was lost is made up by a snapshot."""
+        if not self._paused:
+            self._paused = True
+            if self.viewers:
+                self.sync(*self.viewers)
+
+    def resized(self, size: Size) -> None:
+        self.size = size
+        for viewer in self.viewers:
+            viewer.tell({"t": "size", "cols": size[0], "rows": size[1]})
+
+    def typed(self, data: bytes) -> None:
+        """Keys for the program in it."""
+        self._leave_mode()
+        if len(data) <= protocol.KEYS_AT_ONCE:
+            self._client.send(protocol.keys(self.id, data))
+        else:
+            self._paste(data, bracketed=False)
+
+    def pasted(self, text: str) -> None:
+        """Text for the program, marked as pasted if it wants to know."""
+        self._leave_mode()
+        self._paste(protocol.clean_paste(text), bracketed=True)
+
+    def release(self) -> None:
+        """Nobody looks any more: let it run free."""
+        if self._paused:
+            self._paused = False
+            self._client.send(f"refresh-client -A '{self.id}:continue'")
+
+    def _paste(self, data: bytes, *, bracketed: bool) -> None:
+        for command in protocol.paste(self.id, data, buffer=f"web{next(_buffers)}", bracketed=bracketed):
+            self._client.send(command)
+
+    def _leave_mode(self) -> None:
+        """Refused by tmux when it is in no mode, which is as good."""
+        if self.may_be_in_mode:
+            self.may_be_in_mode = False
+            self._client.send(f"send-keys -t {self.id} -X cancel")
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._client.send(f"refresh-client -A '{self.id}:pause'")
+
+    def _show(self, replies: Replies, viewers: list[Viewer]) -> None:
+        try:
+            taken = snapshot.Snapshot.of(replies)
+        except ValueError:
+            return  # its window was closed, which is told by a notice of its own
+        self.size = taken.size
+        self.may_be_in_mode = taken.is_on("pane_in_mode")
+        paint = taken.paint(self.modes.sequences)
+        head = {
+            "cols": self.size[0],
+            "rows": self.size[1],
+            "alt": taken.is_on("alternate_on"),
+            "lines": len(taken.history),
+            "history": taken.number("history_size"),
+        }
+        for viewer in viewers:
+            viewer.snapshot(paint, head)

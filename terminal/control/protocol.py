@@ -1,0 +1,147 @@
+"""The language of `tmux -C`: what it says, and how what we say is quoted. Pure; bytes stay bytes."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+KEYS_AT_ONCE = 512
+"""Bytes of input that go as keys; more go through a paste buffer, which is forty times as fast."""
+PIECE = 8192
+"""Bytes of a paste buffer that one command carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a program printed in a pane."""
+
+    pane: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one command of ours. A failed command says why in its lines."""
+
+    lines: list[bytes]
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something happened in the tmux server: the name without `%`, and the words behind it."""
+
+    name: str
+    rest: str
+
+
+Message = Output | Reply | Notice
+
+
+class Parser:
+    """Chunks of bytes in, messages out, in their order."""
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        "What came of a line that has no end yet."
+        self._block: list[bytes] | None = None
+        self._ends: tuple[bytes, bytes] = (b"", b"")
+        self._is_ours = False
+
+    def feed(self, chunk: bytes) -> Iterator[Message]:
+        """The messages that this chunk completes. Outputs of one pane that follow each other are one."""
+        lines = self._lines(chunk)
+        pane, parts = b"", list[bytes]()
+        for line in lines:
+            if self._block is None and line.startswith((b"%output ", b"%extended-output ")):
+                name, data = _split_output(line)
+                if parts and name != pane:
+                    yield _output(pane, parts)
+                    parts = []
+                pane = name
+                parts.append(data)
+                continue
+            if parts:
+                yield _output(pane, parts)
+                parts = []
+            message = self._take(line)
+            if message is not None:
+                yield message
+        if parts:
+            yield _output(pane, parts)
+
+    def _lines(self, chunk: bytes) -> list[bytes]:
+        *whole, rest = chunk.split(b"\n")
+        if whole:
+            whole[0] = b"".join((*self._rest, whole[0]))
+            self._rest = []
+        if rest:
+            self._rest.append(rest)
+        return whole
+
+    def _take(self, line: bytes) -> Message | None:
+        """A line of a block, or a notification. Text of a pane is never taken for the end of its block, since
+        that repeats time, number and flags of the beginning."""
+        if self._block is not None:
+            if line in self._ends:
+                return self._end(ok=line == self._ends[0])
+            self._block.append(line)
+            return None
+        if line.startswith(b"%begin "):
+            triple = line[len(b"%begin ") :]
+            self._block, self._ends = [], (b"%end " + triple, b"%error " + triple)
+            self._is_ours = triple.endswith(b" 1")
+            return None
+        if not line.startswith(b"%"):
+            return None
+        name, _, rest = line[1:].decode("utf-8", "replace").partition(" ")
+        return Notice(name, rest)
+
+    def _end(self, *, ok: bool) -> Reply | None:
+        lines, self._block = self._block or [], None
+        return Reply(lines, ok) if self._is_ours else None
+
+
+def _split_output(line: bytes) -> tuple[bytes, bytes]:
+    """`%output %5 data`, or with pause-after `%extended-output %5 AGE … : data`."""
+    words = line.split(b" ", 2)
+    if words[0] == b"%output":
+        return words[1], words[2] if len(words) > 2 else b""
+    return words[1], words[2].partition(b": ")[2]
+
+
+def _output(pane: bytes, parts: list[bytes]) -> Output:
+    data = b"".join(parts)
+    if b"\\" in data:
+        data = codecs.escape_decode(data)[0]
+    return Output(pane.decode(), data)
+
+
+_PLAIN = re.compile(rb"[A-Za-z0-9 _./,:=+%@-]*")
+_OCTAL = [bytes([byte]) if _PLAIN.fullmatch(bytes([byte])) else b"\\%03o" % byte for byte in range(256)]
+
+
+def quoted(data: bytes) -> bytes:
+    """A word of a command that stands for exactly these bytes. NUL can't be in a word, so it is left out."""
+    return b'"' + b"".join(_OCTAL[byte] for byte in data.replace(b"\0", b"")) + b'"'
+
+
+def keys(pane: str, data: bytes) -> bytes:
+    """The command that types these bytes."""
+    return b"send-keys -t %s -H %s" % (pane.encode(), data.hex(" ").encode())
+
+
+def paste(pane: str, data: bytes, *, buffer: str, bracketed: bool) -> Iterator[bytes]:
+    """The commands that paste many bytes; `bracketed` marks them for a program that asked for it."""
+    name = buffer.encode()
+    for start in range(0, len(data), PIECE):
+        yield b"set-buffer -a -b %s -- %s" % (name, quoted(data[start : start + PIECE]))
+    flags = b"-p -r -d" if bracketed else b"-r -d"
+    yield b"paste-buffer %s -b %s -t %s" % (flags, name, pane.encode())
+
+
+def clean_paste(text: str) -> bytes:
+    """Pasted text as a terminal gives it to a program: lines end with CR, and nothing can end the bracket."""
+    return text.replace("\r\n", "\r").replace("\n", "\r").replace("\x1b", "").encode("utf-8", "replace")

@@ -1,0 +1,78 @@
+"""Where a terminal is: the session of a task, or the plain shell of a workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from tasks.models import Task
+from terminal.control.viewer import Target
+from workspaces.hosts import Address
+from workspaces.models import Installation, Workspace
+
+
+@dataclass(frozen=True)
+class Place:
+    """One tmux session that is ours, whether it exists just now or not."""
+
+    workspace: Workspace
+    task: Task | None
+    session: str
+    owner: str
+    "The mark by which the session is known to be ours."
+    address: Address
+    host_label: str
+
+    @classmethod
+    def of_task(cls, task: Task) -> Place:
+        last = task.runs.exclude(tmux_session="").order_by("-number").first()
+        name = last.tmux_session if last else f"aitask-{task.pk}"
+        return cls._of(task.workspace, task, name, str(task.pk))
+
+    @classmethod
+    def of_workspace(cls, workspace: Workspace) -> Place:
+        return cls._of(workspace, None, f"aitask-w{workspace.pk}", f"w{workspace.pk}")
+
+    @classmethod
+    def _of(cls, workspace: Workspace, task: Task | None, session: str, mark: str) -> Place:
+        host = workspace.host
+        owner = f"{Installation.current_key()}/{mark}"
+        return cls(workspace, task, session, owner, host.address, host.label)
+
+    @property
+    def kind(self) -> str:
+        return "task" if self.task else "workspace"
+
+    @property
+    def pk(self) -> int:
+        return self.task.pk if self.task else self.workspace.pk
+
+    @property
+    def title(self) -> str:
+        return self.task.title if self.task else f"Shell of {self.workspace.name}"
+
+    @property
+    def target(self) -> Target:
+        return Target(self.session, self.owner)
+
+    @property
+    def key(self) -> str:
+        """What its files on the host are called."""
+        return self.owner.replace("/", "-")
+
+    @property
+    def attach_command(self) -> str:
+        """How a person gets there by hand."""
+        if self.address.kind == "local":
+            return f"tmux attach -t {self.session}"
+        name = self.address.key.removeprefix("ssh:")
+        return f"ssh -t {name} tmux attach -t {self.session}"
+
+    @property
+    def url(self) -> str:
+        return reverse(f"{self.kind}_terminal", args=[self.pk])
+
+    @property
+    def socket(self) -> str:
+        return f"/api/{self.kind}s/{self.pk}/terminal"

@@ -1,0 +1,152 @@
+"""What can be done with a session: make it, save what it has shown, close it. And the log of who did it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from posixpath import join
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
+
+from tasks import launch
+from terminal.models import Visit
+from terminal.places import Place
+from workspaces import tmux
+from workspaces.errors import Refused
+from workspaces.hosts import HostError
+
+WINDOW = "shell"
+HISTORY_FILES = ("history.txt", "pane.raw", "terminal.raw")
+"""What is read of a session that is gone, the first that exists: saved at its end, or as it was printed."""
+MOST_HISTORY = 8 << 20
+
+
+@dataclass(frozen=True)
+class History:
+    """What a session that is gone had shown, as bytes for a terminal."""
+
+    data: bytes
+    saved_at: float
+    lines_end_plain: bool
+    "Whether lines end with a mere newline, as capture-pane writes them."
+
+
+def ensure_session(place: Place) -> str:
+    """Make the session with a login shell in the worktree, unless it is there; returns its name.
+
+    A task without a worktree gets it now. Raises Refused (HostError, GitError, TmuxError).
+    """
+    site = launch.site_of(place.workspace)
+    cwd = _folder(place, site)
+    directory = _state_dir(place, site)
+    spec = {"worktree": cwd, "environment": place.workspace.environment}
+    if not site.host.call("stat", {"path": join(directory, "spec.json")})["exists"]:
+        site.host.call("write", {"path": join(directory, "spec.json"), "data": json.dumps(spec)})
+    return tmux.ensure_window(
+        site.host,
+        session=f"aitask-{place.task.pk}" if place.task else place.session,
+        owner=place.owner,
+        window=WINDOW,
+        argv=[site.hello["executable"], site.hostkit, "shell", directory],
+        cwd=cwd,
+    )
+
+
+def close_session(place: Place, user: AbstractBaseUser) -> bool:
+    """Save what the session has shown and end it with all that runs in it; False when there was none."""
+    if place.task and place.task.runs.filter(state__in=("starting", "running", "waiting")).exists():
+        raise Refused(
+            "An agent is at work in this session.", "Cancel its run first, or leave the session open."
+        )
+    site = launch.site_of(place.workspace)
+    names = [name for name, owner in tmux.list_sessions(site.host).items() if owner == place.owner]
+    if not names:
+        return False
+    log(place, user, Visit.Kind.CLOSE_SESSION)
+    tmux.capture_history(site.host, names[0], join(_state_dir(place, site), "history.txt"))
+    return tmux.kill_session(site.host, names[0], owner=place.owner)
+
+
+def read_history(place: Place) -> History | None:
+    """What was kept of a session that is gone; None when there is nothing. Raises HostError."""
+    site = launch.site_of(place.workspace)
+    for directory in _directories(place, site):
+        for name in HISTORY_FILES:
+            if found := _read(site, join(directory, name)):
+                return found
+    return None
+
+
+def has_history(place: Place) -> bool:
+    """Whether anything was kept of this session."""
+    try:
+        return read_history(place) is not None
+    except HostError:
+        return False
+
+
+def log(place: Place, user: AbstractBaseUser, kind: str, *, client: str = "", created: bool = False) -> Visit:
+    """Write into the audit log that the user does this now."""
+    return Visit.objects.create(
+        kind=kind,
+        user_id=user.pk,
+        username=user.get_username(),
+        workspace=place.workspace,
+        task=place.task,
+        task_number=place.task.pk if place.task else None,
+        host=place.address.key,
+        session=place.session,
+        client=client[:100],
+        created_session=created,
+        closed_at=None if kind == Visit.Kind.OPEN else timezone.now(),
+    )
+
+
+def _folder(place: Place, site: launch.Site) -> str:
+    """Where the shell starts."""
+    if place.task is None:
+        path = place.workspace.repo_path
+        return site.hello["home"] + path[1:] if path.startswith("~") else path
+    return launch.worktree(place.task, site).path
+
+
+def _directories(place: Place, site: launch.Site) -> list[str]:
+    """Folders on the host that keep something of this session, the newest first."""
+    shell = join(site.hello["state_dir"], "shells", place.key)
+    runs = place.task.runs.exclude(run_dir="").order_by("-number")[:3] if place.task else []
+    return [*[run.run_dir for run in runs], shell]
+
+
+def _state_dir(place: Place, site: launch.Site) -> str:
+    """The folder for what is written now: the newest run's, else one of the session's own."""
+    return _directories(place, site)[0]
+
+
+def _read(site: launch.Site, path: str) -> History | None:
+    known: dict[str, Any] = site.host.call("stat", {"path": path})
+    if not known["exists"] or not known["size"]:
+        return None
+    offset = max(0, known["size"] - MOST_HISTORY)
+    text: str = site.host.call("read", {"path": path, "offset": offset, "limit": MOST_HISTORY}, timeout=60)[
+        "data"
+    ]
+    data = text.encode("utf-8", "surrogateescape")
+    return History(data, known["mtime"], path.endswith(".txt"))
+
+
+def still_open(visit: Visit) -> None:
+    """The browser is still there; a server that is killed can't log its end."""
+    Visit.objects.filter(pk=visit.pk).update(seen_at=timezone.now())
+
+
+def left(visit: Visit) -> None:
+    """The browser has gone."""
+    now = timezone.now()
+    Visit.objects.filter(pk=visit.pk).update(seen_at=now, closed_at=now)
+
+
+def note_created(visit: Visit) -> None:
+    """The session was made for this visit."""
+    Visit.objects.filter(pk=visit.pk).update(created_session=True)

@@ -1,0 +1,51 @@
+// Older lines: tmux holds more than a page gets at first. Scrolling to the top or the button brings them.
+const TIMES = 5;
+
+export class Older {
+  constructor(term, button, ask) {
+    this.term = term;
+    this.button = button;
+    this.ask = ask;
+    this.lines = this.history = 0;
+    button.addEventListener("click", () => this.more());
+    term.onScroll(() => this.look());
+    term.element.addEventListener("wheel", (event) => event.deltaY < 0 && this.isAtTop && this.more(), { passive: true });
+    term.onWriteParsed(() => this.look());
+  }
+
+  get isAtTop() {
+    const { active } = this.term.buffer;
+    return active.type === "normal" && active.viewportY === 0 && active.baseY > 0;
+  }
+
+  get missing() { return Math.max(0, this.history - this.lines); }
+
+  // A snapshot is about to be written. The place that was read is kept when it was asked for from here.
+  painting({ lines, history }) {
+    this.lines = lines;
+    this.history = history;
+    if (!this.asked) return;
+    this.asked = false;
+    const { active } = this.term.buffer;
+    const fromEnd = active.baseY - active.viewportY;
+    const done = this.term.onWriteParsed(() => {
+      if (this.term.buffer.active.baseY < fromEnd) return;
+      this.term.scrollToLine(this.term.buffer.active.baseY - fromEnd);
+      done.dispose();
+    });
+  }
+
+  more() {
+    if (!this.missing || this.asked) return;
+    this.asked = true;
+    this.button.hidden = true;
+    this.ask(Math.min(this.history + 100, this.lines * TIMES));
+  }
+
+  look() {
+    const show = this.isAtTop && this.missing > 0 && !this.asked;
+    if (show === !this.button.hidden) return;
+    this.button.hidden = !show;
+    this.button.querySelector("span").textContent = `${this.missing.toLocaleString()} earlier lines`;
+  }
+}

@@ -1,0 +1,160 @@
+// xterm.js as this page needs it: its size is the server's, it scales to the room, and tmux answers the programs.
+import { colours, onColours } from "./colours.js";
+
+const SCROLLBACK = 10_000;
+const FONTS = { least: 9, usual: 13, most: 28, smallest: 5 };
+const FONT_KEY = "terminal-font";
+
+// The strict policy lets only style sheets with the page's nonce in; xterm.js makes its own without one.
+function withNonce(nonce) {
+  const make = document.createElement.bind(document);
+  document.createElement = (name, options) => {
+    const element = make(name, options);
+    if (name === "style") element.nonce = nonce;
+    return element;
+  };
+}
+
+export async function makeScreen(root, on) {
+  const { xterm, fit, links, search, unicode, webgl, nonce } = root.dataset;
+  withNonce(nonce);
+  const [{ Terminal }, { FitAddon }, { WebLinksAddon }, { SearchAddon }, { Unicode11Addon }, gl] = await Promise.all(
+    [xterm, fit, links, search, unicode, webgl].map((address) => import(address)),
+  );
+  const term = new Terminal({
+    allowProposedApi: true,
+    cols: 80, rows: 24,
+    scrollback: SCROLLBACK,
+    fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
+    fontSize: savedFont(),
+    theme: colours(),
+    minimumContrastRatio: 4.5,
+    macOptionIsMeta: true,
+    rightClickSelectsWord: false,
+    screenReaderMode: false,
+  });
+  return new Screen(term, { fit: new FitAddon(), links: new WebLinksAddon(openLink), search: new SearchAddon(), unicode: new Unicode11Addon(), gl }, on);
+}
+
+function openLink(event, address) {
+  if (/^https?:/.test(address)) window.open(address, "_blank", "noopener,noreferrer");
+}
+
+function savedFont() {
+  const size = Number(localStorage.getItem(FONT_KEY));
+  return size >= FONTS.least && size <= FONTS.most ? size : FONTS.usual;
+}
+
+class Screen {
+  constructor(term, addons, on) {
+    this.term = term;
+    this.addons = addons;
+    this.on = on;
+    this.font = savedFont();
+    this.room = document.getElementById("room");
+    this.answers = true;
+    for (const name of ["fit", "links", "search", "unicode"]) term.loadAddon(addons[name]);
+    term.unicode.activeVersion = "11";
+    term.open(document.getElementById("term"));
+    this.drawFast();
+    this.leaveQuestionsToTmux();
+    this.passOn();
+    onColours((theme) => this.paint(theme));
+    this.paint(colours());
+    new ResizeObserver(() => this.roomChanged()).observe(this.room);
+  }
+
+  paint(theme) {
+    this.term.options.theme = theme;
+    this.room.style.setProperty("--term", theme.background);
+  }
+
+  drawFast() {
+    try {
+      const webgl = new this.addons.gl.WebglAddon();
+      webgl.onContextLoss(() => webgl.dispose());
+      this.term.loadAddon(webgl);
+      this.renderer = "webgl";
+    } catch {
+      this.renderer = "dom";
+    }
+  }
+
+  // tmux answers what programs ask of their terminal; a second answer would be typed into them.
+  leaveQuestionsToTmux() {
+    const { parser } = this.term;
+    const swallow = () => true;
+    for (const prefix of ["", ">", "="]) parser.registerCsiHandler({ prefix, final: "c" }, swallow);
+    for (const prefix of ["", "?"]) parser.registerCsiHandler({ prefix, final: "n" }, swallow);
+    parser.registerCsiHandler({ prefix: ">", final: "q" }, swallow);
+    // These tmux does not answer itself: one of those who look on does.
+    const one = (asks) => (data) => {
+      if (!asks(data)) return false;
+      if (!this.answers) return true;
+      this.answering = true;
+      queueMicrotask(() => (this.answering = false));
+      return false;
+    };
+    for (const number of [10, 11, 12]) parser.registerOscHandler(number, one((data) => data === "?"));
+    parser.registerOscHandler(4, one((data) => data.endsWith("?")));
+    for (const prefix of ["", "?"]) parser.registerCsiHandler({ prefix, intermediates: "$", final: "p" }, one(() => true));
+  }
+
+  passOn() {
+    const isReport = (data) => data === "\x1b[I" || data === "\x1b[O";
+    this.term.onData((data) => {
+      if (this.answering || isReport(data)) this.on.answer(data);
+      else this.on.type(new TextEncoder().encode(data));
+    });
+    this.term.onBinary((data) => this.on.type(Uint8Array.from(data, (char) => char.charCodeAt(0))));
+  }
+
+  write(bytes, shown) { this.term.write(bytes, shown); }
+
+  // The room in columns and rows at the person's own font size.
+  capacity() {
+    const proposed = this.addons.fit.proposeDimensions();
+    if (!proposed?.cols) return { cols: this.term.cols, rows: this.term.rows };
+    const scale = this.term.options.fontSize / this.font;
+    return { cols: Math.max(2, Math.floor(proposed.cols * scale)), rows: Math.max(2, Math.floor(proposed.rows * scale)) };
+  }
+
+  // The server says how large the session is; what does not fit is shown smaller.
+  resize(cols, rows) {
+    if (cols !== this.term.cols || rows !== this.term.rows) this.term.resize(cols, rows);
+    this.fitFont();
+    this.on.sized(cols, rows);
+  }
+
+  fitFont() {
+    const { cols, rows } = this.capacity();
+    const scale = Math.min(1, cols / this.term.cols, rows / this.term.rows);
+    const phone = matchMedia("(max-width: 640px)").matches;
+    const size = Math.max(phone ? FONTS.least - 1 : FONTS.smallest, Math.floor(this.font * scale * 2) / 2);
+    if (size !== this.term.options.fontSize) this.term.options.fontSize = size;
+    const tooWide = size > this.font * scale + 0.5;
+    this.room.classList.toggle("wider", tooWide);
+    this.room.classList.toggle("letterboxed", cols !== this.term.cols || rows !== this.term.rows);
+  }
+
+  roomChanged() {
+    const { cols, rows } = this.capacity();
+    if (cols === this.known?.cols && rows === this.known?.rows) return;
+    this.known = { cols, rows };
+    this.fitFont();
+    this.on.room(cols, rows);
+  }
+
+  enlarge(step) {
+    this.font = Math.min(FONTS.most, Math.max(FONTS.least, this.font + step));
+    localStorage.setItem(FONT_KEY, String(this.font));
+    this.term.options.fontSize = this.font;
+    this.known = null;
+    this.roomChanged();
+  }
+
+  // Room for that many lines of history, kept once given.
+  reserve(lines) {
+    if (lines + 1000 > this.term.options.scrollback) this.term.options.scrollback = lines + 1000;
+  }
+}

@@ -1,0 +1,212 @@
+// The page of one session: ties screen, socket and controls together.
+import { Wire } from "./wire.js";
+import { makeScreen } from "./screen.js";
+import { makeTouch } from "./touch.js";
+import { makeFind } from "./find.js";
+import { Older } from "./older.js";
+import { step } from "./sessions.js";
+
+const root = document.getElementById("screen");
+const part = (id) => document.getElementById(id);
+const phone = matchMedia("(max-width: 640px), (pointer: coarse)");
+const icons = document.querySelector("#link use").getAttribute("href").split("#")[0];
+let mayType = false;
+let looks = phone.matches;  // On a phone, looking does not change the size that others see.
+let chosen = "";
+
+const screen = await makeScreen(root, { type, answer, room: roomChanged, sized });
+const { term } = screen;
+const older = new Older(term, part("older"), (lines) => wire.say({ t: "history", lines }));
+const touch = makeTouch(part("touch"), term, (bytes) => type(bytes));
+const find = makeFind(part("find"), screen.addons.search, term);
+const wire = new Wire(root.dataset.socket, parameters, { message, bytes: (bytes, shown) => screen.write(bytes, shown), state });
+window.terminalPage = { term, wire, screen };  // For the browser's console.
+
+function parameters() {
+  const { cols, rows } = screen.capacity();
+  const given = { cols, rows, create: "unless-history" };
+  if (looks) given.looks = 1;
+  if (chosen) given.window = chosen;
+  return given;
+}
+
+function type(bytes) {
+  const data = touch.changed(bytes);
+  if (!mayType || !wire.type(data)) return refuse();
+  claimed();
+}
+
+function answer(text) {
+  if (mayType) wire.say({ t: "answer", d: text });
+}
+
+// What can't arrive is not swallowed: the banner says so.
+function refuse() {
+  const banner = part("banner");
+  if (banner.hidden) show("needs", "Not connected yet: nothing was typed.");
+  banner.classList.remove("refuses");
+  void banner.offsetWidth;  // Restarts the animation.
+  banner.classList.add("refuses");
+}
+
+function claimed() {
+  if (looks) part("take").hidden = true;
+  looks = false;
+}
+
+function roomChanged(cols, rows) {
+  if (mayType) wire.say({ t: "resize", cols, rows, looks });
+}
+
+function sized(cols, rows) {
+  part("size").textContent = `${cols}×${rows}`;
+  const room = screen.capacity();
+  part("take").hidden = !looks || (room.cols === cols && room.rows === rows);
+}
+
+const MESSAGES = {
+  snapshot(data) {
+    older.painting(data);
+    screen.reserve(data.lines);
+    screen.resize(data.cols, data.rows);
+    up();
+  },
+  size: ({ cols, rows }) => screen.resize(cols, rows),
+  windows: showWindows,
+  role: ({ answers }) => (screen.answers = answers),
+  link(data) {
+    if (data.state === "up") return up();
+    mayType = false;
+    setState("down", "link lost", "cloud-off");
+    show("needs", `${data.message} Trying again…`);
+  },
+  exit({ reason }) {
+    mayType = false;
+    setState("off", "ended", "circle-slash");
+    wire.stop();
+    show("", `${reason} What it showed stays here until you leave.`, "Open a new shell", () => wire.start({ create: 1 }));
+  },
+  gone: showSaved,
+  error(data) {
+    if (data.kind === "paste") return show("needs", data.message);
+    mayType = false;
+    show("failed", data.message, "Try again", () => wire.start());
+  },
+};
+
+function message(data) {
+  MESSAGES[data.t]?.(data);
+}
+
+function up() {
+  mayType = true;
+  wire.settled();
+  setState("up", "connected", "circle-check");
+  hideBanner();
+  if (!looks) screen.known = screen.capacity();
+}
+
+function state(name) {
+  mayType = false;
+  const off = name === "off" || name === "down";
+  if (name === "connecting") setState("", "connecting", "loader-circle");
+  if (name === "down") {
+    setState("down", "reconnecting", "cloud-off");
+    show("needs", "The connection is lost; the session goes on. Trying again…");
+  }
+  if (name === "off" && part("banner").hidden) {
+    setState("off", "disconnected", "unplug");
+    show("", "Disconnected. The session goes on without you.", "Reconnect", () => wire.start());
+  }
+  const link = part("link");
+  link.title = off ? "Reconnect" : "Disconnect";
+  link.setAttribute("aria-label", link.title);
+  link.querySelector("use").setAttribute("href", `${icons}#${off ? "plug-zap" : "unplug"}`);
+}
+
+function setState(kind, text, icon) {
+  const badge = part("state");
+  badge.className = `badge ${kind ? `link-${kind}` : "works"}`;
+  badge.querySelector("span").textContent = text;
+  badge.querySelector("use").setAttribute("href", `${icons}#${icon}`);
+}
+
+function show(kind, text, label = "", action = null) {
+  const banner = part("banner");
+  const button = banner.querySelector("button");
+  banner.className = `banner ${kind}`;
+  banner.querySelector("span").textContent = text;
+  button.hidden = !action;
+  button.textContent = label;
+  button.onclick = () => { hideBanner(); action?.(); term.focus(); };
+  banner.hidden = false;
+}
+
+function hideBanner() {
+  part("banner").hidden = true;
+}
+
+function showWindows({ windows, session }) {
+  part("name").textContent = session;
+  const bar = part("windows");
+  bar.hidden = windows.length < 2;
+  bar.replaceChildren(...windows.map(({ id, name, current }) => {
+    const tab = Object.assign(document.createElement("button"), { type: "button", textContent: name });
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-selected", String(current));
+    tab.addEventListener("click", () => { chosen = id; wire.say({ t: "window", id }); term.focus(); });
+    return tab;
+  }));
+}
+
+// The session is gone with its host, or was closed: what was kept of it, to be read.
+async function showSaved() {
+  wire.stop();
+  setState("off", "saved history", "clock");
+  const open = () => { term.reset(); wire.start({ create: 1 }); };
+  const response = await fetch(root.dataset.history);
+  if (!response.ok) return show("needs", "The session is gone, and its history can't be read just now.", "Open a new shell", open);
+  const saved = new Date(Number(response.headers.get("X-Saved-At")) * 1000);
+  const { cols, rows } = screen.capacity();
+  screen.reserve(60_000);
+  screen.resize(cols, rows);
+  term.write(new Uint8Array(await response.arrayBuffer()), () => term.write("\x1b[?25l\x1b[?1000;1002;1003;1006l"));
+  show("", `The session is gone. This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, "Open a new shell", open);
+}
+
+function hotkeys(event) {
+  if (event.type !== "keydown" || !event.ctrlKey || !event.shiftKey) return true;
+  const actions = {
+    KeyF: () => find.open(),
+    KeyC: () => navigator.clipboard?.writeText(term.getSelection()),
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+  };
+  if (event.code === "KeyV") return false;  // The browser pastes.
+  if (!actions[event.code]) return true;
+  event.preventDefault();
+  actions[event.code]();
+  return false;
+}
+term.attachCustomKeyEventHandler(hotkeys);
+document.addEventListener("keydown", (event) => event.target.closest?.(".xterm") || hotkeys(event));
+
+part("room").addEventListener("paste", (event) => {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const text = event.clipboardData.getData("text/plain");
+  if (!text) return;
+  if (!mayType || !wire.paste(text)) return refuse();
+  claimed();
+}, true);
+part("link").addEventListener("click", () => (wire.wanted && wire.socket ? (hideBanner(), wire.stop()) : (hideBanner(), wire.start())));
+part("smaller").addEventListener("click", () => screen.enlarge(-1));
+part("larger").addEventListener("click", () => screen.enlarge(1));
+part("search").addEventListener("click", () => find.open());
+part("take").addEventListener("click", () => {
+  const { cols, rows } = screen.capacity();
+  looks = false;
+  wire.say({ t: "resize", cols, rows, looks });
+});
+part("fold").addEventListener("click", () => document.querySelector(".terminals").classList.toggle("folded"));
+if (!phone.matches) term.focus();

@@ -1,0 +1,116 @@
+// The socket of a terminal: bytes both ways, acknowledged as they are shown, and coming back by itself.
+const FIRST_DELAY = 250;
+const LONGEST_DELAY = 8000;
+const ACK_BYTES = 64 * 1024;
+const PASTE_PIECE = 200_000;  // Characters; the server takes no message above 1 MiB.
+const PULSE_SECONDS = 15;  // A laptop that slept has a socket that looks open and is not.
+const ANSWER_SECONDS = 10;
+const LOGIN_NEEDED = 4401;
+const FINAL = new Set([4403, 4404, 4410]);
+
+export class Wire {
+  // `on` has: message(data), bytes(array, shown), state(name, text) with name connecting, up, down or off.
+  constructor(path, parameters, on) {
+    this.path = path;
+    this.parameters = parameters;
+    this.on = on;
+    this.delay = FIRST_DELAY;
+    this.wanted = true;
+    addEventListener("online", () => this.retry());
+    addEventListener("pageshow", (event) => event.persisted && this.retry());
+    document.addEventListener("visibilitychange", () => document.hidden || this.pulse());
+    setInterval(() => this.pulse(), PULSE_SECONDS * 1000);
+    this.start();
+  }
+
+  get isOpen() { return this.socket?.readyState === WebSocket.OPEN; }
+
+  start(more = {}) {
+    clearTimeout(this.timer);
+    this.drop();
+    this.wanted = true;
+    this.shown = this.told = this.unshown = 0;
+    const query = new URLSearchParams({ ...this.parameters(), ...more });
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = (this.socket = new WebSocket(`${scheme}://${location.host}${this.path}?${query}`));
+    socket.binaryType = "arraybuffer";
+    this.on.state("connecting", "");
+    socket.addEventListener("message", ({ data }) => this.socket === socket && this.take(socket, data));
+    socket.addEventListener("close", ({ code }) => this.socket === socket && this.closed(code));
+  }
+
+  take(socket, data) {
+    clearTimeout(this.silence);
+    if (typeof data === "string") return this.on.message(JSON.parse(data));
+    const bytes = new Uint8Array(data);
+    this.unshown += bytes.length;
+    this.on.bytes(bytes, () => this.wasShown(socket, bytes.length));
+  }
+
+  wasShown(socket, count) {
+    if (this.socket !== socket) return;
+    this.shown += count;
+    this.unshown -= count;
+    if (this.unshown && this.shown - this.told < ACK_BYTES) return;
+    this.told = this.shown;
+    this.say({ t: "ack", n: this.shown });
+  }
+
+  closed(code) {
+    this.socket = null;
+    clearTimeout(this.silence);
+    if (code === LOGIN_NEEDED) return location.reload();
+    if (FINAL.has(code)) return this.on.state("off", "");
+    this.on.state("down", "");
+    this.timer = setTimeout(() => this.start(), this.delay * (0.5 + Math.random()));
+    this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
+  }
+
+  settled() { this.delay = FIRST_DELAY; }
+
+  retry() {
+    if (this.wanted && !this.isOpen) this.start();
+  }
+
+  stop() {
+    this.wanted = false;
+    clearTimeout(this.timer);
+    this.drop();
+    this.on.state("off", "");
+  }
+
+  drop() {
+    const socket = this.socket;
+    this.socket = null;
+    clearTimeout(this.silence);
+    socket?.close();
+  }
+
+  pulse() {
+    if (!this.wanted) return;
+    if (!this.isOpen) return this.socket || this.retry();
+    this.say({ t: "stats" });
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => { this.drop(); this.closed(0); }, ANSWER_SECONDS * 1000);
+  }
+
+  say(message) {
+    if (!this.isOpen) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  type(data) {
+    if (!this.isOpen) return false;
+    this.socket.send(data);
+    return true;
+  }
+
+  paste(text) {
+    for (let start = 0; start < text.length; start += PASTE_PIECE) {
+      const more = start + PASTE_PIECE < text.length;
+      if (!this.say({ t: "paste", d: text.slice(start, start + PASTE_PIECE), more })) return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,27 @@
+"""Addresses of the terminal's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from terminal import views
+
+urlpatterns = [
+    path("terminals", views.terminals, name="terminals"),
+    path("tasks/<int:pk>/terminal", views.terminal, {"kind": "task"}, name="task_terminal"),
+    path("tasks/<int:pk>/terminal/history", views.history, {"kind": "task"}, name="task_terminal_history"),
+    path("tasks/<int:pk>/terminal/close", views.close, {"kind": "task"}, name="task_terminal_close"),
+    path("workspaces/<int:pk>/terminal", views.terminal, {"kind": "workspace"}, name="workspace_terminal"),
+    path(
+        "workspaces/<int:pk>/terminal/history",
+        views.history,
+        {"kind": "workspace"},
+        name="workspace_terminal_history",
+    ),
+    path(
+        "workspaces/<int:pk>/terminal/close",
+        views.close,
+        {"kind": "workspace"},
+        name="workspace_terminal_close",
+    ),
+]
