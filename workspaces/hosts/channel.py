@@ -32,7 +32,7 @@ class Receiver(Protocol):
     def data_received(self, data: bytes) -> None:
         """Some bytes of its standard output."""
 
-    def ended(self, reason: str) -> None:
+    def closed(self, reason: str) -> None:
         """It is over, for whatever reason; comes once."""
 
 
@@ -75,7 +75,7 @@ class ChildChannel(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         words = self._last_words.decode(errors="replace").strip().splitlines()
-        self._receiver.ended(words[-1] if words else "it ended")
+        self._receiver.closed(words[-1] if words else "it ended")
 
     def write(self, data: bytes) -> None:
         if self._stdin and not self._stdin.is_closing():
@@ -117,7 +117,7 @@ class SessionChannel(asyncssh.SSHClientSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         words = self._last_words.decode(errors="replace").strip().splitlines()
-        self._receiver.ended(str(exc) if exc else words[-1] if words else "it ended")
+        self._receiver.closed(str(exc) if exc else words[-1] if words else "it ended")
 
     def write(self, data: bytes) -> None:
         if self._channel and not self._channel.is_closing():
@@ -148,5 +148,7 @@ async def _open_session(
             retryable=True,
         ) from error
     except (asyncssh.Error, OSError) as error:
-        raise HostError(f"The link to {label} was lost: {error}.", code="link_lost", retryable=True) from error
+        raise HostError(
+            f"The link to {label} was lost: {error}.", code="link_lost", retryable=True
+        ) from error
     return cast(SessionChannel, session)
