@@ -43,6 +43,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
     again, 4404 gone or not yours any more, 4408 the page stopped reading.
     """
 
+    channel_layer_alias = ""
+    """None: the doorbell wakes it, and a Redis that is away must not close the pages' sockets."""
+
     look_seconds = 5.0
     """At most that long after a change that no ring told of."""
 

@@ -18,7 +18,7 @@ from aitask.supervisor import groups
 log = logging.getLogger(__name__)
 
 FIRST_DELAY = 0.5
-LONGEST_DELAY = 30.0
+LONGEST_DELAY = 10.0
 GOOD_SECONDS = 60.0
 Show = Callable[[str, str], None]
 

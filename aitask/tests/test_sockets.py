@@ -207,6 +207,15 @@ class GateTest(TransactionTestCase):
     async def test_a_logged_in_page_of_ours_may_open_a_socket(self) -> None:
         assert await self.opens(self.cookie, ORIGIN, HOST)
 
+    async def test_it_opens_and_shows_what_is_there_while_redis_is_away(self) -> None:
+        layer = "channels_redis.pubsub.RedisPubSubChannelLayer"
+        away = {"BACKEND": layer, "CONFIG": {"hosts": ["redis://127.0.0.1:1"]}}
+        with self.settings(CHANNEL_LAYERS={"default": away}):
+            socket = WebsocketCommunicator(application, "/ws/board", headers=[self.cookie, ORIGIN, HOST])
+            assert (await socket.connect(timeout=5))[0]
+            assert (await socket.receive_json_from(5))["t"] == "changed"
+            await socket.disconnect()
+
     async def test_without_a_login_it_is_refused(self) -> None:
         assert not await self.opens(ORIGIN, HOST)
 
