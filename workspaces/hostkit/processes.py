@@ -90,6 +90,28 @@ def descendants(root: int) -> List[Stat]:
     return found
 
 
+def children(pid: int) -> Set[int]:
+    """Direct children as the kernel lists them. Quick, but one may be missing while others are ending."""
+    found: Set[int] = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found.update(int(word) for word in path.read_bytes().split())
+        except OSError:
+            continue  # the thread has just ended
+    return found
+
+
+def descendants_listed(root: int) -> List[Stat]:
+    """Like `descendants` without looking at every process of the machine, and as quick as `children`."""
+    found: List[Stat] = []
+    level = children(root)
+    while level:
+        known = [each for each in map(stat, level) if each]
+        found += known
+        level = {child for each in known for child in children(each.pid)}
+    return found
+
+
 def marked(folder: str) -> List[int]:
     """Processes of ours that carry the marker of this run folder, whoever their parent is now."""
     needle = f"{MARKER}={folder}".encode("utf-8", "surrogateescape")
@@ -130,7 +152,7 @@ def sweep(limit: float = 5.0) -> int:
     deadline = time.monotonic() + limit
     ended: Set[int] = set()
     while time.monotonic() < deadline:
-        below = descendants(os.getpid())
+        below = descendants_listed(os.getpid()) or descendants(os.getpid())
         if not below:
             break
         living = [known.pid for known in below if known.state not in "ZX"]
@@ -157,20 +179,9 @@ def sweep_marked(folder: str, limit: float = 5.0) -> int:
     return len(ended)
 
 
-def children() -> Set[int]:
-    """Direct children of this process."""
-    found: Set[int] = set()
-    for path in Path("/proc/self/task").glob("*/children"):
-        try:
-            found.update(int(word) for word in path.read_bytes().split())
-        except OSError:
-            continue  # the thread has just ended
-    return found
-
-
 def reap_strangers(own: Set[int]) -> None:
     """Collect ended orphans that a subreaper was given; `own` are the children that others wait for."""
-    for pid in children() - own:
+    for pid in children(os.getpid()) - own:
         known = stat(pid)
         if known and known.state == "Z":
             reap([pid])
