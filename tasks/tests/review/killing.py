@@ -1,0 +1,120 @@
+"""A program: rides a train in processes that are killed at random moments; prints what was seen as JSON.
+
+`python -m tasks.tests.review.killing REPO KILLS SEED`, with DATA_DIR set to a migrated database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import django
+
+MOST_ROUNDS = 400
+
+
+def main(repo: Path, kills: int, seed: int) -> dict[str, Any]:
+    """Kill `kills` times, then let the train finish."""
+    train, log = prepare(repo)
+    dice = random.Random(seed)
+    seen = {"kills": 0, "unchecked": [], "states": []}
+    first = tip(repo)
+    longest = 1.2
+    for _ in range(MOST_ROUNDS):
+        seconds = dice.uniform(0.05, longest) if seen["kills"] < kills else 120
+        ended = ride(train, seconds)
+        seen["kills"] += not ended
+        if tip(repo) not in {first, *checked(log)}:
+            seen["unchecked"].append(tip(repo))
+        state, waiting = look(train)
+        seen["states"].append(state)
+        if state not in ("queued", "running"):
+            break
+        # nearer to the end the blows come quicker, so that all of them fall within the ride
+        longest = 1.2 if waiting > 4 else 0.6
+    return {**seen, **report(train, repo), "checked": checked(log), "first": first}
+
+
+def prepare(repo: Path) -> tuple[int, Path]:
+    from tasks.review import trains
+    from tasks.tests.review.branches import CHECK, make_tasks, small_repo, twenty, workspace_of
+
+    history = small_repo(repo)
+    log = repo.parent / "checked"
+    log.touch()
+    command = f'{CHECK} && sleep 0.05 && git rev-parse HEAD >> "$CHECKED"'
+    workspace = workspace_of(repo, check_command=command, environment={"CHECKED": str(log)})
+    tasks = make_tasks(workspace, history, twenty())
+    (repo / "part000/file00049.txt").write_text("a person was at it\n")
+    train = trains.start_train(workspace, list(tasks.values()), user=None)
+    from django.db import connections
+
+    from workspaces import hosts
+
+    hosts.close_all()
+    connections.close_all()
+    return train.pk, log
+
+
+def ride(train: int, seconds: float) -> bool:
+    """Whether a process of its own ended before it was killed."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            from tasks.review import jobs
+
+            jobs.run_train(train, patience=60)
+            status = 0
+        finally:
+            os._exit(status)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        pid, _ = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return True
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def look(train: int) -> tuple[str, int]:
+    from django.db import connections
+
+    from tasks.review.models import MergeStep, MergeTrain
+
+    row = MergeTrain.objects.get(pk=train)
+    waiting = row.steps.filter(state__in=MergeStep.OPEN).count()
+    connections.close_all()
+    return row.state, waiting
+
+
+def report(train: int, repo: Path) -> dict[str, Any]:
+    from tasks.review.models import MergeTrain
+
+    row = MergeTrain.objects.get(pk=train)
+    steps = [{"state": step.state, "title": step.title, "task": step.task_id} for step in row.steps.all()]
+    return {"state": row.state, "reason": row.reason, "steps": steps, "tip": tip(repo)}
+
+
+def tip(repo: Path) -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "refs/heads/main"], cwd=repo, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def checked(log: Path) -> list[str]:
+    return log.read_text().split()
+
+
+if __name__ == "__main__":
+    django.setup()
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))

@@ -1,0 +1,51 @@
+"""A train whose worker is killed again and again: main only ever stands at commits that were checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aitask.tests.installation import ROOT, make_installation, migrated_database
+from aitask.tests.lab.repos import git
+from workspaces.tests.merging.repos import first_parent_subjects
+
+KILLS = 50
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_fifty_kills_leave_main_checked_and_the_train_ends(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    installation = make_installation(tmp_path / "data", migrated_database(tmp_path / "empty"))
+    repo = tmp_path / "repo"
+    done = subprocess.run(
+        [sys.executable, "-m", "tasks.tests.review.killing", str(repo), str(KILLS), "20261122"],
+        cwd=ROOT,
+        env={**environment, **installation.environment, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    seen = json.loads(done.stdout.splitlines()[-1])
+
+    assert seen["kills"] >= KILLS
+    assert seen["unchecked"] == []
+    assert seen["state"] == "finished", seen["reason"]
+    good = [step for step in seen["steps"] if "good" in step["title"]]
+    assert [step["state"] for step in good] == ["merged"] * 14
+    assert {s["state"] for s in seen["steps"] if s not in good} == {"conflict", "check_failed"}
+    history = first_parent_subjects(repo, seen["first"])
+    assert history == [f"{step['title']} (task {step['task']})" for step in good]
+    commits = git(repo, "rev-list", "--first-parent", f"{seen['first']}..main").split()
+    assert set(commits) <= set(seen["checked"])
+    assert git(repo, "fsck", "--no-dangling") == ""
+    assert (repo / "part000/file00049.txt").read_text() == "a person was at it\n"
+    assert git(repo, "status", "--porcelain", "-uno").split() == ["M", "part000/file00049.txt"]
