@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import shlex
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import asyncssh
-from asyncssh.encryption import get_encryption_algs
-from asyncssh.kex import get_kex_algs
-from asyncssh.mac import get_mac_algs
-from asyncssh.public_key import get_certificate_algs, get_public_key_algs
 from django.conf import settings
 
-from workspaces.hosts import ssh_errors, ssh_login
+from workspaces.hosts import ssh_errors, ssh_login, ssh_options
 from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.landing import Kit, land
@@ -27,10 +19,9 @@ from workspaces.hosts.link import Keepalive, Link
 from workspaces.hosts.ssh_config import Name, Target, config_error, resolve
 from workspaces.hosts.ssh_host_keys import Gatekeeper, KnownKeys
 
-CONNECT_SECONDS, LOGIN_SECONDS = 15.0, 30.0
+SESSION_SECONDS = 30.0
 MOST_HOPS = 8
 ATTEMPTS = 4
-FAST_CIPHER = "aes128-gcm@openssh.com"
 CHUNK = 1 << 18
 
 
@@ -75,15 +66,16 @@ class Chain:
         known = KnownKeys.of(target, self.accepted)
         gate = self.gate = Gatekeeper(target, known)
         keys = await ssh_login.load(target)
+        way = {"tunnel": tunnel} if tunnel else ssh_options.way(target)
         try:
             return await asyncssh.connect(
                 target.host,
                 target.port,
-                tunnel=tunnel,
                 client_factory=lambda: gate,
                 known_hosts=(known.trusted, known.authorities, known.revoked),
                 client_keys=keys.pairs or None,
-                **self._options(target, known, tunnel),
+                **way,
+                **ssh_options.session(target, known, self.keepalive),
             )
         except (OSError, asyncssh.Error, TimeoutError) as error:
             raise ssh_errors.explain(error, target, gate, keys) from error
@@ -92,78 +84,10 @@ class Chain:
         finally:
             keys.close()
 
-    def _options(
-        self, target: Target, known: KnownKeys, tunnel: asyncssh.SSHClientConnection | None
-    ) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "config": None,
-            "username": target.user,
-            "agent_path": None,
-            "agent_forwarding": _forwarded_agent(target),
-            "preferred_auth": ("publickey",),
-            "connect_timeout": target.number("connecttimeout", CONNECT_SECONDS),
-            "login_timeout": LOGIN_SECONDS,
-            "keepalive_interval": target.number("serveraliveinterval", self.keepalive.interval),
-            "keepalive_count_max": int(target.number("serveralivecountmax", self.keepalive.misses)),
-            "compression_algs": ["zlib@openssh.com", "none"] if target.flag("compression") else ["none"],
-            "server_host_key_algs": known.algorithms(
-                _supported(target.algorithms("hostkeyalgorithms"), _key_algorithms())
-            ),
-            "encryption_algs": ciphers(target.algorithms("ciphers")),
-            "kex_algs": _supported(target.algorithms("kexalgorithms"), get_kex_algs()),
-            "mac_algs": _supported(target.algorithms("macs"), get_mac_algs()),
-            "signature_algs": _supported(
-                target.algorithms("pubkeyacceptedalgorithms"), get_public_key_algs()
-            ),
-        }
-        command = target.first("proxycommand")
-        if command and tunnel is None:
-            options["proxy_command"] = proxy_words(target.expand(command))
-        if tunnel is None:
-            options["family"] = _FAMILIES.get(target.first("addressfamily"), socket.AF_UNSPEC)
-            if bind := target.first("bindaddress"):
-                options["local_addr"] = (bind, 0)
-        return {name: value for name, value in options.items() if value != []}
-
     def close(self) -> None:
         """The host first, then the way to it."""
         for connection in reversed(self.connections):
             connection.abort()
-
-
-_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
-
-
-def _key_algorithms() -> list[bytes]:
-    return [*get_certificate_algs(), *get_public_key_algs()]
-
-
-def _supported(wanted: list[str], known: Sequence[bytes]) -> list[str]:
-    """Those of the configuration that asyncssh has, too; the others can't be negotiated by us."""
-    names = {name.decode() for name in known}
-    return [name for name in wanted if name in names]
-
-
-def ciphers(wanted: list[str]) -> list[str]:
-    """The ciphers of the configuration; where it is among them, the one first that is fastest here."""
-    fit = _supported(wanted, get_encryption_algs())
-    return sorted(fit, key=lambda name: name != FAST_CIPHER)
-
-
-def proxy_words(command: str) -> list[str]:
-    """How a ProxyCommand is started: by a shell that it replaces, as ssh does it."""
-    if os.name == "nt":
-        return ["cmd.exe", "/d", "/c", *shlex.split(command, posix=False)]
-    return ["sh", "-c", f"exec {command}"]
-
-
-def _forwarded_agent(target: Target) -> bool | str:
-    given = target.first("forwardagent", "no")
-    if given in {"no", "false"}:
-        return False
-    if given in {"yes", "true"}:
-        return ssh_login.agent_path(target) or False
-    return os.environ.get(given.strip("${}"), "") if given.startswith("$") else target.expand(given)
 
 
 class SshPipe:
@@ -231,7 +155,7 @@ async def _open_session(
     chain: Chain, target: Target, command: str, label: str
 ) -> asyncssh.SSHClientProcess[bytes]:
     try:
-        async with asyncio.timeout(LOGIN_SECONDS):
+        async with asyncio.timeout(SESSION_SECONDS):
             return await chain.connections[-1].create_process(
                 command,
                 encoding=None,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from workspaces.hosts import HostError
-from workspaces.hosts.ssh import ciphers, proxy_words
 from workspaces.hosts.ssh_config import Name, Target, check_name, existing_files, parse, parse_jump, target_of
 from workspaces.hosts.ssh_host_keys import known_name
+from workspaces.hosts.ssh_options import ciphers
 
 PRINTED = """\
 host cloud
@@ -105,7 +105,3 @@ def test_an_alias_for_the_host_key_has_no_port() -> None:
 def test_the_fast_cipher_comes_first_where_it_is_allowed() -> None:
     assert ciphers(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"])[0] == "aes128-gcm@openssh.com"
     assert ciphers(["aes256-ctr", "no-such-cipher"]) == ["aes256-ctr"]
-
-
-def test_a_proxy_command_is_run_by_a_shell_that_it_replaces() -> None:
-    assert proxy_words("nc a 22 2>/dev/null") == ["sh", "-c", "exec nc a 22 2>/dev/null"]

@@ -1,0 +1,91 @@
+"""The configuration of a target, in asyncssh's words."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from asyncssh.encryption import get_encryption_algs
+from asyncssh.kex import get_kex_algs
+from asyncssh.mac import get_mac_algs
+from asyncssh.public_key import get_certificate_algs, get_public_key_algs
+
+from workspaces.hosts.link import Keepalive
+from workspaces.hosts.ssh_config import Target
+from workspaces.hosts.ssh_host_keys import KnownKeys
+from workspaces.hosts.ssh_login import agent_path
+
+CONNECT_SECONDS, LOGIN_SECONDS = 15.0, 30.0
+FAST_CIPHER = "aes128-gcm@openssh.com"
+FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+
+
+def session(target: Target, known: KnownKeys, keepalive: Keepalive) -> dict[str, Any]:
+    """How to log in and to encrypt. Empty lists are left out: asyncssh's own choice is better than none."""
+    key_algorithms = [*get_certificate_algs(), *get_public_key_algs()]
+    options = {
+        "config": None,
+        "username": target.user,
+        "agent_path": None,
+        "agent_forwarding": forwarded_agent(target),
+        "preferred_auth": ("publickey",),
+        "login_timeout": LOGIN_SECONDS,
+        "keepalive_interval": target.number("serveraliveinterval", keepalive.interval),
+        "keepalive_count_max": int(target.number("serveralivecountmax", keepalive.misses)),
+        "compression_algs": ["zlib@openssh.com", "none"] if target.flag("compression") else ["none"],
+        "server_host_key_algs": known.algorithms(chosen(target, "hostkeyalgorithms", key_algorithms)),
+        "encryption_algs": ciphers(target.algorithms("ciphers")),
+        "kex_algs": chosen(target, "kexalgorithms", get_kex_algs()),
+        "mac_algs": chosen(target, "macs", get_mac_algs()),
+        "signature_algs": chosen(target, "pubkeyacceptedalgorithms", get_public_key_algs()),
+    }
+    return {name: value for name, value in options.items() if value != []}
+
+
+def way(target: Target) -> dict[str, Any]:
+    """How to get to a machine that no jump host leads to."""
+    options: dict[str, Any] = {
+        "connect_timeout": target.number("connecttimeout", CONNECT_SECONDS),
+        "family": FAMILIES.get(target.first("addressfamily"), socket.AF_UNSPEC),
+    }
+    if command := target.first("proxycommand"):
+        options["proxy_command"] = proxy_words(target.expand(command))
+    if bind := target.first("bindaddress"):
+        options["local_addr"] = (bind, 0)
+    return options
+
+
+def chosen(target: Target, option: str, known: Sequence[bytes]) -> list[str]:
+    """The algorithms of the configuration that asyncssh has, too; the others can't be negotiated by us."""
+    names = {name.decode() for name in known}
+    return [name for name in target.algorithms(option) if name in names]
+
+
+def ciphers(wanted: list[str]) -> list[str]:
+    """The ciphers of the configuration; where it is among them, the one first that is fastest here."""
+    names = {name.decode() for name in get_encryption_algs()}
+    return sorted((name for name in wanted if name in names), key=lambda name: name != FAST_CIPHER)
+
+
+def proxy_words(command: str) -> list[str]:
+    """How a ProxyCommand is started: by a shell that it replaces, as ssh does it.
+
+    asyncssh takes what comes on standard error for the server's words, and its end for the connection's:
+    nothing may get there, and it is held open.
+    """
+    if os.name == "nt":
+        return ["cmd.exe", "/d", "/c", *shlex.split(command, posix=False), "2>nul"]
+    return ["sh", "-c", f"exec 9>&2 2>/dev/null; exec {command}"]
+
+
+def forwarded_agent(target: Target) -> bool | str:
+    """The agent's socket where ForwardAgent asks for it."""
+    given = target.first("forwardagent", "no")
+    if given in {"no", "false"}:
+        return False
+    if given in {"yes", "true"}:
+        return agent_path(target) or False
+    return os.environ.get(given.strip("${}"), "") if given.startswith("$") else target.expand(given)
