@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks import dispatch, endings, leases
 from tasks.models import Run
+from tasks.review import jobs as review_jobs
 
 
 def repair() -> None:
@@ -14,6 +15,7 @@ def repair() -> None:
         dispatch.start_queued(workspace_id)
     for run in Run.objects.filter(leases.unheld(), state__in=Run.ACTIVE):
         _repair_run(run)
+    review_jobs.repair()
 
 
 def _repair_run(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""What workers do for reviews. A job takes an id, re-reads the row, and leaves when there is nothing to do."""
+"""What workers do for reviews. A job takes an id, re-reads the row, leaves when there is nothing to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take back what a train merged: main returns while nothing was built on it, else the changes are reverted."""
+"""Take back what a train merged: main returns while nothing was built on it, else changes are reverted."""
 
 from __future__ import annotations
 

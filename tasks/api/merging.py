@@ -1,0 +1,176 @@
+"""Verdicts about finished work, and the trains that merge it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Router
+from pydantic import Field
+
+from tasks.access import task_for, visible_tasks
+from tasks.api.schemas import Answer, Body, Id, RunOut, TaskOut, Text, run_out
+from tasks.api.tasks import read
+from tasks.models import Task
+from tasks.review import trains, verdicts
+from tasks.review.models import MergeStep, MergeTrain
+from workspaces.access import person, visible_workspaces, workspace_for
+from workspaces.errors import Refused
+from workspaces.models import Workspace
+
+router = Router(tags=["Merging"])
+TrainState = Literal["queued", "running", "finished", "stopped", "cancelled", "undoing", "undone"]
+StepState = Literal[
+    "waiting",
+    "merging",
+    "checking",
+    "moving",
+    "merged",
+    "clean",
+    "already",
+    "nothing",
+    "conflict",
+    "check_failed",
+    "refused",
+    "left_out",
+    "blocked",
+]
+
+
+class NewTrain(Body):
+    """All may be left out: then the accepted tasks are merged, each as a merge commit, each checked."""
+
+    tasks: list[int] | None = Field(default=None, description="In this order; null: all accepted ones")
+    strategy: Literal["merge", "squash", "rebase"] = "merge"
+    check: bool = Field(default=True, description="false: without the workspace's check command")
+    dry_run: bool = Field(default=False, description="Try everything, move nothing")
+    push: bool = Field(default=False, description="Push the base branch at the end, never by force")
+
+
+class Message(Body):
+    message: Text
+
+
+class ConflictOut(Answer):
+    path: str
+    kind: str
+    hunks: list[str]
+
+
+class StepOut(Answer):
+    task: int | None = Field(description="null: the task was deleted meanwhile")
+    title: str
+    branch: str
+    commit: str
+    state: StepState
+    reason: str
+    files: list[ConflictOut]
+    output: str
+    check_seconds: float | None
+
+
+class TrainOut(Answer):
+    id: int
+    workspace: int
+    state: TrainState
+    reason: str
+    branch: str
+    strategy: str
+    dry_run: bool
+    push: str
+    push_output: str
+    old_tip: str
+    tip: str
+    created_at: datetime
+    finished_at: datetime | None
+    steps: list[StepOut]
+
+
+def train_out(train: MergeTrain) -> TrainOut:
+    """A train with its steps, as they stand in the database now."""
+    names = set(TrainOut.model_fields) - {"workspace", "steps"}
+    values = {name: getattr(train, name) for name in names}
+    steps = [step_out(step) for step in train.steps.all()]
+    return TrainOut(workspace=train.workspace_id, steps=steps, **values)
+
+
+def step_out(step: MergeStep) -> StepOut:
+    names = set(StepOut.model_fields) - {"task"}
+    return StepOut(task=step.task_id, **{name: getattr(step, name) for name in names})
+
+
+@router.post("/tasks/{task_id}/accept", response=TaskOut, summary="Say that its branch may be merged")
+def accept_task(request: HttpRequest, task_id: Id) -> TaskOut:
+    """It counts for the branch as it is now: when the branch moves, it is to be accepted again."""
+    verdicts.accept(task_for(request.user, task_id), user=person(request))
+    return read(request, task_id)
+
+
+@router.post("/tasks/{task_id}/drop", response=TaskOut, summary="Remove its branch and worktree")
+def drop_task(request: HttpRequest, task_id: Id) -> TaskOut:
+    """All of it, uncommitted work included, stays in a rescue ref and a patch on the host."""
+    verdicts.drop(task_for(request.user, task_id), user=person(request))
+    return read(request, task_id)
+
+
+@router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Give the work back to the agent")
+def send_back_task(request: HttpRequest, task_id: Id, body: Message) -> RunOut:
+    return run_out(verdicts.send_back(task_for(request.user, task_id), body.message, user=person(request)))
+
+
+@router.post("/tasks/{task_id}/start-over", response={201: RunOut}, summary="Run it again on a new branch")
+def start_over(request: HttpRequest, task_id: Id) -> RunOut:
+    """What there was stays in a rescue ref and a patch on the host."""
+    return run_out(verdicts.start_over(task_for(request.user, task_id), user=person(request)))
+
+
+@router.post("/workspaces/{workspace_id}/merge", response={201: TrainOut}, summary="Merge tasks into main")
+def merge(request: HttpRequest, workspace_id: Id, body: NewTrain | None = None) -> TrainOut:
+    """The answer is the train as it sets out; ask for it again to see how it gets on."""
+    workspace = workspace_for(request.user, workspace_id)
+    wanted = (body or NewTrain()).model_dump()
+    chosen = wanted.pop("tasks")
+    tasks = trains.accepted(workspace) if chosen is None else in_order(request, workspace, chosen)
+    return train_out(trains.start_train(workspace, tasks, user=person(request), **wanted))
+
+
+def in_order(request: HttpRequest, workspace: Workspace, chosen: list[int]) -> list[Task]:
+    """The tasks as they were named. Raises Refused for one that is not of this workspace."""
+    wanted = [pk for pk in dict.fromkeys(chosen) if 0 < pk < 2**63]
+    found = {task.pk: task for task in visible_tasks(request.user).filter(workspace=workspace, pk__in=wanted)}
+    missing = [str(pk) for pk in chosen if pk not in found]
+    if missing:
+        raise Refused(f"This workspace has no task {', '.join(missing)}.")
+    return [found[pk] for pk in wanted]
+
+
+@router.get("/merge-trains/{train_id}", response=TrainOut, summary="How a train gets on")
+def get_train(request: HttpRequest, train_id: Id) -> TrainOut:
+    return train_out(train_for(request, train_id))
+
+
+@router.post("/merge-trains/{train_id}/stop", response=TrainOut, summary="Merge no further task")
+def stop_train(request: HttpRequest, train_id: Id) -> TrainOut:
+    trains.stop_train(train_for(request, train_id))
+    return train_out(train_for(request, train_id))
+
+
+@router.post("/merge-trains/{train_id}/continue", response=TrainOut, summary="Go on where it stopped")
+def continue_train(request: HttpRequest, train_id: Id) -> TrainOut:
+    trains.go_on(train_for(request, train_id))
+    return train_out(train_for(request, train_id))
+
+
+@router.post("/merge-trains/{train_id}/undo", response=TrainOut, summary="Take back what it merged")
+def undo_train(request: HttpRequest, train_id: Id) -> TrainOut:
+    """main returns to where it was while nothing was built on it, else a commit reverts the train."""
+    trains.undo_train(train_for(request, train_id))
+    return train_out(train_for(request, train_id))
+
+
+def train_for(request: HttpRequest, train_id: int) -> MergeTrain:
+    """The train when the user sees its workspace, else 404."""
+    trains_seen = MergeTrain.objects.filter(workspace__in=visible_workspaces(request.user))
+    return get_object_or_404(trains_seen, pk=train_id)

@@ -1,0 +1,116 @@
+"""Remove a worktree and its branch so that nothing is lost: a rescue ref and a patch come first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from posixpath import join
+from uuid import uuid4
+
+from tasks.review.site import MergeSite
+from workspaces.git import git
+from workspaces.git.commands import GitError
+from workspaces.git.repos import refs, status
+from workspaces.git.rescue import keep, patch_path, save_patch, snapshot
+from workspaces.git.worktree_list import Tree, list_trees
+from workspaces.git.writing import LockWait, is_locked
+
+
+@dataclass(frozen=True)
+class Rescued:
+    """Where removed work is found again; empty fields when there was none."""
+
+    commit: str = ""
+    ref: str = ""
+    patch: str = ""
+
+
+def remove_tree(
+    site: MergeSite, *, owner: int | str, path: str, branch: str, base: str = "", intent: str = ""
+) -> Rescued:
+    """Remove a worktree (uncommitted work included) and its branch. Raises GitError and HostError.
+
+    May be repeated: what is gone already is passed over. The main worktree and a locked one are refused.
+    """
+    tree = _find(site, path)
+    head = _head(site, tree, branch)
+    commit = _everything(site, tree, head) if tree else head
+    rescued = _rescue(site, owner, commit, base) if commit else Rescued()
+    if tree:
+        _remove(site, tree)
+    if branch and head:
+        _delete_branch(site, branch)
+    if intent:
+        mark = join(site.place.common_dir, "aitask", f"{intent}.json")
+        site.host.run(["rm", "-f", "--", mark], check=False)
+    return rescued
+
+
+def _find(site: MergeSite, path: str) -> Tree | None:
+    """The worktree at the path, if it is one that may be removed."""
+    tree = next((tree for tree in list_trees(site.host, site.place.path) if tree.path == path), None)
+    if tree is None or tree.prunable:
+        return None
+    if tree.is_main:
+        raise GitError(f"{path} is the repository itself.", "Only its other worktrees can be removed.")
+    if tree.locked is not None:
+        why = f": {tree.locked}" if tree.locked else "."
+        raise GitError(
+            f"The worktree {path} is locked{why}", f"Unlock it there: git worktree unlock '{path}'"
+        )
+    return tree
+
+
+def _head(site: MergeSite, tree: Tree | None, branch: str) -> str:
+    found = refs(site.host, site.place.path, f"refs/heads/{branch}") if branch else {}
+    return found.get(f"refs/heads/{branch}", "") or (tree.head if tree else "")
+
+
+def _everything(site: MergeSite, tree: Tree, head: str) -> str:
+    """The commit that holds all of the worktree: its HEAD, or a new one with what was not committed."""
+    found = status(site.host, tree.path)
+    if found.clean:
+        return tree.head or head
+    if not found.head:
+        raise GitError(f"{tree.path} has files but no commit.", "Look at it by hand before you remove it.")
+    index = join(str(site.host.hello()["state_dir"]), "rescued", f"index-{uuid4().hex[:12]}")
+    site.host.run(["mkdir", "-p", "-m", "700", "--", index.rpartition("/")[0]])
+    try:
+        return snapshot(site.write, tree.path, index)
+    finally:
+        site.host.run(["rm", "-f", "--", index], check=False)
+
+
+def _rescue(site: MergeSite, owner: int | str, commit: str, base: str) -> Rescued:
+    ref = keep(site.write, site.place.path, owner, commit)
+    start = _base(site, commit, base)
+    patch = ""
+    if start and start != commit:
+        patch = patch_path(site.host, owner)
+        save_patch(site.host, site.place.path, start, commit, patch)
+    return Rescued(commit, ref, patch)
+
+
+def _base(site: MergeSite, commit: str, base: str) -> str:
+    known = base and git(site.host, site.place.path, "cat-file", "-e", base, check=False).rc == 0
+    if known:
+        return base
+    words = ("merge-base", site.mainline.ref, commit)
+    return git(site.host, site.place.path, *words, check=False).out.strip()
+
+
+def _remove(site: MergeSite, tree: Tree) -> None:
+    """`--force`: submodules and files that git ignores would stop it; the work itself is rescued by now."""
+    wait = LockWait()
+    while True:
+        done = site.write.git_to_its_end(site.place.path, "worktree", "remove", "--force", "--", tree.path)
+        if not done.rc:
+            return
+        if not (is_locked(done) and wait.again()):
+            raise GitError(f"git could not remove {tree.path}: {done.err.strip()[-500:]}")
+
+
+def _delete_branch(site: MergeSite, branch: str) -> None:
+    words = ("branch", "--quiet", "-D", "--", branch)
+    done = site.write.git_to_its_end(site.place.path, *words)
+    if done.rc and f"refs/heads/{branch}" in refs(site.host, site.place.path, f"refs/heads/{branch}"):
+        raise GitError(f"git could not remove the branch {branch}: {done.err.strip()[-500:]}")

@@ -1,0 +1,154 @@
+"""What a person decides about finished work: accept it, send it back, drop it, or begin anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks import services
+from tasks.models import Run, Task
+from tasks.review.models import MergeStep, MergeTrain, Verdict
+from tasks.review.removal import Rescued, remove_tree
+from tasks.review.site import MergeSite, site_of
+from workspaces import tmux
+from workspaces.errors import Refused
+from workspaces.git.repos import refs, status
+from workspaces.hosts import HostError
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a task's branch and worktree stand on the host."""
+
+    tip: str
+    uncommitted: int
+
+
+def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
+    """Say that the branch as it is now may be merged. Uncommitted files are counted, not merged.
+
+    Raises Refused while a run is going or when there is no branch.
+    """
+    _refuse_live(task)
+    if task.status == Task.Status.DONE and _kind(task) == Verdict.Kind.MERGED:
+        raise Refused("This task is merged already.")
+    standing = _standing(task, site_of(task.workspace))
+    if not standing.tip:
+        raise Refused("This task has no branch to merge.", "Run it first.")
+    cleared = {"rescue_ref": "", "patch_path": ""}
+    verdict = _judge(
+        task, Verdict.Kind.ACCEPTED, user, commit=standing.tip, uncommitted=standing.uncommitted, **cleared
+    )
+    _move(task, Task.Status.REVIEW, (Task.Status.BACKLOG, Task.Status.DONE, Task.Status.REVIEW))
+    return verdict
+
+
+def take_back(task: Task) -> None:
+    """The task stands in review again, not accepted."""
+    Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED).delete()
+    doorbell.ring(f"task:{task.pk}", "board")
+
+
+def send_back(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
+    """Give the work back to the agent, in the session that it knows; from the start when there is none."""
+    if not message.strip():
+        raise Refused("Say what should be different.")
+    take_back(task)
+    return follow_up(task, message, user=user)
+
+
+def follow_up(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
+    """A run that goes on with the last session, or starts one when that is gone."""
+    resume = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
+    return services.queue_run(task, user=user, prompt=message, resume=resume)
+
+
+def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
+    """Remove branch, worktree and session. All of it stays in a rescue ref and a patch on the host."""
+    _refuse_live(task)
+    if MergeStep.objects.filter(
+        task=task, train__state__in=MergeTrain.LIVE, state__in=MergeStep.OPEN
+    ).exists():
+        raise Refused("This task is in a merge train.", "Stop the train first.")
+    rescued = _remove(task)
+    values = {"commit": rescued.commit, "rescue_ref": rescued.ref, "patch_path": rescued.patch}
+    with transaction.atomic():
+        verdict = _judge(task, Verdict.Kind.DROPPED, user, **values)
+        Task.objects.filter(pk=task.pk).update(branch="", worktree_path="", base_commit="", copied_files=[])
+        _move(task, Task.Status.DONE, (Task.Status.BACKLOG, Task.Status.REVIEW, Task.Status.DONE))
+    return verdict
+
+
+def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
+    """Run the task from the start on a new branch from today's base; the old branch stays in a rescue ref."""
+    _refuse_live(task)
+    if not task.prompt.strip():
+        raise Refused("The task has no prompt.", "Write what the agent should do, then run it.")
+    _remove(task)
+    with transaction.atomic():
+        Verdict.objects.filter(task=task).delete()
+        cleared = {"branch": "", "worktree_path": "", "base_commit": "", "copied_files": []}
+        sizes = {"files_changed": 0, "lines_added": 0, "lines_deleted": 0}
+        Task.objects.filter(pk=task.pk).update(**cleared, **sizes)
+        task.refresh_from_db()
+        return services.queue_run(task, user=user)
+
+
+def _remove(task: Task) -> Rescued:
+    site = site_of(task.workspace)
+    _end_session(task, site)
+    return remove_tree(
+        site,
+        owner=task.pk,
+        path=task.worktree_path,
+        branch=task.branch,
+        base=task.base_commit,
+        intent=f"{site.installation}-{task.pk}",
+    )
+
+
+def _end_session(task: Task, site: MergeSite) -> None:
+    """The shells in the worktree would stand in a folder that is gone."""
+    owner = f"{site.installation}/{task.pk}"
+    names = {run.tmux_session for run in task.runs.all() if run.tmux_session}
+    for name in names:
+        try:
+            tmux.kill_session(site.host, name, owner=owner)
+        except HostError as error:
+            if error.code != "not_found":
+                raise
+
+
+def _standing(task: Task, site: MergeSite) -> Standing:
+    ref = f"refs/heads/{task.branch}"
+    tip = refs(site.host, site.place.path, ref).get(ref, "") if task.branch else ""
+    uncommitted = 0
+    if task.worktree_path and site.host.call("stat", {"path": task.worktree_path})["exists"]:
+        found = status(site.host, task.worktree_path)
+        uncommitted = found.changed + found.untracked + found.conflicts
+    return Standing(tip, uncommitted)
+
+
+def _refuse_live(task: Task) -> None:
+    if task.runs.filter(state__in=Run.LIVE).exists():
+        raise Refused("A run of this task is going.", "Wait for its end, or cancel it.")
+
+
+def _kind(task: Task) -> str:
+    return Verdict.objects.filter(task=task).values_list("kind", flat=True).first() or ""
+
+
+def _judge(task: Task, kind: str, user: AbstractBaseUser | None, **values: str | int) -> Verdict:
+    given = {"kind": kind, "by_id": user.pk if user else None, "at": timezone.now(), **values}
+    verdict, _ = Verdict.objects.update_or_create(task=task, defaults=given)
+    doorbell.ring(f"task:{task.pk}", "board")
+    return verdict
+
+
+def _move(task: Task, status: str, expected: tuple[str, ...]) -> None:
+    Task.objects.filter(pk=task.pk, status__in=expected).update(status=status, updated_at=timezone.now())
+    task.refresh_from_db()

@@ -1,0 +1,207 @@
+"""All worktrees of a workspace's repository: whose they are, how they stand, and taking care of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from posixpath import join
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from tasks import services
+from tasks.models import Run, Task
+from tasks.review.models import MergeTrain, Verdict
+from tasks.review.removal import Rescued, remove_tree
+from tasks.review.site import MergeSite, site_of
+from workspaces.errors import Refused
+from workspaces.git import git
+from workspaces.git.repos import status
+from workspaces.git.worktree_list import Tree, list_trees
+from workspaces.hosts import HostError
+from workspaces.models import Workspace
+
+AT_ONCE = 4
+SIZE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A worktree with everything a person needs to decide about it."""
+
+    tree: Tree
+    task: Task | None
+    is_bench: bool
+    uncommitted: int | None
+    "None when it can't be read."
+    ahead: int | None
+    behind: int | None
+    size_kib: int | None
+    "None when it took too long to count."
+    last_used: datetime | None
+    live: bool
+    "A run of its task is going."
+
+    @property
+    def branch(self) -> str:
+        return self.tree.branch.removeprefix("refs/heads/")
+
+    @property
+    def merged(self) -> bool:
+        """Its work is on the base branch: all its commits, or a train squashed or rebased them onto it."""
+        verdict = (
+            Verdict.objects.filter(task=self.task, kind=Verdict.Kind.MERGED).first() if self.task else None
+        )
+        return self.ahead == 0 or (verdict is not None and verdict.commit == self.tree.head)
+
+    @property
+    def gone(self) -> bool:
+        return bool(self.tree.prunable)
+
+    @property
+    def obstacle(self) -> str:
+        """Why it is not removed; empty when it may be."""
+        if self.tree.is_main:
+            return "the repository itself"
+        if self.live:
+            return "a run of its task is going"
+        if self.tree.locked is not None:
+            return f"locked{': ' + self.tree.locked if self.tree.locked else ''}"
+        return ""
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing in it is still to be decided: merged and clean, or its task done."""
+        if self.is_bench or self.obstacle or self.uncommitted or self.gone:
+            return False
+        return self.task is not None and self.task.status == Task.Status.DONE and self.merged
+
+
+def survey(workspace: Workspace, *, sizes: bool = True) -> list[Standing]:
+    """All worktrees, the main one first. Raises HostError and GitError."""
+    site = site_of(workspace)
+    trees = list_trees(site.host, site.place.path)
+    tasks = {
+        task.worktree_path: task
+        for task in Task.objects.filter(workspace=workspace).exclude(worktree_path="")
+    }
+    live = set(
+        Run.objects.filter(task__workspace=workspace, state__in=Run.LIVE).values_list("task", flat=True)
+    )
+    bench = site.bench_path
+
+    def look(tree: Tree) -> Standing:
+        task = tasks.get(tree.path)
+        return _standing(site, tree, task, tree.path == bench, bool(task and task.pk in live), sizes)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(look, trees))
+
+
+def _standing(
+    site: MergeSite, tree: Tree, task: Task | None, is_bench: bool, live: bool, sizes: bool
+) -> Standing:
+    there = not tree.prunable and not tree.bare
+    ahead, behind = _distance(site, tree)
+    return Standing(
+        tree=tree,
+        task=task,
+        is_bench=is_bench,
+        uncommitted=_uncommitted(site, tree) if there else None,
+        ahead=ahead,
+        behind=behind,
+        size_kib=_size(site, tree) if there and sizes else None,
+        last_used=_last_used(site, tree) if there else None,
+        live=live,
+    )
+
+
+def _uncommitted(site: MergeSite, tree: Tree) -> int | None:
+    try:
+        found = status(site.host, tree.path)
+    except (Refused, HostError):
+        return None
+    return found.changed + found.untracked + found.conflicts
+
+
+def _distance(site: MergeSite, tree: Tree) -> tuple[int | None, int | None]:
+    """Commits that only the worktree has, and that only the base branch has."""
+    if not tree.head:
+        return None, None
+    words = ("rev-list", "--left-right", "--count", f"{tree.head}...{site.mainline.ref}", "--")
+    counts = git(site.host, site.place.path, *words, check=False).out.split()
+    return (int(counts[0]), int(counts[1])) if len(counts) == 2 else (None, None)
+
+
+def _size(site: MergeSite, tree: Tree) -> int | None:
+    try:
+        done = site.host.run(["du", "-skx", "--", tree.path], timeout=SIZE_SECONDS, check=False)
+    except HostError as error:
+        if error.code != "timeout_remote":
+            raise
+        return None
+    count = done.out.split("\t")[0]
+    return int(count) if count.isdecimal() else None
+
+
+def _last_used(site: MergeSite, tree: Tree) -> datetime | None:
+    """When its index or its folder was written last."""
+    done = git(site.host, tree.path, "rev-parse", "--absolute-git-dir", check=False)
+    places = [tree.path, join(done.out.strip(), "index")] if not done.rc else [tree.path]
+    times = [site.host.call("stat", {"path": path})["mtime"] for path in places]
+    return datetime.fromtimestamp(max(times), UTC) if max(times) else None
+
+
+def remove(workspace: Workspace, path: str) -> Rescued:
+    """Remove one worktree safely. Raises Refused for the main one, a locked one, and one in use."""
+    standing = next((s for s in survey(workspace, sizes=False) if s.tree.path == path), None)
+    if standing is None:
+        raise Refused(f"There is no worktree {path}.")
+    return remove_standing(workspace, standing)
+
+
+def remove_standing(workspace: Workspace, standing: Standing) -> Rescued:
+    """Remove what `survey` showed; a task's branch stays, so that its work can still be merged."""
+    if standing.obstacle:
+        raise Refused(f"This worktree is not removed: {standing.obstacle}.")
+    site = site_of(workspace)
+    if standing.is_bench:
+        _refuse_bench_at_work(site)
+    owner = standing.task.pk if standing.task else "worktrees"
+    return remove_tree(site, owner=owner, path=standing.tree.path, branch="")
+
+
+def _refuse_bench_at_work(site: MergeSite) -> None:
+    if MergeTrain.objects.filter(repo_key=site.key, state__in=MergeTrain.AT_WORK).exists():
+        raise Refused("A merge train works there just now.")
+
+
+def prune(workspace: Workspace) -> str:
+    """Have git forget worktrees whose folders are gone; what it said."""
+    site = site_of(workspace)
+    done = site.write.git_to_its_end(site.place.path, "worktree", "prune", "--verbose")
+    return done.err.strip()
+
+
+def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> Task:
+    """Make a task in review of a worktree that somebody made outside."""
+    standing = next((s for s in survey(workspace, sizes=False) if s.tree.path == path), None)
+    if standing is None or standing.gone or standing.tree.bare:
+        raise Refused(f"There is no worktree {path}.")
+    if standing.task or standing.is_bench or standing.tree.is_main:
+        raise Refused("This worktree belongs to something already.")
+    if not standing.branch:
+        raise Refused("This worktree is on no branch.", "Make one there: git switch -c NAME")
+    site = site_of(workspace)
+    base = git(site.host, site.place.path, "merge-base", site.mainline.ref, standing.tree.head, check=False)
+    task = services.create_task(workspace=workspace, user=user, title=_title(site, standing))
+    values = {"branch": standing.branch, "worktree_path": path, "base_commit": base.out.strip()}
+    Task.objects.filter(pk=task.pk).update(**values, status=Task.Status.REVIEW)
+    task.refresh_from_db()
+    return task
+
+
+def _title(site: MergeSite, standing: Standing) -> str:
+    """The subject of its last own commit, else the branch's name."""
+    words = ("log", "-1", "--format=%s", f"{site.mainline.ref}..{standing.tree.head}", "--")
+    return git(site.host, site.place.path, *words, check=False).out.strip() or standing.branch
