@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 from collections import deque
@@ -38,7 +39,7 @@ class CliProcess:
     """`on_line` is called for each JSON line, `on_end` when its output ends."""
 
     def __init__(self, raw: Path, on_line: Callable[[Json], None], on_end: Callable[[], None]) -> None:
-        self._raw = raw.open("ab", buffering=0)
+        self._raw = os.open(str(raw), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._on_line = on_line
         self._on_end = on_end
         self._process: Optional[asyncio.subprocess.Process] = None
@@ -84,7 +85,7 @@ class CliProcess:
             self._process.stdin.write(line + b"\n")
 
     def _keep(self, direction: bytes, line: bytes) -> None:
-        self._raw.write(direction + b" " + line.rstrip(b"\n") + b"\n")
+        os.write(self._raw, direction + b" " + line.rstrip(b"\n") + b"\n")
 
     async def _read_lines(self, source: asyncio.StreamReader) -> None:
         try:
@@ -133,7 +134,8 @@ class CliProcess:
         await asyncio.wait(self._readers, timeout=DRAIN_SECONDS)
         for reader in self._readers:
             reader.cancel()
-        self._raw.close()
+        self.ended = True
+        os.close(self._raw)
 
     async def _has_ended(self, process: asyncio.subprocess.Process, seconds: float) -> bool:
         try:

@@ -14,7 +14,8 @@ IDLE = {"type": "system", "subtype": "session_state_changed", "state": "idle"}
 
 
 def result(**fields: object) -> Json:
-    return {"type": "result", "subtype": "success", "is_error": False, "result": "", "modelUsage": {}, **fields}
+    base = {"type": "result", "subtype": "success", "is_error": False, "result": "", "modelUsage": {}}
+    return {**base, **fields}
 
 
 def test_an_approval_opens_and_its_answer_closes_a_request() -> None:
@@ -72,7 +73,7 @@ def test_a_request_that_the_cli_takes_back_is_withdrawn() -> None:
 
 
 def test_a_background_subagent_keeps_the_run_from_ending() -> None:
-    agent, tape = claude()
+    agent, _ = claude()
     settled = []
     for line in lines_of("claude-subagents-and-errors"):
         agent.feed(line)
@@ -85,7 +86,7 @@ def test_a_background_subagent_keeps_the_run_from_ending() -> None:
 
 
 def test_a_background_command_does_not_keep_the_run_from_ending() -> None:
-    agent, tape = claude()
+    agent, _ = claude()
     settled = []
     for line in lines_of("claude-background"):
         agent.feed(line)
@@ -102,7 +103,7 @@ def test_subagents_texts_name_their_parent() -> None:
 
 
 def test_totals_are_those_of_the_whole_process() -> None:
-    agent, tape = claude("claude-subagents-and-errors")
+    agent, _ = claude("claude-subagents-and-errors")
     last = [line for line in lines_of("claude-subagents-and-errors") if line["type"] == "result"][-1]
     model = last["modelUsage"]["claude-sonnet-4-5"]
     assert agent.usage is not None
@@ -131,7 +132,7 @@ def test_errors_of_the_service_have_codes_and_retries_are_told() -> None:
     ],
 )
 def test_failures_are_classified(status: int | None, word: str, text: str, code: str) -> None:
-    agent, tape = claude()
+    agent, _ = claude()
     if word:
         agent.feed({"type": "assistant", "error": word, "message": {"content": []}})
     agent.feed(result(is_error=True, api_error_status=status, result=text))
@@ -152,7 +153,7 @@ def test_a_reached_limit_tells_when_it_resets() -> None:
 def test_an_interrupted_turn_is_no_failure() -> None:
     agent, _ = claude("claude-interrupt")
     lines = lines_of("claude-interrupt")
-    agent, tape = claude()
+    agent, _ = claude()
     for line in lines[: 1 + next(i for i, line in enumerate(lines) if line["type"] == "result")]:
         agent.feed(line)
     assert agent.verdict is not None
@@ -171,7 +172,7 @@ def test_a_message_is_told_when_it_is_taken() -> None:
 
 
 def test_a_queued_message_keeps_the_run_from_ending() -> None:
-    agent, tape = claude()
+    agent, _ = claude()
     agent.feed({"type": "system", "subtype": "init", "session_id": "s"})
     agent.say(Message("more", "web"), "after_turn", lambda _: None)
     agent.feed(result())

@@ -101,7 +101,8 @@ def test_the_sentence_inside_a_json_error_is_shown() -> None:
 
 def test_a_retry_is_told_and_no_failure() -> None:
     agent, tape = codex()
-    agent.feed({"method": "error", "params": {"error": {"message": "Reconnecting... 1/5"}, "willRetry": True}})
+    error = {"message": "Reconnecting... 1/5"}
+    agent.feed({"method": "error", "params": {"error": error, "willRetry": True}})
     assert tape.of("error")[0]["retrying"]
     assert agent.retrying_since is not None
     assert agent.verdict is None
@@ -186,7 +187,8 @@ def test_a_refused_start_fails_the_run() -> None:
 
 def test_the_native_program_is_found_behind_the_wrapper(tmp_path: Path) -> None:
     wrapper = tmp_path / "node_modules/@openai/codex/bin/codex.js"
-    native = tmp_path / "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex"
+    vendor = tmp_path / "node_modules/@openai/codex-linux-x64/vendor"
+    native = vendor / "x86_64-unknown-linux-musl/bin/codex"
     for path in (wrapper, native):
         path.parent.mkdir(parents=True)
         path.write_text("")

@@ -1,0 +1,60 @@
+"""A stand-in for `claude` that speaks just enough of its protocol: the tests of the guard need no model.
+
+The prompt says what it does: `hang`, `die`, `spawn MARK` (children in sessions of their own, then hang), or
+else it answers and ends its turn.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+SPAWN = """
+sleep {0} &
+setsid sleep {0} &
+(env -i PATH=/usr/bin:/bin setsid sh -c 'sleep {0} & sleep {0}' &)
+wait
+"""
+
+
+def say(**line: object) -> None:
+    print(json.dumps(line), flush=True)
+
+
+def text(words: str) -> None:
+    usage = {"input_tokens": 3, "output_tokens": 1}
+    content = [{"type": "text", "text": words}]
+    say(type="assistant", message={"id": "m1", "model": "fake", "content": content, "usage": usage})
+
+
+def work(prompt: str) -> None:
+    if prompt.startswith("die"):
+        sys.stderr.write("\x1b[31mfake claude fell over\x1b[0m\n")
+        sys.exit(3)
+    if prompt.startswith("spawn"):
+        subprocess.Popen(["sh", "-c", SPAWN.format(prompt.split()[1])], start_new_session=True)
+    if prompt.startswith(("hang", "spawn")):
+        text("working")
+        time.sleep(600)
+    text("an answer")
+
+
+def main() -> None:
+    prompt = ""
+    while not prompt:
+        line = json.loads(sys.stdin.readline())
+        if line["type"] == "user":
+            prompt = line["message"]["content"][0]["text"]
+    say(type="system", subtype="session_state_changed", state="running")
+    say(type="system", subtype="init", session_id="s-1", model="fake", claude_code_version="0.0.1")
+    work(prompt)
+    tokens = {"inputTokens": 3, "outputTokens": 5, "cacheReadInputTokens": 0, "cacheCreationInputTokens": 0}
+    say(type="result", subtype="success", is_error=False, session_id="s-1", modelUsage={"fake": tokens})
+    say(type="system", subtype="session_state_changed", state="idle")
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

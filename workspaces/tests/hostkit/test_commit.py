@@ -1,0 +1,125 @@
+"""What is committed at the end of a run, and what is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aitask.tests.lab.repos import commit_file, git, make_oddly_named_repo, make_repo
+from workspaces.hostkit.run.commit import own_git_folder, save_work
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    repo = make_repo(tmp_path / "repo")
+    git(repo, "worktree", "add", "-q", "-b", "aitask/1", str(tmp_path / "tree"))
+    return tmp_path / "tree"
+
+
+def spec(tree: Path, **changes: Any) -> dict[str, Any]:
+    commit = {"enabled": True, "message": "Work", "name": "Ada", "email": "ada@lab.invalid"}
+    base = git(tree, "rev-parse", "main")
+    return {"worktree": str(tree), "branch": "aitask/1", "base_commit": base, "commit": commit, **changes}
+
+
+def test_new_changed_and_deleted_files_are_committed_and_counted(tree: Path) -> None:
+    (tree / "new file").write_text("a\nb\n")
+    (tree / "README.md").unlink()
+    work = save_work(spec(tree))
+    assert work.committed
+    assert work.diff == {"files": 2, "additions": 2, "deletions": 1}
+    assert git(tree, "status", "--porcelain") == ""
+    assert git(tree, "log", "-1", "--format=%an <%ae> %s") == "Ada <ada@lab.invalid> Work"
+
+
+def test_copied_files_are_never_committed_even_when_staged(tree: Path) -> None:
+    for name in (".env", "a [b]*.key", "kept"):
+        (tree / name).write_text("x\n")
+    git(tree, "add", ".env")
+    work = save_work(spec(tree, copied=[".env", "a [b]*.key", "gone"]))
+    assert git(tree, "show", "--name-only", "--format=", "HEAD") == "kept"
+    assert work.diff == {"files": 1, "additions": 1, "deletions": 0}
+    assert (tree / ".env").read_text() == "x\n"
+
+
+def test_nothing_to_commit_is_no_commit(tree: Path) -> None:
+    work = save_work(spec(tree))
+    assert (work.commit, work.committed) == (None, False)
+    assert work.diff == {"files": 0, "additions": 0, "deletions": 0}
+
+
+def test_the_agents_own_commits_count(tree: Path) -> None:
+    head = commit_file(tree, "own.txt", "one\n")
+    work = save_work(spec(tree))
+    assert (work.commit, work.committed) == (head, False)
+    assert work.diff == {"files": 1, "additions": 1, "deletions": 0}
+
+
+def test_main_moving_on_is_not_the_runs_work(tree: Path) -> None:
+    base = git(tree, "rev-parse", "main")
+    commit_file(tree.parent / "repo", "elsewhere.txt", "x\n")
+    commit_file(tree, "own.txt", "one\n")
+    work = save_work(spec(tree, base_commit=base))
+    assert work.diff == {"files": 1, "additions": 1, "deletions": 0}
+
+
+def test_another_branch_is_left_alone(tree: Path) -> None:
+    git(tree, "checkout", "-q", "-b", "someone-elses")
+    (tree / "new").write_text("x")
+    work = save_work(spec(tree))
+    assert not work.committed
+    assert "another branch" in work.notices[0]
+    assert git(tree, "status", "--porcelain") == "?? new"
+
+
+def test_an_unfinished_merge_is_left_alone(tree: Path) -> None:
+    commit_file(tree.parent / "repo", "README.md", "theirs\n")
+    commit_file(tree, "README.md", "ours\n")
+    with pytest.raises(AssertionError, match=r"."):
+        git(tree, "merge", "main")
+    work = save_work(spec(tree))
+    assert not work.committed
+    assert "unfinished" in work.notices[0]
+
+
+def test_committing_can_be_switched_off(tree: Path) -> None:
+    (tree / "new").write_text("x")
+    work = save_work(spec(tree, commit={"enabled": False}))
+    assert not work.committed
+    assert git(tree, "status", "--porcelain") == "?? new"
+
+
+def test_hooks_and_signing_do_not_stand_in_the_way(tree: Path) -> None:
+    hook = tree.parent / "repo/.git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    git(tree, "config", "commit.gpgSign", "true")
+    (tree / "new").write_text("x")
+    assert save_work(spec(tree)).committed
+
+
+def test_without_a_name_the_hosts_own_identity_is_used(tree: Path) -> None:
+    (tree / "new").write_text("x")
+    save_work(spec(tree, commit={"enabled": True, "message": "Work", "name": "", "email": ""}))
+    assert git(tree, "log", "-1", "--format=%an <%ae>") == "Ada Lab <ada@lab.invalid>"
+
+
+def test_a_lock_that_a_killed_git_left_is_no_obstacle(tree: Path) -> None:
+    lock = Path(own_git_folder(str(tree))) / "index.lock"
+    lock.write_text("")
+    (tree / "new").write_text("x")
+    assert save_work(spec(tree)).committed
+
+
+def test_a_repository_with_an_odd_path_works(tmp_path: Path) -> None:
+    repo = make_oddly_named_repo(tmp_path)
+    tree = repo.with_name("tree of " + repo.name)
+    git(repo, "worktree", "add", "-q", "-b", "aitask/1", str(tree))
+    (tree / "nëw 'file\"").write_text("x\n")
+    assert save_work(spec(tree)).diff == {"files": 1, "additions": 1, "deletions": 0}
+
+
+def test_a_worktree_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    assert save_work({"worktree": str(tmp_path / "gone"), "commit": {"enabled": True}}).commit is None

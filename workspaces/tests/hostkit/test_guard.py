@@ -1,0 +1,331 @@
+"""The guard, whatever happens below it. The CLI is a stand-in; the real ones are driven in test_cli_runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aitask.tests.lab.repos import git, make_repo
+from aitask.tests.lab.wait import wait_for
+
+from .client import Json, Serve
+from .test_sweep import alive_with
+
+Prepare = Callable[..., "Guarded"]
+
+
+class Guarded:
+    """A run whose guard is a child of the test, without a terminal."""
+
+    def __init__(self, serve: Serve, pyz: Path, environment: dict[str, str], spec: Json) -> None:
+        self.serve = serve
+        self.pyz = pyz
+        self.environment = environment
+        self.spec = spec
+        self.folder = Path(serve.hello["state_dir"]) / "runs" / spec["key"]
+        self.worktree = Path(spec["worktree"])
+
+    def prepare(self, prompt: str) -> None:
+        self.serve.call("prepare_run", dir=str(self.folder), spec=self.spec, prompt=prompt)
+
+    def start(self) -> subprocess.Popen[str]:
+        # the login shell at the end reads an empty input, and ends
+        return subprocess.Popen(
+            [sys.executable, str(self.pyz), "run", str(self.folder)],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, prompt: str) -> Json:
+        self.prepare(prompt)
+        self.start().communicate(timeout=60)
+        return self.outcome()
+
+    def outcome(self) -> Json:
+        path = self.folder / "outcome.json"
+        wait_for(path.exists, 40, "the outcome")
+        return json.loads(path.read_text())  # type: ignore[no-any-return]
+
+    def events(self) -> list[Json]:
+        path = self.folder / "events.jsonl"
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def wait_for_text(self, text: str) -> None:
+        wait_for(lambda: any(event.get("text") == text for event in self.events()), 40, text)
+
+    def cancel(self) -> Json | None:
+        answer: Json | None = self.serve.call("cancel", dir=str(self.folder), reason="Not wanted")["outcome"]
+        return answer
+
+    def state(self) -> Json:
+        return dict(self.serve.call("run_state", dir=str(self.folder)))
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, serve: Serve, pyz: Path, host_environment: dict[str, str]) -> Prepare:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    program = tools / "claude"
+    program.write_text(f"#!{sys.executable}\n" + (Path(__file__).parent / "fake_claude.py").read_text())
+    program.chmod(0o755)
+    repo = make_repo(tmp_path / "repo")
+    worktree = tmp_path / "tree"
+    git(repo, "worktree", "add", "-q", "-b", "aitask/1-x", str(worktree))
+
+    def prepare(**changes: Any) -> Guarded:
+        spec: Json = {
+            "key": "aaaa0000-1",
+            "title": "A task",
+            "backend": "claude_code",
+            "permission_mode": "full",
+            "worktree": str(worktree),
+            "branch": "aitask/1-x",
+            "base_commit": git(repo, "rev-parse", "main"),
+            "environment": {"PATH": f"{tools}:{os.environ['PATH']}"},
+            "commit": {"enabled": True, "message": "Leftovers", "name": "Ada", "email": "ada@lab.invalid"},
+        }
+        spec.update(changes)
+        return Guarded(serve, pyz, host_environment, spec)
+
+    return prepare
+
+
+def test_a_run_ends_with_its_outcome_and_leftovers_committed(guarded: Prepare) -> None:
+    run = guarded()
+    (run.worktree / "left.txt").write_text("left over\n")
+    outcome = run.run("go")
+    assert (outcome["state"], outcome["reason_code"], outcome["ended_by"]) == ("succeeded", "", "runner")
+    assert (outcome["cli_session"], outcome["usage"]["output_tokens"]) == ("s-1", 5)
+    assert git(run.worktree, "log", "-1", "--format=%H %s") == f"{outcome['commit']} Leftovers"
+    events = run.events()
+    assert [event["seq"] for event in events] == list(range(1, outcome["last_seq"] + 1))
+    assert events[-1]["kind"] == "finished"
+
+
+def test_a_second_guard_never_runs_the_agent(guarded: Prepare) -> None:
+    run = guarded()
+    run.prepare("hang")
+    first = run.start()
+    run.wait_for_text("working")
+    second = run.start()
+    assert "started already" in second.communicate(timeout=20)[0]
+    assert second.returncode == 3
+    assert len([event for event in run.events() if event["kind"] == "started"]) == 1
+    run.cancel()
+    first.communicate(timeout=20)
+
+
+def test_a_run_cancelled_before_its_start_never_starts(guarded: Prepare) -> None:
+    run = guarded()
+    run.cancel()
+    outcome = run.run("hang")
+    assert (outcome["state"], outcome["reason"]) == ("cancelled", "Not wanted")
+    assert [event["kind"] for event in run.events()] == ["finished"]
+
+
+def test_a_cancel_ends_everything_the_agent_started(guarded: Prepare) -> None:
+    mark = f"{os.getpid()}.4721"
+    run = guarded()
+    run.prepare(f"spawn {mark}")
+    guard = run.start()
+    run.wait_for_text("working")
+    wait_for(lambda: len(alive_with(mark)) >= 4)
+    outcome = run.cancel()
+    assert outcome is not None
+    assert outcome["state"] == "cancelled"
+    assert alive_with(mark) == []
+    assert guard.wait(20) == 0
+    assert run.cancel() == outcome
+
+
+def test_a_closed_terminal_ends_the_run_orderly(guarded: Prepare) -> None:
+    mark = f"{os.getpid()}.4722"
+    run = guarded()
+    run.prepare(f"spawn {mark}")
+    guard = run.start()
+    run.wait_for_text("working")
+    wait_for(lambda: len(alive_with(mark)) >= 4)
+    os.killpg(guard.pid, signal.SIGHUP)
+    outcome = run.outcome()
+    assert (outcome["state"], outcome["reason_code"]) == ("failed", "hangup")
+    assert alive_with(mark) == []
+    guard.communicate(timeout=20)
+
+
+def runner_of(guard: subprocess.Popen[str]) -> int:
+    children = Path(f"/proc/{guard.pid}/task/{guard.pid}/children").read_text().split()
+    return int(children[0])
+
+
+def test_a_killed_runner_still_gives_an_outcome_and_leaves_nothing(guarded: Prepare) -> None:
+    mark = f"{os.getpid()}.4723"
+    run = guarded()
+    run.prepare(f"spawn {mark}")
+    guard = run.start()
+    run.wait_for_text("working")
+    wait_for(lambda: len(alive_with(mark)) >= 4)
+    os.kill(runner_of(guard), signal.SIGKILL)
+    guard.communicate(timeout=30)
+    outcome = run.outcome()
+    assert (outcome["reason_code"], outcome["ended_by"]) == ("runner_died", "guard")
+    assert outcome["cli_session"] == "s-1"
+    assert outcome["swept"] >= 4
+    assert alive_with(mark) == []
+
+
+def test_a_killed_guard_lets_the_runner_finish_the_run(guarded: Prepare) -> None:
+    mark = f"{os.getpid()}.4724"
+    run = guarded()
+    run.prepare(f"spawn {mark}")
+    guard = run.start()
+    run.wait_for_text("working")
+    wait_for(lambda: len(alive_with(mark)) >= 4)
+    guard.kill()
+    outcome = run.outcome()
+    assert (outcome["reason_code"], outcome["ended_by"]) == ("hangup", "runner")
+    wait_for(lambda: alive_with(mark) == [])
+
+
+def test_a_run_without_guard_and_runner_is_buried_by_a_cancel(guarded: Prepare) -> None:
+    mark = f"{os.getpid()}.4725"
+    run = guarded()
+    run.prepare(f"spawn {mark}")
+    guard = run.start()
+    run.wait_for_text("working")
+    wait_for(lambda: len(alive_with(mark)) >= 4)
+    runner = runner_of(guard)
+    guard.kill()
+    os.kill(runner, signal.SIGKILL)
+    guard.wait(10)
+    assert run.state()["alive"] is False
+    outcome = run.cancel()
+    assert outcome is not None
+    assert (outcome["state"], outcome["ended_by"]) == ("cancelled", "serve")
+    for pid in alive_with(mark):  # an empty environment and a double fork leave no trace to find it by
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_cli_that_dies_is_named_with_its_last_words(guarded: Prepare) -> None:
+    outcome = guarded().run("die")
+    assert (outcome["state"], outcome["reason_code"]) == ("failed", "cli_died")
+    assert "fake claude fell over" in outcome["reason"]
+    assert "exit status 3" in outcome["reason"]
+    assert "\x1b" not in outcome["reason"]
+
+
+def test_a_missing_cli_says_how_to_install_it(guarded: Prepare) -> None:
+    outcome = guarded(environment={"PATH": "/usr/bin:/bin"}).run("go")
+    assert (outcome["state"], outcome["reason_code"]) == ("failed", "cli_missing")
+    assert "npm install" in outcome["reason"]
+
+
+def test_a_missing_worktree_is_named(guarded: Prepare) -> None:
+    outcome = guarded(worktree="/nonexistent/tree").run("go")
+    assert outcome["state"] == "failed"
+    assert "/nonexistent/tree" in outcome["reason"]
+
+
+def test_the_setup_command_runs_once_per_worktree(guarded: Prepare, tmp_path: Path) -> None:
+    marker = tmp_path / "marks" / "done"
+    changes = {"setup_command": "echo setting up; echo x >> $PWD/log", "setup_marker": str(marker)}
+    first = guarded(**changes)
+    assert first.run("go")["state"] == "succeeded"
+    assert marker.exists()
+    told = next(event for event in first.events() if event["kind"] == "tool_result")
+    assert (told["output"], told["exit_code"]) == ("setting up\n", 0)
+    assert "setting up" in (first.folder / "terminal.raw").read_text()
+    assert guarded(key="aaaa0000-2", **changes).run("go")["state"] == "succeeded"
+    assert (first.worktree / "log").read_text() == "x\n"
+
+
+def test_a_failed_setup_fails_the_run_before_the_agent(guarded: Prepare, tmp_path: Path) -> None:
+    marker = tmp_path / "done"
+    run = guarded(setup_command="echo one; echo two >&2; exit 4", setup_marker=str(marker))
+    outcome = run.run("go")
+    assert (outcome["reason_code"], outcome["state"]) == ("setup", "failed")
+    assert "two" in outcome["reason"]
+    assert not marker.exists()
+    assert "started" not in [event["kind"] for event in run.events()]
+
+
+def test_a_cancel_ends_a_setup_command(guarded: Prepare) -> None:
+    mark = f"{os.getpid()}.4726"
+    run = guarded(setup_command=f"sleep {mark}")
+    run.prepare("go")
+    guard = run.start()
+    wait_for(lambda: alive_with(mark))
+    outcome = run.cancel()
+    assert outcome is not None
+    assert outcome["state"] == "cancelled"
+    assert alive_with(mark) == []
+    guard.communicate(timeout=20)
+
+
+def test_preparing_again_after_the_start_changes_nothing(guarded: Prepare) -> None:
+    run = guarded()
+    run.run("go")
+    answer = run.serve.call("prepare_run", dir=str(run.folder), spec={}, prompt="other")
+    assert answer == {"started": True}
+    assert (run.folder / "prompt.md").read_text() == "go"
+
+
+def test_the_run_folder_is_private(guarded: Prepare) -> None:
+    run = guarded()
+    run.run("go")
+    assert run.folder.stat().st_mode & 0o777 == 0o700
+    for path in run.folder.iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_state_of_a_run_is_told_at_every_stage(guarded: Prepare) -> None:
+    run = guarded()
+    assert run.state()["exists"] is False
+    run.prepare("hang")
+    assert (run.state()["exists"], run.state()["started"]) == (True, False)
+    guard = run.start()
+    run.wait_for_text("working")
+    assert (run.state()["alive"], run.state()["finished"]) == (True, False)
+    run.cancel()
+    guard.communicate(timeout=20)
+    state = run.state()
+    assert (state["alive"], state["finished"]) == (False, True)
+    assert state["last_seq"] == state["outcome"]["last_seq"]
+
+
+def test_a_socket_path_that_is_too_long_is_reached_all_the_same(guarded: Prepare) -> None:
+    run = guarded(key="k" * 120)
+    run.prepare("hang")
+    guard = run.start()
+    run.wait_for_text("working")
+    answer = run.serve.call("control", dir=str(run.folder), command={"command": "status"})
+    assert answer["cli_session"] == "s-1"
+    run.cancel()
+    guard.communicate(timeout=20)
+
+
+def test_the_shell_face_shows_the_saved_history(guarded: Prepare) -> None:
+    run = guarded()
+    run.prepare("go")
+    (run.folder / "history.txt").write_text("what was seen\n")
+    done = subprocess.run(
+        [sys.executable, str(run.pyz), "shell", str(run.folder)],
+        env=run.environment,
+        input="pwd\n",
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.stdout == f"what was seen\n{run.worktree}\n"
