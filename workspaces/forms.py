@@ -55,6 +55,14 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "git_name",
             "git_email",
         ]
+        labels = {
+            "default_backend": "CLI",
+            "default_model": "Model",
+            "default_reasoning_effort": "Effort",
+            "permission_mode": "Permissions",
+            "setup_command": "Set-up command",
+            "git_email": "Git e-mail",
+        }
         widgets = {
             "kind": forms.RadioSelect,
             "ssh_host": forms.TextInput(attrs={**CODE, "list": "aliases"}),

@@ -89,7 +89,12 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
     workspace = workspace_for(request.user, pk)
     context: dict[str, Any] = {"workspace": workspace, "can_edit": can_edit(request.user, workspace)}
     findings = doctor.check(workspace)
-    context |= {"findings": findings, "error": next((found.error for found in findings if found.error), None)}
+    context |= {
+        "host": workspace.host,
+        "findings": findings,
+        "mend": sum(found.ok is False for found in findings),
+        "error": next((found.error for found in findings if found.error), None),
+    }
     return render(request, "workspaces/_doctor.html", context)
 
 

@@ -10,16 +10,14 @@ import "./newtask.js";
 const board = document.getElementById("board");
 const needs = document.getElementById("needs");
 const filter = document.getElementById("filter");
-let version = "";
+let version = document.getElementById("needs-you").dataset.version;
 let wanted = false;  // A refresh was asked for while it could not be done.
 let asking = false;
 
 const drag = watchDrag(board, { settled: () => wanted && refresh() });
 
-function query() {
-  const data = [...new FormData(filter)].filter(([, value]) => value);
-  return new URLSearchParams(data).toString();
-}
+const given = (pairs) => new URLSearchParams([...pairs].filter(([, value]) => value)).toString();
+const query = () => given(new FormData(filter));
 
 export async function refresh() {
   wanted = drag.active || asking;
@@ -37,7 +35,8 @@ export async function refresh() {
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
   if (ctx.target !== board) return;
-  if (drag.active) {
+  const outdated = given(new URL(ctx.request.action, location).searchParams) !== query();
+  if (drag.active || outdated) {
     event.preventDefault();
     wanted = true;
   }

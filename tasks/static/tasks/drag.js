@@ -1,9 +1,11 @@
 // Dragging cards between columns. What a drop means is the server's to decide; a refusal puts the card back.
+// `active` from the moment that a card is held: a refresh then would take it out of the hand.
 import { send } from "./send.js";
 
 export function watchDrag(board, { settled }) {
   const state = { active: false, attach };
   const made = new WeakMap();
+  let moving = false;
 
   function attach() {
     for (const list of board.querySelectorAll(".cards")) {
@@ -19,6 +21,8 @@ export function watchDrag(board, { settled }) {
         emptyInsertThreshold: 60,
         scroll: true,
         bubbleScroll: true,
+        onChoose: () => (state.active = true),
+        onUnchoose: () => moving || release(),
         onStart: started,
         onMove: ({ to }) => mark(to),
         onEnd: ended,
@@ -27,9 +31,14 @@ export function watchDrag(board, { settled }) {
   }
 
   function started() {
-    state.active = true;
+    moving = true;
     document.body.classList.add("dragging");
-    for (const column of board.querySelectorAll(".column")) column.classList.add("open");
+  }
+
+  function release() {
+    moving = false;
+    state.active = false;
+    settled();
   }
 
   function mark(list) {
@@ -45,8 +54,7 @@ export function watchDrag(board, { settled }) {
         await send(`/tasks/${item.dataset.pk}/move`, { status: to.dataset.status, before });
       }
     } finally {
-      state.active = false;
-      settled();
+      release();
     }
   }
 

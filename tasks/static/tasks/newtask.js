@@ -69,6 +69,15 @@ document.addEventListener("keydown", (event) => {
   form.requestSubmit(form.querySelector("button.primary"));
 });
 
+// Going on with a conversation needs new words, starting over the old ones.
+document.addEventListener("change", (event) => {
+  if (event.target.name !== "resume") return;
+  const box = event.target.form.elements.prompt;
+  if (event.target.checked && box.value === box.defaultValue) box.value = "";
+  else if (!event.target.checked && !box.value) box.value = box.defaultValue;
+  box.focus();
+});
+
 // Another workspace or CLI has other presets.
 document.addEventListener("change", (event) => {
   const { name, form } = event.target;

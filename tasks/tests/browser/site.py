@@ -1,0 +1,90 @@
+"""A web process of its own with the sample board, and a hand that changes its rows from another process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any
+
+from playwright.sync_api import Page
+
+from aitask.tests.lab.app import App
+from aitask.tests.lab.tools import PROJECT
+
+HAND = """
+import contextlib, json, sys, traceback, django
+django.setup()
+from django.db import transaction
+from django.contrib.auth.models import User
+from aitask import doorbell
+from tasks import services
+from tasks.models import Event, Run, Task
+from tasks.tests import factories, sample_board
+from workspaces.models import BackendHold, Host, Workspace
+answers, sys.stdout = sys.stdout, sys.stderr
+for line in sys.stdin:
+    try:
+        names = dict(globals(), result=None)
+        exec(json.loads(line), names)
+        told = {"result": names["result"]}
+    except Exception:
+        told = {"error": traceback.format_exc()}
+    print(json.dumps(told), file=answers, flush=True)
+"""
+
+
+class Site:
+    """`do` runs lines of Python against the site's database; what they put into `result` comes back."""
+
+    def __init__(self) -> None:
+        self.app = App({"DJANGO_SETTINGS_MODULE": "aitask.settings"})
+        self.app.manage("migrate", "--verbosity", "0")
+        self._hand = subprocess.Popen(
+            [sys.executable, "-c", HAND],
+            cwd=PROJECT,
+            env=self.app.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.app.start_role("web")
+        self.do("sample_board.build(); Workspace.objects.update(max_parallel_runs=50)")
+        self.app.wait_until_it_answers()
+
+    @property
+    def url(self) -> str:
+        return self.app.url
+
+    def do(self, code: str) -> Any:
+        assert self._hand.stdin is not None
+        assert self._hand.stdout is not None
+        self._hand.stdin.write(json.dumps(code) + "\n")
+        self._hand.stdin.flush()
+        answer = json.loads(self._hand.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def pk_of(self, title: str) -> int:
+        return int(self.do(f"result = Task.objects.get(title={title!r}).pk"))
+
+    def log_in(self, page: Page) -> None:
+        page.goto(f"{self.url}/login")
+        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Password").fill("correct horse")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{self.url}/")
+
+    def close(self) -> None:
+        self._hand.kill()
+        self._hand.communicate()
+        self.app.close()
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

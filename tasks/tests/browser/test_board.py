@@ -1,0 +1,177 @@
+"""The board as a person uses it: by mouse, by keys, with others at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tasks.tests.browser.site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+OpenPage = Callable[..., Page]
+
+
+def make_card(site: Site, title: str, status: str = "backlog") -> Callable[[Page], Locator]:
+    """A new card; the function finds it on a page."""
+    pk = site.do(
+        f"task = factories.make_task(workspace=Workspace.objects.get(name='storefront'), title={title!r},"
+        f" status={status!r}); doorbell.ring('board'); result = task.pk"
+    )
+    return lambda page: page.locator(f"#card-{pk}")
+
+
+def column(page: Page, status: str) -> Locator:
+    return page.locator(f"#cards-{status}")
+
+
+def lift(page: Page, card: Locator, over: Locator) -> None:
+    """Take a card and hold it over the upper part of something."""
+    card.hover()
+    page.mouse.down()
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 60, box["y"] + 40, steps=5)
+    expect(page.locator("body.dragging")).to_be_attached()
+    page.mouse.move(box["x"] + 60, box["y"] + 8, steps=8)
+
+
+def drag(page: Page, card: Locator, over: Locator) -> None:
+    lift(page, card, over)
+    page.mouse.up()
+    expect(page.locator("body.dragging")).not_to_be_attached()
+
+
+def test_a_card_dragged_to_queued_runs_and_every_browser_sees_it(site: Site, open_one: OpenPage) -> None:
+    card = make_card(site, "Drag me")
+    mine, other = open_one(), open_one()
+    drag(mine, card(mine), column(mine, "queued"))
+    for page in (mine, other):
+        expect(column(page, "running").locator(".card", has_text="Drag me")).to_contain_text("starting")
+    assert site.do("result = Task.objects.get(title='Drag me').runs.count()") == 1
+
+
+def test_a_refused_drop_puts_the_card_back_and_says_why(site: Site, open_one: OpenPage) -> None:
+    card = make_card(site, "Not there")
+    page = open_one()
+    drag(page, card(page), column(page, "running"))
+    expect(page.locator(".toast.failed")).to_contain_text("gets to Running by itself")
+    expect(column(page, "backlog").locator(".card", has_text="Not there")).to_be_visible()
+
+
+def test_a_card_is_moved_within_its_column(site: Site, open_one: OpenPage) -> None:
+    make_card(site, "Order A")
+    second = make_card(site, "Order B")
+    page = open_one()
+    first = page.locator(".card", has_text="Order A")
+    drag(page, second(page), first)
+    expect(column(page, "backlog").locator(".card", has_text="Order").first).to_contain_text("Order B")
+    page.reload()
+    expect(column(page, "backlog").locator(".card", has_text="Order").first).to_contain_text("Order B")
+
+
+def test_a_change_by_somebody_else_waits_until_the_drag_is_over(site: Site, open_one: OpenPage) -> None:
+    card = make_card(site, "Held in the hand")
+    page = open_one()
+    lift(page, card(page), column(page, "review"))
+    late = make_card(site, "Came meanwhile")
+    page.wait_for_timeout(700)
+    expect(late(page)).to_have_count(0)
+    page.mouse.up()
+    expect(late(page)).to_be_visible()
+    expect(column(page, "review").locator(".card", has_text="Held in the hand")).to_be_visible()
+
+
+def test_cards_are_walked_and_opened_by_keys(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    page.keyboard.press("j")
+    expect(column(page, "backlog").locator(".title").first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(column(page, "backlog").locator(".title").nth(1)).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("l")
+    focused = page.locator(".title:focus")
+    expect(focused).to_be_visible()
+    assert focused.evaluate("e => e.closest('.card').dataset.status") != "backlog"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tasks/*")
+
+
+def test_a_card_is_moved_run_and_cancelled_by_keys_alone(site: Site, open_one: OpenPage) -> None:
+    card = make_card(site, "By keys")
+    page = open_one()
+    card(page).locator(".title").focus()
+    page.keyboard.press("m")
+    page.locator("#cardmenu [data-status=review]").press("Enter")
+    expect(column(page, "review").locator(".card", has_text="By keys")).to_be_visible()
+    expect(card(page).locator(".title")).to_be_focused()
+    page.keyboard.press("r")
+    expect(column(page, "running").locator(".card", has_text="By keys")).to_be_visible()
+    expect(card(page).locator(".title")).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.locator("#confirm")).to_contain_text("stays in the worktree")
+    page.keyboard.press("y")
+    expect(card(page)).to_contain_text("cancelling")
+
+
+def test_a_question_answered_with_escape_does_nothing(site: Site, open_one: OpenPage) -> None:
+    card = make_card(site, "Keep me")
+    page = open_one()
+    card(page).hover()
+    card(page).get_by_role("button", name="Menu of Keep me").click()
+    page.locator("#cardmenu [data-verb=delete]").click()
+    expect(page.locator("#confirm")).to_contain_text("Branch, worktree and commits stay")
+    page.keyboard.press("Escape")
+    expect(page.locator("#confirm")).to_be_hidden()
+    page.reload()
+    expect(card(page)).to_be_visible()
+
+
+def test_what_needs_a_person_is_counted_in_every_title(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    expect(page).to_have_title("(1) Board · AI Task Manager")
+    change = "Run.objects.filter(task__title__startswith='Make the search').update(state={!r}); doorbell.ring('board')"
+    site.do(change.format("waiting"))
+    expect(page).to_have_title("(2) Board · AI Task Manager")
+    expect(page.locator("#needs")).to_contain_text("2 need you")
+    page.locator("#needs").click()
+    expect(page.locator(".card.needs-you .title").first).to_be_focused()
+    site.do(change.format("running"))
+    expect(page).to_have_title("(1) Board · AI Task Manager")
+
+
+def test_search_and_workspace_narrow_the_board_and_survive_a_reload(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    page.keyboard.press("/")
+    page.keyboard.type("invoices")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page).to_have_url(f"{site.url}/?q=invoices")
+    page.reload()
+    expect(page.locator(".card")).to_have_count(1)
+    page.locator("#f-search").press("Escape")
+    expect(page.locator(".card").nth(3)).to_be_visible()
+    page.locator("#f-workspace").select_option(label="dotfiles")
+    expect(page.locator(".card", has_text="storefront")).to_have_count(0)
+    expect(page.locator(".card", has_text="dotfiles").first).to_be_visible()
+
+
+def test_the_elapsed_time_runs_by_itself(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    clock = page.locator("#cards-running time[data-since]").first
+    before = clock.text_content()
+    expect(clock).not_to_have_text(before or "")
+
+
+def test_the_page_finds_the_server_again_after_a_restart(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    pid = site.app.kill("web")
+    site.app._started.pop("web").wait(10)
+    expect(page.locator("#linkbar")).to_be_visible()
+    site.app.start_role("web")
+    site.app.wait_until_it_answers()
+    assert pid != site.app.pid("web")
+    expect(page.locator("#linkbar")).to_be_hidden(timeout=20_000)
+    late = make_card(site, "After the restart")
+    expect(late(page)).to_be_visible()

@@ -1,0 +1,148 @@
+"""Pages for everyone: no barrier that axe-core finds, nothing cut off on a phone, nothing without keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from aitask.tests.lab.tools import missing, tools_path
+from tasks.tests.browser.site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+OpenPage = Callable[..., Page]
+RUN_AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+SERIOUS = {"serious", "critical"}
+
+
+def axe_source() -> str:
+    for folder in tools_path():
+        script = Path(folder).parent / "axe-core" / "axe.min.js"
+        if script.is_file():
+            return script.read_text()
+    missing("axe-core is not installed; `bash .ci/test` installs it")
+
+
+def assert_no_barriers(page: Page) -> None:
+    """Transitions are over before colours are judged."""
+    page.evaluate("Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations === 1).map(a => a.finished))")
+    page.evaluate(axe_source())
+    found: list[dict[str, Any]] = page.evaluate(RUN_AXE)
+    serious = [
+        (issue["id"], [(node["target"], node["failureSummary"]) for node in issue["nodes"]][:4])
+        for issue in found
+        if issue["impact"] in SERIOUS
+    ]
+    assert not serious, f"{page.url}: {serious}"
+
+
+def addresses(site: Site) -> list[str]:
+    busy, ended, idea = (
+        site.pk_of(title)
+        for title in ("Upgrade to React 20", "Round amounts half to even everywhere", "Pin the base image by digest")
+    )
+    fixed = ["/", "/tasks/new", "/workspaces", "/workspaces/new", "/workspaces/1", "/workspaces/1/edit", "/account/tokens"]
+    return [*fixed, f"/tasks/{busy}", f"/tasks/{ended}", f"/tasks/{idea}", "/not-there"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_barrier(site: Site, open_one: OpenPage, scheme: str) -> None:
+    page = open_one(scheme=scheme)
+    for path in addresses(site):
+        page.goto(path)
+        assert_no_barriers(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_barrier_in_what_opens(open_one: OpenPage, scheme: str) -> None:
+    page = open_one(scheme=scheme)
+    page.keyboard.press("n")
+    expect(page.locator("#new-task textarea")).to_be_focused()
+    assert_no_barriers(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    assert_no_barriers(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("m")
+    expect(page.locator("#cardmenu")).to_be_visible()
+    assert_no_barriers(page)
+
+
+def test_the_login_page_has_no_barrier(open_one: OpenPage) -> None:
+    page = open_one()
+    page.context.clear_cookies()
+    page.goto("/login")
+    assert_no_barriers(page)
+
+
+@pytest.mark.parametrize("width", [390, 768, 2560])
+def test_no_page_is_wider_than_its_window(site: Site, open_one: OpenPage, width: int) -> None:
+    page = open_one(width=width, height=844)
+    for path in addresses(site):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_columns_are_a_tap_away_on_a_phone(open_one: OpenPage) -> None:
+    page = open_one(width=390, height=844)
+    expect(page.locator("#col-review .card").first).not_to_be_in_viewport()
+    page.locator("#jump-review").click()
+    expect(page.locator("#col-review .card").first).to_be_in_viewport()
+
+
+def test_panes_are_tabs_on_a_phone(site: Site, open_one: OpenPage) -> None:
+    page = open_one(f"/tasks/{site.pk_of('Upgrade to React 20')}", width=390, height=844)
+    expect(page.get_by_role("tab", name="Conversation")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#pane-side")).to_be_hidden()
+    page.get_by_role("tab", name="Changes").click()
+    expect(page.locator("#pane-side")).to_be_visible()
+    expect(page.locator("#pane-talk")).to_be_hidden()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#pane-talk")).to_be_visible()
+
+
+def test_the_board_can_be_used_by_tab_and_enter_alone(open_one: OpenPage) -> None:
+    page = open_one()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.card .title')"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tasks/*")
+
+
+def test_a_workspace_is_added_and_a_host_is_only_asked_for_with_ssh(site: Site, open_one: OpenPage) -> None:
+    page = open_one("/workspaces/new")
+    expect(page.get_by_label("SSH host")).to_be_hidden()
+    page.get_by_text("A server reached by SSH").click()
+    expect(page.get_by_label("SSH host")).to_be_visible()
+    page.get_by_text("This machine").click()
+    page.get_by_label("Name", exact=True).fill("garden")
+    page.get_by_label("Repository").fill(str(site.app.folder))
+    page.get_by_role("button", name="Add the workspace").click()
+    expect(page.get_by_role("heading", name="garden")).to_be_visible()
+    expect(page.locator(".toast")).to_contain_text("garden is added")
+    page.get_by_role("button", name="Check now").click()
+    expect(page.locator("#findings")).to_contain_text("tmux", timeout=60_000)
+    expect(page.locator("#findings")).to_contain_text("to mend")
+
+
+def test_deleting_a_workspace_asks_first(site: Site, open_one: OpenPage) -> None:
+    site.do("factories.make_workspace(name='short-lived', owner=User.objects.get(username='ada'))")
+    pk = site.do("result = Workspace.objects.get(name='short-lived').pk")
+    page = open_one(f"/workspaces/{pk}/edit")
+    page.get_by_role("button", name="Delete the workspace…").click()
+    expect(page.locator("#confirm")).to_contain_text("stay on the host")
+    page.get_by_role("button", name="Keep it").click()
+    assert site.do("result = Workspace.objects.filter(name='short-lived').exists()")
+    page.get_by_role("button", name="Delete the workspace…").click()
+    page.locator("#confirm").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/workspaces")
+    assert not site.do("result = Workspace.objects.filter(name='short-lived').exists()")

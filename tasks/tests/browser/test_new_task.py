@@ -1,0 +1,95 @@
+"""Writing tasks down: nothing typed is ever lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tasks.tests.browser.site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+OpenPage = Callable[..., Page]
+
+
+def open_panel(page: Page) -> None:
+    page.keyboard.press("n")
+    expect(page.locator("#new-task textarea")).to_be_focused()
+
+
+def test_a_task_is_written_and_run_without_the_mouse(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.keyboard.type("Water the plants\n\nTwice a week.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#new-task")).to_be_hidden()
+    expect(page.locator("#cards-running .card", has_text="Water the plants")).to_be_visible()
+    assert site.do("result = Task.objects.get(title='Water the plants').prompt").endswith("Twice a week.")
+
+
+def test_several_tasks_at_once_are_counted_while_typed(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.locator("#new-task textarea").fill("Seed A\n---\nSeed B\n---\nSeed C")
+    expect(page.locator("#new-task [data-parts]")).to_have_text("3 tasks. ")
+    page.get_by_role("button", name="Create", exact=True).click()
+    for title in ("Seed A", "Seed B", "Seed C"):
+        expect(page.locator("#cards-backlog .card", has_text=title)).to_be_visible()
+
+
+def test_create_more_keeps_the_panel_open_and_empty(open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.keyboard.type("First of many")
+    page.get_by_label("Create more").check()
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.locator("#cards-backlog .card", has_text="First of many")).to_be_visible()
+    expect(page.locator("#new-task textarea")).to_have_value("")
+    expect(page.locator("#new-task textarea")).to_be_focused()
+
+
+def test_what_was_typed_survives_closing_and_reloading(open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.keyboard.type("Half a thou")
+    page.keyboard.press("Escape")
+    page.reload()
+    open_panel(page)
+    expect(page.locator("#new-task textarea")).to_have_value("Half a thou")
+
+
+def test_a_wrong_entry_keeps_the_words_and_says_what_is_wrong(open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.keyboard.type("Keep these words")
+    page.get_by_label("Model").fill("two words")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.locator("#new-task [role=alert]")).to_contain_text("No spaces")
+    expect(page.locator("#new-task textarea")).to_have_value("Keep these words")
+    page.get_by_label("Model").fill("one-word")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.locator(".card", has_text="Keep these words")).to_contain_text("one-word")
+
+
+def test_the_choices_follow_the_workspace(open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.get_by_label("Workspace").last.select_option(label="billing-api")
+    expect(page.get_by_label("CLI")).to_have_value("codex")
+    page.get_by_label("Workspace").last.select_option(label="storefront")
+    expect(page.get_by_label("CLI")).to_have_value("claude_code")
+    expect(page.get_by_label("Model")).to_have_value("claude-opus-4-5")
+
+
+def test_the_server_being_away_loses_nothing(open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.keyboard.type("Written in a tunnel")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.locator(".toast.failed")).to_contain_text("did not answer")
+    expect(page.locator("#new-task textarea")).to_have_value("Written in a tunnel")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.locator(".card", has_text="Written in a tunnel")).to_be_visible()
