@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class Account:
             processes.send(pid, signal.SIGKILL)
         processes.wait_until_gone(processes.of_user(self.uid))
         subprocess.run(["userdel", self.name], check=True, capture_output=True)
+        shutil.rmtree(Path(tempfile.gettempdir()) / f"tmux-{self.uid}", ignore_errors=True)
 
 
 def can_make_users() -> bool:

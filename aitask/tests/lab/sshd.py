@@ -173,11 +173,12 @@ class SshLab:
         return Sshd(self.folder / name, authorized, more)
 
     def _stand_in(self) -> list[str]:
-        """Where the login is the tester's own user: another HOME, and the shell by a forced command."""
+        """Where the login is the tester's own user: another HOME and tmux server, the shell by force."""
         if self.account.made:
             return []
         run = f'[ -n "$SSH_ORIGINAL_COMMAND" ] && exec {self.account.shell} -c "$SSH_ORIGINAL_COMMAND"'
-        variables = f"SetEnv HOME={self.account.home} SHELL={self.account.shell}"
+        home = self.account.home
+        variables = f"SetEnv HOME={home} SHELL={self.account.shell} TMUX_TMPDIR={home}"
         return [variables, f"ForceCommand cd; {run}; exec {self.account.shell} -l"]
 
     def _write_rc_files(self) -> None:
