@@ -32,7 +32,7 @@ class RunCli(Protocol):
     def __call__(self, home: CliHome, cwd: Path, prompt: str, *options: str) -> Outcome: ...
 
 
-def run_claude(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: float = 60) -> Outcome:
+def run_claude(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: float = 180) -> Outcome:
     program = require_tool("claude")
     argv = [program, "-p", "--output-format", "stream-json", "--verbose", "--model", "sonnet"]
     done = _run(
@@ -58,7 +58,7 @@ def _model_tokens(usage: dict[str, Any]) -> Tokens:
     )
 
 
-def run_codex(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: float = 60) -> Outcome:
+def run_codex(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: float = 180) -> Outcome:
     program = require_tool("codex")
     argv = [program, "exec", "--json", "--sandbox", "danger-full-access", *options, "-"]
     done = _run(argv, home, cwd, prompt, timeout)
