@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 import subprocess
 import tarfile
@@ -74,15 +73,17 @@ def problems() -> Iterator[str]:
 def fetch(library: Library) -> tuple[str, dict[str, bytes]]:
     """Get a library from the npm registry: its integrity and the files to keep, by name.
 
-    Raises VendorError when npm fails or the archive is not what the registry's integrity says.
+    Raises VendorError when npm fails, or when the archive is not what was recorded for this version, or for a
+    new one not what the registry promises.
     """
     with tempfile.TemporaryDirectory() as folder:
-        packed = _npm("pack", "--json", "--pack-destination", folder, f"{library.package}@{library.version}")
+        wanted = f"{library.package}@{library.version}"
+        _npm("pack", "--silent", "--pack-destination", folder, wanted)
+        promised = library.integrity or _npm("view", wanted, "dist.integrity")
         archive = next(Path(folder).glob("*.tgz"))
         integrity = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-        promised = json.loads(packed)[0]["integrity"] if packed.startswith("[") else integrity
         if integrity != promised:
-            raise VendorError(f"{archive.name} has {integrity}, the registry promised {promised}")
+            raise VendorError(f"{archive.name} has {integrity}, but {promised} was promised")
         with tarfile.open(archive) as tar:
             return integrity, dict(_wanted(library, tar))
 

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         if library is None:
             raise CommandError(f"{name} is none of {', '.join(vendoring.libraries())}.")
         if version:
-            library = replace(library, version=version)
+            library = replace(library, version=version, integrity="")
         try:
             vendoring.keep(library, *vendoring.fetch(library))
         except vendoring.VendorError as error:

@@ -132,7 +132,8 @@ def test_a_question_answered_with_escape_does_nothing(site: Site, open_one: Open
 def test_what_needs_a_person_is_counted_in_every_title(site: Site, open_one: OpenPage) -> None:
     page = open_one()
     expect(page).to_have_title("(1) Board · AI Task Manager")
-    change = "Run.objects.filter(task__title__startswith='Make the search').update(state={!r}); doorbell.ring('board')"
+    run = "Run.objects.filter(task__title__startswith='Make the search')"
+    change = run + ".update(state={!r}); doorbell.ring('board')"
     site.do(change.format("waiting"))
     expect(page).to_have_title("(2) Board · AI Task Manager")
     expect(page.locator("#needs")).to_contain_text("2 need you")

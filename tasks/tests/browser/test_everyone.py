@@ -28,7 +28,9 @@ def axe_source() -> str:
 
 def assert_no_barriers(page: Page) -> None:
     """Transitions are over before colours are judged."""
-    page.evaluate("Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations === 1).map(a => a.finished))")
+    page.evaluate(
+        "Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations === 1).map(a => a.finished))"
+    )
     page.evaluate(axe_source())
     found: list[dict[str, Any]] = page.evaluate(RUN_AXE)
     serious = [
@@ -42,9 +44,21 @@ def assert_no_barriers(page: Page) -> None:
 def addresses(site: Site) -> list[str]:
     busy, ended, idea = (
         site.pk_of(title)
-        for title in ("Upgrade to React 20", "Round amounts half to even everywhere", "Pin the base image by digest")
+        for title in (
+            "Upgrade to React 20",
+            "Round amounts half to even everywhere",
+            "Pin the base image by digest",
+        )
     )
-    fixed = ["/", "/tasks/new", "/workspaces", "/workspaces/new", "/workspaces/1", "/workspaces/1/edit", "/account/tokens"]
+    fixed = [
+        "/",
+        "/tasks/new",
+        "/workspaces",
+        "/workspaces/new",
+        "/workspaces/1",
+        "/workspaces/1/edit",
+        "/account/tokens",
+    ]
     return [*fixed, f"/tasks/{busy}", f"/tasks/{ended}", f"/tasks/{idea}", "/not-there"]
 
 

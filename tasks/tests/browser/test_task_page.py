@@ -85,7 +85,9 @@ def test_fifty_thousand_events_stay_light_and_can_all_be_reached(
     assert page.locator("#rows > *").count() <= 800
     page.keyboard.press("G")
     expect(page.locator("#rows > .ev").last).to_be_in_viewport()
-    places = page.locator("#rows > .ev").evaluate_all("rows => rows.map(r => Number(r.dataset.place.split('.')[1]))")
+    places = page.locator("#rows > .ev").evaluate_all(
+        "rows => rows.map(r => Number(r.dataset.place.split('.')[1]))"
+    )
     assert places == list(range(places[0], places[-1] + 1))
     assert places[-1] >= MANY
 
@@ -103,7 +105,9 @@ def test_scrolling_back_down_leaves_no_gap(open_one: OpenPage, long_task: str) -
     for _ in range(12):
         box.evaluate("e => e.scrollTop = e.scrollHeight")
         page.wait_for_timeout(250)
-    places = page.locator("#rows > .ev").evaluate_all("rows => rows.map(r => Number(r.dataset.place.split('.')[1]))")
+    places = page.locator("#rows > .ev").evaluate_all(
+        "rows => rows.map(r => Number(r.dataset.place.split('.')[1]))"
+    )
     assert places == list(range(places[0], places[-1] + 1))
     assert places[-1] >= MANY
 
