@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
+from aitask.tests.lab.cli_home import make_cli_home
 from aitask.tests.lab.endpoint import ScriptedEndpoint
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
 
 from .client import Bench, Run
+from .test_sweep import alive_with
 
 pytestmark = pytest.mark.cli
 BACKENDS = pytest.mark.parametrize("backend", ["claude_code", "codex"])
@@ -38,3 +43,179 @@ def test_a_run_edits_commits_and_counts_its_tokens(
     assert events[-1]["kind"] == "finished"
     assert run.wait_event("file_change")["path"] == "made.txt"
     wait_for(lambda: "go on by hand" in run.screen())
+
+
+@BACKENDS
+def test_a_prompt_of_any_kind_reaches_the_model_as_it_is(
+    bench: Bench, endpoint: ScriptedEndpoint, backend: str
+) -> None:
+    prompt = "/compact -x\n--help \"q\" 's' $(id) `id` \\ 🎉 \u202e\x1b[31m\n@text ok\n" + "lång " * 20_000
+    run = bench.start(backend, prompt.replace("$(id)", "$(id)\0"))
+    assert run.outcome()["state"] == "succeeded"
+    sent = endpoint.ledger.turns(run.outcome()["cli_session"])[0].prompt
+    assert sent.strip() == prompt.strip()
+    assert "NUL" in run.wait_event("notice")["text"]
+
+
+@BACKENDS
+@pytest.mark.parametrize(
+    ("prompt", "state", "code"),
+    [
+        ("@error 400", "failed", "rejected"),
+        ("@login", "failed", "login"),
+        ("@error 429", "failed", "limit"),
+        ("@error 500", "failed", "server"),
+        ("@cut 50\n@text part", "failed", "connection"),
+        ("@error 500 1\n@text fine", "succeeded", ""),
+    ],
+)
+def test_what_the_service_refuses_is_the_outcome(
+    bench: Bench, endpoint: ScriptedEndpoint, backend: str, prompt: str, state: str, code: str
+) -> None:
+    run = bench.start(backend, prompt)
+    outcome = run.outcome()
+    assert (outcome["state"], outcome["reason_code"]) == (state, code), outcome["reason"]
+    assert bool(outcome["reason"]) == (state == "failed")
+    assert_tokens_equal_the_ledger(run, endpoint)
+
+
+@BACKENDS
+def test_the_plans_limit_tells_when_it_resets(bench: Bench, endpoint: ScriptedEndpoint, backend: str) -> None:
+    home = make_cli_home(bench.folder / "oauth", endpoint.url, login="oauth")
+    run = bench.start(backend, "@limit 30", environment=home.environment)
+    outcome = run.outcome()
+    assert outcome["reason_code"] == "limit"
+    assert outcome["resets_at"] > run.events()[0]["at"]
+    assert run.wait_event("limit")["status"] == "reached"
+
+
+@BACKENDS
+def test_a_resumed_run_counts_only_its_own_tokens(
+    bench: Bench, endpoint: ScriptedEndpoint, backend: str
+) -> None:
+    first = bench.start(backend, "@bash true\n@text one")
+    before = first.outcome()
+    session = before["cli_session"]
+    billed = endpoint.ledger.total(session)
+    again = {"resume": session, "thread_total": before["thread_total"], "worktree": first.spec["worktree"]}
+    second = bench.start(backend, "@bash true\n@text two", **again, branch=first.spec["branch"])
+    after = second.outcome()
+    assert after["cli_session"] == session
+    total = endpoint.ledger.total(session)
+    own = {name: getattr(total, name) - getattr(billed, name) for name in NAMES}
+    assert {name: after["usage"][name] for name in NAMES} == own
+
+
+@BACKENDS
+def test_an_approval_waits_for_a_person(bench: Bench, backend: str) -> None:
+    run = bench.start(backend, "@bash touch made.txt\n@text ok", permission_mode="ask")
+    request = run.wait_event("request")
+    run.wait_event("state", state="waiting")
+    assert run.control("status")["requests"][0]["title"] == "touch made.txt"
+    assert run.control("approve", request="no-such")["ok"] is False
+    assert run.control("approve", request=request["id"], scope="run") == {"ok": True}
+    assert run.outcome()["state"] == "succeeded"
+    assert git(run.worktree, "show", "--name-only", "--format=", "HEAD") == "made.txt"
+    assert run.wait_event("request_closed")["decision"] == "allow_for_run"
+
+
+@BACKENDS
+def test_a_person_refuses_at_the_keyboard(bench: Bench, backend: str) -> None:
+    run = bench.start(backend, "@bash touch made.txt\n@text ok", permission_mode="ask")
+    run.wait_event("request")
+    wait_for(lambda: "/y allows" in run.screen())
+    run.type("/n not like this")
+    closed = run.wait_event("request_closed")
+    assert (closed["decision"], closed["by"], closed["text"]) == ("deny", "keyboard", "not like this")
+    assert run.outcome()["state"] == "succeeded"
+    assert not (run.worktree / "made.txt").exists()
+
+
+def test_a_question_is_answered_from_the_web(bench: Bench, endpoint: ScriptedEndpoint) -> None:
+    run = bench.start("claude_code", "@ask Which colour? | Red | Blue\n@text ok")
+    request = run.wait_event("request", request_kind="question")
+    run.control("answer", request=request["id"], answers={"Which colour?": "Blue"})
+    assert run.outcome()["state"] == "succeeded"
+    assert "Blue" in run.wait_event("tool_result")["output"]
+
+
+def test_a_sandboxed_agent_can_commit_in_its_worktree(bench: Bench) -> None:
+    own = "git add . && git -c user.name=A -c user.email=a@b commit -qm own"
+    run = bench.start("codex", f"@write a.txt x\n@bash {own}\n@text ok", permission_mode="edits")
+    assert run.outcome()["state"] == "succeeded"
+    assert git(run.worktree, "log", "-1", "--format=%s") == "own"
+
+
+@BACKENDS
+def test_ctrl_c_interrupts_and_ends_the_command(bench: Bench, backend: str) -> None:
+    run = bench.start(backend, "@bash sleep 4731\n@text ok")
+    run.wait_event("tool")
+    wait_for(lambda: alive_with("4731"))
+    run.press("C-c")
+    outcome = run.outcome()
+    assert (outcome["state"], outcome["reason_code"]) == ("cancelled", "interrupted")
+    assert not alive_with("4731")
+    assert run.wait_event("tool_result")["is_error"]
+
+
+@BACKENDS
+def test_messages_are_taken_in_the_turn_or_after_it(
+    bench: Bench, endpoint: ScriptedEndpoint, backend: str
+) -> None:
+    run = bench.start(backend, "@bash sleep 2\n@text ok")
+    run.wait_event("tool")
+    assert run.control("message", id="m1", text="a word", when="now") == {"ok": True, "id": "m1"}
+    assert run.control("message", id="m2", text="@bash echo two\n@text then", when="after_turn")["ok"]
+    assert run.control("message", id="m3", text="@text never", when="after_turn")["ok"]
+    assert run.control("withdraw", id="m3") == {"ok": True}
+    outcome = run.outcome()
+    assert [event["id"] for event in run.events("message")] == ["prompt", "m1", "m2"]
+    assert outcome["usage"]["turns"] == 2
+    assert_tokens_equal_the_ledger(run, endpoint)
+
+
+@BACKENDS
+def test_a_cancel_leaves_nothing_of_what_the_agent_started(bench: Bench, backend: str) -> None:
+    mark = f"{os.getpid()}.4732"
+    spawn = "(env -i /usr/bin/setsid sleep {0} &); setsid sleep {0} & nohup sleep {0} & sleep {0}"
+    run = bench.start(backend, f"@bash {spawn.format(mark)}\n@text ok")
+    wait_for(lambda: len(alive_with(mark)) >= 4, 30)
+    outcome = run.cancel()["outcome"]
+    assert (outcome["state"], outcome["reason"]) == ("cancelled", "No longer wanted")
+    assert alive_with(mark) == []
+
+
+@BACKENDS
+def test_a_killed_tmux_server_ends_the_run_orderly(bench: Bench, backend: str) -> None:
+    mark = f"{os.getpid()}.4733"
+    run = bench.start(backend, f"@bash setsid sleep {mark} & sleep {mark}\n@text ok")
+    wait_for(lambda: len(alive_with(mark)) >= 2, 30)
+    os.kill(int(bench.tmux("display-message", "-p", "#{pid}")), signal.SIGKILL)
+    outcome = run.outcome()
+    assert (outcome["state"], outcome["reason_code"]) == ("failed", "hangup")
+    assert alive_with(mark) == []
+
+
+@BACKENDS
+def test_a_cli_killed_in_mid_turn_is_told(bench: Bench, backend: str) -> None:
+    run = bench.start(backend, "@bash sleep 4734\n@text ok")
+    wait_for(lambda: alive_with("4734"), 30)
+    os.kill(run.wait_event("started")["pid"], signal.SIGKILL)
+    outcome = run.outcome()
+    assert outcome["reason_code"] == "cli_died"
+    assert "signal 9" in outcome["reason"]
+    assert alive_with("4734") == []
+
+
+def test_the_clis_are_probed(bench: Bench) -> None:
+    found = bench.serve.call("probe", environment=bench.environment)
+    for backend in ("claude_code", "codex"):
+        assert found[backend]["version"].count(".") >= 2
+        assert found[backend]["logged_in"] is True
+
+
+def test_the_doctor_tells_what_is_there(bench: Bench) -> None:
+    facts = bench.serve.call("doctor", repo_path=str(bench.repo))
+    assert facts["git"]["version"]
+    assert float(facts["tmux"]["version"].rstrip("abc")) >= 3.2
+    assert facts["disk"]["free_bytes"] > 0

@@ -131,7 +131,7 @@ def test_programs_of_the_login_shells_path_are_found(
     (tools / "mytool").write_text("#!/bin/sh\necho mine\n")
     (tools / "mytool").chmod(0o755)
     home = Path(host_environment["HOME"])
-    (home / ".bash_profile").write_text(f"echo noise; PATH=\"$PATH:{tools}\"\necho PATH=/wrong\n")
+    (home / ".bash_profile").write_text(f'echo noise; PATH="$PATH:{tools}"\necho PATH=/wrong\n')
     serve = Serve(pyz, {**host_environment, "SHELL": "/bin/bash"})
     assert serve.call("exec", argv=["mytool"])["out"] == "mine\n"
     serve.close()
