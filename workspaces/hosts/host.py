@@ -51,8 +51,9 @@ class BackOff:
         self._not_before = time.monotonic() + pause * random.uniform(0.7, 1.3)  # noqa: S311
         self.error = error
 
-    def succeeded(self) -> None:
-        self.__init__()  # type: ignore[misc]
+    def forgive(self) -> None:
+        """It has worked for a while: the next failure is a first one."""
+        self._failures, self._not_before, self.error = 0, 0.0, None
 
     def check(self) -> None:
         """Raise the last error when it is too early to try again; data tells the seconds as next_try_in."""
@@ -170,14 +171,23 @@ class Host:
                 self._back_off.check()
             self._connecting = asyncio.create_task(self._connect())
             self._connecting.add_done_callback(self._connected)
-        return await asyncio.shield(self._connecting)
+        attempt = self._connecting
+        try:
+            return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            if not attempt.cancelled():
+                raise
+            reason = f"The connection to {self.label} was closed while it was opened."
+            raise HostError(reason, code="link_lost", retryable=True) from None
 
     def _note_loss(self) -> None:
         if self._link and self._link.lost:
             self._heard = self._link.last_heard
             settled = time.monotonic() - self._link.opened >= SETTLED_SECONDS
             self._short_lives = 0 if settled else self._short_lives + 1
-            if self._short_lives > 1:
+            if settled:
+                self._back_off.forgive()
+            elif self._short_lives > 1:
                 self._back_off.failed(self._link.lost)
             self._link = None
 

@@ -117,22 +117,14 @@ async def land(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -> Link:
     try:
         async with asyncio.timeout(LAND_SECONDS):
             return await _land(pipe, kit, name, keepalive)
-    except TimeoutError:
+    except BaseException as error:
         await pipe.close()
-        raise HostError(
-            f"{name} let us in, but its shell did not answer within {LAND_SECONDS:g} s.",
-            "Look for start-up files (.bashrc, config.fish) that wait for input.",
-            code="timeout",
-            retryable=True,
-        ) from None
-    except HostError:
-        await pipe.close()
+        if isinstance(error, TimeoutError):
+            raise _silent(name) from None
+        if isinstance(error, OSError | EOFError):
+            reason = f"The link to {name} was lost while it was set up: {error}."
+            raise HostError(reason, code="link_lost", retryable=True) from error
         raise
-    except (OSError, EOFError) as error:
-        await pipe.close()
-        raise HostError(
-            f"The link to {name} was lost while it was set up: {error}.", code="link_lost", retryable=True
-        ) from error
 
 
 async def _land(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -> Link:
@@ -151,6 +143,15 @@ async def _land(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -> Link:
 def _answer(line: bytes, nonce: str) -> str | None:
     mark = f"aitask {nonce} ".encode()
     return line.removeprefix(mark).decode(errors="replace").strip() if line.startswith(mark) else None
+
+
+def _silent(name: str) -> HostError:
+    return HostError(
+        f"{name} let us in, but its shell did not answer within {LAND_SECONDS:g} s.",
+        "Look for start-up files (.bashrc, config.fish) that wait for input.",
+        code="timeout",
+        retryable=True,
+    )
 
 
 def _refusal(word: str | None, name: str, last_words: str) -> HostError:

@@ -286,6 +286,35 @@ def test_a_call_waits_no_longer_than_it_was_told(lab: SshLab, connect: Connect) 
     assert caught.value.code == "timeout"
 
 
+FORKED = """
+import os
+from workspaces import hosts
+host = hosts.get(hosts.Address("ssh", "cloud-direct"))
+parent = host.hello()["pid"]
+child = os.fork()
+if child == 0:
+    print("same" if host.hello()["pid"] == parent else "own", flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(host.hello()["pid"] == parent)
+"""
+
+
+def python(lab: SshLab, script: str, path: str = str(ROOT)) -> str:
+    """What a Python process with this application's settings prints."""
+    own = {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "aitask.settings", "SSH_CONFIG": str(lab.config)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, env={**os.environ, **own}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_forked_worker_has_a_connection_of_its_own(lab: SshLab) -> None:
+    assert python(lab, FORKED) == "own\nTrue\n"
+
+
 WITHOUT_POSIX = """
 from workspaces import hosts
 try:
@@ -297,16 +326,9 @@ print(hosts.get(hosts.Address("ssh", "cloud")).run(["echo", "there"]).out.strip(
 
 
 def test_it_works_where_the_server_has_no_posix_system(lab: SshLab) -> None:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{ROOT / 'aitask/tests/no_posix'}:{ROOT}",
-        "DJANGO_SETTINGS_MODULE": "aitask.settings",
-        "SSH_CONFIG": str(lab.config),
-    }
-    command = [sys.executable, "-c", WITHOUT_POSIX]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    path = f"{ROOT / 'aitask/tests/no_posix'}:{ROOT}"
 
-    assert done.stdout == "local_unsupported\nthere\n", done.stderr
+    assert python(lab, WITHOUT_POSIX, path) == "local_unsupported\nthere\n"
 
 
 def test_it_works_where_no_ssh_is_installed(
