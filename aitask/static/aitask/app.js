@@ -54,13 +54,36 @@ document.addEventListener("close-dialogs", () => document.querySelectorAll("dial
 document.addEventListener("htmx:response:error", (event) => {
   const { status, headers } = event.detail.ctx.response;
   if (headers.get("HX-Trigger") || status === 422) return;  // The server has said it itself.
-  const known = { 403: "You may not do that.", 404: "That is not there any more.", 409: "That can't be done now." };
+  const known = { 403: "You may not do that, or this page is too old: reload it.", 404: "That is not there any more.", 409: "That can't be done now." };
   toast({ text: known[status] ?? `The server could not do that (error ${status}).`, kind: "failed" });
 });
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.quiet) return;
   toast({ text: "The server did not answer.", hint: "Nothing was changed. Try again in a moment.", kind: "failed" });
 });
+
+// The answer to a request after the login has ended is the login page: go there instead of showing it here.
+document.addEventListener("htmx:before:swap", (event) => {
+  if (!event.detail.ctx.response?.raw.redirected) return;
+  event.preventDefault();
+  location.reload();
+});
+
+// What a person has folded stays folded when a part of the page is brought up to date.
+htmx.registerExtension("folds", {
+  htmx_before_morph_attr: (element, { attrName }) => !(element.localName === "details" && attrName === "open"),
+});
+
+// A line at the top for every wait that a person has caused and that takes longer than a moment.
+let waits = 0;
+const wait = (by) => {
+  waits = Math.max(0, waits + by);
+  document.documentElement.toggleAttribute("data-busy", waits > 0);
+};
+document.addEventListener("htmx:before:request", (event) => event.detail.ctx.quiet || wait(1));
+document.addEventListener("htmx:finally:request", (event) => event.detail.ctx.quiet || wait(-1));
+document.addEventListener("send", () => wait(1));
+document.addEventListener("sent", () => wait(-1));
 
 onKeys({
   "?": () => openDialog("keys"),

@@ -24,7 +24,7 @@ export async function refresh() {
   if (wanted) return;
   asking = true;
   try {
-    await htmx.ajax("GET", `${board.dataset.url}?${query()}`, { target: board, swap: "innerMorph", source: board });
+    await htmx.ajax("GET", `${board.dataset.url}?${query()}`, { target: board, swap: "innerMorph", source: board, quiet: true });
   } finally {
     asking = false;
     if (wanted && !drag.active) refresh();

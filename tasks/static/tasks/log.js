@@ -14,7 +14,8 @@ export function openLog(box, address) {
   const rows = box.querySelector("#rows");
   const older = box.querySelector("#older");
   const newest = document.getElementById("newest");
-  const log = { last: parse(rows.dataset.last) ?? [0, 0], onCaughtUp() {}, add, toNewest };
+  const end = parse(rows.dataset.last) ?? [0, 0];
+  const log = { last: end, known: end, onCaughtUp() {}, add, toNewest };  // The last in the page, the last heard of.
   let first = parse(rows.dataset.first);
   let complete = true;  // The newest event is in the page.
   let following = true;
@@ -28,6 +29,7 @@ export function openLog(box, address) {
   }
 
   function add(html, last) {
+    log.known = last;
     if (!complete) return noteMissed(nodesOf(html).length);
     const fresh = nodesOf(html).filter((row) => !row.dataset.place || later(placeOf(row), log.last));
     log.last = last;
@@ -100,6 +102,7 @@ export function openLog(box, address) {
   function append(html, place, more) {
     rows.append(...nodesOf(html));
     log.last = place ?? log.last;
+    if (later(log.last, log.known)) log.known = log.last;
     complete = !more;
     adopt(rows);
     keepStill(() => trim("start"));
@@ -129,7 +132,7 @@ export function openLog(box, address) {
       if (!response.ok) return;
       rows.replaceChildren(...nodesOf(await response.text()));
       first = parse(response.headers.get("X-First"));
-      log.last = parse(response.headers.get("X-Last"));
+      log.last = log.known = parse(response.headers.get("X-Last"));
       older.hidden = response.headers.get("X-More") !== "yes";
       complete = true;
       adopt(rows);

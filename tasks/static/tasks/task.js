@@ -12,7 +12,7 @@ const log = openLog(document.getElementById("conversation"), panes.dataset.event
 let stale;
 
 const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
-  open: (send) => send({ t: "from", after: log.last }),
+  open: (send) => send({ t: "from", after: log.known }),
   message: (data) => {
     if (data.t === "events") log.add(data.html, data.last);
     if (data.t === "head") showHead(data.html);
@@ -32,7 +32,7 @@ function refreshSoon() {
 
 async function refresh() {
   if (document.querySelector(".menu:popover-open")) return refreshSoon();
-  await htmx.ajax("GET", panes.dataset.side, { target: "#facts", swap: "none", source: panes });
+  await htmx.ajax("GET", panes.dataset.side, { target: "#facts", swap: "none", source: panes, quiet: true });
 }
 
 document.addEventListener("htmx:after:swap", () => {

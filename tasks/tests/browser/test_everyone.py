@@ -15,22 +15,20 @@ from tasks.tests.browser.site import Site
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 OpenPage = Callable[..., Page]
 RUN_AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+STILL = """Promise.all(document.getAnimations()
+    .filter(one => one.effect.getTiming().iterations === 1).map(one => one.finished))"""
 SERIOUS = {"serious", "critical"}
 
 
 def axe_source() -> str:
-    for folder in tools_path():
-        script = Path(folder).parent / "axe-core" / "axe.min.js"
-        if script.is_file():
-            return script.read_text()
-    missing("axe-core is not installed; `bash .ci/test` installs it")
+    scripts = [Path(folder).parent / "axe-core" / "axe.min.js" for folder in tools_path()]
+    kept = [script for script in scripts if script.is_file()]
+    return kept[0].read_text() if kept else missing("axe-core is not installed; `bash .ci/test` installs it")
 
 
 def assert_no_barriers(page: Page) -> None:
     """Transitions are over before colours are judged."""
-    page.evaluate(
-        "Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations === 1).map(a => a.finished))"
-    )
+    page.evaluate(STILL)
     page.evaluate(axe_source())
     found: list[dict[str, Any]] = page.evaluate(RUN_AXE)
     serious = [

@@ -29,8 +29,9 @@ def say(site: Site, title: str, *texts: str) -> None:
 def long_task(site: Site) -> str:
     """A run of fifty thousand events."""
     site.do(
-        "task = sample_board.busy(Workspace.objects.get(name='dotfiles'), 'A long story', 'writes', minutes=90)\n"
-        f"sample_board.write(task.runs.get(), [{{'kind': 'text', 'text': f'line {{n}}'}} for n in range(1, {MANY} + 1)])"
+        "workspace = Workspace.objects.get(name='dotfiles')\n"
+        "run = sample_board.busy(workspace, 'A long story', 'writes', minutes=90).runs.get()\n"
+        f"sample_board.write(run, [{{'kind': 'text', 'text': f'line {{n}}'}} for n in range(1, {MANY} + 1)])"
     )
     return f"/tasks/{site.pk_of('A long story')}"
 
