@@ -219,4 +219,4 @@ assert os.waitpid(pid, 0)[1] == 0
 assert "board" in parent.wait_blocking(2)
 """
     env = os.environ | {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "aitask.settings"}
-    subprocess.run([sys.executable, "-c", program], env=env, check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program], env=env, check=True, timeout=90)

@@ -69,8 +69,8 @@ def median_seconds(installation: Installation) -> float:
         assert listener.stdout is not None
         assert listener.stdout.readline() == "ready\n"
         with python(RING) as ringer:
-            rung: list[float] = json.loads(ringer.communicate(timeout=30)[0])
-        heard = [float(line) for line in listener.communicate(timeout=30)[0].split()]
+            rung: list[float] = json.loads(ringer.communicate(timeout=60)[0])
+        heard = [float(line) for line in listener.communicate(timeout=60)[0].split()]
     return statistics.median(late - early for early, late in zip(rung, heard, strict=True))
 
 
