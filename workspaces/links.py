@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from aitask import doorbell
+from workspaces.catalog import wanting
 from workspaces.hosts import HostError
 from workspaces.models import Host
 
@@ -15,6 +16,7 @@ def note_up(host: Host) -> bool:
     values = {"link_reason": "", "link_hint": "", "last_heard_at": timezone.now()}
     came_back = Host.objects.filter(~Q(link=Host.Link.UP), pk=host.pk).update(link=Host.Link.UP, **values)
     if came_back:
+        wanting.meet(host)
         doorbell.ring("board", "queue", "hosts")
     else:
         Host.objects.filter(pk=host.pk).update(**values)

@@ -78,9 +78,14 @@ class Host(models.Model):
         return Address(kind=kind, alias=self.alias, user=self.user, accepted_keys=tuple(self.accepted_keys))
 
     @property
+    def name(self) -> str:
+        """What a program calls it: local, an alias, or user@alias."""
+        return self.key.removeprefix("ssh:")
+
+    @property
     def label(self) -> str:
         """What a person calls it."""
-        return "this machine" if self.kind == "local" else self.key.removeprefix("ssh:")
+        return "this machine" if self.kind == "local" else self.name
 
 
 class BackendHold(models.Model):
@@ -232,3 +237,6 @@ class ApiToken(models.Model):
         token = f"aitask_{secrets.token_urlsafe(32)}"
         cls.objects.create(user_id=user_id, name=name, digest=cls.digest_of(token))
         return token
+
+
+from workspaces.catalog.models import ModelList as ModelList  # noqa: E402  (it points at Host)

@@ -28,6 +28,16 @@ def end_all() -> None:
         _kill_group(process)
 
 
+@contextmanager
+def ended_with_us(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """While it runs for a request, it ends when `serve` ends."""
+    _running[process.pid] = process
+    try:
+        yield
+    finally:
+        _running.pop(process.pid, None)
+
+
 def execute(params: Json, request: Request) -> Json:
     argv = [str(word) for word in params["argv"]]
     process = _start(argv, params)

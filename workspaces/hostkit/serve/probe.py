@@ -47,13 +47,18 @@ def _probe_one(program: str, env: Dict[str, str], login: Login) -> Json:
         answer["detail"] = f"{program} is not installed, or not on the PATH."
         return answer
     try:
-        said = _run([path, "--version"], env, deadline).stdout
-        match = VERSION.search(said)
-        answer["version"] = match.group(0) if match else said.strip() or None
+        answer["version"] = version_of(path, env, deadline)
         answer.update(login(path, env, deadline))
     except (subprocess.TimeoutExpired, OSError, ValueError) as error:
         answer["detail"] = f"{program} did not answer: {error}"
     return answer
+
+
+def version_of(path: str, env: Dict[str, str], deadline: float) -> Optional[str]:
+    """What `--version` says, shortened to the number where there is one. Raises TimeoutExpired or OSError."""
+    said = _run([path, "--version"], env, deadline).stdout
+    match = VERSION.search(said)
+    return match.group(0) if match else said.strip() or None
 
 
 def _run(

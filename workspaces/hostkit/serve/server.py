@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Callable, Dict
 from .. import PROTOCOL, environment, processes
 from ..files import Json, dumps
 from ..folder import state_dir
-from . import commands, doctor, files, probe, runs, tail
+from . import commands, doctor, files, models, probe, runs, tail
 from .requests import Failure, Request, failure_of
 
 Verb = Callable[[Json, Request], Any]
@@ -34,6 +34,7 @@ VERBS: Dict[str, Verb] = {
     "cancel": runs.cancel,
     "tail": tail.tail,
     "probe": probe.probe,
+    "models": models.models,
     "doctor": doctor.doctor,
 }
 

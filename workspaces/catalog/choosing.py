@@ -1,0 +1,156 @@
+"""What a form offers: CLI, model and effort, each narrowing the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from workspaces.catalog.models import Effort, ModelList, OfferedModel
+from workspaces.catalog.reading import warning
+from workspaces.models import Backend, Workspace
+
+OTHER = "*"
+"Stands in the list of models for one that is typed."
+
+
+@dataclass(frozen=True)
+class Cli:
+    """One CLI as the form shows it; `why_not` tells why it can't be chosen."""
+
+    value: str
+    label: str
+    why_not: str
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The three fields in one state."""
+
+    lists: Mapping[str, ModelList]
+    backend: str
+    model: str
+    effort: str
+    prefix: str = ""
+    "In front of the fields' names."
+    ids: str = "id_"
+    "In front of their ids: two forms may be on one page."
+    suggestions: tuple[str, ...] = ()
+    typing: bool = False
+    "The person is about to type a model."
+
+    @property
+    def clis(self) -> list[Cli]:
+        return [Cli(value, label, self._why_not(value)) for value, label in Backend.choices]
+
+    def _why_not(self, backend: str) -> str:
+        offer = self.lists.get(backend)
+        return "" if offer is None or offer.is_offered else offer.error or "The host does not have it."
+
+    @property
+    def offer(self) -> ModelList | None:
+        """The list of the chosen CLI."""
+        return self.lists.get(self.backend)
+
+    @property
+    def models(self) -> list[OfferedModel]:
+        return self.offer.models if self.offer else []
+
+    @property
+    def picked(self) -> OfferedModel | None:
+        return self.offer.find(self.model) if self.offer and self.model else None
+
+    @property
+    def is_typed(self) -> bool:
+        return self.typing or bool(self.model and self.picked is None)
+
+    @property
+    def levels(self) -> list[Effort]:
+        """The levels of the chosen model; where the CLI picks, those of the one that it recommends."""
+        if self.is_typed:
+            return []
+        model = self.picked or (self.offer.recommended if self.offer else None)
+        return model["reasoning_efforts"] if model else []
+
+    @property
+    def effort_is_free(self) -> bool:
+        """Nobody says which levels there are."""
+        return self.is_typed or not self.models
+
+    @property
+    def has_other_effort(self) -> bool:
+        """The effort is none of the levels; it is shown, not replaced."""
+        return bool(self.effort) and self.effort not in [level["id"] for level in self.levels]
+
+    @property
+    def description(self) -> str:
+        return self.picked["description"] if self.picked else ""
+
+    @property
+    def warning(self) -> str:
+        return "" if self.typing else warning(self.offer, self.model, self.effort)
+
+    @property
+    def is_awaited(self) -> bool:
+        return any(offer.is_awaited for offer in self.lists.values())
+
+    @property
+    def notes(self) -> list[str]:
+        """Why there is no list, why it is old, and which CLIs are left out."""
+        return [*self._of_list(), *(f"{cli.label}: {cli.why_not}" for cli in self.clis if cli.why_not)]
+
+    def _of_list(self) -> list[str]:
+        offer, cli = self.offer, Backend(self.backend).label if self.backend in Backend.values else ""
+        if offer is None:
+            return [f"{cli} has not been asked for its models on this host yet."]
+        if offer.is_awaited:
+            return [f"{cli} on {offer.host.label} is being asked for its models…"]
+        if self._why_not(self.backend):
+            return []
+        if offer.stale and offer.fetched_at:
+            return [f"The list is of {offer.fetched_at:%-d %B, %H:%M} UTC. {offer.error}"]
+        if offer.stale:
+            return [f"There is no list: {offer.error}"]
+        if offer.logged_in is False:
+            return [f"Nobody is logged in to {cli} on {offer.host.label}; the list may change with the login."]
+        return []
+
+
+def preset(lists: Mapping[str, ModelList], workspace: Workspace | None, backend: str = "") -> Choices:
+    """What a form starts with: the workspace's defaults, else what the CLI recommends."""
+    wanted = backend or (workspace.default_backend if workspace else Backend.CLAUDE_CODE.value)
+    if not backend and (offer := lists.get(wanted)) is not None and not offer.is_offered:
+        wanted = next((other for other, row in lists.items() if row.is_offered), wanted)
+    own = workspace is not None and wanted == workspace.default_backend
+    model = workspace.default_model if workspace and own else ""
+    effort = workspace.default_reasoning_effort if workspace and own else ""
+    offer = lists.get(wanted)
+    if not model and offer and offer.recommended:
+        model = offer.recommended["id"]
+    return with_effort(Choices(lists, wanted, model, effort))
+
+
+def with_effort(choices: Choices) -> Choices:
+    """With the effort as far as the model has it, else the model's own default."""
+    model = choices.picked
+    if model is None or not choices.has_other_effort and choices.effort:
+        return choices
+    return replace(choices, effort=model["default_reasoning_effort"] or "")
+
+
+def chosen(data: Mapping[str, str], prefix: str = "") -> tuple[str, str, str]:
+    """CLI, model and effort as the fields of a form say them; a typed model counts where it is asked for."""
+    model = data.get(f"{prefix}model", "")
+    if model == OTHER:
+        model = data.get(f"{prefix}model_typed", "").strip()
+    return data.get(f"{prefix}backend", ""), model, data.get(f"{prefix}reasoning_effort", "")
+
+
+def after_change(lists: Mapping[str, ModelList], workspace: Workspace | None, data: Mapping[str, str], what: str, prefix: str = "") -> Choices:
+    """The fields after a person changed `what`: workspace, backend or model. The rest stays where it fits."""
+    backend, model, effort = chosen(data, prefix)
+    if backend not in Backend.values or what == "workspace":
+        return preset(lists, workspace)
+    if what == "backend" or (what == "lists" and not model):
+        return preset(lists, workspace, backend)
+    typing = data.get(f"{prefix}model") == OTHER and not model
+    return with_effort(Choices(lists, backend, model, effort, typing=typing))

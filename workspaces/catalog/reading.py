@@ -1,0 +1,65 @@
+"""Read the lists that are kept. Nothing here speaks with a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workspaces.catalog.models import ModelList, digest_of
+from workspaces.models import Backend, Workspace
+
+Place = tuple[str, str]
+"""A host's key and the digest of an environment."""
+HERE: Place = ("local", "")
+
+
+def place_of(workspace: Workspace) -> Place:
+    return workspace.address.key, digest_of(workspace.environment)
+
+
+def lists_at(places: Iterable[Place]) -> dict[Place, dict[str, ModelList]]:
+    """The lists of these places by CLI, in one query; places that were never asked are left out."""
+    wanted = set(places)
+    rows = ModelList.objects.filter(host__key__in={key for key, _ in wanted}).select_related("host")
+    found: dict[Place, dict[str, ModelList]] = {}
+    for row in sorted(rows, key=lambda row: (row.host.key, row.environment, row.backend)):
+        place = (row.host.key, row.environment)
+        if place in wanted and row.backend in Backend.values:
+            found.setdefault(place, {})[row.backend] = row
+    return found
+
+
+def lists_of(workspace: Workspace) -> dict[str, ModelList]:
+    """What the CLIs offer to this workspace."""
+    place = place_of(workspace)
+    return lists_at([place]).get(place, {})
+
+
+def warning(offer: ModelList | None, model: str, effort: str) -> str:
+    """What a person should know before a run; empty when there is no list to judge by."""
+    if offer is None or not offer.models or not model:
+        return ""
+    cli = Backend(offer.backend).label
+    found = offer.find(model)
+    if found is None:
+        return f"{model} is not in the list of {cli} on {offer.host.label}; it runs only if the CLI knows it."
+    levels = [level["id"] for level in found["reasoning_efforts"]]
+    if effort and effort not in levels:
+        return f"{model} has no effort {effort} on {offer.host.label}; it has {', '.join(levels) or 'none'}."
+    return ""
+
+
+def problem(workspace: Workspace, backend: str, model: str, effort: str) -> dict[str, str]:
+    """What the lists say for certain against a choice, by field. Aliases that no list has are let through."""
+    lists = lists_of(workspace)
+    offer = lists.get(backend)
+    if offer is None or offer.stale or not model:
+        return {}
+    found = offer.find(model)
+    if found is None:
+        others = (Backend(other.backend).label for other in lists.values() if other.find(model))
+        owner = next(others, "")
+        return {"model": f"{model} is a model of {owner}."} if owner else {}
+    levels = [level["id"] for level in found["reasoning_efforts"]]
+    if effort and effort not in levels:
+        return {"reasoning_effort": f"{model} has the levels {', '.join(levels)}." if levels else f"{model} has no levels of effort."}
+    return {}

@@ -1,0 +1,79 @@
+"""The models of Claude Code, by the control request `initialize`: no login, no network, no cost."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any, Dict, List, Mapping
+
+from ..files import Json
+from .catalog import PATIENCE, Catalog, NoAnswer, Talk
+
+KEY, VERSION = "models", "version"
+VERSION_SECONDS = 1.0
+"""How long the word about the version is awaited once the models are known."""
+
+
+class ClaudeModels(Catalog):
+    backend = "claude_code"
+    program = "claude"
+
+    def command_line(self, program: str) -> List[str]:
+        return [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
+
+    def ask(self, talk: Talk) -> Json:
+        talk.send(_request(KEY, "initialize"))
+        offer = _offer(_response(talk, KEY))
+        talk.send(_request(VERSION, "get_binary_version"))
+        with suppress(NoAnswer):
+            said = _response(talk, VERSION, VERSION_SECONDS).get("response") or {}
+            offer["version"] = said.get("version")
+        return offer
+
+    def files(self, program: str, env: Mapping[str, str]) -> List[str]:
+        home = env.get("CLAUDE_CONFIG_DIR") or os.path.join(env.get("HOME", ""), ".claude")
+        return [program, os.path.join(home, ".credentials.json")]
+
+
+def _request(key: str, subtype: str) -> Json:
+    return {"type": "control_request", "request_id": key, "request": {"subtype": subtype}}
+
+
+def _response(talk: Talk, key: str, patience: float = PATIENCE) -> Json:
+    for line in talk.lines(patience):
+        response: Json = line.get("response") or {}
+        if line.get("type") == "control_response" and response.get("request_id") == key:
+            return response
+    raise NoAnswer("claude did not answer.")
+
+
+def _offer(response: Json) -> Json:
+    if response.get("subtype") == "error":
+        raise NoAnswer(f"claude refused to tell its models: {response.get('error')}")
+    said: Json = response.get("response") or {}
+    offer: Json = {"models": [_model(each) for each in said.get("models") or []]}
+    offer.update(_account(said.get("account") or {}))
+    return offer
+
+
+def _model(said: Json) -> Json:
+    efforts: List[Any] = said.get("supportedEffortLevels") or []
+    return {
+        "id": said["value"],
+        "name": said.get("displayName") or said["value"],
+        "description": said.get("description") or "",
+        "is_default": said["value"] == "default",
+        "reasoning_efforts": [{"id": effort, "description": ""} for effort in efforts],
+        "default_reasoning_effort": None,
+        "resolves_to": said.get("resolvedModel"),
+    }
+
+
+def _account(said: Json) -> Dict[str, Any]:
+    """Who pays; a version that does not say leaves it open whether anybody is logged in."""
+    token = said.get("tokenSource")
+    kind = said.get("subscriptionType") or said.get("apiKeySource") or (token if token != "none" else None)
+    provider = said.get("apiProvider")
+    if kind or not said or provider not in (None, "firstParty"):
+        return {"account": str(kind or provider or ""), "logged_in": True if kind else None}
+    return {"account": "", "logged_in": False}

@@ -1,0 +1,93 @@
+"""`models`: which models the CLIs of this host offer, in their own words."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import threading
+import time
+from typing import Dict, List, Optional
+
+from .. import environment
+from ..agents import CATALOGS
+from ..agents.catalog import Catalog, NoAnswer, Talk
+from ..files import Json
+from . import commands, probe
+from .requests import Request
+
+LIMIT_SECONDS = 10.0
+VERSION_SECONDS = 3.0
+
+
+def models(params: Json, request: Request) -> Json:
+    """Ask all CLIs at once. `known` tells the fingerprints of answers that are still good:
+    a CLI whose files are as they were is not started again, its answer is {"unchanged": true}."""
+    env = environment.variables(params.get("environment") or {})
+    known = params.get("known") or {}
+    found: Dict[str, Json] = {}
+
+    def ask(catalog: Catalog) -> None:
+        started = time.monotonic()
+        found[catalog.backend] = _ask_one(catalog, env, known.get(catalog.backend), request)
+        found[catalog.backend]["seconds"] = round(time.monotonic() - started, 3)
+
+    threads = [threading.Thread(target=ask, args=(make(),), daemon=True) for make in CATALOGS.values()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def _ask_one(catalog: Catalog, env: Dict[str, str], known: Optional[str], request: Request) -> Json:
+    deadline = time.monotonic() + LIMIT_SECONDS
+    path = environment.find(catalog.program, env["PATH"])
+    answer: Json = {"path": path, "version": None, "account": "", "logged_in": None, "models": [], "error": None}
+    if not path:
+        answer["error"] = f"{catalog.program} is not installed, or not on the PATH."
+        return answer
+    answer["fingerprint"] = _fingerprint(catalog.files(path, env))
+    if known == answer["fingerprint"]:
+        return dict(answer, unchanged=True)
+    try:
+        answer.update(_asked(catalog, path, env, deadline, request))
+        answer["version"] = answer["version"] or _version(path, env, deadline)
+    except NoAnswer as error:
+        answer["error"] = str(error)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        answer["error"] = f"{catalog.program} gave no list of models that makes sense: {error!r}"
+    return answer
+
+
+def _asked(catalog: Catalog, path: str, env: Dict[str, str], deadline: float, request: Request) -> Json:
+    talk = Talk(catalog.command_line(path), env, deadline)
+    request.on_change(lambda: talk.end() if request.cancelled else None)
+    try:
+        with commands.ended_with_us(talk.process):
+            offer = catalog.ask(talk)
+    finally:
+        talk.close()
+    if not offer["models"]:
+        raise NoAnswer(f"{catalog.program} lists no models.")
+    return offer
+
+
+def _version(path: str, env: Dict[str, str], deadline: float) -> Optional[str]:
+    """Of a CLI that does not tell it in its protocol; a list without a version is better than none."""
+    try:
+        return probe.version_of(path, env, min(deadline, time.monotonic() + VERSION_SECONDS))
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+
+
+def _fingerprint(files: List[str]) -> str:
+    """Tells whether these files are the same as before; one that is missing is a state, too."""
+    states = []
+    for path in files:
+        try:
+            stat = os.stat(path)
+            states.append([os.path.realpath(path), stat.st_ino, stat.st_size, stat.st_mtime_ns])
+        except OSError:
+            states.append([path])
+    return hashlib.sha256(repr(states).encode("utf-8", "surrogateescape")).hexdigest()[:32]
