@@ -1,0 +1,214 @@
+"""The hub at a real tmux server: output, sizes, windows, sleepers, sessions that come and go."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+
+from aitask.tests.lab.wait import wait_for
+from terminal.control import gateway
+from terminal.control.hub import SessionGone
+from terminal.tests.hubs import FakeBrowser, LocalHub
+from workspaces.hosts.hub import hub as hosts_hub
+
+
+def test_what_is_typed_comes_back(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    browser.type("echo $((6*7))\r")
+    browser.wait_for("\r42\r\n")
+
+
+def test_a_session_that_is_not_there_is_refused(hub: LocalHub) -> None:
+    hub.session()
+    with pytest.raises(SessionGone):
+        FakeBrowser(hub.hub, "other", (80, 24)).attach()
+
+
+def test_a_session_whose_name_only_begins_alike_is_another(hub: LocalHub) -> None:
+    hub.session("aitask-12")
+    with pytest.raises(SessionGone):
+        FakeBrowser(hub.hub, "aitask-1", (80, 24)).attach()
+
+
+def test_a_burst_arrives_without_a_gap(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    browser.type("seq 100000 105000; echo do''ne\r")
+    browser.wait_for("done")
+    numbers = [int(found) for found in re.findall(rb"(?<=[\r\n])(1\d{5})(?=\r\n)", browser.output)]
+    assert numbers == list(range(100000, 105001))
+
+
+def test_control_keys_reach_the_program(hub: LocalHub) -> None:
+    hub.session(command="cat -v")
+    browser = hub.open()
+    browser.type("x")
+    wait_for(lambda: "x" in hub.tmux.capture("=work:"), 5, "the echo")
+    browser.type("\x16\x02\x16\x17\r")
+    wait_for(lambda: "^B^W" in hub.tmux.capture("=work:"), 5, "Ctrl-B and Ctrl-W as characters")
+
+
+def test_text_of_every_length_arrives_as_it_was_typed(hub: LocalHub) -> None:
+    hub.session(command="stty raw -echo; head -c 1500 | md5sum; sleep 60")
+    browser = hub.open()
+    text = "".join(chr(33 + number % 90) for number in range(1500))
+    browser.type(text[:500])
+    browser.type(text[500:])
+    browser.wait_for(hashlib.md5(text.encode()).hexdigest())
+
+
+def test_a_paste_is_bracketed_for_a_program_that_asked(hub: LocalHub) -> None:
+    hub.session(command=r"printf '\033[?2004h'; stty raw -echo; cat -v")
+    browser = hub.open()
+    gateway.soon(hub.hub.pasted, browser.viewer, "one\ntwo")
+    browser.wait_for("^[[200~one^Mtwo^[[201~")
+
+
+def test_a_paste_is_plain_for_a_program_that_did_not_ask(hub: LocalHub) -> None:
+    hub.session(command="stty raw -echo; cat -v")
+    browser = hub.open()
+    gateway.soon(hub.hub.pasted, browser.viewer, 'a "quoted" $HOME; `x` \\ ü')
+    browser.wait_for('a "quoted" $HOME; `x` \\ M-CM-<')
+    assert b"[200~" not in browser.output
+
+
+def test_the_size_is_that_of_the_only_viewer(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open(size=(100, 30))
+    browser.wait_for_size(100, 30)
+    browser.type("stty size\r")
+    browser.wait_for("30 100")
+
+
+def test_the_last_who_typed_sets_the_size_for_all(hub: LocalHub) -> None:
+    hub.session()
+    small, large = hub.open(size=(60, 20)), hub.open(size=(140, 45))
+    small.wait_for_size(60, 20)
+    large.type("\r")
+    small.wait_for_size(140, 45)
+    small.type("\r")
+    large.wait_for_size(60, 20)
+
+
+def test_who_only_looks_changes_no_size_until_typing(hub: LocalHub) -> None:
+    hub.session()
+    desk = hub.open(size=(120, 40))
+    desk.wait_for_size(120, 40)
+    phone = hub.open(size=(40, 20), looks=True)
+    phone.settle()
+    assert phone.size == (120, 40)
+    phone.type("x")
+    desk.wait_for_size(40, 20)
+
+
+def test_a_real_terminal_gets_its_own_size_back_when_browsers_have_left(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("terminal.control.hub.LINGER_SECONDS", 0.05)
+    hub.session()
+    browser = hub.open(size=(100, 30))
+    browser.wait_for_size(100, 30)
+    browser.leave()
+    wait_for(lambda: hub.windows() == ["tail"], 5, "the window's leaving the hub")
+    assert hub.tmux.run("show-options", "-w", "-t", "=work:", "window-size") == ""
+
+
+def test_a_session_killed_from_outside_leaves_nothing_behind(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    hub.tmux.run("kill-session", "-t", "=work")
+    wait_for(lambda: browser.messages("exit"), 5, "the browser's being told")
+    wait_for(lambda: hub.windows() == ["tail"], 5, "the window's being cleared away")
+
+
+def test_windows_are_told_and_a_new_current_one_is_followed(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    hub.tmux.run("new-window", "-t", "=work:", "-n", "run-2", "echo second; cat")
+    browser.wait_for("second")
+    names = [window["name"] for window in browser.messages("windows")[-1]["windows"]]
+    assert names == ["bash", "run-2"]
+
+
+def test_a_chosen_window_stays_when_another_becomes_current(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    first = browser.messages("windows")[-1]["windows"][0]["id"]
+    hosts_hub().run(hub.hub.choose(browser.viewer, first))
+    hub.tmux.run("new-window", "-t", "=work:", "-n", "run-2", "echo second; cat")
+    wait_for(lambda: len(browser.messages("windows")[-1]["windows"]) == 2, 5, "both windows")
+    browser.type("echo still the fir''st\r")
+    browser.wait_for("still the first")
+    assert b"second" not in browser.output
+
+
+def test_copy_mode_of_somebody_else_eats_no_key(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    hub.tmux.run("copy-mode", "-t", "=work:")
+    browser.settle()
+    browser.type("echo not ea''ten\r")
+    browser.wait_for("not eaten")
+
+
+def test_a_sleeping_browser_neither_stops_the_program_nor_costs_memory(hub: LocalHub) -> None:
+    hub.session(command="sh -c 'i=0; while :; do i=$((i+1)); echo line $i; done'")
+    sleeper = hub.open()
+    sleeper.sleeps = True
+    wait_for(lambda: sleeper.viewer.pace.name == "LAGGING", 20, "lagging")
+    amount = len(sleeper.output)
+    first = _last_line(hub)
+    wait_for(lambda: _last_line(hub) > first + 20_000, 30, "the program's going on")
+    assert len(sleeper.output) == amount
+    sleeper.wake()
+    wait_for(lambda: len(sleeper.messages("snapshot")) == 2, 10, "a snapshot after waking")
+
+
+def test_a_sleeper_does_not_slow_another_viewer(hub: LocalHub) -> None:
+    hub.session()
+    sleeper, reader = hub.open(), hub.open()
+    sleeper.sleeps = True
+    reader.type("seq 1 300000; echo do''ne\r")
+    reader.wait_for("done", 60)
+    assert sleeper.viewer.pace.name == "LAGGING"
+    assert b"\r\n299999\r\n" in reader.output
+
+
+def test_more_history_comes_on_demand_up_to_all_there_is(hub: LocalHub) -> None:
+    hub.session(command="sh -c 'seq 1 20000; cat'")
+    wait_for(lambda: "20000" in hub.tmux.run("capture-pane", "-p", "-t", "=work:"), 20, "all lines")
+    browser = hub.open()
+    first = browser.messages("snapshot")[0]
+    assert first["lines"] == 2000
+    assert first["history"] > 19_000
+    gateway.soon(hub.hub.wants_history, browser.viewer, 50_000)
+    wait_for(lambda: len(browser.messages("snapshot")) == 2, 10, "the longer snapshot")
+    browser.settle()
+    assert re.search(rb"\x1bc1\x1b?\[?m?\r\n2", browser.output)
+
+
+def test_only_one_viewer_answers_what_tmux_does_not(hub: LocalHub) -> None:
+    hub.session()
+    first, second = hub.open(), hub.open()
+    assert first.messages("role")[-1]["answers"]
+    assert not second.messages("role")[-1]["answers"]
+    first.leave()
+    wait_for(lambda: second.messages("role")[-1]["answers"], 5, "the second's taking over")
+
+
+def test_the_hub_comes_back_when_its_channel_is_lost(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    hub.tmux.run("detach-client", "-s", f"={hub.hub.name}")
+    wait_for(lambda: browser.messages("link"), 5, "being told of the loss")
+    wait_for(lambda: browser.messages("link")[-1]["state"] == "up", 15, "coming back")
+    browser.type("echo ba''ck\r")
+    browser.wait_for("back")
+
+
+def _last_line(hub: LocalHub) -> int:
+    found = re.findall(r"line (\d+)", hub.tmux.run("capture-pane", "-p", "-t", "=work:"))
+    return int(found[-1]) if found else 0
