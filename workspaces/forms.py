@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
+from workspaces.catalog import wanting
 from workspaces.models import ApiToken, Workspace
 from workspaces.validators import validate_environment
 
@@ -112,6 +113,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         workspace.environment = {**kept, **self.cleaned_data["variables"]}
         workspace.save()
         workspace.members.set(self.cleaned_data["member_names"])
+        wanting.want_workspace(workspace)
         return workspace
 
 

@@ -14,6 +14,7 @@ from tasks.api.schemas import Id
 from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
 from workspaces import doctor
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.catalog import wanting
 from workspaces.errors import Refused
 from workspaces.models import Workspace
 
@@ -60,6 +61,7 @@ def save(workspace: Workspace, body: WorkspaceChange) -> Workspace:
         raise Refused("A workspace of this name has just been made.", "Choose another name.") from error
     doorbell.ring(f"workspace:{workspace.pk}", "board")
     dispatch.soon(workspace.pk)
+    wanting.want_workspace(workspace)
     return workspace
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections
@@ -15,6 +16,7 @@ from tasks import leases
 from tasks.follower import repairs
 from tasks.follower.watch import Watch, runs_to_follow
 from tasks.models import Run
+from workspaces.catalog import wanting
 from workspaces.models import Host, Workspace
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=10)
 PACE = 1.0
 "Seconds between two rounds when nobody rings."
+MODELS_PACE = 10.0
+"Seconds between two looks for workspaces whose CLIs were never asked for their models."
 
 
 class Follower:
@@ -30,6 +34,7 @@ class Follower:
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self.watches: dict[int, Watch] = {}
+        self._asked_for_models: float | None = None
 
     def stop(self) -> None:
         self.stopping.set()
@@ -58,6 +63,19 @@ class Follower:
         for pk, host in mine.items():
             self._watch(pk, host)
         repairs.repair()
+        self._want_models()
+
+    def _want_models(self) -> None:
+        """At the start of a backend every CLI is asked what it offers; later only what is due."""
+        now = time.monotonic()
+        if self._asked_for_models is None:
+            wanting.at_start()
+        elif now - self._asked_for_models >= MODELS_PACE:
+            wanting.missing()
+        else:
+            wanting.due()
+            return
+        self._asked_for_models = now
 
     def _watch(self, pk: int, host: Host) -> None:
         watch = self.watches.get(pk)

@@ -40,6 +40,12 @@ def want_workspace(workspace: Workspace) -> None:
     _want(host, missing)
 
 
+def missing() -> None:
+    """Ask for what a new or changed workspace lacks, whoever wrote it."""
+    for workspace in Workspace.objects.all():
+        want_workspace(workspace)
+
+
 def want(host: Host, *, force: bool = False) -> None:
     """Ask a host in each of its environments; a young list stays when the CLI is the same, unless forced."""
     _want(host, environments(host), force=force)

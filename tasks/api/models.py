@@ -1,0 +1,79 @@
+"""The models that the CLIs offer, from the rows: a call never starts a CLI."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.http import HttpRequest
+from ninja import Router
+from pydantic import Field
+
+from tasks.api.schemas import Answer, Backend
+from workspaces.access import visible_workspaces, workspace_for
+from workspaces.catalog import reading
+from workspaces.catalog.models import ModelList
+
+router = Router(tags=["Models"])
+
+
+class EffortOut(Answer):
+    id: str
+    description: str
+
+
+class ModelOut(Answer):
+    id: str = Field(description="As the CLI takes it")
+    name: str
+    description: str
+    is_default: bool = Field(description="What the CLI recommends")
+    reasoning_efforts: list[EffortOut] = Field(description="Empty: this model has no levels")
+    default_reasoning_effort: str | None
+    resolves_to: str | None = Field(description="The model that an alias stands for just now")
+
+
+class ModelListOut(Answer):
+    backend: Backend
+    host: str = Field(description="local, or the alias of an SSH host")
+    models: list[ModelOut]
+    fetched_at: datetime | None = Field(description="When the CLI gave this list; null: never yet")
+    stale: bool = Field(description="The last asking failed, or none has ended yet")
+    error: str | None = Field(description="Why it is stale")
+    cli_version: str | None
+    account: str | None = Field(description="Kind of account that the list is for")
+    workspaces: list[int] = Field(description="Ids of the workspaces that the list is for")
+
+
+@router.get("/models", response=list[ModelListOut], summary="What the CLIs of your workspaces' hosts offer")
+def list_models(
+    request: HttpRequest, workspace: int | None = None, backend: Backend | None = None
+) -> list[ModelListOut]:
+    """One list per CLI and host; workspaces with variables of their own have lists of their own."""
+    rows = [workspace_for(request.user, workspace)] if workspace else list(visible_workspaces(request.user))
+    places: dict[reading.Place, list[int]] = {}
+    for row in rows:
+        places.setdefault(reading.place_of(row), []).append(row.pk)
+    if workspace is None and not any(key == "local" for key, _ in places):
+        places[reading.HERE] = []
+    found = reading.lists_at(places)
+    return [
+        model_list_out(offer, places[place])
+        for place, lists in found.items()
+        for offer in lists.values()
+        if backend in (None, offer.backend)
+    ]
+
+
+def model_list_out(offer: ModelList, workspaces: list[int]) -> ModelListOut:
+    return ModelListOut.model_validate(
+        {
+            "backend": offer.backend,
+            "host": offer.host.name,
+            "models": offer.models,
+            "fetched_at": offer.fetched_at,
+            "stale": offer.stale,
+            "error": offer.error or None,
+            "cli_version": offer.cli_version or None,
+            "account": offer.account or None,
+            "workspaces": workspaces,
+        }
+    )
