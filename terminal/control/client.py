@@ -50,7 +50,7 @@ class ControlClient:
         argv = await _tmux(host)
         size = ["-x", "80", "-y", "24"]
         self._channel = await open_process(
-            host, [*argv, "-u", "-C", "new-session", "-A", "-s", session, *size, IDLE], self
+            host, [*argv, "-u", "-C", "new-session", "-A", "-s", session, "-n", "idle", *size, IDLE], self
         )
         try:
             async with asyncio.timeout(ATTACH_SECONDS):

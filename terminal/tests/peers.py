@@ -128,7 +128,7 @@ class Wetty:
     name = "wetty"
 
     def __init__(self, port: int) -> None:
-        path = "/wetty/socket.io/?EIO=4&transport=websocket"
+        path = "/socket.io/?EIO=4&transport=websocket"
         self.socket = RawSocket(port, path, {"Origin": f"http://127.0.0.1:{port}"})
         self.socket.send(TEXT, b"40")
         self._emit("resize", {"cols": 80, "rows": 24})

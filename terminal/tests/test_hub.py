@@ -112,7 +112,7 @@ def test_a_real_terminal_gets_its_own_size_back_when_browsers_have_left(
     browser = hub.open(size=(100, 30))
     browser.wait_for_size(100, 30)
     browser.leave()
-    wait_for(lambda: hub.windows() == ["tail"], 5, "the window's leaving the hub")
+    wait_for(lambda: hub.windows() == ["idle"], 5, "the window's leaving the hub")
     assert hub.tmux.run("show-options", "-w", "-t", "=work:", "window-size") == ""
 
 
@@ -121,7 +121,7 @@ def test_a_session_killed_from_outside_leaves_nothing_behind(hub: LocalHub) -> N
     browser = hub.open()
     hub.tmux.run("kill-session", "-t", "=work")
     wait_for(lambda: browser.messages("exit"), 5, "the browser's being told")
-    wait_for(lambda: hub.windows() == ["tail"], 5, "the window's being cleared away")
+    wait_for(lambda: hub.windows() == ["idle"], 5, "the window's being cleared away")
 
 
 def test_windows_are_told_and_a_new_current_one_is_followed(hub: LocalHub) -> None:
