@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a host that failed is tried again: doubled at each failure, with jitter."""
+CONNECT_SECONDS = 120.0
+"""Whatever a connection waits for, it does not wait longer."""
 SETTLED_SECONDS = 10.0
 """Links that live less long, one after another, count as failed attempts."""
 ANSWER_MARGIN = 5.0
@@ -205,9 +207,15 @@ class Host:
         from workspaces import hostkit_build
 
         kit = Kit(*hostkit_build.build())
-        if self.address.kind == "local":
-            return await local.connect(kit, self.keepalive)
-        return await ssh.connect(self.address, kit, self.keepalive)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                if self.address.kind == "local":
+                    return await local.connect(kit, self.keepalive)
+                return await ssh.connect(self.address, kit, self.keepalive)
+        except TimeoutError:
+            reason = f"{self.label} could not be reached within {CONNECT_SECONDS:g} s."
+            hint = "An ssh agent may be waiting for somebody to confirm the use of a key."
+            raise HostError(reason, hint, code="timeout", retryable=True) from None
 
     async def _close(self) -> None:
         if self._connecting:
