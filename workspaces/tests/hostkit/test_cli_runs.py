@@ -82,7 +82,8 @@ def test_what_the_service_refuses_is_the_outcome(
 @BACKENDS
 def test_the_plans_limit_tells_when_it_resets(bench: Bench, endpoint: ScriptedEndpoint, backend: str) -> None:
     home = make_cli_home(bench.folder / "oauth", endpoint.url, login="oauth")
-    run = bench.start(backend, "@limit 30", environment=home.environment)
+    environment = {**home.environment, "ANTHROPIC_API_KEY": ""}  # the host's own would win over the login
+    run = bench.start(backend, "@limit 30", environment=environment)
     outcome = run.outcome()
     assert outcome["reason_code"] == "limit"
     assert outcome["resets_at"] > run.events()[0]["at"]

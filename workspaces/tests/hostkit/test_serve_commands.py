@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_a_background_child_does_not_hold_the_answer(serve: Serve) -> None:
         ({"argv": ["true"], "timeout": "soon"}, "bad_request"),
     ],
 )
-def test_what_cannot_run_says_why(serve: Serve, params: dict[str, object], kind: str) -> None:
+def test_what_cannot_run_says_why(serve: Serve, params: dict[str, Any], kind: str) -> None:
     with pytest.raises(Refused) as refused:
         serve.call("exec", **params)
     assert refused.value.kind == kind
