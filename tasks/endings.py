@@ -12,6 +12,7 @@ from aitask import doorbell
 from tasks import dispatch, leases
 from tasks.models import Run, Task
 from tasks.reducer import parse_time, take_usage
+from tasks.review import afterwards
 from workspaces.models import BackendHold, Host
 
 PROBE_AFTER = timedelta(minutes=5)
@@ -37,6 +38,7 @@ def conclude(run_id: int) -> bool:
         _take_work(run, run.outcome)
         _count_refused_logins(run)
         dispatch.soon(run.task.workspace_id)
+        afterwards.run_ended(run.task_id)
         doorbell.ring(f"task:{run.task_id}", "board", "queue")
     return True
 

@@ -189,6 +189,7 @@ from tasks.review.models import (  # noqa: E402  (they point at Task and Run)
     MergeStep as MergeStep,
     MergeTrain as MergeTrain,
     Radar as Radar,
+    Resolution as Resolution,
     Verdict as Verdict,
     ViewedFile as ViewedFile,
 )

@@ -10,9 +10,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aitask import doorbell
-from tasks.review import trains, turns, undo
+from aitask.nudge import enqueue
+from tasks.models import Run, Task
+from tasks.review import radar, resolve, trains, turns, undo
 from tasks.review.conductor import Conductor, Parked
-from tasks.review.models import MergeStep, MergeTrain
+from tasks.review.models import MergeStep, MergeTrain, Resolution
 from tasks.review.push import push
 from tasks.review.site import MergeSite, site_of
 from workspaces.errors import Refused
@@ -26,6 +28,8 @@ PATIENCE = 20.0
 LOOK_AGAIN = timedelta(seconds=2)
 HOST_PAUSE = timedelta(seconds=15)
 TURN_PAUSE = timedelta(seconds=2)
+SETTLE_AFTER = timedelta(seconds=30)
+"After the end of a run: when its nudge counts as lost."
 State = MergeTrain.State
 ROWS = MergeTrain.objects
 
@@ -49,6 +53,7 @@ def run_train(train_id: int, *, patience: float = PATIENCE, told: Callable[[], N
     doorbell.ring(f"train:{train_id}", f"workspace:{train.workspace_id}", "board")
     if pause is None:
         start_next(train.repo_key)
+        radar.soon(train.workspace_id)
 
 
 def _work(train: MergeTrain, patience: float, told: Callable[[], None] | None) -> timedelta | None:
@@ -141,3 +146,44 @@ def repair() -> None:
     turns.void_of_dead(live.filter(lease_until__gt=timezone.now()))
     for train in live.filter(turns.free()):
         trains.send_for_worker(train)
+    radar.repair()
+    overdue = timezone.now() - SETTLE_AFTER
+    waiting = Resolution.objects.filter(state=Resolution.State.ASKED, asked_at__lt=overdue)
+    asked = waiting.filter(run__finished_at__lt=overdue)
+    for task_id in asked.values_list("task", flat=True):
+        Resolution.objects.filter(task=task_id).update(asked_at=timezone.now())
+        enqueue("tasks.review.jobs.run_ended", task_id)
+
+
+def run_ended(task_id: int) -> None:
+    """A run of the task is over: an accepted branch may have moved, a conflict may be resolved."""
+    task = Task.objects.filter(pk=task_id).first()
+    if task is None:
+        return
+    radar.soon(task.workspace_id)
+    for resolution in Resolution.objects.filter(task=task, state=Resolution.State.ASKED):
+        _settle(resolution)
+
+
+def _settle(resolution: Resolution) -> None:
+    """Only once its run has ended; a host that is away is tried again by `repair`."""
+    run = resolution.run
+    if run is None or run.is_live:
+        return
+    if run.state != Run.State.SUCCEEDED:
+        reason = f"The agent's run did not end well: {run.reason or run.get_state_display()}"
+        Resolution.objects.filter(pk=resolution.pk).update(state=Resolution.State.FAILED, reason=reason)
+        return
+    mine = Resolution.objects.filter(
+        pk=resolution.pk, state=Resolution.State.ASKED, asked_at=resolution.asked_at
+    )
+    if not mine.update(asked_at=timezone.now()):
+        return
+    try:
+        resolve.settle(resolution)
+    except HostError as error:
+        if not error.retryable:
+            Resolution.objects.filter(pk=resolution.pk).update(state="failed", reason=str(error))
+    except Refused as error:
+        Resolution.objects.filter(pk=resolution.pk).update(state="failed", reason=str(error))
+    doorbell.ring(f"task:{resolution.task_id}", "board")

@@ -235,3 +235,27 @@ class Radar(models.Model):
 
     def __str__(self) -> str:
         return f"radar of workspace {self.workspace_id}"
+
+
+class Resolution(models.Model):
+    """A conflict that was handed to the agent: main was merged into the branch, the markers left for it."""
+
+    class State(models.TextChoices):
+        ASKED = "asked", "The agent is at it"
+        DONE = "done", "Resolved"
+        FAILED = "failed", "Not resolved"
+
+    task = models.OneToOneField("tasks.Task", on_delete=models.CASCADE, related_name="resolution")
+    run = models.ForeignKey("tasks.Run", on_delete=models.SET_NULL, null=True, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    main = models.CharField(max_length=64, help_text="What was merged into the branch")
+    paths = models.JSONField(default=list, help_text="Keys of the files in conflict")
+    strategy = models.CharField(max_length=6, default=Strategy.MERGE.value)
+    checked = models.BooleanField(default=True, help_text="The train that it rejoins runs the check")
+    state = models.CharField(max_length=6, choices=State.choices, default=State.ASKED)
+    reason = models.TextField(blank=True)
+    train = models.ForeignKey(MergeTrain, on_delete=models.SET_NULL, null=True, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"resolution of task {self.task_id}: {self.state}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,16 @@ class Standing:
             Verdict.objects.filter(task=self.task, kind=Verdict.Kind.MERGED).first() if self.task else None
         )
         return self.ahead == 0 or (verdict is not None and verdict.commit == self.tree.head)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes on the disk."""
+        return None if self.size_kib is None else self.size_kib * 1024
+
+    @property
+    def vals(self) -> str:
+        """What a button sends to name it."""
+        return json.dumps({"path": self.tree.path})
 
     @property
     def gone(self) -> bool:

@@ -1,0 +1,164 @@
+"""Comments on lines: kept in their place over new commits, sent together as one follow-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks.models import Run, Task
+from tasks.review import verdicts
+from tasks.review.models import Comment
+from tasks.review.patches import parse
+from tasks.review.ranges import View
+from tasks.services import clean_text
+from workspaces.errors import Refused
+from workspaces.git.diffs import Range, file_patch, file_text, path_of
+from workspaces.merging.conflicts import visible
+
+MOST_TEXT = 20_000
+MOST_QUOTE = 4_000
+MOST_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A comment and where its lines are now; `line` is None when they are no more: it is outdated."""
+
+    comment: Comment
+    line: int | None
+    end_line: int | None
+
+    @property
+    def outdated(self) -> bool:
+        return self.line is None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Lines of one side of a file, in one version, with their text."""
+
+    key: str
+    side: str
+    line: int
+    end_line: int
+    commit: str
+    quote: str
+
+
+def write(task: Task, place: Place, text: str, *, user: AbstractBaseUser) -> Comment:
+    """A draft. Raises Refused for an empty text or lines that make no sense."""
+    path_of(place.key)
+    said = clean_text(text).strip()
+    if not said:
+        raise Refused("The comment is empty.")
+    if len(said) > MOST_TEXT:
+        raise Refused("The comment is too long.", f"{MOST_TEXT} characters is the most.")
+    if place.side not in Comment.Side.values or not 1 <= place.line <= place.end_line:
+        raise Refused("There are no such lines.")
+    return Comment.objects.create(
+        task=task,
+        author_id=user.pk,
+        path_key=place.key,
+        side=place.side,
+        line=place.line,
+        end_line=place.end_line,
+        commit=place.commit,
+        quote=clean_text(place.quote)[:MOST_QUOTE],
+        text=said,
+    )
+
+
+def drafts(task: Task, user: AbstractBaseUser) -> list[Comment]:
+    """What the person has written and not sent."""
+    return list(Comment.objects.filter(task=task, author=user.pk, sent_at=None))
+
+
+def send(task: Task, *, user: AbstractBaseUser, message: str = "") -> Run:
+    """All drafts of a person as one follow-up to the agent. Raises Refused when there are none."""
+    found = drafts(task, user)
+    if not found:
+        raise Refused("There are no comments to send.", "Click a line number to write one.")
+    with transaction.atomic():
+        run = verdicts.send_back(task, follow_up_text(found, message), user=user)
+        ids = [comment.pk for comment in found]
+        Comment.objects.filter(pk__in=ids).update(sent_at=timezone.now(), sent_in=run)
+    doorbell.ring(f"task:{task.pk}")
+    return run
+
+
+def follow_up_text(comments: Sequence[Comment], message: str = "") -> str:
+    """What the agent is told: each comment with file, lines and the quoted text."""
+    parts = [clean_text(message).strip()] if message.strip() else []
+    parts.append("Comments on your changes:" if len(comments) > 1 else "A comment on your changes:")
+    for number, comment in enumerate(comments, 1):
+        parts.append(f"{number}. {place_of(comment)}\n{quoted(comment)}\n{comment.text}")
+    return "\n\n".join(parts)
+
+
+def place_of(comment: Comment) -> str:
+    lines = f"line {comment.line}"
+    if comment.end_line > comment.line:
+        lines = f"lines {comment.line} to {comment.end_line}"
+    before = " (before your change)" if comment.side == Comment.Side.OLD else ""
+    return f"`{visible(path_of(comment.path_key))}`, {lines}{before}:"
+
+
+def quoted(comment: Comment) -> str:
+    return "\n".join(f"> {line}" for line in comment.quote.split("\n"))
+
+
+def placed(view: View, rng: Range) -> list[Placed]:
+    """All comments on the task, each where its lines are in what the range compares."""
+    places = Places(view, rng)
+    comments = Comment.objects.filter(task=view.task).select_related("author", "sent_in")
+    return [places.of(comment) for comment in comments]
+
+
+class Places:
+    """Finds lines again; every file and every version is read once."""
+
+    def __init__(self, view: View, rng: Range) -> None:
+        self.view = view
+        self.rng = rng
+        self._texts: dict[tuple[str, str], list[str] | None] = {}
+
+    def of(self, comment: Comment) -> Placed:
+        lines = self._lines(comment.path_key, comment.side)
+        quote = comment.quote.split("\n")
+        if lines is None:
+            return Placed(comment, None, None)
+        for start in (comment.line, self._mapped(comment)):
+            if start and [visible(line) for line in lines[start - 1 : start - 1 + len(quote)]] == quote:
+                return Placed(comment, start, start + len(quote) - 1)
+        return Placed(comment, None, None)
+
+    def _lines(self, key: str, side: str) -> list[str] | None:
+        if (key, side) not in self._texts:
+            old = side == Comment.Side.OLD
+            text = file_text(self.view.site.host, self.rng, path_of(key), old=old, most=MOST_BYTES)
+            self._texts[key, side] = None if text is None else text.split("\n")
+        return self._texts[key, side]
+
+    def _mapped(self, comment: Comment) -> int | None:
+        """The line's number after what changed since it was written; None when it was changed itself."""
+        now = self.rng.old if comment.side == Comment.Side.OLD else self.rng.new
+        if not comment.commit or comment.commit == now:
+            return comment.line
+        path = path_of(comment.path_key)
+        since = Range(self.rng.folder, comment.commit, now, self.rng.index)
+        try:
+            patch, _ = file_patch(self.view.site.host, since, path, path, context=0)
+        except Refused:  # the version that it was written on is gone
+            return None
+        drift = 0
+        for hunk in parse(patch):
+            gone = sum(line.kind == "-" for line in hunk.lines)
+            if hunk.old_start + max(gone - 1, 0) >= comment.line:
+                break
+            drift += sum(line.kind == "+" for line in hunk.lines) - gone
+        return comment.line + drift

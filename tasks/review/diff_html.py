@@ -1,0 +1,73 @@
+"""One file's difference as the rows of a table; all text is escaped here, none of it is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from django.utils.html import escape
+
+from tasks.review.patches import Colours, Hunk, Line, pairs
+
+MOST_ROWS = 1500
+"Rows in one answer; the page asks for more."
+CLASSES = {" ": "same", "+": "new", "-": "old"}
+NAMES = {" ": "", "+": "added", "-": "removed"}
+
+
+def render_rows(
+    hunks: Sequence[Hunk], colours: Colours, *, split: bool, start: int = 0
+) -> tuple[str, int | None]:
+    """The rows from number `start` on, and the number of the next one when there are more."""
+    rows = _split_rows(hunks, colours) if split else _unified_rows(hunks, colours)
+    taken = list(islice(rows, start, start + MOST_ROWS + 1))
+    following = start + MOST_ROWS if len(taken) > MOST_ROWS else None
+    return "".join(taken[:MOST_ROWS]), following
+
+
+def _heading(hunk: Hunk, columns: int) -> str:
+    words = escape(hunk.heading[:200])
+    return (
+        f'<tr class="hunk"><td class="n" colspan="{columns}">⋯</td>'
+        f"<td>line {hunk.new_start} <span>{words}</span></td></tr>"
+    )
+
+
+def _unified_rows(hunks: Sequence[Hunk], colours: Colours) -> Iterator[str]:
+    for hunk in hunks:
+        yield _heading(hunk, 2)
+        for line in hunk.lines:
+            yield f"<tr>{_number(line, 'old')}{_number(line, 'new')}{_code(line, colours)}</tr>"
+
+
+def _split_rows(hunks: Sequence[Hunk], colours: Colours) -> Iterator[str]:
+    for hunk in hunks:
+        words = escape(hunk.heading[:200])
+        where = f"line {hunk.new_start} <span>{words}</span>"
+        yield f'<tr class="hunk"><td class="n">⋯</td><td colspan="3">{where}</td></tr>'
+        for left, right in pairs(hunk.lines):
+            yield f"<tr>{_half(left, 'old', colours)}{_half(right, 'new', colours)}</tr>"
+
+
+def _half(line: Line | None, side: str, colours: Colours) -> str:
+    if line is None:
+        return '<td class="n none"></td><td class="none"></td>'
+    return _number(line, side) + _code(line, colours)
+
+
+def _number(line: Line, side: str) -> str:
+    number = line.old if side == "old" else line.new
+    if number is None:
+        return f'<td class="n {CLASSES[line.kind]}"></td>'
+    return (
+        f'<td class="n {CLASSES[line.kind]}"><button type="button" data-side="{side}" data-line="{number}" '
+        f'aria-label="Comment on {side} line {number}">{number}</button></td>'
+    )
+
+
+def _code(line: Line, colours: Colours) -> str:
+    note = (
+        '<span class="eof" title="No line break at the end of the file">⏎̸</span>' if line.no_newline else ""
+    )
+    said = f'<span class="sr">{NAMES[line.kind]}: </span>' if line.kind != " " else ""
+    return f'<td class="code {CLASSES[line.kind]}">{said}<code>{colours.of(line)}</code>{note}</td>'

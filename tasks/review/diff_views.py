@@ -1,0 +1,236 @@
+"""The differences of a task: the list of files, one file after another, viewed marks and comments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from aitask import hypermedia
+from tasks.access import task_for
+from tasks.models import Task
+from tasks.review import comments
+from tasks.review.diff_html import render_rows
+from tasks.review.models import Comment, ViewedFile
+from tasks.review.patches import Colours, is_binary, parse
+from tasks.review.queries import review_context
+from tasks.review.ranges import LABELS, View, view_of
+from workspaces.access import person
+from workspaces.errors import Refused
+from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
+from workspaces.hosts import HostError
+from workspaces.merging.conflicts import visible
+
+MOST_FILES = 20_000
+
+
+@require_GET
+def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The differences with all the width there is."""
+    task = task_for(request.user, pk)
+    context = {"nav": "board", "task": task, "wide": True, **review_context(task, person(request))}
+    return render(request, "tasks/review/changes.html", context)
+
+
+@require_GET
+def review_bar(request: HttpRequest, pk: int) -> HttpResponse:
+    """Verdict, overlaps and where the task stands on its way into main."""
+    task = task_for(request.user, pk)
+    return render(request, "tasks/review/_bar.html", {"task": task, **review_context(task, person(request))})
+
+
+def answer_json(work: Callable[[], dict[str, Any]]) -> JsonResponse:
+    """What `work` gives, or why it can't."""
+    try:
+        return JsonResponse(work())
+    except Refused as error:
+        return JsonResponse({"error": error.reason, "hint": error.hint}, status=409)
+    except HostError as error:
+        return JsonResponse({"error": error.reason, "hint": error.hint}, status=503)
+
+
+@require_GET
+def diff_list(request: HttpRequest, pk: int) -> HttpResponse:
+    """All files of a comparison, with marks and comments."""
+    task = task_for(request.user, pk)
+    return answer_json(lambda: list_of(request, task))
+
+
+def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
+    view = view_of(task)
+    name = request.GET.get("range") or "base"
+    rng = view.range(name, fresh=True)
+    files = changed_files(view.site.host, rng, ignore_space=bool(request.GET.get("space")))
+    viewed = ViewedFile.objects.filter(task=task, user=person(request))
+    versions = set(viewed.values_list("path_key", "version"))
+    return {
+        "range": name,
+        "commit": rng.new or view.tip,
+        "old_commit": rng.old,
+        "ranges": ranges_of(view),
+        "commits": [
+            {
+                "sha": commit.sha,
+                "subject": visible(commit.subject),
+                "author": visible(commit.author),
+                "at": commit.at,
+            }
+            for commit in view.read_commits()
+        ],
+        "count": len(files),
+        "additions": sum(file.additions or 0 for file in files),
+        "deletions": sum(file.deletions or 0 for file in files),
+        "files": [file_out(file, versions) for file in files[:MOST_FILES]],
+        "comments": [comment_out(placed) for placed in comments.placed(view, rng)],
+        "live": view.live,
+    }
+
+
+def ranges_of(view: View) -> list[dict[str, str]]:
+    names = ["base", "main", "turn", *(["work"] if view.has_worktree else [])]
+    return [{"name": name, "label": LABELS[name]} for name in names]
+
+
+def file_out(file: FileChange, viewed: set[tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "key": file.key,
+        "path": visible(file.path),
+        "old_path": visible(file.old_path) if file.old_path != file.path else "",
+        "old_key": key_of(file.old_path) if file.status == "R" else "",
+        "status": file.status,
+        "additions": file.additions,
+        "deletions": file.deletions,
+        "mode": f"{file.old_mode} → {file.new_mode}" if mode_changed(file) else "",
+        "version": file.version,
+        "viewed": (file.key, file.version) in viewed,
+    }
+
+
+def mode_changed(file: FileChange) -> bool:
+    return file.old_mode != file.new_mode and "000000" not in (file.old_mode, file.new_mode)
+
+
+def comment_out(placed: comments.Placed) -> dict[str, Any]:
+    comment = placed.comment
+    return {
+        "id": comment.pk,
+        "key": comment.path_key,
+        "path": visible(path_of(comment.path_key)),
+        "side": comment.side,
+        "line": placed.line,
+        "end_line": placed.end_line,
+        "was": comment.line,
+        "outdated": placed.outdated,
+        "quote": comment.quote,
+        "text": comment.text,
+        "author": str(comment.author or "somebody"),
+        "sent": comment.sent_in.number if comment.sent_in else (0 if comment.sent_at else None),
+    }
+
+
+@require_GET
+def diff_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """The rows of one file's difference from a row on; X-Next tells where the next ones begin."""
+    task = task_for(request.user, pk)
+    try:
+        return file_response(request, task)
+    except (Refused, HostError) as error:
+        return HttpResponse(error.reason, status=409, content_type="text/plain; charset=utf-8")
+
+
+def file_response(request: HttpRequest, task: Task) -> HttpResponse:
+    view = view_of(task)
+    rng = view.range(request.GET.get("range") or "base")
+    path = path_of(request.GET.get("key", ""))
+    old_path = path_of(request.GET["old"]) if request.GET.get("old") else path
+    space = bool(request.GET.get("space"))
+    patch, cut = file_patch(view.site.host, rng, path, old_path, ignore_space=space)
+    if is_binary(patch):
+        return note("binary")
+    hunks = parse(patch)
+    if not hunks:
+        return note("submodule" if "\nSubmodule " in patch else "empty")
+    colours = colours_of(view, rng, path, old_path)
+    start = int(request.GET.get("from") or 0) if (request.GET.get("from") or "0").isdecimal() else 0
+    rows, following = render_rows(hunks, colours, split=bool(request.GET.get("split")), start=start)
+    response = HttpResponse(rows)
+    response["X-Next"] = "" if following is None else str(following)
+    response["X-Cut"] = "yes" if cut else ""
+    return response
+
+
+def note(kind: str) -> HttpResponse:
+    """Nothing to show line by line; the page says why."""
+    response = HttpResponse("")
+    response["X-Note"] = kind
+    return response
+
+
+def colours_of(view: View, rng: Range, path: str, old_path: str) -> Colours:
+    host = view.site.host
+    old = file_text(host, rng, old_path, old=True)
+    return Colours(visible(path), old, file_text(host, rng, path))
+
+
+@require_POST
+def viewed(request: HttpRequest, pk: int) -> HttpResponse:
+    """Set or clear the mark of a file in one version."""
+    task = task_for(request.user, pk)
+    key, version = request.POST.get("key", "")[:6000], request.POST.get("version", "")[:140]
+    marks = ViewedFile.objects.filter(task=task, user=person(request), path_key=key)
+    marks.delete()
+    if request.POST.get("viewed") == "yes":
+        ViewedFile.objects.create(task=task, user=person(request), path_key=key, version=version)
+    return HttpResponse(status=204)
+
+
+@require_POST
+def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
+    """A draft; the body is JSON."""
+    task = task_for(request.user, pk)
+
+    def work() -> dict[str, Any]:
+        try:
+            body = json.loads(request.body)
+            place = comments.Place(
+                key=str(body["key"]),
+                side=str(body["side"]),
+                line=int(body["line"]),
+                end_line=int(body["end_line"]),
+                commit=str(body["commit"])[:64],
+                quote=str(body["quote"]),
+            )
+            text = str(body["text"])
+        except (ValueError, KeyError, TypeError):
+            raise Refused("The comment is not complete.") from None
+        made = comments.write(task, place, text, user=person(request))
+        return comment_out(comments.Placed(made, made.line, made.end_line))
+
+    return answer_json(work)
+
+
+@require_POST
+def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take back a draft of one's own; what was sent stays."""
+    found = Comment.objects.filter(pk=pk, author=person(request), sent_at=None).select_related("task")
+    for comment in found:
+        task_for(request.user, comment.task_id)
+        comment.delete()
+    return HttpResponse(status=204)
+
+
+@require_POST
+def comments_send(request: HttpRequest, pk: int) -> HttpResponse:
+    """All drafts as one follow-up."""
+    task = task_for(request.user, pk)
+    here = reverse("task", args=[pk])
+    try:
+        comments.send(task, user=person(request), message=request.POST.get("message", ""))
+    except (Refused, HostError) as error:
+        return hypermedia.refused(request, error.reason, error.hint, to=here)
+    return hypermedia.done(request, "Sent to the agent as one message.", to=here)

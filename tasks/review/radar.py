@@ -1,0 +1,184 @@
+"""The overlap radar: trial merges of all open branches of a workspace, before anyone merges."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import combinations
+from typing import Any
+
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks.models import Run, Task
+from tasks.review import turns
+from tasks.review.models import Radar
+from tasks.review.site import MergeSite, site_of
+from workspaces.errors import Refused
+from workspaces.git import overlap
+from workspaces.git.repos import refs
+from workspaces.hosts import HostError
+from workspaces.merging.conflicts import visible
+from workspaces.models import Workspace
+
+JOB = "tasks.review.radar.look"
+AT_ONCE = 2
+"Trial merges at the same time: the agents need the machine as well."
+MOST_FILES = 40
+LIVE_AGAIN = timedelta(seconds=60)
+"How often branches of live runs are looked at."
+Pair = dict[str, Any]
+
+
+def soon(workspace_id: int) -> None:
+    """Have somebody look again; cheap, and harmless when nothing has changed."""
+    radar, _ = Radar.objects.get_or_create(workspace_id=workspace_id)
+    Radar.objects.filter(pk=radar.pk).update(wanted_at=timezone.now())
+    turns.nudge(Radar.objects.all(), JOB, radar.pk)
+
+
+def repair() -> None:
+    """Looks that a lost nudge left undone, and live branches that were not looked at for a while."""
+    rows = Radar.objects.all()
+    turns.void_of_dead(rows.filter(lease_until__gt=timezone.now()))
+    for pk in rows.filter(turns.free(), wanted_at__isnull=False).values_list("pk", flat=True):
+        turns.nudge(rows, JOB, pk)
+    recently = timezone.now() - LIVE_AGAIN
+    live = Workspace.objects.filter(tasks__runs__state__in=Run.ACTIVE).exclude(radar__looked_at__gt=recently)
+    for pk in live.exclude(radar__wanted_at__isnull=False).distinct().values_list("pk", flat=True):
+        soon(pk)
+
+
+def look(radar_id: int) -> None:
+    """Compare what has changed since the last look."""
+    with turns.held(Radar.objects.all(), radar_id) as taken:
+        if not taken:
+            return
+        radar = Radar.objects.select_related("workspace").get(pk=radar_id)
+        began, wanted = time.monotonic(), radar.wanted_at
+        try:
+            values = Look(radar).run()
+            reason = ""
+        except (Refused, HostError) as error:
+            values, reason = {}, str(error)
+        seconds = round(time.monotonic() - began, 3)
+        Radar.objects.filter(pk=radar_id).update(
+            **values, reason=reason, looked_at=timezone.now(), seconds=seconds
+        )
+        Radar.objects.filter(pk=radar_id, wanted_at=wanted).update(wanted_at=None)
+    if values:
+        doorbell.ring("board", f"workspace:{radar.workspace_id}")
+
+
+class Look:
+    """One look at all open branches; results for pairs of unchanged tips are taken over."""
+
+    def __init__(self, radar: Radar) -> None:
+        self.radar = radar
+        self.site: MergeSite = site_of(radar.workspace)
+        self.tasks = {task.pk: task for task in open_tasks(radar.workspace)}
+        names = [f"refs/heads/{task.branch}" for task in self.tasks.values()]
+        found = refs(self.site.host, self.site.place.path, self.site.mainline.ref, *names) if names else {}
+        self.main = found.get(self.site.mainline.ref, "")
+        tips = {pk: found.get(f"refs/heads/{task.branch}", "") for pk, task in self.tasks.items()}
+        self.tips = {pk: tip for pk, tip in tips.items() if tip}
+        self.earlier: dict[tuple[str, str], list[str]] = {
+            (pair["left_tip"], pair["right_tip"]): pair["conflicts"] for pair in radar.pairs
+        }
+        self.live = set(
+            Run.objects.filter(task__in=self.tasks, state__in=Run.ACTIVE).values_list("task", flat=True)
+        )
+
+    def run(self) -> dict[str, Any]:
+        """The row's new values; none when nothing has changed."""
+        same = self.radar.main == self.main and self.radar.tips == _texts(self.tips)
+        if same and not self.live and self.radar.looked_at and not self.radar.reason:
+            return {}
+        if not self.main:
+            return {"main": "", "tips": {}, "pairs": [], "with_main": {}}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            touched = dict(zip(self.tips, pool.map(self._touched, self.tips), strict=True))
+            pairs = [
+                pair
+                for pair in pool.map(lambda p: self._pair(p, touched), combinations(self.tips, 2))
+                if pair
+            ]
+            with_main = dict(zip(map(str, self.tips), pool.map(self._with_main, self.tips), strict=True))
+        return {"main": self.main, "tips": _texts(self.tips), "pairs": pairs, "with_main": with_main}
+
+    def _touched(self, pk: int) -> set[str]:
+        """Paths that a branch changes, with what its agent has not committed yet."""
+        host = self.site.host
+        found = overlap.changed_paths(host, self.site.place.path, self.main, self.tips[pk])
+        if pk in self.live and self.tasks[pk].worktree_path:
+            found |= overlap.uncommitted_paths(host, self.tasks[pk].worktree_path)
+        return found
+
+    def _pair(self, pair: tuple[int, int], touched: dict[int, set[str]]) -> Pair | None:
+        left, right = pair
+        files = overlap.shared(touched[left], touched[right])
+        tips = (self.tips[left], self.tips[right])
+        conflicts = self._known(tips)
+        if conflicts is None:
+            near = files or _in_the_way(touched[left], touched[right])
+            conflicts = overlap.conflicts_between(self.site.host, self.site.place.path, *tips) if near else []
+        if not files and not conflicts:
+            return None
+        return {
+            "left": left,
+            "right": right,
+            "left_tip": tips[0],
+            "right_tip": tips[1],
+            "files": [visible(path) for path in files[:MOST_FILES]],
+            "conflicts": [visible(path) for path in conflicts[:MOST_FILES]],
+        }
+
+    def _known(self, tips: tuple[str, str]) -> list[str] | None:
+        """What an earlier look found for exactly these two commits."""
+        return self.earlier.get(tips)
+
+    def _with_main(self, pk: int) -> dict[str, Any]:
+        known: dict[str, Any] = self.radar.with_main.get(str(pk), {})
+        if known.get("tip") == self.tips[pk] and known.get("main") == self.main:
+            return known
+        found = overlap.conflicts_between(self.site.host, self.site.place.path, self.main, self.tips[pk])
+        conflicts = [visible(path) for path in found[:MOST_FILES]]
+        return {"tip": self.tips[pk], "main": self.main, "conflicts": conflicts}
+
+
+def open_tasks(workspace: Workspace) -> list[Task]:
+    """Tasks whose branches are on their way to main."""
+    tasks = Task.objects.filter(workspace=workspace).exclude(status=Task.Status.DONE).exclude(branch="")
+    return list(tasks.order_by("pk"))
+
+
+def proposed_order(workspace: Workspace, tasks: Sequence[Task]) -> list[Task]:
+    """The order in which fewest of the tasks fall out; those that conflict with main already come last."""
+    radar = Radar.objects.filter(workspace=workspace).first()
+    if radar is None:
+        return list(tasks)
+    pairs = {frozenset((pair["left"], pair["right"])) for pair in radar.pairs if pair["conflicts"]}
+    ranked = sorted(tasks, key=lambda task: bool(radar.with_main.get(str(task.pk), {}).get("conflicts")))
+    order = overlap.order_with_fewest_conflicts([task.pk for task in ranked], pairs)
+    known = {task.pk: task for task in tasks}
+    return [known[pk] for pk in order]
+
+
+def _texts(tips: dict[int, str]) -> dict[str, str]:
+    """As JSON gives it back."""
+    return {str(pk): tip for pk, tip in tips.items()}
+
+
+def _in_the_way(left: set[str], right: set[str]) -> bool:
+    """Whether a file of one is a folder of the other."""
+    return _has_folder_among(left, right) or _has_folder_among(right, left)
+
+
+def _has_folder_among(paths: set[str], others: set[str]) -> bool:
+    for path in paths:
+        parts = path.split("/")
+        if any("/".join(parts[:depth]) in others for depth in range(1, len(parts))):
+            return True
+    return False

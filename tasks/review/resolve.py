@@ -1,0 +1,188 @@
+"""Hand a conflict to the agent: main is merged into the branch, the markers left, and a run resolves them."""
+
+from __future__ import annotations
+
+import shlex
+from posixpath import join
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks.models import Run, Task
+from tasks.review import trains, verdicts
+from tasks.review.models import MergeStep, Resolution, Verdict
+from tasks.review.site import MergeSite, site_of
+from workspaces.errors import Refused
+from workspaces.git import git
+from workspaces.git.diffs import key_of, path_of
+from workspaces.git.repos import refs, status
+from workspaces.git.rescue import keep
+from workspaces.merging.conflicts import leftover_markers, visible
+
+MOST_COMMITS = 30
+MOST_BYTES = 8 * 1024 * 1024
+
+PROMPT = """\
+Your branch {branch} conflicts with {main}. I have merged {main} into it here, in your worktree,
+and left the conflict markers in these files:
+
+{files}
+
+What {main} got since your branch left it, in these files:
+
+{theirs}
+
+What your branch did there is your own work for the task: {title}
+
+Resolve every conflict so that both sides keep their purpose: throw away neither what {main} got
+nor your own work. Remove all conflict markers, look at the whole of each file afterwards, and see
+that everything still works{check}. Then conclude the merge: git add the files and
+git commit --no-edit. Do not rebase, reset or push.
+"""
+
+
+def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
+    """Merge main into the task's branch in its worktree and have the agent resolve what conflicts.
+
+    Raises Refused when the worktree is gone, dirty or busy; then nothing was done.
+    """
+    if task.runs.filter(state__in=Run.LIVE).exists():
+        raise Refused("A run of this task is going.", "Wait for its end.")
+    site = site_of(task.workspace)
+    main = site.mainline.tip()
+    _look_at_worktree(task, site)
+    ref = f"refs/heads/{task.branch}"
+    keep(site.write, site.place.path, task.pk, refs(site.host, site.place.path, ref)[ref])
+    paths = _merge_main_in(task, site, main)
+    prompt = prompt_for(task, site, main, paths)
+    try:
+        run = verdicts.send_back(task, prompt, user=user)
+    except Refused:
+        site.write.git(task.worktree_path, "merge", "--abort", check=False)
+        raise
+    _note(task, run, main, paths, user)
+    return run
+
+
+def _look_at_worktree(task: Task, site: MergeSite) -> None:
+    there = task.worktree_path and site.host.call("stat", {"path": task.worktree_path})["exists"]
+    if not there:
+        raise Refused("The worktree of this task is gone.", "Run the task once more, then try again.")
+    found = status(site.host, task.worktree_path)
+    if found.branch != task.branch:
+        raise Refused(f"{task.worktree_path} has another branch checked out.", f"Switch it to {task.branch}.")
+    if not found.clean:
+        raise Refused(
+            f"{task.worktree_path} has uncommitted changes.",
+            "Commit them, or send the work back to the agent.",
+        )
+
+
+def _merge_main_in(task: Task, site: MergeSite, main: str) -> list[str]:
+    """Begin the merge; the paths that conflict."""
+    title = f"Merge {site.branch} into {task.branch}"
+    words = ("merge", "--no-ff", "--no-commit", "--no-edit", "--no-autostash", "--quiet", "-m", title, main)
+    done = site.write.git(task.worktree_path, *words, check=False)
+    listed = git(site.host, task.worktree_path, "diff", "--name-only", "--diff-filter=U", "-z").out
+    paths = list(filter(None, listed.split("\0")))
+    if done.rc and not paths:
+        site.write.git(task.worktree_path, "merge", "--abort", check=False)
+        raise Refused(f"git would not merge {site.branch} into it: {done.err.strip()[-400:]}")
+    if not paths:
+        site.write.git(task.worktree_path, "merge", "--abort", check=False)
+        raise Refused("There is no conflict any more.", "Merge it again.")
+    return paths
+
+
+def prompt_for(task: Task, site: MergeSite, main: str, paths: list[str]) -> str:
+    """What the agent is told: the files, what the other side did, how to end."""
+    words = (
+        "log",
+        "--no-merges",
+        "--format=- %h %s",
+        f"--max-count={MOST_COMMITS}",
+        f"{task.branch}..{main}",
+    )
+    argv = ["git", "-C", site.place.path, "--literal-pathspecs", *words, "--", *paths[:200]]
+    theirs = site.host.run(argv, check=False).out.strip() or "- (see git log)"
+    command = task.workspace.check_command.strip()
+    return PROMPT.format(
+        branch=task.branch,
+        main=site.branch,
+        files="\n".join(f"- {visible(path)}" for path in paths),
+        theirs=visible(theirs),
+        title=task.title,
+        check=f" (the check: {shlex.quote(command) if chr(10) in command else command})" if command else "",
+    )
+
+
+def _note(task: Task, run: Run, main: str, paths: list[str], user: AbstractBaseUser | None) -> None:
+    step = MergeStep.objects.filter(task=task).select_related("train").order_by("-train").first()
+    values = {
+        "run": run,
+        "by_id": user.pk if user else None,
+        "main": main,
+        "paths": [key_of(path) for path in paths],
+        "strategy": step.train.strategy if step else "merge",
+        "checked": bool(step.train.check_command) if step else True,
+        "state": Resolution.State.ASKED,
+        "reason": "",
+        "train": None,
+        "asked_at": timezone.now(),
+    }
+    Resolution.objects.update_or_create(task=task, defaults=values)
+    doorbell.ring(f"task:{task.pk}", "board")
+
+
+def settle(resolution: Resolution) -> None:
+    """The agent's run has ended: see whether it resolved everything, then let the task rejoin."""
+    task = resolution.task
+    site = site_of(task.workspace)
+    why = _what_is_left(resolution, site)
+    if why:
+        _end(resolution, Resolution.State.FAILED, why)
+        return
+    user = resolution.by
+    verdicts.accept(task, user=user)
+    train = trains.start_train(
+        task.workspace, [task], user=user, strategy=resolution.strategy, check=resolution.checked
+    )
+    _end(resolution, Resolution.State.DONE, "", train_id=train.pk)
+
+
+def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
+    """Why the conflict is not resolved; empty when it is. Concludes a merge that has no markers left."""
+    task = resolution.task
+    paths = [path_of(key) for key in resolution.paths]
+    marked = [path for path in paths if _has_markers(site, join(task.worktree_path, path))]
+    if marked:
+        return f"Conflict markers are left in {', '.join(visible(path) for path in marked[:5])}."
+    merging = git(
+        site.host, task.worktree_path, "rev-parse", "--quiet", "--verify", "MERGE_HEAD", check=False
+    )
+    if not merging.rc:
+        site.write.git(task.worktree_path, "add", "--all", "--", *(f":(top,literal){path}" for path in paths))
+        site.write.git(task.worktree_path, "add", "--update", "--", ":(top)")
+        site.write.git(task.worktree_path, "commit", "--quiet", "--no-edit")
+    words = ("merge-base", "--is-ancestor", resolution.main, f"refs/heads/{task.branch}")
+    if git(site.host, site.place.path, *words, check=False).rc:
+        return f"The merge of {site.branch} was given up: the branch does not hold it."
+    return ""
+
+
+def _has_markers(site: MergeSite, path: str) -> bool:
+    found = site.host.call("stat", {"path": path})
+    if not found["exists"] or found["is_dir"]:
+        return False
+    return leftover_markers(str(site.host.call("read", {"path": path, "limit": MOST_BYTES})["data"]))
+
+
+def _end(resolution: Resolution, state: str, reason: str, **values: int) -> None:
+    asked = Resolution.objects.filter(pk=resolution.pk, state=Resolution.State.ASKED)
+    with transaction.atomic():
+        asked.update(state=state, reason=reason, **values)
+        if state == Resolution.State.FAILED:
+            Verdict.objects.filter(task=resolution.task_id, kind=Verdict.Kind.ACCEPTED).delete()
+        doorbell.ring(f"task:{resolution.task_id}", "board")

@@ -1,0 +1,224 @@
+// The differences of a task: a list of files, each filled in when it comes into view.
+import { onKeys } from "../aitask/keys.js";
+import { toast } from "../aitask/toasts.js";
+import { openComments } from "./review-comments.js";
+import { buildTree } from "./review-tree.js";
+
+const root = document.getElementById("diff");
+const AUTO_LINES = 1000;
+const STATUS = { A: "added", D: "deleted", M: "changed", R: "renamed", C: "copied", T: "kind changed" };
+const NOTES = { binary: "A binary file: nothing to show line by line.", empty: "Only its name or its rights changed.", submodule: "A submodule points to another commit." };
+
+if (root) start();
+
+function start() {
+  const settings = { split: recall("split"), space: recall("space"), tree: recall("tree", root.classList.contains("wide")) };
+  const place = { files: root.querySelector("[data-files]"), tree: root.querySelector("[data-tree]"), status: root.querySelector("[data-status]"), range: root.querySelector("[data-range]") };
+  let list = null;
+  let loading = null;
+  const comments = openComments(root, () => list);
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) fill(entry.target);
+  }, { rootMargin: "600px" });
+
+  for (const button of root.querySelectorAll("[data-toggle]")) {
+    button.ariaPressed = String(settings[button.dataset.toggle]);
+    button.addEventListener("click", () => toggle(button));
+  }
+  place.range.addEventListener("change", load);
+  document.addEventListener("changed", load);
+
+  function toggle(button) {
+    const name = button.dataset.toggle;
+    settings[name] = !settings[name];
+    button.ariaPressed = String(settings[name]);
+    localStorage.setItem(`diff:${name}`, settings[name] ? "yes" : "");
+    if (name === "tree") place.tree.hidden = !settings.tree;
+    else if (name === "space") load();
+    else show();
+  }
+
+  async function load() {
+    loading?.abort();
+    loading = new AbortController();
+    const query = new URLSearchParams({ range: place.range.value, space: settings.space ? "1" : "" });
+    try {
+      const response = await fetch(`${root.dataset.list}?${query}`, { signal: loading.signal });
+      const answer = await response.json();
+      if (!response.ok) return say(`${answer.error} ${answer.hint ?? ""}`);
+      list = answer;
+      show();
+    } catch (error) {
+      if (error.name !== "AbortError") say("The differences could not be read.");
+    }
+  }
+
+  function say(text) {
+    place.status.textContent = text;
+    place.status.hidden = !text;
+  }
+
+  function show() {
+    if (!list) return;
+    showRanges();
+    showTotals();
+    const open = new Map([...place.files.children].map((box) => [box.dataset.key + box.dataset.version, box.querySelector("details").open]));
+    seen.disconnect();
+    place.files.replaceChildren(...list.files.map((file) => section(file, open)));
+    place.tree.hidden = !settings.tree;
+    place.tree.replaceChildren(buildTree(list.files, goTo));
+    say(list.files.length ? "" : "No differences.");
+    comments.show();
+    for (const box of place.files.children) seen.observe(box);
+  }
+
+  function showRanges() {
+    const chosen = list.range;
+    const options = list.ranges.map((range) => new Option(range.label, range.name));
+    const commits = document.createElement("optgroup");
+    commits.label = "Commits";
+    commits.append(...list.commits.map((commit) => new Option(`${commit.sha.slice(0, 8)} ${commit.subject}`.slice(0, 80), `commit:${commit.sha}`)));
+    place.range.replaceChildren(...options, ...(list.commits.length ? [commits] : []));
+    place.range.value = chosen;
+  }
+
+  function showTotals() {
+    const box = root.querySelector("[data-totals]");
+    box.replaceChildren(`${list.count} file${list.count === 1 ? "" : "s"} `, ...figures(list.additions, list.deletions));
+  }
+
+  function section(file, open) {
+    const box = make("section", "file");
+    Object.assign(box.dataset, { key: file.key, version: file.version });
+    box.id = `file-${file.key.slice(0, 80)}`;
+    const details = box.appendChild(make("details"));
+    details.open = open.get(file.key + file.version) ?? !file.viewed;
+    const head = details.appendChild(make("summary", "filehead"));
+    head.append(make("span", `status ${file.status}`, file.status), path(file), make("span", "grow"), ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)), viewedBox(file, details));
+    const body = details.appendChild(make("div", "filebody"));
+    if (file.mode) body.append(make("p", "small dim", `Rights: ${file.mode}`));
+    const size = (file.additions ?? 0) + (file.deletions ?? 0);
+    if (size > AUTO_LINES) body.append(bigButton(file, size, box));
+    else box.dataset.waits = "yes";
+    details.addEventListener("toggle", () => details.open && near(box) && fill(box));
+    return box;
+  }
+
+  function near(box) {
+    const edges = box.getBoundingClientRect();
+    return edges.top < innerHeight + 600 && edges.bottom > -600;
+  }
+
+  function path(file) {
+    const words = make("span", "path cut");
+    words.title = `${file.path}, ${STATUS[file.status] ?? file.status}`;
+    const slash = file.path.lastIndexOf("/") + 1;
+    words.append(...(file.old_path ? [make("span", "dim", `${file.old_path} → `)] : []), make("span", "dim", file.path.slice(0, slash)), make("b", "", file.path.slice(slash)));
+    return words;
+  }
+
+  function viewedBox(file, details) {
+    const label = make("label", "viewed small");
+    const box = label.appendChild(Object.assign(make("input"), { type: "checkbox", checked: file.viewed }));
+    label.append("Viewed");
+    label.addEventListener("click", (event) => event.stopPropagation());
+    box.addEventListener("change", () => {
+      file.viewed = box.checked;
+      details.open = !box.checked;
+      post(root.dataset.viewed, new URLSearchParams({ key: file.key, version: file.version, viewed: box.checked ? "yes" : "" }));
+    });
+    return label;
+  }
+
+  function bigButton(file, size, box) {
+    const button = make("button", "button tiny", `Show ${size.toLocaleString()} lines`);
+    button.type = "button";
+    button.addEventListener("click", () => { button.remove(); box.dataset.waits = "yes"; fill(box); });
+    return button;
+  }
+
+  async function fill(box) {
+    if (!box.dataset.waits || !box.querySelector("details").open) return;
+    delete box.dataset.waits;
+    seen.unobserve(box);
+    const file = list.files.find((each) => each.key === box.dataset.key);
+    const body = box.querySelector(".filebody");
+    const wait = body.appendChild(make("p", "small dim", "…"));
+    await rows(file, body, 0);
+    wait.remove();
+    comments.showIn(box);
+  }
+
+  async function rows(file, body, from) {
+    const query = new URLSearchParams({ range: list.range, key: file.key, old: file.old_key, split: settings.split ? "1" : "", space: settings.space ? "1" : "", from });
+    const response = await fetch(`${root.dataset.file}?${query}`);
+    if (!response.ok) return body.append(make("p", "small bad", (await response.text()).slice(0, 300)));
+    const kind = response.headers.get("X-Note");
+    if (kind) return body.append(make("p", "small dim", NOTES[kind] ?? kind));
+    table(body, file).insertAdjacentHTML("beforeend", await response.text());
+    const next = response.headers.get("X-Next");
+    if (next) more(file, body, next);
+    else if (response.headers.get("X-Cut")) body.append(make("p", "small needs", "The rest is not shown: the difference of this file is larger than 4 MB."));
+  }
+
+  function table(body, file) {
+    const known = body.querySelector("tbody");
+    if (known) return known;
+    const frame = body.appendChild(make("div", "lines"));
+    frame.tabIndex = 0;
+    frame.setAttribute("role", "region");
+    frame.setAttribute("aria-label", `Lines of ${file.path}`);
+    const made = frame.appendChild(make("table", settings.split ? "split" : "unified"));
+    return made.appendChild(make("tbody"));
+  }
+
+  function more(file, body, next) {
+    const button = make("button", "button tiny", "Show more lines");
+    button.type = "button";
+    body.append(button);
+    button.addEventListener("click", async () => { button.remove(); await rows(file, body, next); comments.showIn(body.closest(".file")); });
+  }
+
+  function goTo(file) {
+    const box = document.getElementById(`file-${file.key.slice(0, 80)}`);
+    box.querySelector("details").open = true;
+    box.scrollIntoView({ block: "start" });
+    box.querySelector("summary").focus({ preventScroll: true });
+  }
+
+  function step(by) {
+    const boxes = [...place.files.children];
+    const at = boxes.findIndex((box) => box.getBoundingClientRect().bottom > 120);
+    boxes[Math.max(0, Math.min(boxes.length - 1, at + by))]?.scrollIntoView({ block: "start" });
+  }
+
+  if (root.classList.contains("wide")) {
+    onKeys({ "n": () => step(1), "p": () => step(-1), "v": () => [...place.files.children].find((box) => box.getBoundingClientRect().bottom > 120)?.querySelector(".viewed input").click() });
+  }
+  load();
+}
+
+function recall(name, preset = false) {
+  const kept = localStorage.getItem(`diff:${name}`);
+  return kept === null ? preset : kept === "yes";
+}
+
+function figures(added, deleted) {
+  return [make("span", "plus num small", `+${added.toLocaleString()}`), " ", make("span", "minus num small", `−${deleted.toLocaleString()}`)];
+}
+
+export function make(name, css = "", text = "") {
+  const made = document.createElement(name);
+  if (css) made.className = css;
+  if (text) made.textContent = text;
+  return made;
+}
+
+export async function post(url, body) {
+  const headers = { "X-CSRFToken": document.body.dataset.csrf, "HX-Request": "true" };
+  const response = await fetch(url, { method: "POST", headers, body });
+  const events = JSON.parse(response.headers.get("HX-Trigger") ?? "{}");
+  if (events.toast) toast(events.toast);
+  if (response.ok && "changed" in events) document.body.dispatchEvent(new CustomEvent("changed", { bubbles: true }));
+  return response;
+}

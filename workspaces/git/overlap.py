@@ -1,0 +1,112 @@
+"""Which branches touch the same places, found without touching any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from posixpath import join
+from uuid import uuid4
+
+from workspaces.git.commands import ENVIRONMENT, failure, git
+from workspaces.hosts import Host
+
+SECONDS = 120.0
+NO_WRITE_TREE = 129
+"git's status for an option that it does not know."
+
+
+def changed_paths(host: Host, repo: str, main: str, tip: str) -> set[str]:
+    """The paths that a branch has changed since it left main, the old names of moved files too."""
+    base = git(host, repo, "merge-base", main, tip, check=False).out.strip() or main
+    return paths_between(host, repo, base, tip)
+
+
+def paths_between(host: Host, repo: str, old: str, new: str) -> set[str]:
+    words = ("diff-tree", "-r", "--name-only", "--no-renames", "-z", old, new, "--")
+    return set(filter(None, git(host, repo, *words, timeout=SECONDS).out.split("\0")))
+
+
+def uncommitted_paths(host: Host, worktree: str) -> set[str]:
+    """What is being changed in a worktree just now."""
+    done = git(
+        host, worktree, "status", "--porcelain=v1", "--no-renames", "-z", "--untracked-files=all", check=False
+    )
+    return {record[3:] for record in done.out.split("\0") if len(record) > 3}
+
+
+def conflicts_between(host: Host, repo: str, left: str, right: str) -> list[str]:
+    """The files in which two commits can't be merged, by a trial merge in memory. Raises GitError."""
+    words = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", left, right)
+    done = git(host, repo, *words, timeout=SECONDS, check=False)
+    if done.rc == 0:
+        return []
+    if done.rc == 1:
+        return sorted(set(filter(None, done.out.split("\0")[1:])))
+    if done.rc == NO_WRITE_TREE:
+        return conflicts_in_spare_index(host, repo, left, right)
+    raise failure(repo, "merge-tree", done)
+
+
+def conflicts_in_spare_index(host: Host, repo: str, left: str, right: str) -> list[str]:
+    """The same for git before 2.38: what a three-way read leaves unmerged, file by file."""
+    base = git(host, repo, "merge-base", left, right).out.strip()
+    folder = join(str(host.hello()["state_dir"]), "overlaps", uuid4().hex[:12])
+    host.run(["mkdir", "-p", "-m", "700", "--", folder])
+    try:
+        index = join(folder, "index")
+        environment = {**ENVIRONMENT, "GIT_INDEX_FILE": index}
+        read = ["git", "-C", repo, "read-tree", "-i", "-m", "--aggressive", base, left, right]
+        host.run(read, env=environment, timeout=SECONDS)
+        listed = host.run(
+            ["git", "-C", repo, "ls-files", "--unmerged", "-z"], env=environment, timeout=SECONDS
+        )
+        return [
+            path for path, objects in _stages(listed.out).items() if not _merges(host, repo, folder, objects)
+        ]
+    finally:
+        host.run(["rm", "-rf", "--", folder], check=False)
+
+
+def _stages(out: str) -> dict[str, dict[str, str]]:
+    """Path → stage → object of what is unmerged."""
+    found: dict[str, dict[str, str]] = {}
+    for record in filter(None, out.split("\0")):
+        about, _, path = record.partition("\t")
+        _, name, stage = about.split(" ")
+        found.setdefault(path, {})[stage] = name
+    return found
+
+
+def _merges(host: Host, repo: str, folder: str, objects: dict[str, str]) -> bool:
+    """Whether both sides changed different places of one file."""
+    if set(objects) != {"1", "2", "3"}:
+        return False
+    paths = [join(folder, stage) for stage in ("2", "1", "3")]
+    for path, stage in zip(paths, ("2", "1", "3"), strict=True):
+        argv = ["git", "-C", repo, "cat-file", "blob", objects[stage]]
+        if host.call("exec", {"argv": argv, "stdout_path": path})["rc"]:
+            return False
+    return git(host, repo, "merge-file", "-p", "--quiet", *paths, check=False).rc == 0
+
+
+def shared(left: set[str], right: set[str]) -> list[str]:
+    """Paths that both have, in order."""
+    return sorted(left & right)
+
+
+def order_with_fewest_conflicts(tasks: Sequence[int], pairs: set[frozenset[int]]) -> list[int]:
+    """First those that get into each other's way least; what is left out then is as little as possible.
+
+    Tasks that conflict with none keep the given order and come first.
+    """
+    rest, order = list(tasks), []
+    while rest:
+        degree = {
+            task: sum(frozenset((task, other)) in pairs for other in rest if other != task) for task in rest
+        }
+        chosen = min(rest, key=lambda task: (degree[task], rest.index(task)))
+        blocked = [task for task in rest if frozenset((task, chosen)) in pairs]
+        order.append(chosen)
+        rest = [task for task in rest if task != chosen and task not in blocked]
+        if not rest:
+            rest = [task for task in tasks if task not in order]
+    return order
