@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from aitask.tests.lab.cli_home import make_cli_home
 from aitask.tests.lab.endpoint import ScriptedEndpoint
 from aitask.tests.lab.sshd import SshLab
-from aitask.tests.lab.tools import search_path
+from aitask.tests.lab.tools import require_tool, search_path
 from workspaces import doctor, hosts
 from workspaces.doctor import Finding
 from workspaces.models import Host, Workspace
@@ -94,6 +94,7 @@ def test_only_the_default_cli_must_be_there(
 
 @pytest.mark.cli
 def test_the_clis_and_their_logins(workspace: Workspace, tmp_path: Path) -> None:
+    require_tool("claude")
     with ScriptedEndpoint() as endpoint:
         home = make_cli_home(tmp_path / "cli", endpoint.url, login="api_key")
         workspace.environment = {**home.environment, "PATH": search_path()}
