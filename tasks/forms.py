@@ -5,38 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.urls import reverse_lazy
 
 from tasks.models import Run, Task
 from workspaces.access import Visitor, visible_workspaces
+from workspaces.catalog import choosing, reading
 from workspaces.models import Backend, Workspace
-
-CLI_PICKS = "CLI's default"
-EFFORTS = ("low", "medium", "high")
 
 
 class ChoiceFields(forms.Form):
-    """CLI, model and effort: free text with suggestions, empty for the CLI's own choice."""
+    """CLI, model and effort, drawn by workspaces/_choices.html; empty for the CLI's own choice."""
 
     backend = forms.ChoiceField(label="CLI", choices=Backend.choices)
-    model = forms.CharField(
-        required=False,
-        max_length=100,
-        widget=forms.TextInput(
-            attrs={"list": "models", "placeholder": CLI_PICKS, "autocomplete": "off", "spellcheck": "false"}
-        ),
-    )
-    reasoning_effort = forms.CharField(
-        label="Effort",
-        required=False,
-        max_length=20,
-        widget=forms.TextInput(
-            attrs={"list": "efforts", "placeholder": CLI_PICKS, "autocomplete": "off", "spellcheck": "false"}
-        ),
-    )
+    model = forms.CharField(required=False, max_length=100)
+    reasoning_effort = forms.CharField(label="Effort", required=False, max_length=20)
+
+    def clean(self) -> dict[str, Any]:
+        """A model that is typed stands in a field of its own."""
+        cleaned = super().clean() or {}
+        if cleaned.get("model") == choosing.OTHER:
+            _, cleaned["model"], _ = choosing.chosen(self.data)
+            if not cleaned["model"]:
+                self.add_error("model", "Type its name, or choose one of the list.")
+        return cleaned
 
     def choices_of(self) -> dict[str, str]:
         """The fields as the services take them."""
         return {name: self.cleaned_data[name] for name in ("backend", "model", "reasoning_effort")}
+
+
+OTHER_WORKSPACE = {
+    "hx-get": reverse_lazy("task_new_fields"),
+    "hx-vals": '{"changed": "workspace"}',
+    "hx-include": "closest [data-choices]",
+    "hx-target": "next .choices",
+    "hx-swap": "outerHTML",
+    "hx-indicator": "next .choices",
+    "hx-sync": "closest [data-choices]:replace",
+}
+"""Another workspace has other CLIs and presets."""
 
 
 class NewTaskForm(ChoiceFields):
@@ -59,6 +66,7 @@ class NewTaskForm(ChoiceFields):
     def __init__(self, *args: Any, user: Visitor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["workspace"].queryset = visible_workspaces(user)  # type: ignore[attr-defined]
+        self.fields["workspace"].widget.attrs |= OTHER_WORKSPACE
 
 
 class TaskForm(ChoiceFields):
@@ -70,12 +78,11 @@ class TaskForm(ChoiceFields):
     field_order = ["title", "prompt", "backend", "model", "reasoning_effort"]
 
 
-class RunForm(forms.Form):
+class RunForm(ChoiceFields):
     """Run again: perhaps with other words, another model, or as a continuation of the last session."""
 
+    backend = None  # type: ignore[assignment]  # as the task says
     prompt = forms.CharField(widget=forms.Textarea(attrs={"rows": 6, "autofocus": True}))
-    model = ChoiceFields.base_fields["model"]
-    reasoning_effort = ChoiceFields.base_fields["reasoning_effort"]
     resume = forms.BooleanField(required=False, label="Go on with the same conversation")
 
 
@@ -86,25 +93,25 @@ class MoveForm(forms.Form):
     before = forms.IntegerField(required=False)
 
 
-def preset(workspace: Workspace | None, backend: str = "") -> dict[str, Any]:
-    """What a new task starts with in a workspace; model and effort only fit the CLI they were set for."""
-    if workspace is None:
-        return {}
-    chosen = backend or workspace.default_backend
-    own = chosen == workspace.default_backend
-    return {
-        "workspace": workspace,
-        "backend": chosen,
-        "model": workspace.default_model if own else "",
-        "reasoning_effort": workspace.default_reasoning_effort if own else "",
-    }
+def choices_for(form: forms.Form, workspace: Workspace, backend: str = "", **more: Any) -> choosing.Choices:
+    """What a form about this workspace offers, with what it says already; `backend` where that is fixed."""
+    said = form.data if form.is_bound else form.initial
+    chosen, model, effort = choosing.chosen(said)
+    return choosing.Choices(
+        reading.lists_of(workspace),
+        backend or chosen,
+        model,
+        effort,
+        suggestions=models_used(workspace, backend or chosen),
+        **more,
+    )
 
 
-def models_used(workspace: Workspace | None, backend: str) -> list[str]:
+def models_used(workspace: Workspace | None, backend: str) -> tuple[str, ...]:
     """Suggestions: the models that ran or were asked for in this workspace, newest first."""
     if workspace is None:
-        return []
+        return ()
     runs = Run.objects.filter(task__workspace=workspace, backend=backend).exclude(model="")
     own = [workspace.default_model] if backend == workspace.default_backend else []
     names = [*own, *runs.order_by("-pk").values_list("model", flat=True)[:200]]
-    return list(dict.fromkeys(filter(None, names)))[:12]
+    return tuple(dict.fromkeys(filter(None, names)))[:12]

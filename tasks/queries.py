@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import F, Prefetch, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
-from django.utils import timezone
 
 from tasks.models import Event, Run, Task
 from workspaces.access import visible_workspaces
+from workspaces.catalog import reading
 from workspaces.models import Host, Workspace
 
 DONE_SHOWN = 50
@@ -36,6 +36,8 @@ class Card:
     run: Run | None
     badge: Badge | None
     link_lost: bool
+    warning: str = ""
+    "What is wrong with the model that the next run would ask for."
 
     @property
     def needs_you(self) -> bool:
@@ -157,10 +159,23 @@ def board(
         number = Q(pk=int(word.lstrip("#"))) if word.lstrip("#").isdecimal() else Q()
         tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
     lost = lost_hosts()
-    cards = [card_of(task, lost) for task in tasks]
+    cards = with_warnings([card_of(task, lost) for task in tasks])
     columns = [_column(status, label, cards) for status, label in Task.Status.choices]
     needs_you = sum(card.needs_you for card in cards)
     return Board(columns=columns, needs_you=needs_you, version=_version(cards))
+
+
+def with_warnings(cards: list[Card]) -> list[Card]:
+    """Cards that are still to run say when the host does not list their model."""
+    waiting = [card for card in cards if card.task.status in (Task.Status.BACKLOG, Task.Status.QUEUED)]
+    places = {card.task.workspace_id: reading.place_of(card.task.workspace) for card in waiting}
+    lists = reading.lists_at(places.values())
+    warned = {}
+    for card in waiting:
+        task = card.task
+        offer = lists.get(places[task.workspace_id], {}).get(task.backend)
+        warned[task.pk] = reading.warning(offer, task.model, task.reasoning_effort)
+    return [replace(card, warning=warned.get(card.task.pk, "")) for card in cards]
 
 
 def _column(status: str, label: str, cards: list[Card]) -> Column:
@@ -175,7 +190,16 @@ def _version(cards: list[Card]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for card in cards:
         task, run = card.task, card.run
-        seen = (task.pk, task.title, task.status, task.rank, task.model, task.files_changed, card.badge)
+        seen = (
+            task.pk,
+            task.title,
+            task.status,
+            task.rank,
+            task.model,
+            task.files_changed,
+            card.badge,
+            card.warning,
+        )
         of_run = run and (run.pk, run.activity, run.reason, card.tokens, run.cost_usd, len(run.open_requests))
         digest.update(repr((seen, of_run)).encode())
     return digest.hexdigest()

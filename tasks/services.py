@@ -13,6 +13,7 @@ from django.utils import timezone
 from aitask import doorbell
 from tasks import dispatch, endings, leases
 from tasks.models import Run, Task
+from workspaces.catalog import reading
 from workspaces.errors import Refused
 from workspaces.models import Backend, BackendHold, Workspace
 
@@ -35,13 +36,14 @@ def create_task(
     backend: str = "",
     model: str = "",
     reasoning_effort: str = "",
+    as_chosen: bool = False,
 ) -> Task:
-    """Put a task at the end of the backlog; empty fields come from the workspace. The title defaults to the
-    prompt's first line."""
+    """Put a task at the end of the backlog; empty fields come from the workspace, unless a person has chosen
+    the CLI's own choice. The title defaults to the prompt's first line."""
     prompt = clean_text(prompt)
     title = clean_text(title).strip() or first_line(prompt)
     chosen = backend or workspace.default_backend
-    preset = chosen == workspace.default_backend
+    preset = chosen == workspace.default_backend and not as_chosen
     task = Task(
         workspace=workspace,
         created_by_id=user.pk if user else None,
@@ -53,13 +55,14 @@ def create_task(
         rank=_end_of_column(Task.Status.BACKLOG),
     )
     _check(task)
+    _check_choice(task)
     task.save()
     doorbell.ring("board")
     return task
 
 
 def create_tasks_from_text(
-    *, workspace: Workspace, user: AbstractBaseUser, text: str, **fields: str
+    *, workspace: Workspace, user: AbstractBaseUser, text: str, **fields: Any
 ) -> list[Task]:
     """Several tasks at once, parted by lines of `---`; the first line of each part is its title. All or none."""
     parts = [part.strip() for part in "\n".join(text.splitlines()).split("\n---\n")]
@@ -80,9 +83,12 @@ def update_task(task: Task, **fields: Any) -> Task:
     unknown = set(fields) - set(EDITABLE)
     if unknown:
         raise Refused(f"{', '.join(sorted(unknown))} can't be changed.")
+    before = _choice(task)
     for name, value in fields.items():
         setattr(task, name, clean_text(value))
     _check(task)
+    if _choice(task) != before:
+        _check_choice(task)
     task.save(update_fields=[*fields, "updated_at"])
     doorbell.ring(f"task:{task.pk}", "board")
     return task
@@ -199,6 +205,17 @@ def _check(task: Task) -> None:
     if problems:
         raise ValidationError(problems)
     task.full_clean(exclude=["workspace", "created_by"])
+
+
+def _choice(task: Task) -> tuple[str, str, str]:
+    return task.backend, task.model, task.reasoning_effort
+
+
+def _check_choice(task: Task) -> None:
+    """Raise ValidationError for what the host's CLI would certainly refuse."""
+    problems = reading.problem(task.workspace, *_choice(task))
+    if problems:
+        raise ValidationError(problems)
 
 
 def _session_to_resume(task: Task) -> str:

@@ -17,7 +17,7 @@ from tasks import queries, rendering, services
 from tasks.access import task_for
 from tasks.commands import commands
 from tasks.errors import Refused
-from tasks.forms import EFFORTS, RunForm, TaskForm, models_used
+from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
 from workspaces.access import person
 
@@ -110,7 +110,7 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
             return hypermedia.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
         except ValidationError as error:
             form.add_error(None, hypermedia.sentence(error))
-    return _form(request, "edit_task", task, form)
+    return _form(request, "edit_task", task, form, ids="edit_")
 
 
 @require_http_methods(["GET", "POST"])
@@ -133,16 +133,18 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
             form.add_error(None, hypermedia.sentence(error))
         except Refused as error:
             form.add_error(None, str(error))
-    return _form(request, "run_task", task, form)
+    return _form(request, "run_task", task, form, ids="run_", backend=task.backend, fixed=True)
 
 
-def _form(request: HttpRequest, name: str, task: Task, form: TaskForm | RunForm) -> HttpResponse:
+def _form(
+    request: HttpRequest, name: str, task: Task, form: TaskForm | RunForm, **fixed: Any
+) -> HttpResponse:
     partial = hypermedia.is_partial(request)
     context = {
         "form": form,
         "task": task,
-        "models": models_used(task.workspace, task.backend),
-        "efforts": EFFORTS,
+        "c": choices_for(form, task.workspace, **fixed),
+        "choices_url": reverse("task_new_fields"),
         "template": f"tasks/_{name}.html",
     }
     template = f"tasks/_{name}.html" if partial else "tasks/form_page.html"

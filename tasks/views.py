@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -14,10 +15,11 @@ from aitask import hypermedia
 from tasks import queries, services
 from tasks.access import task_for
 from tasks.errors import Refused
-from tasks.forms import EFFORTS, MoveForm, NewTaskForm, models_used, preset
+from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
 from tasks.models import Task
 from workspaces.access import person, visible_workspaces, workspace_for
-from workspaces.models import Backend, BackendHold, Host, Workspace
+from workspaces.catalog import choosing, reading
+from workspaces.models import BackendHold, Host, Workspace
 
 
 @require_GET
@@ -76,22 +78,30 @@ def task_new(request: HttpRequest) -> HttpResponse:
 
 
 def new_task_preset(request: HttpRequest) -> dict[str, Any]:
-    """The workspace that the board is filtered by, else the one that was used last."""
+    """The workspace that the board is filtered by, else the one that was used last; and what it prefers."""
     workspaces = visible_workspaces(request.user)
     wanted = request.GET.get("workspace", "")
     chosen = workspaces.filter(pk=int(wanted)).first() if wanted.isdecimal() else None
     last = Task.objects.filter(created_by=person(request), workspace__in=workspaces).order_by("-pk").first()
-    return preset(chosen or (last.workspace if last else workspaces.first()))
+    workspace = chosen or (last.workspace if last else workspaces.first())
+    if workspace is None:
+        return {}
+    choices = choosing.preset(reading.lists_of(workspace), workspace)
+    fields = {"backend": choices.backend, "model": choices.model, "reasoning_effort": choices.effort}
+    return {"workspace": workspace, **fields}
 
 
 def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
-    workspace, backend = form.initial.get("workspace"), form.initial.get("backend", "")
+    workspaces = visible_workspaces(request.user)
+    workspace = form.initial.get("workspace")
+    if form.is_bound and form.data.get("workspace", "").isdecimal():
+        workspace = workspaces.filter(pk=int(form.data["workspace"])).first() or workspace
     return {
         "form": form,
-        "has_workspaces": visible_workspaces(request.user).exists(),
+        "has_workspaces": workspaces.exists(),
         "more": request.POST.get("more"),
-        "models": models_used(workspace, backend),
-        "efforts": EFFORTS,
+        "c": choices_for(form, workspace) if workspace else None,
+        "choices_url": reverse("task_new_fields"),
     }
 
 
@@ -99,7 +109,7 @@ def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
     """Make the tasks, run them when asked to, and leave the panel open when more are to come."""
     user, data = person(request), form.cleaned_data
     tasks = services.create_tasks_from_text(
-        workspace=data["workspace"], user=user, text=data["text"], **form.choices_of()
+        workspace=data["workspace"], user=user, text=data["text"], as_chosen=True, **form.choices_of()
     )
     runs = "run" in request.POST
     for task in tasks if runs else ():
@@ -119,14 +129,15 @@ def created_words(tasks: list[Task], runs: bool) -> str:
 
 @require_GET
 def task_new_fields(request: HttpRequest) -> HttpResponse:
-    """CLI, model and effort as they fit the chosen workspace (and CLI)."""
+    """CLI, model and effort as they fit after a change of one of them; read from rows, no CLI is asked."""
     wanted = request.GET.get("workspace", "")
-    workspace = workspace_for(request.user, int(wanted)) if wanted.isdecimal() else None
-    backend = request.GET.get("backend", "") if request.GET.get("keep") == "backend" else ""
-    if backend not in Backend.values:
-        backend = ""
-    form = NewTaskForm(user=person(request), initial=preset(workspace, backend))
-    return render(request, "tasks/_choice_fields.html", new_task_context(request, form))
+    if not wanted.isdecimal():
+        raise Http404
+    workspace = workspace_for(request.user, int(wanted))
+    choices = choosing.after_change(reading.lists_of(workspace), workspace, request.GET.dict())
+    choices = replace(choices, suggestions=models_used(workspace, choices.backend))
+    context = {"c": choices, "choices_url": request.path}
+    return render(request, choosing.template_after(request.GET.get("changed", "")), context)
 
 
 @require_POST

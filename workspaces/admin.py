@@ -61,7 +61,9 @@ class HostAdmin(admin.ModelAdmin[Host]):
         ask(self, request, hosts)
 
 
-def ask(site: admin.ModelAdmin[ModelList] | admin.ModelAdmin[Host], request: HttpRequest, hosts: QuerySet[Host]) -> None:
+def ask(
+    site: admin.ModelAdmin[ModelList] | admin.ModelAdmin[Host], request: HttpRequest, hosts: QuerySet[Host]
+) -> None:
     for host in hosts:
         wanting.want(host, force=True)
     site.message_user(request, "The workers are asking; reload the page in a moment.", messages.SUCCESS)

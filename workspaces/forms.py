@@ -7,12 +7,24 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.urls import reverse_lazy
 
-from workspaces.catalog import wanting
+from workspaces.catalog import choosing, wanting
 from workspaces.models import ApiToken, Workspace
 from workspaces.validators import validate_environment
 
 CODE = {"class": "code", "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
+
+OTHER_HOST = {
+    "hx-get": reverse_lazy("workspace_choices"),
+    "hx-trigger": "change",
+    "hx-vals": '{"changed": "workspace"}',
+    "hx-include": "[name=kind]:checked, [name=ssh_host], [name=ssh_user], [data-choices]",
+    "hx-target": "next .choices",
+    "hx-swap": "outerHTML",
+    "hx-indicator": "next .choices",
+}
+"""Another host offers other models."""
 
 
 class WorkspaceForm(forms.ModelForm[Workspace]):
@@ -65,17 +77,15 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "git_email": "Git e-mail",
         }
         widgets = {
-            "kind": forms.RadioSelect,
-            "ssh_host": forms.TextInput(attrs={**CODE, "list": "aliases"}),
-            "ssh_user": forms.TextInput(attrs=CODE),
+            "kind": forms.RadioSelect(attrs=OTHER_HOST),
+            "ssh_host": forms.TextInput(attrs={**CODE, **OTHER_HOST, "list": "aliases"}),
+            "ssh_user": forms.TextInput(attrs={**CODE, **OTHER_HOST}),
             "repo_path": forms.TextInput(attrs={**CODE, "placeholder": "~/project"}),
             "base_branch": forms.TextInput(attrs=CODE),
             "worktree_root": forms.TextInput(attrs=CODE),
             "copy_files": forms.Textarea(attrs={**CODE, "rows": 2, "placeholder": ".env"}),
             "setup_command": forms.Textarea(attrs={**CODE, "rows": 2}),
             "check_command": forms.Textarea(attrs={**CODE, "rows": 2}),
-            "default_model": forms.TextInput(attrs=CODE),
-            "default_reasoning_effort": forms.TextInput(attrs=CODE),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,6 +96,15 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         if workspace.pk:
             members = workspace.members.order_by("username").values_list("username", flat=True)
             self.initial.setdefault("member_names", ", ".join(members))
+
+    def clean(self) -> dict[str, Any]:
+        """A model that is typed stands in a field of its own."""
+        cleaned = super().clean() or {}
+        if cleaned.get("default_model") == choosing.OTHER:
+            _, cleaned["default_model"], _ = choosing.chosen(self.data, "default_")
+            if not cleaned["default_model"]:
+                self.add_error("default_model", "Type its name, or choose one of the list.")
+        return cleaned
 
     def clean_member_names(self) -> list[User]:
         names = [name.strip() for name in self.cleaned_data["member_names"].split(",") if name.strip()]

@@ -8,6 +8,7 @@ from workspaces import views
 
 urlpatterns = [
     path("workspaces", views.workspace_list, name="workspaces"),
+    path("workspaces/choices", views.workspace_choices, name="workspace_choices"),
     path("workspaces/new", views.workspace_new, name="workspace_new"),
     path("workspaces/<int:pk>", views.workspace_page, name="workspace"),
     path("workspaces/<int:pk>/edit", views.workspace_edit, name="workspace_edit"),

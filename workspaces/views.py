@@ -15,10 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from aitask import hypermedia
 from workspaces import doctor, services, ssh_aliases
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.catalog import choosing, reading
 from workspaces.errors import Refused
 from workspaces.forms import TokenForm, WorkspaceForm
 from workspaces.hosts import HostError
 from workspaces.models import ApiToken, Host, Workspace
+
+PRESETS = ("default_backend", "default_model", "default_reasoning_effort")
 
 
 @require_GET
@@ -69,8 +72,31 @@ def workspace_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _form(request: HttpRequest, form: WorkspaceForm) -> HttpResponse:
-    context = {"nav": "workspaces", "form": form, "aliases": ssh_aliases.aliases()}
+    said = form.data if form.is_bound else {field: form[field].value() for field in PRESETS}
+    backend, model, effort = choosing.chosen(said, "default_")
+    lists = reading.lists_of(form.instance)
+    context = {
+        "nav": "workspaces",
+        "form": form,
+        "aliases": ssh_aliases.aliases(),
+        "c": choosing.Choices(lists, backend, model, effort, prefix="default_"),
+        "choices_url": reverse("workspace_choices"),
+    }
     return render(request, "workspaces/form.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+def workspace_choices(request: HttpRequest) -> HttpResponse:
+    """The presets of the form as they fit another host, CLI or model; read from rows, no CLI is asked."""
+    given = request.GET.dict()
+    workspace = Workspace(
+        kind=given.get("kind", ""), ssh_host=given.get("ssh_host", ""), ssh_user=given.get("ssh_user", "")
+    )
+    if given.get("workspace", "").isdecimal():
+        workspace.environment = workspace_for(request.user, int(given["workspace"])).environment
+    choices = choosing.after_change(reading.lists_of(workspace), None, given, "default_")
+    context = {"c": choices, "choices_url": request.path}
+    return render(request, choosing.template_after(given.get("changed", "")), context)
 
 
 @require_POST

@@ -15,6 +15,7 @@ from tasks.models import Event, Run, Task
 from tasks.rendering.entries import RENDERERS
 from tasks.rendering.parts import NOTHING, Entry
 from tasks.rendering.parts import readable as readable
+from workspaces.catalog import reading
 from workspaces.models import Host
 
 
@@ -63,9 +64,16 @@ def render_head(task: Task, run: Run | None) -> SafeString:
         "host": host,
         "link_lost": bool(run and run.is_active and host.link == Host.Link.DOWN),
         "tokens": total_tokens(run),
+        "warning": "" if run and run.is_active else model_warning(task),
         "attach": commands(task, run).get("attach", ""),
     }
     return SafeString(render_to_string("tasks/_head.html", context))
+
+
+def model_warning(task: Task) -> str:
+    """Whether the host lists the model that the next run would ask for; empty when it does."""
+    offer = reading.lists_of(task.workspace).get(task.backend)
+    return reading.warning(offer, task.model, task.reasoning_effort)
 
 
 def total_tokens(run: Run | None) -> int:

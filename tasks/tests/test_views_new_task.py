@@ -81,7 +81,7 @@ def test_the_fields_start_with_what_the_workspace_prefers(client: Client, people
 
 def test_another_workspace_brings_its_own_preset(client: Client, people: People) -> None:
     workspace = make_workspace(owner=people.owner, default_backend="codex", default_model="gpt-9")
-    chosen = {"workspace": str(workspace.pk), "backend": "claude_code", "keep": "workspace"}
+    chosen = {"workspace": str(workspace.pk), "backend": "claude_code", "changed": "workspace"}
     html = client.get("/tasks/new/fields", chosen).content.decode()
     assert 'value="codex" selected' in html
     assert 'value="gpt-9"' in html
@@ -89,9 +89,8 @@ def test_another_workspace_brings_its_own_preset(client: Client, people: People)
 
 def test_another_cli_does_not_get_the_model_of_the_preset(client: Client, people: People) -> None:
     workspace = make_workspace(owner=people.owner, default_backend="codex", default_model="gpt-9")
-    chosen = {"workspace": str(workspace.pk), "backend": "claude_code", "keep": "backend"}
+    chosen = {"workspace": str(workspace.pk), "backend": "claude_code", "changed": "backend"}
     html = client.get("/tasks/new/fields", chosen).content.decode()
-    assert 'value="claude_code" selected' in html
     assert 'value="gpt-9"' not in html
 
 

@@ -1,4 +1,4 @@
-"""Ask a host's CLIs for their models and keep what they say. Runs in a worker or a command, never for a page."""
+"""Ask a host's CLIs for their models and keep what they say: in a worker or a command, never for a page."""
 
 from __future__ import annotations
 
@@ -114,7 +114,9 @@ def _save(row: ModelList, started: datetime, *, due_at: datetime | None) -> Mode
     """All but the lease; a wish that came while the CLI was asked stays due."""
     row.asked_at = timezone.now()
     kept = ("id", "host", "backend", "environment", "due_at", "lease_owner", "lease_until")
-    values = {field.attname: getattr(row, field.attname) for field in row._meta.fields if field.name not in kept}
+    values = {
+        field.attname: getattr(row, field.attname) for field in row._meta.fields if field.name not in kept
+    }
     ModelList.objects.filter(pk=row.pk).update(**values)
     ModelList.objects.filter(Q(due_at=None) | Q(due_at__lte=started), pk=row.pk).update(due_at=due_at)
     doorbell.ring("models", "board")

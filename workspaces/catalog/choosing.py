@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -30,13 +31,22 @@ class Choices:
     backend: str
     model: str
     effort: str
+    typing: bool = False
+    "The person is about to type a model."
+    suggestions: tuple[str, ...] = ()
+    "For who types a model."
     prefix: str = ""
     "In front of the fields' names."
     ids: str = "id_"
     "In front of their ids: two forms may be on one page."
-    suggestions: tuple[str, ...] = ()
-    typing: bool = False
-    "The person is about to type a model."
+    fixed: bool = False
+    "The CLI is not to be chosen here."
+
+    @property
+    def state(self) -> str:
+        """What a request for another part must bring along, as JSON that is still open at its end."""
+        known: dict[str, str] = {"ids": self.ids, "fixed": "yes" if self.fixed else ""}
+        return json.dumps(known)[:-1]
 
     @property
     def clis(self) -> list[Cli]:
@@ -111,7 +121,9 @@ class Choices:
         if offer.stale:
             return [f"There is no list: {offer.error}"]
         if offer.logged_in is False:
-            return [f"Nobody is logged in to {cli} on {offer.host.label}; the list may change with the login."]
+            return [
+                f"Nobody is logged in to {cli} on {offer.host.label}; the list may change with the login."
+            ]
         return []
 
 
@@ -132,7 +144,7 @@ def preset(lists: Mapping[str, ModelList], workspace: Workspace | None, backend:
 def with_effort(choices: Choices) -> Choices:
     """With the effort as far as the model has it, else the model's own default."""
     model = choices.picked
-    if model is None or not choices.has_other_effort and choices.effort:
+    if model is None or (not choices.has_other_effort and choices.effort):
         return choices
     return replace(choices, effort=model["default_reasoning_effort"] or "")
 
@@ -145,12 +157,32 @@ def chosen(data: Mapping[str, str], prefix: str = "") -> tuple[str, str, str]:
     return data.get(f"{prefix}backend", ""), model, data.get(f"{prefix}reasoning_effort", "")
 
 
-def after_change(lists: Mapping[str, ModelList], workspace: Workspace | None, data: Mapping[str, str], what: str, prefix: str = "") -> Choices:
-    """The fields after a person changed `what`: workspace, backend or model. The rest stays where it fits."""
+def after_change(
+    lists: Mapping[str, ModelList], workspace: Workspace | None, data: Mapping[str, str], prefix: str = ""
+) -> Choices:
+    """The fields after a person `changed` the workspace, the backend or the model, or lists have arrived.
+
+    What was chosen stays as far as it fits.
+    """
     backend, model, effort = chosen(data, prefix)
+    what = data.get("changed", "")
     if backend not in Backend.values or what == "workspace":
-        return preset(lists, workspace)
-    if what == "backend" or (what == "lists" and not model):
-        return preset(lists, workspace, backend)
-    typing = data.get(f"{prefix}model") == OTHER and not model
-    return with_effort(Choices(lists, backend, model, effort, typing=typing))
+        choices = preset(lists, workspace)
+    elif what == "backend" or (what == "lists" and not model):
+        choices = preset(lists, workspace, backend)
+    else:
+        typing = data.get(f"{prefix}model") == OTHER and not model
+        choices = with_effort(Choices(lists, backend, model, effort, typing=typing))
+    ids = data.get("ids", "id_")
+    return replace(choices, prefix=prefix, ids=ids[:20], fixed=bool(data.get("fixed")))
+
+
+TEMPLATES = {
+    "backend": "workspaces/_choice_model.html",
+    "model": "workspaces/_choice_effort.html",
+}
+"""The part of the form that is drawn anew after each change; all of it after any other."""
+
+
+def template_after(changed: str) -> str:
+    return TEMPLATES.get(changed, "workspaces/_choices.html")

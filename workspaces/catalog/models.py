@@ -47,7 +47,7 @@ def digest_of(environment: Mapping[str, Any]) -> str:
 
 
 class ModelList(db.Model):
-    """The models that one CLI of a host offers in one environment. A failure keeps the last list, as stale."""
+    """What one CLI of a host offers in one environment. A failure keeps the last list, as stale."""
 
     host = db.ForeignKey("workspaces.Host", on_delete=db.CASCADE, related_name="model_lists")
     backend = db.CharField(max_length=20)

@@ -61,5 +61,9 @@ def problem(workspace: Workspace, backend: str, model: str, effort: str) -> dict
         return {"model": f"{model} is a model of {owner}."} if owner else {}
     levels = [level["id"] for level in found["reasoning_efforts"]]
     if effort and effort not in levels:
-        return {"reasoning_effort": f"{model} has the levels {', '.join(levels)}." if levels else f"{model} has no levels of effort."}
+        return {
+            "reasoning_effort": f"{model} has the levels {', '.join(levels)}."
+            if levels
+            else f"{model} has no levels of effort."
+        }
     return {}

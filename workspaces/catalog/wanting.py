@@ -36,7 +36,9 @@ def known() -> list[Host]:
 def want_workspace(workspace: Workspace) -> None:
     """A workspace was added or changed: ask for the lists that are not there yet."""
     host = workspace.host
-    missing = [digest for digest in ("", digest_of(workspace.environment)) if not _lists(host, digest).exists()]
+    missing = [
+        digest for digest in ("", digest_of(workspace.environment)) if not _lists(host, digest).exists()
+    ]
     _want(host, missing)
 
 
@@ -53,7 +55,9 @@ def want(host: Host, *, force: bool = False) -> None:
 
 def environments(host: Host) -> set[str]:
     """Digests of what its workspaces set, and the bare one that a new workspace begins with."""
-    own = (w for w in Workspace.objects.only("kind", "ssh_host", "ssh_user", "environment") if lies_on(w, host))
+    own = (
+        w for w in Workspace.objects.only("kind", "ssh_host", "ssh_user", "environment") if lies_on(w, host)
+    )
     return {"", *(digest_of(workspace.environment) for workspace in own)}
 
 

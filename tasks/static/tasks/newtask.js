@@ -77,11 +77,3 @@ document.addEventListener("change", (event) => {
   else if (!event.target.checked && !box.value) box.value = box.defaultValue;
   box.focus();
 });
-
-// Another workspace or CLI has other presets.
-document.addEventListener("change", (event) => {
-  const { name, form } = event.target;
-  if (!form?.matches("[data-draft=new-task]") || !["workspace", "backend"].includes(name)) return;
-  const values = new URLSearchParams({ workspace: form.elements.workspace.value, backend: form.elements.backend.value, keep: name });
-  htmx.ajax("GET", `/tasks/new/fields?${values}`, { target: "#choice-fields", swap: "outerHTML" });
-});

@@ -38,14 +38,14 @@ class Catalog:
         raise NotImplementedError
 
     def ask(self, talk: "Talk") -> Json:
-        """{models, account, logged_in, version?}: logged_in is None when the CLI does not tell. Raises NoAnswer.
+        """{models, account, logged_in, version?}: logged_in is None when it does not tell. Raises NoAnswer.
 
         A model is {id, name, description, is_default, reasoning_efforts: [{id, description}],
         default_reasoning_effort, resolves_to}, ids and efforts as the CLI wrote them.
         """
         raise NotImplementedError
 
-    def files(self, program: str, env: Mapping[str, str]) -> List[str]:
+    def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
         """Files on which the answer depends: the program and what a login changes."""
         raise NotImplementedError
 

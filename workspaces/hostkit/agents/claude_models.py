@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
 from ..files import Json
@@ -30,9 +30,9 @@ class ClaudeModels(Catalog):
             offer["version"] = said.get("version")
         return offer
 
-    def files(self, program: str, env: Mapping[str, str]) -> List[str]:
-        home = env.get("CLAUDE_CONFIG_DIR") or os.path.join(env.get("HOME", ""), ".claude")
-        return [program, os.path.join(home, ".credentials.json")]
+    def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
+        home = Path(env.get("CLAUDE_CONFIG_DIR") or Path(env.get("HOME", ""), ".claude"))
+        return [Path(program), home / ".credentials.json"]
 
 
 def _request(key: str, subtype: str) -> Json:

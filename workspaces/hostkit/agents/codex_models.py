@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
 from ..files import Json
@@ -33,9 +33,9 @@ class CodexModels(Catalog):
         offer["version"] = _version((answers.get(1) or {}).get("result") or {})
         return offer
 
-    def files(self, program: str, env: Mapping[str, str]) -> List[str]:
-        home = env.get("CODEX_HOME") or os.path.join(env.get("HOME", ""), ".codex")
-        return [program, native_program(program), os.path.join(home, "auth.json")]
+    def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
+        home = Path(env.get("CODEX_HOME") or Path(env.get("HOME", ""), ".codex"))
+        return [Path(program), Path(native_program(program)), home / "auth.json"]
 
     def _pages(self, talk: Talk, answers: Dict[Any, Json]) -> List[Json]:
         models: List[Json] = []

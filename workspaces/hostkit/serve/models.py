@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Dict, List, Optional
 
 from .. import environment
@@ -43,7 +43,14 @@ def models(params: Json, request: Request) -> Json:
 def _ask_one(catalog: Catalog, env: Dict[str, str], known: Optional[str], request: Request) -> Json:
     deadline = time.monotonic() + LIMIT_SECONDS
     path = environment.find(catalog.program, env["PATH"])
-    answer: Json = {"path": path, "version": None, "account": "", "logged_in": None, "models": [], "error": None}
+    answer: Json = {
+        "path": path,
+        "version": None,
+        "account": "",
+        "logged_in": None,
+        "models": [],
+        "error": None,
+    }
     if not path:
         answer["error"] = f"{catalog.program} is not installed, or not on the PATH."
         return answer
@@ -81,13 +88,13 @@ def _version(path: str, env: Dict[str, str], deadline: float) -> Optional[str]:
         return None
 
 
-def _fingerprint(files: List[str]) -> str:
+def _fingerprint(files: List[Path]) -> str:
     """Tells whether these files are the same as before; one that is missing is a state, too."""
     states = []
     for path in files:
         try:
-            stat = os.stat(path)
-            states.append([os.path.realpath(path), stat.st_ino, stat.st_size, stat.st_mtime_ns])
+            stat = path.stat()
+            states.append([str(path.resolve()), stat.st_ino, stat.st_size, stat.st_mtime_ns])
         except OSError:
-            states.append([path])
+            states.append([str(path)])
     return hashlib.sha256(repr(states).encode("utf-8", "surrogateescape")).hexdigest()[:32]

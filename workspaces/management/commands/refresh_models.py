@@ -13,7 +13,7 @@ from workspaces.models import Backend, Host, ModelList
 
 
 class Command(BaseCommand):
-    help = "Ask the CLIs of all known hosts, or of one, which models they offer; exit status 1 when one failed."
+    help = "Ask the CLIs of all known hosts, or of one, for their models; exit status 1 when one failed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", metavar="ALIAS", help='an SSH alias, or "local" for this machine')
