@@ -30,6 +30,11 @@ TITLES = {
 }
 
 
+PROMPT = "Look at how it is done now, keep the tests green, and say in a few words what you changed and why."
+
+SUMMARY = "Done. The log has a line for each query over **200 ms**, with its plan; `make test` is green."
+
+
 def build() -> User:
     """The person who sees all of it; log in as ada / correct horse."""
     ada = make_user("ada", is_staff=True, is_superuser=True)
@@ -67,7 +72,13 @@ def build() -> User:
 def backlog(web: Workspace, billing: Workspace, tools: Workspace) -> None:
     models = ("claude-opus-4-5", "gpt-5.5-codex", "")
     for workspace, title, model in zip((web, billing, tools), TITLES["backlog"], models, strict=True):
-        make_task(workspace=workspace, title=title, backend=workspace.default_backend, model=model)
+        make_task(
+            workspace=workspace,
+            title=title,
+            prompt=f"{title}.\n\n{PROMPT}",
+            backend=workspace.default_backend,
+            model=model,
+        )
 
 
 def queued(web: Workspace, tools: Workspace) -> None:
@@ -184,7 +195,12 @@ def ended(workspace: Workspace, title: str, state: str, **fields: Any) -> Task:
         name: fields.pop(name) for name in ("reason", "reason_code", "limit_resets_at") if name in fields
     }
     task = make_task(
-        workspace=workspace, title=title, status="review", backend=workspace.default_backend, **fields
+        workspace=workspace,
+        title=title,
+        prompt=f"{title}.\n\n{PROMPT}",
+        status="review",
+        backend=workspace.default_backend,
+        **fields,
     )
     start = timezone.now() - timedelta(hours=1)
     run = make_run(
@@ -196,11 +212,15 @@ def ended(workspace: Workspace, title: str, state: str, **fields: Any) -> Task:
         model=task.model,
         cli_session="c0ffee",
         commit="9c1d2e3f4a5b6c7d8e9f00112233445566778899" if state == "succeeded" else "",
-        **figures(),
+        **figures(1 + task.pk % 4),
         **of_run,
     )
-    events = [{"kind": "message", "text": task.prompt, "by": "prompt"}]
-    events.append({"kind": "finished", "state": state, "reason": run.reason, "commit": run.commit})
+    events: list[dict[str, Any]] = [{"kind": "message", "text": task.prompt, "by": "prompt"}]
+    if state == "succeeded":
+        events.append({"kind": "text", "text": SUMMARY})
+    size = {"files": task.files_changed, "additions": task.lines_added, "deletions": task.lines_deleted}
+    end = {"state": state, "reason": run.reason, "commit": run.commit, "diff": size}
+    events.append({"kind": "finished", **end})
     write(run, events)
     return task
 
@@ -306,7 +326,7 @@ TALK: list[dict[str, Any]] = [
     {
         "kind": "tool_result",
         "id": "t3",
-        "output": " FAIL  Button.test.tsx\n  TypeError: forwardRef is not a function\n\n 1 failed, 211 passed",
+        "output": " FAIL Button.test.tsx\n  TypeError: forwardRef is not a function\n\n 1 failed, 211 passed",
         "is_error": True,
         "exit_code": 1,
         "duration_ms": 48_200,

@@ -52,7 +52,7 @@ def test_a_result_stands_behind_the_line_of_its_call(site: Site, open_one: OpenP
     tool.locator("summary").click()
     expect(page.get_by_text("211 passed")).to_be_visible()
     expect(page.locator(".result:visible")).to_have_count(0)
-    expect(page.locator(".tool", has_text="src/ui/Price.tsx").locator(".how")).to_have_text("+3 −4")
+    expect(page.locator("[data-tool='1-t2'] .how")).to_have_text("+3 −4")
 
 
 def test_a_reader_who_scrolled_up_is_left_in_peace(site: Site, open_one: OpenPage, long_task: str) -> None:
