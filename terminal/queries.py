@@ -51,8 +51,8 @@ Sight = Mapping[str, list[Row] | str]
 
 def addresses(user: AbstractBaseUser | AnonymousUser) -> dict[str, Address]:
     """The hosts of the workspaces that the user sees."""
-    keys = {workspace.address.key for workspace in visible_workspaces(user)}
-    return {host.key: host.address for host in Host.objects.filter(key__in=keys)}
+    by_key = {workspace.address.key: workspace for workspace in visible_workspaces(user)}
+    return {key: workspace.host.address for key, workspace in by_key.items()}
 
 
 def groups(user: AbstractBaseUser | AnonymousUser, sight: Sight) -> list[Group]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 
@@ -10,6 +11,8 @@ from terminal.control.client import ControlClient, Replies
 from terminal.control.modes import Modes
 from terminal.control.viewer import HIGH, Pace, Size, Viewer
 
+REPAINT_SECONDS = 0.06
+"""After the last change of size; a window that is dragged makes many."""
 _buffers = itertools.count(1)
 
 
@@ -64,6 +67,7 @@ class Pane:
         self._paused = False
         self._unseen = 0
         "Bytes that came while nobody looked."
+        self._repaint: asyncio.TimerHandle | None = None
 
     def output(self, data: bytes) -> None:
         self.modes.see(data)
@@ -115,9 +119,20 @@ class Pane:
                 self.sync(*self.viewers)
 
     def resized(self, size: Size) -> None:
+        """Terminals do not agree on which lines a larger screen takes back from the history: after the size
+        comes a snapshot, one for all changes in a row."""
         self.size = size
         for viewer in self.viewers:
             viewer.tell({"t": "size", "cols": size[0], "rows": size[1]})
+        if any(viewer.pace is Pace.LIVE for viewer in self.viewers):
+            if self._repaint:
+                self._repaint.cancel()
+            self._repaint = asyncio.get_running_loop().call_later(REPAINT_SECONDS, self._sync_live)
+
+    def _sync_live(self) -> None:
+        live = [viewer for viewer in self.viewers if viewer.pace is Pace.LIVE]
+        if live:
+            self.sync(*live)
 
     def typed(self, data: bytes) -> None:
         """Keys for the program in it."""

@@ -131,6 +131,8 @@ class Wetty:
         path = "/socket.io/?EIO=4&transport=websocket"
         self.socket = RawSocket(port, path, {"Origin": f"http://127.0.0.1:{port}"})
         self.socket.send(TEXT, b"40")
+        while not self.socket.receive()[1].startswith(b"40"):
+            pass
         self._emit("resize", {"cols": 80, "rows": 24})
 
     def _emit(self, *words: object) -> None:

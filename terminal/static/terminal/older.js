@@ -20,13 +20,13 @@ export class Older {
 
   get missing() { return Math.max(0, this.history - this.lines); }
 
-  // A snapshot is about to be written. The place that was read is kept when it was asked for from here.
+  // A snapshot is about to be written. Who reads further up stays at that place.
   painting({ lines, history }) {
     this.lines = lines;
     this.history = history;
-    if (!this.asked) return;
-    this.asked = false;
     const { active } = this.term.buffer;
+    if (!this.asked && active.viewportY === active.baseY) return;
+    this.asked = false;
     const fromEnd = active.baseY - active.viewportY;
     const done = this.term.onWriteParsed(() => {
       if (this.term.buffer.active.baseY < fromEnd) return;

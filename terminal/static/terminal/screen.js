@@ -45,6 +45,16 @@ function savedFont() {
   return size >= FONTS.least && size <= FONTS.most ? size : FONTS.usual;
 }
 
+// Where there is no graphics card the plain renderer is faster.
+function drawsInSoftware() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return true;
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = String(info && gl.getParameter(info.UNMASKED_RENDERER_WEBGL));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software/i.test(name);
+}
+
 class Screen {
   constructor(term, addons, on) {
     this.term = term;
@@ -70,6 +80,7 @@ class Screen {
   }
 
   drawFast() {
+    if (drawsInSoftware()) return (this.renderer = "dom");
     try {
       const webgl = new this.addons.gl.WebglAddon();
       webgl.onContextLoss(() => webgl.dispose());

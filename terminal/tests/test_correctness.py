@@ -1,0 +1,206 @@
+"""What a browser shows is what tmux holds: xterm.js (without a page) against capture-pane."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from aitask.tests.lab.wait import wait_for
+from terminal.control import gateway
+from terminal.tests.headless import Headless, Shown
+from terminal.tests.hubs import FakeBrowser, LocalHub
+from terminal.tests.screens import INLINE_TUI, SCREENS
+
+
+def screen_of(hub: LocalHub, session: str = "work") -> list[str]:
+    text = hub.tmux.run("capture-pane", "-p", "-N", "-t", f"={session}:")
+    return [line.rstrip() for line in text.split("\n")]
+
+
+def cursor_of(hub: LocalHub) -> tuple[int, int]:
+    x, y = hub.tmux.run("display-message", "-p", "-t", "=work:", "#{cursor_x} #{cursor_y}").split()
+    return int(x), int(y)
+
+
+def padded(lines: list[str], rows: int) -> list[str]:
+    return [*lines, *[""] * (rows - len(lines))][:rows]
+
+
+def same(hub: LocalHub, headless: Headless, browser: FakeBrowser) -> Shown | None:
+    """What is shown, when screen and cursor are those of tmux; None when they differ (yet)."""
+    shown = headless.show(browser.frames)
+    rows = shown.size[1]
+    if padded(shown.screen, rows) != padded(screen_of(hub), rows):
+        return None
+    return shown if shown.cursor == cursor_of(hub) or shown.cursor[0] == shown.size[0] else None
+
+
+def wait_until_same(hub: LocalHub, headless: Headless, browser: FakeBrowser) -> Shown:
+    def difference() -> str:
+        shown = headless.show(browser.frames)
+        return f"the same screen as tmux; browser:\n{shown.screen} {shown.cursor}\ntmux:\n{screen_of(hub)} {cursor_of(hub)}"
+
+    return wait_for(lambda: same(hub, headless, browser), 15, difference, every=0.1)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_program_looks_the_same_right_after_reattaching_and_after_leaving_it(
+    hub: LocalHub, headless: Headless, name: str
+) -> None:
+    case = SCREENS[name]
+    if case.program and not shutil.which(case.program):
+        pytest.skip(f"{case.program} is not installed")
+    hub.session()
+    before = hub.open()
+    before.type("seq 1 60\r")
+    before.wait_for("60\r\n")
+    before.type(case.start)
+    wait_for(lambda: case.shows in "\n".join(screen_of(hub)), 15, f"{name} on the screen")
+    before.settle()
+    after = hub.open()
+    shown = wait_until_same(hub, headless, after)
+    assert shown.type == ("alternate" if case.alternate else "normal")
+    if case.quit:
+        after.type(case.quit)
+        wait_for(lambda: case.shows not in screen_of(hub)[0] or not case.alternate, 10, "the program's end")
+        after.settle()
+        shown = wait_until_same(hub, headless, after)
+        assert shown.type == "normal"
+        assert "60" in shown.lines
+
+
+def test_the_whole_history_is_there_after_a_reload_without_gap_or_double(
+    hub: LocalHub, headless: Headless
+) -> None:
+    hub.session()
+    browser = hub.open()
+    browser.type("seq 1 1500; echo do''ne\r")
+    browser.wait_for("done")
+    shown = headless.show(hub.open().frames)
+    assert [line for line in shown.lines if line.isdecimal()] == [str(n) for n in range(1, 1501)]
+
+
+def test_a_burst_of_5000_lines_is_contiguous(hub: LocalHub, headless: Headless) -> None:
+    hub.session()
+    browser = hub.open()
+    browser.type("seq 1 5000; echo do''ne\r")
+    browser.wait_for("done")
+    shown = wait_until_same(hub, headless, browser)
+    assert [line for line in shown.lines if line.isdecimal()] == [str(n) for n in range(1, 5001)]
+
+
+def test_output_during_a_reload_is_neither_lost_nor_doubled(hub: LocalHub, headless: Headless) -> None:
+    hub.session(command="sh -c 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; done; sleep 100'")
+    hub.open().settle(0.01)
+    browser = hub.open()
+    browser.wait_for("\r\n3000\r\n")
+    shown = headless.show(browser.frames)
+    numbers = [int(line) for line in shown.lines if line.isdecimal()]
+    assert numbers == list(range(numbers[0], 3001))
+
+
+def test_a_sleeper_sees_after_waking_what_tmux_holds(hub: LocalHub, headless: Headless) -> None:
+    hub.session()
+    sleeper = hub.open()
+    sleeper.sleeps = True
+    sleeper.type("seq 1 120000; echo do''ne\r")
+    wait_for(lambda: "done" in screen_of(hub), 40, "the end of the flood")
+    sleeper.wake()
+    wait_for(lambda: len(sleeper.messages("snapshot")) > 1, 10, "the snapshot")
+    sleeper.settle()
+    shown = wait_until_same(hub, headless, sleeper)
+    numbers = [int(line) for line in shown.lines if line.isdecimal()]
+    assert numbers == list(range(numbers[0], 120_001))
+
+
+def test_all_history_that_tmux_holds_can_be_had(hub: LocalHub, headless: Headless) -> None:
+    hub.session()
+    first = hub.open()
+    first.type("seq 1 12000; echo do''ne\r")
+    first.wait_for("done")
+    browser = hub.open()
+    gateway.soon(hub.hub.wants_history, browser.viewer, 100_000)
+    wait_for(lambda: len(browser.messages("snapshot")) == 2, 10, "the longer snapshot")
+    browser.settle()
+    shown = headless.show(browser.frames)
+    assert [line for line in shown.lines if line.isdecimal()] == [str(n) for n in range(1, 12_001)]
+
+
+def test_text_cut_at_every_byte_is_shown_whole(hub: LocalHub, headless: Headless, tmp_path: Path) -> None:
+    script = tmp_path / "slow.py"
+    script.write_text(
+        "import os, time\n"
+        "for byte in 'aä€😀e\\u0301漢字 end'.encode():\n"
+        "    os.write(1, bytes([byte])); time.sleep(0.005)\n"
+        "time.sleep(100)\n"
+    )
+    hub.session(command=f"python3 {script}")
+    browser = hub.open()
+    browser.wait_for(" end")
+    assert wait_until_same(hub, headless, browser).screen[0] == "aä€😀é漢字 end".replace("é", "e\u0301")
+
+
+def test_what_a_program_asks_its_terminal_is_answered_once(hub: LocalHub, headless: Headless) -> None:
+    hub.session(command=r"stty raw -echo; printf '\033[c\033[6n'; cat -v")
+    browser, other = hub.open(), hub.open()
+    browser.settle(0.5)
+    text = "".join(screen_of(hub))
+    assert text.count("^[[?") == 1
+    assert text.count("R") == 1
+    for each in (browser, other):
+        assert headless.show(each.frames).answers == []
+
+
+@pytest.mark.parametrize("size", [(50, 20), (120, 40), (80, 24), (132, 50)])
+def test_an_inline_program_looks_the_same_after_a_change_of_size(
+    hub: LocalHub, headless: Headless, size: tuple[int, int], tmp_path: Path
+) -> None:
+    script = tmp_path / "tui.py"
+    script.write_text(INLINE_TUI)
+    hub.session()
+    browser = hub.open()
+    browser.type(f"python3 {script}\r")
+    browser.wait_for("ready")
+    gateway.soon(lambda: hub.hub.resized(browser.viewer, size, looks=False))
+    browser.wait_for_size(*size)
+    browser.wait_for(f"{size[0]}x{size[1]}")
+    time.sleep(0.2)
+    wait_until_same(hub, headless, browser)
+
+
+def test_two_browsers_see_the_same_through_four_sizes(hub: LocalHub, headless: Headless) -> None:
+    hub.session()
+    first, second = hub.open(size=(80, 24)), hub.open(size=(100, 30))
+    for browser, size in ((first, (60, 20)), (second, (120, 40)), (first, (90, 25)), (second, (70, 50))):
+        gateway.soon(lambda b=browser, s=size: hub.hub.resized(b.viewer, s, looks=False))
+        browser.type(f"echo {size[0]}x{size[1]}; seq 1 30\r")
+        first.wait_for_size(*size)
+        second.wait_for_size(*size)
+        first.settle()
+        wait_until_same(hub, headless, first)
+        wait_until_same(hub, headless, second)
+
+
+def test_modes_that_tmux_does_not_tell_are_known_while_somebody_looks(
+    hub: LocalHub, headless: Headless
+) -> None:
+    hub.session(command="cat")
+    browser = hub.open()
+    hub.tmux.run("send-keys", "-t", "=work:", "x", "Enter")
+    browser.wait_for("x")
+    hub.tmux.run("respawn-pane", "-k", "-t", "=work:", r"printf '\033[?2004hok'; cat")
+    browser.wait_for("ok")
+    assert headless.show(hub.open().frames).modes["bracketedPasteMode"]
+
+
+def test_a_coloured_background_does_not_run_over(hub: LocalHub, headless: Headless) -> None:
+    hub.session()
+    browser = hub.open()
+    browser.type(r"printf '\033[44mblue\n   \033[0m plain\n'; seq 1 3" + "\r")
+    browser.wait_for("3\r\n")
+    browser.settle()
+    reloaded = headless.show(hub.open().frames)
+    assert reloaded.colours == headless.show(browser.frames).colours

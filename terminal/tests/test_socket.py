@@ -1,0 +1,173 @@
+"""The socket of a terminal at a running web server: who gets in, what is logged, what a page can ask."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import re
+import sqlite3
+from typing import Any
+
+import pytest
+
+from aitask.tests.lab.wait import wait_for
+from terminal.tests.site import Site
+from terminal.tests.socket_client import RawSocket, SocketClosed
+
+
+def handshake(site: Site, path: str, **headers: str) -> int:
+    given = {"Origin": f"http://127.0.0.1:{site.port}", "Cookie": site.cookie, **headers}
+    return RawSocket(site.port, path, {name: value for name, value in given.items() if value}).status
+
+
+def rows(site: Site, sql: str) -> list[Any]:
+    with sqlite3.connect(site.installation.data_dir / "db.sqlite3") as database:
+        return database.execute(sql).fetchall()
+
+
+def change(site: Site, sql: str) -> None:
+    with sqlite3.connect(site.installation.data_dir / "db.sqlite3", timeout=20) as database:
+        database.execute(sql)
+
+
+def test_who_may_open_a_terminal_and_what_is_logged(site: Site) -> None:
+    task = site.tasks[0]
+    path = f"/api/tasks/{task}/terminal"
+    assert handshake(site, path, Cookie="") == 403
+    assert handshake(site, path, Origin="http://evil.example") == 403
+    assert handshake(site, path, Origin="") == 403
+    assert handshake(site, "/api/tasks/999/terminal") == 403
+    site.make_session(task)
+    browser = site.open(task)
+    browser.until_message("snapshot")
+    browser.type(b"echo secr''et-word\r")
+    browser.until_text("secret-word")
+    browser.close()
+    wait_for(lambda: rows(site, "select 1 from terminal_visit where closed_at is not null"), 10, "the log")
+    logged = rows(
+        site, "select kind, username, task_number, session, closed_at is not null from terminal_visit"
+    )
+    assert logged == [("open", "ann", task, f"aitask-{task}", 1)]
+    assert "secret-word" not in site.installation.log()
+    change(site, "delete from auth_user_user_permissions")
+    assert handshake(site, path) == 403
+    assert site.get(f"/tasks/{task}/terminal").status == 403
+
+
+def test_a_session_is_made_in_the_worktree_where_there_is_none(site: Site) -> None:
+    browser = site.open(site.tasks[1])
+    browser.until_message("snapshot", 60)
+    browser.type(b"pwd; git branch --show-current\r")
+    browser.until_text(f"repo.worktrees/{site.tasks[1]}-")
+    browser.until_text(f"aitask/{site.tasks[1]}-")
+    owner = site.tmux("show-options", "-v", "-t", f"=aitask-{site.tasks[1]}:", "@aitask")
+    assert owner == f"{site.key}/{site.tasks[1]}"
+
+
+def test_closing_keeps_the_history_and_opening_anew_shows_it_above(site: Site) -> None:
+    task = site.tasks[0]
+    browser = site.open(task)
+    browser.until_message("snapshot", 60)
+    browser.type(b"echo remem''ber me\r")
+    browser.until_text("remember me")
+    assert post(site, f"/tasks/{task}/terminal/close") in (200, 204, 302)
+    browser.until_message("exit")
+    wait_for(lambda: f"aitask-{task}" not in site.host.sessions(), 10, "the session's end")  # type: ignore[union-attr]
+    again = site.open(task, create="unless-history")
+    assert again.until_message("gone")["history"]
+    saved = site.get(f"/tasks/{task}/terminal/history").read()
+    assert b"remember me" in saved
+    anew = site.open(task, create=1)
+    anew.until_text("remember me", 60)
+    kinds = [kind for (kind,) in rows(site, "select kind from terminal_visit order by id")]
+    assert kinds == ["open", "close_session", "open", "history", "open"]
+
+
+def test_a_browser_that_never_reads_costs_no_memory_and_stops_nobody(site: Site) -> None:
+    task = site.tasks[0]
+    site.make_session(task, "sh -c 'while :; do seq 1 20000; done'")
+    sleeper = site.open(task)
+    sleeper.acknowledges = False
+    sleeper.until_message("snapshot")
+    sleeper.drain(2)
+    before = resident(site.pid)
+    assert len(sleeper.output) < 1_500_000
+    watcher = site.open(task)
+    watcher.until(lambda client: client.shown > 2_000_000, 60)
+    assert resident(site.pid) - before < 20_000_000
+    sleeper.acknowledges = True
+    sleeper.acknowledge()
+    sleeper.until(lambda client: len(client.messages("snapshot")) == 2, 20)
+
+
+def test_a_large_paste_arrives_whole(site: Site) -> None:
+    task = site.tasks[0]
+    site.make_session(task, "stty raw -echo; head -c 1000000 | md5sum; sleep 100")
+    browser = site.open(task)
+    browser.until_message("snapshot")
+    text = "0123456789" * 100_000
+    for start in range(0, len(text), 200_000):
+        browser.say(t="paste", d=text[start : start + 200_000], more=start + 200_000 < len(text))
+    browser.until_text(hashlib.md5(text.encode()).hexdigest(), 30)
+
+
+@pytest.mark.parametrize(
+    "noise", [b"[]", b"{", b'{"t":"ack","n":-5}', b'{"t":"resize","cols":"x"}', b'{"t":"no"}']
+)
+def test_nonsense_of_a_page_is_ignored(site: Site, noise: bytes) -> None:
+    site.make_session(site.tasks[0])
+    browser = site.open(site.tasks[0])
+    browser.until_message("snapshot")
+    browser.socket.send(1, noise)
+    browser.type(b"echo al''ive\r")
+    browser.until_text("alive")
+
+
+def test_the_login_is_asked_for_again_when_it_has_ended(site: Site) -> None:
+    change(site, "delete from django_session")
+    assert handshake(site, f"/api/tasks/{site.tasks[0]}/terminal") == 403
+
+
+def test_the_sidebar_hears_of_sessions_that_come_and_go(site: Site) -> None:
+    headers = {"Origin": f"http://127.0.0.1:{site.port}", "Cookie": site.cookie}
+    site.make_session(site.tasks[0])
+    sidebar = RawSocket(site.port, "/ws/terminals", headers)
+    assert b"Task 0" in next_list(sidebar)
+    site.tmux("kill-session", "-t", f"=aitask-{site.tasks[0]}")
+    assert b"Task 0" not in next_list(sidebar)
+
+
+def next_list(sidebar: RawSocket) -> bytes:
+    while True:
+        message = json.loads(sidebar.receive(30)[1])
+        if message.get("t") == "sessions":
+            sidebar.send(1, json.dumps({"ack": message["n"]}).encode())
+            return str(message["html"]).encode()
+
+
+def post(site: Site, path: str) -> int:
+    page = site.get(path.removesuffix("/close"))
+    cookies = [value.split(";")[0] for name, value in page.getheaders() if name.lower() == "set-cookie"]
+    token = re.search(rb'data-csrf="(\w+)"', page.read())
+    assert token
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+    headers = {"Cookie": "; ".join([site.cookie, *cookies]), "X-CSRFToken": token[1].decode()}
+    connection.request("POST", path, headers={**headers, "Origin": f"http://127.0.0.1:{site.port}"})
+    return connection.getresponse().status
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def test_a_closed_socket_says_why(site: Site) -> None:
+    change(site, f"update workspaces_workspace set repo_path='/nowhere' where id={site.workspace}")
+    browser = site.open(site.tasks[0])
+    message = browser.until_message("error", 60)
+    assert message["message"]
+    with pytest.raises(SocketClosed) as closed:
+        browser.until(lambda client: False, 10)
+    assert closed.value.code == 4410
