@@ -25,17 +25,26 @@ class BoardConsumer(LiveConsumer):
 
     async def connect(self) -> None:
         self.version = ""
+        self.stamp: tuple[object, ...] = ()
         await super().connect()
 
     async def topics(self) -> set[str]:
         return {"board"}
 
     async def changed(self, topics: frozenset[str]) -> None:
-        board = await database_sync_to_async(queries.board)(self.user)
-        if board.version != self.version:
+        board = await database_sync_to_async(self.read)(rung="board" in topics)
+        if board is not None and board.version != self.version:
             self.version = board.version
             await self.push({"t": "changed", "version": board.version, "needs_you": board.needs_you})
             await asyncio.sleep(self.pause)
+
+    def read(self, *, rung: bool) -> queries.Board | None:
+        """The board; None when nobody rang for it and nothing looks changed, as after most writes."""
+        stamp = queries.board_stamp()
+        if stamp == self.stamp and not rung:
+            return None
+        self.stamp = stamp
+        return queries.board(self.user)
 
 
 class TaskConsumer(LiveConsumer):

@@ -1,4 +1,4 @@
-"""What the workers do. A job takes an id, re-reads the row, and leaves quietly when there is nothing to do."""
+"""What the workers do. A job takes an id, re-reads the row, and leaves when there is nothing to do."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def _back_to_queue(run: Run, error: HostError) -> None:
 
 def _cancel_on_host(run: Run) -> dict[str, Any] | None:
     """The outcome that the host gave; None when it can't be reached, then it is tried again."""
-    gone: dict[str, Any] = {"state": "cancelled", "reason_code": "cancelled", "reason": "Cancelled before it started."}
+    words = "Cancelled before it started."
+    gone: dict[str, Any] = {"state": "cancelled", "reason_code": "cancelled", "reason": words}
     if not run.run_dir:
         return gone
     try:

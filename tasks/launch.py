@@ -14,7 +14,6 @@ from workspaces import git, hosts, tmux
 from workspaces.errors import Refused
 from workspaces.models import Installation, Workspace
 
-
 MOST_ATTEMPTS = 3
 
 
@@ -54,7 +53,7 @@ def site_of(workspace: Workspace) -> Site:
 
 
 def launch(run: Run) -> None:
-    """Start the agent of a claimed run in its tmux window; raises Refused (HostError, GitError) when it can't."""
+    """Start the agent of a claimed run in its tmux window; raises Refused (HostError, GitError)."""
     task, workspace = run.task, run.task.workspace
     site = site_of(workspace)
     tree = worktree(task, site)

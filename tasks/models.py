@@ -102,6 +102,9 @@ class Run(models.Model):
     cli_session = models.CharField(max_length=100, blank=True)
     cli_version = models.CharField(max_length=50, blank=True)
 
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -184,7 +187,7 @@ class Event(models.Model):
         return f"{self.run_id}/{self.seq} {self.kind}"
 
 
-from tasks.review.models import (  # noqa: E402  (they point at Task and Run)
+from tasks.review.models import (  # noqa: E402, I001  (they point at Task and Run)
     Comment as Comment,
     MergeStep as MergeStep,
     MergeTrain as MergeTrain,

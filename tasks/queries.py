@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import F, Prefetch, Q, QuerySet, Window
+from django.db.models import Count, F, Max, Prefetch, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from tasks.models import Event, Run, Task
@@ -176,6 +176,14 @@ def with_warnings(cards: list[Card]) -> list[Card]:
         offer = lists.get(places[task.workspace_id], {}).get(task.backend)
         warned[task.pk] = reading.warning(offer, task.model, task.reasoning_effort)
     return [replace(card, warning=warned.get(card.task.pk, "")) for card in cards]
+
+
+def board_stamp() -> tuple[object, ...]:
+    """Changes with nearly everything that a board shows, at the price of two small queries."""
+    tasks = Task.objects.aggregate(Count("pk"), Max("updated_at"), Sum("rank"))
+    moving = (Sum("last_seq"), Max("finished_at"), Count("cancel_requested_at"))
+    runs = Run.objects.aggregate(Count("pk"), *moving)
+    return (*tasks.values(), *runs.values(), *sorted(lost_hosts()))
 
 
 def _column(status: str, label: str, cards: list[Card]) -> Column:

@@ -23,7 +23,7 @@ GAP = 1024.0
 
 
 def clean_text(text: str) -> str:
-    """What every database and every CLI can hold: NUL becomes its visible sign, half characters a question mark."""
+    """What every database and CLI can hold: NUL becomes its visible sign, half characters a question mark."""
     return text.replace("\0", "\u2400").encode("utf-8", "replace").decode()
 
 
@@ -64,7 +64,7 @@ def create_task(
 def create_tasks_from_text(
     *, workspace: Workspace, user: AbstractBaseUser, text: str, **fields: Any
 ) -> list[Task]:
-    """Several tasks at once, parted by lines of `---`; the first line of each part is its title. All or none."""
+    """Several tasks at once, parted by lines of `---`; each part's first line is its title. All or none."""
     parts = [part.strip() for part in "\n".join(text.splitlines()).split("\n---\n")]
     parts = [part for part in parts if part and part != "---"]
     if not parts:
@@ -118,7 +118,7 @@ def queue_run(
     if any(value is not None for value in chosen.values()):
         update_task(task, **{name: value for name, value in chosen.items() if value is not None})
     with transaction.atomic():
-        run = _make_run(task, text, session)
+        run = _make_run(task, text, session, user)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
             rank=_end_of_column(Task.Status.QUEUED),
@@ -132,7 +132,7 @@ def queue_run(
 
 
 def cancel_task(task: Task) -> Run | None:
-    """End the task's run wherever it stands; harmless when there is none. Returns the run that it was about."""
+    """End the task's run wherever it stands; harmless when there is none. Returns the run it was about."""
     run = task.runs.filter(state__in=Run.LIVE).order_by("-number").first()
     if run is None:
         return None
@@ -164,7 +164,7 @@ def unqueue(task: Task) -> None:
 
 
 def move_task(task: Task, *, status: str, before: int | None, user: AbstractBaseUser) -> None:
-    """Put a card before another (or last) in a column; into another column is the verb that brings it there."""
+    """Put a card before another (or last) in a column; another column means the verb that brings it there."""
     if status != task.status:
         _change_column(task, status, user)
     rank = _rank_before(task, status, before)
@@ -225,7 +225,7 @@ def _session_to_resume(task: Task) -> str:
     return run.cli_session
 
 
-def _make_run(task: Task, prompt: str, session: str) -> Run:
+def _make_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | None) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
         with transaction.atomic():
@@ -238,6 +238,7 @@ def _make_run(task: Task, prompt: str, session: str) -> Run:
                 permission_mode=task.workspace.permission_mode,
                 prompt=prompt,
                 resumes=session,
+                asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:
         raise Refused("This task is already queued or running.", "Somebody was faster.") from error

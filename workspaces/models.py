@@ -187,6 +187,15 @@ class Workspace(models.Model):
             raise ValidationError({"repo_path": "Give the whole path, from / or ~."})
         if self.max_parallel_runs < 1:
             raise ValidationError({"max_parallel_runs": "At least 1, or nothing would ever run."})
+        self._check_that_it_stays()
+
+    def _check_that_it_stays(self) -> None:
+        """Live runs are looked for where the workspace says; moving it would lose them."""
+        saved = Workspace.objects.filter(pk=self.pk).first()
+        if saved is None or (saved.address, saved.repo_path) == (self.address, self.repo_path):
+            return
+        if saved.tasks.filter(runs__state__in=("queued", "starting", "running", "waiting")).exists():
+            raise ValidationError("Runs are going on here. Cancel them before the workspace moves elsewhere.")
 
     @property
     def address(self) -> Address:

@@ -32,7 +32,7 @@ UNREAD_FOR = timedelta(days=1)
 
 
 class Watch(threading.Thread):
-    """One host's thread. The database says which runs to follow and from where; the thread remembers nothing."""
+    """One host's thread. The database says which runs to follow and from where; it remembers nothing."""
 
     def __init__(self, host: Host) -> None:
         super().__init__(name=f"watch {host.key}", daemon=True)
@@ -134,11 +134,17 @@ class Watch(threading.Thread):
         if save_events(run_id, item["lines"], start=start, end=end):
             self._offsets[path] = end
         else:  # another follower was here: go on from where the row stands
-            assert self._stream is not None
-            self._stream.send("tail_change", {"add": {}, "remove": [path]})
+            self._following.send("tail_change", {"add": {}, "remove": [path]})
             self._offsets.pop(path)
             self._runs.pop(path)
             self.look.set()
+
+    @property
+    def _following(self) -> hosts.Stream:
+        """The open stream; items come from nowhere else."""
+        if self._stream is None:
+            raise RuntimeError("an item without a stream")
+        return self._stream
 
     def _gone(self, run_id: int, why: str) -> None:
         """The host itself says that the run is no more and has left no outcome."""

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django_q.models import OrmQ
+from django_q.brokers import get_broker
 
 from tasks import dispatch, endings, leases, services
 from tasks.follower import repairs
@@ -26,10 +26,19 @@ def line(seq: int, kind: str = "text", **data: Any) -> dict[str, Any]:
     return {"v": 1, "seq": seq, "at": "2026-11-22T08:00:00Z", "kind": kind, **data}
 
 
+def jobs_sent() -> int:
+    return int(get_broker().queue_size())
+
+
 def end(run: Run, **outcome: Any) -> Run:
     endings.note_outcome(run.pk, {"state": "succeeded", "reason_code": "", "reason": "", **outcome})
     run.refresh_from_db()
     return run
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(db: None) -> None:
+    get_broker().purge_queue()
 
 
 @pytest.fixture(autouse=True)
@@ -148,19 +157,16 @@ class TestStarting:
         second.refresh_from_db()
         assert second.state == Run.State.STARTING
 
-    def test_a_lost_nudge_is_sent_again_once_it_is_overdue(
-        self, django_capture_on_commit_callbacks: Any
-    ) -> None:
+    def test_a_lost_nudge_is_sent_again_once_it_is_overdue(self) -> None:
         (run,) = self.queue(1)
         dispatch.start_queued(run.task.workspace_id)
-        OrmQ.objects.all().delete()
-        with django_capture_on_commit_callbacks(execute=True):
-            repairs.repair()
-        assert OrmQ.objects.count() == 0
-        Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-        with django_capture_on_commit_callbacks(execute=True):
-            repairs.repair()
-        assert OrmQ.objects.count() == 1
+        overdue = timezone.now() - timedelta(seconds=1)
+        Run.objects.filter(pk=run.pk).update(lease_until=overdue)
+        repairs.repair()
+        run.refresh_from_db()
+        assert run.lease_until is not None
+        assert run.lease_until > overdue + leases.NUDGE
+        assert run.lease_owner == ""
 
 
 class TestLeases:
@@ -259,7 +265,7 @@ class TestCancelling:
             services.cancel_task(run.task)
         run.refresh_from_db()
         assert run.cancel_requested_at is not None
-        assert OrmQ.objects.count() == 1
+        assert jobs_sent() == 1
 
     def test_after_the_end_it_is_harmless(self) -> None:
         run = make_run(state=Run.State.SUCCEEDED)
@@ -292,3 +298,10 @@ class TestMoving:
         run = make_run(state=Run.State.RUNNING)
         with pytest.raises(Refused, match="still going"):
             services.delete_task(run.task)
+
+
+def test_a_workspace_does_not_move_away_from_its_live_runs() -> None:
+    workspace = make_run(state=Run.State.RUNNING).task.workspace
+    workspace.repo_path = "/elsewhere"
+    with pytest.raises(ValidationError, match="Cancel them"):
+        workspace.full_clean()

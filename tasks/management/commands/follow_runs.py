@@ -11,6 +11,7 @@ from tasks.follower.follower import Follower
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # `up` has made them, and each restart would make them again
     help = "Follow all live runs on their hosts and repair what was left undone; any number may run."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -15,7 +15,9 @@ MARK = "sleep 4242.5"
 
 def sleepers(world: World) -> list[int]:
     """The processes that the agent's command left, wherever they went."""
-    return [pid for pid in processes.pids() if "4242.5" in processes.command_of(pid) and processes.is_alive(pid)]
+    return [
+        pid for pid in processes.pids() if "4242.5" in processes.command_of(pid) and processes.is_alive(pid)
+    ]
 
 
 def test_cancelling_ends_also_what_made_a_session_of_its_own(world: World, backend: str) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from aitask.tests.lab.repos import ODD_NAME, make_detached_repo, make_oddly_named_repo, make_repo_with_submodule
+from aitask.tests.lab.repos import (
+    ODD_NAME,
+    make_detached_repo,
+    make_oddly_named_repo,
+    make_repo_with_submodule,
+)
 from aitask.tests.lab.repos import make_unborn_repo
 from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
 
@@ -70,7 +75,7 @@ def test_a_missing_cli_says_so(world: World, backend: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "It's \"quoted\" and `ticked` and \\slashed\\",
+        'It\'s "quoted" and `ticked` and \\slashed\\',
         "$(touch /tmp/never) && ; | > < * ? ~ !",
         "line one\nline two\r\nline three\n",
         "-rf --dangerously-skip-permissions",

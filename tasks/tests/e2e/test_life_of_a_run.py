@@ -12,7 +12,9 @@ pytestmark = pytest.mark.cli
 
 
 def test_an_edit_ends_as_a_commit_on_the_branch_of_the_task(world: World, backend: str) -> None:
-    run = world.succeed("@text Hello\n@write notes/a.txt some words\n@text fine", backend, title="Write a note")
+    run = world.succeed(
+        "@text Hello\n@write notes/a.txt some words\n@text fine", backend, title="Write a note"
+    )
     task = world.task_of(run)
     assert (run["state"], task["status"], task["badge"]) == ("succeeded", "review", "finished")
     assert task["branch"] == f"aitask/{task['id']}-write-a-note"
@@ -59,7 +61,10 @@ def test_the_events_tell_the_story_without_gaps(world: World, backend: str) -> N
 def test_it_runs_in_a_tmux_session_of_the_task_that_stays(world: World, backend: str) -> None:
     run = world.succeed("@text a word to read", backend)
     assert run["tmux_session"] == f"aitask-{run['task']}"
-    wait_for(lambda: "a word to read" in world.app.tmux.capture(run["tmux_session"]), message="the words in the pane")
+    wait_for(
+        lambda: "a word to read" in world.app.tmux.capture(run["tmux_session"]),
+        message="the words in the pane",
+    )
     assert world.app.tmux.run("show-options", "-gv", "history-limit").strip() == "2000"
 
 
@@ -67,7 +72,10 @@ def test_model_and_effort_reach_the_endpoint_as_chosen(world: World) -> None:
     claude = world.succeed("@text x", "claude_code", model="claude-sonnet-5", reasoning_effort="high")
     codex = world.succeed("@text x", "codex", model="gpt-5.5", reasoning_effort="low")
     seen = [world.endpoint.ledger.turns(run["cli_session"])[0] for run in (claude, codex)]
-    assert [(entry.model, entry.effort) for entry in seen] == [("claude-sonnet-5", "high"), ("gpt-5.5", "low")]
+    assert [(entry.model, entry.effort) for entry in seen] == [
+        ("claude-sonnet-5", "high"),
+        ("gpt-5.5", "low"),
+    ]
 
 
 def test_files_to_copy_are_there_and_never_committed(world: World, backend: str) -> None:
