@@ -31,7 +31,7 @@ class World:
 
     def __enter__(self) -> World:
         self.endpoint.__enter__()
-        self.app.up()
+        self.app.start()
         self.workspace: int = self.add_workspace("here")["id"]
         return self
 
