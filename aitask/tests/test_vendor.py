@@ -67,15 +67,15 @@ def test_a_name_that_is_no_library_is_refused() -> None:
         call_command("vendor", "--update", "jquery")
 
 
-def test_the_icons_that_pages_use_are_the_icons_that_are_kept() -> None:
+def test_the_icons_that_are_used_are_the_icons_that_are_kept() -> None:
     sprite = (vendoring.libraries()["lucide"].folder / "sprite.svg").read_text()
     kept = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
-    templates = [path.read_text() for path in (ROOT / "templates").rglob("*.html")]
-    used = {name for text in templates for name in re.findall(r'{% icon "([\w-]+)"', text)}
-    code = "".join(
-        path.read_text()
-        for folder in ("aitask/templatetags", "tasks/rendering")
-        for path in (ROOT / folder).glob("*.py")
-    )
-    assert used <= kept
-    assert {name for name in kept if name not in used and f'"{name}"' not in code} == set()
+    folders = ("templates", "aitask", "workspaces", "tasks", "terminal", "usage")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if is_ours(path)]
+    source = "".join(path.read_text() for path in files)
+    assert set(re.findall(r'{% icon "([\w-]+)"', source)) <= kept
+    assert {name for name in kept if not re.search(rf"[\"'#]{name}[\"'`]", source)} == set()
+
+
+def is_ours(path: Path) -> bool:
+    return path.suffix in {".html", ".py", ".js"} and "vendor" not in path.parts and "tests" not in path.parts

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tasks.tests.browser.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 OpenPage = Callable[..., Page]
+
+
+def model_box(page: Page) -> Locator:
+    """Where a model that is not in the list can be typed."""
+    return page.locator("#new-task [name=model_typed]")
 
 
 def open_panel(page: Page) -> None:
@@ -63,11 +68,12 @@ def test_a_wrong_entry_keeps_the_words_and_says_what_is_wrong(open_one: OpenPage
     page = open_one()
     open_panel(page)
     page.keyboard.type("Keep these words")
-    page.get_by_label("Model").fill("two words")
+    page.locator("#new-task [name=model]").select_option(label="Another model…")
+    model_box(page).fill("two words")
     page.get_by_role("button", name="Create", exact=True).click()
     expect(page.locator("#new-task [role=alert]")).to_contain_text("No spaces")
     expect(page.locator("#new-task textarea")).to_have_value("Keep these words")
-    page.get_by_label("Model").fill("one-word")
+    model_box(page).fill("one-word")
     page.get_by_role("button", name="Create", exact=True).click()
     expect(page.locator(".card", has_text="Keep these words")).to_contain_text("one-word")
 
@@ -79,7 +85,7 @@ def test_the_choices_follow_the_workspace(open_one: OpenPage) -> None:
     expect(page.get_by_label("CLI")).to_have_value("codex")
     page.get_by_label("Workspace").last.select_option(label="storefront")
     expect(page.get_by_label("CLI")).to_have_value("claude_code")
-    expect(page.get_by_label("Model")).to_have_value("claude-opus-4-5")
+    expect(model_box(page)).to_have_value("claude-opus-4-5")
 
 
 def test_the_server_being_away_loses_nothing(open_one: OpenPage) -> None:
