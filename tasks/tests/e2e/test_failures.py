@@ -9,8 +9,8 @@ from aitask.tests.lab.repos import (
     make_detached_repo,
     make_oddly_named_repo,
     make_repo_with_submodule,
+    make_unborn_repo,
 )
-from aitask.tests.lab.repos import make_unborn_repo
 from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
 
 pytestmark = pytest.mark.cli
