@@ -1,10 +1,10 @@
-"""Command line: `serve`, `run DIR`, `shell DIR`, `check DIR`. Modules are loaded only for the face that is used."""
+"""Command line: `serve`, `run DIR`, `shell DIR`, `hand DIR`, `check DIR`. Modules are loaded only for the face that is used."""
 
 from __future__ import annotations
 
 import sys
 
-USAGE = "usage: hostkit serve | run DIR | shell DIR | check DIR"
+USAGE = "usage: hostkit serve | run DIR | shell DIR | hand DIR | check DIR"
 
 
 def main() -> int:
@@ -21,6 +21,10 @@ def main() -> int:
         from .run.shell import main as shell
 
         return shell(words[1])
+    if len(words) == 2 and words[0] == "hand":
+        from .run.hand import main as hand
+
+        return hand(words[1])
     if len(words) == 2 and words[0] == "check":
         from .run.check import main as check
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Dict, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
 
 from ..agents.base import OK, Answer, Message, refusal
 from ..agents.claude_code import MODES
@@ -18,6 +18,7 @@ ENDING = "the run is ending: send it as a follow-up"
 class Commands:
     def __init__(self, runner: "Runner") -> None:
         self.runner = runner
+        self._given: Dict[str, Json] = {}
         self._words: Dict[str, Callable[[Json, str, Answer], None]] = {
             "message": self._message,
             "withdraw": self._withdraw,
@@ -34,20 +35,43 @@ class Commands:
     def handle(self, command: Json, by: str, answer: Answer) -> None:
         """Carry out one command; `answer` is called once, now or when the CLI has answered."""
         word = self._words.get(str(command.get("command")))
+        repeated = self._repeated(command)
+        if repeated is not None:
+            answer(repeated)
+            return
         if word is None:
             answer(refusal(f"unknown command {command.get('command')!r}"))
             return
         try:
-            word(command, by, answer)
+            word(command, by, self._once(command, answer))
         except KeyError as error:
             answer(refusal(f"{error} is missing"))
+
+    def _repeated(self, command: Json) -> Optional[Json]:
+        """What was answered to this command already: whoever lost our answer sends it again."""
+        if command.get("command") == "withdraw":  # its id is the message's
+            return None
+        return self._given.get(str(command.get("id") or ""))
+
+    def _once(self, command: Json, answer: Answer) -> Answer:
+        """Keep what is answered; a refusal that asks to come again later is none."""
+        key = str(command.get("id") or "")
+        if not key or command.get("command") == "withdraw":
+            return answer
+
+        def kept(value: Json) -> None:
+            if not value.get("later"):
+                self._given[key] = value
+            answer(value)
+
+        return kept
 
     def _message(self, command: Json, by: str, answer: Answer) -> None:
         text = str(command["text"]).replace("\0", "")
         if self.runner.closing or self.runner.stopped or self.runner.cli_ended:
-            answer(refusal(ENDING))
+            answer(dict(refusal(ENDING), later=True))
         elif not self.runner.cli:
-            answer(refusal("the agent has not started yet"))
+            answer(dict(refusal("the agent has not started yet"), later=True))
         elif not text.strip():
             answer(refusal("the message is empty"))
         else:
@@ -79,6 +103,8 @@ class Commands:
             return
         decision = {"allow": True, "scope": command.get("scope"), "input": command.get("input"), "mode": mode}
         self.runner.agent.decide(key, decision, by)
+        if mode:
+            self.runner.emit("settings", by=by, permission_mode=mode)
         answer(OK)
 
     def _deny(self, command: Json, by: str, answer: Answer) -> None:
@@ -99,17 +125,33 @@ class Commands:
         self.runner.agent.decide(key, {"allow": True, "answers": answers}, by)
         answer(OK)
 
-    def _set_model(self, command: Json, _by: str, answer: Answer) -> None:
+    def _set_model(self, command: Json, by: str, answer: Answer) -> None:
         model, effort = command.get("model"), command.get("reasoning_effort")
         if not model and not effort:
             answer(refusal("model or reasoning_effort is missing"))
+        elif not self.runner.cli or self.runner.closing:
+            answer(refusal("the agent is not at work"))
         else:
-            self.runner.agent.set_model(model, effort, answer)
+            told = self._told(answer, by, model=model, reasoning_effort=effort)
+            self.runner.agent.set_model(model, effort, told)
 
-    def _set_mode(self, command: Json, _by: str, answer: Answer) -> None:
+    def _told(self, answer: Answer, by: str, **settings: Any) -> Answer:
+        """Record what holds from the next turn on, once the CLI has agreed."""
+
+        def tell(value: Json) -> None:
+            if value.get("ok"):
+                given = {name: setting for name, setting in settings.items() if setting}
+                self.runner.emit("settings", by=by, **given)
+            answer(value)
+
+        return tell
+
+    def _set_mode(self, command: Json, by: str, answer: Answer) -> None:
         mode = command["permission_mode"]
-        if mode in MODES:
-            self.runner.agent.set_mode(mode, answer)
+        if not self.runner.cli or self.runner.closing:
+            answer(refusal("the agent is not at work"))
+        elif mode in MODES:
+            self.runner.agent.set_mode(mode, self._told(answer, by, permission_mode=mode))
         else:
             answer(refusal(f"unknown permission mode {mode!r}"))
 

@@ -56,6 +56,7 @@ class Pane:
             "message": lambda event: self.say("> " + clipped(event["text"], 40), BOLD),
             "limit": self._limit,
             "notice": lambda event: self.say("· " + clipped(event["text"]), DIM),
+            "settings": self._settings,
             "error": self._error,
         }
 
@@ -93,6 +94,11 @@ class Pane:
         self._write(plain(output).encode("utf-8", "replace"))
 
     # single events
+
+    def _settings(self, event: Json) -> None:
+        names = ("model", "reasoning_effort", "permission_mode")
+        words = [plain(str(event[name])) for name in names if event.get(name)]
+        self.say("· from the next turn on: " + "  ".join(words), DIM)
 
     def _started(self, event: Json) -> None:
         words = [event.get("cli_version"), event.get("model"), event.get("cli_session")]

@@ -220,3 +220,22 @@ def test_the_doctor_tells_what_is_there(bench: Bench) -> None:
     assert facts["git"]["version"]
     assert float(facts["tmux"]["version"].rstrip("abc")) >= 3.2
     assert facts["disk"]["free_bytes"] > 0
+
+
+@BACKENDS
+def test_a_command_that_comes_twice_is_carried_out_once(bench: Bench, backend: str) -> None:
+    run = bench.start(backend, "@bash sleep 2\n@text ok")
+    run.wait_event("tool")
+    for _ in range(2):
+        assert run.control("message", id="m1", text="a word", when="after_turn")["ok"]
+    run.outcome()
+    assert [event["id"] for event in run.events("message")] == ["prompt", "m1"]
+
+
+@BACKENDS
+def test_what_holds_from_the_next_turn_on_is_an_event(bench: Bench, backend: str) -> None:
+    run = bench.start(backend, "@bash sleep 1\n@text ok")
+    run.wait_event("tool")
+    assert run.control("set_mode", permission_mode="edits")["ok"]
+    assert run.wait_event("settings")["permission_mode"] == "edits"
+    assert run.outcome()["state"] == "succeeded"
