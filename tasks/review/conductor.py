@@ -143,7 +143,8 @@ class Conductor:
         if result.passed:
             self._to(step, S.MOVING, **values)
         else:
-            self._end(step, S.CHECK_FAILED, reason=f"It ended with status {result.status}.", **values)
+            reason = f"{step.reason} It ended with status {result.status}.".strip()
+            self._end(step, S.CHECK_FAILED, reason=reason, **values)
 
     def _check_result(self, step: MergeStep) -> CheckResult:
         """Start the check of the candidate, or find the one that runs, and wait for its end."""
@@ -152,7 +153,7 @@ class Conductor:
             bench = self._bring_to(step.candidate)
             notice = bench.prepare_submodules()
             check.start(self.train.check_command, bench.path, self.train.workspace.environment)
-            self._to(step, S.CHECKING, checked_since=timezone.now(), output=visible(notice))
+            self._to(step, S.CHECKING, checked_since=timezone.now(), reason=visible(notice))
         return self._wait(step, check)
 
     def _wait(self, step: MergeStep, check: sites.Check) -> CheckResult:

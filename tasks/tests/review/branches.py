@@ -22,10 +22,11 @@ def workspace_of(repo: Path, **fields: Any) -> Workspace:
 
 def task_with(workspace: Workspace, repo: Path, branch: str, **fields: Any) -> Task:
     """A finished task whose branch is there already."""
-    fork = git(repo, "merge-base", "main", branch)
+    ref = f"refs/heads/{branch}"
+    fork = git(repo, "merge-base", "main", ref)
     given = {"status": Task.Status.REVIEW, "branch": branch, "base_commit": fork, **fields}
     task = make_task(workspace=workspace, **given)
-    make_run(task=task, state="succeeded", commit=git(repo, "rev-parse", branch))
+    make_run(task=task, state="succeeded", commit=git(repo, "rev-parse", ref))
     return task
 
 

@@ -8,24 +8,11 @@ import pytest
 
 from aitask.tests.lab.repos import ODD_NAME, git
 from tasks.models import Task
-from tasks.review import jobs, trains
-from tasks.review.models import MergeTrain
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, twenty, workspace_of
+from tasks.tests.review.riding import merge, states
 from workspaces.tests.merging.repos import first_parent_subjects
 
 pytestmark = pytest.mark.django_db
-
-
-def ride(train: MergeTrain) -> MergeTrain:
-    """Work on a train to its end, as the command does."""
-    while train.is_live:
-        jobs.run_train(train.pk, patience=60)
-        train.refresh_from_db()
-    return train
-
-
-def states(train: MergeTrain) -> list[str]:
-    return [step.state for step in train.steps.all()]
 
 
 def test_exactly_the_good_ones_reach_main(home: Path, tmp_path: Path) -> None:
@@ -35,7 +22,7 @@ def test_exactly_the_good_ones_reach_main(home: Path, tmp_path: Path) -> None:
     tasks = make_tasks(workspace, history, twenty())
     (repo / "part000/file00049.txt").write_text("a person was at it\n")
 
-    train = ride(trains.start_train(workspace, list(tasks.values()), user=None))
+    train = merge(workspace, tasks.values())
 
     assert train.state == "finished", train.reason
     expected = ["merged" if "good" in b else "conflict" if "conflict" in b else "check_failed" for b in tasks]

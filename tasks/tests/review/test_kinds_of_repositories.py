@@ -1,0 +1,215 @@
+"""Repositories as people have them: bare, with submodules, with main checked out and dirty, with hooks."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from aitask.tests.lab.repos import commit_file, git, make_repo
+from tasks.review import trains
+from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
+from tasks.tests.review.riding import merge, ride, states
+from workspaces.tests.merging.repos import changed, first_parent_subjects
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_bare_repository_gets_its_main_moved(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "full")
+    git(tmp_path, "clone", "-q", "--bare", "full", "bare.git")
+    history.repo = tmp_path / "bare.git"
+    workspace = workspace_of(history.repo, check_command=CHECK)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+
+    train = merge(workspace, tasks.values())
+
+    assert states(train) == ["merged", "merged"]
+    assert len(first_parent_subjects(history.repo)) == 3
+    assert git(history.repo, "fsck", "--no-dangling") == ""
+
+
+def test_uncommitted_work_in_the_way_stops_the_train_and_is_not_touched(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    files = [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y")), ("three", changed(3, 2, "z"))]
+    tasks = make_tasks(workspace, history, files)
+    mine = history.repo / "part000/file00002.txt"
+    mine.write_text("my own work\n")
+
+    train = merge(workspace, tasks.values())
+
+    assert states(train) == ["merged", "blocked", "waiting"]
+    assert train.state == "stopped"
+    assert "part000/file00002.txt" in train.reason
+    assert "uncommitted work" in train.reason
+    assert mine.read_text() == "my own work\n"
+
+    git(history.repo, "checkout", "--", "part000/file00002.txt")
+    trains.go_on(train)
+    assert states(ride(train)) == ["merged", "merged", "merged"]
+
+
+def test_staged_work_elsewhere_stays_staged(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    (history.repo / "part000/file00009.txt").write_text("staged\n")
+    git(history.repo, "add", "part000/file00009.txt")
+
+    assert states(merge(workspace, tasks.values())) == ["merged"]
+    assert git(history.repo, "diff", "--cached", "--name-only") == "part000/file00009.txt"
+    assert git(history.repo, "diff", "--name-only") == ""
+
+
+def test_submodules_are_there_for_the_check(home: Path, tmp_path: Path) -> None:
+    (home / ".gitconfig").write_text("[protocol.file]\n\tallow = always\n")
+    part = make_repo(tmp_path / "part")
+    repo = make_repo(tmp_path / "repo")
+    git(repo, "submodule", "--quiet", "add", str(part), "parts")
+    git(repo, "commit", "-q", "-m", "Add a submodule")
+    git(repo, "checkout", "-q", "-b", "one")
+    commit_file(repo, "new.txt", "new\n")
+    git(repo, "checkout", "-q", "main")
+    workspace = workspace_of(repo, check_command="test -f parts/src/main.py && test -f new.txt")
+
+    train = merge(workspace, [task_with(workspace, repo, "one")])
+
+    assert states(train) == ["merged"], train.steps.get().reason
+    assert git(repo, "status", "--porcelain") == ""
+
+
+def test_a_hook_that_refuses_takes_the_task_out(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", {"secret.key": "x"}), ("two", changed(2, 2, "y"))])
+    hook = history.repo / ".git/hooks/pre-merge-commit"
+    hook.write_text("#!/bin/sh\ntest ! -e secret.key || { echo 'no keys here' >&2; exit 1; }\n")
+    hook.chmod(0o755)
+
+    train = merge(workspace, tasks.values())
+
+    assert states(train) == ["refused", "merged"]
+    assert "no keys here" in train.steps.get(position=1).output
+
+
+def test_a_hook_that_protects_main_stops_the_train(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    git(history.repo, "checkout", "-q", "-b", "elsewhere")
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    before = git(history.repo, "rev-parse", "main")
+    hook = history.repo / ".git/hooks/reference-transaction"
+    hook.write_text('#!/bin/sh\n[ "$1" != prepared ] || ! grep -q " refs/heads/main$"\n')
+    hook.chmod(0o755)
+
+    train = merge(workspace, tasks.values())
+
+    assert train.state == "stopped"
+    assert "hook" in train.reason
+    assert git(history.repo, "rev-parse", "main") == before
+
+
+def test_a_signature_that_can_not_be_made_is_said(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    git(history.repo, "config", "commit.gpgsign", "true")
+    git(history.repo, "config", "gpg.program", "/bin/false")
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+
+    train = merge(workspace, tasks.values())
+
+    assert states(train) == ["refused"]
+    assert "sign" in train.steps.get().output
+
+
+def test_a_main_that_moves_meanwhile_is_tried_again_on_its_new_tip(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    git(history.repo, "checkout", "-q", "-b", "elsewhere")
+    marker = tmp_path / "moved"
+    command = (
+        f"test -e '{marker}' || {{ touch '{marker}'; git -C '{history.repo}' update-ref refs/heads/main "
+        f"$(git -C '{history.repo}' commit-tree -p main -m 'By hand' 'main^{{tree}}'); }}"
+    )
+    workspace = workspace_of(history.repo, check_command=command)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+
+    train = merge(workspace, tasks.values())
+
+    step = train.steps.get()
+    assert (step.state, step.tries) == ("merged", 2)
+    assert first_parent_subjects(history.repo)[-2:] == ["By hand", f"{step.title} (task {step.task_id})"]
+
+
+@pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
+def test_each_strategy_brings_the_work_and_knows_it_again(home: Path, tmp_path: Path, strategy: str) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo, check_command=CHECK)
+    history.commit("one", changed(1, 2, "x"), parent="main").commit("one", changed(2, 2, "y"))
+    history.commit("two", changed(3, 2, "z"), parent="main").write()
+    tasks = [task_with(workspace, history.repo, branch) for branch in ("one", "two")]
+
+    assert states(merge(workspace, tasks, strategy=strategy)) == ["merged", "merged"]
+    assert states(merge(workspace, tasks, strategy=strategy)) == ["already", "already"]
+    commits = {"merge": 5, "squash": 2, "rebase": 3}[strategy]
+    assert len(git(history.repo, "rev-list", "main").splitlines()) == 1 + commits
+
+
+def test_trying_only_moves_nothing_and_sees_conflicts_among_the_tasks(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    before = git(history.repo, "rev-parse", "main")
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(1, 2, "y"))])
+
+    train = merge(workspace, tasks.values(), dry_run=True)
+
+    assert states(train) == ["clean", "conflict"]
+    assert git(history.repo, "rev-parse", "main") == before
+    conflict = train.steps.get(position=2).files[0]
+    assert conflict["path"] == "part000/file00001.txt"
+    assert "<<<<<<< main" in conflict["hunks"][0]
+    assert ">>>>>>> two" in conflict["hunks"][0]
+
+
+def test_a_push_is_never_forced(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    git(tmp_path, "clone", "-q", "--bare", "repo", "origin.git")
+    git(history.repo, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+
+    first = merge(workspace, [tasks["one"]], push=True)
+    assert first.push == "done", first.push_output
+    assert git(tmp_path / "origin.git", "rev-parse", "main") == first.tip
+
+    other = git(tmp_path / "origin.git", "commit-tree", "-p", "main", "-m", "Theirs", "main^{tree}")
+    git(tmp_path / "origin.git", "update-ref", "refs/heads/main", other)
+    second = merge(workspace, [tasks["two"]], push=True)
+    assert second.push == "failed"
+    assert git(tmp_path / "origin.git", "rev-parse", "main") == other
+    assert states(second) == ["merged"]
+
+
+def test_branches_named_to_do_harm_are_only_names(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo with ' and $(touch x) ü")
+    workspace = workspace_of(history.repo, check_command="true")
+    odd = "-x';touch${IFS}y;'ü"
+    blob = subprocess.run(
+        ["git", "hash-object", "-w", "--stdin"], cwd=history.repo, input="x", capture_output=True, text=True
+    ).stdout.strip()
+    tree = subprocess.run(
+        ["git", "mktree"],
+        cwd=history.repo,
+        input=f"100644 blob {blob}\t--help\n",
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    commit = git(history.repo, "commit-tree", "-p", "main", "-m", "odd", tree)
+    git(history.repo, "update-ref", f"refs/heads/{odd}", commit)
+    task = task_with(workspace, history.repo, odd, title="--abort\n# x")
+
+    assert states(merge(workspace, [task])) == ["merged"]
+    assert first_parent_subjects(history.repo)[-1] == f"--abort # x (task {task.pk})"
+    assert (history.repo / "--help").exists()
+    assert not (history.repo / "y").exists()

@@ -1,0 +1,217 @@
+"""Accept, drop, start over, undo: what a person decides, and that nothing is ever lost by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aitask.tests.lab.repos import commit_file, git
+from tasks.models import Run, Task
+from tasks.review import jobs, resolve, trains, verdicts, worktrees
+from tasks.review.models import Resolution, Verdict
+from tasks.tests.factories import make_run, make_user
+from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
+from tasks.tests.review.riding import merge, ride, states
+from workspaces.errors import Refused
+from workspaces.models import Workspace
+from workspaces.tests.merging.repos import History, changed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop(home: Path, tmp_path: Path) -> tuple[Workspace, History]:
+    history = small_repo(tmp_path / "shop")
+    return workspace_of(history.repo, check_command=CHECK), history
+
+
+def with_worktree(workspace: Workspace, history: History, branch: str, files: dict[str, str]) -> Task:
+    """A task whose worktree is there, too."""
+    history.commit(branch, files, parent="main").write()
+    path = history.repo.parent / f"{branch} tree"
+    git(history.repo, "worktree", "add", "-q", str(path), branch)
+    return task_with(workspace, history.repo, branch, worktree_path=str(path))
+
+
+def test_a_branch_that_moves_after_it_was_accepted_is_left_out(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
+    verdicts.accept(task, user=make_user())
+    assert trains.accepted(workspace) == [task]
+    commit_file(Path(task.worktree_path), "late.txt", "late\n")
+
+    train = merge(workspace, [task])
+
+    assert states(train) == ["left_out"]
+    assert "changed since it was accepted" in train.steps.get().reason
+    verdicts.accept(task, user=None)
+    assert states(merge(workspace, [task])) == ["merged"]
+
+
+def test_a_live_run_keeps_a_task_out(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    task = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])["one"]
+    make_run(task=task, state=Run.State.RUNNING)
+    with pytest.raises(Refused, match="run of this task is going"):
+        verdicts.accept(task, user=None)
+    assert states(merge(workspace, [task])) == ["left_out"]
+
+
+def test_dropping_keeps_all_of_it_in_a_rescue_ref_and_a_patch(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
+    tree = Path(task.worktree_path)
+    (tree / "not committed.txt").write_text("precious\n")
+
+    verdict = verdicts.drop(task, user=None)
+
+    assert not tree.exists()
+    assert git(history.repo, "branch", "--list", "one") == ""
+    assert git(history.repo, "show", f"{verdict.rescue_ref}:not committed.txt") == "precious"
+    assert f"{task.pk}/" in verdict.rescue_ref
+    patch = Path(verdict.patch_path).read_text()
+    assert "+precious" in patch
+    assert "+x" in patch
+    task.refresh_from_db()
+    assert (task.status, task.branch) == ("done", "")
+
+
+def test_starting_over_queues_a_run_without_the_old_branch(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
+    tip = git(history.repo, "rev-parse", "one")
+
+    run = verdicts.start_over(task, user=None)
+
+    assert (run.resumes, task.branch) == ("", "")
+    assert tip in git(history.repo, "for-each-ref", "refs/aitask/rescue")
+
+
+def test_a_train_is_undone_as_if_it_had_never_been(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+    before = git(history.repo, "rev-parse", "main")
+    (history.repo / "part000/file00040.txt").write_text("mine\n")
+    train = merge(workspace, tasks.values())
+    after = git(history.repo, "rev-parse", "main")
+
+    trains.undo_train(train)
+    assert ride(train).state == "undone"
+
+    assert git(history.repo, "rev-parse", "main") == before
+    assert (history.repo / "part000/file00040.txt").read_text() == "mine\n"
+    assert after in git(history.repo, "for-each-ref", "refs/aitask/trains")
+    assert set(Task.objects.filter(status="review")) == set(tasks.values())
+    assert states(merge(workspace, tasks.values())) == ["merged", "merged"]
+
+
+def test_what_was_built_upon_is_undone_by_one_commit(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", {"two.txt": "2\n"})])
+    train = merge(workspace, tasks.values())
+    later = commit_file(history.repo, "later.txt", "later\n")
+
+    trains.undo_train(train)
+    assert ride(train).state == "undone", train.reason
+
+    assert git(history.repo, "rev-parse", "main^") == later
+    assert not (history.repo / "two.txt").exists()
+    assert (history.repo / "later.txt").exists()
+    assert git(history.repo, "log", "-1", "--format=%s") == f"Undo merge train {train.pk}"
+
+
+def test_an_undo_that_meets_staged_work_says_so(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    train = merge(workspace, tasks.values())
+    (history.repo / "part000/file00040.txt").write_text("mine\n")
+    git(history.repo, "add", "part000/file00040.txt")
+
+    trains.undo_train(train)
+    assert ride(train).state == "stopped"
+    assert "staged" in train.reason
+    assert git(history.repo, "rev-parse", "main") == train.tip
+
+
+def resolving(shop: tuple[Workspace, History]) -> tuple[Task, Run]:
+    """A task that conflicts with main, handed to its agent."""
+    workspace, history = shop
+    task = with_worktree(workspace, history, "two", changed(1, 2, "theirs"))
+    other = make_tasks(workspace, history, [("one", changed(1, 2, "ours"))])["one"]
+    assert states(merge(workspace, [other, task])) == ["merged", "conflict"]
+    run = resolve.resolve(task, user=None)
+    return task, run
+
+
+def finish(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(state=Run.State.SUCCEEDED)
+    jobs.run_ended(run.task_id)
+
+
+def test_a_conflict_is_resolved_by_the_agent_and_the_task_rejoins(shop: tuple[Workspace, History]) -> None:
+    task, run = resolving(shop)
+    file = Path(task.worktree_path) / "part000/file00001.txt"
+    assert "<<<<<<<" in file.read_text()
+    assert "part000/file00001.txt" in run.prompt
+    assert "Task" in run.prompt
+
+    file.write_text("ours and theirs\n")
+    finish(run)
+
+    resolution = Resolution.objects.get()
+    assert resolution.state == "done", resolution.reason
+    assert states(ride(resolution.train)) == ["merged"]  # type: ignore[arg-type]
+    assert (shop[1].repo / "part000/file00001.txt").read_text() == "ours and theirs\n"
+
+
+def test_leftover_markers_keep_the_task_out(shop: tuple[Workspace, History]) -> None:
+    task, run = resolving(shop)
+    git(Path(task.worktree_path), "add", "-A")
+    git(Path(task.worktree_path), "commit", "-q", "--no-edit")
+
+    finish(run)
+
+    resolution = Resolution.objects.get()
+    assert resolution.state == "failed"
+    assert "markers are left in part000/file00001.txt" in resolution.reason
+    assert resolution.train is None
+
+
+def test_worktrees_are_listed_adopted_and_removed_safely(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
+    outside = history.repo.parent / "by hand ü"
+    git(history.repo, "worktree", "add", "-q", "-b", "by-hand", str(outside))
+    commit_file(outside, "hand.txt", "made by hand\n", "Made by hand")
+    (outside / "loose.txt").write_text("loose\n")
+
+    found = {standing.tree.path: standing for standing in worktrees.survey(workspace)}
+    assert found[task.worktree_path].task == task
+    assert found[str(outside)].uncommitted == 1
+    assert (found[str(outside)].ahead, found[str(outside)].behind) == (1, 0)
+    assert found[str(history.repo)].obstacle == "the repository itself"
+
+    adopted = worktrees.adopt(workspace, str(outside), user=None)
+    assert (adopted.title, adopted.status, adopted.branch) == ("Made by hand", "review", "by-hand")
+
+    rescued = worktrees.remove(workspace, str(outside))
+    assert not outside.exists()
+    assert git(history.repo, "show", f"{rescued.ref}:loose.txt") == "loose"
+    assert git(history.repo, "branch", "--list", "by-hand") != ""
+    with pytest.raises(Refused):
+        worktrees.remove(workspace, str(history.repo))
+
+
+def test_only_finished_worktrees_are_pruned(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    merged = with_worktree(workspace, history, "one", changed(1, 2, "x"))
+    open_task = with_worktree(workspace, history, "two", changed(2, 2, "y"))
+    assert states(merge(workspace, [merged])) == ["merged"]
+    assert Verdict.objects.get(task=merged).kind == "merged"
+
+    finished = [standing.task for standing in worktrees.survey(workspace) if standing.is_finished]
+    assert finished == [merged]
+    (Path(merged.worktree_path) / "loose.txt").write_text("loose\n")
+    assert not [standing for standing in worktrees.survey(workspace) if standing.is_finished]
+    assert Path(open_task.worktree_path).exists()
