@@ -1,15 +1,14 @@
-"""CLIs of any version: small programs that answer the questions for models, and count how often they are run."""
+"""CLIs of any version: small programs that tell models when asked, and count how often they are run."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 PROGRAM = """\
-#!{python}
+#!/usr/bin/env python3
 import json, os, subprocess, sys, time
 with open({calls!r}, "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\\n")
@@ -47,7 +46,7 @@ class FakeCli:
     def write(self, answers: dict[str, Any], behaviour: str = "") -> None:
         """Install this version in place of any other."""
         draft = self.path.with_suffix(".new")
-        fields = {"python": sys.executable, "calls": str(self.calls), "behaviour": behaviour}
+        fields = {"calls": str(self.calls), "behaviour": behaviour}
         draft.write_text(PROGRAM.format(answers=json.dumps(answers), **fields))
         draft.chmod(0o755)
         draft.replace(self.path)

@@ -1,0 +1,219 @@
+"""The lists of models as a person meets them: asked at the start, shown per host, passed exactly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from aitask.tests.lab.app import App
+from aitask.tests.lab.browser import open_browser, open_page
+from aitask.tests.lab.repos import make_repo
+from aitask.tests.lab.sshd import SshLab
+from aitask.tests.lab.tools import SYSTEM_PATH
+from aitask.tests.lab.wait import wait_for
+from tasks.tests.e2e.world import BACKENDS, World
+from workspaces.tests.fake_clis import fake_claude, fake_codex
+
+MANY = 6
+"Runs at once: more only wait for each other on a small machine."
+
+
+def ids(answer: Any) -> dict[str, list[str]]:
+    return {each["backend"]: [model["id"] for model in each["models"]] for each in answer}
+
+
+def listed(app: App, query: str = "") -> Any:
+    """The lists once every CLI has answered or failed."""
+
+    def settled() -> Any:
+        answer = app.api.get(f"/api/models{query}")
+        return answer if answer and all(each["fetched_at"] or each["error"] for each in answer) else None
+
+    return wait_for(settled, 60, "lists of models")
+
+
+class TestWithInventedClis:
+    """A machine whose CLIs the test writes."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return tmp_path / "bin"
+
+    @pytest.fixture
+    def machine(self, folder: Path) -> Iterator[App]:
+        folder.mkdir()
+        with App({"PATH": f"{folder}:{SYSTEM_PATH}"}) as app:
+            yield app
+
+    def restart(self, app: App) -> None:
+        app.stop()
+        app.up()
+
+    def test_a_list_is_asked_for_once_kept_over_a_restart_and_changes_with_the_cli(
+        self, machine: App, folder: Path
+    ) -> None:
+        claude = fake_claude(folder, "default", "opus")
+        fake_codex(folder, ["gpt-a"])
+        machine.up()
+        assert ids(listed(machine)) == {"claude_code": ["default", "opus"], "codex": ["gpt-a"]}
+        assert claude.times_run == 1
+        fetched = listed(machine)[0]["fetched_at"]
+
+        self.restart(machine)
+        assert listed(machine)[0]["fetched_at"] == fetched
+        assert claude.times_run == 1
+
+        fake_claude(folder, "default", "fable", version="9.2.0")
+        self.restart(machine)
+        wait_for(lambda: ids(listed(machine))["claude_code"] == ["default", "fable"], 30, "the new list")
+        assert listed(machine)[0]["cli_version"] == "9.2.0"
+
+    def test_a_host_with_one_cli_offers_only_that_one(self, machine: App, folder: Path) -> None:
+        fake_codex(folder, ["gpt-a"])
+        machine.up()
+        answer = {each["backend"]: each for each in listed(machine)}
+        assert answer["claude_code"]["models"] == []
+        assert "not installed" in answer["claude_code"]["error"]
+        machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
+        with open_browser() as browser, open_page(browser, machine.url) as page:
+            machine.log_in(page)
+            page.goto("/tasks/new")
+            expect(page.get_by_label("CLI")).to_have_value("codex")
+            expect(page.get_by_role("option", name="Claude Code")).to_be_disabled()
+            expect(page.get_by_text("Claude Code: claude is not installed")).to_be_visible()
+
+    def test_refresh_models_asks_again_and_keeps_the_last_list_of_a_broken_cli(
+        self, machine: App, folder: Path
+    ) -> None:
+        fake_claude(folder, "default", "opus")
+        machine.up()
+        listed(machine)
+        fake_claude(folder, "default", "newest")
+        assert "default, newest" in machine.manage("refresh_models", "--host", "local")
+        fake_claude(folder, behaviour="breaks")
+        assert "it is broken today" in machine.manage("refresh_models", check=False)
+        claude = listed(machine)[0]
+        assert ids([claude]) == {"claude_code": ["default", "newest"]}
+        assert claude["stale"]
+        assert "it is broken today" in claude["error"]
+
+    def test_the_form_is_filled_in_by_keyboard_alone(self, machine: App, folder: Path) -> None:
+        claude = fake_claude(folder, "default", "opus")
+        fake_codex(folder, ["gpt-a", "gpt-b"])
+        machine.up()
+        listed(machine)
+        machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
+        asked = claude.times_run
+        with open_browser() as browser, open_page(browser, machine.url) as page:
+            machine.log_in(page)
+            page.keyboard.press("n")
+            page.get_by_role("dialog").get_by_label("Effort").wait_for()
+            expect(page.get_by_label("What should be done?")).to_be_focused()
+            page.keyboard.type("By keyboard")
+            choose(page, "CLI", "Codex", presses=2)
+            expect(page.get_by_label("Model", exact=True)).to_have_value("gpt-a")
+            choose(page, "Model", "gpt-b", presses=1, typed="gpt-b")
+            expect(page.locator(".effortchoice code")).to_have_text("gpt-b")
+            page.keyboard.press("Tab")
+            expect(page.get_by_label("Effort")).to_be_focused()
+            expect(page.get_by_label("Effort")).to_have_value("low")
+            page.keyboard.press("Tab")
+            page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("link", name="By keyboard")).to_be_visible()
+        task = machine.api.get("/api/tasks")[0]
+        assert (task["backend"], task["model"], task["reasoning_effort"]) == ("codex", "gpt-b", "low")
+        assert claude.times_run == asked, "the browser must not start a CLI"
+
+    def test_a_model_outside_the_list_is_typed_and_warned_of(self, machine: App, folder: Path) -> None:
+        fake_claude(folder, "default")
+        machine.up()
+        listed(machine)
+        machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
+        with open_browser() as browser, open_page(browser, machine.url) as page:
+            machine.log_in(page)
+            page.goto("/tasks/new")
+            page.get_by_label("What should be done?").fill("Typed")
+            page.get_by_label("Model", exact=True).select_option("*")
+            page.get_by_label("Name of the model").fill("fable")
+            page.get_by_label("Name of the model").press("Tab")
+            expect(page.get_by_text("fable is not in the list of Claude Code")).to_be_visible()
+            page.get_by_role("button", name="Create", exact=True).press("Enter")
+            page.goto("/")
+            expect(page.locator(".card").get_by_text("fable is not in the list")).to_be_visible()
+            page.get_by_role("link", name="Typed").click()
+            expect(page.locator("#head").get_by_text("fable is not in the list")).to_be_visible()
+        assert machine.api.get("/api/tasks")[0]["model"] == "fable"
+
+
+def choose(page: Page, label: str, option: str, *, presses: int, typed: str = "") -> None:
+    """Go to a field by Tab and choose by typing the beginning of an option."""
+    for _ in range(presses):
+        page.keyboard.press("Tab")
+    field = page.get_by_label(label, exact=True)
+    expect(field).to_be_focused()
+    page.keyboard.type(typed or option[:3])
+    expect(field.locator("option:checked")).to_have_text(option)
+
+
+def test_two_hosts_show_a_list_each(tmp_path: Path) -> None:
+    with SshLab() as lab:
+        there = fake_clis_of(lab)
+        with App({"SSH_CONFIG": str(lab.config), "PATH": f"{tmp_path / 'bin'}:{SYSTEM_PATH}"}) as app:
+            fake_claude(tmp_path / "bin", "default", "here-only")
+            app.up()
+            here = app.api.add_workspace("here", str(make_repo(app.folder / "repo")))
+            repo = lab.make_repo()
+            cloud = app.api.add_workspace("cloud", str(repo), kind="ssh", ssh_host="cloud", environment=there)
+            answers = {each["name"]: ids(listed(app, f"?workspace={each['id']}")) for each in (here, cloud)}
+    assert answers["here"] == {"claude_code": ["default", "here-only"], "codex": []}
+    assert answers["cloud"] == {"claude_code": ["default", "cloud-only"], "codex": ["gpt-cloud"]}
+
+
+def fake_clis_of(lab: SshLab) -> dict[str, str]:
+    """CLIs on the lab's host, and the variables that lead to them."""
+    folder = lab.account.home / "clis"
+    fake_claude(folder, "default", "cloud-only")
+    fake_codex(folder, ["gpt-cloud"])
+    lab.account.own(folder)
+    return {"PATH": f"{folder}:{SYSTEM_PATH}"}
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_model_and_effort_reaches_the_endpoint_as_chosen(backend: str) -> None:
+    with World() as world:
+        offer = next(
+            each for each in listed(world.app, f"?workspace={world.workspace}") if each["backend"] == backend
+        )
+        wanted = Counter(
+            (name_at_endpoint(model), effort) for model in offer["models"] for effort in efforts(model)
+        )
+        world.api.patch(f"/api/workspaces/{world.workspace}", {"max_parallel_runs": MANY})
+        runs = [
+            world.start("say ok", backend, model=model["id"], reasoning_effort=effort)
+            for model in offer["models"]
+            for effort in efforts(model)
+        ]
+        for run in runs:
+            ended = world.api.wait_for_run(run["id"], timeout=600)
+            assert ended["state"] == "succeeded", (run["model"], run["reasoning_effort"], ended["reason"])
+        seen = Counter((turn.model, turn.effort) for turn in world.endpoint.ledger.turns())
+    assert seen == wanted
+    print(f"{backend}: {sum(wanted.values())} combinations")
+
+
+def efforts(model: Any) -> list[str]:
+    return [effort["id"] for effort in model["reasoning_efforts"]] or [""]
+
+
+def name_at_endpoint(model: Any) -> str:
+    """An alias is resolved by the CLI, which sends the length of the context apart from the name."""
+    return str(model["resolves_to"]).removesuffix("[1m]")
