@@ -31,6 +31,7 @@ const post = (card, verb, values) => send(`/tasks/${card.dataset.pk}/${verb}`, v
 
 export const verbs = {
   open: (card) => location.assign(card.querySelector(".title").href),
+  terminal: (card) => location.assign(`/tasks/${card.dataset.pk}/terminal`),
   run: (card) => post(card, "run"),
   move: (card, { status }) => post(card, "move", { status }),
   up: (card) => post(card, "move", { status: card.dataset.status, before: card.previousElementSibling?.dataset.pk ?? "" }),
