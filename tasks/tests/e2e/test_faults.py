@@ -16,12 +16,13 @@ from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, tokens_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
+Runs = list[dict[str, Any]]
 STEPS = 8
 embedded = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="kills what `manage.py up` starts again")
 
 
 @pytest.fixture
-def six(world: World) -> list[dict[str, Any]]:
+def six(world: World) -> Runs:
     """Six runs that are at work, half with each CLI."""
     runs = [world.start(f"@steps {STEPS} 1\n@write done.txt yes", BACKENDS[i % 2]) for i in range(6)]
     for run in runs:
@@ -29,7 +30,7 @@ def six(world: World) -> list[dict[str, Any]]:
     return runs
 
 
-def assert_all_went_well(world: World, runs: list[dict[str, Any]]) -> None:
+def assert_all_went_well(world: World, runs: Runs) -> None:
     for run in runs:
         ended = world.api.wait_for_run(run["id"], timeout=120)
         assert ended["state"] == "succeeded", ended["reason"]
@@ -45,9 +46,7 @@ def assert_all_went_well(world: World, runs: list[dict[str, Any]]) -> None:
 
 @embedded
 @pytest.mark.parametrize("role", ["web", "worker", "follower"])
-def test_a_killed_process_of_the_app_costs_nothing(
-    world: World, six: list[dict[str, Any]], role: Role
-) -> None:
+def test_a_killed_process_of_the_app_costs_nothing(world: World, six: Runs, role: Role) -> None:
     old = world.app.kill(role)
     world.app.wait_for_restart(role, old)
     world.app.wait_until_it_answers()
@@ -55,7 +54,7 @@ def test_a_killed_process_of_the_app_costs_nothing(
 
 
 @embedded
-def test_killed_idle_workers_do_not_stop_the_app(world: World, six: list[dict[str, Any]]) -> None:
+def test_killed_idle_workers_do_not_stop_the_app(world: World, six: Runs) -> None:
     for pid in processes.descendants_of(world.app.pid("worker"))[-3:]:
         processes.send(pid, signal.SIGKILL)
     assert world.succeed("@text another one works")["state"] == "succeeded"
@@ -73,9 +72,7 @@ def test_a_worker_killed_while_it_starts_a_run_does_not_start_it_twice(world: Wo
 
 
 @embedded
-def test_the_whole_app_killed_and_started_again_finds_its_runs(
-    world: World, six: list[dict[str, Any]]
-) -> None:
+def test_the_whole_app_killed_and_started_again_finds_its_runs(world: World, six: Runs) -> None:
     world.app.kill("up")
     wait_for(lambda: not _app_processes(world), 20, "the end of the app's processes")
     world.app.up()
@@ -83,9 +80,7 @@ def test_the_whole_app_killed_and_started_again_finds_its_runs(
 
 
 @embedded
-def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(
-    world: World, six: list[dict[str, Any]]
-) -> None:
+def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(world: World, six: Runs) -> None:
     locked = sqlite3.connect(world.app.data / "db.sqlite3", isolation_level=None, check_same_thread=False)
     locked.execute("BEGIN IMMEDIATE")
     timer = threading.Timer(10, lambda: (locked.rollback(), locked.close()))
@@ -94,7 +89,7 @@ def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(
     assert_all_went_well(world, six)
 
 
-def test_a_killed_tmux_server_ends_the_runs_as_what_they_are(world: World, six: list[dict[str, Any]]) -> None:
+def test_a_killed_tmux_server_ends_the_runs_as_what_they_are(world: World, six: Runs) -> None:
     world.app.tmux.kill()
     for run in six:
         ended = world.api.wait_for_run(run["id"], timeout=60)

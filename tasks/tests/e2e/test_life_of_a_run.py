@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from aitask.tests.lab.repos import git
@@ -107,5 +109,5 @@ def test_runs_wait_for_room_and_then_start_by_themselves(world: World) -> None:
     wait_for(lambda: "room" in str(world.api.run(runs[2]["id"])["reason"]), message="the reason for waiting")
     ended = [world.api.wait_for_run(run["id"]) for run in runs]
     assert [run["state"] for run in ended] == ["succeeded"] * 3
-    for earlier, later in zip(ended, ended[1:], strict=False):
+    for earlier, later in itertools.pairwise(ended):
         assert earlier["finished_at"] <= later["started_at"]

@@ -1,0 +1,102 @@
+"""The same over SSH: an alias with a jump host, ten agents at once, a link that comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aitask.tests.lab.repos import git
+from aitask.tests.lab.sshd import SshLab
+from aitask.tests.lab.wait import wait_for
+from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, tokens_of
+
+pytestmark = [pytest.mark.cli, pytest.mark.slow]
+
+
+class Cloud(World):
+    """A world whose workspace lies behind `ssh cloud`."""
+
+    def __init__(self, lab: SshLab) -> None:
+        super().__init__({"SSH_CONFIG": str(lab.config)})
+        self.lab = lab
+        self.far_repo = lab.make_repo()
+
+    def __enter__(self) -> Cloud:
+        super().__enter__()
+        home = self.lab.make_cli_home(self.endpoint.url)
+        far: dict[str, Any] = {"kind": "ssh", "ssh_host": "cloud", "environment": home.environment}
+        self.workspace = self.add_workspace("cloud", self.far_repo, **far)["id"]
+        return self
+
+    def show(self, run: dict[str, Any], path: str) -> str:
+        """A file on the branch of the run's task, on the far host."""
+        return git(self.far_repo, "show", f"{self.task_of(run)['branch']}:{path}")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with SshLab(max_sessions=2, shell="noisy") as lab, Cloud(lab) as world:
+        yield world
+
+
+def test_ten_agents_at_once_each_end_with_their_commit_and_exact_tokens(cloud: Cloud) -> None:
+    runs = [cloud.start(f"@steps 3 1\n@write {i}.txt number {i}", BACKENDS[i % 2]) for i in range(10)]
+    for i, run in enumerate(runs):
+        ended = cloud.api.wait_for_run(run["id"], timeout=180)
+        assert ended["state"] == "succeeded", ended["reason"]
+        assert cloud.task_of(ended)["status"] == "review"
+        assert cloud.show(ended, f"{i}.txt") == f"number {i}"
+        assert tokens_of(ended) == cloud.billed(ended)
+        assert_no_gap(cloud.events(ended))
+
+
+def test_a_restarted_sshd_loses_nothing(cloud: Cloud) -> None:
+    runs = [cloud.start("@steps 8 1\n@write after.txt yes", backend) for backend in BACKENDS]
+    for run in runs:
+        cloud.api.wait_for_run(run["id"], {"running"}, timeout=60)
+    cloud.lab.restart(pause=2)
+    for run in runs:
+        ended = cloud.api.wait_for_run(run["id"], timeout=120)
+        assert ended["state"] == "succeeded", ended["reason"]
+        assert_no_gap(cloud.events(ended))
+        assert cloud.show(ended, "after.txt") == "yes"
+
+
+def test_a_link_that_is_cut_shows_as_such_and_never_as_an_end(cloud: Cloud) -> None:
+    run = cloud.start("@steps 6 1\n@write later.txt yes")
+    cloud.api.wait_for_run(run["id"], {"running"}, timeout=60)
+    cloud.lab.link.cut()
+    wait_for(lambda: cloud.task_of(run)["badge"] == "link lost", 60, "the badge")
+    heard = cloud.api.run(run["id"])
+    assert heard["state"] == "running"
+    wait_for(lambda: not cloud.api.wait_for_run(run["id"], {"running"}) or _agent_is_over(cloud, run), 60)
+    cloud.lab.link.mend()
+    ended = cloud.api.wait_for_run(run["id"], timeout=120)
+    assert ended["state"] == "succeeded", ended["reason"]
+    assert ended["last_heard_at"] > heard["last_heard_at"]
+    assert_no_gap(cloud.events(ended))
+
+
+def test_a_run_asked_for_while_the_host_is_away_waits_with_the_reason(cloud: Cloud) -> None:
+    cloud.lab.link.cut()
+    run = cloud.start("@text I am back")
+    wait_for(lambda: "cloud" in cloud.api.run(run["id"])["reason"], 60, "the reason for waiting")
+    assert cloud.api.run(run["id"])["state"] == "queued"
+    cloud.lab.link.mend()
+    assert cloud.api.wait_for_run(run["id"], timeout=120)["state"] == "succeeded"
+
+
+def test_a_changed_host_key_is_refused_with_an_alarm(cloud: Cloud) -> None:
+    cloud.lab.change_host_key()
+    run = cloud.start("@text never", title="After the key changed")
+    wait_for(lambda: "key" in cloud.api.run(run["id"])["reason"].lower(), 60, "the alarm")
+    assert cloud.api.run(run["id"])["state"] in ("queued", "failed")
+    cloud.lab.trust_host_keys()
+
+
+def _agent_is_over(cloud: Cloud, run: dict[str, Any]) -> bool:
+    """Whether the endpoint has seen the last step, which the app can't know while the link is cut."""
+    entries = cloud.endpoint.ledger.turns(cloud.api.run(run["id"])["cli_session"])
+    return any(entry.step >= 7 for entry in entries)
