@@ -196,3 +196,11 @@ from tasks.review.models import (  # noqa: E402, I001  (they point at Task and R
     Verdict as Verdict,
     ViewedFile as ViewedFile,
 )
+from tasks.conversation.models import (  # noqa: E402  (they point at Task and Run)
+    Attention as Attention,
+    ByHand as ByHand,
+    Outgoing as Outgoing,
+    PushKey as PushKey,
+    PushSubscription as PushSubscription,
+    StartReport as StartReport,
+)

@@ -15,6 +15,9 @@ FIELDS = (
     "last_heard_at",
     "cli_session",
     "cli_version",
+    "model",
+    "reasoning_effort",
+    "permission_mode",
     "activity",
     "open_requests",
     "limit_resets_at",
@@ -80,6 +83,13 @@ def _started(run: Run, event: dict[str, Any]) -> None:
     run.cli_version = event.get("cli_version") or run.cli_version
 
 
+def _settings(run: Run, event: dict[str, Any]) -> None:
+    """What holds from the next turn on."""
+    for name, longest in (("model", 100), ("reasoning_effort", 20), ("permission_mode", 5)):
+        if event.get(name):
+            setattr(run, name, str(event[name])[:longest])
+
+
 def _activity(field: str) -> Callable[[Run, dict[str, Any]], None]:
     def note(run: Run, event: dict[str, Any]) -> None:
         lines = str(event.get(field) or "").strip().splitlines()
@@ -120,6 +130,7 @@ def _finished(run: Run, event: dict[str, Any]) -> None:
 
 HANDLERS: dict[str, Callable[[Run, dict[str, Any]], None]] = {
     "started": _started,
+    "settings": _settings,
     "text": _activity("text"),
     "tool": _activity("title"),
     "file_change": _file_change,

@@ -10,6 +10,8 @@ from tasks.launch import site_of
 from tasks.models import Run
 from workspaces.hosts import HostError
 
+ANSWER_SECONDS = 10.0
+
 
 def send(run: Run, command: dict[str, Any]) -> dict[str, Any]:
     """Hand one command to the run's runner and return its answer.
@@ -22,18 +24,26 @@ def send(run: Run, command: dict[str, Any]) -> dict[str, Any]:
         raise Refused("This run has not started yet.", "Try again when its agent is at work.")
     host = site_of(run.task.workspace).host
     try:
-        answer: dict[str, Any] = host.call("control", {"dir": run.run_dir, "command": command})
+        answer: dict[str, Any] = host.call(
+            "control", {"dir": run.run_dir, "command": command}, timeout=ANSWER_SECONDS
+        )
     except HostError as error:
         if error.code == "not_found":
             reason = "No agent listens: the run is starting or has just ended."
             raise NoRunner(reason, "Try again in a moment.") from error
         raise
+    if answer.get("later"):
+        raise Later(str(answer.get("error")))
     if not answer.get("ok"):
         raise Refused(str(answer.get("error") or "The agent's runner refused it."))
     return answer
 
 
-class NoRunner(Refused):
+class Later(Refused):
+    """Not now: the agent has not started yet, or its run is about to end."""
+
+
+class NoRunner(Later):
     """The host answers, but the run's runner is not there (yet, or any more)."""
 
 

@@ -10,6 +10,8 @@ from ninja import Query, Router
 from tasks import talk
 from tasks.access import run_for
 from tasks.api.schemas import Decision, Done, EventOut, Id, Message, RunOut, event_out, run_out
+from tasks.conversation import verbs
+from workspaces.access import person
 
 router = Router(tags=["Runs"])
 After = Annotated[int, Query(ge=0, le=2**31 - 1, description="Only events with a greater seq")]
@@ -42,14 +44,17 @@ def interrupt_run(request: HttpRequest, run_id: Id) -> Done:
 
 @router.post("/runs/{run_id}/message", response=Done, summary="Say something to a running agent")
 def send_message(request: HttpRequest, run_id: Id, body: Message) -> Done:
-    """Taken at once, or after the present turn; the event of kind `message` tells when it was taken."""
-    talk.send(run_for(request.user, run_id), {"command": "message", **body.model_dump()})
+    """Taken at once, or after the present turn; the event of kind `message` tells when it was taken.
+
+    While the host can't be reached it waits in line, and is sent once when the host is back.
+    """
+    verbs.say(run_for(request.user, run_id), body.text, when=body.when, user=person(request))
     return Done()
 
 
 @router.post("/runs/{run_id}/requests/{request_id}", response=Done, summary="Answer what it asks")
 def decide(request: HttpRequest, run_id: Id, request_id: str, body: Decision) -> Done:
-    talk.send(run_for(request.user, run_id), {**command_of(body), "request": request_id})
+    verbs.answer(run_for(request.user, run_id), request_id, command_of(body), user=person(request))
     return Done()
 
 

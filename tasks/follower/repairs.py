@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks import dispatch, endings, leases
+from tasks.conversation import delivery
 from tasks.models import Run
 from tasks.review import jobs as review_jobs
 
@@ -16,6 +17,7 @@ def repair() -> None:
     for run in Run.objects.filter(leases.unheld(), state__in=Run.ACTIVE):
         _repair_run(run)
     review_jobs.repair()
+    delivery.repair()
 
 
 def _repair_run(run: Run) -> None:

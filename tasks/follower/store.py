@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from aitask import doorbell
 from tasks import reducer
+from tasks.conversation import delivery
 from tasks.models import Event, Run
 
 NOT_DATA = frozenset(("v", "seq", "at", "kind"))
@@ -27,6 +28,7 @@ def save_events(run_id: int, lines: list[dict[str, Any]], *, start: int, end: in
         run.event_offset = end
         run.last_heard_at = timezone.now()
         run.save(update_fields=[*reducer.FIELDS, "event_offset"])
+        delivery.note_events(run, fresh)
         doorbell.ring(f"task:{run.task_id}", "board")
     return True
 

@@ -1,0 +1,143 @@
+"""What a person can say to an agent. Each verb writes its row first; telling the host may wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+
+from aitask import doorbell
+from tasks import services, talk
+from tasks.conversation import delivery
+from tasks.conversation.models import Outgoing
+from tasks.errors import Refused
+from tasks.models import Run, Task
+from workspaces.hosts import HostError
+from workspaces.models import Host
+
+State = Outgoing.State
+TAKEN = "The agent has taken this message already."
+
+
+def say(run: Run, text: str, *, when: str, user: AbstractBaseUser | None) -> Outgoing:
+    """Put a message to a live run in line; it is delivered at once where the host can be reached.
+
+    Raises Refused when the run has ended or its agent refuses.
+    """
+    text = services.clean_text(text).strip()
+    if not text:
+        raise Refused("The message is empty.")
+    _check_reachable(run)
+    payload = {"command": "message", "text": text, "when": when}
+    row = Outgoing.objects.create(
+        run=run, kind=Outgoing.Kind.MESSAGE, payload=payload, created_by_id=user.pk if user else None
+    )
+    return _hand_over(row)
+
+
+def go_on(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None) -> Run:
+    """Start a run that goes on with the last session of the task; from the start where there is none."""
+    text = services.clean_text(text).strip()
+    if not text:
+        raise Refused("The message is empty.")
+    resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
+    return services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
+
+
+def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBaseUser | None) -> Outgoing:
+    """Answer an open request. The first answer counts: Refused tells the second person who was faster."""
+    _check_reachable(run)
+    payload = {**command, "request": request}
+    try:
+        with transaction.atomic():
+            row = Outgoing.objects.create(
+                run=run,
+                kind=Outgoing.Kind.ANSWER,
+                request=request[:100],
+                payload=payload,
+                created_by_id=user.pk if user else None,
+            )
+    except IntegrityError as error:
+        raise Refused(_who_was_faster(run, request), "The first answer counts.") from error
+    return _hand_over(row)
+
+
+def withdraw(row: Outgoing) -> None:
+    """Take a message back that the agent has not taken; Refused when it is too late or can't be known."""
+    never_tried = Outgoing.objects.filter(pk=row.pk, state=State.WAITING, tried_at=None)
+    if not never_tried.update(state=State.WITHDRAWN):
+        _withdraw_from_host(row)
+    doorbell.ring(f"task:{row.run.task_id}")
+
+
+def edit(row: Outgoing, text: str, *, when: str, user: AbstractBaseUser) -> Outgoing:
+    """Say it in other words, at the end of the line."""
+    withdraw(row)
+    return say(row.run, text, when=when, user=user)
+
+
+def set_model(run: Run, *, model: str, effort: str) -> None:
+    """For the next turn of a live run; an empty value is left as it is."""
+    for value in (model, effort):
+        if value.startswith("-") or any(not c.isprintable() or c.isspace() for c in value):
+            raise Refused("A model or effort has no spaces and no leading dash.")
+    given = {name: value for name, value in (("model", model), ("reasoning_effort", effort)) if value}
+    if given:
+        talk.send(run, {"command": "set_model", **given})
+
+
+def set_mode(run: Run, mode: str) -> None:
+    """From now on; what is asked just now is answered when the mode allows all."""
+    talk.send(run, {"command": "set_mode", "permission_mode": mode})
+
+
+def interrupt(run: Run) -> None:
+    """Stop the turn; the session stays and the next message goes on with it."""
+    talk.send(run, {"command": "interrupt"})
+
+
+def _check_reachable(run: Run) -> None:
+    if not run.is_live:
+        raise Refused("This run has ended.", "Start a new one that goes on with its session.")
+    if not run.run_dir:
+        raise Refused("This run has not started yet.", "Try again when its agent is at work.")
+
+
+def _hand_over(row: Outgoing) -> Outgoing:
+    """Deliver now where the link is up, else leave it to the workers. Refused when the runner refuses."""
+    run = row.run
+    link_lost = Host.objects.filter(key=run.task.workspace.address.key, link=Host.Link.DOWN).exists()
+    if link_lost:
+        delivery.soon(run)
+    else:
+        delivery.deliver(run.pk)
+        if Outgoing.objects.filter(pk=row.pk, state=State.WAITING).exists():
+            delivery.soon(run)
+    doorbell.ring(f"task:{run.task_id}", "board")
+    row.refresh_from_db()
+    if row.state == State.FAILED:
+        row.delete()  # its person is told right now
+        raise Refused(row.reason)
+    return row
+
+
+def _who_was_faster(run: Run, request: str) -> str:
+    rows = Outgoing.objects.filter(run=run, request=request[:100]).exclude(
+        state__in=(State.FAILED, State.WITHDRAWN)
+    )
+    first = rows.select_related("created_by").first()
+    name = first.created_by.get_username() if first and first.created_by else "Somebody"
+    return f"{name} has answered this already."
+
+
+def _withdraw_from_host(row: Outgoing) -> None:
+    """The host may know it: only when it says that it was not taken the message is withdrawn."""
+    if row.state not in Outgoing.OPEN:
+        raise Refused(TAKEN)
+    try:
+        talk.send(row.run, {"command": "withdraw", "id": str(row.key)})
+    except HostError as error:
+        raise Refused("The host can't be reached, and may know the message already.", str(error)) from error
+    if not Outgoing.objects.filter(pk=row.pk, state__in=Outgoing.OPEN).update(state=State.WITHDRAWN):
+        raise Refused(TAKEN)
