@@ -125,7 +125,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         validate_environment(variables)
         return variables
 
-    def save(self, commit: bool = True) -> Workspace:  # noqa: ARG002 - there is nothing to save later
+    def save(self, commit: bool = True) -> Workspace:
         """Save with members and variables."""
         workspace = super().save(commit=False)
         kept = {k: v for k, v in workspace.environment.items() if k not in self.cleaned_data["unset"]}

@@ -20,7 +20,7 @@ MOST_DIFF_LINES = 400
 NOTHING = SafeString("")
 CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # colours, titles, links of a terminal
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]"  # control characters; turning the writing around
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]"  # controls; writing turned around
 )
 
 
