@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from aitask.tests.lab.app import App
 from aitask.tests.lab.browser import open_browser, open_page
@@ -129,6 +129,27 @@ class TestWithInventedClis:
         task = machine.api.get("/api/tasks")[0]
         assert (task["backend"], task["model"], task["reasoning_effort"]) == ("codex", "gpt-b", "low")
         assert claude.times_run == asked, "the browser must not start a CLI"
+
+    def test_a_skeleton_stands_where_the_next_fields_load(self, machine: App, folder: Path) -> None:
+        fake_claude(folder, "default")
+        fake_codex(folder, ["gpt-a"])
+        machine.up()
+        listed(machine)
+        machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
+        with open_browser() as browser, open_page(browser, machine.url) as page:
+            machine.log_in(page)
+            page.goto("/tasks/new")
+            held: list[Route] = []
+            page.route("**/tasks/new/fields?*", held.append)
+            page.get_by_label("CLI").select_option("codex")
+            loading = page.locator(".modelchoice.htmx-request")
+            expect(loading).to_have_count(1)
+            expect(page.get_by_label("Model", exact=True)).to_have_css("animation-name", "shimmer")
+            expect(page.get_by_label("CLI")).to_have_css("animation-name", "none")
+            wait_for(lambda: page.wait_for_timeout(20) or held, 10, "the request")
+            held[0].continue_()
+            expect(loading).to_have_count(0)
+            expect(page.get_by_label("Model", exact=True)).to_have_value("gpt-a")
 
     def test_a_model_outside_the_list_is_typed_and_warned_of(self, machine: App, folder: Path) -> None:
         fake_claude(folder, "default")
