@@ -90,6 +90,8 @@ class Link:
         server.settimeout(None)
         with self._lock:
             self._sockets |= {client, server}
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a wire does not wait for more
         for source, sink in ((client, server), (server, client)):
             threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
