@@ -41,7 +41,7 @@ class CodexModels(Catalog):
         models: List[Json] = []
         cursor = None
         for number in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
-            params = {"cursor": cursor} if cursor else {}
+            params: Json = {"cursor": cursor} if cursor else {}
             talk.send({"id": number, "method": "model/list", "params": params})
             page = _answer(talk, number, answers)
             models += page.get("data") or []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -109,7 +110,7 @@ def test_a_young_list_is_shown_to_the_host_which_need_not_ask_again(door: Door, 
 
 @pytest.mark.parametrize("fields", [{"stale": True}, {"fetched_at": timezone.now() - timedelta(minutes=11)}])
 def test_a_list_that_is_old_or_stale_is_asked_for_again(
-    door: Door, host: Host, fields: dict[str, object]
+    door: Door, host: Host, fields: dict[str, Any]
 ) -> None:
     keep(host, "claude_code", model("opus"), **fields)
     ask(host)
@@ -146,7 +147,7 @@ def test_lists_of_variables_that_nobody_has_any_more_go_away(door: Door, host: H
 
 class TestWanting:
     def jobs(self) -> int:
-        return OrmQ.objects.count()
+        return int(OrmQ.objects.count())
 
     def test_many_processes_that_start_ask_once(
         self, host: Host, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -88,7 +90,7 @@ def test_a_model_that_is_no_longer_listed_stays_with_a_warning(lists: Lists) -> 
     ],
 )
 def test_what_the_cli_would_certainly_refuse_is_refused(
-    lists: Lists, fields: dict[str, str], word: str
+    lists: Lists, fields: dict[str, Any], word: str
 ) -> None:
     with pytest.raises(ValidationError, match=word):
         services.create_task(
