@@ -127,7 +127,7 @@ class TestWithInventedClis:
             page.keyboard.press("Tab")
             page.keyboard.press("Tab")
             page.keyboard.press("Enter")
-            expect(page.get_by_role("link", name="By keyboard")).to_be_visible()
+            expect(page.get_by_role("link", name="By keyboard", exact=True)).to_be_visible()
         task = machine.api.get("/api/tasks")[0]
         assert (task["backend"], task["model"], task["reasoning_effort"]) == ("codex", "gpt-b", "low")
         assert claude.times_run == asked, "the browser must not start a CLI"
@@ -142,7 +142,7 @@ class TestWithInventedClis:
             machine.log_in(page)
             page.goto("/tasks/new")
             held: list[Route] = []
-            page.route("**/tasks/new/fields?*", held.append)
+            page.route("**/tasks/new/fields?*", lambda route: held.append(route))
             page.get_by_label("CLI").select_option("codex")
             loading = page.locator(".modelchoice.htmx-request")
             expect(loading).to_have_count(1)
@@ -168,7 +168,7 @@ class TestWithInventedClis:
             page.get_by_role("button", name="Create", exact=True).press("Enter")
             page.goto("/")
             expect(page.locator(".card").get_by_text("fable is not in the list")).to_be_visible()
-            page.get_by_role("link", name="Typed").click()
+            page.get_by_role("link", name="Typed", exact=True).click()
             expect(page.locator("#head").get_by_text("fable is not in the list")).to_be_visible()
         assert machine.api.get("/api/tasks")[0]["model"] == "fable"
 
