@@ -12,6 +12,7 @@ from aitask.sockets import LiveConsumer
 from tasks import queries
 from tasks.models import Task
 from tasks.rendering import render_event, render_head
+from tasks.rendering.talk import render_talk
 
 BATCH = 200
 "Most events in one message."
@@ -54,6 +55,7 @@ class TaskConsumer(LiveConsumer):
         self.pk: int = self.scope["url_route"]["kwargs"]["pk"]
         self.place: tuple[int, int] | None = None
         self.head = ""
+        self.talk: dict[str, str] = {}
         self.told = asyncio.Event()
         await super().connect()
 
@@ -71,10 +73,13 @@ class TaskConsumer(LiveConsumer):
     async def changed(self, topics: frozenset[str]) -> None:
         await self.told.wait()
         while True:
-            batch, head = await database_sync_to_async(self.read)()
+            batch, head, talk = await database_sync_to_async(self.read)()
             if head != self.head:
                 self.head = head
                 await self.push({"t": "head", "html": head})
+            if talk != self.talk:
+                self.talk = talk
+                await self.push({"t": "talk", **talk})
             if batch:
                 await self.push({"t": "events", "html": batch, "last": self.place})
             if not self.more:
@@ -84,8 +89,8 @@ class TaskConsumer(LiveConsumer):
         """The task with its newest run; Http404 for strangers."""
         return get_object_or_404(queries.visible_tasks(self.user), pk=self.pk)
 
-    def read(self) -> tuple[str, str]:
-        """The next events as HTML, and the strip."""
+    def read(self) -> tuple[str, str, dict[str, str]]:
+        """The next events as HTML, the strip, and what is asked and said."""
         task = self.task()
         rows = queries.events(task, after=self.place or (0, 0), limit=BATCH)
         if rows:
@@ -93,4 +98,4 @@ class TaskConsumer(LiveConsumer):
             self.place = (run.number, event.seq)
         self.more = len(rows) == BATCH
         html = "".join(render_event(run, event) for run, event in rows)
-        return html, render_head(task, task.last_run)
+        return html, render_head(task, task.last_run), render_talk(task, task.last_run)

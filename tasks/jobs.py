@@ -10,6 +10,7 @@ from typing import Any
 
 from aitask import doorbell
 from tasks import endings, launch, leases
+from tasks.conversation import by_hand
 from tasks.models import Run, Task
 from workspaces import tmux
 from workspaces.errors import Refused
@@ -60,6 +61,7 @@ class Failure:
 def _try_to_launch(run: Run) -> Failure | None:
     """None when it is started, or will be tried again; else why it never will."""
     try:
+        by_hand.refuse_while_open(run.task)
         launch.launch(run)
     except launch.LeaseLost:
         return None

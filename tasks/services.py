@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -12,9 +13,11 @@ from django.utils import timezone
 
 from aitask import doorbell
 from tasks import dispatch, endings, leases
+from tasks.conversation import by_hand
 from tasks.models import Run, Task
 from workspaces.catalog import reading
 from workspaces.errors import Refused
+from workspaces.hosts import HostError
 from workspaces.models import Backend, BackendHold, Workspace
 
 EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort")
@@ -113,6 +116,8 @@ def queue_run(
     last = task.runs.order_by("-number").first()
     if last and last.is_live:
         raise Refused(f"This task is already {last.get_state_display().lower()}.", "Cancel that run first.")
+    with contextlib.suppress(HostError):  # a host that is away is asked again before the start
+        by_hand.refuse_while_open(task)
     session = _session_to_resume(task) if resume else ""
     chosen = {"model": model, "reasoning_effort": reasoning_effort}
     if any(value is not None for value in chosen.values()):

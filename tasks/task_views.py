@@ -19,6 +19,7 @@ from tasks.commands import commands
 from tasks.errors import Refused
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
+from tasks.rendering.talk import render_talk
 from workspaces.access import person
 
 PAGE_EVENTS = 200
@@ -44,6 +45,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "run": run,
         "runs": task.runs.order_by("-number"),
         "head": rendering.render_head(task, run),
+        "talk": render_talk(task, run),
         "board": queries.board(person(request), workspace=None, search=""),
         "commands": commands(task, run),
     }

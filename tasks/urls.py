@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.urls import path
 
 from tasks import task_views, views
+from tasks.conversation import urls as conversation_urls
 from tasks.review import urls as review_urls
 
 urlpatterns = [
     *review_urls.urlpatterns,
+    *conversation_urls.urlpatterns,
     path("", views.board, name="board"),
     path("board/columns", views.board_columns, name="board_columns"),
     path("tasks/new", views.task_new, name="task_new"),

@@ -79,7 +79,9 @@ def note_events(run: Run, events: list[dict[str, Any]]) -> None:
     for event in events:
         if event["kind"] == "request_closed" and event.get("by") != "web":
             lost = Outgoing.objects.filter(run=run, request=str(event["id"])[:100], state=State.WAITING)
-            lost.update(state=State.FAILED, reason=CLOSED.get(str(event.get("by")), "It was answered already."))
+            lost.update(
+                state=State.FAILED, reason=CLOSED.get(str(event.get("by")), "It was answered already.")
+            )
 
 
 CLOSED = {
@@ -101,7 +103,9 @@ def repair() -> None:
     now = timezone.now()
     due = Outgoing.objects.filter(Q(retry_at=None) | Q(retry_at__lt=now), state=State.WAITING)
     down = set(Host.objects.filter(link=Host.Link.DOWN).values_list("key", flat=True))
-    for run in Run.objects.filter(pk__in=due.values("run"), state__in=Run.ACTIVE).select_related("task__workspace"):
+    for run in Run.objects.filter(pk__in=due.values("run"), state__in=Run.ACTIVE).select_related(
+        "task__workspace"
+    ):
         if run.task.workspace.address.key not in down:
             soon(run)
     over = Outgoing.objects.filter(state__in=Outgoing.OPEN, run__state__in=Run.ENDED)

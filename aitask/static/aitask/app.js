@@ -88,5 +88,6 @@ document.addEventListener("sent", () => wait(-1));
 onKeys({
   "?": () => openDialog("keys"),
   "g b": () => location.assign("/"),
+  "g i": () => location.assign("/inbox"),
   "g w": () => location.assign("/workspaces"),
 });

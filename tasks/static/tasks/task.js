@@ -4,6 +4,7 @@ import { onKeys } from "../aitask/keys.js";
 import { tick } from "../aitask/times.js";
 import { openLog } from "./log.js";
 import { toggleFold } from "./panes.js";
+import { interrupt, showTalk } from "./talk.js";
 import "./newtask.js";
 
 const panes = document.querySelector(".panes");
@@ -16,6 +17,7 @@ const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
   message: (data) => {
     if (data.t === "events") log.add(data.html, data.last);
     if (data.t === "head") showHead(data.html);
+    if (data.t === "talk") showTalk(data);
   },
 });
 log.onCaughtUp = () => socket.send({ t: "from", after: log.last });
@@ -60,5 +62,5 @@ onKeys({
   "G": () => log.toNewest(),
   "[": () => toggleFold("list"),
   "]": () => toggleFold("side"),
-  "Escape": () => location.assign("/"),
+  "Escape": () => interrupt() || location.assign("/"),
 });

@@ -1,0 +1,76 @@
+"""The CLI's own interface on a task's session, in a window of its tmux session, while no run is live."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks import launch
+from tasks.conversation.models import ByHand
+from tasks.models import Run, Task
+from workspaces import tmux
+from workspaces.errors import Refused
+
+OPENING = timedelta(seconds=60)
+"How long the making of a window may take before it counts as given up."
+OPEN = "This task's session is open by hand."
+HINT = "End the CLI in its terminal first: both on one session would spoil it."
+
+
+def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
+    """Open it. Raises Refused while a run is live or it is open already, HostError when the host is away."""
+    run = task.runs.exclude(cli_session="").exclude(run_dir="").order_by("-number").first()
+    if run is None:
+        raise Refused("There is no session to open yet.", "Run the task first.")
+    site = launch.site_of(task.workspace)
+    if is_open(task):
+        raise Refused(f"{OPEN[:-1]} already.", "Its window is in the task's terminal.")
+    row = _claim(task, run, user)
+    try:
+        run.task = task
+        session = launch.open_window(run, site, window=row.window, face="hand", cwd=task.worktree_path)
+    except Refused:
+        row.delete()
+        raise
+    ByHand.objects.filter(pk=row.pk).update(tmux_session=session)
+    doorbell.ring(f"task:{task.pk}", "board")
+    return row
+
+
+def _claim(task: Task, run: Run, user: AbstractBaseUser | None) -> ByHand:
+    """The row first: a run that is asked for meanwhile looks for it before it starts."""
+    try:
+        with transaction.atomic():
+            row = ByHand.objects.create(
+                task=task, run=run, window=f"by-hand-{run.number}", opened_by_id=user.pk if user else None
+            )
+    except IntegrityError as error:
+        raise Refused(f"{OPEN[:-1]} already.", "Somebody was faster.") from error
+    if task.runs.filter(state__in=Run.LIVE).exists():
+        row.delete()
+        raise Refused("A run of this task is going.", "Talk to it here, or stop it first.")
+    return row
+
+
+def is_open(task: Task) -> bool:
+    """Whether the window lives, as its host says; HostError when the host can't be asked."""
+    row = ByHand.objects.filter(task=task).first()
+    if row is None:
+        return False
+    windows = tmux.list_windows(launch.site_of(task.workspace).host)
+    lives = any((window.session, window.name) == (row.tmux_session, row.window) for window in windows)
+    if not lives and (row.tmux_session or row.opened_at < timezone.now() - OPENING):
+        ByHand.objects.filter(pk=row.pk).delete()
+        doorbell.ring(f"task:{task.pk}", "board")
+        return False
+    return True
+
+
+def refuse_while_open(task: Task) -> None:
+    """Raise Refused when a run would meet a person on the same session."""
+    if is_open(task):
+        raise Refused(OPEN, HINT)

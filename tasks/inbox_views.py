@@ -1,0 +1,75 @@
+"""All that agents ask, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from aitask import hypermedia
+from tasks.access import run_for
+from tasks.conversation import asking, verbs
+from tasks.errors import Refused
+from tasks.models import Run
+from tasks.talk_views import command_of
+from workspaces.access import person, visible_workspaces
+
+Key = tuple[int, str]
+
+
+@require_GET
+def inbox_page(request: HttpRequest) -> HttpResponse:
+    """Every open request of every task that the user sees, oldest first."""
+    return render(request, "tasks/inbox.html", {"nav": "inbox", **inbox_context(request.user)})
+
+
+def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
+    asks = asking.all_asks(waiting_runs(user))
+    return {"asks": render_asks(asks), "count": len([ask for ask in asks if not ask.answered])}
+
+
+def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
+    """Runs that wait for a person, of all tasks that the user sees."""
+    runs = Run.objects.filter(task__workspace__in=visible_workspaces(user), state=Run.State.WAITING)
+    return list(runs.select_related("task__workspace"))
+
+
+def render_asks(asks: list[asking.Ask]) -> str:
+    """The HTML of all requests, identical ones of several runs together."""
+    found = asking.groups(asks)
+    return "".join(
+        render_to_string("tasks/talk/_request.html", {"ask": group.first, "group": group}) for group in found
+    )
+
+
+@require_POST
+def inbox_answer(request: HttpRequest) -> HttpResponse:
+    """One decision for one request or for several identical ones."""
+    keys = [key for text in request.POST.getlist("ask") if (key := _key(text))]
+    problems: list[Refused] = []
+    for run_id, request_id in keys:
+        try:
+            _answer(request, run_id, request_id)
+        except Refused as error:
+            problems.append(error)
+    here = reverse("inbox")
+    if problems:
+        some = f"{len(problems)} of {len(keys)}: " if len(keys) > 1 else ""
+        return hypermedia.refused(request, f"{some}{problems[0].reason}", problems[0].hint, to=here)
+    said = f"Answered {len(keys)} requests." if len(keys) > 1 else ""
+    return hypermedia.done(request, said, to=here)
+
+
+def _answer(request: HttpRequest, run_id: int, request_id: str) -> None:
+    run = run_for(request.user, run_id)
+    verbs.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
+
+
+def _key(text: str) -> Key | None:
+    run, _, request_id = text.partition("-")
+    return (int(run), request_id) if run.isdecimal() and request_id else None

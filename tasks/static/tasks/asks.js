@@ -1,0 +1,116 @@
+// What agents ask: answering with buttons and keys; a request that a person is answering is never redrawn.
+import { send } from "./send.js";
+
+const nodesOf = (html) => {
+  const made = document.createElement("template");
+  made.innerHTML = html;
+  return [...made.content.children];
+};
+
+// Bring the list up to date by id: what is gone goes, what is new comes, what stays keeps what was typed into it.
+export function update(box, html) {
+  const fresh = nodesOf(html);
+  const ids = new Set(fresh.map((node) => node.id));
+  for (const old of [...box.children]) if (!ids.has(old.id)) leave(box, old);
+  let place = box.firstElementChild;
+  for (const node of fresh) {
+    const old = document.getElementById(node.id);
+    if (old && same(old, node)) {
+      if (old !== place) box.insertBefore(old, place);
+      place = old.nextElementSibling;
+    } else {
+      const focused = old?.contains(document.activeElement);
+      old?.remove();
+      place = place === old ? null : place;
+      box.insertBefore(node, place?.isConnected ? place : null);
+      stamp(node);
+      if (focused) node.focus();
+    }
+  }
+}
+
+const stamps = new WeakMap();
+const stamp = (node) => stamps.set(node, node.outerHTML);
+const same = (old, node) => stamps.get(old) === node.outerHTML || (!stamps.has(old) && old.className === node.className);
+
+function leave(box, old) {
+  const chosen = old.contains(document.activeElement);
+  const next = old.nextElementSibling ?? old.previousElementSibling;
+  old.remove();
+  if (chosen) next?.focus();
+}
+
+export async function decide(article, decision, { mode } = {}) {
+  const form = article.querySelector("form");
+  if (!form || article.classList.contains("is-sending") || article.classList.contains("is-answered")) return;
+  const values = new FormData(form);
+  values.set("decision", decision);
+  if (mode) values.set("mode", mode);
+  article.classList.add("is-sending");
+  const ok = await send(form.getAttribute("action"), values);
+  article.classList.remove("is-sending");
+  if (ok) article.dispatchEvent(new CustomEvent("answered", { bubbles: true }));
+}
+
+export function edit(article) {
+  const field = article.querySelector(".edited");
+  if (!field) return;
+  field.hidden = false;
+  for (const input of field.querySelectorAll("textarea, input")) input.disabled = false;
+  field.querySelector("textarea").focus();
+}
+
+export const deny = (article) => article.querySelector(".denial input")?.focus();
+
+export function pick(article, number) {
+  const open = [...article.querySelectorAll("fieldset")].find((set) => !set.querySelector(":checked")) ?? article.querySelector("fieldset");
+  const option = open?.querySelectorAll("input[type=radio], input[type=checkbox]")[number - 1];
+  if (!option) return open?.querySelector(".other")?.focus();
+  option.checked = option.type === "radio" || !option.checked;
+  option.focus();
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-answers]");
+  if (!form) return;
+  event.preventDefault();
+  const { value = "allow", dataset } = event.submitter ?? {};
+  decide(form.closest(".asked"), value, { mode: dataset?.mode });
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-edits]")) edit(event.target.closest(".asked"));
+});
+
+// Enter in a field does what the field is for; Esc leaves it and keeps the words.
+document.addEventListener("keydown", (event) => {
+  const article = event.target.closest?.(".asked");
+  if (!article) return;
+  const typing = event.target.matches("input, textarea");
+  if (event.key === "Escape" && typing) {
+    event.preventDefault();
+    event.stopPropagation();
+    article.focus();
+  } else if (event.key === "Enter" && event.target.closest(".denial") && event.target.matches("input")) {
+    event.preventDefault();
+    decide(article, "deny");
+  } else if (event.key === "Enter" && event.target.matches("textarea") && !event.shiftKey) {
+    event.preventDefault();
+    decide(article, "allow");
+  } else if (event.key === "Enter" && event.target.matches("fieldset input")) {
+    event.preventDefault();
+    decide(article, "answer");
+  }
+}, true);
+
+// What a key means for a request that is chosen; the same in the inbox and on the page of a task.
+export const keysFor = (chosen) => {
+  const on = (action) => () => (chosen() ? action(chosen()) : false);
+  const numbers = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), on((article) => pick(article, n))]));
+  return {
+    ...numbers,
+    "a": on((article) => article.dataset.kind !== "question" && decide(article, "allow")),
+    "A": on((article) => article.querySelector("[value=allow_for_run]") && decide(article, "allow_for_run")),
+    "d": on(deny),
+  };
+};

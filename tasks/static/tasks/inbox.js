@@ -1,0 +1,52 @@
+// The inbox: live, and complete by keyboard.
+import { connect } from "../aitask/socket.js";
+import { onKeys } from "../aitask/keys.js";
+import { tick } from "../aitask/times.js";
+import { edit, keysFor, update } from "./asks.js";
+
+const box = document.getElementById("inbox");
+const count = document.getElementById("inbox-count");
+const empty = document.getElementById("inbox-empty");
+
+connect("/ws/inbox", {
+  message: (data) => {
+    if (data.t !== "asks") return;
+    const lost = box.contains(document.activeElement) || document.activeElement === document.body;
+    update(box, data.html);
+    count.textContent = data.count;
+    empty.hidden = box.childElementCount > 0;
+    tick(box);
+    if (lost && !box.contains(document.activeElement)) open()[0]?.focus({ preventScroll: true });
+  },
+});
+
+const all = () => [...box.querySelectorAll(".asked")];
+const open = () => all().filter((article) => !article.classList.contains("is-answered"));
+const chosen = () => document.activeElement.closest?.(".asked") ?? open()[0];
+
+function step(by) {
+  const list = open();
+  const at = list.indexOf(document.activeElement.closest?.(".asked"));
+  const next = list[at < 0 ? 0 : Math.min(list.length - 1, Math.max(0, at + by))];
+  next?.focus({ preventScroll: true });
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+box.addEventListener("answered", (event) => {
+  const list = open();
+  const at = list.indexOf(event.target);
+  event.target.classList.add("is-answered");
+  (list[at + 1] ?? list[at - 1])?.focus({ preventScroll: true });
+});
+
+const keys = keysFor(chosen);
+onKeys({
+  ...keys,
+  "j": () => step(1), "ArrowDown": () => step(1),
+  "k": () => step(-1), "ArrowUp": () => step(-1),
+  "e": () => chosen() && edit(chosen()),
+  "o": () => chosen()?.querySelector(".from a")?.click(),
+  "Enter": () => chosen()?.dataset.kind === "question" ? chosen().querySelector("form").requestSubmit(chosen().querySelector("[value=answer]")) : false,
+});
+open()[0]?.focus({ preventScroll: true });
+tick(box);

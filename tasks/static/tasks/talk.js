@@ -1,0 +1,114 @@
+// The box to talk to the agent: messages, interrupting, settings of the next turn, and what the agent asks.
+import { isTyping, onKeys } from "../aitask/keys.js";
+import { edit, keysFor, update } from "./asks.js";
+import { send } from "./send.js";
+
+const SILENT_SECONDS = 600;
+const talk = document.getElementById("talk");
+const asks = document.getElementById("asks");
+const sent = document.getElementById("sent");
+const form = document.getElementById("say");
+const words = form.querySelector("textarea");
+const silent = document.getElementById("silent");
+const settings = document.getElementById("talksettings");
+
+export function showTalk(data) {
+  talk.dataset.state = data.state;
+  talk.dataset.run = data.run;
+  talk.dataset.silent = data.silent;
+  if (sent.innerHTML !== data.sent) sent.innerHTML = data.sent;
+  if (!settings.matches(":popover-open") && settings.innerHTML !== data.menu) settings.innerHTML = data.menu;
+  update(asks, data.asks);
+  showState();
+}
+
+function showState() {
+  words.placeholder = words.dataset[talk.dataset.state] ?? "";
+  showSilence();
+}
+
+function showSilence() {
+  const seconds = talk.dataset.silent ? (Date.now() - Date.parse(talk.dataset.silent)) / 1000 : 0;
+  silent.hidden = seconds < SILENT_SECONDS;
+  silent.textContent = `Silent for ${Math.floor(seconds / 60)} min`;
+}
+setInterval(showSilence, 5000);
+
+// Whether there was a turn to stop.
+export function interrupt() {
+  if (talk.dataset.state !== "live") return false;
+  send(`/runs/${talk.dataset.run}/interrupt`);
+  return true;
+}
+
+async function say(when) {
+  const text = words.value.trim();
+  if (!text) return;
+  const values = { text, when };
+  if (talk.dataset.state === "over") Object.assign(values, chosenSettings());
+  words.value = "";
+  if (!(await send(form.getAttribute("action"), values)) && !words.value) words.value = text;
+}
+
+// A model or effort that was changed in the menu goes with the next run.
+function chosenSettings() {
+  const fields = [...settings.querySelectorAll("input[name]")].filter((field) => field.value !== field.defaultValue);
+  return Object.fromEntries(fields.map((field) => [field.name, field.value.trim()]));
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  say(event.submitter?.value ?? "now");
+});
+words.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    say(event.altKey ? "after_turn" : "now");
+  } else if (event.key === "Escape") {
+    event.stopPropagation();
+    words.blur();
+  }
+});
+document.getElementById("interrupt").addEventListener("click", interrupt);
+settings.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const address = event.target.dataset.settings;
+  if (address) send(address, new FormData(event.target));
+  settings.hidePopover();
+});
+talk.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-post]");
+  if (button) send(button.dataset.post);
+  const edited = event.target.closest("[data-edit-message]");
+  if (edited) editMessage(edited);
+});
+
+// The words come back into the box; sending them takes the old ones back first.
+function editMessage(button) {
+  const line = button.closest("article");
+  const field = Object.assign(document.createElement("textarea"), { value: button.dataset.text, rows: 2 });
+  field.setAttribute("aria-label", "The message in other words");
+  line.replaceChildren(field);
+  field.focus();
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") sent.innerHTML = "";
+    if (event.key !== "Enter" || event.shiftKey) return;
+    event.preventDefault();
+    send(button.dataset.editMessage, { text: field.value });
+  });
+}
+
+const chosen = () => document.activeElement.closest?.(".asked") ?? asks.querySelector(".asked:not(.is-answered)");
+onKeys({
+  ...keysFor(chosen),
+  "i": () => words.focus(),
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "e" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
+  const article = document.activeElement.closest?.(".asked");
+  if (!article) return;
+  event.preventDefault();
+  event.stopPropagation();
+  edit(article);
+}, true);
+showState();

@@ -1,0 +1,190 @@
+"""Saying something to an agent from the task page, and answering what it asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from aitask import hypermedia
+from tasks import talk
+from tasks.access import run_for, task_for
+from tasks.conversation import by_hand, verbs
+from tasks.conversation.models import Outgoing
+from tasks.errors import Refused
+from tasks.models import Run
+from workspaces.access import person
+from workspaces.models import PermissionMode
+
+WHEN = ("now", "after_turn")
+
+
+@require_POST
+def task_say(request: HttpRequest, pk: int) -> HttpResponse:
+    """To a live run a message; else a run that goes on with the conversation."""
+    task = task_for(request.user, pk)
+    text, user = request.POST.get("text", ""), person(request)
+    run = task.runs.filter(state__in=Run.LIVE).order_by("-number").first()
+
+    def say() -> str:
+        if run is None:
+            choice = {
+                name: request.POST[name] for name in ("model", "reasoning_effort") if name in request.POST
+            }
+            made = verbs.go_on(task, text, user=user, **choice)
+            return f"Run {made.number} goes on with it."
+        verbs.say(run, text, when=_when(request), user=user)
+        return ""
+
+    return answered(request, pk, say)
+
+
+@require_POST
+def message_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    row = _message(request, pk)
+    return answered(request, row.run.task_id, lambda: verbs.withdraw(row))
+
+
+@require_POST
+def message_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    row = _message(request, pk)
+    when = str(row.payload.get("when") or "now")
+    text = request.POST.get("text", "")
+    return answered(request, row.run.task_id, lambda: verbs.edit(row, text, when=when, user=person(request)))
+
+
+@require_POST
+def message_dismiss(request: HttpRequest, pk: int) -> HttpResponse:
+    """A message that was not taken is seen and goes from the page."""
+    row = _message(request, pk)
+    gone = Outgoing.objects.filter(pk=row.pk, state=Outgoing.State.FAILED)
+    return answered(request, row.run.task_id, lambda: gone.update(state=Outgoing.State.WITHDRAWN))
+
+
+@require_POST
+def run_interrupt(request: HttpRequest, pk: int) -> HttpResponse:
+    run = run_for(request.user, pk)
+    return answered(request, run.task_id, lambda: verbs.interrupt(run))
+
+
+@require_POST
+def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
+    run = run_for(request.user, pk)
+    return answered(request, run.task_id, lambda: talk.stop(run), "Stopping…")
+
+
+@require_POST
+def run_settings(request: HttpRequest, pk: int) -> HttpResponse:
+    """Model, effort and permission mode of a live run, from its next turn on."""
+    run = run_for(request.user, pk)
+    model, effort = (request.POST.get(name, "").strip() for name in ("model", "reasoning_effort"))
+    mode = request.POST.get("permission_mode", "")
+
+    def change() -> None:
+        if (model, effort) != (run.model, run.reasoning_effort):
+            verbs.set_model(run, model=model, effort=effort)
+        if mode in PermissionMode.values and mode != run.permission_mode:
+            verbs.set_mode(run, mode)
+
+    return answered(request, run.task_id, change, "Holds from the next turn on.")
+
+
+@require_POST
+def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
+    run = run_for(request.user, pk)
+
+    def answer() -> None:
+        verbs.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
+
+    return answered(request, run.task_id, answer)
+
+
+@require_POST
+def task_by_hand(request: HttpRequest, pk: int) -> HttpResponse:
+    task = task_for(request.user, pk)
+    return answered(
+        request,
+        pk,
+        lambda: by_hand.open_window(task, user=person(request)),
+        "It is open in the task's terminal.",
+    )
+
+
+def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
+    """The form of an open request in the runner's words. Raises Refused for what can't be understood."""
+    decision, text = post.get("decision", ""), post.get("text", "").strip()
+    if decision == "deny":
+        return {"command": "deny", **({"text": text} if text else {})}
+    if decision == "answer":
+        return {"command": "answer", "answers": _answers(post)}
+    if decision not in ("allow", "allow_for_run"):
+        raise Refused("Nothing was decided.")
+    command: dict[str, Any] = {
+        "command": "approve",
+        "scope": "run" if decision == "allow_for_run" else "once",
+    }
+    if post.get("mode") in PermissionMode.values:
+        command["mode"] = post["mode"]
+    if "input" in post:
+        command["input"] = _edited(post, run, request_id)
+    return command
+
+
+def _answers(post: QueryDict) -> dict[str, Any]:
+    """By question: the chosen options, or the words in their place."""
+    answers: dict[str, Any] = {}
+    for number in range(len(post.getlist("question"))):
+        chosen = [value for value in post.getlist(f"answer-{number}") if value]
+        own = post.get(f"other-{number}", "").strip()
+        values = [*chosen, own] if own else chosen
+        if not values:
+            raise Refused("A question has no answer yet.")
+        answers[post.getlist("question")[number]] = values if len(values) > 1 else values[0]
+    return answers
+
+
+def _edited(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
+    """The input as a person has changed it: one field of it as text, or all of it as JSON."""
+    name, text = post.get("field", ""), str(post.get("input") or "").replace("\r\n", "\n")
+    asked = next((each for each in run.open_requests if str(each["id"]) == request_id), None)
+    if asked is None:
+        raise Refused("This request is not open any more.")
+    if name:
+        return {**asked["input"], name: text}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise Refused("The changed input is no JSON.", str(error)) from error
+    if not isinstance(found, dict):
+        raise Refused("The changed input must be a JSON object.")
+    return found
+
+
+def _when(request: HttpRequest) -> str:
+    when = request.POST.get("when", "now")
+    return when if when in WHEN else "now"
+
+
+def _message(request: HttpRequest, pk: int) -> Outgoing:
+    rows = Outgoing.objects.select_related("run__task__workspace")
+    row = get_object_or_404(rows, pk=pk)
+    run_for(request.user, row.run_id)
+    return row
+
+
+def answered(request: HttpRequest, pk: int, verb: Callable[[], object], said: str = "") -> HttpResponse:
+    """Carry out a verb; what it refuses is told as a sentence (409)."""
+    here = reverse("task", args=[pk])
+    try:
+        words = verb()
+    except Refused as error:
+        return hypermedia.refused(request, error.reason, error.hint, to=here)
+    except ValidationError as error:
+        return hypermedia.refused(request, hypermedia.sentence(error), to=here)
+    return hypermedia.done(request, words if isinstance(words, str) else said, to=here)
