@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "aitask",  # before django_q, whose qcluster command it replaces
     "tasks",
     "terminal",
+    "usage",
     "workspaces",
     "django.contrib.admin",
     "django.contrib.auth",

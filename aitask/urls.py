@@ -7,7 +7,11 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from aitask import views
-from tasks.api import api
+from tasks.api import api, missing
+from usage.api import router as usage_router
+
+for router in (usage_router, missing.router):  # what is missing comes last
+    api.add_router("", router)
 
 urlpatterns = [
     path("login", auth.LoginView.as_view(template_name="aitask/login.html"), name="login"),
@@ -17,6 +21,7 @@ urlpatterns = [
     path("", include("tasks.urls")),
     path("", include("workspaces.urls")),
     path("", include("terminal.urls")),
+    path("", include("usage.urls")),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
 ]

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from aitask import doorbell
-from tasks import leases
+from tasks import joints, leases
 from tasks.models import Run, Task
 from workspaces.models import BackendHold, Host, Workspace
 
@@ -44,6 +44,7 @@ class Gate:
         self.workspace = workspace
         self.host = workspace.host
         self.active = Run.objects.filter(task__workspace=workspace, state__in=Run.ACTIVE).count()
+        self.hurdle = joints.hurdle(workspace)
         self.holds = {hold.backend: hold for hold in self.host.holds.exclude(held_since=None)}
 
     def obstacle(self, run: Run) -> str:
@@ -54,6 +55,8 @@ class Gate:
             return (
                 f"Waits for room: {self.active} of at most {self.workspace.max_parallel_runs} runs are going."
             )
+        if why := self.hurdle(run):
+            return why
         hold = self.holds.get(run.backend)
         if hold and not self._lets_through(hold, run):
             return f"Held: {hold.reason} Log in there, then press “Try now”."

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from aitask import doorbell
-from tasks import dispatch, leases
+from tasks import dispatch, joints, leases
 from tasks.models import Run, Task
 from tasks.reducer import parse_time, take_usage
 from tasks.review import afterwards
@@ -35,6 +35,7 @@ def conclude(run_id: int) -> bool:
         if run.outcome is None or not run.is_live or leases.is_held(run):
             return False
         _set_final_state(run, run.outcome)
+        joints.usage_changed(run)
         _take_work(run, run.outcome)
         _count_refused_logins(run)
         dispatch.soon(run.task.workspace_id)

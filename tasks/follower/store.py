@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from aitask import doorbell
-from tasks import reducer
+from tasks import joints, reducer
 from tasks.conversation import delivery
 from tasks.models import Event, Run
 
@@ -29,8 +29,18 @@ def save_events(run_id: int, lines: list[dict[str, Any]], *, start: int, end: in
         run.last_heard_at = timezone.now()
         run.save(update_fields=[*reducer.FIELDS, "event_offset"])
         delivery.note_events(run, fresh)
+        _tell(run, fresh)
         doorbell.ring(f"task:{run.task_id}", "board")
     return True
+
+
+def _tell(run: Run, fresh: list[dict[str, Any]]) -> None:
+    """Others keep sums of what is used, and how full the plans are."""
+    if any(line["kind"] in ("usage", "started") for line in fresh):
+        joints.usage_changed(run)
+    for line in fresh:
+        if line["kind"] == "limit":
+            joints.limit_reported(run, line, reducer.parse_time(line.get("at")) or timezone.now())
 
 
 def event_of(run_id: int, line: dict[str, Any]) -> Event:

@@ -1,0 +1,181 @@
+"""What was used and how full the plans are, for scripts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router
+from pydantic import BaseModel, Field
+
+from usage import limits, pricing, queries
+from usage.periods import MOST_DAYS, Period, zone_called
+from workspaces.access import visible_workspaces, workspace_for
+from workspaces.errors import Refused
+from workspaces.models import Workspace
+
+router = Router(tags=["Usage"])
+DAYS_SHOWN = 30
+
+CostSource = Literal["reported", "estimated", "mixed"]
+
+
+class SumsOut(BaseModel):
+    runs: int
+    input_tokens: int = Field(description="Without cache reads and writes")
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int = Field(description="A part of the output tokens")
+    cost_usd: float | None = Field(description="null: of nothing here is the cost known")
+    cost_source: CostSource | None
+    estimated_cost_usd: float | None = Field(description="The part of the cost that is estimated from prices")
+    unpriced_tokens: int = Field(description="Tokens of which nobody says what they cost")
+
+
+class WorkspaceSums(SumsOut):
+    workspace: int
+    name: str
+
+
+class BackendSums(SumsOut):
+    backend: str
+
+
+class ModelSums(SumsOut):
+    backend: str
+    model: str = Field(description="Empty: the CLI did not name it")
+
+
+class DaySums(SumsOut):
+    day: date
+
+
+class TaskSums(SumsOut):
+    task: int
+    title: str
+
+
+class LimitOut(BaseModel):
+    host: str
+    backend: str
+    account: str | None
+    window: str | None
+    used_percent: float | None
+    resets_at: datetime | None
+    fetched_at: datetime | None
+    source: str | None = Field(description="asked: by us of the CLI; run: told by the CLI during a run")
+    full_at: datetime | None = Field(description="When it is full at the present pace, if before its reset")
+    error: str | None = Field(description="Why the last asking told nothing; the last values stay")
+
+
+class UsageOut(BaseModel):
+    first: date = Field(alias="from", serialization_alias="from")
+    last: date = Field(alias="to", serialization_alias="to")
+    time_zone: str
+    totals: SumsOut
+    before: SumsOut = Field(description="The same number of days right before")
+    by_workspace: list[WorkspaceSums]
+    by_backend: list[BackendSums]
+    by_model: list[ModelSums]
+    by_day: list[DaySums]
+    by_task: list[TaskSums] = Field(description="The tasks that used most")
+    limits: list[LimitOut]
+    console_urls: dict[str, str]
+    prices: str = Field(description="What estimates rest on")
+
+
+class Wanted(BaseModel):
+    first: date | None = Field(None, alias="from", description="The first day; default: 30 days to today")
+    last: date | None = Field(None, alias="to", description="The last day, included; default: today")
+    workspace: int | None = None
+    tz: str = Field("UTC", description="Whose days: a name such as Europe/Berlin")
+
+
+@router.get("/usage", response=UsageOut, by_alias=True, summary="Tokens, cost and plan limits")
+def usage(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, object]:
+    """Sums over the runs that started on these days, and how full the plans are now."""
+    workspace = workspace_for(request.user, wanted.workspace) if wanted.workspace else None
+    period = period_of(wanted.first, wanted.last, wanted.tz)
+    report = queries.report(request.user, period, workspace)
+    chosen = [workspace] if workspace else list(visible_workspaces(request.user))
+    return {
+        "from": period.first,
+        "to": period.last,
+        "time_zone": str(period.zone),
+        "totals": sums_out(report.totals),
+        "before": sums_out(report.before),
+        "by_workspace": [
+            {"workspace": line.key, "name": line.label, **sums_out(line.sums)} for line in report.by_workspace
+        ],
+        "by_backend": [{"backend": line.key, **sums_out(line.sums)} for line in report.by_backend],
+        "by_model": [
+            {"backend": line.key[0], "model": line.key[1], **sums_out(line.sums)} for line in report.by_model
+        ],
+        "by_day": [{"day": line.key, **sums_out(line.sums)} for line in report.by_day],
+        "by_task": [
+            {"task": line.key, "title": line.label, **sums_out(line.sums)} for line in report.by_task
+        ],
+        "limits": limits_out(chosen),
+        "console_urls": limits.CONSOLES,
+        "prices": pricing.source(),
+    }
+
+
+def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
+    """The range that is asked for, in whole days; Refused when it is none."""
+    zone = zone_called(zone_name)
+    last = last or max(timezone.now().astimezone(zone).date(), first or date.min)
+    first = first or last - timedelta(days=DAYS_SHOWN - 1)
+    if first > last:
+        raise Refused("The range ends before it begins.", "`from` is the first day and `to` the last one.")
+    if (last - first).days >= MOST_DAYS or first.year < 1990 or last.year > 2900:
+        raise Refused("This range is too long.", "Ten years is the most.")
+    return Period(first, last, zone)
+
+
+def sums_out(sums: queries.Sums) -> dict[str, object]:
+    estimated = sums.estimated_micro / 1_000_000 if sums.has_estimate else None
+    return {
+        "runs": sums.runs,
+        "input_tokens": sums.input_tokens,
+        "output_tokens": sums.output_tokens,
+        "cache_read_tokens": sums.cache_read_tokens,
+        "cache_write_tokens": sums.cache_write_tokens,
+        "reasoning_tokens": sums.reasoning_tokens,
+        "cost_usd": None if sums.cost is None else float(sums.cost),
+        "cost_source": sums.cost_source,
+        "estimated_cost_usd": estimated,
+        "unpriced_tokens": sums.unpriced_tokens,
+    }
+
+
+def limits_out(workspaces: list[Workspace]) -> list[dict[str, object]]:
+    """Every window of every plan; a login of which nothing is known but an error has one line of its own."""
+    found: list[dict[str, object]] = []
+    for source in limits.sources_of(workspaces):
+        known = limits.windows_of([source])
+        login = {"host": source.host.name, "backend": source.backend, "account": source.account or None}
+        for window in known:
+            reading = window.reading
+            found.append(
+                {
+                    **login,
+                    "window": reading.window,
+                    "used_percent": window.percent,
+                    "resets_at": reading.resets_at,
+                    "fetched_at": reading.at,
+                    "source": reading.origin,
+                    "full_at": window.forecast.full_at if window.forecast else None,
+                    "error": source.error or None,
+                }
+            )
+        if not known and source.present and source.asked_at:
+            said = {"fetched_at": source.answered_at, "error": source.error or None}
+            found.append({**NO_WINDOW, **login, **said})
+    return found
+
+
+NO_WINDOW = dict.fromkeys(("window", "used_percent", "resets_at", "source", "full_at"))

@@ -1,0 +1,153 @@
+"""What keeps a queued run back: a limit that is not reset yet, a full plan, a budget. Running ones go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from tasks.models import Run
+from usage import limits
+from usage.models import Budget, Postponed, UsageByModel, dollars
+from usage.periods import Period, zone_called
+from workspaces.models import Workspace
+
+
+@dataclass(frozen=True)
+class Spent:
+    """One budget and what of it is used."""
+
+    name: str
+    "day or month"
+    unit: str
+    "tokens or dollars"
+    limit: Decimal
+    used: Decimal
+    until: datetime
+    "When it begins anew."
+
+    @property
+    def percent(self) -> int:
+        return int(100 * self.used / self.limit) if self.limit else 100
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.used >= self.limit
+
+    @property
+    def warns(self) -> bool:
+        return self.percent >= 80 and not self.is_used_up
+
+    @property
+    def words(self) -> str:
+        """4.2 of 5 dollars a day."""
+        if self.unit == "dollars":
+            return f"${self.used:.2f} of ${self.limit:.2f} this {self.name}"
+        return f"{int(self.used):,} of {int(self.limit):,} tokens this {self.name}"
+
+
+def hurdle(workspace: Workspace) -> Hurdle:
+    """The joint of the dispatcher."""
+    return Hurdle(workspace)
+
+
+class Hurdle:
+    """Asked for each queued run of one workspace; reads what it needs once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.now = timezone.now()
+        self._plans: dict[str, str] = {}
+
+    def __call__(self, run: Run) -> str:
+        return self._postponed.get(run.pk, "") or self._over_budget or self._plan(run.backend)
+
+    @cached_property
+    def _postponed(self) -> dict[int, str]:
+        rows = Postponed.objects.filter(
+            run__task__workspace=self.workspace, run__state=Run.State.QUEUED, not_before__gt=self.now
+        )
+        return {row.run_id: f"Starts at {clock(row.not_before)}, when the limit is reset." for row in rows}
+
+    @cached_property
+    def _budget(self) -> Budget | None:
+        return Budget.objects.filter(workspace=self.workspace).first()
+
+    @cached_property
+    def _over_budget(self) -> str:
+        budget = self._budget
+        if budget is None or (budget.lifted_until and budget.lifted_until > self.now):
+            return ""
+        full = [spent for spent in spending(budget, self.now) if spent.is_used_up]
+        if not full:
+            return ""
+        last = max(full, key=lambda spent: spent.until)
+        return f"Held: the budget is used up ({last.words}). It begins anew at {clock(last.until)}."
+
+    def _plan(self, backend: str) -> str:
+        if backend not in self._plans:
+            self._plans[backend] = self._full_plan(backend)
+        return self._plans[backend]
+
+    def _full_plan(self, backend: str) -> str:
+        budget = self._budget
+        if budget is None or budget.hold_above_percent is None:
+            return ""
+        windows = limits.windows_for_start(self.workspace, backend)
+        full = [each for each in windows if (each.percent or 0) > budget.hold_above_percent]
+        if not full:
+            return ""
+        last = max(full, key=lambda each: each.reading.resets_at or self.now)
+        resets = f" until it resets at {clock(last.reading.resets_at)}" if last.reading.resets_at else ""
+        return (
+            f"Held{resets}: the plan's window “{last.label}” is {last.percent:.0f} % full, "
+            f"and nothing starts above {budget.hold_above_percent} %."
+        )
+
+
+def clock(moment: datetime) -> str:
+    """A time on a card, which everybody reads."""
+    day = "" if moment - timezone.now() < timedelta(hours=20) else f"{moment:%-d %B, }"
+    return f"{day}{moment:%H:%M} UTC"
+
+
+def spending(budget: Budget, now: datetime) -> list[Spent]:
+    """All limits of a budget with what is used of them."""
+    found = []
+    for period, name in ((day(budget, now), "day"), (month(budget, now), "month")):
+        tokens, usd = getattr(budget, f"{name}_tokens"), getattr(budget, f"{name}_usd")
+        if tokens is None and usd is None:
+            continue
+        used_tokens, used_usd = _used(budget, period)
+        until = datetime.fromtimestamp(period.end * 60, now.tzinfo)
+        if tokens is not None:
+            found.append(Spent(name, "tokens", Decimal(tokens), Decimal(used_tokens), until))
+        if usd is not None:
+            found.append(Spent(name, "dollars", Decimal(usd), used_usd, until))
+    return found
+
+
+def day(budget: Budget, now: datetime) -> Period:
+    zone = zone_called(budget.zone)
+    today = now.astimezone(zone).date()
+    return Period(today, today, zone)
+
+
+def month(budget: Budget, now: datetime) -> Period:
+    zone = zone_called(budget.zone)
+    first = now.astimezone(zone).date().replace(day=1)
+    following = (first + timedelta(days=32)).replace(day=1)
+    return Period(first, following - timedelta(days=1), zone)
+
+
+def _used(budget: Budget, period: Period) -> tuple[int, Decimal]:
+    rows = UsageByModel.objects.filter(
+        series__workspace=budget.workspace_id, minute__gte=period.start, minute__lt=period.end
+    )
+    tokens = Sum(F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens"))
+    sums = rows.aggregate(tokens=tokens, cost=Sum("cost_micro"))
+    return sums["tokens"] or 0, dollars(sums["cost"] or 0) or Decimal(0)

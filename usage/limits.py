@@ -1,0 +1,150 @@
+"""How full the plans are: readings from runs and from asking, kept with their age. No login is read by us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Max
+from django.utils import timezone
+
+from aitask import doorbell
+from tasks.models import Run
+from tasks.reducer import parse_time
+from usage.models import LimitReading, PlanSource
+from usage.pace import Forecast, forecast
+from workspaces.catalog.models import digest_of
+from workspaces.models import Backend, Host, Workspace
+
+SAME = timedelta(minutes=5)
+"A reading that says the same as one this young is not kept."
+KEEP = timedelta(days=8)
+CONSOLES = {
+    Backend.CLAUDE_CODE.value: "https://claude.ai/settings/usage",
+    Backend.CODEX.value: "https://chatgpt.com/codex/settings/usage",
+}
+API_CONSOLES = {
+    Backend.CLAUDE_CODE.value: "https://console.anthropic.com/settings/usage",
+    Backend.CODEX.value: "https://platform.openai.com/usage",
+}
+LABELS = {
+    "five_hour": "5 hours",
+    "seven_day": "7 days",
+    "seven_day_opus": "7 days, Opus",
+    "seven_day_sonnet": "7 days, Sonnet",
+    "overage": "extra usage",
+    "extra_usage": "extra usage",
+}
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of a plan as it stands now."""
+
+    source: PlanSource
+    reading: LimitReading
+    forecast: Forecast | None
+
+    @property
+    def label(self) -> str:
+        return LABELS.get(self.reading.window, self.reading.window.replace("_", " "))
+
+    @property
+    def is_over(self) -> bool:
+        """It was reset since the reading; nobody has said yet how full it is now."""
+        return self.reading.resets_at is not None and self.reading.resets_at <= timezone.now()
+
+    @property
+    def percent(self) -> float | None:
+        return None if self.is_over else self.reading.used_percent
+
+
+def source_for(workspace: Workspace, backend: str) -> PlanSource:
+    """The login that runs of this workspace work with."""
+    source, _ = PlanSource.objects.get_or_create(
+        host=workspace.host, backend=backend, environment=digest_of(workspace.environment)
+    )
+    return source
+
+
+def note_report(run: Run, event: dict[str, Any], at: datetime) -> None:
+    """A run's CLI told how full the plan is: that costs nothing."""
+    source = source_for(run.task.workspace, run.backend)
+    keep(source, event.get("windows") or [], at, LimitReading.Origin.RUN)
+    doorbell.ring("queue")
+
+
+def keep(source: PlanSource, windows: Iterable[dict[str, Any]], at: datetime, origin: str) -> None:
+    """Store readings; the same event read twice, or nothing new, adds nothing."""
+    for window in windows:
+        name = str(window.get("window") or "")[:60]
+        if not name:
+            continue
+        reading = LimitReading(
+            source=source,
+            window=name,
+            used_percent=window.get("used_percent"),
+            resets_at=parse_time(window.get("resets_at")),
+            at=at,
+            origin=origin,
+        )
+        if not _is_known(reading):
+            reading.save()
+
+
+def _is_known(new: LimitReading) -> bool:
+    last = (
+        LimitReading.objects.filter(source=new.source, window=new.window, at__lte=new.at)
+        .order_by("-at", "-pk")
+        .first()
+    )
+    if last is None:
+        return False
+    same = last.used_percent == new.used_percent and last.resets_at == new.resets_at
+    return same and (last.at == new.at or (new.at - last.at < SAME and last.origin == new.origin))
+
+
+def prune() -> None:
+    """Old readings go, but the newest of each window stays: it is the last that is known."""
+    newest = LimitReading.objects.order_by().values("source", "window").annotate(last=Max("at"))
+    for row in newest:
+        old = LimitReading.objects.filter(source=row["source"], window=row["window"], at__lt=row["last"])
+        old.filter(at__lt=timezone.now() - KEEP).delete()
+
+
+def sources_of(workspaces: Iterable[Workspace]) -> list[PlanSource]:
+    """The logins that these workspaces work with."""
+    wanted = {(workspace.host.pk, digest_of(workspace.environment)) for workspace in workspaces}
+    rows = PlanSource.objects.filter(host__in={host for host, _ in wanted}).select_related("host")
+    return [row for row in rows.order_by("host__key", "backend") if (row.host_id, row.environment) in wanted]
+
+
+def windows_of(sources: Iterable[PlanSource]) -> list[Window]:
+    """What is known of each window now: the newest reading, and where it is going."""
+    found = []
+    for source in sources:
+        names = source.readings.order_by("window").values_list("window", flat=True).distinct()
+        for name in names:
+            recent = list(source.readings.filter(window=name).order_by("-at", "-pk")[:200])
+            found.append(Window(source, recent[0], forecast(recent[::-1], timezone.now())))
+    return found
+
+
+def windows_for_start(workspace: Workspace, backend: str) -> list[Window]:
+    """What counts when a run is to start; few queries, for this is looked at often."""
+    found = PlanSource.objects.filter(
+        host__key=workspace.address.key, backend=backend, environment=digest_of(workspace.environment)
+    ).first()
+    if found is None:
+        return []
+    newest: dict[str, LimitReading] = {}
+    for reading in found.readings.filter(at__gt=timezone.now() - KEEP).order_by("at", "pk"):
+        newest[reading.window] = reading
+    return [Window(found, reading, None) for reading in newest.values()]
+
+
+def hosts_with_plans() -> list[Host]:
+    """Every host that a workspace lies on."""
+    return list({workspace.host.pk: workspace.host for workspace in Workspace.objects.all()}.values())

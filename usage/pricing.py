@@ -1,0 +1,65 @@
+"""What tokens cost by the published prices: an estimate where the CLI reports no cost. Works offline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from importlib.metadata import version
+
+from genai_prices import Usage, calc_price
+from genai_prices.data import providers
+
+from workspaces.models import Backend
+
+PROVIDERS = {Backend.CLAUDE_CODE.value: "anthropic", Backend.CODEX.value: "openai"}
+SAMPLE = 1000
+"""Prices are read off a small request: several models cost more per token in a single very long one, and the
+sum of a run must not be taken for such a request."""
+CHECKED = re.compile(r"\b20\d\d-\d\d-\d\d\b")
+
+
+def estimate(
+    backend: str, model: str, tokens: Mapping[str, int], at: datetime | None = None
+) -> Decimal | None:
+    """Dollars for these tokens at the prices of that day; None for a model without a known price."""
+    provider = PROVIDERS.get(backend)
+    if not model or not provider:
+        return None
+    rates = _rates(provider, model, (at or datetime.now(UTC)).date())
+    return sum((rates[kind] * tokens[kind] for kind in rates), Decimal(0)) if rates else None
+
+
+@lru_cache(maxsize=1000)
+def _rates(provider: str, model: str, day: date) -> dict[str, Decimal] | None:
+    """Dollars per token of each kind. Our input excludes cached tokens, the library's includes them."""
+    samples = {
+        "input_tokens": {"input_tokens": SAMPLE},
+        "cache_read_tokens": {"input_tokens": SAMPLE, "cache_read_tokens": SAMPLE},
+        "cache_write_tokens": {"input_tokens": SAMPLE, "cache_write_tokens": SAMPLE},
+        "output_tokens": {"output_tokens": SAMPLE},
+    }
+    moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    try:
+        return {
+            kind: Decimal(
+                calc_price(
+                    Usage(**sample), model, provider_id=provider, genai_request_timestamp=moment
+                ).total_price
+            )
+            / SAMPLE
+            for kind, sample in samples.items()
+        }
+    except (LookupError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=1)
+def source() -> str:
+    """The list of prices with its version and the newest day on which a price of it was checked."""
+    ours = (each for each in providers if each.id in PROVIDERS.values())
+    notes = " ".join(model.price_comments or "" for each in ours for model in each.models)
+    newest = max(CHECKED.findall(notes), default="")
+    return f"genai-prices {version('genai-prices')}" + (f" (prices checked until {newest})" if newest else "")

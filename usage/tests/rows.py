@@ -1,0 +1,63 @@
+"""Runs in large numbers, for tests of speed and of sums."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from tasks.models import Run, Task
+from tasks.tests.factories import make_run, make_task, make_user, make_workspace
+from usage import ledger
+from workspaces.models import Workspace
+
+START = datetime(2026, 9, 1, tzinfo=UTC)
+MODELS = ("claude-opus-4-8", "claude-sonnet-4-5", "gpt-5.5", "gpt-6-sol")
+
+
+def used(task: Task | None = None, **fields: Any) -> Run:
+    """A run that ended, and its rows."""
+    given: dict[str, Any] = {
+        "state": "succeeded",
+        "model": "claude-sonnet-4-5",
+        "queued_at": START,
+        "input_tokens": 10,
+        "output_tokens": 20,
+        "cache_read_tokens": 300,
+        "cache_write_tokens": 40,
+        **fields,
+    }
+    if "cost_usd" in given:
+        given.setdefault("cost_source", "reported")
+    run = make_run(task=task or make_task(), **given)
+    ledger.record(run)
+    return run
+
+
+def many(count: int, days: int = 60) -> list[Workspace]:
+    """So many ended runs over so many days, in five workspaces."""
+    owner = make_user()
+    workspaces = [make_workspace(owner=owner) for _ in range(5)]
+    tasks = [make_task(workspace=workspaces[number % 5]) for number in range(200)]
+    runs = [_one(number, count, days, tasks[number % 200]) for number in range(count)]
+    Run.objects.bulk_create(runs, batch_size=2000)
+    ledger.catch_up()
+    return workspaces
+
+
+def _one(number: int, count: int, days: int, task: Task) -> Run:
+    return Run(
+        task=task,
+        number=number // 200 + 1,
+        state="succeeded",
+        backend="codex" if number % 4 > 1 else "claude_code",
+        model=MODELS[number % 4],
+        permission_mode="edits",
+        prompt="Do it.",
+        queued_at=START + timedelta(days=days) * number / count,
+        input_tokens=number % 1000,
+        output_tokens=number % 500,
+        cache_read_tokens=number % 9000,
+        cost_usd=Decimal("0.01") if number % 4 < 2 else None,
+        cost_source="reported" if number % 4 < 2 else None,
+    )

@@ -1,0 +1,161 @@
+"""What runs used, added up."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tasks.models import Run
+from tasks.tests.factories import make_run, make_task, make_user, make_workspace
+from usage import ledger, queries
+from usage.periods import Period
+from usage.tests.rows import START, used
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+UTC_ZONE = ZoneInfo("UTC")
+SEPTEMBER = Period(date(2026, 9, 1), date(2026, 9, 30), UTC_ZONE)
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return make_workspace(owner=make_user())
+
+
+def report(workspace: Workspace, period: Period = SEPTEMBER) -> queries.Report:
+    return queries.report(workspace.owner, period)
+
+
+def test_nothing_is_no_error(workspace: Workspace) -> None:
+    made = report(workspace)
+    assert made.is_empty
+    assert made.totals.cost is None
+    assert len(made.by_day) == 30
+
+
+def test_one_run_is_in_every_table(workspace: Workspace) -> None:
+    used(make_task(workspace=workspace), cost_usd=Decimal("0.25"))
+    made = report(workspace)
+    for lines in (made.by_workspace, made.by_backend, made.by_model, made.by_task, [made.by_day[0]]):
+        assert [line.sums.runs for line in lines] == [1]
+        assert lines[0].sums.tokens == 370
+        assert lines[0].sums.cost == Decimal("0.25")
+    assert made.totals.cost_source == "reported"
+
+
+def test_what_others_own_is_not_told(workspace: Workspace) -> None:
+    used(make_task())
+    assert report(workspace).is_empty
+
+
+def test_each_model_gets_its_share_and_the_sum_is_that_of_the_run(workspace: Workspace) -> None:
+    shares = {
+        "claude-opus-4-8": {"input_tokens": 6, "output_tokens": 18, "cost_usd": 0.2},
+        "claude-haiku-4-5": {"input_tokens": 4, "output_tokens": 2, "cost_usd": 0.0123456},
+    }
+    used(make_task(workspace=workspace), usage_by_model=shares, cost_usd=Decimal("0.212346"))
+    made = report(workspace)
+    found = {line.key[1]: line.sums for line in made.by_model}
+    assert found["claude-haiku-4-5"].output_tokens == 2
+    assert found["claude-haiku-4-5"].cost == Decimal("0.012346")
+    assert made.totals.cost == Decimal("0.212346")
+    assert (made.totals.runs, made.totals.cache_read_tokens) == (1, 300)
+
+
+def test_an_unknown_model_has_tokens_and_no_cost(workspace: Workspace) -> None:
+    used(make_task(workspace=workspace), model="my-own-model")
+    totals = report(workspace).totals
+    assert (totals.tokens, totals.cost, totals.unpriced_tokens) == (370, None, 370)
+
+
+def test_a_cost_that_nobody_reports_is_estimated_at_the_end_and_marked(workspace: Workspace) -> None:
+    task = make_task(workspace=workspace, backend="codex")
+    going = used(task, model="gpt-5.5", state="running")
+    assert going.cost_usd is None
+    going.state = Run.State.SUCCEEDED
+    ledger.record(going)
+    totals = report(workspace).totals
+    # 10 in and 40 written at $5, 300 read at $0.5, 20 out at $30 for a million
+    assert totals.cost == Decimal("0.001000")
+    assert totals.cost_source == going.cost_source == "estimated"
+    assert Run.objects.get(pk=going.pk).cost_usd == totals.cost
+
+
+def test_an_estimate_does_not_take_a_long_run_for_one_long_request(workspace: Workspace) -> None:
+    used(make_task(workspace=workspace, backend="codex"), model="gpt-5.5", cache_read_tokens=10_000_000)
+    cost = report(workspace).totals.cost
+    assert cost is not None
+    assert Decimal("5.0") < cost < Decimal("5.1")
+
+
+def test_recording_twice_changes_nothing(workspace: Workspace) -> None:
+    run = used(make_task(workspace=workspace), cost_usd=Decimal(1))
+    before = report(workspace).totals
+    ledger.record(run)
+    ledger.catch_up()
+    assert report(workspace).totals == before
+
+
+def test_runs_that_were_never_recorded_are_found(workspace: Workspace) -> None:
+    make_run(task=make_task(workspace=workspace), state="succeeded", queued_at=START, input_tokens=7)
+    assert report(workspace).totals.input_tokens == 7
+
+
+def test_a_deleted_task_leaves_what_it_used(workspace: Workspace) -> None:
+    task = make_task(workspace=workspace)
+    used(task)
+    task.delete()
+    made = report(workspace)
+    assert made.totals.tokens == 370
+    assert made.by_task == []
+
+
+def test_the_range_before_is_compared(workspace: Workspace) -> None:
+    used(make_task(workspace=workspace), queued_at=datetime(2026, 8, 31, 12, tzinfo=UTC))
+    made = report(workspace)
+    assert (made.totals.runs, made.before.runs) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "day"),
+    [
+        ("UTC", datetime(2026, 9, 10, 23, 59, tzinfo=UTC), 10),
+        ("Europe/Berlin", datetime(2026, 9, 10, 21, 59, tzinfo=UTC), 10),
+        ("Europe/Berlin", datetime(2026, 9, 10, 22, 0, tzinfo=UTC), 11),
+        ("America/Los_Angeles", datetime(2026, 9, 11, 6, 59, tzinfo=UTC), 10),
+        ("Asia/Kathmandu", datetime(2026, 9, 10, 18, 15, tzinfo=UTC), 11),
+        ("Asia/Kathmandu", datetime(2026, 9, 10, 18, 14, tzinfo=UTC), 10),
+    ],
+)
+def test_a_day_ends_at_the_readers_midnight(
+    workspace: Workspace, zone: str, moment: datetime, day: int
+) -> None:
+    used(make_task(workspace=workspace), queued_at=moment)
+    made = report(workspace, Period(date(2026, 9, 1), date(2026, 9, 30), ZoneInfo(zone)))
+    assert [line.key.day for line in made.by_day if line.sums.runs] == [day]
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        (datetime(2026, 10, 24, 21, 59, tzinfo=UTC), 24),
+        (datetime(2026, 10, 24, 22, 0, tzinfo=UTC), 25),
+        (datetime(2026, 10, 25, 22, 59, tzinfo=UTC), 25),
+        (datetime(2026, 10, 25, 23, 0, tzinfo=UTC), 26),
+    ],
+)
+def test_the_day_on_which_clocks_change_has_25_hours(workspace: Workspace, moment: datetime, day: int) -> None:
+    used(make_task(workspace=workspace), queued_at=moment)
+    made = report(workspace, Period(date(2026, 10, 1), date(2026, 10, 31), ZoneInfo("Europe/Berlin")))
+    assert [line.key.day for line in made.by_day if line.sums.runs] == [day]
+
+
+def test_a_range_includes_its_last_day_and_nothing_after(workspace: Workspace) -> None:
+    for hour in (23, 24):
+        day, rest = divmod(hour, 24)
+        used(make_task(workspace=workspace), queued_at=datetime(2026, 9, 30 if not day else 30, rest, tzinfo=UTC))
+    used(make_task(workspace=workspace), queued_at=datetime(2026, 10, 1, tzinfo=UTC))
+    assert report(workspace).totals.runs == 2
