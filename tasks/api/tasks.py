@@ -71,6 +71,15 @@ def cancel_task(request: HttpRequest, task_id: Id) -> TaskOut:
     return read(request, task_id)
 
 
+@router.post("/tasks/{task_id}/try-login", response=TaskOut, summary="Try a refused login again now")
+def try_login(request: HttpRequest, task_id: Id) -> TaskOut:
+    """One queued run of this CLI and host is let through; when it gets an answer, the others follow."""
+    task = task_for(request.user, task_id)
+    for hold in task.workspace.host.holds.filter(backend=task.backend):
+        services.try_login_again(hold)
+    return read(request, task_id)
+
+
 def with_runs(user: Visitor) -> QuerySet[Task]:
     """The tasks that the user may see, with their runs in order."""
     runs = Run.objects.only(*OF_RUNS).order_by("number")
