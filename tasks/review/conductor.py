@@ -23,10 +23,12 @@ from workspaces.merging import (
     MainMoved,
     Strategy,
     attempt,
+    foresee,
 )
 from workspaces.merging import Verdict as Judged
 from workspaces.merging.checks import Pause
 from workspaces.merging.conflicts import visible
+from workspaces.merging.quick import brings_attributes, is_plain
 
 MOST_TRIES = 20
 MOST_CHECKS = 3
@@ -65,6 +67,13 @@ class Conductor:
         "The commit that the bench is known to stand at; None when an earlier worker may have left it anyhow."
         self.dirty = False
         "A check has run there since, and may have written files."
+        self.plain: bool | None = None
+        "Whether merges may be made in memory."
+        self.last_check: sites.Check | None = None
+        self.resumed = True
+        "The first step may have been moved by a worker that could not say so any more."
+        self.moved_to = ""
+        "Where this worker has just moved main; asked again only when it has moved since."
 
     def run(self) -> None:
         """All open steps in their order. Raises Parked, Blocked, TurnLost and what the host raises."""
@@ -90,6 +99,7 @@ class Conductor:
                 self.told()
 
     def _begin(self, step: MergeStep) -> None:
+        self.resumed = False
         why = obstacle(step)
         if why or not step.commit:
             self._end(step, S.LEFT_OUT, reason=why or f"Its branch {step.branch} is gone.")
@@ -107,13 +117,21 @@ class Conductor:
         )
 
     def _tip(self) -> str:
-        return self.train.tip if self.train.dry_run else self.site.mainline.tip()
+        known = self.train.tip if self.train.dry_run else self.moved_to
+        return known or self.site.mainline.tip()
 
     def _merge(self, step: MergeStep) -> None:
-        bench = self._bring_to(step.onto)
-        self.at = None
-        found = attempt(bench, step.onto, change_of(step), Strategy(self.train.strategy))
-        self.at = found.commit or step.onto
+        bench, strategy, change = self.site.bench(step.onto), Strategy(self.train.strategy), change_of(step)
+        if self.plain is None:
+            self.plain = is_plain(bench, step.onto)
+        found = foresee(bench, step.onto, change, strategy, quick=self.plain)
+        if found is None:
+            self._bring_to(step.onto)
+            self.at = None
+            found = attempt(bench, step.onto, change, strategy)
+            self.at = found.commit or step.onto
+        elif found.commit and self.plain:
+            self.plain = not brings_attributes(bench, found.commit)
         if found.verdict == Judged.CLEAN:
             self._merged_on_the_bench(step, found)
         else:
@@ -152,9 +170,12 @@ class Conductor:
         if step.checked_since is None:
             bench = self._bring_to(step.candidate)
             notice = bench.prepare_submodules()
-            check.start(self.train.check_command, bench.path, self.train.workspace.environment)
+            environment = self.train.workspace.environment
+            check.start(self.train.check_command, bench.path, environment, after=self.last_check)
             self._to(step, S.CHECKING, checked_since=timezone.now(), reason=visible(notice))
-        return self._wait(step, check)
+        result = self._wait(step, check)
+        self.last_check = check
+        return result
 
     def _wait(self, step: MergeStep, check: sites.Check) -> CheckResult:
         pause, told = Pause(), time.monotonic()
@@ -192,9 +213,13 @@ class Conductor:
             return
         why = f"aitask: merge {step.branch}"
         try:
-            if not self.site.mainline.contains(step.candidate):
+            if self.resumed and self.site.mainline.contains(step.candidate):
+                self.resumed = False
+            else:
                 self.site.mainline.advance(step.onto, step.candidate, why)
+            self.moved_to = step.candidate
         except MainMoved:
+            self.moved_to = ""
             self._to(
                 step, S.WAITING, reason=f"{self.train.branch} moved meanwhile; tried again on its new tip."
             )

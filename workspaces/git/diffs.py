@@ -26,7 +26,7 @@ PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
 
 @dataclass(frozen=True)
 class Range:
-    """What is compared: `old` with `new`; an empty `new` is the worktree at `folder`, uncommitted work too."""
+    """Compares `old` with `new`; an empty `new` is the worktree at `folder`, uncommitted work too."""
 
     folder: str
     old: str

@@ -18,10 +18,10 @@ LOCKED = (".lock': File exists", "cannot lock ref", "could not lock", "Unable to
 NO_QUESTIONS = {"GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "true", "GIT_MERGE_AUTOEDIT": "no"}
 OUTLIVE_SH = """\
 log=$1; shift
-mkdir -p -- "${log%/*}"
+test -d "${log%/*}" || mkdir -p -- "${log%/*}"
 "$@" >"$log" 2>&1
 status=$?
-cat -- "$log"
+test $status = 0 || cat -- "$log"
 rm -f -- "$log"
 exit $status
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspaces.merging.attempts import Attempt, Change, Strategy, Verdict, attempt
+from workspaces.merging.attempts import Attempt, Change, Strategy, Verdict, attempt, foresee
 from workspaces.merging.bench import Bench, bench_path, open_bench
 from workspaces.merging.checks import Check, CheckLost, CheckResult
 from workspaces.merging.conflicts import Conflict
@@ -23,5 +23,6 @@ __all__ = [
     "Verdict",
     "attempt",
     "bench_path",
+    "foresee",
     "open_bench",
 ]

@@ -11,6 +11,7 @@ from workspaces.git.commands import git
 from workspaces.hosts import Completed
 from workspaces.merging.bench import Bench
 from workspaces.merging.conflicts import MOST_FILES, Conflict, from_merge_tree, hunks_of, kinds_by_path
+from workspaces.merging.quick import commit
 
 
 class Strategy(enum.StrEnum):
@@ -53,39 +54,34 @@ class Attempt:
     output: str = ""
 
 
+def foresee(bench: Bench, onto: str, change: Change, strategy: Strategy, *, quick: bool) -> Attempt | None:
+    """What can be said without touching a file, wherever the bench stands; None when it must be tried there.
+
+    With `quick` a clean merge is also made in memory.
+    """
+    words = ("merge-tree", "--write-tree", "-z", onto, change.commit)
+    done = git(bench.host, bench.path, *words, timeout=300, check=False)
+    tree = done.out.split("\0")[0].strip()
+    if done.rc == 0 and tree == bench.tree_of(onto):
+        return _nothing_new(bench, onto, change)
+    if done.rc == 0 and quick and strategy == Strategy.MERGE:
+        made = commit(bench, tree, (onto, change.commit), change.message)
+        return Attempt(Verdict.CLEAN, commit=made)
+    if done.rc == 1 and "\0" in done.out and strategy != Strategy.REBASE:
+        names = {onto: "main", change.commit: change.branch}
+        return Attempt(Verdict.CONFLICT, conflicts=from_merge_tree(bench.host, bench.path, done.out, names))
+    known = done.rc == 0 or not _contains(bench, onto, change.commit)
+    return None if known else _nothing_new(bench, onto, change)
+
+
 def attempt(bench: Bench, onto: str, change: Change, strategy: Strategy) -> Attempt:
     """Bring the change onto a commit, where the bench stands. Only a clean attempt leaves it elsewhere."""
-    early = _in_memory(bench, onto, change, strategy)
-    if early is not None:
-        return early
     done = STRATEGIES[strategy](bench, onto, change)
     if done.rc:
         found = _what_went_wrong(bench, onto, change, done)
         bench.recover(onto)
         return found
     return _result(bench, onto, change, strategy, done)
-
-
-def _in_memory(bench: Bench, onto: str, change: Change, strategy: Strategy) -> Attempt | None:
-    """Without touching a file: is there anything to do, does it conflict? None when the bench must tell."""
-    trees = git(bench.host, bench.path, "rev-parse", f"{onto}^{{tree}}").out.split()
-    done = git(
-        bench.host,
-        bench.path,
-        "merge-tree",
-        "--write-tree",
-        "-z",
-        onto,
-        change.commit,
-        timeout=300,
-        check=False,
-    )
-    if done.rc == 0 and done.out.split("\0")[0].strip() == trees[0]:
-        return _nothing_new(bench, onto, change)
-    if done.rc == 1 and "\0" in done.out and strategy != Strategy.REBASE:
-        names = {onto: "main", change.commit: change.branch}
-        return Attempt(Verdict.CONFLICT, conflicts=from_merge_tree(bench.host, bench.path, done.out, names))
-    return _nothing_new(bench, onto, change) if _contains(bench, onto, change.commit) else None
 
 
 def _contains(bench: Bench, onto: str, commit: str) -> bool:
@@ -151,8 +147,9 @@ def _hunks(bench: Bench, path: str, names: dict[str, str]) -> list[str]:
 
 def _result(bench: Bench, onto: str, change: Change, strategy: Strategy, done: Completed) -> Attempt:
     """The commit that the bench stands at, if it is what was asked for."""
-    line = git(bench.host, bench.path, "rev-list", "--parents", "--max-count=1", "HEAD").out.split()
-    head, parents = line[0], line[1:]
+    words = ("log", "--no-walk", "--no-show-signature", "--format=%H %T %P", "HEAD")
+    head, tree, *parents = git(bench.host, bench.path, *words).out.split()
+    bench.trees[head] = tree
     expected = {Strategy.MERGE: [onto, change.commit], Strategy.SQUASH: [onto]}.get(strategy)
     if head == onto:
         return _nothing_new(bench, onto, change)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import isabs, join, normpath
 
 from workspaces.git.commands import GitError, expand, git
@@ -26,6 +26,15 @@ class Bench:
     repo: Place
     path: str
     git_dir: str
+    trees: dict[str, str] = field(default_factory=dict)
+    "The trees of commits that were made here."
+
+    def tree_of(self, commit: str) -> str:
+        """The tree of a commit."""
+        if commit not in self.trees:
+            words = ("rev-parse", "--verify", f"{commit}^{{tree}}")
+            self.trees[commit] = git(self.host, self.path, *words).out.strip()
+        return self.trees[commit]
 
     @property
     def host(self) -> Host:

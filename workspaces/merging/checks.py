@@ -11,6 +11,7 @@ from typing import Any
 from workspaces import tmux
 from workspaces.hosts import Host, HostError
 
+HAND_OVER_SECONDS = 0.5
 START_SECONDS = 15.0
 "How long a window may take to claim its check."
 SHOWN_OUTPUT = 64 * 1024
@@ -40,11 +41,16 @@ class Check:
     owner: str
     window: str
 
-    def start(self, command: str, worktree: str, environment: Mapping[str, str]) -> None:
-        """Have the command run in the worktree, unless it runs or has run already."""
+    def start(
+        self, command: str, worktree: str, environment: Mapping[str, str], *, after: Check | None = None
+    ) -> None:
+        """Have the command run in the worktree, unless it runs or has run already.
+
+        `after` is a check that has just ended: its process goes on with this one, if it is still there.
+        """
         spec = {"v": 1, "command": command, "worktree": worktree, "environment": dict(environment)}
         prepared = self.host.call("prepare_run", {"dir": self.folder, "spec": spec, "prompt": command})
-        if prepared.get("started"):
+        if prepared.get("started") or (after and after.hand_over(self)):
             return
         hello = self.host.hello()
         kit = join(str(hello["state_dir"]), "hostkit", str(hello["hostkit"]))
@@ -53,9 +59,24 @@ class Check:
             session=self.session,
             owner=self.owner,
             window=self.window,
-            argv=[str(hello["executable"]), kit, "check", self.folder],
+            argv=[str(hello["executable"]), "-ES", kit, "check", self.folder],
             cwd=worktree,
         )
+
+    def hand_over(self, following: Check) -> bool:
+        """Have the process of this check run another one; False when it does not take it up."""
+        try:
+            self.host.call("write", {"path": join(self.folder, "next"), "data": following.folder})
+        except HostError as error:
+            if error.retryable:
+                raise
+            return False
+        deadline = time.monotonic() + HAND_OVER_SECONDS
+        while time.monotonic() < deadline:
+            if self.host.call("run_state", {"dir": following.folder})["started"]:
+                return True
+            time.sleep(0.01)
+        return False
 
     def look(self, started_ago: float) -> CheckResult | None:
         """The result, None while it runs. Raises CheckLost."""
@@ -106,4 +127,4 @@ class Pause:
         return time.monotonic() - self._began
 
     def wait(self) -> None:
-        time.sleep(min(0.5, max(0.02, self.elapsed * 0.04)))
+        time.sleep(min(0.5, max(0.015, self.elapsed * 0.05)))

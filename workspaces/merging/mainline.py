@@ -61,7 +61,7 @@ class Mainline:
         wait = LockWait()
         while True:
             done = self._advance_once(old, new, why)
-            if self.tip() == new:
+            if not done.rc or self.tip() == new:
                 return
             if is_locked(done) and wait.again():
                 continue
@@ -70,13 +70,20 @@ class Mainline:
             raise self._blocked(done)
 
     def _advance_once(self, old: str, new: str, why: str) -> Completed:
-        tree = self._only_checkout(list_trees(self.write.host, self.repo.path))
-        if self.tip() != old:
+        tip, path = self._tip_and_checkout()
+        if tip != old:
             raise MainMoved
-        if tree is None:
+        if not path:
             return self.write.git_to_its_end(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
         words = ("merge", "--quiet", "--ff-only", "--no-autostash", "--no-stat", new)
-        return self.write.git_to_its_end(tree.path, *words)
+        return self.write.git_to_its_end(path, *words)
+
+    def _tip_and_checkout(self) -> tuple[str, str]:
+        """The commit, and the worktree that has the branch checked out (empty when none has)."""
+        form = "--format=%(objectname)%00%(worktreepath)"
+        done = git(self.write.host, self.repo.path, "for-each-ref", form, self.ref)
+        tip, _, path = done.out.rstrip("\n").partition("\0")
+        return tip, "" if path and path == self.repo.path and self.repo.bare else path
 
     def retreat(self, old: str, new: str, why: str) -> None:
         """Move back from `old` to its ancestor `new`. Raises MainMoved and Blocked, as `advance` does."""

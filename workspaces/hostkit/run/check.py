@@ -23,22 +23,48 @@ from ..folder import RunFolder
 KEPT_OUTPUT = 1024 * 1024
 """Bytes of output that are kept at least; at most twice as many lie on the disk."""
 CHUNK = 64 * 1024
+IDLE_SECONDS = 5.0
+"""How long a process whose check has ended waits for the next one: it would take longer to start anew."""
+POLL_SECONDS = 0.01
 GRACE_SECONDS = 1.0
 """How long output is still awaited from what the command left running."""
 
 
 def main(path: str) -> int:
-    folder = RunFolder(path)
+    processes.become_subreaper()
+    following: Optional[str] = path
+    status = 0
+    while following:
+        status = run_one(RunFolder(following))
+        if status:
+            break
+        following = wait_for_next(Path(following))
+    return status
+
+
+def run_one(folder: RunFolder) -> int:
+    """One check to its end; 0, or why it was not run."""
     spec = read_json(folder.spec)
     if spec is None:
-        print(f"There is no check in {path}.", file=sys.stderr)
+        print(f"There is no check in {folder.path}.", file=sys.stderr)
         return 2
     if not folder.claim():
         return 3
-    processes.become_subreaper()
-    outcome = Check(folder, spec).run()
+    check = Check(folder, spec)
+    outcome = check.run()
     write_atomic(folder.outcome, dumps(outcome))
-    return 0
+    return 4 if check.told_to_stop else 0
+
+
+def wait_for_next(folder: Path) -> Optional[str]:
+    """The folder of another check that this process is to run, named in `next`; None when none comes soon."""
+    deadline = time.monotonic() + IDLE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            return (folder / "next").read_text("utf-8", "surrogateescape").strip()
+        except OSError:
+            time.sleep(POLL_SECONDS)
+    return None
 
 
 class Check:
