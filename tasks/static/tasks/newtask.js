@@ -56,7 +56,8 @@ document.addEventListener("htmx:after:request", (event) => {
 
 document.addEventListener("created", (event) => {
   const form = document.getElementById("new-task-form");
-  if (!event.detail.more) return document.getElementById("new-task").close();
+  const dialog = document.getElementById("new-task");
+  if (!event.detail.more) return dialog ? dialog.close() : location.assign("/"); // on a page of its own
   form.elements.text.value = "";
   form.elements.text.focus();
   showParts(form.elements.text);

@@ -166,7 +166,6 @@ class TestWithInventedClis:
             page.get_by_label("Name of the model").press("Tab")
             expect(page.get_by_text("fable is not in the list of Claude Code")).to_be_visible()
             page.get_by_role("button", name="Create", exact=True).press("Enter")
-            page.goto("/")
             expect(page.locator(".card").get_by_text("fable is not in the list")).to_be_visible()
             page.get_by_role("link", name="Typed", exact=True).click()
             expect(page.locator("#head").get_by_text("fable is not in the list")).to_be_visible()
