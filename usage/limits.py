@@ -16,7 +16,7 @@ from tasks.reducer import parse_time
 from usage.models import LimitReading, PlanSource
 from usage.pace import Forecast, forecast
 from workspaces.catalog.models import digest_of
-from workspaces.models import Backend, Host, Workspace
+from workspaces.models import Backend, Workspace
 
 SAME = timedelta(minutes=5)
 "A reading that says the same as one this young is not kept."
@@ -145,6 +145,6 @@ def windows_for_start(workspace: Workspace, backend: str) -> list[Window]:
     return [Window(found, reading, None) for reading in newest.values()]
 
 
-def hosts_with_plans() -> list[Host]:
-    """Every host that a workspace lies on."""
-    return list({workspace.host.pk: workspace.host for workspace in Workspace.objects.all()}.values())
+def logins() -> dict[tuple[int, str], Workspace]:
+    """Every host with every set of variables that a workspace has there, and one such workspace."""
+    return {(each.host.pk, digest_of(each.environment)): each for each in Workspace.objects.all()}

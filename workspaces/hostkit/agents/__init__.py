@@ -8,12 +8,15 @@ from ..files import Json
 from .base import Agent, Host
 from .catalog import Catalog
 from .claude_code import ClaudeCode
+from .claude_limits import ClaudeLimits
 from .claude_models import ClaudeModels
 from .codex import Codex
+from .codex_limits import CodexLimits
 from .codex_models import CodexModels
 
 AGENTS: Dict[str, Type[Agent]] = {agent.backend: agent for agent in (ClaudeCode, Codex)}
 CATALOGS: Dict[str, Type[Catalog]] = {each.backend: each for each in (ClaudeModels, CodexModels)}
+LIMITS: Dict[str, Type[Catalog]] = {each.backend: each for each in (ClaudeLimits, CodexLimits)}
 
 
 def make(spec: Json, host: Host) -> Agent:

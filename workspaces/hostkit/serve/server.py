@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Callable, Dict
 from .. import PROTOCOL, environment, processes
 from ..files import Json, dumps
 from ..folder import state_dir
-from . import commands, doctor, files, models, probe, runs, tail
+from . import commands, doctor, files, limits, models, probe, runs, tail, transcripts
 from .requests import Failure, Request, failure_of
 
 Verb = Callable[[Json, Request], Any]
@@ -35,6 +35,8 @@ VERBS: Dict[str, Verb] = {
     "tail": tail.tail,
     "probe": probe.probe,
     "models": models.models,
+    "limits": limits.limits,
+    "transcripts": transcripts.transcripts,
     "doctor": doctor.doctor,
 }
 

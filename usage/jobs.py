@@ -1,0 +1,93 @@
+"""What the workers do for usage: ask the CLIs how full their plans are, every five minutes at most."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from aitask import doorbell
+from aitask.nudge import enqueue
+from usage import limits
+from usage.models import LimitReading, PlanSource
+from workspaces import hosts
+from workspaces.catalog.models import digest_of
+from workspaces.hosts import HostError
+from workspaces.models import Backend, Workspace
+
+PAUSE = timedelta(minutes=5)
+"Between two askings of the same login, whoever wants it."
+CALL_SECONDS = 45.0
+
+
+def ask_all() -> None:
+    """The schedule, which comes more often than it asks: one job per login that is due, so that a host that is
+    away delays no other."""
+    limits.prune()
+    for workspace in limits.logins().values():
+        if any(_is_due(source) for source in _sources(workspace)):
+            enqueue("usage.jobs.ask", workspace.pk)
+
+
+def ask(workspace_id: int) -> bool:
+    """Ask the CLIs of a workspace's host with its variables; False when that was done a moment ago."""
+    workspace = Workspace.objects.filter(pk=workspace_id).first()
+    if workspace is None or not _claim(workspace):
+        return False
+    sources = _sources(workspace)
+    try:
+        params = {"environment": workspace.environment}
+        answers = hosts.get(workspace.host.address).call("limits", params, timeout=CALL_SECONDS)
+    except HostError as error:
+        for source in sources:
+            _note_failure(source, str(error))
+    else:
+        for source in sources:
+            _take(source, answers.get(source.backend) or {})
+    doorbell.ring("board", "queue", "usage")
+    return True
+
+
+def _sources(workspace: Workspace) -> list[PlanSource]:
+    return [limits.source_for(workspace, backend) for backend in Backend.values]
+
+
+def _is_due(source: PlanSource) -> bool:
+    return source.asked_at is None or source.asked_at <= timezone.now() - PAUSE
+
+
+def _claim(workspace: Workspace) -> bool:
+    """By compare-and-set, so that any number of wishes make one question."""
+    pks = [source.pk for source in _sources(workspace)]
+    due = Q(asked_at=None) | Q(asked_at__lte=timezone.now() - PAUSE)
+    return bool(PlanSource.objects.filter(due, pk__in=pks).update(asked_at=timezone.now()))
+
+
+def _take(source: PlanSource, answer: dict[str, Any]) -> None:
+    """Keep the windows; without any the last ones stay, with the reason."""
+    source.present = bool(answer.get("path"))
+    source.account = str(answer.get("account") or source.account)[:100]
+    if answer.get("error") or not answer:
+        _note_failure(source, str(answer.get("error") or "The host's hostkit did not answer for this CLI."))
+        return
+    now = timezone.now()
+    limits.keep(source, answer["windows"], now, LimitReading.Origin.ASKED)
+    source.answered_at, source.error = now, ""
+    source.save(update_fields=["present", "account", "answered_at", "error"])
+
+
+def _note_failure(source: PlanSource, why: str) -> None:
+    source.error = why[:500]
+    source.save(update_fields=["present", "account", "error"])
+
+
+def next_asking(workspaces: list[Workspace]) -> Any:
+    """When the button may ask again; None: now."""
+    wanted = {digest_of(workspace.environment) for workspace in workspaces}
+    sources = limits.sources_of(workspaces)
+    last = min((source.asked_at for source in sources if source.asked_at), default=None)
+    if last is None or len({source.environment for source in sources}) < len(wanted):
+        return None
+    return last + PAUSE if last + PAUSE > timezone.now() else None

@@ -1,0 +1,46 @@
+"""Plan limits of Codex, by `account/rateLimits/read`: it asks with its own login, never we."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from ..files import Json
+from .catalog import NoAnswer, Talk
+from .codex_events import limit_event
+from .codex_models import CodexModels
+
+LIMITS = 2
+
+
+class CodexLimits(CodexModels):
+    """Started as for its models, and asked for another thing."""
+
+    def ask(self, talk: Talk) -> Json:
+        client = {"clientInfo": {"name": "aitask", "title": "AI Task Manager", "version": "1"}}
+        talk.send({"id": 1, "method": "initialize", "params": client}, {"method": "initialized"})
+        talk.send({"id": LIMITS, "method": "account/rateLimits/read", "params": {}})
+        for line in talk.lines():
+            if line.get("id") == LIMITS and "method" not in line:
+                return limits_of(line)
+        raise NoAnswer("codex did not answer.")
+
+
+def limits_of(answer: Json) -> Json:
+    """{account, windows}. NoAnswer says why there are none."""
+    if "error" in answer:
+        said = str((answer["error"] or {}).get("message") or "")
+        if "authentication" in said:
+            raise NoAnswer("Without a ChatGPT login (an API key, or none) there are no plan limits.")
+        raise NoAnswer(f"codex could not tell its limits: {said}")
+    result = answer.get("result") or {}
+    main: Json = result.get("rateLimits") or {}
+    windows: List[Any] = list(limit_event(main).get("windows") or [])
+    others: Dict[str, Json] = result.get("rateLimitsByLimitId") or {}
+    for name, limits in others.items():
+        if name != main.get("limitId"):
+            label = limits.get("limitName") or name
+            for window in limit_event(limits).get("windows") or []:
+                windows.append(dict(window, window=f"{label} {window['window']}"))
+    if not windows:
+        raise NoAnswer("codex knows of no limits of this account.")
+    return {"account": str(main.get("planType") or ""), "windows": windows}
