@@ -110,7 +110,7 @@ class TestRepositories:
         repo = make_oddly_named_repo(world.app.folder / f"odd {backend}")
         assert ODD_NAME in str(repo)
         workspace = world.add_workspace(f"odd {backend}", repo, permission_mode="full")["id"]
-        run = world.succeed("@write ä.txt x", backend, workspace=workspace)
+        run = world.succeed("@bash echo x > ä.txt", backend, workspace=workspace)
         assert (world.worktree(run) / "ä.txt").exists()
 
     def test_a_detached_head_does_not_matter(self, world: World) -> None:

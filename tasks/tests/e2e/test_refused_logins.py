@@ -10,9 +10,7 @@ from tasks.tests.e2e.world import World
 pytestmark = pytest.mark.cli
 
 
-def test_two_refused_logins_hold_the_next_start_until_a_person_says_try_now(
-    world: World, backend: str
-) -> None:
+def test_two_refused_logins_hold_the_next_start_until_a_person_tries(world: World, backend: str) -> None:
     for script in ("@login", "@error 401"):
         run = world.finish(script, backend)
         assert (run["state"], run["reason_code"]) == ("failed", "login"), run["reason"]

@@ -218,7 +218,7 @@ class TestMessages:
         model = {"claude_code": "claude-sonnet-5", "codex": "gpt-5.5"}[backend]
         status, toast = web.post(f"/tasks/{first['task']}/say", {"text": "@text two", "model": model})
         assert (status, toast["text"]) == (204, "Run 2 goes on with it.")
-        second = world.api.wait_for_run(world.task_of(first)["runs"][-1]["id"])
+        second = world.api.wait_for_run(world.task_of(first)["runs"][-1])
         assert (second["state"], second["cli_session"]) == ("succeeded", first["cli_session"])
         assert world.endpoint.ledger.turns(first["cli_session"])[-1].model == model
 
@@ -255,7 +255,7 @@ class TestSteering:
         web.post(f"/runs/{run['id']}/interrupt")
         over = ended(world, run, "cancelled")
         web.post(f"/tasks/{run['task']}/say", {"text": "@text again"})
-        second = world.api.wait_for_run(world.task_of(run)["runs"][-1]["id"])
+        second = world.api.wait_for_run(world.task_of(run)["runs"][-1])
         assert (second["state"], second["cli_session"]) == ("succeeded", over["cli_session"])
 
     def test_stopping_ends_the_run_in_an_orderly_way(
@@ -298,7 +298,7 @@ class TestByHand:
         assert web.post(f"/tasks/{run['task']}/by-hand")[0] == 409
         world.app.tmux.run("kill-window", "-t", f"{session}:=by-hand-1")
         assert web.post(f"/tasks/{run['task']}/say", {"text": "@text yes"})[0] == 204
-        second = world.api.wait_for_run(world.task_of(run)["runs"][-1]["id"])
+        second = world.api.wait_for_run(world.task_of(run)["runs"][-1])
         assert second["cli_session"] == run["cli_session"]
 
 
