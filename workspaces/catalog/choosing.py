@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from django.utils import dateformat
+
 from workspaces.catalog.models import Effort, ModelList, OfferedModel
 from workspaces.catalog.reading import warning
 from workspaces.models import Backend, Workspace
@@ -117,7 +119,7 @@ class Choices:
         if self._why_not(self.backend):
             return []
         if offer.stale and offer.fetched_at:
-            return [f"The list is of {offer.fetched_at:%-d %B, %H:%M} UTC. {offer.error}"]
+            return [f"The list is of {dateformat.format(offer.fetched_at, 'j F, H:i')} UTC. {offer.error}"]
         if offer.stale:
             return [f"There is no list: {offer.error}"]
         if offer.logged_in is False:
