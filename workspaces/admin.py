@@ -13,10 +13,10 @@ from workspaces.models import Host, ModelList
 class Record:
     """Written by the app alone."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -53,7 +53,7 @@ class HostAdmin(admin.ModelAdmin[Host]):
     readonly_fields = ("key", "kind", "alias", "user", "lease_owner", "lease_until", "last_heard_at")
     actions = ["ask_models"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     @admin.action(description="Ask the CLIs for their models", permissions=["view"])
