@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from aitask import doorbell
 from tasks import dispatch, joints, leases
+from tasks.conversation import attention
 from tasks.models import Run, Task
 from tasks.reducer import parse_time, take_usage
 from tasks.review import afterwards
@@ -38,6 +39,7 @@ def conclude(run_id: int) -> bool:
         joints.usage_changed(run)
         _take_work(run, run.outcome)
         _count_refused_logins(run)
+        attention.note_end(run)
         dispatch.soon(run.task.workspace_id)
         afterwards.run_ended(run.task_id)
         doorbell.ring(f"task:{run.task_id}", "board", "queue")

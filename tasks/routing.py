@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from tasks.consumers import BoardConsumer, TaskConsumer
-from tasks.conversation.consumers import InboxConsumer
+from tasks.conversation.consumers import AttentionConsumer, InboxConsumer
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/board", BoardConsumer.as_asgi()),  # type: ignore[arg-type]
+    path("ws/attention", AttentionConsumer.as_asgi()),  # type: ignore[arg-type]
     path("ws/inbox", InboxConsumer.as_asgi()),  # type: ignore[arg-type]
     path("ws/tasks/<int:pk>", TaskConsumer.as_asgi()),  # type: ignore[arg-type]
 ]

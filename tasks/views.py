@@ -14,6 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from aitask import hypermedia
 from tasks import queries, services
 from tasks.access import task_for
+from tasks.attention_views import DISMISSED
+from tasks.conversation import reports
 from tasks.errors import Refused
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
 from tasks.models import Task
@@ -46,6 +48,7 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
         "board": queries.board(user, workspace=chosen, search=search),
         "statuses": Task.Status.choices,
         "troubles": troubles(workspaces),
+        "report": reports.report_for(user, dismissed=request.session.get(DISMISSED, 0)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks import inbox_views, talk_views
+from tasks import attention_views, inbox_views, talk_views
 
 urlpatterns = [
     path("tasks/<int:pk>/say", talk_views.task_say, name="task_say"),
@@ -16,6 +16,10 @@ urlpatterns = [
     path("runs/<int:pk>/stop", talk_views.run_stop, name="run_stop"),
     path("runs/<int:pk>/settings", talk_views.run_settings, name="run_settings"),
     path("runs/<int:pk>/requests/<path:request_id>", talk_views.run_answer, name="run_answer"),
+    path("worker.js", attention_views.service_worker, name="service_worker"),
+    path("push/key", attention_views.push_key, name="push_key"),
+    path("push/subscribe", attention_views.push_subscribe, name="push_subscribe"),
+    path("reports/<int:pk>/dismiss", attention_views.report_dismiss, name="report_dismiss"),
     path("inbox", inbox_views.inbox_page, name="inbox"),
     path("inbox/answer", inbox_views.inbox_answer, name="inbox_answer"),
 ]

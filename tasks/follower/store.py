@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from aitask import doorbell
 from tasks import joints, reducer
-from tasks.conversation import delivery
+from tasks.conversation import attention, delivery
 from tasks.models import Event, Run
 
 NOT_DATA = frozenset(("v", "seq", "at", "kind"))
@@ -29,6 +29,7 @@ def save_events(run_id: int, lines: list[dict[str, Any]], *, start: int, end: in
         run.last_heard_at = timezone.now()
         run.save(update_fields=[*reducer.FIELDS, "event_offset"])
         delivery.note_events(run, fresh)
+        attention.note_events(run, fresh)
         _tell(run, fresh)
         doorbell.ring(f"task:{run.task_id}", "board")
     return True

@@ -19,6 +19,7 @@ from aitask import first_run
 from aitask.supervisor import preflight
 from aitask.supervisor.roles import Role
 from aitask.supervisor.supervisor import Console, Supervisor
+from tasks.conversation import push, reports
 
 ANSWER_SECONDS = 60.0
 
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         try:
             call_command("migrate", interactive=False, verbosity=0)
+            push.private_key()
+            reports.note_start()
             self.supervise(host, port)
         finally:
             lock.close()

@@ -1,0 +1,67 @@
+"""Notifications: the service worker, which browsers want to hear of what, the report of the last start."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from aitask import hypermedia
+from tasks.conversation import push
+from tasks.conversation.models import Attention, PushSubscription
+from workspaces.access import person
+
+WORKER = settings.BASE_DIR / "tasks" / "static" / "tasks" / "worker.js"
+DISMISSED = "report_dismissed"
+"Name in the session of the last start report that was seen."
+
+
+@require_GET
+def service_worker(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """The script lies at the root, since it may speak for no page above its own path."""
+    response = HttpResponse(WORKER.read_bytes(), content_type="text/javascript; charset=utf-8")
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+@require_GET
+def push_key(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+    return JsonResponse({"key": push.public_key()})
+
+
+@require_POST
+def push_subscribe(request: HttpRequest) -> HttpResponse:
+    """Keep a browser's subscription and the kinds that it wants; none at all forgets it."""
+    try:
+        given = json.loads(request.body)
+        fields = _fields(given["subscription"])
+        kinds = [kind for kind in given["kinds"] if kind in Attention.Kind.values]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return HttpResponse(status=400)
+    endpoint = fields.pop("endpoint")
+    if not kinds:
+        PushSubscription.objects.filter(endpoint=endpoint, user=person(request)).delete()
+        return HttpResponse(status=204)
+    values = {**fields, "kinds": kinds, "user": person(request), "trouble": ""}
+    PushSubscription.objects.update_or_create(endpoint=endpoint, defaults=values)
+    return HttpResponse(status=204)
+
+
+def _fields(subscription: Any) -> dict[str, str]:
+    """Push services speak HTTPS; anything else could make the server call addresses of its own network."""
+    endpoint = str(subscription["endpoint"])
+    if urlsplit(endpoint).scheme != "https" or len(endpoint) > 1000:
+        raise ValueError(endpoint)
+    keys = subscription["keys"]
+    return {"endpoint": endpoint, "p256dh": str(keys["p256dh"])[:200], "auth": str(keys["auth"])[:100]}
+
+
+@require_POST
+def report_dismiss(request: HttpRequest, pk: int) -> HttpResponse:
+    request.session[DISMISSED] = max(pk, request.session.get(DISMISSED, 0))
+    return hypermedia.done(request, to=reverse("board"))

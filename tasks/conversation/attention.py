@@ -1,0 +1,69 @@
+"""What a person may want to hear of at once: noted with what causes it, told once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+
+from aitask.nudge import enqueue
+from tasks.conversation.models import Attention
+from tasks.models import Run
+from workspaces.access import visible_workspaces
+
+Kind = Attention.Kind
+ENDS = {
+    Run.State.SUCCEEDED.value: Kind.FINISHED,
+    Run.State.FAILED.value: Kind.FAILED,
+    Run.State.LOST.value: Kind.FAILED,
+}
+
+
+def note_events(run: Run, events: list[dict[str, Any]]) -> None:
+    """Requests that are still open after these events; called with them in their transaction."""
+    still_open = {str(request["id"]) for request in run.open_requests}
+    for event in events:
+        if event["kind"] == "request" and str(event["id"]) in still_open:
+            words = str(event.get("title") or event.get("tool") or "")
+            _note(run, Kind.NEEDS_YOU, subject=str(event["id"])[:100], text=words)
+
+
+def note_end(run: Run) -> None:
+    """How the run ended, unless a person has ended it."""
+    kind = Kind.LIMIT if run.reason_code == "limit" else ENDS.get(run.state)
+    if kind:
+        _note(run, kind, subject="", text=run.reason)
+
+
+def _note(run: Run, kind: str, *, subject: str, text: str) -> None:
+    made, is_new = Attention.objects.get_or_create(
+        run=run, kind=kind, subject=subject, defaults={"text": text[:300]}
+    )
+    if is_new:
+        enqueue("tasks.conversation.push.send", made.pk)
+
+
+def visible(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Attention]:
+    rows = Attention.objects.filter(run__task__workspace__in=visible_workspaces(user))
+    return rows.select_related("run__task")
+
+
+def as_message(row: Attention) -> dict[str, Any]:
+    """What a notification says; pages and service workers get the same, `tag` keeps it from coming twice."""
+    return {
+        "id": row.pk,
+        "kind": row.kind,
+        "title": f"{row.get_kind_display()}: {row.run.task.title}",
+        "body": row.text,
+        "task": row.run.task_id,
+        "url": f"/tasks/{row.run.task_id}",
+        "tag": f"aitask-{row.pk}",
+        "at": row.at.isoformat(),
+    }
+
+
+def is_over(row: Attention) -> bool:
+    """A request that was answered meanwhile needs nobody any more."""
+    asked = {str(request["id"])[:100] for request in row.run.open_requests}
+    return row.kind == Kind.NEEDS_YOU and row.subject not in asked

@@ -1,0 +1,49 @@
+"""After a start of the app: which runs went on, which ended meanwhile, which are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.utils import timezone
+
+from tasks.conversation.models import StartReport
+from tasks.models import Run
+from workspaces.access import visible_workspaces
+
+SHOWN_FOR = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The runs that were live when the app was started, by what became of them until then."""
+
+    pk: int
+    went_on: list[Run]
+    ended: list[Run]
+    gone: list[Run]
+
+
+def note_start() -> None:
+    """Remember which runs are live now; nothing when none is."""
+    live = list(Run.objects.filter(state__in=Run.ACTIVE).values_list("pk", flat=True))
+    if live:
+        StartReport.objects.create(runs=live)
+
+
+def report_for(user: AbstractBaseUser | AnonymousUser, *, dismissed: int) -> Report | None:
+    """The report of the last start, unless this person has seen it or it is old."""
+    row = StartReport.objects.filter(pk__gt=dismissed, at__gt=timezone.now() - SHOWN_FOR).last()
+    if row is None:
+        return None
+    runs = Run.objects.filter(pk__in=row.runs, task__workspace__in=visible_workspaces(user))
+    found = Report(row.pk, [], [], [])
+    for run in runs.select_related("task").order_by("pk"):
+        if run.state == Run.State.LOST:
+            found.gone.append(run)
+        elif run.finished_at and run.finished_at <= row.at:
+            found.ended.append(run)
+        else:
+            found.went_on.append(run)
+    return found if found.went_on or found.ended or found.gone else None
