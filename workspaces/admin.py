@@ -1,13 +1,17 @@
-"""Hosts and what their CLIs offer, for looking at and for asking again."""
+"""Workspaces and configuration, edited by staff; hosts and what their CLIs offer, to ask again."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from workspaces import doctor
 from workspaces.catalog import wanting
-from workspaces.models import Host, ModelList
+from workspaces.models import ApiToken, BackendHold, Host, ModelList, Workspace
 
 
 class Record:
@@ -18,6 +22,63 @@ class Record:
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+class WorkspaceAdminForm(forms.ModelForm[Workspace]):
+    """Values of variables are written, never shown again: null stands for the one that is kept."""
+
+    class Meta:
+        model = Workspace
+        fields = "__all__"  # noqa: DJ007  (staff configure all of it)
+        help_texts = {
+            "environment": 'Variables for the agents: {"NAME": "value"}; null keeps the present value.'
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kept = dict(self.instance.environment)
+        self.initial["environment"] = dict.fromkeys(self.kept)
+
+    def clean_environment(self) -> Any:
+        given = self.cleaned_data["environment"]
+        if not isinstance(given, dict):
+            return given
+        return {name: self.kept.get(name) if value is None else value for name, value in given.items()}
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
+    form = WorkspaceAdminForm
+    list_display = ("name", "kind", "ssh_host", "repo_path", "owner", "default_backend", "max_parallel_runs")
+    list_filter = ("kind", "default_backend")
+    search_fields = ("name", "repo_path", "ssh_host")
+    list_select_related = ("owner",)
+    filter_horizontal = ("members",)
+    actions = ["check_with_the_doctor"]
+
+    @admin.action(description="Check with the doctor", permissions=["view"])
+    def check_with_the_doctor(self, request: HttpRequest, workspaces: QuerySet[Workspace]) -> None:
+        for workspace in workspaces:
+            findings = doctor.check(workspace)
+            for finding in findings:
+                if finding.ok is not True:
+                    words = f"{workspace}: {finding.name}: {finding.detail} {finding.hint}"
+                    level = messages.ERROR if finding.ok is False else messages.WARNING
+                    self.message_user(request, words, level)
+            if all(finding.ok for finding in findings):
+                self.message_user(request, f"{workspace}: all {len(findings)} checks are good.")
+
+
+@admin.register(BackendHold)
+class BackendHoldAdmin(Record, admin.ModelAdmin[BackendHold]):
+    list_display = ("host", "backend", "refusals", "held_since", "reason", "next_probe_at")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(Record, admin.ModelAdmin[ApiToken]):
+    """Made on the account page, where a token is shown once; taken back here, too."""
+
+    list_display = ("name", "user", "created_at", "last_used_at")
 
 
 @admin.register(ModelList)
