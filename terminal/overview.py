@@ -36,7 +36,7 @@ class SessionsConsumer(LiveConsumer):
             raise Http404
         return {"board", "hosts"}
 
-    async def changed(self, topics: frozenset[str]) -> None:  # noqa: ARG002
+    async def changed(self, topics: frozenset[str]) -> None:
         html = await render_sessions(self.user)
         if html != self.shown:
             self.shown = html

@@ -10,7 +10,6 @@ import select
 import signal
 import subprocess
 import sys
-
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
