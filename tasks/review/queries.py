@@ -29,13 +29,17 @@ def overlaps(tasks: Iterable[Task]) -> dict[int, list[Overlap]]:
     tasks = list(tasks)
     titles = {task.pk: task.title for task in tasks}
     radars = Radar.objects.filter(workspace__in={task.workspace_id for task in tasks})
+    return from_radars(radars, titles)
+
+
+def from_radars(radars: Iterable[Radar], titles: dict[int, str]) -> dict[int, list[Overlap]]:
+    """Task → what it overlaps with, worst first; one without a title in `titles` is named by its number."""
     found: dict[int, list[Overlap]] = defaultdict(list)
     for radar in radars:
         for pair in radar.pairs:
             for mine, other in ((pair["left"], pair["right"]), (pair["right"], pair["left"])):
-                if mine in titles:
-                    title = titles.get(other, f"#{other}")
-                    found[mine].append(Overlap(other, title, pair["files"], pair["conflicts"]))
+                title = titles.get(other, f"#{other}")
+                found[mine].append(Overlap(other, title, pair["files"], pair["conflicts"]))
     for each in found.values():
         each.sort(key=lambda overlap: (-len(overlap.conflicts), -len(overlap.files), overlap.task))
     return dict(found)

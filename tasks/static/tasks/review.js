@@ -169,7 +169,14 @@ function start() {
     frame.setAttribute("role", "region");
     frame.setAttribute("aria-label", `Lines of ${file.path}`);
     const made = frame.appendChild(make("table", settings.split ? "split" : "unified"));
+    if (settings.split) made.append(columns());
     return made.appendChild(make("tbody"));
+  }
+
+  function columns() {
+    const group = make("colgroup");
+    group.append(make("col", "num"), make("col"), make("col", "num"), make("col"));
+    return group;
   }
 
   function more(file, body, next) {

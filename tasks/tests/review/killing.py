@@ -26,7 +26,7 @@ def main(repo: Path, kills: int, seed: int) -> dict[str, Any]:
     dice = random.Random(seed)
     seen = {"kills": 0, "unchecked": [], "states": []}
     first = tip(repo)
-    longest = 1.2
+    longest, before = 0.6, 99
     for _ in range(MOST_ROUNDS):
         seconds = dice.uniform(0.05, longest) if seen["kills"] < kills else 120
         ended = ride(train, seconds)
@@ -37,8 +37,9 @@ def main(repo: Path, kills: int, seed: int) -> dict[str, Any]:
         seen["states"].append(state)
         if state not in ("queued", "running"):
             break
-        # nearer to the end the blows come quicker, so that all of them fall within the ride
-        longest = 1.2 if waiting > 4 else 0.6
+        # blows come quicker after each step that was made, so that all of them fall within the ride
+        longest = max(0.08, longest * 0.65) if waiting < before else longest * 1.1
+        before = waiting
     return {**seen, **report(train, repo), "checked": checked(log), "first": first}
 
 

@@ -1,0 +1,183 @@
+"""Differences and comments in the browser's words: lists, rows, odd names, places that are kept or lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from aitask.tests.lab.repos import commit_file, git
+from tasks.models import Run, Task
+from tasks.review.models import Comment
+from tasks.tests.factories import make_run, make_user
+from tasks.tests.review.branches import small_repo, task_with, workspace_of
+from workspaces.git.diffs import key_of
+from workspaces.tests.merging.repos import History, changed
+
+pytestmark = pytest.mark.django_db
+ODD = 'odd\t"<b>\udcff\n.txt'
+CODE = "def answer():\n    return '<script>'\n"
+
+
+@pytest.fixture
+def shop(home: Path, tmp_path: Path) -> tuple[Client, Task, History]:
+    history = small_repo(tmp_path / "shop")
+    user = make_user()
+    workspace = workspace_of(history.repo, owner=user)
+    files = {
+        **changed(1, 2, "better"),
+        "part000/file00002.txt": None,
+        "moved.txt": "".join(f"line {line} of 2\n" for line in range(20)),
+        "code.py": CODE,
+        "data.bin": bytes(range(256)),
+        "long.txt": "x" * 5_000_000 + "\n",
+        ODD: "odd\n",
+    }
+    history.commit("one", files, parent="main").write()
+    tree = tmp_path / "tree"
+    git(history.repo, "worktree", "add", "-q", str(tree), "one")
+    task = task_with(workspace, history.repo, "one", worktree_path=str(tree))
+    client = Client()
+    client.force_login(user)
+    return client, task, history
+
+
+def listed(client: Client, task: Task, **query: str) -> dict[str, Any]:
+    answer = client.get(f"/tasks/{task.pk}/diff", query)
+    assert answer.status_code == 200, answer.content
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def rows(client: Client, task: Task, path: str, **query: str) -> Any:
+    return client.get(f"/tasks/{task.pk}/diff/file", {"key": key_of(path), **query})
+
+
+def test_the_list_tells_kinds_renames_binaries_and_odd_names(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    files = {file["path"]: file for file in listed(client, task)["files"]}
+    assert files["moved.txt"]["old_path"] == "part000/file00002.txt"
+    assert files["moved.txt"]["status"] == "R"
+    assert files["data.bin"]["additions"] is None
+    assert (files["code.py"]["additions"], files["code.py"]["deletions"]) == (2, 0)
+    assert files['odd\t"<b>\\xff\n.txt']["key"] == key_of(ODD)
+
+
+def test_rows_are_escaped_coloured_and_cut(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    code = rows(client, task, "code.py").content.decode()
+    assert '<span class="k">def</span>' in code
+    assert "<script>" not in code
+    assert "odd" in rows(client, task, ODD).content.decode()
+    assert rows(client, task, "data.bin").headers["X-Note"] == "binary"
+    long = rows(client, task, "long.txt")
+    assert len(long.content) < 10_000
+    assert "more characters" in long.content.decode()
+    split = rows(client, task, "part000/file00001.txt", split="1").content.decode()
+    assert split.count('<td class="code') == 2 * 6
+
+
+@pytest.mark.parametrize("key", ["../x", "", "!!", key_of("/etc/passwd"), key_of("a/../../b")])
+def test_keys_that_lead_elsewhere_are_refused(shop: tuple[Client, Task, History], key: str) -> None:
+    client, task, _ = shop
+    assert client.get(f"/tasks/{task.pk}/diff/file", {"key": key}).status_code == 409
+
+
+def test_uncommitted_work_is_shown_and_the_index_left_alone(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    tree = Path(task.worktree_path)
+    (tree / "fresh.txt").write_text("fresh\n")
+    before = git(tree, "status", "--porcelain")
+    found = listed(client, task, range="work")
+    assert [file["path"] for file in found["files"]] == ["fresh.txt"]
+    assert "fresh" in rows(client, task, "fresh.txt", range="work").content.decode()
+    assert git(tree, "status", "--porcelain") == before == "?? fresh.txt"
+
+
+def test_commits_and_todays_main_are_compared(shop: tuple[Client, Task, History]) -> None:
+    client, task, history = shop
+    commit_file(history.repo, "mainly.txt", "on main\n")
+    commit_file(Path(task.worktree_path), "second.txt", "2\n", "Second")
+    found = listed(client, task, range="main")
+    assert "mainly.txt" not in [file["path"] for file in found["files"]]
+    assert [commit["subject"] for commit in found["commits"]] == ["Second", "Work on one"]
+    one = listed(client, task, range=f"commit:{found['commits'][0]['sha']}")
+    assert [file["path"] for file in one["files"]] == ["second.txt"]
+    foreign = git(history.repo, "rev-parse", "main")
+    assert client.get(f"/tasks/{task.pk}/diff", {"range": f"commit:{foreign}"}).status_code == 409
+
+
+def test_a_viewed_mark_goes_when_the_file_changes(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    code = next(file for file in listed(client, task)["files"] if file["path"] == "code.py")
+    mark = {"key": code["key"], "version": code["version"], "viewed": "yes"}
+    assert client.post(f"/tasks/{task.pk}/diff/viewed", mark).status_code == 204
+    assert next(f for f in listed(client, task)["files"] if f["path"] == "code.py")["viewed"]
+    commit_file(Path(task.worktree_path), "code.py", CODE + "# more\n")
+    assert not next(f for f in listed(client, task)["files"] if f["path"] == "code.py")["viewed"]
+
+
+def comment(client: Client, task: Task, line: int, quote: str, text: str) -> Any:
+    commit = listed(client, task)["commit"]
+    place = {"key": key_of("code.py"), "side": "new", "line": line, "end_line": line, "commit": commit}
+    body = json.dumps({**place, "quote": quote, "text": text})
+    return client.post(f"/tasks/{task.pk}/comments", body, content_type="application/json")
+
+
+def test_comments_keep_their_place_or_say_that_they_are_outdated(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    assert comment(client, task, 1, "def answer():", "Say what for.").status_code == 200
+    assert comment(client, task, 2, "    return '<script>'", "Escape it.").status_code == 200
+    commit_file(Path(task.worktree_path), "code.py", "# a\n# b\ndef answer():\n    return 42\n")
+    found = {each["text"]: each for each in listed(client, task)["comments"]}
+    assert (found["Say what for."]["line"], found["Say what for."]["outdated"]) == (3, False)
+    assert found["Escape it."]["outdated"]
+
+
+def test_all_comments_go_to_the_agent_as_one_message(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    make_run(task=task, state="succeeded", cli_session="session-1")
+    comment(client, task, 1, "def answer():", "Say what for.")
+    comment(client, task, 2, "    return '<script>'", "Escape it.")
+    assert client.post(f"/tasks/{task.pk}/comments/send", {"message": "Nearly!"}).status_code == 302
+    run = Run.objects.get(task=task, state="queued")
+    assert run.resumes == "session-1"
+    for words in ("Nearly!", "`code.py`, line 2:", ">     return '<script>'", "Say what for.", "Escape it."):
+        assert words in run.prompt
+    assert not Comment.objects.filter(sent_at=None).exists()
+
+
+def test_strangers_see_nothing(shop: tuple[Client, Task, History]) -> None:
+    _, task, _ = shop
+    stranger = Client()
+    stranger.force_login(make_user())
+    for path in ("diff", "diff/file", "changes", "review"):
+        assert stranger.get(f"/tasks/{task.pk}/{path}").status_code == 404
+    for path in ("accept", "drop", "comments", "comments/send", "diff/viewed", "resolve"):
+        assert stranger.post(f"/tasks/{task.pk}/{path}").status_code == 404
+    for path in ("merge", "worktrees", "worktrees/list"):
+        assert stranger.get(f"/workspaces/{task.workspace_id}/{path}").status_code == 404
+
+
+def test_the_api_accepts_merges_and_undoes(shop: tuple[Client, Task, History]) -> None:
+    from tasks.review.models import MergeTrain
+    from tasks.tests.api_client import Script
+    from tasks.tests.review.riding import ride
+
+    _, task, history = shop
+    script = Script(task.workspace.owner)
+    assert script.post(f"/workspaces/{task.workspace_id}/merge") is not None
+    assert script.status == 409
+    assert script.post(f"/tasks/{task.pk}/accept")["status"] == "review"
+    train = script.post(f"/workspaces/{task.workspace_id}/merge", {"strategy": "squash"})
+    assert [step["task"] for step in train["steps"]] == [task.pk]
+    ride(MergeTrain.objects.get(pk=train["id"]))
+    assert script.get(f"/merge-trains/{train['id']}")["steps"][0]["state"] == "merged"
+    assert script.get(f"/tasks/{task.pk}")["status"] == "done"
+    script.post(f"/merge-trains/{train['id']}/undo")
+    ride(MergeTrain.objects.get(pk=train["id"]))
+    assert script.get(f"/merge-trains/{train['id']}")["state"] == "undone"
+    assert len(git(history.repo, "rev-list", "main").splitlines()) == 1
