@@ -23,8 +23,7 @@ CALL_SECONDS = 45.0
 
 
 def ask_all() -> None:
-    """The schedule, which comes more often than it asks: one job per login that is due, so that a host that is
-    away delays no other."""
+    """The schedule, which comes more often than it asks: one job per login that is due."""
     limits.prune()
     for workspace in limits.logins().values():
         if any(_is_due(source) for source in _sources(workspace)):

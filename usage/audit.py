@@ -1,0 +1,165 @@
+"""Our rows against the CLIs' own transcripts on the host, session by session; and what others did there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Min, Sum
+from django.utils import timezone
+
+from tasks.models import Run
+from usage.models import TOKENS, Audit
+from workspaces import hosts
+from workspaces.hosts import HostError
+from workspaces.models import Backend, Workspace
+
+CALL_SECONDS = 120.0
+KEPT = timedelta(days=28)
+"Claude Code removes transcripts after thirty days."
+
+Tokens = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One session of ours of which the transcript says something else."""
+
+    backend: str
+    session: str
+    ours: dict[str, int]
+    theirs: dict[str, int] | None
+    "None: there is no transcript of it."
+
+    @property
+    def words(self) -> str:
+        name = Backend(self.backend).label
+        if self.theirs is None:
+            return f"{name} session {self.session}: no transcript on the host; ours {told(self.ours)}."
+        parts = [
+            f"{short(kind)} {self.ours[kind]:,} ours, {self.theirs[kind]:,} theirs"
+            for kind in compared(self.backend)
+            if self.ours[kind] != self.theirs[kind]
+        ]
+        return f"{name} session {self.session}: {'; '.join(parts)}."
+
+
+@dataclass
+class Finding:
+    """What comparing one workspace's login showed."""
+
+    sessions: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    outside_sessions: int = 0
+    outside_tokens: int = 0
+
+
+def short(kind: str) -> str:
+    return kind.removesuffix("_tokens").replace("_", " ")
+
+
+def told(tokens: Tokens) -> str:
+    return ", ".join(f"{tokens[kind]:,} {short(kind)}" for kind in TOKENS if tokens[kind])
+
+
+def compared(backend: str) -> tuple[str, ...]:
+    """Claude Code reports no reasoning tokens, so there is nothing to compare."""
+    return TOKENS if backend == Backend.CODEX else TOKENS[:-1]
+
+
+def compare(ours: Mapping[tuple[str, str], Tokens], theirs: Mapping[str, Mapping[str, Any]]) -> Finding:
+    """Both tell tokens per CLI and session. What a session of ours has spawned is counted with it. Pure."""
+    finding = Finding(sessions=len(ours))
+    known = _with_children(theirs)
+    for (backend, session), mine in sorted(ours.items()):
+        found = known.get((backend, session))
+        if found is None and not any(mine.values()):
+            continue  # it never got an answer, so nothing was written down
+        if found is None or any(mine[kind] != found[kind] for kind in compared(backend)):
+            finding.differences.append(
+                Difference(backend, session, dict(mine), dict(found) if found is not None else None)
+            )
+    for key, tokens in known.items():
+        if key not in ours:
+            finding.outside_sessions += 1
+            finding.outside_tokens += sum(tokens[kind] for kind in TOKENS[:-1])
+    return finding
+
+
+def _with_children(theirs: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+    sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(TOKENS, 0))
+    for backend, sessions in theirs.items():
+        for session, said in sessions.items():
+            into = sums[(backend, said.get("parent") or session)]
+            for kind in TOKENS:
+                into[kind] += said["tokens"][kind]
+    return dict(sums)
+
+
+def our_sessions(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+    return {
+        (row["backend"], row["cli_session"]): {kind: row[f"sum_{kind}"] or 0 for kind in TOKENS}
+        for row in runs
+    }
+
+
+def audit(workspace: Workspace) -> tuple[Audit, Finding]:
+    """Compare and keep the result. HostError when the host can't be reached. Live sessions are left out, and
+    those of which the CLI may have cleaned up the transcript."""
+    same = [each for each in Workspace.objects.all() if _same_login(each, workspace)]
+    runs = Run.objects.exclude(cli_session="")
+    mine = runs.filter(task__workspace__in=same)
+    going = set(mine.filter(state__in=Run.LIVE).values_list("cli_session", flat=True))
+    since = timezone.now() - KEPT
+    params = {"environment": workspace.environment, "since": since.timestamp()}
+    theirs = hosts.get(workspace.host.address).call("transcripts", params, timeout=CALL_SECONDS)
+    sums = {f"sum_{kind}": Sum(kind) for kind in TOKENS}
+    ended = mine.exclude(cli_session__in=going).order_by().values("backend", "cli_session")
+    ours = our_sessions(ended.annotate(first=Min("queued_at"), **sums).filter(first__gte=since))
+    known = set(runs.values_list("cli_session", flat=True)) - {session for _, session in ours}
+    finding = compare(ours, _without(theirs, known))
+    return _keep(workspace, finding), finding
+
+
+def _same_login(one: Workspace, other: Workspace) -> bool:
+    return one.address.key == other.address.key and one.environment == other.environment
+
+
+def _without(theirs: Mapping[str, Any], sessions: set[str]) -> dict[str, dict[str, Any]]:
+    return {
+        backend: {
+            name: said
+            for name, said in found.items()
+            if name not in sessions and said.get("parent") not in sessions
+        }
+        for backend, found in theirs.items()
+    }
+
+
+def _keep(workspace: Workspace, finding: Finding) -> Audit:
+    values = {
+        "at": timezone.now(),
+        "sessions": finding.sessions,
+        "differences": [difference.words for difference in finding.differences][:100],
+        "outside_sessions": finding.outside_sessions,
+        "outside_tokens": finding.outside_tokens,
+        "error": "",
+    }
+    row, _ = Audit.objects.update_or_create(workspace=workspace, defaults=values)
+    return row
+
+
+def audit_job(workspace_id: int) -> None:
+    """The worker's way: a host that can't be reached is noted beside the last result."""
+    workspace = Workspace.objects.filter(pk=workspace_id).first()
+    if workspace is None:
+        return
+    try:
+        audit(workspace)
+    except HostError as error:
+        row, _ = Audit.objects.get_or_create(workspace=workspace)
+        row.error = str(error)[:500]
+        row.save(update_fields=["error"])

@@ -1,0 +1,122 @@
+"""Plots as plain SVG figures that the template draws: stacked bars, one per day or week."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from usage.queries import Report, Sums
+
+WIDTH, HEIGHT = 720, 160
+MOST_BARS = 62
+MODELS_SHOWN = 5
+OTHERS = "others"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a bar, in the units of the picture."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A word on an axis."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One picture with its legend and words for who does not see it."""
+
+    title: str
+    words: str
+    pieces: list[Piece]
+    marks: list[Mark]
+    top: str
+    legend: list[tuple[int, str]]
+
+    width = WIDTH
+    height = HEIGHT
+
+
+Measure = Callable[[Sums], float]
+Show = Callable[[float], str]
+
+
+def by_model(report: Report, title: str, measure: Measure, show: Show) -> Plot | None:
+    """Bars of each day, parted by model; None when there is nothing to draw."""
+    names = [line.key[1] for line in report.by_model if measure(line.sums)]
+    names = list(dict.fromkeys(names))
+    if not names:
+        return None
+    kept = names[:MODELS_SHOWN]
+    bars = _bars(report, kept, measure)
+    highest = max((sum(parts.values()) for _, parts in bars), default=0)
+    if not highest:
+        return None
+    legend = [(kept.index(name), name or "model not named") for name in kept]
+    if len(names) > len(kept):
+        legend.append((MODELS_SHOWN, OTHERS))
+    return Plot(
+        title=title,
+        words=f"{title}, {bars[0][0]} to {bars[-1][0]}; at most {show(highest)}.",
+        pieces=_pieces(bars, highest, [*kept, OTHERS], show),
+        marks=_marks([day for day, _ in bars]),
+        top=show(highest),
+        legend=legend,
+    )
+
+
+def _bars(report: Report, kept: list[str], measure: Measure) -> list[tuple[date, dict[str, float]]]:
+    """(first day, size per model); days are put together when there are too many for the picture."""
+    days = report.period.days
+    step = 1 if days <= MOST_BARS else 7 if days <= 7 * MOST_BARS else 30
+    count = (days + step - 1) // step
+    bars: list[tuple[date, dict[str, float]]] = [
+        (report.period.first + timedelta(days=step * number), {}) for number in range(count)
+    ]
+    for (day, model), sums in report.by_day_and_model.items():
+        parts = bars[(day - report.period.first).days // step][1]
+        name = model if model in kept else OTHERS
+        parts[name] = parts.get(name, 0) + measure(sums)
+    return bars
+
+
+def _pieces(
+    bars: list[tuple[date, dict[str, float]]], highest: float, names: list[str], show: Show
+) -> list[Piece]:
+    pitch = WIDTH / len(bars)
+    gap = min(2.0, pitch / 4)
+    pieces = []
+    for place, (day, parts) in enumerate(bars):
+        bottom = float(HEIGHT)
+        for colour, name in enumerate(names):
+            size = parts.get(name, 0)
+            if size:
+                height = HEIGHT * size / highest
+                bottom -= height
+                title = f"{day:%-d %b}: {name or 'model not named'} {show(size)}"
+                x, width = round(place * pitch, 2), round(min(pitch - gap, 40), 2)
+                pieces.append(Piece(x, round(bottom, 2), width, round(height, 2), colour, title))
+    return pieces
+
+
+def _marks(days: list[date]) -> list[Mark]:
+    """At most six dates below the bars."""
+    pitch = WIDTH / len(days)
+    step = max(1, -(-len(days) // 6))
+    return [
+        Mark(round(place * pitch, 2), HEIGHT + 16, f"{days[place]:%-d %b}")
+        for place in range(0, len(days), step)
+    ]

@@ -1,0 +1,147 @@
+"""The page of usage, as each kind of reader gets it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from tasks.models import Run
+from tasks.tests.factories import make_task, make_workspace
+from tasks.tests.people import People, browser_of, send
+from usage import limits
+from usage.models import LimitReading
+from usage.tests.rows import used
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people() -> People:
+    return People()
+
+
+def text_of(response: object) -> str:
+    assert getattr(response, "status_code", 0) == 200
+    return response.content.decode()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_without_any_run_it_says_so(people: People) -> None:
+    assert "No runs on these days" in text_of(people.browser("owner").get("/usage"))
+
+
+def test_without_a_workspace_it_works(people: People) -> None:
+    assert "Add a workspace" in text_of(people.browser("stranger").get("/usage"))
+
+
+def test_one_run_is_shown_with_its_cost(people: People) -> None:
+    used(people.task, cost_usd=Decimal("1.25"), queued_at=timezone.now())
+    page = text_of(people.browser("member").get("/usage"))
+    assert "$1.25" in page
+    assert "claude-sonnet-4-5" in page
+    assert 'style="' not in page
+
+
+def test_an_unknown_price_is_no_zero(people: People) -> None:
+    used(people.task, model="mine", queued_at=timezone.now())
+    page = text_of(people.browser("owner").get("/usage"))
+    assert "not known" in page
+    assert "$0.00" not in page
+
+
+def test_strangers_see_nothing_of_it(people: People) -> None:
+    used(people.task, cost_usd=Decimal("1.25"), queued_at=timezone.now())
+    assert "$1.25" not in text_of(people.browser("stranger").get("/usage"))
+    assert people.browser("stranger").get(f"/usage?workspace={people.workspace.pk}").status_code == 404
+    assert people.browser("nobody").get("/usage").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=x",
+        "from=2026-02-01&to=2026-01-01",
+        "days=99999",
+        "from=0001-01-01",
+        "tz=Nowhere/Land",
+        "tz=../../etc",
+    ],
+)
+def test_an_odd_address_is_the_last_thirty_days(people: People, query: str) -> None:
+    assert text_of(people.browser("owner").get(f"/usage?{query}"))
+
+
+def test_a_subscription_says_that_it_is_no_bill(people: People) -> None:
+    source = limits.source_for(people.workspace, "claude_code")
+    source.account, source.asked_at = "max", timezone.now()
+    source.save()
+    windows = [{"window": "five_hour", "used_percent": 91.0, "resets_at": "2030-03-17T17:46:40.000Z"}]
+    limits.keep(source, windows, timezone.now(), LimitReading.Origin.ASKED)
+    page = text_of(people.browser("owner").get("/usage?tz=Europe/Berlin"))
+    assert "a value, not a bill" in page
+    assert "91 %" in page
+    assert "17 Mar, 18:46" in page
+
+
+def test_the_download_has_a_line_per_day_and_model(people: People) -> None:
+    used(people.task, cost_usd=Decimal("1.25"), queued_at=timezone.now())
+    response = people.browser("owner").get("/usage.csv")
+    lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert lines[0].startswith("day,model,runs,input_tokens")
+    assert "claude-sonnet-4-5,1,10,20,300,40,0,1.250000,reported,0" in lines[1]
+
+
+def test_only_the_owner_sets_a_budget(people: People) -> None:
+    address = f"/workspaces/{people.workspace.pk}/budget"
+    given = {f"w{people.workspace.pk}-day_usd": "5"}
+    assert send(people.browser("member"), address, **given).status_code == 403
+    assert send(people.browser("stranger"), address, **given).status_code == 404
+    assert send(people.browser("owner"), address, **given).status_code == 204
+    people.workspace.refresh_from_db()
+    assert people.workspace.budget.day_usd == 5
+
+
+def test_a_budget_of_nonsense_is_refused_in_words(people: People) -> None:
+    address = f"/workspaces/{people.workspace.pk}/budget"
+    given = {f"w{people.workspace.pk}-hold_above_percent": "101"}
+    assert send(people.browser("owner"), address, **given).status_code == 409
+
+
+def test_resume_at_reset_queues_a_run_that_waits_and_can_be_taken_back(people: People) -> None:
+    reset = timezone.now() + timedelta(hours=2)
+    fields = {"state": "failed", "reason_code": "limit", "limit_resets_at": reset, "cli_session": "abc"}
+    used(people.task, **fields)
+    browser = people.browser("member")
+    assert send(browser, f"/tasks/{people.task.pk}/resume-at-reset").status_code == 204
+    run = Run.objects.get(task=people.task, state="queued")
+    assert run.resumes == "abc"
+    assert run.postponed.not_before == reset
+    assert send(browser, f"/tasks/{people.task.pk}/unqueue").status_code == 204
+    assert not Run.objects.filter(state="queued").exists()
+
+
+def test_a_run_that_ended_otherwise_can_not_wait_for_a_reset(people: People) -> None:
+    used(people.task)
+    assert send(people.browser("member"), f"/tasks/{people.task.pk}/resume-at-reset").status_code == 409
+
+
+def test_the_api_answers_the_pinned_shape(people: People) -> None:
+    used(people.task, cost_usd=Decimal("1.25"), queued_at=timezone.now())
+    used(make_task(workspace=make_workspace()), queued_at=timezone.now())
+    said = browser_of(people.owner).get(f"/api/usage?workspace={people.workspace.pk}").json()
+    assert said["totals"]["runs"] == 1
+    assert said["totals"]["cost_usd"] == 1.25
+    assert {"totals", "by_workspace", "by_model", "by_day", "limits", "console_urls"} <= set(said)
+    assert len(said["by_day"]) == 30
+    assert said["from"] == said["by_day"][0]["day"]
+
+
+def test_a_plan_that_was_told_stands_in_the_api(people: People) -> None:
+    source = limits.source_for(people.workspace, "codex")
+    windows = [{"window": "primary", "used_percent": 42, "resets_at": "2030-03-17T17:46:40+00:00"}]
+    limits.keep(source, windows, timezone.now(), LimitReading.Origin.RUN)
+    (limit,) = browser_of(people.owner).get("/api/usage").json()["limits"]
+    assert (limit["host"], limit["backend"], limit["used_percent"]) == ("local", "codex", 42)
+    assert limit["source"] == "run"

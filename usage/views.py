@@ -1,0 +1,239 @@
+"""The page of usage, its download, and its verbs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from aitask import hypermedia
+from aitask.nudge import enqueue
+from aitask.templatetags.ui import money, short_number
+from tasks.access import task_for
+from usage import holds, jobs, limits, plots, pricing, queries, services
+from usage.api import period_of
+from usage.forms import BudgetForm
+from usage.models import TOKENS, Audit, Budget
+from usage.periods import Period, zone_called
+from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.errors import Refused
+from workspaces.models import Workspace
+
+ZONE_COOKIE = "aitask_zone"
+RANGES = (7, 30, 90, 365)
+
+
+def zone_of(request: HttpRequest) -> str:
+    """The reader's time zone, as the browser told it."""
+    return request.GET.get("tz") or request.COOKIES.get(ZONE_COOKIE) or "UTC"
+
+
+def chosen_period(request: HttpRequest) -> Period:
+    """The range in the address; one that makes no sense is the last thirty days."""
+    try:
+        first, last = (_day(request.GET.get(name, "")) for name in ("from", "to"))
+        days = request.GET.get("days", "")
+        if days.isdecimal() and not first and 0 < int(days) < 3660:
+            today = timezone.now().astimezone(zone_called(zone_of(request))).date()
+            first = date.fromordinal(today.toordinal() - int(days) + 1)
+        return period_of(first, last, zone_of(request))
+    except (ValueError, Refused):
+        return period_of(None, None, zone_of(request))
+
+
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def chosen_workspace(request: HttpRequest) -> Workspace | None:
+    wanted = request.GET.get("workspace", "")
+    return workspace_for(request.user, int(wanted)) if wanted.isdecimal() else None
+
+
+@require_GET
+def usage_page(request: HttpRequest) -> HttpResponse:
+    """Everything about a range of days, and how full the plans are."""
+    workspaces = list(visible_workspaces(request.user))
+    chosen = chosen_workspace(request)
+    period = chosen_period(request)
+    report = queries.report(person(request), period, chosen)
+    with timezone.override(period.zone):
+        return render(
+            request,
+            "usage/usage.html",
+            {
+                "nav": "usage",
+                "workspaces": workspaces,
+                "workspace": chosen,
+                "period": period,
+                "ranges": RANGES,
+                "report": report,
+                "plots": drawn(report),
+                "per_task": queries.cost_per_done_task(report),
+                "prices": pricing.source(),
+                "query": request.GET.urlencode(),
+                **limits_context([chosen] if chosen else workspaces),
+                "budgets": [budget_context(request, each) for each in ([chosen] if chosen else workspaces)],
+                "audits": Audit.objects.filter(workspace__in=workspaces).select_related("workspace"),
+            },
+        )
+
+
+def drawn(report: queries.Report) -> list[plots.Plot]:
+    tokens = plots.by_model(report, "Tokens a day, by model", lambda sums: sums.tokens, _short)
+    cost = plots.by_model(report, "Cost a day, by model", lambda sums: float(sums.cost or 0), _money)
+    return [plot for plot in (tokens, cost) if plot]
+
+
+def _short(value: float) -> str:
+    return short_number(int(value))
+
+
+def _money(value: float) -> str:
+    return money(Decimal(str(value)))
+
+
+def limits_context(workspaces: list[Workspace]) -> dict[str, Any]:
+    sources = [source for source in limits.sources_of(workspaces) if source.present]
+    windows = limits.windows_of(sources)
+    plans = [
+        {
+            "source": source,
+            "windows": [window for window in windows if window.source.pk == source.pk],
+            "console": limits.CONSOLES[source.backend],
+            "api_console": limits.API_CONSOLES[source.backend],
+        }
+        for source in sources
+    ]
+    return {
+        "plans": plans,
+        "subscriptions": sorted({source.account for source in sources if source.account}),
+        "ask_again_at": jobs.next_asking(workspaces),
+        "has_workspaces": bool(workspaces),
+    }
+
+
+def budget_context(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    """What a workspace may use and has used; the row is made when it is first saved."""
+    budget = Budget.objects.filter(workspace=workspace).first() or Budget(workspace=workspace)
+    now = timezone.now()
+    return {
+        "workspace": workspace,
+        "budget": budget,
+        "spending": holds.spending(budget, now) if budget.pk else [],
+        "is_lifted": bool(budget.lifted_until and budget.lifted_until > now),
+        "form": BudgetForm(instance=budget, prefix=f"w{workspace.pk}"),
+        "can_edit": can_edit(person(request), workspace),
+    }
+
+
+@require_GET
+def usage_card(request: HttpRequest) -> HttpResponse:
+    """What today used, for the board."""
+    zone = zone_called(zone_of(request))
+    today = timezone.now().astimezone(zone).date()
+    report = queries.report(person(request), Period(today, today, zone), chosen_workspace(request))
+    sources = limits.sources_of(visible_workspaces(request.user))
+    fullest = max(
+        (window for window in limits.windows_of(sources) if window.percent is not None),
+        key=lambda window: window.percent or 0,
+        default=None,
+    )
+    return render(request, "usage/_card.html", {"totals": report.totals, "fullest": fullest})
+
+
+@require_GET
+def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """One line per day and model."""
+    period = chosen_period(request)
+    report = queries.report(person(request), period, chosen_workspace(request))
+    writer = csv.writer(_Echo())
+    lines = (writer.writerow(line) for line in csv_lines(report))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    name = f"usage-{period.first}-{period.last}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+class _Echo:
+    """A file that gives back what is written."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def csv_lines(report: queries.Report) -> Iterator[list[Any]]:
+    yield ["day", "model", "runs", *TOKENS, "cost_usd", "cost_source", "unpriced_tokens"]
+    for (day, model), sums in sorted(report.by_day_and_model.items()):
+        tokens = [getattr(sums, name) for name in TOKENS]
+        cost = "" if sums.cost is None else f"{sums.cost:.6f}"
+        model_cell = (
+            f"'{model}" if model[:1] in "=+-@\t\r" and model else model
+        )  # no formula in a spreadsheet
+        yield [day, model_cell, sums.runs, *tokens, cost, sums.cost_source or "", sums.unpriced_tokens]
+
+
+@require_POST
+def limits_ask(request: HttpRequest) -> HttpResponse:
+    """The button: ask the CLIs again, unless that was done within five minutes."""
+    workspaces = list(visible_workspaces(request.user))
+    logins = {(each.address.key, str(sorted(each.environment.items()))): each for each in workspaces}
+    if jobs.next_asking(workspaces) is not None:
+        return hypermedia.refused(
+            request, "They were asked within the last five minutes.", to=reverse("usage")
+        )
+    for workspace in logins.values():
+        enqueue("usage.jobs.ask", workspace.pk)
+    return hypermedia.done(request, "The CLIs are being asked.", to=reverse("usage"))
+
+
+@require_POST
+def audit_start(request: HttpRequest) -> HttpResponse:
+    """Compare with the transcripts, in a worker."""
+    for workspace in visible_workspaces(request.user):
+        enqueue("usage.audit.audit_job", workspace.pk)
+    return hypermedia.done(request, "The transcripts are being read.", to=reverse("usage"))
+
+
+@require_POST
+def budget_save(request: HttpRequest, pk: int) -> HttpResponse:
+    """Set what a workspace may use."""
+    workspace = workspace_for_change(request.user, pk)
+    budget = Budget.objects.filter(workspace=workspace).first() or Budget(workspace=workspace)
+    form = BudgetForm(request.POST, instance=budget, prefix=f"w{pk}")
+    if not form.is_valid():
+        words = " ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
+        return hypermedia.refused(request, words, to=reverse("usage"))
+    budget.zone = str(zone_called(zone_of(request)))
+    services.save_budget(budget)
+    return hypermedia.done(request, "Saved.", to=reverse("usage"), stay=False)
+
+
+@require_POST
+def budget_lift(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let runs start for today though the budget is used up, or hold them again."""
+    workspace = workspace_for(request.user, pk)
+    if request.POST.get("lift") == "no":
+        services.hold_again(workspace)
+        return hypermedia.done(request, "The budget holds again.", to=reverse("usage"), stay=False)
+    services.lift_for_today(workspace)
+    return hypermedia.done(request, "The budget is lifted for today.", to=reverse("usage"), stay=False)
+
+
+@require_POST
+def task_resume(request: HttpRequest, pk: int) -> HttpResponse:
+    """Go on by itself when the limit is reset."""
+    task = task_for(request.user, pk)
+    try:
+        services.resume_at_reset(task, user=person(request))
+    except Refused as error:
+        return hypermedia.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
+    return hypermedia.done(request, "It goes on when the limit is reset.", to=reverse("task", args=[pk]))
