@@ -114,7 +114,7 @@ def cat_figures(site: Site) -> tuple[float, float]:
 
 
 def never_reading(site: Site, seconds: float = 6.0) -> tuple[int, float]:
-    """Bytes by which the server grows for a browser that never reads a flood, and how fast the flood runs on."""
+    """Bytes by which the server grows for a browser that never reads a flood, and the flood's lines a second."""
     task = site.tasks[2]
     sleeper = site.open(task)
     sleeper.acknowledges = False

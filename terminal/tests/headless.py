@@ -64,7 +64,8 @@ class Headless:
         return self.run(steps, size)
 
     def run(self, steps: list[list[Any]], size: tuple[int, int]) -> Shown:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps({"cols": size[0], "rows": size[1], "steps": steps}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
@@ -87,4 +88,4 @@ def modules() -> Path:
         root = Path(folder).parents[1]
         if (root / "node_modules" / PACKAGE).is_dir():
             return root
-    missing(f"{PACKAGE} is not installed; `bash .ci/test` installs it")
+    return missing(f"{PACKAGE} is not installed; `bash .ci/test` installs it")

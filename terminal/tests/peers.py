@@ -29,7 +29,8 @@ import tornado.web
 from terminado import TermSocket, UniqueTermManager
 async def main():
     manager = UniqueTermManager(shell_command=json.loads(sys.argv[2]))
-    tornado.web.Application([(r"/ws", TermSocket, {"term_manager": manager})]).listen(int(sys.argv[1]), "127.0.0.1")
+    app = tornado.web.Application([(r"/ws", TermSocket, {"term_manager": manager})])
+    app.listen(int(sys.argv[1]), "127.0.0.1")
     await asyncio.Event().wait()
 asyncio.run(main())
 """

@@ -37,7 +37,8 @@ session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
 session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 session.save()
 cookie = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
-print(json.dumps({"cookie": cookie, "key": Installation.current_key(), "tasks": tasks, "workspace": workspace.pk}))
+key = Installation.current_key()
+print(json.dumps({"cookie": cookie, "key": key, "tasks": tasks, "workspace": workspace.pk}))
 """
 
 

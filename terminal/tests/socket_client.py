@@ -1,4 +1,4 @@
-"""A browser's half of the terminal's socket, without a browser: frames, and acknowledgements as the page sends them."""
+"""A browser's half of the terminal's socket, without a browser: frames and acknowledgements."""
 
 from __future__ import annotations
 

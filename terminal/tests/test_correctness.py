@@ -41,7 +41,8 @@ def same(hub: LocalHub, headless: Headless, browser: FakeBrowser) -> Shown | Non
 def wait_until_same(hub: LocalHub, headless: Headless, browser: FakeBrowser) -> Shown:
     def difference() -> str:
         shown = headless.show(browser.frames)
-        return f"the same screen as tmux; browser:\n{shown.screen} {shown.cursor}\ntmux:\n{screen_of(hub)} {cursor_of(hub)}"
+        held = f"{screen_of(hub)} {cursor_of(hub)}"
+        return f"the same screen as tmux; browser:\n{shown.screen} {shown.cursor}\ntmux:\n{held}"
 
     return wait_for(lambda: same(hub, headless, browser), 15, difference, every=0.1)
 

@@ -1,4 +1,4 @@
-"""Terminals of a host behind a real sshd: one channel for all, a link that fails, a host that is not there."""
+"""Terminals behind a real sshd: one channel for all, a link that fails, a host that is not there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from terminal.tests.site import Site, start_site
 
 @pytest.fixture
 def far(tmp_path: Path, empty_database: Path) -> Iterator[Site]:
-    """A web server whose tasks are on a host with the usual limits, one session less than it needs elsewhere."""
+    """A web server whose tasks are on a host that allows two sessions on a connection."""
     with SshLab(max_sessions=2, max_startups="10:30:100") as lab:
         repo = lab.make_repo()
         made = start_site(tmp_path / "data", empty_database, lab, tasks=12, repo=str(repo))
