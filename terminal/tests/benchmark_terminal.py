@@ -46,7 +46,7 @@ def echo_figures(site: Site, rounds: int, keys: int = KEYS) -> dict[str, list[fl
         site.make_session(task)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        found = [
+        found: list[Peer | None] = [
             ByHand(attach_argv(site, site.tasks[0])),
             Ours(site.open(site.tasks[1])),
             stack.enter_context(terminado(attach_argv(site, site.tasks[2]))),
@@ -114,7 +114,7 @@ def cat_figures(site: Site) -> tuple[float, float]:
 
 
 def never_reading(site: Site, seconds: float = 6.0) -> tuple[int, float]:
-    """Bytes by which the server grows for a browser that never reads a flood, and the flood's lines a second."""
+    """Bytes by which the server grows for a browser that never reads a flood, and the flood's lines/s."""
     task = site.tasks[2]
     sleeper = site.open(task)
     sleeper.acknowledges = False
