@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from tasks.models import Event, Run, Task
+from tasks.review import admin as review_admin  # noqa: F401  (registers its own)
 
 
 @admin.register(Task)

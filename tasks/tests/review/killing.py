@@ -24,7 +24,7 @@ def main(repo: Path, kills: int, seed: int) -> dict[str, Any]:
     """Kill `kills` times, then let the train finish."""
     train, log = prepare(repo)
     dice = random.Random(seed)
-    seen = {"kills": 0, "unchecked": [], "states": []}
+    seen: dict[str, Any] = {"kills": 0, "unchecked": [], "states": []}
     first = tip(repo)
     longest, before = 0.6, 99
     for _ in range(MOST_ROUNDS):

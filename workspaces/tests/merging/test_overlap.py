@@ -1,0 +1,47 @@
+"""Trial merges in memory and in a spare index say the same; the order leaves out as little as possible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aitask.tests.lab.repos import git
+from workspaces import hosts
+from workspaces.git.overlap import (
+    conflicts_between,
+    conflicts_in_spare_index,
+    order_with_fewest_conflicts,
+)
+from workspaces.merging.conflicts import leftover_markers
+from workspaces.tests.merging.repos import changed, make_history
+
+
+def test_old_git_sees_the_same_conflicts(home: Path, tmp_path: Path) -> None:
+    history = make_history(tmp_path / "repo")
+    history.write()
+    history.commit(
+        "left", {**changed(1, 2, "x"), "both.txt": "1\n", "part000/file00003.txt": None}, parent="main"
+    )
+    history.commit("right", {**changed(1, 2, "y"), **changed(2, 2, "z"), "both.txt": "2\n"}, parent="main")
+    history.commit("right", changed(3, 2, "kept"))
+    history.commit("far", {**changed(1, 17, "elsewhere in the same file")}, parent="main")
+    repo = history.write()
+    tips = {name: git(repo, "rev-parse", name) for name in ("left", "right", "far")}
+    host = hosts.get(hosts.Address(kind="local"))
+
+    for pair in (("left", "right"), ("left", "far"), ("right", "far")):
+        left, right = (tips[name] for name in pair)
+        new = conflicts_between(host, str(repo), left, right)
+        assert sorted(conflicts_in_spare_index(host, str(repo), left, right)) == new
+    expected = ["both.txt", "part000/file00001.txt", "part000/file00003.txt"]
+    assert conflicts_between(host, str(repo), tips["left"], tips["right"]) == expected
+
+
+def test_the_one_in_everybodys_way_comes_last() -> None:
+    pairs = {frozenset((1, other)) for other in (2, 3, 4)}
+    assert order_with_fewest_conflicts([1, 2, 3, 4], pairs) == [2, 3, 4, 1]
+    assert order_with_fewest_conflicts([1, 2, 3], set()) == [1, 2, 3]
+
+
+def test_a_conflict_is_known_by_all_its_markers() -> None:
+    assert leftover_markers("a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> main\n")
+    assert not leftover_markers("Title\n=======\ntext\n>>>>>>> quoted\n")
