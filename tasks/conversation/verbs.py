@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -13,10 +14,13 @@ from tasks.conversation import delivery
 from tasks.conversation.models import Outgoing
 from tasks.errors import Refused
 from tasks.models import Run, Task
+from workspaces import hosts
 from workspaces.hosts import HostError
 from workspaces.models import Host
 
 State = Outgoing.State
+PATIENCE = 1.5
+"Seconds that a person waits for the workers to hand something over."
 TAKEN = "The agent has taken this message already."
 
 
@@ -107,19 +111,33 @@ def _check_reachable(run: Run) -> None:
 def _hand_over(row: Outgoing) -> Outgoing:
     """Deliver now where the link is up, else leave it to the workers. Refused when the runner refuses."""
     run = row.run
-    link_lost = Host.objects.filter(key=run.task.workspace.address.key, link=Host.Link.DOWN).exists()
-    if link_lost:
-        delivery.soon(run)
-    else:
+    if _is_near(run):
         delivery.deliver(run.pk)
-        if Outgoing.objects.filter(pk=row.pk, state=State.WAITING).exists():
-            delivery.soon(run)
+    if Outgoing.objects.filter(pk=row.pk, state=State.WAITING).exists():
+        delivery.soon(run)
+        _await(row)
     doorbell.ring(f"task:{run.task_id}", "board")
     row.refresh_from_db()
     if row.state == State.FAILED:
         row.delete()  # its person is told right now
         raise Refused(row.reason)
     return row
+
+
+def _is_near(run: Run) -> bool:
+    """Whether this process reaches the host without a login first, which could take long."""
+    address = run.task.workspace.address
+    return address.kind == "local" or hosts.get(address).connected
+
+
+def _await(row: Outgoing) -> None:
+    """Give the workers a moment where the link is up, so that its person is told of a refusal."""
+    key = row.run.task.workspace.address.key
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not Host.objects.filter(key=key, link=Host.Link.DOWN).exists():
+        if not Outgoing.objects.filter(pk=row.pk, state=State.WAITING).exists():
+            return
+        time.sleep(0.05)
 
 
 def _who_was_faster(run: Run, request: str) -> str:

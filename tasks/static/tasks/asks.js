@@ -15,7 +15,7 @@ export function update(box, html) {
   let place = box.firstElementChild;
   for (const node of fresh) {
     const old = document.getElementById(node.id);
-    if (old && same(old, node)) {
+    if (old && (old.dataset.stamp === node.dataset.stamp || isTypedInto(old))) {
       if (old !== place) box.insertBefore(old, place);
       place = old.nextElementSibling;
     } else {
@@ -23,15 +23,12 @@ export function update(box, html) {
       old?.remove();
       place = place === old ? null : place;
       box.insertBefore(node, place?.isConnected ? place : null);
-      stamp(node);
       if (focused) node.focus();
     }
   }
 }
 
-const stamps = new WeakMap();
-const stamp = (node) => stamps.set(node, node.outerHTML);
-const same = (old, node) => stamps.get(old) === node.outerHTML || (!stamps.has(old) && old.className === node.className);
+const isTypedInto = (node) => node.contains(document.activeElement) && document.activeElement.matches("input, textarea");
 
 function leave(box, old) {
   const chosen = old.contains(document.activeElement);

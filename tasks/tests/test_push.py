@@ -1,0 +1,183 @@
+"""Web Push against a push service of our own on loopback, which checks it, and read as the browser would."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import http_ece
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.test import Client
+from py_vapid import Vapid02
+
+from tasks.conversation import attention, push
+from tasks.conversation.models import Attention, PushKey, PushSubscription
+from tasks.models import Run
+from tasks.tests.factories import make_run, make_task, make_user, make_workspace
+
+pytestmark = pytest.mark.django_db
+AUTH = b"0123456789abcdef"
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+class Service:
+    """Notes what is sent to it and answers `status`."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.status = 201
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                service.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(service.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Nothing on the terminal."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/push/1"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def browser_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture
+def run() -> Run:
+    user = make_user("olga")
+    return make_run(task=make_task(workspace=make_workspace(owner=user), title="Paint it"), state="running")
+
+
+def subscribe(run: Run, service: Service, key: ec.EllipticCurvePrivateKey, *kinds: str) -> PushSubscription:
+    point = key.public_key().public_bytes(
+        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+    )
+    fields = {"endpoint": service.url, "p256dh": b64(point), "auth": b64(AUTH), "kinds": list(kinds)}
+    return PushSubscription.objects.create(user=run.task.workspace.owner, **fields)
+
+
+def ended(run: Run, state: str = "succeeded") -> Attention:
+    Run.objects.filter(pk=run.pk).update(state=state)
+    run.refresh_from_db()
+    attention.note_end(run)
+    return Attention.objects.get(run=run)
+
+
+def test_the_browser_can_read_it_and_the_service_knows_who_sent_it(
+    run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey
+) -> None:
+    subscribe(run, service, browser_key, "finished")
+    push.send(ended(run).pk)
+    [(headers, body)] = service.got
+    message = json.loads(
+        http_ece.decrypt(body, private_key=browser_key, auth_secret=AUTH, version="aes128gcm")
+    )
+    assert (message["title"], message["url"]) == ("A run has finished: Paint it", f"/tasks/{run.task_id}")
+    assert headers["content-encoding"] == "aes128gcm"
+    assert Vapid02.verify(headers["authorization"])
+    assert f"k={push.public_key()}" in headers["authorization"]
+
+
+def test_it_is_told_once_and_only_to_who_wants_it(
+    run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey
+) -> None:
+    subscribe(run, service, browser_key, "failed")
+    row = ended(run)
+    push.send(row.pk)
+    assert service.got == []
+    again = Attention.objects.create(run=run, kind="failed")
+    push.send(again.pk)
+    push.send(again.pk)
+    assert len(service.got) == 1
+
+
+def test_strangers_hear_nothing(run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey) -> None:
+    subscription = subscribe(run, service, browser_key, "finished")
+    PushSubscription.objects.filter(pk=subscription.pk).update(user=make_user("eve"))
+    push.send(ended(run).pk)
+    assert service.got == []
+
+
+def test_what_was_answered_meanwhile_is_not_told(
+    run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey
+) -> None:
+    subscribe(run, service, browser_key, "needs_you")
+    row = Attention.objects.create(run=run, kind="needs_you", subject="r1")
+    push.send(row.pk)
+    assert service.got == []
+
+
+@pytest.mark.parametrize(("status", "left"), [(410, 0), (404, 0), (500, 1)])
+def test_a_browser_that_is_gone_is_forgotten_and_trouble_is_noted(
+    run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey, status: int, left: int
+) -> None:
+    subscribe(run, service, browser_key, "finished")
+    service.status = status
+    push.send(ended(run).pk)
+    kept = list(PushSubscription.objects.all())
+    assert len(kept) == left
+    assert all(str(status) in each.trouble for each in kept)
+
+
+def test_the_key_is_made_once() -> None:
+    assert push.public_key() == push.public_key()
+    assert PushKey.objects.count() == 1
+
+
+def test_a_run_that_a_person_has_cancelled_is_no_news(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(state="cancelled")
+    run.refresh_from_db()
+    attention.note_end(run)
+    assert not Attention.objects.exists()
+
+
+class TestSubscribing:
+    def send(self, client: Client, endpoint: str, *kinds: str) -> int:
+        subscription = {"endpoint": endpoint, "keys": {"p256dh": "p", "auth": "a"}}
+        body = {"subscription": subscription, "kinds": list(kinds)}
+        return client.post("/push/subscribe", body, content_type="application/json").status_code
+
+    def test_a_browser_is_kept_with_its_kinds_and_forgotten_without(self, client: Client) -> None:
+        client.force_login(make_user("olga"))
+        assert self.send(client, "https://push.example.org/1", "failed", "nonsense") == 204
+        assert PushSubscription.objects.get().kinds == ["failed"]
+        self.send(client, "https://push.example.org/1")
+        assert not PushSubscription.objects.exists()
+
+    @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:22/", "file:///etc/passwd", "x"])
+    def test_only_https_is_called(self, client: Client, endpoint: str) -> None:
+        client.force_login(make_user("olga"))
+        assert self.send(client, endpoint, "failed") == 400
+
+    def test_the_worker_is_served_at_the_root(self, client: Client) -> None:
+        client.force_login(make_user("olga"))
+        answer = client.get("/worker.js")
+        assert answer["Content-Type"].startswith("text/javascript")
+        assert b"push" in answer.content
