@@ -83,6 +83,7 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
     """Django's description of the database; the URL is not repeated in an error, it may hold a password."""
     url = text(name)
     if not url:
+        default.touch(mode=0o600)  # SQLite gives its other files the same rights
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
     right = f"{name} must be postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
     if url.partition("://")[0] not in (*POSTGRES_SCHEMES, "sqlite"):
@@ -98,7 +99,7 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
 
 def folder(name: str, default: Path) -> Path:
     """A folder of our own that can be written; made when missing, open to its owner alone."""
-    path = Path(text(name, str(default))).expanduser().resolve()
+    path = Path(text(name) or default).expanduser().resolve()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

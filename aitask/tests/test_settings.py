@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aitask import environment
 from aitask.tests.installation import ROOT, Installation
 
 TELL = "from django.conf import settings; {}; print(settings.{})"
@@ -116,3 +117,14 @@ def test_postgresql_is_pooled_in_the_web_process_only(fresh: Installation) -> No
     fresh.settings["DATABASE_URL"] = "postgres://ada:x@127.0.0.1/aitask"
     assert "pool" not in value(fresh, "DATABASES")
     assert "pool" in value(fresh, "DATABASES", first="import aitask.asgi")
+
+
+def test_the_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "db.sqlite3"
+    environment.database("NO_SUCH_URL", default=file)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_value_is_none_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_FOLDER", "")
+    assert environment.folder("SOME_FOLDER", tmp_path / "data") == tmp_path / "data"
