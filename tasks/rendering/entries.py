@@ -23,6 +23,7 @@ from tasks.rendering.parts import (
     readable,
     tool_input,
 )
+from workspaces.models import PermissionMode
 
 SHORT_LINES, SHORT_TEXT = 14, 1600
 "What a person said is shown whole up to this."
@@ -123,6 +124,7 @@ def _request(entry: Entry) -> SafeString:
     return SafeString(render_to_string("tasks/_request.html", context))
 
 
+MODES = {str(value): str(label) for value, label in PermissionMode.choices}
 DECISIONS = {
     "allow": ("check", "Allowed"),
     "allow_for_run": ("check", "Allowed for this run"),
@@ -135,6 +137,12 @@ BY = {
     "agent": "by the agent",
     "mode": "by the permission mode",
 }
+
+
+def _settings(entry: Entry) -> SafeString:
+    mode = entry.text("permission_mode")
+    words = (entry.text("model"), entry.text("reasoning_effort"), MODES.get(mode, mode))
+    return line("sliders-horizontal", "From the next turn on", " · ".join(filter(None, words)), "dim")
 
 
 def _request_closed(entry: Entry) -> SafeString:
@@ -238,6 +246,7 @@ RENDERERS: dict[str, Callable[[Entry], SafeString]] = {
     "tool_result": _tool_result,
     "file_change": _file_change,
     "request": _request,
+    "settings": _settings,
     "request_closed": _request_closed,
     "message": _message,
     "limit": _limit,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -282,6 +285,86 @@ class TestSteering:
 
 def sleepers(mark: str) -> list[int]:
     return [pid for pid in processes.pids() if mark in processes.command_of(pid) and processes.is_alive(pid)]
+
+
+class TestTwoFaces:
+    """The keyboard in the pane and the page are one conversation."""
+
+    def test_what_is_answered_in_the_pane_is_closed_on_the_page(
+        self, world: World, web: WebSession, asking: Any, backend: str
+    ) -> None:
+        run = world.start("@bash touch typed.txt\n@text fine", backend, **asking)
+        request = request_of(world, run)
+        world.app.tmux.run("send-keys", "-t", f"=aitask-{run['task']}:", "/y", "Enter")
+        ended(world, run)
+        assert world.events(run, "request_closed")[0]["by"] == "keyboard"
+        assert answer(web, run, request, decision="deny")[0] == 409
+
+    def test_what_is_typed_in_the_pane_is_read_on_the_page(
+        self, world: World, web: WebSession, backend: str
+    ) -> None:
+        workspace = world.add_workspace(f"typed {backend}", permission_mode="full")["id"]
+        run = world.start("@bash sleep 3\n@text fine", backend, workspace=workspace)
+        wait_for_event(world, run, "tool")
+        world.app.tmux.run("send-keys", "-t", f"=aitask-{run['task']}:", "words from the pane", "Enter")
+        ended(world, run)
+        assert [event["by"] for event in world.events(run, "message")] == ["prompt", "keyboard"]
+        assert "words from the pane" in web.get(f"/tasks/{run['task']}")
+
+
+class TestTheTruth:
+    """No state shown differs from the runner's own account for longer than a second."""
+
+    def test_the_row_follows_the_runner(
+        self, world: World, web: WebSession, asking: Any, backend: str
+    ) -> None:
+        run = world.start("@bash touch a.txt\n@bash sleep 1\n@text fine", backend, **asking)
+        control = LocalRunner(world, run)
+        differing, longest = None, 0.0
+        while (shown := world.api.run(run["id"]))["finished_at"] is None:
+            told = control.status()
+            if told is None or told == told_by(shown):
+                differing = None
+            else:
+                differing = differing or time.monotonic()
+                longest = max(longest, time.monotonic() - differing)
+            for request in shown["open_requests"]:
+                answer(web, run, request, decision="allow")
+            time.sleep(0.05)
+        assert longest < 1.0
+        assert control.answers > 5
+
+
+class LocalRunner:
+    """Asks the runner of a run on this machine what it knows, by its own socket."""
+
+    def __init__(self, world: World, run: Run) -> None:
+        self.world = world
+        self.pattern = f"*-{run['id']}"
+        self.answers = 0
+
+    def status(self) -> tuple[str, list[str]] | None:
+        """State and open requests; None while no runner listens."""
+        folders = list(self.world.app.home.glob(f".local/state/aitask/runs/{self.pattern}"))
+        if not folders:
+            return None
+        try:
+            with socket.socket(socket.AF_UNIX) as line:
+                line.settimeout(5)
+                line.connect(str(folders[0] / "control"))
+                line.sendall(b'{"command": "status"}\n')
+                told = json.loads(line.makefile().readline())
+        except (OSError, ValueError):
+            return None
+        self.answers += 1
+        state = "waiting" if told["requests"] else "running"
+        return state, [str(request["id"]) for request in told["requests"]]
+
+
+def told_by(shown: Run) -> tuple[str, list[str]]:
+    """The same, as the API shows it; a run is starting until its CLI has spoken."""
+    state = "running" if shown["state"] == "starting" else shown["state"]
+    return state, [str(request["id"]) for request in shown["open_requests"]]
 
 
 class TestByHand:

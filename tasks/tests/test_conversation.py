@@ -1,0 +1,307 @@
+"""What people say, as rows: who was first, what waits, what is sent again, and who may say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tasks import talk
+from tasks.conversation import by_hand, delivery, reports, verbs
+from tasks.conversation.asking import Ask, groups
+from tasks.conversation.models import ByHand, Outgoing, StartReport
+from tasks.errors import Refused
+from tasks.models import Run
+from tasks.tests.factories import make_run, make_task, make_user
+from tasks.tests.people import People, send
+from workspaces.hosts import HostError
+from workspaces.models import Host
+
+pytestmark = pytest.mark.django_db
+AWAY = HostError("cloud does not answer.", code="timeout", retryable=True)
+ASKED = {
+    "id": "r1",
+    "kind": "approval",
+    "tool": "Bash",
+    "title": "ls",
+    "input": {"command": "ls"},
+    "can_edit": True,
+}
+
+
+class FakeHost:
+    """The boundary: a runner that takes each key once."""
+
+    def __init__(self) -> None:
+        self.commands: list[Any] = []
+        self.answers: list[Any] = []
+
+    def call(self, verb: str, params: Any, timeout: float = 30) -> Any:
+        answer = self.answers.pop(0) if self.answers else {"ok": True}
+        if isinstance(answer, Exception):
+            raise answer
+        self.commands.append(params["command"])
+        return answer
+
+    @property
+    def texts(self) -> list[str]:
+        return [command["text"] for command in self.commands]
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    fake = FakeHost()
+    site = type("Site", (), {"host": fake})()
+    monkeypatch.setattr(talk, "site_of", lambda workspace: site)
+    monkeypatch.setattr(verbs, "PATIENCE", 0)
+    return fake
+
+
+@pytest.fixture
+def people() -> People:
+    return People()
+
+
+@pytest.fixture
+def run(people: People) -> Run:
+    return make_run(task=people.task, state="waiting", run_dir="/state/runs/k-1", open_requests=[ASKED])
+
+
+def states(run: Run) -> list[str]:
+    return list(Outgoing.objects.filter(run=run).order_by("pk").values_list("state", flat=True))
+
+
+class TestMessages:
+    def test_one_that_the_host_did_not_hear_is_sent_again_before_the_next(
+        self, run: Run, host: FakeHost
+    ) -> None:
+        host.answers = [AWAY, AWAY]
+        verbs.say(run, "one", when="now", user=None)
+        verbs.say(run, "two", when="now", user=None)
+        assert states(run) == ["waiting", "waiting"]
+        delivery.deliver(run.pk)
+        assert (host.texts, states(run)) == (["one", "two"], ["sent", "sent"])
+
+    def test_it_keeps_its_key_when_it_is_sent_again(self, run: Run, host: FakeHost) -> None:
+        host.answers = [AWAY]
+        row = verbs.say(run, "one", when="now", user=None)
+        delivery.deliver(run.pk)
+        assert host.commands[0]["id"] == str(row.key)
+
+    def test_the_event_tells_that_it_was_taken(self, run: Run, host: FakeHost) -> None:
+        row = verbs.say(run, "one", when="now", user=None)
+        delivery.note_events(run, [{"kind": "message", "id": str(row.key), "text": "one"}])
+        assert states(run) == ["taken"]
+        with pytest.raises(Refused, match="taken"):
+            verbs.withdraw(Outgoing.objects.get(pk=row.pk))
+
+    def test_one_that_never_left_is_withdrawn_without_the_host(self, run: Run, host: FakeHost) -> None:
+        Outgoing.objects.create(run=run, kind="message", payload={"command": "message", "text": "x"})
+        verbs.withdraw(Outgoing.objects.get())
+        delivery.deliver(run.pk)
+        assert (states(run), host.commands) == (["withdrawn"], [])
+
+    def test_one_that_the_host_may_know_is_not_withdrawn_behind_its_back(
+        self, run: Run, host: FakeHost
+    ) -> None:
+        host.answers = [AWAY, AWAY]
+        row = verbs.say(run, "one", when="now", user=None)
+        with pytest.raises(Refused, match="may know"):
+            verbs.withdraw(row)
+        assert states(run) == ["waiting"]
+
+    def test_what_a_run_did_not_take_starts_one_that_goes_on(self, run: Run, host: FakeHost) -> None:
+        host.answers = [AWAY]
+        verbs.say(run, "and then", when="after_turn", user=None)
+        Run.objects.filter(pk=run.pk).update(state="succeeded", cli_session="s-1", finished_at=timezone.now())
+        delivery.repair()
+        newest = run.task.runs.order_by("-number").first()
+        assert newest is not None
+        assert (newest.prompt, newest.resumes, states(run)) == ("and then", "s-1", ["taken"])
+
+    def test_after_a_cancel_it_is_told_that_it_was_not_taken(self, run: Run, host: FakeHost) -> None:
+        host.answers = [AWAY]
+        verbs.say(run, "and then", when="after_turn", user=None)
+        Run.objects.filter(pk=run.pk).update(state="cancelled", cli_session="s-1")
+        delivery.repair()
+        assert (run.task.runs.count(), states(run)) == (1, ["failed"])
+
+
+class TestAnswers:
+    def test_the_second_person_is_told_who_was_faster(self, run: Run, host: FakeHost) -> None:
+        ada = make_user("ada")
+        verbs.answer(run, "r1", {"command": "approve"}, user=ada)
+        with pytest.raises(Refused, match="ada has answered"):
+            verbs.answer(run, "r1", {"command": "deny"}, user=make_user())
+        assert [command["command"] for command in host.commands] == ["approve"]
+
+    def test_also_while_the_link_is_lost(self, run: Run, host: FakeHost) -> None:
+        host.answers = [AWAY]
+        verbs.answer(run, "r1", {"command": "approve"}, user=None)
+        with pytest.raises(Refused, match="answered this already"):
+            verbs.answer(run, "r1", {"command": "deny"}, user=None)
+        assert states(run) == ["waiting"]
+
+    def test_what_the_runner_refuses_may_be_answered_again(self, run: Run, host: FakeHost) -> None:
+        host.answers = [{"ok": False, "error": "no such"}]
+        with pytest.raises(Refused, match="no such"):
+            verbs.answer(run, "r1", {"command": "approve"}, user=None)
+        verbs.answer(run, "r1", {"command": "approve"}, user=None)
+        assert states(run) == ["taken"]
+
+    def test_the_terminal_was_faster(self, run: Run, host: FakeHost) -> None:
+        host.answers = [AWAY]
+        verbs.answer(run, "r1", {"command": "approve"}, user=None)
+        delivery.note_events(run, [{"kind": "request_closed", "id": "r1", "by": "keyboard"}])
+        row = Outgoing.objects.get()
+        assert (row.state, row.reason) == ("failed", "It was answered in the terminal.")
+
+    def test_what_is_on_its_way_waits_for_nobody(self, run: Run, host: FakeHost, people: People) -> None:
+        host.answers = [AWAY]
+        verbs.answer(run, "r1", {"command": "approve"}, user=None)
+        page = people.browser("owner").get(f"/tasks/{run.task_id}").content.decode()
+        assert "waits until its host has heard it" in page
+        assert "Allow once" not in page
+
+    @pytest.mark.parametrize(
+        ("values", "command"),
+        [
+            ({"decision": "allow"}, {"command": "approve", "scope": "once"}),
+            ({"decision": "allow_for_run"}, {"command": "approve", "scope": "run"}),
+            (
+                {"decision": "allow", "mode": "edits"},
+                {"command": "approve", "scope": "once", "mode": "edits"},
+            ),
+            ({"decision": "deny", "text": "No"}, {"command": "deny", "text": "No"}),
+            (
+                {"decision": "allow", "field": "command", "input": "ls -l"},
+                {"command": "approve", "scope": "once", "input": {"command": "ls -l"}},
+            ),
+            (
+                {"decision": "allow", "input": '{"command": "pwd"}'},
+                {"command": "approve", "scope": "once", "input": {"command": "pwd"}},
+            ),
+            (
+                {"decision": "answer", "question": ["A?", "B?"], "answer-0": ["x", "y"], "other-1": "z"},
+                {"command": "answer", "answers": {"A?": ["x", "y"], "B?": "z"}},
+            ),
+        ],
+    )
+    def test_the_form_becomes_the_runners_word(
+        self, run: Run, host: FakeHost, people: People, values: Any, command: Any
+    ) -> None:
+        answer = people.browser("member").post(
+            f"/runs/{run.pk}/requests/r1", values, headers={"HX-Request": "true"}
+        )
+        assert answer.status_code == 204
+        said = {name: value for name, value in host.commands[0].items() if name not in ("id", "request")}
+        assert said == command
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {},
+            {"decision": "allow", "input": "{"},
+            {"decision": "allow", "input": "[]"},
+            {"decision": "answer", "question": "A?"},
+        ],
+    )
+    def test_what_can_not_be_understood_never_reaches_the_host(
+        self, run: Run, host: FakeHost, people: People, values: Any
+    ) -> None:
+        assert send(people.browser("owner"), f"/runs/{run.pk}/requests/r1", **values).status_code == 409
+        assert host.commands == []
+
+
+class TestGroups:
+    def test_the_same_command_of_the_same_cli_is_one_group(self, run: Run) -> None:
+        other = make_run(task=make_task(workspace=run.task.workspace), open_requests=[{**ASKED, "id": "r9"}])
+        different = {**ASKED, "id": "r2", "input": {"command": "rm -rf /"}}
+        asks = [Ask(run, ASKED), Ask(other, other.open_requests[0]), Ask(run, different)]
+        assert [[ask.request["id"] for ask in group.asks] for group in groups(asks)] == [["r1", "r9"], ["r2"]]
+
+
+class TestByHand:
+    def test_a_run_does_not_start_while_somebody_works_by_hand(
+        self, people: People, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = make_run(task=people.task, state="succeeded", run_dir="/r", cli_session="s")
+        ByHand.objects.create(task=people.task, run=run, window="by-hand-1", tmux_session="aitask-1")
+        monkeypatch.setattr(by_hand, "is_open", lambda task: True)
+        answer = send(people.browser("owner"), f"/tasks/{people.task.pk}/say", text="go on")
+        assert (answer.status_code, people.task.runs.count()) == (409, 1)
+
+    def test_it_does_not_open_beside_a_live_run(self, people: People, run: Run) -> None:
+        Run.objects.filter(pk=run.pk).update(cli_session="s")
+        with pytest.raises(Refused, match="is going"):
+            by_hand._claim(people.task, run, None)
+        assert not ByHand.objects.exists()
+
+
+class TestReport:
+    def test_it_tells_what_went_on_ended_and_is_gone(self, people: People) -> None:
+        made = {
+            state: make_run(task=make_task(workspace=people.workspace, title=f"the {state} one"), state=state)
+            for state in ("running", "waiting", "starting")
+        }
+        reports.note_start()
+        before = StartReport.objects.get().at
+        Run.objects.filter(pk=made["waiting"].pk).update(state="succeeded", finished_at=before)
+        Run.objects.filter(pk=made["starting"].pk).update(state="lost", finished_at=before)
+        browser = people.browser("member")
+        page = browser.get("/").content.decode()
+        assert "1 run went on" in page
+        assert "1 ended meanwhile" in page
+        assert "1 is gone" in page
+        send(browser, f"/reports/{StartReport.objects.get().pk}/dismiss")
+        assert "The app was started again" not in browser.get("/").content.decode()
+
+    def test_nothing_is_said_when_nothing_was_going_on(self, people: People) -> None:
+        reports.note_start()
+        assert not StartReport.objects.exists()
+
+    def test_strangers_read_nothing_of_it(self, people: People, run: Run) -> None:
+        reports.note_start()
+        assert "started again" not in people.browser("stranger").get("/").content.decode()
+
+
+PATHS = (
+    "/runs/{run}/interrupt",
+    "/runs/{run}/stop",
+    "/runs/{run}/settings",
+    "/runs/{run}/requests/r1",
+    "/tasks/{task}/say",
+)
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/tasks/{task}/by-hand", "/messages/{message}/withdraw"])
+def test_strangers_can_do_none_of_it(people: People, run: Run, host: FakeHost, path: str) -> None:
+    row = Outgoing.objects.create(run=run, kind="message", payload={"text": "x"})
+    where = path.format(run=run.pk, task=run.task_id, message=row.pk)
+    assert send(people.browser("stranger"), where, text="x", decision="allow").status_code == 404
+    assert people.browser("owner").get(where).status_code == 405
+    assert host.commands == []
+
+
+def test_the_inbox_shows_strangers_nothing(people: People, run: Run) -> None:
+    assert "Allow once" in people.browser("member").get("/inbox").content.decode()
+    assert "Nobody needs you" in people.browser("stranger").get("/inbox").content.decode()
+    assert (
+        send(people.browser("stranger"), "/inbox/answer", ask=f"{run.pk}-r1", decision="allow").status_code
+        == 404
+    )
+
+
+def test_nobody_is_sent_to_the_login(client: Client) -> None:
+    assert client.get("/inbox").status_code == 302
+
+
+def test_a_host_that_is_away_is_not_nudged(run: Run, host: FakeHost, people: People) -> None:
+    host.answers = [AWAY]
+    verbs.say(run, "one", when="now", user=None)
+    Outgoing.objects.update(retry_at=None)
+    Host.objects.update_or_create(key=people.workspace.address.key, defaults={"link": Host.Link.DOWN})
+    delivery.repair()
+    assert Outgoing.objects.get().retry_at is None
