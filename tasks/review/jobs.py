@@ -14,7 +14,7 @@ from aitask.nudge import enqueue
 from tasks.models import Run, Task
 from tasks.review import radar, resolve, trains, turns, undo
 from tasks.review.conductor import Conductor, Parked
-from tasks.review.models import MergeStep, MergeTrain, Resolution
+from tasks.review.models import MergeStep, MergeTrain, Resolution, Verdict
 from tasks.review.push import push
 from tasks.review.site import MergeSite, site_of
 from workspaces.errors import Refused
@@ -161,8 +161,17 @@ def run_ended(task_id: int) -> None:
     if task is None:
         return
     radar.soon(task.workspace_id)
+    _forget_old_acceptance(task)
     for resolution in Resolution.objects.filter(task=task, state=Resolution.State.ASKED):
         _settle(resolution)
+
+
+def _forget_old_acceptance(task: Task) -> None:
+    """What a run has changed was not looked at by the person who accepted the branch before."""
+    newest = task.runs.exclude(commit="").order_by("-number").values_list("commit", flat=True).first()
+    accepted = Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED)
+    if newest and accepted.exclude(commit=newest).delete()[0]:
+        doorbell.ring(f"task:{task.pk}", "board")
 
 
 def _settle(resolution: Resolution) -> None:

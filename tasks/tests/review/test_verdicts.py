@@ -215,3 +215,16 @@ def test_only_finished_worktrees_are_pruned(shop: tuple[Workspace, History]) -> 
     (Path(merged.worktree_path) / "loose.txt").write_text("loose\n")
     assert not [standing for standing in worktrees.survey(workspace) if standing.is_finished]
     assert Path(open_task.worktree_path).exists()
+
+
+def test_an_acceptance_ends_with_the_next_run_that_changes_something(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
+    verdicts.accept(task, user=None)
+    jobs.run_ended(task.pk)
+    assert trains.is_accepted(task)
+
+    commit = commit_file(Path(task.worktree_path), "late.txt", "late\n")
+    make_run(task=task, state="succeeded", commit=commit)
+    jobs.run_ended(task.pk)
+    assert not trains.is_accepted(task)
