@@ -56,17 +56,15 @@ Show = Callable[[float], str]
 
 def by_model(report: Report, title: str, measure: Measure, show: Show) -> Plot | None:
     """Bars of each day, parted by model; None when there is nothing to draw."""
-    names = [line.key[1] for line in report.by_model if measure(line.sums)]
-    names = list(dict.fromkeys(names))
-    if not names:
-        return None
-    kept = names[:MODELS_SHOWN]
+    names = list(dict.fromkeys(line.key[1] for line in report.by_model))
+    drawn = {line.key[1] for line in report.by_model if measure(line.sums)}
+    kept = names[:MODELS_SHOWN]  # by tokens, so that a model has one colour in all plots
     bars = _bars(report, kept, measure)
     highest = max((sum(parts.values()) for _, parts in bars), default=0)
     if not highest:
         return None
-    legend = [(kept.index(name), name or "model not named") for name in kept]
-    if len(names) > len(kept):
+    legend = [(colour, name or "model not named") for colour, name in enumerate(kept) if name in drawn]
+    if drawn - set(kept):
         legend.append((MODELS_SHOWN, OTHERS))
     return Plot(
         title=title,

@@ -18,7 +18,7 @@ PROVIDERS = {Backend.CLAUDE_CODE.value: "anthropic", Backend.CODEX.value: "opena
 SAMPLE = 1000
 """Prices are read off a small request: several models cost more per token in a single very long one, and the
 sum of a run must not be taken for such a request."""
-CHECKED = re.compile(r"\b20\d\d-\d\d-\d\d\b")
+CHECKED = re.compile(r"verified on (20\d\d-\d\d-\d\d)")
 
 
 def estimate(

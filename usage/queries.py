@@ -145,7 +145,7 @@ def _fill(made: Report, groups: list[dict[str, Any]], series: Mapping[int, Serie
         line.label = str(dict(Backend.choices).get(line.key, line.key))
     made.by_model = _lines(groups, series, lambda _, kind: (kind.backend, kind.model))
     for line in made.by_model:
-        line.label = line.key[1] or "model not named"
+        line.label = line.key[1] or f"{dict(Backend.choices).get(line.backend)}, model not named"
     days = {line.key: line for line in _lines(groups, series, lambda row, _: day_of(row["day"]))}
     made.by_day = [days.get(day) or Line(day, Sums()) for day in made.period.dates()]
 

@@ -1,0 +1,55 @@
+"""Our sessions against the transcripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from usage.audit import compare
+from usage.models import TOKENS
+
+
+def tokens(output: int = 5, reasoning: int = 0) -> dict[str, int]:
+    return {**dict.fromkeys(TOKENS, 0), "output_tokens": output, "reasoning_tokens": reasoning}
+
+
+def told(**sessions: Any) -> dict[str, Any]:
+    return {"claude_code": sessions, "codex": {}}
+
+
+OURS = {("claude_code", "s1"): tokens()}
+
+
+def test_equal_is_no_difference() -> None:
+    finding = compare(OURS, told(s1={"cwd": "/w", "tokens": tokens()}))
+    assert (finding.sessions, finding.differences, finding.outside_sessions) == (1, [], 0)
+
+
+def test_a_difference_is_told_in_numbers() -> None:
+    (difference,) = compare(OURS, told(s1={"tokens": tokens(7)})).differences
+    assert difference.words == "Claude Code session s1: output 5 ours, 7 theirs."
+
+
+def test_a_transcript_that_is_gone_is_a_difference() -> None:
+    (difference,) = compare(OURS, told()).differences
+    assert "no transcript" in difference.words
+
+
+def test_a_session_that_never_got_an_answer_needs_none() -> None:
+    assert compare({("codex", "t"): tokens(0)}, told()).differences == []
+
+
+def test_work_outside_is_told_apart() -> None:
+    finding = compare(OURS, told(s1={"tokens": tokens()}, own={"tokens": tokens(40)}))
+    assert finding.differences == []
+    assert (finding.outside_sessions, finding.outside_tokens) == (1, 40)
+
+
+def test_threads_that_ours_has_spawned_count_with_it() -> None:
+    threads = {"t1": {"tokens": tokens(5)}, "t2": {"tokens": tokens(6), "parent": "t1"}}
+    assert compare({("codex", "t1"): tokens(11)}, {"codex": threads}).differences == []
+
+
+def test_reasoning_is_compared_where_it_is_reported() -> None:
+    theirs = {"codex": {"t": {"tokens": tokens(reasoning=3)}}}
+    assert len(compare({("codex", "t"): tokens()}, theirs).differences) == 1
+    assert compare(OURS, told(s1={"tokens": tokens(reasoning=3)})).differences == []
