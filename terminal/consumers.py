@@ -13,9 +13,11 @@ import logging
 from collections.abc import Callable
 from typing import Any, cast
 
+from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import connections
 from django.http import Http404
 
 from aitask.origin import Receive, Scope, Send
@@ -57,7 +59,7 @@ class TerminalSocket:
         self.receive = receive
         self.send = send
         self.user = cast(User, scope["user"])
-        self.outbox = Outbox()
+        self.outbox = Outbox(send)
         self.query = commands.query(scope)
         self.pasted: list[str] = []
 
@@ -86,7 +88,7 @@ class TerminalSocket:
         code = SERVER_ERROR
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._send_frames())
+                tasks.create_task(self.outbox.run())
                 tasks.create_task(self._check_again())
                 tasks.create_task(self._attach_and_read())
         except* Ended as group:
@@ -100,11 +102,6 @@ class TerminalSocket:
             with contextlib.suppress(Exception):
                 await self.send({"type": "websocket.close", "code": code})
 
-    async def _send_frames(self) -> None:
-        while True:
-            for message in await self.outbox.take():
-                await self.send(message)
-
     async def _check_again(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
@@ -117,6 +114,7 @@ class TerminalSocket:
             except PermissionDenied:
                 raise Ended(FORBIDDEN) from None
             await database_sync_to_async(services.still_open)(self.visit)
+            await _let_go_of_database()
 
     async def _place(self) -> Place:
         route = self.scope["url_route"]["kwargs"]
@@ -142,6 +140,7 @@ class TerminalSocket:
         """Show the session. One that is gone but left a history is made anew only when the page says so."""
         try:
             await gateway.run(self.hub.attach(self.viewer))
+            await _let_go_of_database()
         except SessionGone:
             if self.query.get("create") == "unless-history" and await self._has_history():
                 self.outbox.put({"t": "gone", "history": True})
@@ -207,6 +206,11 @@ VERBS: dict[str, Callable[[TerminalSocket, Json], None]] = {
     "window": TerminalSocket.window,
     "stats": TerminalSocket.stats,
 }
+
+
+async def _let_go_of_database() -> None:
+    """A socket that is open for hours needs its connection, with its cache, for moments."""
+    await sync_to_async(connections.close_all)()
 
 
 async def terminal_socket(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,11 @@ from terminal.control.viewer import HIGH, Pace, Size, Viewer
 
 REPAINT_SECONDS = 0.06
 """After the last change of size; a window that is dragged makes many."""
+FLOOD_BYTES = 4 << 20
+"""Output without a breath beyond which parts are skipped: control mode would slow the program down."""
+FLOOD_PART = 256 * 1024
+"""What is shown of a flood between two skips."""
+SKIP_SECONDS, CALM_SECONDS = 0.25, 0.6
 _buffers = itertools.count(1)
 
 
@@ -68,6 +73,8 @@ class Pane:
         self._unseen = 0
         "Bytes that came while nobody looked."
         self._repaint: asyncio.TimerHandle | None = None
+        self._skip: asyncio.TimerHandle | None = None
+        self._flood, self._last_output = 0, 0.0
 
     def output(self, data: bytes) -> None:
         self.modes.see(data)
@@ -77,10 +84,33 @@ class Pane:
             self._unseen = 0
             if all(viewer.pace is Pace.LAGGING for viewer in self.viewers):
                 self._pause()
+            elif self._is_flood(len(data)):
+                self._skip_a_part()
         else:
             self._unseen += len(data)
             if self._unseen > HIGH:
                 self._pause()
+
+    def _is_flood(self, size: int) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now - self._last_output > CALM_SECONDS:
+            self._flood = 0
+        self._last_output = now
+        self._flood += size
+        return self._flood > FLOOD_BYTES
+
+    def _skip_a_part(self) -> None:
+        """Nobody reads that fast: let the program run freely for a moment, then show where it is."""
+        if not self._paused:
+            self._flood = FLOOD_BYTES - FLOOD_PART
+            self._pause()
+            self._skip = asyncio.get_running_loop().call_later(SKIP_SECONDS, self._end_skip)
+
+    def _end_skip(self) -> None:
+        if self._skip:
+            self._skip.cancel()
+            self._skip = None
+            self._sync_live()
 
     def add(self, viewer: Viewer) -> None:
         viewer.pane = self
@@ -136,6 +166,7 @@ class Pane:
 
     def typed(self, data: bytes) -> None:
         """Keys for the program in it."""
+        self._end_skip()
         self._leave_mode()
         if len(data) <= protocol.KEYS_AT_ONCE:
             self._client.send(protocol.keys(self.id, data))

@@ -212,3 +212,13 @@ def test_the_hub_comes_back_when_its_channel_is_lost(hub: LocalHub) -> None:
 def _last_line(hub: LocalHub) -> int:
     found = re.findall(r"line (\d+)", hub.tmux.run("capture-pane", "-p", "-t", "=work:"))
     return int(found[-1]) if found else 0
+
+
+def test_a_flood_is_skipped_through_and_ends_with_what_tmux_holds(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    browser.type("seq 1 3000000; echo do''ne\r")
+    browser.wait_for("done", 90)
+    assert len(browser.messages("snapshot")) > 1
+    assert b"\r\n3000000\r\n" in browser.output
+    assert len(browser.output) < 20_000_000

@@ -57,7 +57,7 @@ def test_a_person_works_leaves_and_finds_all_again(site: Site, chromium: Browser
         page.keyboard.press("Control+Shift+F")
         page.keyboard.type("299")
         page.keyboard.press("Enter")
-        page.wait_for_function("document.querySelector('#find span').textContent.includes('1 of 1')")
+        page.wait_for_function("() => document.querySelector('#find span').textContent.includes('1 of 1')")
         page.keyboard.press("Escape")
         page.wait_for_selector(f"[data-key=task-{task}].current")
         page.fill("#filter", "no such thing")
@@ -96,6 +96,6 @@ def test_a_phone_looks_without_changing_the_size_until_it_takes_it(site: Site, c
         page.click("[data-key=Ctrl]")
         assert page.get_attribute("[data-key=Ctrl]", "aria-pressed") == "true"
         page.click("#take")
-        page.wait_for_function("terminalPage.term.cols < 60")
+        page.wait_for_function("() => terminalPage.term.cols < 60")
         page.click("[data-key='⏎']")
         until_shows(page, "$ \n$")
