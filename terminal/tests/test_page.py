@@ -98,4 +98,4 @@ def test_a_phone_looks_without_changing_the_size_until_it_takes_it(site: Site, c
         page.click("#take")
         page.wait_for_function("() => terminalPage.term.cols < 60")
         page.click("[data-key='⏎']")
-        until_shows(page, "$ \n$")
+        until_shows(page, "$\n$")
