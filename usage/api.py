@@ -10,9 +10,11 @@ from django.utils import timezone
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
-from usage import limits, pricing, queries
+from tasks.access import task_for
+from tasks.api.schemas import Id, RunOut, run_out
+from usage import limits, pricing, queries, services
 from usage.periods import MOST_DAYS, Period, zone_called
-from workspaces.access import visible_workspaces, workspace_for
+from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.errors import Refused
 from workspaces.models import Workspace
 
@@ -122,6 +124,15 @@ def usage(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, object]:
         "console_urls": limits.CONSOLES,
         "prices": pricing.source(),
     }
+
+
+@router.post(
+    "/tasks/{task_id}/resume-at-reset", response={201: RunOut}, summary="Go on when the limit is reset"
+)
+def resume_at_reset(request: HttpRequest, task_id: Id) -> tuple[int, RunOut]:
+    """Queue a follow-up for the minute of the reset; it is cancelled like any queued run."""
+    run = services.resume_at_reset(task_for(request.user, task_id), user=person(request))
+    return 201, run_out(run)
 
 
 def period_of(first: date | None, last: date | None, zone_name: str) -> Period:

@@ -81,10 +81,9 @@ def limit_line(seq: int, percent: float, at: datetime = NOW) -> dict[str, Any]:
 def test_a_run_tells_how_full_the_plan_is(workspace: Workspace) -> None:
     run = make_run(task=make_task(workspace=workspace), state="running", started_at=NOW)
     save_events(run.pk, [limit_line(1, 91.0)], start=0, end=10)
-    (window,) = limits.windows_for_start(workspace, "claude_code") or [None]
     reading = LimitReading.objects.get()
     assert (reading.used_percent, reading.origin, reading.at) == (91.0, "run", NOW)
-    assert window is None or window.reading == reading
+    assert reading.source == limits.source_for(workspace, "claude_code")
 
 
 def test_the_same_event_again_adds_nothing(workspace: Workspace) -> None:

@@ -25,7 +25,7 @@ def test_a_hundred_thousand_runs_take_less_than_150_ms() -> None:
             cursor.execute("ANALYZE usage_usagebymodel")
     period = Period(date(2026, 9, 1), date(2026, 10, 31), ZoneInfo("Europe/Berlin"))
     times = []
-    for _ in range(5):
+    for _ in range(10):  # the best of ten, since other tests may run beside
         began = time.perf_counter()
         with CaptureQueriesContext(connection) as sent:
             report = queries.report(owner, period)
@@ -33,6 +33,5 @@ def test_a_hundred_thousand_runs_take_less_than_150_ms() -> None:
     assert report.totals.runs == 100_000
     assert sum(line.sums.runs for line in report.by_day) == 100_000
     assert len(sent) <= 12
-    for query in sent:
-        print(query["time"], query["sql"][:160])
+    print(connection.vendor, sorted(round(1000 * seconds) for seconds in times), "ms")
     assert min(times) < 0.150, times
