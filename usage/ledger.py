@@ -49,18 +49,23 @@ def record(run: Run) -> None:
 def catch_up() -> int:
     """Record the runs that have no rows yet, such as those of an older version; returns how many."""
     recorded = UsageByModel.objects.filter(runs=1, run__isnull=False).count()
-    if Run.objects.count() <= recorded:
-        return 0
-    rowless = ~Exists(UsageByModel.objects.filter(run=OuterRef("pk"), runs=1))
-    runs = Run.objects.filter(rowless).select_related("task").defer("prompt", "outcome", "task__prompt")
+    missing = Run.objects.count() - recorded
     numbers: Numbers = {}
     done = 0
-    while batch := list(runs.order_by("pk")[:BATCH]):
-        with transaction.atomic():
-            made = [row for run in batch for row in _rows(run, shares_of(run), numbers)]
-            UsageByModel.objects.bulk_create(made)
-        done += len(batch)
+    while done < missing and (batch := _catch_up_some(numbers)):
+        done += batch
     return done
+
+
+def _catch_up_some(numbers: Numbers) -> int:
+    """Holds the runs' rows, so that nobody records them meanwhile; who was faster has written the same."""
+    rowless = ~Exists(UsageByModel.objects.filter(run=OuterRef("pk"), runs=1))
+    with transaction.atomic():
+        runs = Run.objects.filter(rowless).select_for_update(of=("self",)).select_related("task")
+        batch = list(runs.defer("prompt", "outcome", "task__prompt").order_by("pk")[:BATCH])
+        made = [row for run in batch for row in _rows(run, shares_of(run), numbers)]
+        UsageByModel.objects.bulk_create(made, ignore_conflicts=True)
+    return len(batch)
 
 
 def shares_of(run: Run) -> list[Share]:

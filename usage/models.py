@@ -54,6 +54,7 @@ class UsageByModel(models.Model):
     cost_micro = models.BigIntegerField(null=True, help_text="Millionths of a dollar; null: not known")
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "series"], name="one_row_per_run_and_series")]
         indexes = [
             models.Index(
                 fields=["series", "minute", "runs", *TOKENS, "cost_micro", "task"], name="usage_by_series"

@@ -29,8 +29,7 @@ def has_error(world: World, backend: str) -> bool:
 
 
 def test_runs_tell_and_asking_says_why_there_is_nothing_more(world: World) -> None:
-    fields = {"environment": world.environment(login="oauth"), "max_parallel_runs": 4}
-    workspace = world.add_workspace("plan", **fields)["id"]
+    workspace = world.add_workspace("plan", environment=world.environment(login="oauth"))["id"]
     for backend in ("claude_code", "codex"):
         world.succeed("@quota 91\n@text hello", backend, workspace=workspace)
         told = [limit for limit in limits_of(world, backend) if limit["used_percent"]]
