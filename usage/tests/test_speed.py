@@ -24,12 +24,14 @@ def test_a_hundred_thousand_runs_take_less_than_150_ms() -> None:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE usage_usagebymodel")
     period = Period(date(2026, 9, 1), date(2026, 10, 31), ZoneInfo("Europe/Berlin"))
+    # SQLite works in this process, so that its time can be told from that of others on a busy machine.
+    clock = time.perf_counter if connection.vendor == "postgresql" else time.process_time
     times = []
     for _ in range(10):  # the best of ten, since other tests may run beside
-        began = time.perf_counter()
+        began = clock()
         with CaptureQueriesContext(connection) as sent:
             report = queries.report(owner, period)
-        times.append(time.perf_counter() - began)
+        times.append(clock() - began)
     assert report.totals.runs == 100_000
     assert sum(line.sums.runs for line in report.by_day) == 100_000
     assert len(sent) <= 12
