@@ -61,6 +61,7 @@ def _set_final_state(run: Run, outcome: dict[str, Any]) -> None:
     run.finished_at = parse_time(outcome.get("finished_at")) or timezone.now()
     run.limit_resets_at = parse_time(outcome.get("resets_at")) or run.limit_resets_at
     run.open_requests = []
+    run.final_seq = int(outcome.get("last_seq") or 0)
     run.cli_session = outcome.get("cli_session") or run.cli_session
     run.commit = outcome.get("commit") or ""
     if outcome.get("usage"):

@@ -157,8 +157,8 @@ class Watch(threading.Thread):
         run = Run.objects.get(pk=run_id)
         if run.is_live and run.state != Run.State.STARTING:
             self._gone(run_id, f"its folder {run.run_dir} is not there any more.")
-        elif not run.is_live and run.outcome:
-            Run.objects.filter(pk=run_id).update(outcome={**run.outcome, "last_seq": run.last_seq})
+        elif not run.is_live:
+            Run.objects.filter(pk=run_id).update(final_seq=run.last_seq)
 
     def _note_down(self, error: HostError) -> None:
         try:
@@ -178,6 +178,6 @@ def runs_to_follow(host: Host) -> list[Run]:
     """Runs that are going on this host, and ended ones of which some last events are still to come."""
     going = Q(state__in=Run.ACTIVE)
     recent = timezone.now() - UNREAD_FOR
-    unread = Q(state__in=Run.ENDED, finished_at__gt=recent, outcome__last_seq__gt=F("last_seq"))
+    unread = Q(state__in=Run.ENDED, finished_at__gt=recent, final_seq__gt=F("last_seq"))
     runs = Run.objects.exclude(run_dir="").filter(going | unread).select_related("task__workspace")
     return [run for run in runs if run.task.workspace.address.key == host.key]

@@ -14,6 +14,7 @@ from django_q.brokers import get_broker
 from tasks import dispatch, endings, leases, services
 from tasks.follower import repairs
 from tasks.follower.store import save_events
+from tasks.follower.watch import runs_to_follow
 from tasks.models import Event, Run, Task
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from workspaces.errors import Refused
@@ -249,6 +250,21 @@ class TestEnding:
     def test_one_refused_login_holds_nothing(self) -> None:
         run = end(make_run(state=Run.State.RUNNING), state="failed", reason_code="login")
         assert BackendHold.objects.get(host=run.task.workspace.host).held_since is None
+
+
+class TestFollowing:
+    def test_live_runs_are_followed_and_ended_ones_until_their_last_event_is_read(self) -> None:
+        workspace = make_workspace()
+        going, unread, read = (
+            make_run(
+                task=make_task(workspace=workspace), state=Run.State.RUNNING, run_dir=f"/runs/{n}", last_seq=3
+            )
+            for n in range(3)
+        )
+        make_run(task=make_task(workspace=workspace))
+        end(unread, last_seq=5)
+        end(read, last_seq=3)
+        assert {run.pk for run in runs_to_follow(workspace.host)} == {going.pk, unread.pk}
 
 
 class TestCancelling:
