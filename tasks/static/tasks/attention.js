@@ -15,14 +15,18 @@ const wishes = () => JSON.parse(localStorage.getItem(KEPT) ?? '{"kinds":[],"soun
 const allowed = () => "Notification" in window && Notification.permission === "granted";
 const seen = () => document.visibilityState === "visible" && document.hasFocus();
 
-connect("/ws/attention", {
-  message: (data) => {
-    if (data.t !== "attention") return;
-    count = data.count;
-    showCount();
-    for (const news of data.news) setTimeout(() => tell(news), seen() ? 0 : OTHERS_FIRST);
-  },
-});
+// A page without a navigation, such as an error's, counts nothing.
+if (badge) {
+  connect("/ws/attention", {
+    message: (data) => {
+      if (data.t !== "attention") return;
+      count = data.count;
+      showCount();
+      for (const news of data.news) setTimeout(() => tell(news), seen() ? 0 : OTHERS_FIRST);
+    },
+  });
+  new MutationObserver(showCount).observe(document.querySelector("title"), { childList: true });
+}
 
 function showCount() {
   badge.hidden = !count;
@@ -32,7 +36,6 @@ function showCount() {
   if (document.title !== title) document.title = title;
   if (icon) icon.href = count ? `data:image/svg+xml,${encodeURIComponent(counted(count))}` : plain;
 }
-new MutationObserver(showCount).observe(document.querySelector("title"), { childList: true });
 
 const counted = (number) => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#e0a030"/><text x="16" y="23" text-anchor="middle" font-family="system-ui,sans-serif" font-weight="700" font-size="${number > 9 ? 17 : 21}" fill="#1c1d1b">${number > 99 ? "99" : number}</text></svg>`;
 

@@ -1,0 +1,71 @@
+"""What calls for a person, on every page: the count, and notifications told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from aitask.tests.lab.wait import wait_for
+from tasks.tests.browser.site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+OpenPage = Callable[..., Page]
+NOTED = """() => {
+    window.told = [];
+    window.Notification = class { constructor(title, options) { window.told.push([title, options.tag]); } };
+    window.Notification.permission = 'granted';
+    navigator.serviceWorker.getRegistration = async () => undefined;
+    localStorage.setItem('aitask-attention', '{"kinds":["needs_you","failed"],"sound":false,"push":false}');
+}"""
+ASK = """
+run = Run.objects.get(task__title='Calls for you')
+from tasks.follower.store import save_events
+save_events(run.pk, [{'v': 1, 'seq': run.last_seq + 1, 'at': '2026-11-22T08:00:00.000Z', 'kind': 'request',
+    'id': 'ask-%d' % run.last_seq, 'request_kind': 'approval', 'tool': 'Bash', 'title': 'make test',
+    'input': {'command': 'make test'}, 'can_edit': True, 'can_allow_for_run': True}],
+    start=run.event_offset, end=run.event_offset + 1)
+result = [run.task_id, run.task.title]
+"""
+
+
+@pytest.fixture(autouse=True)
+def task(site: Site) -> Iterator[None]:
+    site.do(
+        "from django.utils import timezone\n"
+        "place = Workspace.objects.first()\n"
+        "task = factories.make_task(workspace=place, title='Calls for you', status='running')\n"
+        "factories.make_run(task=task, state='running', run_dir='/r', started_at=timezone.now())"
+    )
+    yield
+    site.do("Task.objects.get(title='Calls for you').delete(); doorbell.ring('board')")
+
+
+def test_a_request_is_counted_in_navigation_title_and_icon(site: Site, open_one: OpenPage) -> None:
+    page = open_one("/workspaces")
+    count = page.locator("#needs-count")
+    expect(count).not_to_be_empty()
+    before = int(count.inner_text())
+    site.do(ASK)
+    expect(count).to_have_text(str(before + 1))
+    assert page.title().startswith(f"({before + 1}) ")
+    assert str(page.locator("link[rel=icon]").get_attribute("href")).startswith("data:image/svg+xml")
+
+
+def test_it_is_told_once_and_not_on_the_page_that_is_looked_at(site: Site, open_one: OpenPage) -> None:
+    page = open_one("/workspaces")
+    expect(page.locator("#needs-count")).not_to_be_empty()
+    page.evaluate(NOTED)
+    _, title = site.do(ASK)
+    wait_for(lambda: page.evaluate("window.told.length") == 1, 20, "a notification")
+    assert page.evaluate("window.told[0][0]") == f"An agent needs you: {title}"
+    page.goto("/inbox")
+    expect(page.locator(".asked").first).to_be_visible()
+    page.evaluate(NOTED)
+    asks = page.locator(".asked .from a")
+    known = asks.count()
+    site.do(ASK)
+    expect(asks).to_have_count(known + 1)
+    page.wait_for_timeout(700)  # longer than a page that nobody looks at would wait before it tells
+    assert page.evaluate("window.told") == []
