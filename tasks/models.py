@@ -118,7 +118,7 @@ class Run(models.Model):
 
     event_offset = models.BigIntegerField(default=0, help_text="Bytes of events.jsonl that are stored")
     last_seq = models.PositiveIntegerField(default=0)
-    final_seq = models.PositiveIntegerField(default=0, help_text="Its last event, once the host has told the end")
+    final_seq = models.PositiveIntegerField(default=0, help_text="Its last event, once it has ended")
     activity = models.CharField(max_length=200, blank=True, help_text="The last thing it did, in a few words")
     open_requests = models.JSONField(default=list, blank=True)
     limit_resets_at = models.DateTimeField(null=True, blank=True)

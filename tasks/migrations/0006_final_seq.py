@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='run',
             name='final_seq',
-            field=models.PositiveIntegerField(default=0, help_text='Its last event, once the host has told the end'),
+            field=models.PositiveIntegerField(default=0, help_text='Its last event, once it has ended'),
         ),
     ]

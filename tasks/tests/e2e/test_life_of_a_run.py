@@ -36,9 +36,8 @@ def test_what_the_agent_committed_itself_is_left_as_it_is(world: World, backend:
 def test_tokens_and_cost_are_what_the_endpoint_billed(world: World, backend: str) -> None:
     run = world.succeed("@text one\n@write c.txt c\n@text two", backend)
     assert tokens_of(run) == world.billed(run)
-    assert (run["cost_source"], run["cost_usd"] is not None) == (
-        ("reported", True) if backend == "claude_code" else (None, False)
-    )
+    assert run["cost_source"] == ("reported" if backend == "claude_code" else "estimated")
+    assert run["cost_usd"] > 0
 
 
 def test_a_resumed_session_counts_only_what_is_new(world: World, backend: str) -> None:
