@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from tasks.models import Event, Run, Task
+from tasks.models import Attention, Event, Outgoing, Run, Task
 from tasks.review import admin as review_admin  # noqa: F401  (registers its own)
 
 
@@ -60,3 +60,17 @@ class EventAdmin(RecordAdmin, admin.ModelAdmin[Event]):
     list_filter = ("kind",)
     list_select_related = ("run",)
     show_full_result_count = False
+
+
+@admin.register(Outgoing)
+class OutgoingAdmin(RecordAdmin, admin.ModelAdmin[Outgoing]):
+    list_display = ("run", "kind", "state", "created_by", "at", "reason")
+    list_filter = ("kind", "state")
+    list_select_related = ("run", "created_by")
+
+
+@admin.register(Attention)
+class AttentionAdmin(RecordAdmin, admin.ModelAdmin[Attention]):
+    list_display = ("run", "kind", "text", "at", "pushed_at")
+    list_filter = ("kind",)
+    list_select_related = ("run",)
