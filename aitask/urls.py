@@ -7,11 +7,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from aitask import views
-from tasks.api import api, missing
-from usage.api import router as usage_router
-
-for router in (usage_router, missing.router):  # what is missing comes last
-    api.add_router("", router)
+from tasks.api import api
 
 urlpatterns = [
     path("login", auth.LoginView.as_view(template_name="aitask/login.html"), name="login"),
