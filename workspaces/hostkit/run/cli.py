@@ -22,6 +22,8 @@ ENDINGS = ((0, CLOSE_SECONDS), (signal.SIGINT, KILL_SECONDS), (signal.SIGKILL, K
 """Signals in turn (0 for none), and how long each has to work."""
 DRAIN_SECONDS = 1.0
 KEPT_WORDS = 5
+NICENESS = 5
+"""Ten busy agents must not keep their own events, or a person's shell, from being served."""
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -58,6 +60,7 @@ class CliProcess:
         def prepare() -> None:
             signal.signal(signal.SIGQUIT, signal.SIG_DFL)
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.nice(NICENESS)
             if death_signal:
                 processes.die_with_parent(death_signal)
 
