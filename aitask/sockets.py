@@ -79,14 +79,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.accept()
         self._loop_task = asyncio.create_task(self._live())
 
-    async def disconnect(self, code: int) -> None:  # noqa: ARG002
+    async def disconnect(self, code: int) -> None:
         if self._loop_task is not None:
             self._loop_task.cancel()
             self.subscription.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop_task
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:  # noqa: ARG002
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
             message = json.loads(text_data or "")
         except ValueError:

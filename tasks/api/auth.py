@@ -36,7 +36,7 @@ class SessionLogin(APIKeyCookie):
 
     param_name = settings.SESSION_COOKIE_NAME
 
-    def authenticate(self, request: HttpRequest, key: str | None) -> User:  # noqa: ARG002
+    def authenticate(self, request: HttpRequest, key: str | None) -> User:
         return person(request)
 
     def _get_key(self, request: HttpRequest) -> str | None:

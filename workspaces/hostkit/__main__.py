@@ -1,4 +1,4 @@
-"""Command line: `serve`, `run DIR`, `shell DIR`, `hand DIR`, `check DIR`. Modules are loaded only for the face that is used."""
+"""Command line: `serve`, `run DIR`, `shell DIR`, `hand DIR`, `check DIR`; only what a face needs is loaded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A process on a host with raw bytes both ways and no PTY: what a terminal gateway speaks with tmux.
 
-Everything here belongs to the hub's loop. Bytes are handed over as they come and reading never pauses: whoever
-opens a channel must take all of it.
+Everything here belongs to the hub's loop. Bytes are handed over as they come and reading never pauses:
+whoever opens a channel must take all of it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class ChildChannel(asyncio.SubprocessProtocol):
         else:
             self._last_words = (self._last_words + data)[-1000:]
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         words = self._last_words.decode(errors="replace").strip().splitlines()
         self._receiver.closed(words[-1] if words else "it ended")
 

@@ -83,7 +83,12 @@ def test_the_whole_app_killed_and_started_again_finds_its_runs(world: World, six
 def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(world: World, six: Runs) -> None:
     locked = sqlite3.connect(world.app.data / "db.sqlite3", isolation_level=None, check_same_thread=False)
     locked.execute("BEGIN IMMEDIATE")
-    timer = threading.Timer(10, lambda: (locked.rollback(), locked.close()))
+
+    def let_go() -> None:
+        locked.rollback()
+        locked.close()
+
+    timer = threading.Timer(10, let_go)
     timer.start()
     timer.join()
     assert_all_went_well(world, six)

@@ -13,7 +13,7 @@ from ..folder import RunFolder
 RESUME = {"claude_code": ["--resume"], "codex": ["resume"]}
 
 
-def main(path: str) -> int:
+def main(path: str) -> int:  # noqa: RET503  (execve does not return)
     """Become `claude --resume ID` or `codex resume ID` in the run's worktree, with the run's variables."""
     folder = RunFolder(path)
     spec = read_json(folder.spec) or {}
