@@ -1,4 +1,4 @@
-"""Command line: `serve`, `run DIR`, `shell DIR`, `hand DIR`, `check DIR`; only what a face needs is loaded."""
+"""Command line: `serve`, `run DIR`, `shell DIR`, `hand DIR`, `check DIR`; each loads only its own."""
 
 from __future__ import annotations
 
