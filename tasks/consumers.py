@@ -87,7 +87,7 @@ class TaskConsumer(LiveConsumer):
 
     def task(self) -> Task:
         """The task with its newest run; Http404 for strangers."""
-        return get_object_or_404(queries.visible_tasks(self.user), pk=self.pk)
+        return get_object_or_404(queries.with_newest_run(self.user), pk=self.pk)
 
     def read(self) -> tuple[str, str, dict[str, str]]:
         """The next events as HTML, the strip, and what is asked and said."""

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_POST
 from aitask import hypermedia
 from tasks.access import run_for
 from tasks.conversation import asking, verbs
-from tasks.errors import Refused
 from tasks.models import Run
 from tasks.talk_views import command_of
 from workspaces.access import person, visible_workspaces
+from workspaces.errors import Refused
 
 Key = tuple[int, str]
 

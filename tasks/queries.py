@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Count, F, Max, Prefetch, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
+from tasks.access import visible_tasks
 from tasks.models import Event, Run, Task
-from workspaces.access import visible_workspaces
+from workspaces.access import Visitor
 from workspaces.catalog import reading
 from workspaces.models import Host, Workspace
 
@@ -125,10 +125,9 @@ FAILURES = {
 }
 
 
-def visible_tasks(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Task]:
-    """The tasks of the workspaces that the user may see, with workspace and runs."""
-    tasks = Task.objects.filter(workspace__in=visible_workspaces(user))
-    return tasks.select_related("workspace").prefetch_related(newest_run())
+def with_newest_run(user: Visitor) -> QuerySet[Task]:
+    """The tasks that the user may see, each with its workspace and newest run."""
+    return visible_tasks(user).prefetch_related(newest_run())
 
 
 def newest_run() -> Prefetch[str]:
@@ -148,11 +147,9 @@ def lost_hosts() -> set[str]:
     return set(Host.objects.filter(link=Host.Link.DOWN).values_list("key", flat=True))
 
 
-def board(
-    user: AbstractBaseUser | AnonymousUser, *, workspace: Workspace | None = None, search: str = ""
-) -> Board:
+def board(user: Visitor, *, workspace: Workspace | None = None, search: str = "") -> Board:
     """All cards that the user may see, in their columns, in order."""
-    tasks = visible_tasks(user)
+    tasks = with_newest_run(user)
     if workspace is not None:
         tasks = tasks.filter(workspace=workspace)
     for word in search.split():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tasks import services
-from tasks.errors import Refused
 from tasks.launch import site_of
 from tasks.models import Run
+from workspaces.errors import Refused
 from workspaces.hosts import HostError
 
 ANSWER_SECONDS = 10.0

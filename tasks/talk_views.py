@@ -17,9 +17,9 @@ from tasks import talk
 from tasks.access import run_for, task_for
 from tasks.conversation import by_hand, verbs
 from tasks.conversation.models import Outgoing
-from tasks.errors import Refused
 from tasks.models import Run
 from workspaces.access import person
+from workspaces.errors import Refused
 from workspaces.models import PermissionMode
 
 WHEN = ("now", "after_turn")

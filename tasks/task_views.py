@@ -16,11 +16,11 @@ from aitask import hypermedia
 from tasks import queries, rendering, services
 from tasks.access import task_for
 from tasks.commands import commands
-from tasks.errors import Refused
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
 from tasks.rendering.talk import render_talk
 from workspaces.access import person
+from workspaces.errors import Refused
 
 PAGE_EVENTS = 200
 "How many events a page of the conversation has."

@@ -16,11 +16,11 @@ from tasks import queries, services
 from tasks.access import task_for
 from tasks.attention_views import DISMISSED
 from tasks.conversation import reports
-from tasks.errors import Refused
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
 from tasks.models import Task
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.catalog import choosing, reading
+from workspaces.errors import Refused
 from workspaces.models import BackendHold, Host, Workspace
 
 

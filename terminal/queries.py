@@ -82,7 +82,7 @@ def _tasks(
     user: AbstractBaseUser | AnonymousUser, by_owner: Mapping[str, Mapping[str, list[Row]]]
 ) -> QuerySet[Task]:
     numbers = {int(mark) for marks in by_owner.values() for mark in marks if mark.isdecimal()}
-    return tasks.visible_tasks(user).filter(pk__in=numbers)
+    return tasks.with_newest_run(user).filter(pk__in=numbers)
 
 
 def _group(

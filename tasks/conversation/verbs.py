@@ -12,9 +12,9 @@ from aitask import doorbell
 from tasks import services, talk
 from tasks.conversation import delivery
 from tasks.conversation.models import Outgoing
-from tasks.errors import Refused
 from tasks.models import Run, Task
 from workspaces import hosts
+from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Host
 

@@ -12,10 +12,10 @@ from tasks import talk
 from tasks.conversation import by_hand, delivery, reports, verbs
 from tasks.conversation.asking import Ask, groups
 from tasks.conversation.models import ByHand, Outgoing, StartReport
-from tasks.errors import Refused
 from tasks.models import Run
 from tasks.tests.factories import make_run, make_task, make_user
 from tasks.tests.people import People, send
+from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Host
 

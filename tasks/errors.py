@@ -1,3 +1,0 @@
-from __future__ import annotations
-
-from workspaces.errors import Refused as Refused
