@@ -9,9 +9,6 @@ from decimal import Decimal
 from functools import lru_cache
 from importlib.metadata import version
 
-from genai_prices import Usage, calc_price
-from genai_prices.data import providers
-
 from workspaces.models import Backend
 
 PROVIDERS = {Backend.CLAUDE_CODE.value: "anthropic", Backend.CODEX.value: "openai"}
@@ -35,6 +32,8 @@ def estimate(
 @lru_cache(maxsize=1000)
 def _rates(provider: str, model: str, day: date) -> dict[str, Decimal] | None:
     """Dollars per token of each kind. Our input excludes cached tokens, the library's includes them."""
+    from genai_prices import Usage, calc_price  # 20 MB that most processes never need
+
     samples = {
         "input_tokens": {"input_tokens": SAMPLE},
         "cache_read_tokens": {"input_tokens": SAMPLE, "cache_read_tokens": SAMPLE},
@@ -59,6 +58,8 @@ def _rates(provider: str, model: str, day: date) -> dict[str, Decimal] | None:
 @lru_cache(maxsize=1)
 def source() -> str:
     """The list of prices with its version and the newest day on which a price of it was checked."""
+    from genai_prices.data import providers
+
     ours = (each for each in providers if each.id in PROVIDERS.values())
     notes = " ".join(model.price_comments or "" for each in ours for model in each.models)
     newest = max(CHECKED.findall(notes), default="")

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from py_vapid import Vapid02, b64urlencode
-from pywebpush import WebPushException, webpush
 
 from tasks.conversation import attention
 from tasks.conversation.models import Attention, PushKey, PushSubscription
@@ -45,6 +44,8 @@ def send(attention_id: int) -> None:
 
 def push(subscription: PushSubscription, message: dict[str, Any]) -> bool:
     """Hand one message to the browser's push service; False when it did not take it."""
+    from pywebpush import WebPushException, webpush  # with all of aiohttp: not for the web process
+
     keys = {"p256dh": subscription.p256dh, "auth": subscription.auth}
     try:
         webpush(
