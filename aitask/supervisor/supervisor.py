@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import threading
 import time
@@ -36,7 +38,12 @@ class Console:
                 self._stream.write(f"{prefix} {line}\n")
                 self._stream.flush()
             except (OSError, ValueError):
-                pass  # nobody reads any more; the children go on
+                self._speak_to_nobody()
+
+    def _speak_to_nobody(self) -> None:
+        """Nobody reads any more; the children go on, and the flush at the end must not become an error."""
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
 class Supervisor:

@@ -14,6 +14,7 @@ from typing import Any
 BLOCKED = {"fcntl", "pty", "termios", "resource", "grp", "pwd", "tty"}
 OURS = Path(__file__).resolve().parents[3]
 HOST_SIDE = OURS / "workspaces" / "hostkit"
+LIBRARIES = OURS / ".venv"
 
 real_import = builtins.__import__
 
@@ -22,7 +23,7 @@ def guarded_import(name: str, importer: Mapping[str, Any] | None = None, *rest: 
     """An import as the importing file would meet it there."""
     if name.partition(".")[0] in BLOCKED:
         folders = Path((importer or {}).get("__file__") or "").parents
-        if OURS in folders and HOST_SIDE not in folders:
+        if OURS in folders and not {HOST_SIDE, LIBRARIES} & set(folders):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     return real_import(name, importer, *rest, **named)
 
