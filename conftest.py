@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -15,6 +16,11 @@ from aitask.tests.lab.endpoint import ScriptedEndpoint
 
 USES_DATABASE = {"db", "transactional_db", "django_db_serialized_rollback", "app", "world"}
 FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure() -> None:
+    """Where a shell started us in the background SIGINT is ignored, and all that we start would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
