@@ -19,7 +19,7 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
-    """Where a shell started us in the background SIGINT is ignored, and all that we start would inherit that."""
+    """A shell that starts us in the background ignores SIGINT for us, and for all that we start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
