@@ -133,13 +133,14 @@ def test_what_needs_a_person_is_counted_in_every_title(site: Site, open_one: Ope
     page = open_one()
     expect(page).to_have_title("(1) Board · AI Task Manager")
     run = "Run.objects.filter(task__title__startswith='Make the search')"
-    change = run + ".update(state={!r}); doorbell.ring('board')"
-    site.do(change.format("waiting"))
+    change = run + ".update(state={!r}, open_requests={!r}); doorbell.ring('board')"
+    asked = {"id": "r1", "kind": "approval", "tool": "Bash", "title": "npm test"}
+    site.do(change.format("waiting", [asked]))
     expect(page).to_have_title("(2) Board · AI Task Manager")
     expect(page.locator("#needs")).to_contain_text("2 need you")
     page.locator("#needs").click()
     expect(page.locator(".card.needs-you .title").first).to_be_focused()
-    site.do(change.format("running"))
+    site.do(change.format("running", []))
     expect(page).to_have_title("(1) Board · AI Task Manager")
 
 
