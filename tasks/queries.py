@@ -12,6 +12,7 @@ from django.db.models.functions import RowNumber
 
 from tasks.access import visible_tasks
 from tasks.models import Event, Run, Task
+from tasks.storable import storable
 from workspaces.access import Visitor
 from workspaces.catalog import reading
 from workspaces.models import Host, Workspace
@@ -152,7 +153,7 @@ def board(user: Visitor, *, workspace: Workspace | None = None, search: str = ""
     tasks = with_newest_run(user)
     if workspace is not None:
         tasks = tasks.filter(workspace=workspace)
-    for word in search.split():
+    for word in storable(search).split():
         number = Q(pk=int(word.lstrip("#"))) if word.lstrip("#").isdecimal() else Q()
         tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
     lost = lost_hosts()

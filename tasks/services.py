@@ -15,6 +15,7 @@ from aitask import doorbell
 from tasks import dispatch, endings, leases
 from tasks.conversation import by_hand
 from tasks.models import Run, Task
+from tasks.storable import storable
 from workspaces.catalog import reading
 from workspaces.errors import Refused
 from workspaces.hosts import HostError
@@ -26,8 +27,8 @@ GAP = 1024.0
 
 
 def clean_text(text: str) -> str:
-    """What every database and CLI can hold: NUL becomes its visible sign, half characters a question mark."""
-    return text.replace("\0", "\u2400").encode("utf-8", "replace").decode()
+    """What every database and CLI can hold."""
+    return str(storable(text))
 
 
 def create_task(

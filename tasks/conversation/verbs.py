@@ -13,6 +13,7 @@ from tasks import services, talk
 from tasks.conversation import delivery
 from tasks.conversation.models import Outgoing
 from tasks.models import Run, Task
+from tasks.storable import storable
 from workspaces import hosts
 from workspaces.errors import Refused
 from workspaces.hosts import HostError
@@ -52,7 +53,8 @@ def go_on(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None
 def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBaseUser | None) -> Outgoing:
     """Answer an open request. The first answer counts: Refused tells the second person who was faster."""
     _check_reachable(run)
-    payload = {**command, "request": request}
+    request = storable(request)
+    payload = storable({**command, "request": request})
     try:
         with transaction.atomic():
             row = Outgoing.objects.create(

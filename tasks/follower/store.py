@@ -11,6 +11,7 @@ from aitask import doorbell
 from tasks import joints, reducer
 from tasks.conversation import attention, delivery
 from tasks.models import Event, Run
+from tasks.storable import storable
 
 NOT_DATA = frozenset(("v", "seq", "at", "kind"))
 
@@ -21,7 +22,7 @@ def save_events(run_id: int, lines: list[dict[str, Any]], *, start: int, end: in
         run = Run.objects.select_for_update().filter(pk=run_id, event_offset=start).first()
         if run is None:
             return False
-        fresh = [_storable(line) for line in lines if line["seq"] > run.last_seq]
+        fresh = [storable(line) for line in lines if line["seq"] > run.last_seq]
         Event.objects.bulk_create([event_of(run_id, line) for line in fresh])
         for line in fresh:
             reducer.apply(run, line)
@@ -49,14 +50,3 @@ def event_of(run_id: int, line: dict[str, Any]) -> Event:
     data = {name: value for name, value in line.items() if name not in NOT_DATA}
     at = reducer.parse_time(line.get("at")) or timezone.now()
     return Event(run_id=run_id, seq=line["seq"], at=at, kind=str(line["kind"])[:20], data=data)
-
-
-def _storable(value: Any) -> Any:
-    """PostgreSQL takes neither NUL nor half characters, and an agent may print both."""
-    if isinstance(value, str):
-        return value.replace("\0", "\u2400").encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {_storable(name): _storable(item) for name, item in value.items()}
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -145,6 +146,7 @@ def test_lists_of_variables_that_nobody_has_any_more_go_away(door: Door, host: H
     assert door.calls == []
 
 
+@pytest.mark.skipif("REDIS_URL" in os.environ, reason="counts rows of the database's own queue")
 class TestWanting:
     def jobs(self) -> int:
         return int(OrmQ.objects.count())
