@@ -129,9 +129,11 @@ def test_windows_are_told_and_a_new_current_one_is_followed(hub: LocalHub) -> No
     browser = hub.open()
     hub.tmux.run("new-window", "-t", "=work:", "-n", "run-2", "echo second; cat")
     browser.wait_for("second")
-    windows = browser.messages("windows")[-1]["windows"]
-    assert len(windows) == 2
-    assert windows[1]["name"] == "run-2"  # the first one's name follows its program, in tmux's own time
+
+    def names() -> list[str]:
+        return [window["name"] for window in browser.messages("windows")[-1]["windows"]]
+
+    wait_for(lambda: names() == ["bash", "run-2"], 10, "both windows, the first named after its program")
 
 
 def test_a_chosen_window_stays_when_another_becomes_current(hub: LocalHub) -> None:
