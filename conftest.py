@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 from django.test import TransactionTestCase
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from aitask.tests.lab.app import App
 from aitask.tests.lab.browser import open_browser, open_page, screenshot
@@ -63,10 +63,17 @@ def app() -> Iterator[App]:
         print(application.log[-10_000:])  # pytest shows it with a failure
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for a module: while it is open no test can run an event loop in this thread."""
+    with open_browser() as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(request: pytest.FixtureRequest, app: App) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, app: App, chromium: Browser) -> Iterator[Page]:
     """A browser's page, logged in to `app`. A failed test leaves a picture in `test-artifacts/`."""
-    with open_browser() as browser, open_page(browser, app.url) as opened:
+    with open_page(chromium, app.url) as opened:
         app.log_in(opened)
         yield opened
         if request.node.stash.get(FAILED, False):

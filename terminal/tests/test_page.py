@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page
 
-from aitask.tests.lab.browser import open_browser, open_page
+from aitask.tests.lab.browser import open_page
 from terminal.tests.site import Site, start_web
 
 pytestmark = pytest.mark.browser
 TEXT = """() => { const { active } = terminalPage.term.buffer; const lines = [];
   for (let y = 0; y < active.length; y++) lines.push(active.getLine(y).translateToString(true));
   return lines.join("\\n"); }"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 def log_in(page: Page, site: Site) -> None:

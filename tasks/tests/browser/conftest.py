@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from aitask.tests.lab.browser import open_browser, open_page, screenshot
+from aitask.tests.lab.browser import open_page, screenshot
 from conftest import FAILED
 from tasks.tests.browser.site import Site
 
@@ -18,16 +18,10 @@ OpenPage = Callable[..., Page]
 expect.set_options(timeout=20_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     with Site() as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

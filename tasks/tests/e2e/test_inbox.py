@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from aitask.tests.lab.browser import open_browser, open_page
+from aitask.tests.lab.browser import open_page
 from tasks.tests.e2e.world import BACKENDS, World
 
 pytestmark = [pytest.mark.cli, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -17,8 +17,8 @@ RUNS, ASKS = 6, 3
 
 
 @pytest.fixture
-def page(world: World) -> Iterator[Page]:
-    with open_browser() as browser, open_page(browser, world.app.url) as page:
+def page(world: World, chromium: Browser) -> Iterator[Page]:
+    with open_page(chromium, world.app.url) as page:
         world.app.log_in(page)
         yield page
 
