@@ -87,10 +87,11 @@ class RunForm(ChoiceFields):
 
 
 class MoveForm(forms.Form):
-    """To which column, and before which card (last when not said)."""
+    """To which column, before which card (last when not said), and for Done whether its work is merged."""
 
     status = forms.ChoiceField(choices=Task.Status.choices)
     before = forms.IntegerField(required=False)
+    merge = forms.ChoiceField(choices=[("yes", "Merge it"), ("no", "Done without merging")], required=False)
 
 
 def choices_for(form: forms.Form, workspace: Workspace, backend: str = "", **more: Any) -> choosing.Choices:

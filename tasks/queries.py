@@ -12,6 +12,7 @@ from django.db.models.functions import RowNumber
 
 from tasks.access import visible_tasks
 from tasks.models import Event, Run, Task
+from tasks.review.marks import SETTLED, Mark, marks_of
 from tasks.storable import storable
 from workspaces.access import Visitor
 from workspaces.catalog import reading
@@ -39,10 +40,18 @@ class Card:
     link_lost: bool
     warning: str = ""
     "What is wrong with the model that the next run would ask for."
+    marks: tuple[Mark, ...] = ()
+    "How its work stands on the way into main."
 
     @property
     def needs_you(self) -> bool:
         return self.run is not None and self.run.state == Run.State.WAITING
+
+    @property
+    def to_merge(self) -> bool:
+        """Whether a move to Done is a question: it has a branch that is in main by no train's word."""
+        is_open = self.task.status != Task.Status.DONE and SETTLED.isdisjoint(self.marks)
+        return bool(self.task.branch) and is_open
 
     @property
     def activity(self) -> str:
@@ -157,10 +166,15 @@ def board(user: Visitor, *, workspace: Workspace | None = None, search: str = ""
         number = Q(pk=int(word.lstrip("#"))) if word.lstrip("#").isdecimal() else Q()
         tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
     lost = lost_hosts()
-    cards = with_warnings([card_of(task, lost) for task in tasks])
+    cards = with_warnings(with_marks([card_of(task, lost) for task in tasks]))
     columns = [_column(status, label, cards) for status, label in Task.Status.choices]
     needs_you = sum(card.needs_you for card in cards)
     return Board(columns=columns, needs_you=needs_you, version=_version(cards))
+
+
+def with_marks(cards: list[Card]) -> list[Card]:
+    marks = marks_of([card.task for card in cards])
+    return [replace(card, marks=marks.get(card.task.pk, ())) for card in cards]
 
 
 def with_warnings(cards: list[Card]) -> list[Card]:
@@ -202,9 +216,10 @@ def _version(cards: list[Card]) -> str:
             task.status,
             task.rank,
             task.model,
-            task.files_changed,
+            (task.files_changed, task.lines_added, task.lines_deleted),
             card.badge,
             card.warning,
+            card.marks,
         )
         of_run = run and (run.pk, run.activity, run.reason, card.tokens, run.cost_usd, len(run.open_requests))
         digest.update(repr((seen, of_run)).encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,9 +19,11 @@ from tasks.attention_views import DISMISSED
 from tasks.conversation import reports
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
 from tasks.models import Task
+from tasks.review import closing
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.catalog import choosing, reading
 from workspaces.errors import Refused
+from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Host, Workspace
 
 
@@ -151,10 +154,23 @@ def task_move(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return hypermedia.refused(request, "There is no such column.", to=reverse("board"))
     try:
-        services.move_task(task, **form.cleaned_data, user=person(request))
-    except Refused as error:
+        said = moved(task, **form.cleaned_data, user=person(request))
+    except (Refused, HostError) as error:
         return hypermedia.refused(request, error.reason, error.hint, to=reverse("board"))
-    return hypermedia.done(request, to=reverse("board"))
+    return hypermedia.done(request, said, to=reverse("board"))
+
+
+def moved(task: Task, *, status: str, before: int | None, merge: str, user: AbstractBaseUser) -> str:
+    """Do what the drop means; what the person should know of it. Work is never called done by accident."""
+    done = Task.Status.DONE
+    if status == done != task.status and merge != "no" and closing.is_unmerged(task):
+        into = task.workspace.base_branch
+        if merge != "yes":
+            raise Refused(f"It is not merged into {into}.", "Merge it, or say that it is done without.")
+        train = closing.merge_now(task, user=user)
+        return f"Train {train.pk} merges it. The card moves to Done when {into} has it."
+    services.move_task(task, status=status, before=before, user=user)
+    return ""
 
 
 @require_POST

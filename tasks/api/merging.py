@@ -14,7 +14,7 @@ from tasks.access import task_for, visible_tasks
 from tasks.api.schemas import Answer, Body, Id, RunOut, TaskOut, Text, run_out
 from tasks.api.tasks import read
 from tasks.models import Task
-from tasks.review import trains, verdicts
+from tasks.review import resolve, taken_back, trains, verdicts
 from tasks.review.models import MergeStep, MergeTrain
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.errors import Refused
@@ -124,6 +124,21 @@ def send_back_task(request: HttpRequest, task_id: Id, body: Message) -> RunOut:
 def start_over(request: HttpRequest, task_id: Id) -> RunOut:
     """What there was stays in a rescue ref and a patch on the host."""
     return run_out(verdicts.start_over(task_for(request.user, task_id), user=person(request)))
+
+
+@router.post("/tasks/{task_id}/resolve", response={201: RunOut}, summary="Have the agent resolve a conflict")
+def resolve_conflict(request: HttpRequest, task_id: Id) -> RunOut:
+    """main is merged into its branch with the conflict markers; when they are gone, it joins a train."""
+    return run_out(resolve.resolve(task_for(request.user, task_id), user=person(request)))
+
+
+@router.post(
+    "/tasks/{task_id}/bring-back", response=TaskOut, summary="Give the branch back what an undo took"
+)
+def bring_back_task(request: HttpRequest, task_id: Id) -> TaskOut:
+    """For a branch that git counts as merged though main has reverted it: then it can be merged again."""
+    taken_back.bring_back(task_for(request.user, task_id))
+    return read(request, task_id)
 
 
 @router.post("/workspaces/{workspace_id}/merge", response={201: TrainOut}, summary="Merge tasks into main")

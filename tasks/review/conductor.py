@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,6 +14,7 @@ from tasks.models import Run, Task
 from tasks.review import site as sites
 from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.turns import TurnLost
+from workspaces.git.repos import commits_between
 from workspaces.merging import (
     Attempt,
     Bench,
@@ -28,7 +30,7 @@ from workspaces.merging import (
 from workspaces.merging import Verdict as Judged
 from workspaces.merging.checks import Pause
 from workspaces.merging.conflicts import visible
-from workspaces.merging.quick import brings_attributes, is_plain
+from workspaces.merging.quick import is_plain, merge_options
 
 MOST_TRIES = 20
 MOST_CHECKS = 3
@@ -69,6 +71,8 @@ class Conductor:
         "A check has run there since, and may have written files."
         self.plain: bool | None = None
         "Whether merges may be made in memory."
+        self.options: tuple[str, ...] = ()
+        "What the person's own configuration adds to each merge."
         self.last_check: sites.Check | None = None
         self.resumed = True
         "The first step may have been moved by a worker that could not say so any more."
@@ -121,29 +125,52 @@ class Conductor:
         return known or self.site.mainline.tip()
 
     def _merge(self, step: MergeStep) -> None:
-        bench, strategy, change = self.site.bench(step.onto), Strategy(self.train.strategy), change_of(step)
+        bench, strategy = self.site.bench(step.onto), Strategy(self.train.strategy)
         if self.plain is None:
-            self.plain = is_plain(bench, step.onto)
-        found = foresee(bench, step.onto, change, strategy, quick=self.plain)
+            self._read_set_up(bench, step)
+        change = replace(change_of(step), options=self.options)
+        found = foresee(bench, step.onto, change, strategy, quick=bool(self.plain))
         if found is None:
             self._bring_to(step.onto)
             self.at = None
             found = attempt(bench, step.onto, change, strategy)
             self.at = found.commit or step.onto
-        elif found.commit and self.plain:
-            self.plain = not brings_attributes(bench, found.commit)
         if found.verdict == Judged.CLEAN:
             self._merged_on_the_bench(step, found)
         else:
-            files = [conflict.as_json() for conflict in found.conflicts]
+            self._not_merged(step, found)
+
+    def _not_merged(self, step: MergeStep, found: Attempt) -> None:
+        files = [conflict.as_json() for conflict in found.conflicts]
+        with transaction.atomic():
             self._end(step, ENDS[found.verdict], files=files, output=visible(found.output))
+            if found.verdict == Judged.ALREADY and not self.train.dry_run:
+                note_merged(step, self.train)
+
+    def _read_set_up(self, bench: Bench, step: MergeStep) -> None:
+        """What the person's git would heed in the merges that are left."""
+        left = self.train.steps.filter(position__gte=step.position).exclude(commit="")
+        self.plain = is_plain(bench, step.onto, list(left.values_list("commit", flat=True)))
+        self.options = () if self.plain else merge_options(bench, self.train.branch)
 
     def _merged_on_the_bench(self, step: MergeStep, found: Attempt) -> None:
-        following = S.CHECKING if self.train.check_command else S.MOVING
-        values = (
-            {"check_number": step.check_number + 1, "checked_since": None} if self.train.check_command else {}
-        )
-        self._to(step, following, candidate=found.commit, output=visible(found.output), **values)
+        values = {"candidate": found.commit, "output": visible(found.output)}
+        if not self.train.check_command:
+            self._to(step, S.MOVING, **values)
+            return
+        first = self._to_be_checked(step.onto, found.commit)[0]
+        self._to(step, S.CHECKING, **values, **self._new_check(step, first), check_seconds=None)
+
+    def _to_be_checked(self, onto: str, candidate: str) -> list[str]:
+        """What first-parent history is to get: one commit, or each of a rebased branch, oldest first."""
+        if self.train.strategy != Strategy.REBASE:
+            return [candidate]
+        return commits_between(self.site.host, self.site.place.path, onto, candidate)
+
+    @staticmethod
+    def _new_check(step: MergeStep, commit: str, lost: int = 0) -> dict[str, object]:
+        number = step.check_number + 1
+        return {"checking": commit, "check_number": number, "checks_lost": lost, "checked_since": None}
 
     def _check(self, step: MergeStep) -> None:
         try:
@@ -151,24 +178,37 @@ class Conductor:
         except CheckLost:
             if self._stop_requested():
                 self._to(step, S.WAITING)
-            elif step.check_number >= MOST_CHECKS + step.tries:
+            elif step.checks_lost >= MOST_CHECKS:
                 self._end(step, S.CHECK_FAILED, reason="The check was ended from outside, again and again.")
             else:
-                self._to(step, S.CHECKING, check_number=step.check_number + 1, checked_since=None)
+                again = self._new_check(step, step.checking, step.checks_lost + 1)
+                self._to(step, S.CHECKING, **again)
             return
         self.dirty = True
-        values = {"output": visible(result.output), "check_seconds": result.seconds}
-        if result.passed:
-            self._to(step, S.MOVING, **values)
-        else:
-            reason = f"{step.reason} It ended with status {result.status}.".strip()
+        seconds = (step.check_seconds or 0) + result.seconds
+        values = {"output": visible(result.output), "check_seconds": seconds}
+        following = self._next_to_check(step) if result.passed else ""
+        if not result.passed:
+            parts = (step.reason, self._which(step), f"It ended with status {result.status}.")
+            reason = " ".join(part for part in parts if part)
             self._end(step, S.CHECK_FAILED, reason=reason, **values)
+        elif following:
+            self._to(step, S.CHECKING, **values, **self._new_check(step, following))
+        else:
+            self._to(step, S.MOVING, **values)
+
+    def _next_to_check(self, step: MergeStep) -> str:
+        """The commit after the one that passed; empty when that was the candidate."""
+        if step.checking in ("", step.candidate):
+            return ""
+        commits = self._to_be_checked(step.onto, step.candidate)
+        return commits[commits.index(step.checking) + 1]
 
     def _check_result(self, step: MergeStep) -> CheckResult:
         """Start the check of the candidate, or find the one that runs, and wait for its end."""
         check = self.site.check(f"{step.position}-{step.check_number}")
         if step.checked_since is None:
-            bench = self._bring_to(step.candidate)
+            bench = self._bring_to(step.checking or step.candidate)
             notice = bench.prepare_submodules()
             environment = self.train.workspace.environment
             check.start(self.train.check_command, bench.path, environment, after=self.last_check)
@@ -176,6 +216,13 @@ class Conductor:
         result = self._wait(step, check)
         self.last_check = check
         return result
+
+    def _which(self, step: MergeStep) -> str:
+        """Which commit of a rebased branch it is about; empty when there is but one."""
+        commits = self._to_be_checked(step.onto, step.candidate)
+        if step.checking not in commits or len(commits) == 1:
+            return ""
+        return f"Commit {commits.index(step.checking) + 1} of {len(commits)} ({step.checking[:10]}) fails."
 
     def _wait(self, step: MergeStep, check: sites.Check) -> CheckResult:
         pause, told = Pause(), time.monotonic()
@@ -219,7 +266,7 @@ class Conductor:
                 self.site.mainline.advance(step.onto, step.candidate, why)
             self.moved_to = step.candidate
         except MainMoved:
-            self.moved_to = ""
+            self.moved_to, self.plain = "", None
             self._to(
                 step, S.WAITING, reason=f"{self.train.branch} moved meanwhile; tried again on its new tip."
             )

@@ -140,11 +140,18 @@ class MergeStep(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
     onto = models.CharField(max_length=64, blank=True, help_text="What main was when it was tried")
     candidate = models.CharField(max_length=64, blank=True, help_text="What main is to be")
+    checking = models.CharField(
+        max_length=64, blank=True, help_text="What is checked: each commit of a rebase, else the candidate"
+    )
     reason = models.TextField(blank=True)
     files = models.JSONField(default=list, blank=True, help_text="Conflicts: path, kind, hunks")
     output = models.TextField(blank=True, help_text="The last part of what git or the check said")
     tries = models.PositiveIntegerField(default=0, help_text="More than one when main moved meanwhile")
     check_number = models.PositiveIntegerField(default=0, help_text="Checks that were begun")
+    checks_lost = models.PositiveIntegerField(default=0, help_text="In a row that ended without a word")
+    brought_back = models.CharField(
+        max_length=64, blank=True, help_text="What gave the branch back what an undo had reverted"
+    )
     check_seconds = models.FloatField(null=True, blank=True)
     checked_since = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from tasks.models import Task
 from tasks.review.models import Comment, MergeStep, MergeTrain, Radar, Verdict
+from tasks.review.taken_back import undone_step
 from workspaces.models import Workspace
 
 
@@ -65,6 +66,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
         "step": last_step(task),
         "overlaps": mine,
         "main_conflicts": main_conflicts(task),
+        "taken_back": undone_step(task),
         "drafts": Comment.objects.filter(task=task, author=user.pk, sent_at=None).count(),
     }
 

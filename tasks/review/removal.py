@@ -11,6 +11,7 @@ from workspaces.git import git
 from workspaces.git.commands import GitError
 from workspaces.git.repos import refs, status
 from workspaces.git.rescue import keep, patch_path, save_patch, snapshot
+from workspaces.git.submodules import keep_submodules
 from workspaces.git.worktree_list import Tree, list_trees
 from workspaces.git.writing import LockWait, is_locked
 
@@ -35,6 +36,8 @@ def remove_tree(
     head = _head(site, tree, branch)
     commit = _everything(site, tree, head) if tree else head
     rescued = _rescue(site, owner, commit, base) if commit else Rescued()
+    if tree:
+        keep_submodules(site.write, site.place.path, tree.path, owner)
     if tree:
         _remove(site, tree)
     if branch and head:

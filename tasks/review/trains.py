@@ -13,6 +13,7 @@ from tasks.models import Run, Task
 from tasks.review import turns
 from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.site import MergeSite, site_of
+from tasks.review.taken_back import reverted_step, why_not
 from workspaces.errors import Refused
 from workspaces.git.repos import refs
 from workspaces.merging import Strategy
@@ -103,6 +104,8 @@ def freeze_commits(site: MergeSite, steps: Sequence[MergeStep]) -> None:
             _leave_out(
                 step, "Its branch has changed since it was accepted. Look at it, then accept it again."
             )
+        elif step.task and (reverted := reverted_step(step.task, site, step.commit)):
+            _leave_out(step, why_not(reverted))
 
 
 def _leave_out(step: MergeStep, reason: str) -> None:

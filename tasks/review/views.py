@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from aitask import hypermedia
 from tasks.access import task_for
 from tasks.models import Task
-from tasks.review import queries, radar, resolve, trains, verdicts, worktrees
+from tasks.review import queries, radar, resolve, taken_back, trains, verdicts, worktrees
 from tasks.review.models import MergeTrain, Radar, Verdict
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.errors import Refused
@@ -44,6 +44,7 @@ def task_verdict(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         "send-back": (lambda: verdicts.send_back(task, message, user=user), "Sent back to the agent."),
         "drop": (lambda: verdicts.drop(task, user=user), "Dropped; a rescue ref keeps the work."),
         "start-over": (lambda: verdicts.start_over(task, user=user), "Queued, from the start."),
+        "bring-back": (lambda: taken_back.bring_back(task), "Brought back: it can be merged again."),
         "resolve": (lambda: resolve.resolve(task, user=user), "The agent resolves the conflict."),
     }
     work, said = known[verb]

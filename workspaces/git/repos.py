@@ -100,6 +100,17 @@ def refs(host: Host, repo: str, *patterns: str) -> dict[str, str]:
     return {name: commit for commit, name in pairs}
 
 
+def contains(host: Host, repo: str, tip: str, commit: str) -> bool:
+    """Whether a commit is among those that lead to the tip."""
+    return git(host, repo, "merge-base", "--is-ancestor", commit, tip, check=False).rc == 0
+
+
+def commits_between(host: Host, repo: str, old: str, new: str) -> list[str]:
+    """The commits that lead from one to the other along first parents, oldest first."""
+    words = ("rev-list", "--reverse", "--first-parent", f"{old}..{new}", "--")
+    return git(host, repo, *words).out.split()
+
+
 def base_names(base: str) -> tuple[str, str]:
     """The refs that a base branch may be, the better one first."""
     return f"refs/heads/{base}", f"refs/remotes/origin/{base}"

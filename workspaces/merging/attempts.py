@@ -42,6 +42,8 @@ class Change:
     "The commit that the branch was made at; may be empty."
     branch: str
     message: str
+    options: tuple[str, ...] = ()
+    "What the person's `branch.<main>.mergeOptions` adds to each merge."
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Attempt:
 def foresee(bench: Bench, onto: str, change: Change, strategy: Strategy, *, quick: bool) -> Attempt | None:
     """What can be said without touching a file, wherever the bench stands; None when it must be tried there.
 
-    With `quick` a clean merge is also made in memory.
+    With `quick` nothing in the person's set-up has a say: what conflicts here would conflict there, and a
+    clean merge is made in memory.
     """
     words = ("merge-tree", "--write-tree", "-z", onto, change.commit)
     done = git(bench.host, bench.path, *words, timeout=300, check=False)
@@ -67,7 +70,7 @@ def foresee(bench: Bench, onto: str, change: Change, strategy: Strategy, *, quic
     if done.rc == 0 and quick and strategy == Strategy.MERGE:
         made = commit(bench, tree, (onto, change.commit), change.message)
         return Attempt(Verdict.CLEAN, commit=made)
-    if done.rc == 1 and "\0" in done.out and strategy != Strategy.REBASE:
+    if done.rc == 1 and "\0" in done.out and quick and strategy != Strategy.REBASE:
         names = {onto: "main", change.commit: change.branch}
         return Attempt(Verdict.CONFLICT, conflicts=from_merge_tree(bench.host, bench.path, done.out, names))
     known = done.rc == 0 or not _contains(bench, onto, change.commit)
@@ -98,12 +101,13 @@ def _nothing_new(bench: Bench, onto: str, change: Change) -> Attempt:
 
 
 def _merge(bench: Bench, _onto: str, change: Change) -> Completed:
-    words = ("merge", "--quiet", "--no-ff", "--no-edit", "--no-autostash", "--cleanup=whitespace")
-    return bench.write.git(bench.path, *words, "-m", change.message, change.commit, check=False)
+    words = ("merge", *change.options, "--quiet", "--no-ff", "--no-edit", "--no-autostash")
+    more = ("--cleanup=whitespace", "-m", change.message, change.commit)
+    return bench.write.git(bench.path, *words, *more, check=False)
 
 
 def _squash(bench: Bench, _onto: str, change: Change) -> Completed:
-    words = ("merge", "--quiet", "--squash", "--no-autostash")
+    words = ("merge", *change.options, "--quiet", "--squash", "--no-autostash")
     done = bench.write.git(bench.path, *words, change.commit, check=False)
     if done.rc:
         return done

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from posixpath import join
 
 from workspaces.git.commands import git
@@ -9,28 +11,47 @@ from workspaces.merging.bench import Bench
 
 HOOKS = ("pre-merge-commit", "prepare-commit-msg", "commit-msg", "post-merge")
 SETTINGS = (
-    r"^(commit\.gpgsign|merge\.(verifysignatures|log|.*\.driver|default)|core\.attributesfile|i18n\..*)$"
+    r"^(commit\.gpgsign|merge\.(verifysignatures|log|renormalize|.*\.driver|default)|core\.attributesfile"
+    r"|i18n\..*|branch\..*\.mergeoptions)$"
 )
+ATTRIBUTES = (":(glob)**/.gitattributes",)
+SAY = r"merge|binary|\[attr\]"
+"Words of an attributes file that change how a merge is made."
+OURS = {"--ff", "--no-ff", "--ff-only", "--squash", "--no-squash", "--commit", "--no-commit", "--edit", "-e"}
 
 
-def is_plain(bench: Bench, onto: str) -> bool:
-    """Whether no hook, signature, merge driver or attribute has a say in merges of this repository."""
+def is_plain(bench: Bench, onto: str, commits: Sequence[str]) -> bool:
+    """Whether no hook, signature, merge driver or attribute has a say in merging these commits."""
     if git(bench.host, bench.path, "config", "--get-regexp", SETTINGS, check=False).out.strip():
         return False
     hooks = git(
         bench.host, bench.path, "rev-parse", "--path-format=absolute", "--git-path", "hooks"
     ).out.strip()
-    if any(bench.host.call("stat", {"path": join(hooks, name)})["exists"] for name in HOOKS):
+    places = [*(join(hooks, name) for name in HOOKS), join(bench.repo.common_dir, "info", "attributes")]
+    if any(bench.host.call("stat", {"path": place})["exists"] for place in places):
         return False
-    if bench.host.call("stat", {"path": join(bench.repo.common_dir, "info", "attributes")})["exists"]:
-        return False
-    listed = git(bench.host, bench.path, "ls-tree", "-r", "-z", "--name-only", onto).out
-    return not any(path.rpartition("/")[2] == ".gitattributes" for path in listed.split("\0"))
+    return not (_attributes_say(bench, onto) or _brings_attributes(bench, onto, commits))
 
 
-def brings_attributes(bench: Bench, tree: str) -> bool:
-    """Whether a merge brings the first .gitattributes, which later merges must heed."""
-    return bool(git(bench.host, bench.path, "ls-tree", "--name-only", tree, ".gitattributes").out)
+def _attributes_say(bench: Bench, onto: str) -> bool:
+    words = ("grep", "--quiet", "-E", "-e", SAY, onto, "--", *ATTRIBUTES)
+    return git(bench.host, bench.path, *words, check=False).rc == 0
+
+
+def _brings_attributes(bench: Bench, onto: str, commits: Sequence[str]) -> bool:
+    """Whether one of the commits brings attributes, which later merges must heed."""
+    words = ("rev-list", "--max-count=1", *commits, "--not", onto, "--", *ATTRIBUTES)
+    done = git(bench.host, bench.path, *words, check=False)
+    return bool(done.rc or done.out.strip())
+
+
+def merge_options(bench: Bench, branch: str) -> tuple[str, ...]:
+    """What `git merge` adds by itself where this branch is checked out; the train says how to merge."""
+    done = git(bench.host, bench.path, "config", "--get", f"branch.{branch}.mergeOptions", check=False)
+    try:
+        return tuple(word for word in shlex.split(done.out) if word not in OURS)
+    except ValueError:
+        return ()
 
 
 def commit(bench: Bench, tree: str, parents: tuple[str, str], message: str) -> str:

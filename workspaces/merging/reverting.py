@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workspaces.git.commands import GitError, git
+from workspaces.hosts import Completed
 from workspaces.merging.bench import Bench
 
 
@@ -22,16 +23,53 @@ def revert(bench: Bench, tip: str, merged: Sequence[tuple[str, str]], message: s
     return git(bench.host, bench.path, "rev-parse", "HEAD").out.strip()
 
 
+def bring_back(bench: Bench, tip: str, merged: str, branch_tip: str, message: str) -> str:
+    """A commit on top of the branch that holds main's tip and what the merge commit `merged` brought there.
+
+    Raises GitError when it does not fit any more.
+    """
+    bench.recover(tip)
+    done = bench.write.git(bench.path, "cherry-pick", "--no-commit", "-m", "1", merged, check=False)
+    if done.rc:
+        raise _unfit(bench, tip, done)
+    tree = bench.write.git(bench.path, "write-tree").out.strip()
+    bench.recover(branch_tip)
+    words = ("merge", "--quiet", "--no-commit", "--no-ff", "--strategy=ours", tip)
+    bench.write.git(bench.path, *words)
+    bench.write.git(bench.path, "read-tree", "--reset", "-u", tree)
+    bench.write.git(bench.path, "commit", "--quiet", "--cleanup=whitespace", "--file=-", stdin=message)
+    return git(bench.host, bench.path, "rev-parse", "HEAD").out.strip()
+
+
+def merge_into(bench: Bench, tip: str, commit: str, message: str) -> str:
+    """The commit that a merge into a branch at `tip` makes. Raises GitError when they conflict."""
+    bench.recover(tip)
+    words = ("merge", "--quiet", "--no-ff", "--no-edit", "-m", message, commit)
+    done = bench.write.git(bench.path, *words, check=False)
+    if done.rc:
+        raise _unfit(bench, tip, done)
+    return git(bench.host, bench.path, "rev-parse", "HEAD").out.strip()
+
+
+def _unfit(bench: Bench, tip: str, done: Completed) -> GitError:
+    some = _in_the_way(bench, tip, done)
+    hint = "Start the task over, or bring it back by hand."
+    return GitError(f"Later work is in its way, in: {some}.", hint)
+
+
+def _in_the_way(bench: Bench, tip: str, done: Completed) -> str:
+    """The files that conflict, or what git said; the bench is clean again."""
+    listed = git(bench.host, bench.path, "diff", "--name-only", "--diff-filter=U", "-z").out.split("\0")
+    bench.recover(tip)
+    return ", ".join(name for name in listed[:5] if name) or done.err.strip()[-300:]
+
+
 def _take_back(bench: Bench, tip: str, before: str, after: str) -> None:
     for commit, parents in _commits(bench, before, after):
         mainline = ["-m", "1"] if len(parents) > 1 else []
         done = bench.write.git(bench.path, "revert", "--no-commit", *mainline, commit, check=False)
         if done.rc:
-            files = git(bench.host, bench.path, "diff", "--name-only", "--diff-filter=U", "-z").out.split(
-                "\0"
-            )
-            bench.recover(tip)
-            some = ", ".join(name for name in files[:5] if name) or done.err.strip()[-300:]
+            some = _in_the_way(bench, tip, done)
             raise GitError(f"Later work builds on it, in: {some}.", "Revert it by hand, or with an agent.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,7 +18,11 @@ from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
 PAUSE = 0.2
-PATIENCE = 3600.0
+AWAY_PAUSE = 2.0
+PATIENCE = 20.0
+"Seconds that one look at a check takes before the time is compared with --timeout."
+TOLD_AGAIN = 60.0
+"Seconds after which the same reason for waiting is told once more."
 MARKS = {"merged": "✓", "clean": "✓", "already": "=", "nothing": "="}
 
 
@@ -40,11 +45,19 @@ class Command(BaseCommand):
             "--push", action="store_true", help="push the base branch afterwards, never by force"
         )
         parser.add_argument("--undo", type=int, metavar="TRAIN", help="take back what a train merged")
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            metavar="SECONDS",
+            help="wait no longer than this; the train goes on without the command (default: no limit)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         workspace = Workspace.objects.filter(name=options["workspace"]).first()
         if workspace is None:
             raise CommandError(f"There is no workspace named {options['workspace']}.")
+        limit = options["timeout"]
+        self._deadline = None if limit is None else time.monotonic() + limit
         try:
             train = self._train(workspace, options)
             self._follow(train)
@@ -88,17 +101,34 @@ class Command(BaseCommand):
     def _follow(self, train: MergeTrain) -> None:
         """Work on the train here, or watch whoever does, and tell each step as it ends."""
         told: set[int] = set()
+        waiting = Waiting(self.stdout.write)
         try:
             while True:
-                jobs.run_train(train.pk, patience=PATIENCE, told=lambda: self._tell(train, told))
+                jobs.run_train(train.pk, patience=self._patience(), told=lambda: self._tell(train, told))
                 train.refresh_from_db()
                 self._tell(train, told)
                 if not train.is_live:
                     return
-                time.sleep(PAUSE)
+                waiting.look(train)
+                self._refuse_late(train)
+                time.sleep(AWAY_PAUSE if train.reason else PAUSE)
         except KeyboardInterrupt:
             trains.stop_train(train)
             raise CommandError(f"Stopped. What was merged stays; undo with --undo {train.pk}.") from None
+
+    def _patience(self) -> float:
+        left = PATIENCE if self._deadline is None else self._deadline - time.monotonic()
+        return max(0.0, min(PATIENCE, left))
+
+    def _refuse_late(self, train: MergeTrain) -> None:
+        """The train is the worker's from here on; nothing of it is lost."""
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return
+        why = f" {train.reason}" if train.reason else ""
+        raise CommandError(
+            f"Train {train.pk} is not at its end yet.{why} A worker goes on with it; give the same command "
+            "again to watch it."
+        )
 
     def _tell(self, train: MergeTrain, told: set[int]) -> None:
         ended = train.steps.exclude(state__in=MergeStep.OPEN).exclude(pk__in=told).order_by("position")
@@ -124,6 +154,33 @@ class Command(BaseCommand):
             raise CommandError(f"{len(steps) - good} left out.")
         if train.push == MergeTrain.Push.FAILED:
             raise CommandError("main was not pushed.")
+
+
+class Waiting:
+    """Says why nothing happens, when that changes and now and then: a host that is away, another train."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._said, self._at = "", 0.0
+
+    def look(self, train: MergeTrain) -> None:
+        why = reason_to_wait(train)
+        if not why or (why == self._said and time.monotonic() - self._at < TOLD_AGAIN):
+            return
+        self._said, self._at = why, time.monotonic()
+        self._write(f"… {why}")
+
+
+def reason_to_wait(train: MergeTrain) -> str:
+    """Why the train does not move; empty while it does."""
+    if train.state == MergeTrain.State.QUEUED:
+        rivals = MergeTrain.objects.filter(repo_key=train.repo_key, state__in=MergeTrain.LIVE)
+        first = rivals.exclude(pk=train.pk).order_by("pk").first()
+        return f"Train {first.pk} is under way in this repository; this one waits for it." if first else ""
+    if train.reason:
+        return f"{train.reason} It is tried again until it works; Ctrl-C stops the train."
+    step = train.steps.filter(state=MergeStep.State.CHECKING).first()
+    return f"Checking #{step.task_id} {step.title}" if step else ""
 
 
 def details(step: MergeStep) -> list[str]:

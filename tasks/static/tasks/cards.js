@@ -1,6 +1,7 @@
 // Which card is chosen, moving between cards by keys, and what can be done with one.
 import { openMenu } from "../aitask/menus.js";
 import { ask } from "../aitask/dialogs.js";
+import { move } from "./move.js";
 import { send } from "./send.js";
 
 const board = document.getElementById("board");
@@ -33,9 +34,9 @@ export const verbs = {
   open: (card) => location.assign(card.querySelector(".title").href),
   terminal: (card) => location.assign(`/tasks/${card.dataset.pk}/terminal`),
   run: (card) => post(card, "run"),
-  move: (card, { status }) => post(card, "move", { status }),
-  up: (card) => post(card, "move", { status: card.dataset.status, before: card.previousElementSibling?.dataset.pk ?? "" }),
-  down: (card) => post(card, "move", { status: card.dataset.status, before: card.nextElementSibling?.nextElementSibling?.dataset.pk ?? "" }),
+  move: (card, { status }) => move(card, { status }),
+  up: (card) => move(card, { status: card.dataset.status, before: card.previousElementSibling?.dataset.pk ?? "" }),
+  down: (card) => move(card, { status: card.dataset.status, before: card.nextElementSibling?.nextElementSibling?.dataset.pk ?? "" }),
   edit: (card) => htmx.ajax("GET", `/tasks/${card.dataset.pk}/edit`, { target: "#edit-task", swap: "innerHTML" }),
   menu: (card) => {
     menuCard = card;

@@ -1,6 +1,6 @@
 // Dragging cards between columns. What a drop means is the server's to decide; a refusal puts the card back.
 // `active` from the moment that a card is held: a refresh then would take it out of the hand.
-import { send } from "./send.js";
+import { move } from "./move.js";
 
 export function watchDrag(board, { settled }) {
   const state = { active: false, attach };
@@ -51,7 +51,7 @@ export function watchDrag(board, { settled }) {
     try {
       if (from !== to || oldIndex !== newIndex) {
         const before = item.nextElementSibling?.dataset.pk ?? "";
-        await send(`/tasks/${item.dataset.pk}/move`, { status: to.dataset.status, before });
+        await move(item, { status: to.dataset.status, before });
       }
     } finally {
       release();

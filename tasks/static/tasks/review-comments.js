@@ -1,6 +1,6 @@
 // Comments on lines: written as drafts beside the code, sent together.
 import { toast } from "../aitask/toasts.js";
-import { make, post } from "./review.js";
+import { make, post } from "./review-dom.js";
 
 export function openComments(root, list) {
   const bar = root.querySelector("[data-sendbar]");

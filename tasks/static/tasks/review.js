@@ -1,7 +1,7 @@
 // The differences of a task: a list of files, each filled in when it comes into view.
 import { onKeys } from "../aitask/keys.js";
-import { toast } from "../aitask/toasts.js";
 import { openComments } from "./review-comments.js";
+import { make, post } from "./review-dom.js";
 import { buildTree } from "./review-tree.js";
 
 const root = document.getElementById("diff");
@@ -212,20 +212,4 @@ function recall(name, preset = false) {
 
 function figures(added, deleted) {
   return [make("span", "plus num small", `+${added.toLocaleString()}`), " ", make("span", "minus num small", `−${deleted.toLocaleString()}`)];
-}
-
-export function make(name, css = "", text = "") {
-  const made = document.createElement(name);
-  if (css) made.className = css;
-  if (text) made.textContent = text;
-  return made;
-}
-
-export async function post(url, body) {
-  const headers = { "X-CSRFToken": document.body.dataset.csrf, "HX-Request": "true" };
-  const response = await fetch(url, { method: "POST", headers, body });
-  const events = JSON.parse(response.headers.get("HX-Trigger") ?? "{}");
-  if (events.toast) toast(events.toast);
-  if (response.ok && "changed" in events) document.body.dispatchEvent(new CustomEvent("changed", { bubbles: true }));
-  return response;
 }

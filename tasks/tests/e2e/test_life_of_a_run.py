@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
-from aitask.tests.lab.repos import git
+from aitask.tests.lab.repos import git, make_repo
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
 
@@ -110,3 +111,43 @@ def test_runs_wait_for_room_and_then_start_by_themselves(world: World) -> None:
     assert [run["state"] for run in ended] == ["succeeded"] * 3
     for earlier, later in itertools.pairwise(ended):
         assert earlier["finished_at"] <= later["started_at"]
+
+
+def test_the_agent_resolves_a_conflict_and_its_task_is_merged(world: World) -> None:
+    # The agent is told the check: here it carries what the scripted model does with the conflict.
+    script = "@write shared.txt both sides\n@bash git add shared.txt && git commit --no-edit -q"
+    check = f": '\n{script}\n'\ntest -f README.md && ! grep -q '<<<<' shared.txt"
+    fields = {"permission_mode": "full", "check_command": check}
+    workspace = world.add_workspace("conflicts", make_repo(world.app.folder / "conflicts"), **fields)["id"]
+    runs = [
+        world.succeed(f"@write shared.txt {who}", workspace=workspace, title=f"By {who}")
+        for who in ("one", "two")
+    ]
+    tasks = [run["task"] for run in runs]
+    first = train_ended(world, world.api.post(f"/api/workspaces/{workspace}/merge", {"tasks": tasks})["id"])
+    assert [step["state"] for step in first["steps"]] == ["merged", "conflict"]
+
+    run = world.api.post(f"/api/tasks/{tasks[1]}/resolve")
+    ended = world.api.wait_for_run(run["id"])
+
+    assert ended["state"] == "succeeded", ended["reason"]
+    prompt = world.endpoint.ledger.turns(ended["cli_session"])[-1].prompt
+    assert "shared.txt" in prompt
+    assert "By one" in prompt  # what the other side did
+    assert "By two" in prompt
+    wait_for(lambda: world.task_of(run)["status"] == "done", 60, "the task to rejoin and be merged")
+    repo = world.app.folder / "conflicts"
+    assert git(repo, "show", "main:shared.txt") == "both sides"
+    subjects = git(repo, "log", "--first-parent", "-2", "--format=%s", "main").splitlines()
+    assert subjects == [f"By two (task {tasks[1]})", f"By one (task {tasks[0]})"]
+
+
+def train_ended(world: World, train: int) -> dict[str, Any]:
+    """A train as it stands at its end."""
+    wait_for(
+        lambda: world.api.get(f"/api/merge-trains/{train}")["state"] not in ("queued", "running"),
+        60,
+        "the end of the train",
+    )
+    found: dict[str, Any] = world.api.get(f"/api/merge-trains/{train}")
+    return found

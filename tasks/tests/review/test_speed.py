@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import statistics
 import subprocess
 import time
 from pathlib import Path
@@ -9,16 +11,22 @@ from pathlib import Path
 import pytest
 
 from aitask.tests.lab.repos import git
+from tasks.models import Task
 from tasks.review import queries, radar
-from tasks.review.models import Radar
+from tasks.review.models import Radar, Verdict
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, twenty, workspace_of
 from tasks.tests.review.riding import merge, states
+from workspaces import hosts
 from workspaces.tests.merging.repos import changed, first_parent_subjects
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 FILES = 20_000
-MOST = 2.0
-"Times by hand. The aim is 1.3 on a quiet machine; tests share theirs with others."
+DIRTY = "part000/file00199.txt"
+AIM, BUSY_AIM = 1.3, 2.0
+"Times by hand, on a quiet machine, and on one that is busy with other things."
+REPETITIONS = 3
+MOST_PROCESSES = 5
+"git processes for each merge, their children (gc) included."
 BY_HAND = """
 for branch in "$@"; do
   if git merge --no-ff -m "Merge $branch" "$branch" >/dev/null 2>&1; then
@@ -30,45 +38,91 @@ done
 """
 
 
-def by_hand(repo: Path, branches: list[str], check: str, good: int) -> float:
-    """Seconds that the same merges take when somebody types them, in a clone."""
-    clone = repo.with_name(f"{repo.name} by hand")
-    git(repo.parent, "clone", "-q", repo.name, clone.name)
-    for name, value in (("user.name", "Ada"), ("user.email", "ada@lab.invalid")):
-        git(clone, "config", name, value)
-    refs = [f"origin/{branch}" for branch in branches]
-    began = time.monotonic()
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "CHECK": check}
-    subprocess.run(["sh", "-c", BY_HAND, "sh", *refs], cwd=clone, env=environment, check=True)
-    seconds = time.monotonic() - began
-    assert len(first_parent_subjects(clone)) == 1 + good
-    return seconds
+class Race:
+    """The same branches merged by a train and by hand in a clone, each time from the same start."""
+
+    def __init__(self, folder: Path, check: str) -> None:
+        self.history = small_repo(folder / "repo", FILES)
+        self.repo = self.history.repo
+        self.clone = folder / "by hand"
+        self.check = check
+        self.workspace = workspace_of(self.repo, check_command=check)
+        self.tasks = make_tasks(self.workspace, self.history, twenty(4, 2 if check else 0))
+        self.good = sum("good" in branch for branch in self.tasks)
+        self.start = git(self.repo, "rev-parse", "main")
+        git(folder, "clone", "-q", "repo", "by hand")
+        for name, value in (("user.name", "Ada"), ("user.email", "ada@lab.invalid")):
+            git(self.clone, "config", name, value)
+        (self.repo / DIRTY).write_text("a person was at it\n")
+
+    def by_train(self) -> float:
+        """Seconds of a train from its start to its end."""
+        git(self.repo, "reset", "-q", "--keep", self.start)
+        Verdict.objects.all().delete()
+        Task.objects.update(status=Task.Status.REVIEW)
+        began = time.monotonic()
+        train = merge(self.workspace, self.tasks.values())
+        seconds = time.monotonic() - began
+        assert states(train).count("merged") == self.good
+        return seconds
+
+    def by_hand(self) -> float:
+        """Seconds that the same merges take when somebody types them."""
+        git(self.clone, "reset", "-q", "--hard", self.start)
+        refs = [f"origin/{branch}" for branch in self.tasks]
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "CHECK": self.check or "true"}
+        began = time.monotonic()
+        subprocess.run(["sh", "-c", BY_HAND, "sh", *refs], cwd=self.clone, env=environment, check=True)
+        seconds = time.monotonic() - began
+        assert len(first_parent_subjects(self.clone, self.start)) == self.good
+        return seconds
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("check", ["", f"sleep 1; {CHECK}"], ids=["without a check", "with a check"])
+@pytest.mark.parametrize("check", ["", f"sleep 0.5; {CHECK}"], ids=["without a check", "with a check"])
 def test_a_train_costs_little_more_than_the_same_merges_by_hand(
     home: Path, tmp_path: Path, check: str
 ) -> None:
-    history = small_repo(tmp_path / "repo", FILES)
-    workspace = workspace_of(history.repo, check_command=check)
-    failing = 2 if check else 0
-    tasks = make_tasks(workspace, history, twenty(4, failing))
-    good = sum("good" in branch for branch in tasks)
-    (history.repo / "part000/file00199.txt").write_text("a person was at it\n")
-    warm = make_tasks(workspace, history, [("warm", {"warm.txt": "x\n"})])["warm"]
-    merge(workspace, [warm], dry_run=True, check=False)
+    race = Race(tmp_path, check)
+    race.by_train()  # the bench is there from now on
+    ratios = []
+    for _ in range(REPETITIONS):
+        hand, train = race.by_hand(), race.by_train()
+        ratios.append(train / hand)
+        print(
+            f"{len(race.tasks)} branches: train {train:.2f} s, by hand {hand:.2f} s, {train / hand:.2f} times"
+        )
+    load = os.getloadavg()[0]
+    print(f"median {statistics.median(ratios):.2f} times, load {load:.1f}")
+    assert git(race.repo, "fsck", "--no-dangling") == ""
+    assert (race.repo / DIRTY).read_text() == "a person was at it\n"
+    assert statistics.median(ratios) < (AIM if load < os.cpu_count() else BUSY_AIM)  # type: ignore[operator]
 
-    hand = by_hand(history.repo, list(tasks), check or "true", good)
-    began = time.monotonic()
-    train = merge(workspace, tasks.values())
-    seconds = time.monotonic() - began
 
-    print(f"train of {len(tasks)}: {seconds:.2f} s, by hand {hand:.2f} s, {seconds / hand:.2f} times")
-    assert states(train).count("merged") == good
-    assert git(history.repo, "fsck", "--no-dangling") == ""
-    assert (history.repo / "part000/file00199.txt").read_text() == "a person was at it\n"
-    assert seconds / hand < MOST
+def test_a_train_starts_few_git_processes(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not depend on how busy the machine is."""
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    few, many = (
+        make_tasks(workspace, history, [(f"{name}-{n}", changed(n + at, 3, "x")) for n in range(count)])
+        for name, at, count in (("few", 0, 2), ("many", 10, 12))
+    )
+    merge(workspace, few.values(), dry_run=True)
+    hosts.close_all()
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(traces))
+    counts: list[int] = []
+    for tasks in (few, many):
+        assert set(states(merge(workspace, tasks.values()))) == {"merged"}
+        counts.append(len(list(traces.iterdir())) - sum(counts))
+    each = (counts[1] - counts[0]) / (len(many) - len(few))
+    print(
+        f"git processes: {counts[0]} for {len(few)} merges, {counts[1]} for {len(many)}, {each:.1f} for each"
+    )
+    assert each <= MOST_PROCESSES
 
 
 @pytest.mark.timeout(600)

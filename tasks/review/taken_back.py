@@ -1,0 +1,73 @@
+"""Work that a train merged and its undo reverted: git counts the branch as merged, yet main lacks it."""
+
+from __future__ import annotations
+
+from aitask import doorbell
+from tasks.models import Run, Task
+from tasks.review.models import MergeStep, MergeTrain
+from tasks.review.site import MergeSite, site_of
+from workspaces.errors import Refused
+from workspaces.git.repos import contains, refs
+from workspaces.merging import Bench, Mainline, MainMoved, open_bench
+from workspaces.merging.reverting import bring_back as on_top_of
+from workspaces.merging.reverting import merge_into
+
+HINT = "Press “Bring it back” on the task first: then it can be merged again."
+
+
+def undone_step(task: Task) -> MergeStep | None:
+    """The task's last merge, if it was a merge commit that an undo has reverted."""
+    merged = MergeStep.objects.filter(task=task, state=MergeStep.State.MERGED, train__strategy="merge")
+    step = merged.select_related("train").order_by("-train").first()
+    if step is None or step.brought_back or step.train.state != MergeTrain.State.UNDONE:
+        return None
+    return step if step.train.undo_commit else None
+
+
+def reverted_step(task: Task, site: MergeSite, tip: str) -> MergeStep | None:
+    """`undone_step`, while the branch holds what was merged and not yet what took it back."""
+    step = undone_step(task)
+    if step is None or not tip:
+        return None
+    host, repo = site.host, site.place.path
+    if not contains(host, repo, tip, step.commit) or contains(host, repo, tip, step.train.undo_commit):
+        return None
+    return step if site.mainline.contains(step.train.undo_commit) else None
+
+
+def why_not(step: MergeStep) -> str:
+    """Why merging the branch as it is would bring nothing."""
+    return f"Train {step.train_id} merged it, and its undo took it back: git counts it as merged. {HINT}"
+
+
+def bring_back(task: Task) -> None:
+    """Give the branch a commit that holds today's main and what the undo took away. Raises Refused."""
+    if task.runs.filter(state__in=Run.LIVE).exists():
+        raise Refused("A run of this task is going.", "Wait for its end, or cancel it.")
+    site = site_of(task.workspace)
+    ref = f"refs/heads/{task.branch}"
+    tip = refs(site.host, site.place.path, ref).get(ref, "") if task.branch else ""
+    step = reverted_step(task, site, tip)
+    if step is None:
+        raise Refused("There is nothing to bring back.", "The branch is not counted as merged.")
+    path = f"{site.bench_path}-{task.pk}"
+    bench = open_bench(site.write, site.place, path, tip)
+    try:
+        _bring_back(task, site, bench, step, tip)
+    finally:
+        site.write.git(site.place.path, "worktree", "remove", "--force", "--", path, check=False)
+    doorbell.ring(f"task:{task.pk}", "board")
+
+
+def _bring_back(task: Task, site: MergeSite, bench: Bench, step: MergeStep, tip: str) -> None:
+    main = site.mainline.tip()
+    subject = f"Merge {site.branch} into {task.branch}"
+    message = f"{subject}, with what the undo of train {step.train_id} took back\n"
+    commit = on_top_of(bench, main, step.candidate, step.commit, message)
+    if tip != step.commit:
+        commit = merge_into(bench, tip, commit, message)
+    try:
+        Mainline(site.write, site.place, task.branch).advance(tip, commit, "aitask: bring back")
+    except MainMoved:
+        raise Refused("The branch moved meanwhile.", "Try again.") from None
+    MergeStep.objects.filter(pk=step.pk).update(brought_back=commit)

@@ -1,0 +1,216 @@
+"""Reviewing, merging and worktrees as a person does it: differences, comments, verdicts, trains."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tasks.tests.browser.site import Site
+from tasks.tests.browser.test_board import column, drag
+from tasks.tests.browser.test_everyone import assert_no_barriers
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def shop(site: Site) -> Iterator[dict[str, int]]:
+    """Tasks with real branches, by their short names; they leave the other modules' board again."""
+    folder = site.app.folder / "shop"
+    made: dict[str, int] = site.do(
+        f"from tasks.tests.review import window; result = window.build({str(folder)!r}, 'ada')"
+    )
+    yield made
+    site.do(f"Workspace.objects.filter(pk={made['workspace']}).delete()")
+
+
+def work(site: Site, words: str) -> Any:
+    return site.do(f"from tasks.tests.review import window; result = {words}")
+
+
+def pages_of(shop: dict[str, int], train: int) -> list[str]:
+    place = f"/workspaces/{shop['workspace']}"
+    own = [f"/tasks/{shop[name]}/changes" for name in ("rounding", "currencies", "log")]
+    return [
+        *own,
+        f"/tasks/{shop['rounding']}",
+        f"{place}/merge",
+        f"{place}/worktrees",
+        f"/merge-trains/{train}",
+    ]
+
+
+def wait_for_content(page: Page) -> None:
+    """What is read from the host is there."""
+    for waiting in ("Asking the host…", "Asking the host about each worktree…"):
+        expect(page.get_by_text(waiting, exact=True)).to_be_hidden()
+
+
+@pytest.fixture(scope="module")
+def train(site: Site, shop: dict[str, int]) -> int:
+    """One that merged, met a conflict and a failing check."""
+    tasks = ", ".join(str(shop[name]) for name in ("rounding", "currencies", "check"))
+    return int(work(site, f"window.merge({tasks})"))
+
+
+def test_lines_get_comments_that_go_to_the_agent_together(
+    site: Site, shop: dict[str, int], open_one: OpenPage
+) -> None:
+    page = open_one(f"/tasks/{shop['currencies']}/changes")
+    code = page.locator(".file", has_text="totals.py")
+    expect(code.locator(".k", has_text="return").first).to_be_visible()
+    code.locator("button[data-side=new]").nth(5).click()
+    page.get_by_label(re.compile("On line")).fill("Say which currency.")
+    page.get_by_role("button", name="Add comment").click()
+    expect(code.locator(".comment")).to_contain_text("Say which currency.")
+    expect(page.locator("[data-sendbar]")).to_contain_text("1 comment")
+    page.reload()
+    expect(code.locator(".comment")).to_contain_text("draft")
+    page.get_by_role("button", name="Send 1 comment to the agent").click()
+    expect(page.locator(".toast")).to_contain_text("Sent to the agent")
+    prompt = site.do(f"result = Run.objects.filter(task={shop['currencies']}).last().prompt")
+    assert "`invoice/totals.py`, line" in prompt
+    assert "Say which currency." in prompt
+    site.do(f"Run.objects.filter(task={shop['currencies']}, state='queued').delete()")
+    site.do(f"Task.objects.filter(pk={shop['currencies']}).update(status='review')")
+
+
+def test_a_viewed_file_is_folded_and_stays_so(shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one(f"/tasks/{shop['log']}/changes")
+    moved = page.locator(".file", has_text="moved.txt")
+    expect(moved).to_contain_text("part000/file00004.txt")
+    page.locator(".file", has_text="file00003.txt").get_by_label("Viewed").check()
+    page.reload()
+    seen = page.locator(".file", has_text="file00003.txt")
+    expect(seen.get_by_label("Viewed")).to_be_checked()
+    expect(seen.locator(".filebody")).to_be_hidden()
+    page.get_by_role("button", name="Side by side").click()
+    expect(page.locator("table.split").first).to_be_visible()
+    page.get_by_role("button", name="Side by side").click()
+
+
+def test_a_verdict_is_a_click_away_and_can_be_taken_back(shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one(f"/tasks/{shop['check']}/changes")
+    page.get_by_role("button", name="Accept", exact=True).click()
+    expect(page.locator("#reviewbar")).to_contain_text("ready to merge")
+    page.get_by_role("button", name="Take back").click()
+    expect(page.get_by_role("button", name="Accept", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Drop…").click()
+    expect(page.locator("#confirm")).to_contain_text("rescue ref")
+    page.get_by_role("button", name="Keep it").click()
+
+
+def test_five_thousand_files_are_listed_at_once(shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one()
+    began = time.monotonic()
+    page.goto(f"/tasks/{shop['many']}/changes")
+    expect(page.locator("[data-totals]")).to_contain_text("5000 files", timeout=30_000)
+    expect(page.locator(".file code").first).to_be_visible()
+    seconds = time.monotonic() - began
+    page.get_by_role("navigation", name="Changed files").get_by_text("formatted").click()
+    began = time.monotonic()
+    page.keyboard.press("n")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    key = time.monotonic() - began
+    print(f"5,000 files: there after {seconds:.2f} s, a key takes {key * 1000:.0f} ms")
+    assert seconds < 10
+    assert key < 1
+
+
+def test_a_line_of_five_megabytes_is_cut(shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one()
+    began = time.monotonic()
+    page.goto(f"/tasks/{shop['line']}/changes")
+    expect(page.locator(".file .lines, .file .filebody .small").first).to_be_visible()
+    print(f"a line of 5 MB: there after {time.monotonic() - began:.2f} s")
+    assert page.evaluate("document.documentElement.outerHTML.length") < 200_000
+
+
+def test_a_card_dropped_on_done_asks_and_merges(site: Site, shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one(f"/?workspace={shop['workspace']}")
+    card = page.locator(f"#card-{shop['log']}")
+    expect(card).to_contain_text("accepted")
+    drag(page, card, column(page, "done"))
+    dialog = page.locator("#to-done")
+    expect(dialog).to_contain_text("into main?")
+    expect(dialog).to_contain_text("31 tests passed")
+    assert_no_barriers(page)
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(column(page, "review").locator(f"#card-{shop['log']}")).to_be_visible()
+
+    drag(page, card, column(page, "done"))
+    dialog.get_by_role("button", name="Merge").last.click()
+    expect(page.locator(".toast")).to_contain_text("merges it")
+    expect(column(page, "review").locator(f"#card-{shop['log']}")).to_contain_text("waits to merge")
+    train = site.do(f"result = Task.objects.get(pk={shop['log']}).merge_steps.last().train_id")
+    assert work(site, f"window.ride({train})") == "finished"
+    expect(column(page, "done").locator(f"#card-{shop['log']}")).to_contain_text("merged")
+
+
+def test_a_train_is_watched_from_its_start_to_its_undo(
+    site: Site, shop: dict[str, int], train: int, open_one: OpenPage
+) -> None:
+    page = open_one(f"/merge-trains/{train}")
+    expect(page.locator("#step-1")).to_contain_text("Merged")
+    expect(page.locator("#step-2")).to_contain_text("<<<<<<< main")
+    expect(page.locator("#step-3")).to_contain_text("Check failed")
+    page.get_by_role("button", name="Undo").click()
+    page.locator("#confirm").get_by_role("button", name="Undo the train").click()
+    expect(page.locator("#train")).to_contain_text("Being undone")
+    assert work(site, f"window.ride({train})") == "undone"
+    expect(page.locator("#train")).to_contain_text("Undone")
+
+
+def test_what_is_chosen_is_merged_in_the_order_shown(
+    site: Site, shop: dict[str, int], train: int, open_one: OpenPage
+) -> None:
+    page = open_one(f"/workspaces/{shop['workspace']}/merge")
+    for box in page.locator("[name=task]:checked").all():
+        box.uncheck()
+    expect(page.get_by_role("button", name=re.compile("^Merge"))).to_be_disabled()
+    page.get_by_label(re.compile("Format all files")).check()
+    page.get_by_role("button", name="Merge 1 task").click()
+    page.wait_for_url("**/merge-trains/*")
+    expect(page.locator("#train")).to_contain_text("Waits for its turn")
+    assert work(site, f"window.ride({page.url.rsplit('/', 1)[1]})") == "finished"
+    expect(page.locator("#train")).to_contain_text("Finished")
+    expect(page.locator("#step-1")).to_contain_text("Merged")
+
+
+def test_worktrees_are_listed_and_removing_one_asks(shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one(f"/workspaces/{shop['workspace']}/worktrees")
+    mine = page.locator(".tree-row", has_text="Round amounts")
+    expect(mine).to_contain_text("clean")
+    expect(page.locator(".tree-row", has_text="The repository itself")).to_contain_text(
+        "the repository itself"
+    )
+    mine.get_by_role("button", name="Remove…").click()
+    expect(page.locator("#confirm")).to_contain_text("rescue ref")
+    page.locator("#confirm").get_by_role("button", name="Remove").click()
+    expect(mine).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_bars_anybody_from_review_trains_and_worktrees(
+    shop: dict[str, int], train: int, open_one: OpenPage, scheme: str
+) -> None:
+    page = open_one(scheme=scheme)
+    for path in pages_of(shop, train):
+        page.goto(path)
+        wait_for_content(page)
+        assert_no_barriers(page)
+
+
+def test_no_page_of_reviews_is_wider_than_a_phone(
+    shop: dict[str, int], train: int, open_one: OpenPage
+) -> None:
+    page = open_one(width=390, height=844)
+    for path in pages_of(shop, train):
+        page.goto(path)
+        wait_for_content(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path

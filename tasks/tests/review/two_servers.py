@@ -1,0 +1,35 @@
+"""A program: one server's worker, which rides the trains that it is told; used by test_two_servers.
+
+`python -m tasks.tests.review.two_servers NAME TRAIN…`. NAME is what the server calls itself, so that others
+take it for another machine.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+import django
+
+SECONDS = 60.0
+
+
+def main(name: str, trains: list[int]) -> None:
+    """Until all trains have ended, or somebody kills us."""
+    socket.gethostname = lambda: name
+    from tasks.review import jobs
+    from tasks.review.models import MergeTrain
+
+    print("ready", flush=True)
+    deadline = time.monotonic() + SECONDS
+    live = MergeTrain.objects.filter(pk__in=trains, state__in=MergeTrain.LIVE)
+    while live.exists() and time.monotonic() < deadline:
+        for train in trains:
+            jobs.run_train(train, patience=0.2)
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    django.setup()
+    main(sys.argv[1], [int(word) for word in sys.argv[2:]])
