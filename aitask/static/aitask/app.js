@@ -89,5 +89,6 @@ onKeys({
   "?": () => openDialog("keys"),
   "g b": () => location.assign("/"),
   "g i": () => location.assign("/inbox"),
+  "g u": () => location.assign("/usage"),
   "g w": () => location.assign("/workspaces"),
 });
