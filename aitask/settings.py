@@ -143,13 +143,15 @@ Q_CLUSTER: dict[str, Any] = {
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
 
-CHANNEL_LAYERS: dict[str, Any] = {
-    "default": (
-        {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
-        if REDIS_URL
-        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-    )
+# Carries the doorbell where Redis is set up. Pubsub: it has no capacity that a burst could exceed.
+_layer = {
+    "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+    "CONFIG": {
+        "hosts": [{"address": REDIS_URL, "socket_connect_timeout": 5, "health_check_interval": 15}],
+        "prefix": f"aitask_{_installation}",
+    },
 }
+CHANNEL_LAYERS: dict[str, Any] = {"default": _layer} if REDIS_URL else {}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -178,5 +180,6 @@ LOGGING = {
         "django-q": {"level": "WARNING"},
         "asyncssh": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
+        "channels_redis": {"level": "CRITICAL"},  # the doorbell says it in one line
     },
 }

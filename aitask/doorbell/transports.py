@@ -32,7 +32,7 @@ def choose() -> Transport:
     if settings.REDIS_URL:
         from aitask.doorbell.redis import RedisTransport
 
-        return RedisTransport(settings.REDIS_URL)
+        return RedisTransport()
     if connection.vendor == "postgresql":
         from aitask.doorbell.postgres import PostgresTransport
 

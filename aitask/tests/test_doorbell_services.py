@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from aitask.doorbell.hub import ANYTHING, Hub
 from aitask.doorbell.redis import RedisTransport
@@ -84,7 +85,7 @@ def test_a_ring_by_postgresql_arrives_within_50_ms(postgres: PostgreSQL, tmp_pat
 
 
 def test_after_a_restart_of_redis_everyone_looks_and_hears_again(redis: Redis) -> None:
-    listener, ringer = Hub(lambda: RedisTransport(redis.url)), Hub(lambda: RedisTransport(redis.url))
+    listener, ringer = (Hub(lambda: RedisTransport(RedisPubSubChannelLayer([redis.url]))) for _ in range(2))
     with listener.subscribe(["board"]) as subscription:
         assert subscription.wait_blocking(10) == {ANYTHING}
         redis.stop()
