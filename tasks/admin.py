@@ -5,8 +5,19 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from tasks.models import Attention, Event, Outgoing, Run, Task
+from tasks.models import (
+    Attention,
+    ByHand,
+    Event,
+    Outgoing,
+    PushKey,
+    PushSubscription,
+    Run,
+    StartReport,
+    Task,
+)
 from tasks.review import admin as review_admin  # noqa: F401  (registers its own)
+from workspaces.admin import RecordAdmin
 
 
 @admin.register(Task)
@@ -22,17 +33,19 @@ class TaskAdmin(admin.ModelAdmin[Task]):
         "updated_at",
     )
     list_filter = ("status", "workspace", "backend")
+    list_select_related = ("workspace",)
     search_fields = ("title", "prompt")
-    readonly_fields = ("branch", "worktree_path", "base_commit", "created_at", "updated_at")
+    readonly_fields = (
+        *("workspace", "status", "rank", "created_by", "created_at", "updated_at"),
+        *("branch", "worktree_path", "base_commit"),
+    )
 
-
-class RecordAdmin:
-    """A record: to be read, not to be written."""
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Tasks are written and moved on the board, where the hosts hear of it."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """On its page, which says what stays on the host."""
         return False
 
 
@@ -53,11 +66,16 @@ class RunAdmin(RecordAdmin, admin.ModelAdmin[Run]):
     search_fields = ("task__title", "cli_session", "reason")
     list_select_related = ("task",)
 
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """An agent that nobody knows of would go on."""
+        return False
+
 
 @admin.register(Event)
 class EventAdmin(RecordAdmin, admin.ModelAdmin[Event]):
     list_display = ("run", "seq", "at", "kind")
     list_filter = ("kind",)
+    search_fields = ("run__task__title", "=run__cli_session")
     list_select_related = ("run",)
     show_full_result_count = False
 
@@ -67,6 +85,7 @@ class OutgoingAdmin(RecordAdmin, admin.ModelAdmin[Outgoing]):
     list_display = ("run", "kind", "state", "created_by", "at", "reason")
     list_filter = ("kind", "state")
     list_select_related = ("run", "created_by")
+    search_fields = ("run__task__title", "reason")
 
 
 @admin.register(Attention)
@@ -74,3 +93,32 @@ class AttentionAdmin(RecordAdmin, admin.ModelAdmin[Attention]):
     list_display = ("run", "kind", "text", "at", "pushed_at")
     list_filter = ("kind",)
     list_select_related = ("run",)
+    search_fields = ("run__task__title", "text")
+
+
+@admin.register(ByHand)
+class ByHandAdmin(RecordAdmin, admin.ModelAdmin[ByHand]):
+    list_display = ("task", "opened_by", "opened_at", "tmux_session", "window")
+    list_select_related = ("task", "opened_by")
+    search_fields = ("task__title", "tmux_session")
+
+
+@admin.register(StartReport)
+class StartReportAdmin(RecordAdmin, admin.ModelAdmin[StartReport]):
+    list_display = ("at", "runs")
+
+
+@admin.register(PushSubscription)
+class PushSubscriptionAdmin(RecordAdmin, admin.ModelAdmin[PushSubscription]):
+    """Who holds these two keys and the address may send to that browser, so they are not shown."""
+
+    list_display = ("user", "created_at", "kinds", "trouble")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "trouble")
+    exclude = ("endpoint", "p256dh", "auth")
+
+
+@admin.register(PushKey)
+class PushKeyAdmin(RecordAdmin, admin.ModelAdmin[PushKey]):
+    list_display = ("pk", "created_at")
+    exclude = ("private",)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from tasks.admin import RecordAdmin
 from terminal.models import Visit
+from workspaces.admin import RecordAdmin
 
 
 @admin.register(Visit)

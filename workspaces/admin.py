@@ -11,13 +11,13 @@ from django.http import HttpRequest
 
 from workspaces import doctor
 from workspaces.catalog import wanting
-from workspaces.models import ApiToken, BackendHold, Host, ModelList, Workspace
+from workspaces.models import ApiToken, BackendHold, Host, Installation, ModelList, Workspace
 
 
-class Record:
-    """Written by the app alone."""
+class RecordAdmin:
+    """What the app alone writes: to be looked at, and for some to be removed."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -70,19 +70,33 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
 
 
 @admin.register(BackendHold)
-class BackendHoldAdmin(Record, admin.ModelAdmin[BackendHold]):
+class BackendHoldAdmin(RecordAdmin, admin.ModelAdmin[BackendHold]):
     list_display = ("host", "backend", "refusals", "held_since", "reason", "next_probe_at")
+    list_filter = ("backend",)
+    list_select_related = ("host",)
+    search_fields = ("host__key", "reason")
+
+
+@admin.register(Installation)
+class InstallationAdmin(RecordAdmin, admin.ModelAdmin[Installation]):
+    list_display = ("key",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Sessions on the hosts are known to be ours by it."""
+        return False
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(Record, admin.ModelAdmin[ApiToken]):
+class ApiTokenAdmin(RecordAdmin, admin.ModelAdmin[ApiToken]):
     """Made on the account page, where a token is shown once; taken back here, too."""
 
     list_display = ("name", "user", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
 
 
 @admin.register(ModelList)
-class ModelListAdmin(Record, admin.ModelAdmin[ModelList]):
+class ModelListAdmin(RecordAdmin, admin.ModelAdmin[ModelList]):
     list_display = (
         "host",
         "backend",
@@ -96,6 +110,7 @@ class ModelListAdmin(Record, admin.ModelAdmin[ModelList]):
     )
     list_filter = ("host", "backend", "stale")
     list_select_related = ("host",)
+    search_fields = ("host__key", "cli_version", "error")
     actions = ["ask_again"]
 
     @admin.display(description="models")
@@ -110,8 +125,12 @@ class ModelListAdmin(Record, admin.ModelAdmin[ModelList]):
 @admin.register(Host)
 class HostAdmin(admin.ModelAdmin[Host]):
     list_display = ("key", "link", "link_reason", "last_heard_at")
-    list_filter = ("link",)
-    readonly_fields = ("key", "kind", "alias", "user", "lease_owner", "lease_until", "last_heard_at")
+    list_filter = ("link", "kind")
+    search_fields = ("key", "link_reason")
+    readonly_fields = (
+        *("key", "kind", "alias", "user"),
+        *("link", "link_reason", "link_hint", "last_heard_at", "lease_owner", "lease_until"),
+    )
     actions = ["ask_models"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from tasks.tests.factories import make_user, make_workspace
+from tasks.models import PushKey, Run, Task
+from tasks.tests.factories import make_run, make_user, make_workspace
 from workspaces.admin import WorkspaceAdminForm
+from workspaces.models import Host, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +37,30 @@ def test_null_keeps_the_present_value() -> None:
     assert form.clean_environment() == {"KEPT": "old", "CHANGED": "new"}
 
 
-@pytest.mark.parametrize("model", ["workspace", "host", "backendhold", "apitoken", "modellist"])
-def test_every_list_opens(staff: Client, model: str) -> None:
-    make_workspace().host  # noqa: B018  (makes the row)
-    assert staff.get(reverse(f"admin:workspaces_{model}_changelist")).status_code == 200
+OWN = [
+    model
+    for app in ("tasks", "terminal", "usage", "workspaces")
+    for model in apps.get_app_config(app).get_models()
+]
+
+
+@pytest.mark.parametrize("model", OWN, ids=lambda model: model.__name__)
+def test_every_model_has_a_list_that_opens_and_searches(staff: Client, model: type[Model]) -> None:
+    make_run().task.workspace.host  # noqa: B018  (makes the row)
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    assert staff.get(address).status_code == 200
+    assert staff.get(address, {"q": "paint"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", [Task, Run, Host, Workspace])
+def test_a_row_opens(staff: Client, model: type[Model]) -> None:
+    make_run().task.workspace.host  # noqa: B018  (makes the row)
+    row = model._default_manager.latest("pk")
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
+    assert staff.get(address).status_code == 200
+
+
+def test_keys_that_push_are_not_shown(staff: Client) -> None:
+    row = PushKey.objects.create(private="very-secret")
+    page = staff.get(reverse("admin:tasks_pushkey_change", args=[row.pk])).content.decode()
+    assert "very-secret" not in page
