@@ -9,11 +9,14 @@ from django.urls import include, path
 from aitask import views
 from tasks.api import api
 
+admin.site.site_header = admin.site.site_title = "AI Task Manager"
+
 urlpatterns = [
     path("login", auth.LoginView.as_view(template_name="aitask/login.html"), name="login"),
     path("setup/<str:token>", views.setup, name="setup"),
     path("healthz", views.health, name="health"),
     path("logout", auth.LogoutView.as_view(), name="logout"),
+    path("account/password", views.PasswordPage.as_view(), name="password"),
     path("", include("tasks.urls")),
     path("", include("workspaces.urls")),
     path("", include("terminal.urls")),
