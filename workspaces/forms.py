@@ -40,7 +40,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         label="Set variables",
         required=False,
         help_text="NAME=value, one a line. A name that is set already gets the new value.",
-        widget=forms.Textarea(attrs={**CODE, "rows": 3, "placeholder": "NAME=value"}),
+        widget=forms.Textarea(attrs={**CODE, "rows": 3, "placeholder": "NAME=value", "data-secret": True}),
     )
     unset = forms.MultipleChoiceField(
         label="Variables that are set", required=False, widget=forms.CheckboxSelectMultiple

@@ -1,5 +1,5 @@
-// The panel for new tasks: nothing typed is lost, Ctrl+Enter creates and runs, the fields follow the workspace.
-const kept = (form) => `draft:${form.dataset.draft}`;
+// The panel for new tasks: Ctrl+Enter creates and runs, the fields follow the workspace.
+import "../aitask/drafts.js";
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest("[data-new-task]") || event.ctrlKey || event.metaKey) return;
@@ -12,26 +12,9 @@ function open() {
   htmx.ajax("GET", `/tasks/new?workspace=${workspace}`, { target: "#new-task", swap: "innerHTML" });
 }
 
-// Drafts: every form with data-draft keeps its text boxes for this tab until it is saved.
 document.addEventListener("input", (event) => {
-  const form = event.target.form;
-  if (form?.dataset.draft) keep(form);
   if (event.target.name === "text") showParts(event.target);
 });
-
-function keep(form) {
-  const texts = Object.fromEntries([...form.querySelectorAll("textarea")].map((box) => [box.name, box.value]));
-  sessionStorage.setItem(kept(form), JSON.stringify(texts));
-}
-
-function restore(form) {
-  const texts = JSON.parse(sessionStorage.getItem(kept(form)) || "{}");
-  for (const [name, value] of Object.entries(texts)) {
-    const box = form.elements[name];
-    if (box && value) box.value = value;
-  }
-  if (form.elements.text) showParts(form.elements.text);
-}
 
 function showParts(box) {
   const shown = box.form.querySelector("[data-parts]");
@@ -39,20 +22,13 @@ function showParts(box) {
   if (shown) shown.textContent = parts > 1 ? `${parts} tasks. ` : "";
 }
 
-function ready(root) {
-  for (const form of root.querySelectorAll("form[data-draft]")) restore(form);
+// The text may be a draft that was kept.
+function ready() {
+  const text = document.getElementById("new-task-form")?.elements.text;
+  if (text) showParts(text);
 }
-document.addEventListener("htmx:after:swap", (event) => {
-  const dialog = event.detail.ctx.target?.closest?.("dialog");
-  if (dialog) ready(dialog);
-});
-ready(document);
-
-// Saved: the draft is done with. A 204 is the server's word for it.
-document.addEventListener("htmx:after:request", (event) => {
-  const { sourceElement, response } = event.detail.ctx;
-  if (sourceElement?.dataset?.draft && response.status === 204) sessionStorage.removeItem(kept(sourceElement));
-});
+document.addEventListener("htmx:after:swap", ready);
+ready();
 
 document.addEventListener("created", (event) => {
   const form = document.getElementById("new-task-form");

@@ -1,5 +1,10 @@
-// The form shows the SSH fields only for a server.
-const form = document.querySelector(".wsform");
-form.addEventListener("change", (event) => {
-  if (event.target.name === "kind") form.dataset.kind = event.target.value;
+// The form shows the SSH fields only for a server, keeps what is typed, and begins at the first mistake.
+import "../aitask/drafts.js";
+
+document.addEventListener("change", (event) => {
+  if (event.target.name === "kind") event.target.form.dataset.kind = event.target.value;
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.response?.status === 422) document.querySelector('.wsform [aria-invalid="true"]')?.focus();
 });
