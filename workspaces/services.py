@@ -47,11 +47,6 @@ def unknown_key(row: Host) -> HostError | None:
     return None
 
 
-def forget_connection(row: Host) -> None:
-    """Close this process's connection and its memory of failures; the next call connects anew."""
-    hosts.get(row.address).close()
-
-
 def delete_workspace(workspace: Workspace) -> None:
     """Remove it with its tasks and runs; sessions, worktrees and branches stay on the host."""
     with transaction.atomic():

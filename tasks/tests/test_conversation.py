@@ -60,11 +60,6 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 
 
 @pytest.fixture
-def people() -> People:
-    return People()
-
-
-@pytest.fixture
 def run(people: People) -> Run:
     return make_run(task=people.task, state="waiting", run_dir="/state/runs/k-1", open_requests=[ASKED])
 

@@ -14,11 +14,6 @@ PAGES = ["", "/events", "/side", "/edit", "/run"]
 VERBS = ["run", "cancel", "unqueue", "move", "delete", "edit"]
 
 
-@pytest.fixture
-def people() -> People:
-    return People()
-
-
 @pytest.mark.parametrize("path", ["/", "/board/columns", "/tasks/new", "/tasks/new/fields"])
 def test_the_board_needs_a_login(path: str) -> None:
     response = browser_of(None).get(path)

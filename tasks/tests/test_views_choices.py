@@ -19,11 +19,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def people() -> People:
-    return People()
-
-
-@pytest.fixture
 def client(people: People) -> Client:
     return people.browser("owner")
 

@@ -37,11 +37,6 @@ def list_trees(host: Host, repo: str) -> list[Tree]:
     return [_tree(values, is_main=number == 0) for number, values in enumerate(drafts)]
 
 
-def checkouts_of(host: Host, repo: str, ref: str) -> list[Tree]:
-    """The worktrees that have this branch checked out."""
-    return [tree for tree in list_trees(host, repo) if tree.branch == ref and not tree.prunable]
-
-
 def busy_with(host: Host, trees: list[Tree], ref: str) -> str:
     """The path of a worktree in the middle of a rebase of this branch, which git will write at its end."""
     for tree in trees:

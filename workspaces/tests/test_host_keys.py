@@ -141,13 +141,3 @@ def test_accepting_a_known_key_changes_nothing(lab: SshLab, row: Host) -> None:
     services.accept_host_key(row, "SHA256:whatever")
 
     assert Host.objects.get(pk=row.pk).accepted_keys == []
-
-
-def test_a_connection_can_be_forgotten(lab: SshLab, row: Host) -> None:
-    lab.trust_host_keys()
-    host = hosts.get(row.address)
-    host.hello()
-
-    services.forget_connection(row)
-
-    assert not host.connected
