@@ -30,6 +30,7 @@ class Series(models.Model):
     costing = models.CharField(max_length=9, choices=Costing.choices)
 
     class Meta:
+        verbose_name_plural = "series"
         constraints = [
             models.UniqueConstraint(fields=["workspace", "backend", "model", "costing"], name="one_series")
         ]
@@ -54,6 +55,8 @@ class UsageByModel(models.Model):
     cost_micro = models.BigIntegerField(null=True, help_text="Millionths of a dollar; null: not known")
 
     class Meta:
+        verbose_name = "usage by model"
+        verbose_name_plural = "usage by model"
         constraints = [models.UniqueConstraint(fields=["run", "series"], name="one_row_per_run_and_series")]
         indexes = [
             models.Index(
@@ -137,6 +140,10 @@ class Postponed(models.Model):
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="postponed")
     not_before = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "postponed run"
+        verbose_name_plural = "postponed runs"
 
     def __str__(self) -> str:
         return f"run {self.run_id} not before {self.not_before:%Y-%m-%d %H:%M}"

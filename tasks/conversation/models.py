@@ -40,6 +40,8 @@ class Outgoing(models.Model):
     retry_at = models.DateTimeField(null=True, blank=True, help_text="Not sent for again before")
 
     class Meta:
+        verbose_name = "word to an agent"
+        verbose_name_plural = "words to agents"
         ordering = ["pk"]
         indexes = [models.Index(fields=["run", "state"]), models.Index(fields=["state"])]
         constraints = [
@@ -76,6 +78,8 @@ class Attention(models.Model):
     pushed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "call for attention"
+        verbose_name_plural = "calls for attention"
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["run", "kind", "subject"], name="attention_once"),
@@ -121,6 +125,10 @@ class ByHand(models.Model):
     opened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+
+    class Meta:
+        verbose_name = "session by hand"
+        verbose_name_plural = "sessions by hand"
 
     def __str__(self) -> str:
         return f"task {self.task_id} by hand"
