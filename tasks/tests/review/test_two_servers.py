@@ -29,7 +29,8 @@ from workspaces.tests.merging.repos import changed
 repo = Path(sys.argv[1])
 history = small_repo(repo)
 log = repo.parent / "log"
-check = f'echo begin >>{log}; while test -e {repo.parent}/hold; do sleep 0.1; done; sleep 0.1; echo end >>{log}'
+hold = f'while test -e {repo.parent}/hold; do sleep 0.1; done; sleep 0.1'
+check = f'echo begin >>{log}; {hold}; echo end >>{log}'
 pks = []
 for name in ("first", "second"):
     # two workspaces that show the same repository, each with a train of its own
