@@ -22,7 +22,7 @@ def _no_hurdle(_workspace: Workspace) -> Hurdle:
 
 
 usage_changed: Callable[[Run], None] = _nothing
-"The saved row of a run says other tokens or another cost than before, or the run has ended."
+"The run is new, its saved row says other tokens or another cost than before, or it has ended."
 limit_reported: Callable[[Run, dict[str, Any], datetime], None] = _nothing
 "The CLI of a run said how full its plan is (a `limit` event and its time)."
 hurdle: Callable[[Workspace], Hurdle] = _no_hurdle

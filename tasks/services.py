@@ -12,7 +12,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from aitask import doorbell
-from tasks import dispatch, endings, leases
+from tasks import dispatch, endings, joints, leases
 from tasks.conversation import by_hand
 from tasks.models import Run, Task
 from tasks.storable import storable
@@ -125,6 +125,7 @@ def queue_run(
         update_task(task, **{name: value for name, value in chosen.items() if value is not None})
     with transaction.atomic():
         run = _make_run(task, text, session, user)
+        joints.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
             rank=_end_of_column(Task.Status.QUEUED),

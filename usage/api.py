@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from tasks.access import task_for
 from tasks.api.schemas import Id, RunOut, run_out
 from usage import limits, pricing, queries, services
+from usage.adding import Sums
 from usage.periods import MOST_DAYS, Period, zone_called
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.errors import Refused
@@ -147,7 +148,7 @@ def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
     return Period(first, last, zone)
 
 
-def sums_out(sums: queries.Sums) -> dict[str, object]:
+def sums_out(sums: Sums) -> dict[str, object]:
     estimated = sums.estimated_micro / 1_000_000 if sums.has_estimate else None
     return {
         "runs": sums.runs,

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from aitask import doorbell
 from aitask.nudge import enqueue
-from usage import limits
+from usage import ledger, limits
 from usage.models import LimitReading, PlanSource
 from workspaces import hosts
 from workspaces.catalog.models import digest_of
@@ -24,6 +24,7 @@ CALL_SECONDS = 45.0
 
 def ask_all() -> None:
     """The schedule, which comes more often than it asks: one job per login that is due."""
+    ledger.catch_up()
     limits.prune()
     for workspace in limits.logins().values():
         if any(_is_due(source) for source in _sources(workspace)):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from usage.queries import Report, Sums
+from usage.adding import Sums
+from usage.queries import Report
 
 WIDTH, HEIGHT = 720, 160
 MOST_BARS = 62

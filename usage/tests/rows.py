@@ -6,12 +6,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
+from django.db.models import Model
+
 from tasks.models import Run, Task
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from usage import ledger
+from usage.models import UsageByModel
 from workspaces.models import Workspace
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
+DOUBLINGS = 7
 MODELS = ("claude-opus-4-8", "claude-sonnet-4-5", "gpt-5.5", "gpt-6-sol")
 
 
@@ -35,14 +40,28 @@ def used(task: Task | None = None, **fields: Any) -> Run:
 
 
 def many(count: int, days: int = 60) -> list[Workspace]:
-    """So many ended runs over so many days, in five workspaces."""
+    """At least so many ended runs over so many days, in five workspaces: a few, copied by the database."""
     owner = make_user()
     workspaces = [make_workspace(owner=owner) for _ in range(5)]
     tasks = [make_task(workspace=workspaces[number % 5]) for number in range(200)]
-    runs = [_one(number, count, days, tasks[number % 200]) for number in range(count)]
-    Run.objects.bulk_create(runs, batch_size=2000)
+    first = -(-count >> DOUBLINGS)
+    Run.objects.bulk_create(_one(number, first, days, tasks[number % 200]) for number in range(first))
     ledger.catch_up()
+    for doubling in range(DOUBLINGS):
+        size = first << doubling
+        later = days * 1440 // size // 2
+        _copy(Run, id=size, number=size)
+        _copy(UsageByModel, id=size, run_id=size, minute=later)
     return workspaces
+
+
+def _copy(model: type[Model], **more: int) -> None:
+    """All rows once more, with these numbers added."""
+    columns = [field.column for field in model._meta.concrete_fields]
+    values = [f"{name} + {more[name]}" if name in more else name for name in columns]
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {table}")
 
 
 def _one(number: int, count: int, days: int, task: Task) -> Run:

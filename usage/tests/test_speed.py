@@ -1,39 +1,41 @@
-"""A hundred thousand runs are added up before a person notices."""
+"""A hundred thousand runs are added up before a person notices, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
+import statistics
 import time
-from datetime import date
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from usage import queries
-from usage.periods import Period
+from tasks.tests.people import browser_of
 from usage.tests.rows import many
 
 pytestmark = pytest.mark.django_db
+ADDRESS = "/api/usage?from=2026-09-01&to=2026-10-31&tz=Europe/Berlin"
 
 
-@pytest.mark.slow
-def test_a_hundred_thousand_runs_take_less_than_150_ms() -> None:
-    owner = many(100_000)[0].owner
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE usage_usagebymodel")
-    period = Period(date(2026, 9, 1), date(2026, 10, 31), ZoneInfo("Europe/Berlin"))
-    # SQLite works in this process, so that its time can be told from that of others on a busy machine.
-    clock = time.perf_counter if connection.vendor == "postgresql" else time.process_time
+def seconds(browser: Client) -> float:
+    """The median of several whole answers."""
     times = []
-    for _ in range(10):  # the best of ten, since other tests may run beside
-        began = clock()
-        with CaptureQueriesContext(connection) as sent:
-            report = queries.report(owner, period)
-        times.append(clock() - began)
-    assert report.totals.runs == 100_000
-    assert sum(line.sums.runs for line in report.by_day) == 100_000
-    assert len(sent) <= 12
-    print(connection.vendor, sorted(round(1000 * seconds) for seconds in times), "ms")
-    assert min(times) < 0.150, times
+    for _ in range(9):
+        began = time.perf_counter()
+        browser.get(ADDRESS)
+        times.append(time.perf_counter() - began)
+    print(connection.vendor, [round(1000 * each) for each in times], "ms")
+    return statistics.median(times)
+
+
+def test_a_hundred_thousand_runs_take_less_than_150_ms() -> None:
+    browser = browser_of(many(100_000)[0].owner)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # which PostgreSQL does by itself after a while
+    with CaptureQueriesContext(connection) as sent:
+        said: Any = browser.get(ADDRESS).json()
+    assert said["totals"]["runs"] >= 100_000
+    assert sum(day["runs"] for day in said["by_day"]) == said["totals"]["runs"]
+    assert len(sent) <= 20
+    assert any(seconds(browser) < 0.150 for _ in range(3))  # other tests may run beside

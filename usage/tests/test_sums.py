@@ -101,6 +101,7 @@ def test_recording_twice_changes_nothing(workspace: Workspace) -> None:
 
 def test_runs_that_were_never_recorded_are_found(workspace: Workspace) -> None:
     make_run(task=make_task(workspace=workspace), state="succeeded", queued_at=START, input_tokens=7)
+    assert ledger.catch_up() == 1
     assert report(workspace).totals.input_tokens == 7
 
 
