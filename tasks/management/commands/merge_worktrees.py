@@ -38,7 +38,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--all", action="store_true", help="all finished tasks in review, accepted or not"
         )
-        parser.add_argument("--strategy", choices=[str(known) for known in Strategy], default="merge")
+        parser.add_argument(
+            "--strategy",
+            choices=[str(known) for known in Strategy],
+            default="merge",
+            help="a merge commit, one commit, or the branch's own commits, of which each is checked",
+        )
         parser.add_argument("--no-check", action="store_true", help="do not run the check command")
         parser.add_argument("--dry-run", action="store_true", help="try everything, move nothing")
         parser.add_argument(

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
 
+from aitask.tests.lab.link import free_port
 from aitask.tests.lab.repos import git
-from tasks.review import verdicts
+from tasks.review import trains, verdicts
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
+from tasks.tests.review.riding import ride
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 
@@ -63,6 +66,40 @@ def test_nothing_to_merge_is_said(shop: tuple[Workspace, History]) -> None:
         merge()
     with pytest.raises(CommandError, match="no workspace named nowhere"):
         call_command("merge_worktrees", "--workspace", "nowhere")
+
+
+def test_a_host_that_is_away_is_said_and_waited_for_no_longer_than_asked(
+    shop: tuple[Workspace, History], tmp_path: Path, settings: Settings
+) -> None:
+    workspace, history = shop
+    task = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])["one"]
+    train = trains.start_train(workspace, [task], user=None)
+    config = tmp_path / "ssh_config"
+    config.write_text(f"Host gone\n    HostName 127.0.0.1\n    Port {free_port()}\n")
+    settings.SSH_CONFIG = str(config)
+    Workspace.objects.update(kind="ssh", ssh_host="gone")
+
+    out = StringIO()
+    with pytest.raises(CommandError, match=f"Train {train.pk} is not at its end yet"):
+        call_command("merge_worktrees", "--workspace", "shop", "--timeout", "1", stdout=out)
+
+    assert f"Train {train.pk} is under way; it goes first." in out.getvalue()
+    assert "… " in out.getvalue()
+    assert "tried again until it works" in out.getvalue()
+    Workspace.objects.update(kind="local", ssh_host="")
+    merge("--task", str(task.pk))
+    assert git(history.repo, "log", "-1", "--format=%s", "main") == f"{task.title} (task {task.pk})"
+
+
+def test_a_check_that_takes_longer_is_left_to_the_worker(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    workspace.check_command = "while ! test -e ../go; do sleep 0.05; done"
+    workspace.save()
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    with pytest.raises(CommandError, match="not at its end yet"):
+        merge("--task", str(tasks["one"].pk), "--timeout", "0.5")
+    (history.repo.with_name("shop.worktrees") / "go").touch()
+    assert ride(workspace.trains.get()).state == "finished"
 
 
 def test_pruning_lists_first_and_removes_only_what_is_finished(shop: tuple[Workspace, History]) -> None:
