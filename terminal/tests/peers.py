@@ -71,7 +71,7 @@ class ByHand:
             return b""
 
     def close(self) -> None:
-        os.kill(self.pid, signal.SIGHUP)
+        os.kill(self.pid, signal.SIGKILL)  # what was started by nohup ignores a hangup
         os.close(self.fd)
         os.waitpid(self.pid, 0)
 
