@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from aitask import doorbell
+from tasks import leases
 from tasks.models import Run, Task
 from tasks.review import site as sites
 from tasks.review.models import MergeStep, MergeTrain, Verdict
@@ -244,6 +245,7 @@ class Conductor:
 
     def _bring_to(self, commit: str) -> Bench:
         """The bench at exactly this commit."""
+        self._stop_requested()
         bench = self.site.bench(commit)
         if self.at is None:
             bench.recover(commit)
@@ -292,7 +294,10 @@ class Conductor:
         self._to(step, state, finished_at=timezone.now(), **values)
 
     def _stop_requested(self) -> bool:
-        self.train.refresh_from_db(fields=["stop_requested_at"])
+        """Whether a person wants it to stop. Raises TurnLost when we slept so long that another took over."""
+        self.train.refresh_from_db(fields=["stop_requested_at", "lease_owner"])
+        if self.train.lease_owner != leases.me():
+            raise TurnLost
         return self.train.stop_requested_at is not None
 
 

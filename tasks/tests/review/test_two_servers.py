@@ -15,7 +15,10 @@ from aitask.tests.installation import ROOT, Installation
 from aitask.tests.lab.databases import own_databases
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
-from workspaces.tests.merging.repos import first_parent_subjects
+from tasks.review import jobs, trains
+from tasks.review.models import MergeTrain
+from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
+from workspaces.tests.merging.repos import changed, first_parent_subjects
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(180)]  # the mark has CI run it on PostgreSQL too
 PREPARE = """
@@ -125,6 +128,27 @@ def test_trains_of_two_servers_take_turns_in_one_repository(servers: Servers) ->
     servers.start("red")
     servers.start("blue")
     assert_all_merged_in_turns(servers)
+
+
+def test_a_worker_that_slept_through_the_end_of_its_lease_touches_nothing_more(
+    home: Path, tmp_path: Path
+) -> None:
+    history = small_repo(tmp_path / "repo")
+    log = tmp_path / "log"
+    workspace = workspace_of(history.repo, check_command=f"echo checked >>'{log}'")
+    tasks = make_tasks(workspace, history, [("one", changed(1, 3, "x"))])
+    before = git(history.repo, "rev-parse", "main")
+    train = trains.start_train(workspace, list(tasks.values()), user=None)
+
+    def taken_over() -> None:
+        MergeTrain.objects.update(lease_owner="other:1")
+
+    jobs.run_train(train.pk, told=taken_over)
+
+    assert git(history.repo, "rev-parse", "main") == before
+    assert not log.exists()
+    train.refresh_from_db()
+    assert (train.state, train.lease_owner) == ("running", "other:1")
 
 
 def test_another_server_goes_on_with_the_train_of_one_that_died(servers: Servers) -> None:
