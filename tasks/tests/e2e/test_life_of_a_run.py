@@ -115,7 +115,7 @@ def test_runs_wait_for_room_and_then_start_by_themselves(world: World) -> None:
 
 def test_the_agent_resolves_a_conflict_and_its_task_is_merged(world: World) -> None:
     # The agent is told the check: here it carries what the scripted model does with the conflict.
-    script = "@write shared.txt both sides\n@bash git add shared.txt && git commit --no-edit -q"
+    script = "@bash echo both sides >shared.txt && git add shared.txt && git commit --no-edit -q"
     check = f": '\n{script}\n'\ntest -f README.md && ! grep -q '<<<<' shared.txt"
     fields = {"permission_mode": "full", "check_command": check}
     workspace = world.add_workspace("conflicts", make_repo(world.app.folder / "conflicts"), **fields)["id"]

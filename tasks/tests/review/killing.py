@@ -1,6 +1,6 @@
 """A program: rides a train in processes that are killed at random moments; prints what was seen as JSON.
 
-`python -m tasks.tests.review.killing REPO KILLS SEED`, with DATA_DIR set to a migrated database.
+`python -m tasks.tests.review.killing REPO KILLS SEED [STRATEGY]`, with DATA_DIR set to a migrated database.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import django
 MOST_ROUNDS = 400
 
 
-def main(repo: Path, kills: int, seed: int) -> dict[str, Any]:
+def main(repo: Path, kills: int, seed: int, strategy: str = "merge") -> dict[str, Any]:
     """Kill `kills` times, then let the train finish."""
-    train, log = prepare(repo)
+    train, log = prepare(repo, strategy)
     dice = random.Random(seed)
     seen: dict[str, Any] = {"kills": 0, "unchecked": [], "states": []}
     first = tip(repo)
@@ -43,7 +43,7 @@ def main(repo: Path, kills: int, seed: int) -> dict[str, Any]:
     return {**seen, **report(train, repo), "checked": checked(log), "first": first}
 
 
-def prepare(repo: Path) -> tuple[int, Path]:
+def prepare(repo: Path, strategy: str) -> tuple[int, Path]:
     from tasks.review import trains
     from tasks.tests.review.branches import CHECK, make_tasks, small_repo, twenty, workspace_of
 
@@ -54,7 +54,7 @@ def prepare(repo: Path) -> tuple[int, Path]:
     workspace = workspace_of(repo, check_command=command, environment={"CHECKED": str(log)})
     tasks = make_tasks(workspace, history, twenty())
     (repo / "part000/file00049.txt").write_text("a person was at it\n")
-    train = trains.start_train(workspace, list(tasks.values()), user=None)
+    train = trains.start_train(workspace, list(tasks.values()), user=None, strategy=strategy)
     from django.db import connections
 
     from workspaces import hosts
@@ -118,4 +118,4 @@ def checked(log: Path) -> list[str]:
 
 if __name__ == "__main__":
     django.setup()
-    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])))
