@@ -81,7 +81,21 @@ def open_window(run: Run, site: Site, *, window: str, face: str, cwd: str) -> st
         window=window,
         argv=site.command(face, run),
         cwd=cwd,
+        recorder=recorder(site, site.run_dir(run), face),
+        folder="" if face == "hand" else site.run_dir(run),
     )
+
+
+def recorder(site: Site, folder: str, face: str) -> list[str]:
+    """The program that keeps what a pane prints in a file of this folder, longer than tmux lives.
+
+    A shell first shows what was there before, which is not recorded twice.
+    """
+    program = [site.hello["executable"], site.hostkit, "record"]
+    if face == "shell":
+        shown = site.host.call("fold_printed", {"folder": folder})["shown"]
+        return [*program, join(folder, "pane.raw"), str(shown)]
+    return [*program, join(folder, "hand.raw" if face == "hand" else "pane.raw")]
 
 
 def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from workspaces.errors import Refused
 from workspaces.hosts import HostError
 
 WINDOW = "shell"
-HISTORY_FILES = ("history.txt", "pane.raw", "terminal.raw")
-"""What is read of a session that is gone, the first that exists: saved at its end, or as it was printed."""
 MOST_HISTORY = 8 << 20
+MOST_RUNS = 20
+"""Runs of a task whose panes are read again, the newest first."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,6 @@ class History:
 
     data: bytes
     saved_at: float
-    lines_end_plain: bool
-    "Whether lines end with a mere newline, as capture-pane writes them."
 
 
 def ensure_session(place: Place) -> str:
@@ -40,7 +38,7 @@ def ensure_session(place: Place) -> str:
     """
     site = launch.site_of(place.workspace)
     cwd = _folder(place, site)
-    directory = _state_dir(place, site)
+    directory = _directories(place, site)[0]
     spec = {"worktree": cwd, "environment": place.workspace.environment}
     if not site.host.call("stat", {"path": join(directory, "spec.json")})["exists"]:
         site.host.call("write", {"path": join(directory, "spec.json"), "data": json.dumps(spec)})
@@ -51,6 +49,8 @@ def ensure_session(place: Place) -> str:
         window=WINDOW,
         argv=[site.hello["executable"], site.hostkit, "shell", directory],
         cwd=cwd,
+        recorder=launch.recorder(site, directory, "shell"),
+        folder=directory,
     )
 
 
@@ -65,24 +65,28 @@ def close_session(place: Place, user: AbstractBaseUser) -> bool:
     if not names:
         return False
     log(place, user, Visit.Kind.CLOSE_SESSION)
-    tmux.capture_history(site.host, names[0], join(_state_dir(place, site), "history.txt"))
-    return tmux.kill_session(site.host, names[0], owner=place.owner)
+    saved = tmux.save_histories(site.host, names[0])
+    if not saved:  # its windows are older than what is told of them now
+        saved = [join(_directories(place, site)[0], "history.txt")]
+        tmux.capture_history(site.host, names[0], saved[0])
+    ended = tmux.kill_session(site.host, names[0], owner=place.owner)
+    site.host.run(["touch", "-c", *saved])  # newer than the last that was recorded
+    return ended
 
 
 def read_history(place: Place) -> History | None:
     """What was kept of a session that is gone; None when there is nothing. Raises HostError."""
-    site = launch.site_of(place.workspace)
-    for directory in _directories(place, site):
-        for name in HISTORY_FILES:
-            if found := _read(site, join(directory, name)):
-                return found
-    return None
+    parts = _printed(place, MOST_HISTORY)
+    if not parts:
+        return None
+    data = b"".join(part["data"].encode("utf-8", "surrogateescape") for part in reversed(parts))
+    return History(data, max(part["mtime"] for part in parts))
 
 
 def has_history(place: Place) -> bool:
     """Whether anything was kept of this session."""
     try:
-        return read_history(place) is not None
+        return bool(_printed(place, 0))
     except HostError:
         return False
 
@@ -115,25 +119,16 @@ def _folder(place: Place, site: launch.Site) -> str:
 def _directories(place: Place, site: launch.Site) -> list[str]:
     """Folders on the host that keep something of this session, the newest first."""
     shell = join(site.hello["state_dir"], "shells", place.key)
-    runs = place.task.runs.exclude(run_dir="").order_by("-number")[:3] if place.task else []
+    runs = place.task.runs.exclude(run_dir="").order_by("-number")[:MOST_RUNS] if place.task else []
     return [*[run.run_dir for run in runs], shell]
 
 
-def _state_dir(place: Place, site: launch.Site) -> str:
-    """The folder for what is written now: the newest run's, else one of the session's own."""
-    return _directories(place, site)[0]
-
-
-def _read(site: launch.Site, path: str) -> History | None:
-    known: dict[str, Any] = site.host.call("stat", {"path": path})
-    if not known["exists"] or not known["size"]:
-        return None
-    offset = max(0, known["size"] - MOST_HISTORY)
-    text: str = site.host.call("read", {"path": path, "offset": offset, "limit": MOST_HISTORY}, timeout=60)[
-        "data"
-    ]
-    data = text.encode("utf-8", "surrogateescape")
-    return History(data, known["mtime"], path.endswith(".txt"))
+def _printed(place: Place, limit: int) -> list[dict[str, Any]]:
+    """What the session's windows have printed, the newest first."""
+    site = launch.site_of(place.workspace)
+    asked = {"folders": _directories(place, site), "limit": limit}
+    parts: list[dict[str, Any]] = site.host.call("read_printed", asked, timeout=60)["parts"]
+    return parts
 
 
 def still_open(visit: Visit) -> None:

@@ -65,8 +65,7 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     if found is None:
         raise Http404("Nothing was kept of this session.")
     services.log(place, person(request), Visit.Kind.HISTORY, client=request.META.get("REMOTE_ADDR", ""))
-    data = found.data.replace(b"\n", b"\r\n") if found.lines_end_plain else found.data
-    response = HttpResponse(data, content_type="application/octet-stream")
+    response = HttpResponse(found.data, content_type="application/octet-stream")
     response["X-Saved-At"] = str(found.saved_at)
     return response
 

@@ -6,7 +6,9 @@ globally: the options of whoever else uses this tmux server stay as they were.
 
 from __future__ import annotations
 
+import posixpath
 import re
+import shlex
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
@@ -52,6 +54,12 @@ def require(host: Host) -> None:
         raise TmuxError(
             f"tmux is not installed on {host.label}.", "Install it there, such as: sudo apt install tmux"
         ) from error
+    require_version(said, host)
+
+
+def require_version(said: str, host: Host) -> None:
+    """Raise TmuxError when `tmux -V` said a version that can't be worked with: before 3.2 there is no flow
+    control, and a browser that sleeps would stop the program it looks at."""
     version = version_of(said)
     if version is not None and version < OLDEST:
         raise TmuxError(
@@ -85,10 +93,14 @@ def ensure_window(
     window: str,
     argv: Sequence[str],
     cwd: str,
+    recorder: Sequence[str] = (),
+    folder: str = "",
     history_limit: int = 50_000,
 ) -> str:
     """Make the window `window` that runs `argv`, unless it is there; returns the session's real name.
 
+    `recorder` gets all that the pane prints on its standard input, from the first byte to the last; `folder`
+    is where `save_histories` writes.
     A session of this name that is not `owner`'s is left alone: ours is then `<session>-<installation>`.
     Raises TmuxError and HostError.
     """
@@ -102,14 +114,31 @@ def ensure_window(
         if any(known.session == name and known.name == window for known in windows):
             return name
         is_new = all(known.session != name for known in windows)
-        _make(host, name, owner, window, argv, cwd, history_limit, is_new=is_new)
+        keeping = _keeping(f"={name}:={window}", recorder, folder)
+        _make(host, name, owner, window, argv, cwd, history_limit, keeping, is_new=is_new)
         return name
+
+
+def save_histories(host: Host, session: str) -> list[str]:
+    """Write what each window with a folder has shown into `history.txt` there; the files."""
+    _check_names(session)
+    listed = _tmux(host, "list-windows", "-t", f"={session}", "-F", "#{window_id}|#{@aitask_folder}").out
+    saved = []
+    for line in listed.splitlines():
+        window, _, folder = line.partition("|")
+        path = posixpath.join(folder, "history.txt")
+        if folder and _capture(host, window, path):
+            saved.append(path)
+    return saved
 
 
 def capture_history(host: Host, session: str, to_path: str, *, window: str = "") -> bool:
     """Write all that a window (default: the current one) has shown to a file there; False when it is gone."""
     _check_names(session)
-    target = f"={session}:={window}" if window else f"={session}:"
+    return _capture(host, f"={session}:={window}" if window else f"={session}:", to_path)
+
+
+def _capture(host: Host, target: str, to_path: str) -> bool:
     argv = ["tmux", "-u", "capture-pane", "-p", "-e", "-J", "-S", "-", "-E", "-", "-t", target]
     fresh = f"{to_path}.new"
     captured = not host.call("exec", {"argv": argv, "stdout_path": fresh})["rc"]
@@ -145,6 +174,7 @@ def _make(
     argv: Sequence[str],
     cwd: str,
     history_limit: int,
+    keeping: list[list[str]],
     *,
     is_new: bool,
 ) -> None:
@@ -160,12 +190,20 @@ def _make(
         ["set-option", "-t", at, "history-limit", str(history_limit)],
         ["set-option", "-t", at, "destroy-unattached", "off"],
         ["new-window", "-a", "-t", f"{at}{{end}}", "-n", window, *map(_word, argv)],
+        *keeping,
         *([["kill-window", "-t", f"={name}:={PLACEHOLDER}"]] if is_new else []),
     ]
     words = [word for command in commands for word in (*command, ";")][:-1]
     done = _tmux(host, *words, cwd=cwd, check=False)
     if done.rc:
         raise TmuxError(f"tmux on {host.label} opened no window: {done.err.strip() or done.out.strip()}")
+
+
+def _keeping(window: str, recorder: Sequence[str], folder: str) -> list[list[str]]:
+    """What makes the window's pane be recorded. tmux expands formats in the command for a shell."""
+    command = shlex.join(recorder).replace("#", "##").replace("%", "%%")
+    pipe = [["pipe-pane", "-o", "-t", window, _word(f"exec {command}")]] if recorder else []
+    return [*pipe, *([["set-option", "-w", "-t", window, "@aitask_folder", _word(folder)]] if folder else [])]
 
 
 def _word(word: str) -> str:

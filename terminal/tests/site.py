@@ -57,8 +57,18 @@ class Site:
 
     def open(self, task: int, *, cols: int = 80, rows: int = 24, **query: Any) -> TerminalClient:
         """A browser at the task's terminal."""
-        path = f"/api/tasks/{task}/terminal"
+        return self.connect("tasks", task, cols=cols, rows=rows, **query)
+
+    def connect(self, kind: str, pk: int, *, cols: int = 80, rows: int = 24, **query: Any) -> TerminalClient:
+        """A browser at the terminal of a task or a workspace (`kind` is "tasks" or "workspaces")."""
+        path = f"/api/{kind}/{pk}/terminal"
         return TerminalClient(self.port, path, self.cookie, cols=cols, rows=rows, **query)
+
+    def recorded(self, kind: str) -> Path:
+        """The file on this machine that keeps what the first task's (or the workspace's) shell prints."""
+        assert isinstance(self.host, TmuxServer)
+        mark = str(self.tasks[0]) if kind == "tasks" else f"w{self.workspace}"
+        return self.host.folder / ".local" / "state" / "aitask" / "shells" / f"{self.key}-{mark}" / "pane.raw"
 
     def tmux(self, *arguments: str, check: bool = True) -> str:
         """tmux on the host, as a person there would use it."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from aitask.tests.lab.tmux import TmuxServer
 from aitask.tests.lab.wait import wait_for
 from terminal.tests.site import Site
 from terminal.tests.socket_client import RawSocket, SocketClosed
@@ -82,6 +83,33 @@ def test_closing_keeps_the_history_and_opening_anew_shows_it_above(site: Site) -
     anew.until_text("remember me", 60)
     kinds = [kind for (kind,) in rows(site, "select kind from terminal_visit order by id")]
     assert kinds == ["open", "close_session", "open", "history", "open"]
+
+
+@pytest.mark.parametrize("kind", ["tasks", "workspaces"])
+def test_what_a_shell_showed_outlives_tmux_and_stands_above_the_next_shell(site: Site, kind: str) -> None:
+    pk = site.tasks[0] if kind == "tasks" else site.workspace
+    path = f"/{kind}/{pk}/terminal"
+    browser = site.connect(kind, pk)
+    browser.until_message("snapshot", 60)
+    browser.type(b"seq 1 3000; printf 'asks \\033[6n\\n'; echo outl''ives\r")
+    browser.until_text("outlives")
+    recorded = site.recorded(kind)
+    wait_for(lambda: b"outlives" in recorded.read_bytes(), 10, "the record")
+    assert recorded.stat().st_mode & 0o777 == 0o600
+    assert isinstance(site.host, TmuxServer)
+    site.host.kill()
+    browser.until_message("exit", 30)
+    saved = site.get(f"{path}/history").read()
+    assert b"\r\n3000\r\n" in saved
+    assert b"outlives" in saved
+    assert b"\x1b[6n" not in saved
+    assert site.connect(kind, pk, create="unless-history").until_message("gone")["history"]
+    anew = site.connect(kind, pk, create=1)
+    anew.until_text("outlives", 60)
+    anew.type(b"echo and go''es on\r")
+    anew.until_text("and goes on")
+    wait_for(lambda: b"and goes on" in recorded.read_bytes(), 10, "the record's going on")
+    assert recorded.read_bytes().count(b"\r\noutlives\r\n") == 1
 
 
 def test_a_browser_that_never_reads_costs_no_memory_and_stops_nobody(site: Site) -> None:

@@ -1,10 +1,10 @@
-"""Command line: `serve`, `run DIR`, `shell DIR`, `hand DIR`, `check DIR`; each loads only its own."""
+"""Command line: each face (see USAGE) loads only its own."""
 
 from __future__ import annotations
 
 import sys
 
-USAGE = "usage: hostkit serve | run DIR | shell DIR | hand DIR | check DIR"
+USAGE = "usage: hostkit serve | run DIR | shell DIR | hand DIR | check DIR | record FILE [PASSED OVER]"
 
 
 def main() -> int:
@@ -29,6 +29,10 @@ def main() -> int:
         from .run.check import main as check
 
         return check(words[1])
+    if len(words) in (2, 3) and words[0] == "record":
+        from .run.record import main as record
+
+        return record(words[1], int((*words, "0")[2]))
     print(USAGE, file=sys.stderr)
     return 2
 

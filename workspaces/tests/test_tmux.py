@@ -95,6 +95,48 @@ def test_the_history_is_long_from_the_first_line_and_the_users_options_stay(
     assert tmux_server.run("show-options", "-g") == before
 
 
+def test_all_that_the_pane_prints_is_recorded_till_it_ends(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "Grüße #{pid} 100%H $(x) 'a';"
+    folder.mkdir()
+    recorder = ("sh", "-c", 'cat > "$0"', str(folder / "pane;"))
+    argv = ("sh", "-c", "echo first; read -r word; echo last $word")
+
+    tmux.ensure_window(
+        local, session="aitask-7", owner=OWNER, window="w", argv=argv, cwd=str(folder), recorder=recorder
+    )
+    tmux_server.run("send-keys", "-t", "=aitask-7:", "word", "Enter")
+
+    recorded = folder / "pane;"
+    wait_for(lambda: recorded.exists() and b"last word" in recorded.read_bytes(), 10, "the last line")
+    assert recorded.read_bytes().split(b"\r\n") == [b"first", b"word", b"last word", b""]
+
+
+def test_each_window_is_saved_into_its_own_folder(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    folders = [tmp_path / "one #{pid}", tmp_path / "two|;"]
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        tmux.ensure_window(
+            local,
+            session="aitask-7",
+            owner=OWNER,
+            window=f"run-{number}",
+            argv=("sh", "-c", f"echo window {number}; sleep 60"),
+            cwd=str(tmp_path),
+            folder=str(folder),
+        )
+    tmux_server.run("new-window", "-t", "=aitask-7:", "echo of a person; sleep 60")
+    wait_for(lambda: "window 1" in tmux_server.capture("=aitask-7:=run-1"), 5, "the text")
+
+    saved = tmux.save_histories(local, "aitask-7")
+
+    assert saved == [f"{folder}/history.txt" for folder in folders]
+    assert [Path(file).read_text().split("\n")[0] for file in saved] == ["window 0", "window 1"]
+
+
 def test_a_session_outlives_a_user_who_wants_unattached_ones_destroyed(
     local: hosts.Host, tmux_server: TmuxServer, home: Path, tmp_path: Path
 ) -> None:

@@ -15,10 +15,10 @@ from ..folder import RunFolder
 
 
 def main(path: str) -> int:
-    """Show the saved history of a cancelled run, then a shell in its worktree."""
+    """Show what was there before (byte by byte: they are counted), then a shell in the worktree."""
     folder = RunFolder(path)
-    with suppress(FileNotFoundError):  # there is only a history when a pane was saved
-        sys.stdout.write(folder.history.read_text("utf-8", "replace"))
+    with suppress(FileNotFoundError):  # the first shell of all
+        sys.stdout.buffer.write(folder.history.read_bytes())
     become_shell(read_json(folder.spec) or {})
     return 0
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Callable, Dict
 from .. import PROTOCOL, environment, processes
 from ..files import Json, dumps
 from ..folder import state_dir
-from . import commands, doctor, files, limits, models, probe, runs, tail, transcripts
+from . import commands, doctor, files, limits, models, printed, probe, runs, tail, transcripts
 from .requests import Failure, Request, failure_of
 
 Verb = Callable[[Json, Request], Any]
@@ -38,6 +38,8 @@ VERBS: Dict[str, Verb] = {
     "limits": limits.limits,
     "transcripts": transcripts.transcripts,
     "doctor": doctor.doctor,
+    "read_printed": printed.read_printed,
+    "fold_printed": printed.fold_printed,
 }
 
 
