@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from terminal.control.protocol import Message, Parser, Reply
 from workspaces.hosts import Host, HostError
 from workspaces.hosts.channel import Channel, open_process
+from workspaces.tmux import TmuxError, require_version
 
 ATTACH_SECONDS = 20.0
 ASK_SECONDS = 20.0
 IDLE = "tail -f /dev/null"
 """What runs in the hub session's own window: it must only stay."""
-FIND_TMUX = 'command -v tmux && printf "%s\\n" "${TMUX_TMPDIR:-}"'
+FIND_TMUX = 'command -v tmux && tmux -V && printf "%s\\n" "${TMUX_TMPDIR:-}"'
 
 Replies = list[list[bytes]]
 
@@ -148,6 +149,10 @@ async def _tmux(host: Host) -> Sequence[str]:
             "Install it there, such as: sudo apt install tmux",
             code="not_found",
         )
-    path, folder = [*answer["out"].splitlines(), ""][:2]
+    path, version, folder = [*answer["out"].splitlines(), ""][:3]
+    try:
+        require_version(version, host)
+    except TmuxError as error:
+        raise HostError(error.reason, error.hint, code="tmux_too_old") from error
     place = [f"TMUX_TMPDIR={folder}"] if folder else []
     return ["env", "-u", "TMUX", "-u", "TMUX_PANE", *place, path]

@@ -88,6 +88,7 @@ class Hub:
         if viewer.pane:
             viewer.looks = False
             viewer.pane.window.claim(viewer.size)
+            viewer.pane.lead(viewer)
             viewer.pane.typed(data)
 
     def answered(self, viewer: Viewer, data: bytes) -> None:
@@ -99,6 +100,7 @@ class Hub:
         if viewer.pane:
             viewer.looks = False
             viewer.pane.window.claim(viewer.size)
+            viewer.pane.lead(viewer)
             viewer.pane.pasted(text)
 
     def resized(self, viewer: Viewer, size: Size, *, looks: bool) -> None:

@@ -125,6 +125,14 @@ class Pane:
         for first in self.viewers[:1]:
             first.tell({"t": "role", "answers": True})
 
+    def lead(self, viewer: Viewer) -> None:
+        """Who typed last is surely there: their terminal answers what tmux does not."""
+        if self.viewers[0] is not viewer:
+            self.viewers[0].tell({"t": "role", "answers": False})
+            self.viewers.remove(viewer)
+            self.viewers.insert(0, viewer)
+            viewer.tell({"t": "role", "answers": True})
+
     def sync(self, *viewers: Viewer) -> None:
         """Send these viewers a snapshot, and go on from there."""
         for viewer in viewers:

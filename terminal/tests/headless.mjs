@@ -1,18 +1,16 @@
 // Runs xterm.js without a page: JSON lines of steps in, what the terminal shows out. For the tests.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { Questions } from "../static/terminal/questions.js";
 
 const load = createRequire(`${process.argv[2]}/`);
 const { Terminal } = load("@xterm/headless");
 const { Unicode11Addon } = load("@xterm/addon-unicode11");
 
 function make(cols, rows) {
-  const term = new Terminal({ allowProposedApi: true, cols, rows, scrollback: 100_000 });
+  const term = new Terminal({ allowProposedApi: true, cols, rows, scrollback: 100_000, scrollOnEraseInDisplay: true });
   term.loadAddon(new Unicode11Addon());
   term.unicode.activeVersion = "11";
-  // As the page does it: tmux answers these.
-  for (const prefix of ["", ">", "="]) term.parser.registerCsiHandler({ prefix, final: "c" }, () => true);
-  for (const prefix of ["", "?"]) term.parser.registerCsiHandler({ prefix, final: "n" }, () => true);
   return term;
 }
 
@@ -50,9 +48,11 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { cols, rows, steps } = JSON.parse(line);
   const term = make(cols, rows);
   const answers = [];
-  term.onData((data) => answers.push(data));
+  const questions = new Questions(term.parser);
+  term.onData((data) => answers.push(questions.answering ? data : `typed:${data}`));
   for (const [kind, ...words] of steps) {
     if (kind === "write") await write(term, Buffer.from(words[0], "base64"));
+    else if (kind === "role") questions.mine = words[0];
     else term.resize(...words);
   }
   console.log(JSON.stringify(shown(term, answers)));

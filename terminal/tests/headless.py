@@ -61,6 +61,8 @@ class Headless:
                 steps.append(["write", base64.b64encode(frame).decode()])
             elif frame["t"] in ("snapshot", "size"):
                 steps.append(["resize", frame["cols"], frame["rows"]])
+            elif frame["t"] == "role":
+                steps.append(["role", frame["answers"]])
         return self.run(steps, size)
 
     def run(self, steps: list[list[Any]], size: tuple[int, int]) -> Shown:

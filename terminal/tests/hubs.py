@@ -26,6 +26,8 @@ class FakeBrowser:
         self.frames: list[Frame] = []
         self.sleeps = False
         self.shown = 0
+        self.answered = 0
+        "Answers of its terminal that were passed on."
         self.viewer = Viewer(Target(session, window=window), size, self._put, looks=looks)
 
     def _put(self, frame: Frame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from pathlib import Path
@@ -93,6 +94,19 @@ def test_a_burst_of_5000_lines_is_contiguous(hub: LocalHub, headless: Headless) 
     assert [line for line in shown.lines if line.isdecimal()] == [str(n) for n in range(1, 5001)]
 
 
+def test_what_was_cleared_away_is_in_the_history_at_once_as_after_a_reload(
+    hub: LocalHub, headless: Headless
+) -> None:
+    hub.session()
+    browser = hub.open()
+    browser.type(r"seq 1 40; printf '\033[H\033[2Jcleared\n'; seq 41 45; echo do''ne" + "\r")
+    browser.wait_for("done\r\n")
+    browser.settle()
+    live, reloaded = (headless.show(each.frames) for each in (browser, hub.open()))
+    assert [line for line in live.lines if line.isdecimal()] == [str(n) for n in range(1, 46)]
+    assert live.lines == reloaded.lines
+
+
 def test_output_during_a_reload_is_neither_lost_nor_doubled(hub: LocalHub, headless: Headless) -> None:
     hub.session(command="sh -c 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; done; sleep 100'")
     hub.open().settle(0.01)
@@ -144,15 +158,45 @@ def test_text_cut_at_every_byte_is_shown_whole(hub: LocalHub, headless: Headless
     assert wait_until_same(hub, headless, browser).screen[0] == "aä€😀é漢字 end".replace("é", "e\u0301")
 
 
-def test_what_a_program_asks_its_terminal_is_answered_once(hub: LocalHub, headless: Headless) -> None:
-    hub.session(command=r"stty raw -echo; printf '\033[c\033[6n'; cat -v")
-    browser, other = hub.open(), hub.open()
-    browser.settle(0.5)
-    text = "".join(screen_of(hub))
-    assert text.count("^[[?") == 1
-    assert text.count("R") == 1
-    for each in (browser, other):
-        assert headless.show(each.frames).answers == []
+QUESTIONS = {
+    r"\033[c": r"\^\[\[\?[\d;]+c",
+    r"\033[>c": r"\^\[\[>[\d;]+c",
+    r"\033[5n": r"\^\[\[0n",
+    r"\033[6n": r"\^\[\[\d+;\d+R",
+    r"\033[>q": r"\^\[P>\|",
+    r"\033[?2004$p": r"\^\[\[\?2004;\d\$y",
+    r"\033[?2026$p": r"\^\[\[\?2026;\d\$y",
+    r"\033P$qm\033\\": r"\^\[P1\$r",
+}
+"""What programs ask, and the answer as `cat -v` shows it. For colours there must be a page (`test_page`)."""
+
+
+def wait_for_answer(hub: LocalHub, answer: str) -> None:
+    wait_for(lambda: re.search(answer, "".join(screen_of(hub))), 5, f"the answer {answer}")
+
+
+@pytest.mark.parametrize("viewers", [1, 2])
+def test_what_a_program_asks_its_terminal_is_answered_once(
+    hub: LocalHub, headless: Headless, viewers: int
+) -> None:
+    hub.session(command="stty raw -echo; cat -v", cols=200)
+    browsers = [hub.open(size=(200, 24)) for _ in range(viewers)]
+    for asked, answer in QUESTIONS.items():
+        hub.tmux.run("respawn-pane", "-k", "-t", "=work:", f"stty raw -echo; printf '{asked}go'; cat -v")
+        for browser in browsers:
+            browser.settle(0.1)
+            said = headless.show(browser.frames).answers
+            for each in said[browser.answered :]:
+                assert not each.startswith("typed:")
+                gateway.soon(hub.hub.answered, browser.viewer, each.encode())
+            browser.answered = len(said)
+        wait_for_answer(hub, answer)
+        browsers[0].settle(0.1)
+        text = "".join(screen_of(hub))
+        assert len(re.findall(answer, text)) == 1
+        assert re.sub(answer, "", text, count=1).count("^[[") == 0
+    reloaded = hub.open(size=(200, 24))
+    assert headless.show(reloaded.frames).answers == []
 
 
 @pytest.mark.parametrize("size", [(50, 20), (120, 40), (80, 24), (132, 50)])
@@ -170,6 +214,7 @@ def test_an_inline_program_looks_the_same_after_a_change_of_size(
     browser.wait_for(f"{size[0]}x{size[1]}")
     time.sleep(0.2)
     wait_until_same(hub, headless, browser)
+    wait_until_same(hub, headless, hub.open(size=size))
 
 
 def test_two_browsers_see_the_same_through_four_sizes(hub: LocalHub, headless: Headless) -> None:

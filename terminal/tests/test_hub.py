@@ -11,6 +11,7 @@ from aitask.tests.lab.wait import wait_for
 from terminal.control import gateway
 from terminal.control.hub import SessionGone
 from terminal.tests.hubs import FakeBrowser, LocalHub
+from workspaces.hosts import HostError
 from workspaces.hosts.hub import hub as hosts_hub
 
 
@@ -25,6 +26,15 @@ def test_a_session_that_is_not_there_is_refused(hub: LocalHub) -> None:
     hub.session()
     with pytest.raises(SessionGone):
         FakeBrowser(hub.hub, "other", (80, 24)).attach()
+
+
+def test_a_tmux_that_is_too_old_is_named_with_the_version_that_is_needed(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("terminal.control.client.FIND_TMUX", "echo /usr/bin/tmux; echo tmux 3.1c; echo")
+    with pytest.raises(HostError, match=r"has tmux 3.1c, which is too old.*Install tmux 3.2 or newer") as old:
+        FakeBrowser(hub.hub, "work", (80, 24)).attach()
+    assert old.value.code == "tmux_too_old"
 
 
 def test_a_session_whose_name_only_begins_alike_is_another(hub: LocalHub) -> None:
@@ -198,6 +208,11 @@ def test_only_one_viewer_answers_what_tmux_does_not(hub: LocalHub) -> None:
     first, second = hub.open(), hub.open()
     assert first.messages("role")[-1]["answers"]
     assert not second.messages("role")[-1]["answers"]
+    second.type("x")
+    wait_for(lambda: second.messages("role")[-1]["answers"], 5, "the second's turn, as it typed last")
+    assert not first.messages("role")[-1]["answers"]
+    first.type("x")
+    wait_for(lambda: not second.messages("role")[-1]["answers"], 5, "the first's turn again")
     first.leave()
     wait_for(lambda: second.messages("role")[-1]["answers"], 5, "the second's taking over")
 

@@ -19,7 +19,7 @@ document.addEventListener("click", async (event) => {
   event.target.closest("[data-dismiss]")?.closest(".toast").remove();
 });
 
-async function copyText(text) {
+export async function copyText(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const box = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
   box.select();

@@ -1,5 +1,6 @@
 // xterm.js as this page needs it: its size is the server's, it scales to the room, and tmux answers the programs.
 import { colours, onColours } from "./colours.js";
+import { Questions } from "./questions.js";
 
 const SCROLLBACK = 10_000;
 const FONTS = { least: 9, usual: 13, most: 28, smallest: 5 };
@@ -32,6 +33,7 @@ export async function makeScreen(root, on) {
     allowProposedApi: true,
     cols: 80, rows: 24,
     scrollback: SCROLLBACK,
+    scrollOnEraseInDisplay: true,  // As tmux does it: what was cleared away is in the history.
     fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
     fontSize: savedFont(),
     theme: colours(),
@@ -69,12 +71,11 @@ class Screen {
     this.on = on;
     this.font = savedFont();
     this.room = document.getElementById("room");
-    this.answers = true;
     for (const name of ["fit", "links", "search", "unicode"]) term.loadAddon(addons[name]);
     term.unicode.activeVersion = "11";
     term.open(document.getElementById("term"));
     this.drawFast();
-    this.leaveQuestionsToTmux();
+    this.questions = new Questions(term.parser, () => document.hidden);
     this.passOn();
     onColours((theme) => this.paint(theme));
     this.paint(colours());
@@ -98,30 +99,10 @@ class Screen {
     }
   }
 
-  // tmux answers what programs ask of their terminal; a second answer would be typed into them.
-  leaveQuestionsToTmux() {
-    const { parser } = this.term;
-    const swallow = () => true;
-    for (const prefix of ["", ">", "="]) parser.registerCsiHandler({ prefix, final: "c" }, swallow);
-    for (const prefix of ["", "?"]) parser.registerCsiHandler({ prefix, final: "n" }, swallow);
-    parser.registerCsiHandler({ prefix: ">", final: "q" }, swallow);
-    // These tmux does not answer itself: one of those who look on does.
-    const one = (asks) => (data) => {
-      if (!asks(data)) return false;
-      if (!this.answers) return true;
-      this.answering = true;
-      queueMicrotask(() => (this.answering = false));
-      return false;
-    };
-    for (const number of [10, 11, 12]) parser.registerOscHandler(number, one((data) => data === "?"));
-    parser.registerOscHandler(4, one((data) => data.endsWith("?")));
-    for (const prefix of ["", "?"]) parser.registerCsiHandler({ prefix, intermediates: "$", final: "p" }, one(() => true));
-  }
-
   passOn() {
     const isReport = (data) => data === "\x1b[I" || data === "\x1b[O";
     this.term.onData((data) => {
-      if (this.answering || isReport(data)) this.on.answer(data);
+      if (this.questions.answering || isReport(data)) this.on.answer(data);
       else this.on.type(new TextEncoder().encode(data));
     });
     this.term.onBinary((data) => this.on.type(Uint8Array.from(data, (char) => char.charCodeAt(0))));

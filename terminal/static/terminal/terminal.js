@@ -3,8 +3,10 @@ import { Wire } from "./wire.js";
 import { makeScreen } from "./screen.js";
 import { makeTouch } from "./touch.js";
 import { makeFind } from "./find.js";
+import { makeWindows } from "./windows.js";
 import { Older } from "./older.js";
 import { step } from "./sessions.js";
+import { copyText } from "../aitask/app.js";
 
 const root = document.getElementById("screen");
 const part = (id) => document.getElementById(id);
@@ -18,6 +20,11 @@ const screen = await makeScreen(root, { type, answer, room: roomChanged, sized }
 const { term } = screen;
 const older = new Older(term, part("older"), (lines) => wire.say({ t: "history", lines }));
 const touch = makeTouch(part("touch"), term, (bytes) => type(bytes));
+const showWindows = makeWindows(part("windows"), (id, work) => {
+  chosen = id;
+  wire.say({ t: "window", id });
+  if (work) term.focus();
+});
 const find = makeFind(part("find"), screen.addons.search, term);
 const wire = new Wire(root.dataset.socket, parameters, { message, bytes: (bytes, shown) => screen.write(bytes, shown), state });
 window.terminalPage = { term, wire, screen };  // For the browser's console.
@@ -72,8 +79,11 @@ const MESSAGES = {
     up();
   },
   size: ({ cols, rows }) => screen.resize(cols, rows),
-  windows: showWindows,
-  role: ({ answers }) => (screen.answers = answers),
+  windows({ windows, session }) {
+    part("name").textContent = session;
+    showWindows(windows);
+  },
+  role: ({ answers }) => (screen.questions.mine = answers),
   link(data) {
     if (data.state === "up") return up();
     mayType = false;
@@ -146,19 +156,6 @@ function hideBanner() {
   part("banner").hidden = true;
 }
 
-function showWindows({ windows, session }) {
-  part("name").textContent = session;
-  const bar = part("windows");
-  bar.hidden = windows.length < 2;
-  bar.replaceChildren(...windows.map(({ id, name, current }) => {
-    const tab = Object.assign(document.createElement("button"), { type: "button", textContent: name });
-    tab.setAttribute("role", "tab");
-    tab.setAttribute("aria-selected", String(current));
-    tab.addEventListener("click", () => { chosen = id; wire.say({ t: "window", id }); term.focus(); });
-    return tab;
-  }));
-}
-
 // The session is gone with its host, or was closed: what was kept of it, to be read.
 async function showSaved() {
   wire.stop();
@@ -168,9 +165,10 @@ async function showSaved() {
   if (!response.ok) return show("needs", "The session is gone, and its history can't be read just now.", "Open a new shell", open);
   const saved = new Date(Number(response.headers.get("X-Saved-At")) * 1000);
   const { cols, rows } = screen.capacity();
-  screen.reserve(60_000);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  screen.reserve(bytes.reduce((lines, byte) => lines + (byte === 10), 0));
   screen.resize(cols, rows);
-  term.write(new Uint8Array(await response.arrayBuffer()), () => term.write("\x1b[?25l\x1b[?1000;1002;1003;1006l"));
+  term.write(bytes, () => term.write("\x1b[?25l"));
   show("", `The session is gone. This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, "Open a new shell", open);
 }
 
@@ -178,7 +176,7 @@ function hotkeys(event) {
   if (event.type !== "keydown" || !event.ctrlKey || !event.shiftKey) return true;
   const actions = {
     KeyF: () => find.open(),
-    KeyC: () => navigator.clipboard?.writeText(term.getSelection()),
+    KeyC: () => term.hasSelection() && copyText(term.getSelection()),
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
   };
