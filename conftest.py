@@ -24,10 +24,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what touches no database, so that it need not run once per database."""
+    """Mark what touches no database, so that it need not run once per database; long modules come first, so
+    that several processes end together.
+    """
     for item in items:
         if not _uses_database(item):
             item.add_marker("any_database")
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def _uses_database(item: pytest.Item) -> bool:

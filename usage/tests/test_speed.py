@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from tasks.tests.people import browser_of
 from usage.tests.rows import many
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.alone]
 ADDRESS = "/api/usage?from=2026-09-01&to=2026-10-31&tz=Europe/Berlin"
 
 

@@ -18,7 +18,7 @@ from tasks.tests.review.branches import CHECK, make_tasks, small_repo, twenty, w
 from tasks.tests.review.riding import merge, states
 from workspaces.tests.merging.repos import changed, first_parent_subjects
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.alone]
 FILES = 20_000
 DIRTY = "part000/file00199.txt"
 AIM, BUSY_AIM = 1.3, 2.0
