@@ -35,7 +35,7 @@ TITLES = {
 def build(folder: str, owner: str) -> dict[str, int]:
     """Task by short name → its number; the workspace is called `invoices`."""
     history = small_repo(Path(folder) / "invoices", 40)
-    history.commit("main", {"invoice/totals.py": CODE}, "Totals").write()
+    history.commit("main", {"invoice/totals.py": CODE}, "Totals", parent="main").write()
     git(history.repo, "reset", "-q", "--hard", "main")
     workspace = workspace_of(
         history.repo,
