@@ -100,13 +100,15 @@ function start() {
     const size = (file.additions ?? 0) + (file.deletions ?? 0);
     if (size > AUTO_LINES) body.append(bigButton(file, size, box));
     else box.dataset.waits = "yes";
-    details.addEventListener("toggle", () => details.open && near(box) && fill(box));
+    details.addEventListener("toggle", () => details.open && watch(box));
     return box;
   }
 
-  function near(box) {
-    const edges = box.getBoundingClientRect();
-    return edges.top < innerHeight + 600 && edges.bottom > -600;
+  // Have the observer say anew whether it is near: asking for its place here would lay out the page for each of thousands.
+  function watch(box) {
+    if (!box.dataset.waits) return;
+    seen.unobserve(box);
+    seen.observe(box);
   }
 
   function path(file) {
