@@ -82,8 +82,8 @@ class Servers:
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
-    def start(self, name: str) -> subprocess.Popen[str]:
-        words = ["-m", "tasks.tests.review.two_servers", name, *map(str, self.trains)]
+    def start(self, name: str, patience: float = 0.2) -> subprocess.Popen[str]:
+        words = ["-m", "tasks.tests.review.two_servers", name, str(patience), *map(str, self.trains)]
         worker = subprocess.Popen(
             [sys.executable, *words], cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, text=True
         )
@@ -153,7 +153,7 @@ def test_a_worker_that_slept_through_the_end_of_its_lease_touches_nothing_more(
 
 def test_another_server_goes_on_with_the_train_of_one_that_died(servers: Servers) -> None:
     servers.hold.touch()
-    red = servers.start("red")
+    red = servers.start("red", patience=60)
     wait_for(lambda: servers.checks() == ["begin"], 60, "the first check")
     red.kill()
     red.wait()
