@@ -41,6 +41,14 @@ def boolean(name: str, default: bool) -> bool:
     return raw in TRUE
 
 
+def minutes(name: str, default: int) -> int:
+    """A whole number above zero."""
+    raw = text(name, str(default))
+    if not (raw.isascii() and raw.isdecimal()) or int(raw) < 1:
+        raise ImproperlyConfigured(f"{name} must be a whole number of minutes above 0, not {raw!r}.")
+    return int(raw)
+
+
 def words(name: str, default: list[str]) -> list[str]:
     """A list separated by commas."""
     return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]

@@ -49,8 +49,15 @@ class TaskAdmin(admin.ModelAdmin[Task]):
         return False
 
 
+class LastingAdmin(RecordAdmin):
+    """What others rely on: without an event, a message or an open session by hand they would tell lies."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
 @admin.register(Run)
-class RunAdmin(RecordAdmin, admin.ModelAdmin[Run]):
+class RunAdmin(LastingAdmin, admin.ModelAdmin[Run]):
     list_display = (
         "pk",
         "task",
@@ -66,13 +73,9 @@ class RunAdmin(RecordAdmin, admin.ModelAdmin[Run]):
     search_fields = ("task__title", "cli_session", "reason")
     list_select_related = ("task",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """An agent that nobody knows of would go on."""
-        return False
-
 
 @admin.register(Event)
-class EventAdmin(RecordAdmin, admin.ModelAdmin[Event]):
+class EventAdmin(LastingAdmin, admin.ModelAdmin[Event]):
     list_display = ("run", "seq", "at", "kind")
     list_filter = ("kind",)
     search_fields = ("run__task__title", "=run__cli_session")
@@ -81,15 +84,15 @@ class EventAdmin(RecordAdmin, admin.ModelAdmin[Event]):
 
 
 @admin.register(Outgoing)
-class OutgoingAdmin(RecordAdmin, admin.ModelAdmin[Outgoing]):
-    list_display = ("run", "kind", "state", "created_by", "at", "reason")
+class OutgoingAdmin(LastingAdmin, admin.ModelAdmin[Outgoing]):
+    list_display = ("run", "kind", "text", "state", "created_by", "at", "reason")
     list_filter = ("kind", "state")
     list_select_related = ("run", "created_by")
     search_fields = ("run__task__title", "reason")
 
 
 @admin.register(Attention)
-class AttentionAdmin(RecordAdmin, admin.ModelAdmin[Attention]):
+class AttentionAdmin(LastingAdmin, admin.ModelAdmin[Attention]):
     list_display = ("run", "kind", "text", "at", "pushed_at")
     list_filter = ("kind",)
     list_select_related = ("run",)
@@ -97,7 +100,7 @@ class AttentionAdmin(RecordAdmin, admin.ModelAdmin[Attention]):
 
 
 @admin.register(ByHand)
-class ByHandAdmin(RecordAdmin, admin.ModelAdmin[ByHand]):
+class ByHandAdmin(LastingAdmin, admin.ModelAdmin[ByHand]):
     list_display = ("task", "opened_by", "opened_at", "tmux_session", "window")
     list_select_related = ("task", "opened_by")
     search_fields = ("task__title", "tmux_session")
@@ -119,6 +122,6 @@ class PushSubscriptionAdmin(RecordAdmin, admin.ModelAdmin[PushSubscription]):
 
 
 @admin.register(PushKey)
-class PushKeyAdmin(RecordAdmin, admin.ModelAdmin[PushKey]):
+class PushKeyAdmin(LastingAdmin, admin.ModelAdmin[PushKey]):
     list_display = ("pk", "created_at")
     exclude = ("private",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -109,6 +110,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     last_heard_at = models.DateTimeField(null=True, blank=True, help_text="When the host last spoke of it")
+    last_event_at = models.DateTimeField(null=True, blank=True, help_text="When its newest event came")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(
         null=True, blank=True, help_text="A worker is starting or ending it until then"
@@ -161,6 +163,18 @@ class Run(models.Model):
     @property
     def is_active(self) -> bool:
         return self.state in self.ACTIVE
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether it ended before its work did, and has left a session to go on with."""
+        cut = self.state in (self.State.FAILED, self.State.LOST, self.State.CANCELLED)
+        return cut and bool(self.cli_session)
+
+    @property
+    def quiet_since(self) -> datetime | None:
+        """Since when a busy run has said nothing; None for one that waits, ends, or has not spoken yet."""
+        busy = self.state in (self.State.STARTING, self.State.RUNNING) and not self.cancel_requested_at
+        return self.last_event_at if busy else None
 
     def change(self, expected: Iterable[str], **values: Any) -> bool:
         """Compare and set: False, and nothing written, when the state is none of `expected` any more."""

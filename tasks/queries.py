@@ -11,7 +11,7 @@ from django.db.models import Count, F, Max, Prefetch, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from tasks.access import visible_tasks
-from tasks.models import Event, Run, Task
+from tasks.models import Event, Run, StartReport, Task
 from tasks.review.marks import SETTLED, Mark, marks_of
 from tasks.storable import storable
 from workspaces.access import Visitor
@@ -74,6 +74,11 @@ class Card:
         if self.run is None or not self.run.is_active:
             return None
         return self.run.started_at or self.run.queued_at
+
+    @property
+    def quiet_since(self) -> datetime | None:
+        """Since when its busy agent has said nothing, as far as its host can be heard."""
+        return self.run.quiet_since if self.run and not self.link_lost else None
 
     @property
     def tokens(self) -> int:
@@ -169,7 +174,7 @@ def board(user: Visitor, *, workspace: Workspace | None = None, search: str = ""
     cards = with_warnings(with_marks([card_of(task, lost) for task in tasks]))
     columns = [_column(status, label, cards) for status, label in Task.Status.choices]
     needs_you = sum(card.needs_you for card in cards)
-    return Board(columns=columns, needs_you=needs_you, version=_version(cards))
+    return Board(columns=columns, needs_you=needs_you, version=_version(cards, last_start()))
 
 
 def with_marks(cards: list[Card]) -> list[Card]:
@@ -195,7 +200,12 @@ def board_stamp() -> tuple[object, ...]:
     tasks = Task.objects.aggregate(Count("pk"), Max("updated_at"), Sum("rank"))
     moving = (Sum("last_seq"), Max("finished_at"), Count("cancel_requested_at"))
     runs = Run.objects.aggregate(Count("pk"), *moving)
-    return (*tasks.values(), *runs.values(), *sorted(lost_hosts()))
+    return (*tasks.values(), *runs.values(), last_start(), *sorted(lost_hosts()))
+
+
+def last_start() -> int:
+    """The report of the app's last start, which the board shows on top; 0 when there is none."""
+    return StartReport.objects.values_list("pk", flat=True).last() or 0
 
 
 def _column(status: str, label: str, cards: list[Card]) -> Column:
@@ -206,8 +216,8 @@ def _column(status: str, label: str, cards: list[Card]) -> Column:
     return Column(status=status, label=label, cards=shown, count=len(mine))
 
 
-def _version(cards: list[Card]) -> str:
-    digest = hashlib.blake2b(digest_size=8)
+def _version(cards: list[Card], start: int) -> str:
+    digest = hashlib.blake2b(str(start).encode(), digest_size=8)
     for card in cards:
         task, run = card.task, card.run
         seen = (
@@ -222,7 +232,8 @@ def _version(cards: list[Card]) -> str:
             card.marks,
         )
         of_run = run and (run.pk, run.activity, run.reason, card.tokens, run.cost_usd, len(run.open_requests))
-        digest.update(repr((seen, of_run)).encode())
+        quiet = card.quiet_since and card.quiet_since.replace(second=0, microsecond=0)
+        digest.update(repr((seen, of_run, quiet)).encode())
     return digest.hexdigest()
 
 

@@ -46,6 +46,13 @@ def task_say(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def task_go_on(request: HttpRequest, pk: int) -> HttpResponse:
+    """One click after a run that was cut off."""
+    task, user = task_for(request.user, pk), person(request)
+    return answered(request, pk, lambda: f"Run {verbs.resume(task, user=user).number} goes on with it.")
+
+
+@require_POST
 def message_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     row = _message(request, pk)
     return answered(request, row.run.task_id, lambda: verbs.withdraw(row))
@@ -86,13 +93,13 @@ def run_settings(request: HttpRequest, pk: int) -> HttpResponse:
     model, effort = (request.POST.get(name, "").strip() for name in ("model", "reasoning_effort"))
     mode = request.POST.get("permission_mode", "")
 
-    def change() -> None:
-        if (model, effort) != (run.model, run.reasoning_effort):
-            verbs.set_model(run, model=model, effort=effort)
-        if mode in PermissionMode.values and mode != run.permission_mode:
-            verbs.set_mode(run, mode)
+    def change() -> str:
+        known = mode if mode in PermissionMode.values else ""
+        rows = verbs.change(run, model=model, effort=effort, mode=known, user=person(request))
+        waits = any(row.state == Outgoing.State.WAITING for row in rows)
+        return "Is sent once the host can be reached." if waits else "Holds from the next turn on."
 
-    return answered(request, run.task_id, change, "Holds from the next turn on.")
+    return answered(request, run.task_id, change)
 
 
 @require_POST
@@ -107,13 +114,11 @@ def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
 
 @require_POST
 def task_by_hand(request: HttpRequest, pk: int) -> HttpResponse:
-    task = task_for(request.user, pk)
-    return answered(
-        request,
-        pk,
-        lambda: by_hand.open_window(task, user=person(request)),
-        "It is open in the task's terminal.",
-    )
+    """Open it, and go where it is for those who may see terminals."""
+    task, user = task_for(request.user, pk), person(request)
+    said = "It is open in the task's terminal. Once per repository the CLI asks there whether you trust it."
+    terminal = reverse("task_terminal", args=[pk]) if user.has_perm("terminal.use_terminal") else ""
+    return answered(request, pk, lambda: by_hand.open_window(task, user=user), said, go=terminal)
 
 
 def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
@@ -178,8 +183,10 @@ def _message(request: HttpRequest, pk: int) -> Outgoing:
     return row
 
 
-def answered(request: HttpRequest, pk: int, verb: Callable[[], object], said: str = "") -> HttpResponse:
-    """Carry out a verb; what it refuses is told as a sentence (409)."""
+def answered(
+    request: HttpRequest, pk: int, verb: Callable[[], object], said: str = "", *, go: str = ""
+) -> HttpResponse:
+    """Carry out a verb, then stay or `go` there; what it refuses is told as a sentence (409)."""
     here = reverse("task", args=[pk])
     try:
         words = verb()
@@ -187,4 +194,4 @@ def answered(request: HttpRequest, pk: int, verb: Callable[[], object], said: st
         return hypermedia.refused(request, error.reason, error.hint, to=here)
     except ValidationError as error:
         return hypermedia.refused(request, hypermedia.sentence(error), to=here)
-    return hypermedia.done(request, words if isinstance(words, str) else said, to=here)
+    return hypermedia.done(request, words if isinstance(words, str) else said, to=go or here, stay=not go)

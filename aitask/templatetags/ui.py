@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -105,6 +106,22 @@ def relative(seconds: float) -> str:
             amount = int(abs(seconds) // size)
             return f"{amount}{unit} ago" if seconds > 0 else f"in {amount}{unit}"
     return "now"
+
+
+@register.simple_tag
+def silent(since: datetime | None) -> SafeString:
+    """Says that a busy agent has been silent for so long; hidden until SILENT_MINUTES are over."""
+    if since is None:
+        return SafeString("")
+    seconds, limit = (timezone.now() - since).total_seconds(), 60 * settings.SILENT_MINUTES
+    return format_html(
+        '<span class="silent small" data-silent="{}" data-after="{}"{} title="{}">Silent for {} min</span>',
+        since.isoformat(),
+        limit,
+        SafeString("" if seconds >= limit else " hidden"),
+        "Nothing was heard of its agent since. It may think, wait for a command, or hang; it is let alone.",
+        int(seconds // 60),
+    )
 
 
 BADGE_ICONS = {

@@ -50,6 +50,8 @@ def value(installation: Installation, name: str, first: str = "") -> str:
         ("DATABASE_URL", "postgres://a:secret@b", "DATABASE_URL must be postgres://"),
         ("DATABASE_URL", "postgres://a:secret@b:port/c", "DATABASE_URL must be postgres://"),
         ("REDIS_URL", "localhost:6379", "REDIS_URL must begin with redis://"),
+        ("SILENT_MINUTES", "0", "SILENT_MINUTES must be a whole number of minutes above 0"),
+        ("SILENT_MINUTES", "ten", "SILENT_MINUTES must be a whole number of minutes above 0"),
         ("SECRET_KEY", "short", "SECRET_KEY must have at least 32 characters"),
         ("SECRET_KEY_FILE", "/nonexistent", "SECRET_KEY_FILE must name a readable text file"),
     ],

@@ -9,7 +9,7 @@ from ninja import Query, Router
 
 from tasks import talk
 from tasks.access import run_for
-from tasks.api.schemas import Decision, Done, EventOut, Id, Message, RunOut, event_out, run_out
+from tasks.api.schemas import Decision, Done, EventOut, Id, Message, RunOut, RunSettings, event_out, run_out
 from tasks.conversation import verbs
 from workspaces.access import person
 
@@ -49,6 +49,17 @@ def send_message(request: HttpRequest, run_id: Id, body: Message) -> Done:
     While the host can't be reached it waits in line, and is sent once when the host is back.
     """
     verbs.say(run_for(request.user, run_id), body.text, when=body.when, user=person(request))
+    return Done()
+
+
+@router.post("/runs/{run_id}/settings", response=Done, summary="Model, effort, permissions of a live run")
+def change_settings(request: HttpRequest, run_id: Id, body: RunSettings) -> Done:
+    """They hold from the next turn on; the event of kind `settings` tells when the agent has them.
+
+    While the host can't be reached they wait in line with the messages, and are sent once.
+    """
+    run, mode = run_for(request.user, run_id), body.permission_mode or ""
+    verbs.change(run, model=body.model, effort=body.reasoning_effort, mode=mode, user=person(request))
     return Done()
 
 

@@ -142,6 +142,7 @@ class RunOut(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     last_heard_at: datetime | None
+    last_event_at: datetime | None = Field(description="When its newest event came")
     limit_resets_at: datetime | None
     input_tokens: int = Field(description="Without cache reads and writes")
     output_tokens: int
@@ -176,6 +177,20 @@ def event_out(event: Event) -> EventOut:
 class Message(Body):
     text: Text = Field(min_length=1)
     when: Literal["now", "after_turn"] = "now"
+
+
+class RunSettings(Body):
+    """What shall hold from the next turn on; only the fields that are sent change."""
+
+    model: str = Field(default="", max_length=100)
+    reasoning_effort: str = Field(default="", max_length=20)
+    permission_mode: PermissionMode | None = None
+
+    @model_validator(mode="after")
+    def says_something(self) -> RunSettings:
+        if not (self.model or self.reasoning_effort or self.permission_mode):
+            raise ValueError("give a model, a reasoning_effort or a permission_mode")
+        return self
 
 
 class Decision(Body):

@@ -10,6 +10,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -59,7 +60,7 @@ def _try(row: Outgoing) -> bool:
     except Refused as error:
         finish(row, State.FAILED, reason=error.reason)
         return True
-    finish(row, State.TAKEN if row.kind == Outgoing.Kind.ANSWER else State.SENT)
+    finish(row, State.SENT if row.kind == Outgoing.Kind.MESSAGE else State.TAKEN)
     return True
 
 
@@ -114,7 +115,7 @@ def repair() -> None:
 
 
 def conclude(run: Run) -> None:
-    """Messages that an ended run did not take start a run that goes on; answers have come too late."""
+    """Messages that an ended run did not take start a run that goes on, with the settings that waited too."""
     with transaction.atomic():
         rows = list(Outgoing.objects.select_for_update().filter(run=run, state__in=Outgoing.OPEN))
         if any(row.state == State.SENT for row in rows) and not _all_is_read(run):
@@ -136,8 +137,15 @@ def _go_on(run: Run, words: list[str], rows: list[Outgoing]) -> None:
 
     try:
         with transaction.atomic():
-            services.queue_run(run.task, user=None, prompt="\n\n".join(words), resume=True)
-    except Refused:
+            services.queue_run(run.task, user=None, prompt="\n\n".join(words), resume=True, **_chosen(rows))
+    except (Refused, ValidationError):
         return  # a newer run is live, or there is no session: the person reads that it was not taken
-    said = [row.pk for row in rows if row.kind == Outgoing.Kind.MESSAGE]
+    said = [row.pk for row in rows if row.kind != Outgoing.Kind.ANSWER]
     Outgoing.objects.filter(pk__in=said).update(state=State.TAKEN, reason="A new run went on with it.")
+
+
+def _chosen(rows: list[Outgoing]) -> dict[str, str]:
+    """Model and effort that were asked for last; the permission mode was meant for the ended run alone."""
+    settings = [row.payload for row in rows if row.kind == Outgoing.Kind.SETTING]
+    names = ("model", "reasoning_effort")
+    return {name: each[name] for each in settings for name in names if name in each}

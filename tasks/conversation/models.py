@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+SETTINGS = (("model", "model"), ("reasoning_effort", "effort"), ("permission_mode", "permissions"))
+
 
 class Outgoing(models.Model):
     """One thing that a person said to a run. The row is the truth; telling the host may be repeated."""
@@ -15,6 +17,7 @@ class Outgoing(models.Model):
     class Kind(models.TextChoices):
         MESSAGE = "message", "Message"
         ANSWER = "answer", "Answer"
+        SETTING = "setting", "Setting"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waits for the host"
@@ -57,7 +60,11 @@ class Outgoing(models.Model):
 
     @property
     def text(self) -> str:
-        """What was said, of a message."""
+        """What was said; of a setting, what shall hold."""
+        if self.kind == self.Kind.SETTING:
+            return ", ".join(
+                f"{word} {self.payload[name]}" for name, word in SETTINGS if name in self.payload
+            )
         return str(self.payload.get("text") or "")
 
 

@@ -8,11 +8,16 @@ from datetime import timedelta
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 
+from aitask import doorbell
+from tasks import leases
 from tasks.conversation.models import StartReport
 from tasks.models import Run
 from workspaces.access import visible_workspaces
+from workspaces.models import Host
 
 SHOWN_FOR = timedelta(days=1)
+NAMED = 4
+"Runs of one kind that are named; the others are counted."
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,26 @@ class Report:
     ended: list[Run]
     gone: list[Run]
 
+    @property
+    def parts(self) -> list[tuple[str, list[Run], int]]:
+        """Word, the first runs, and how many more there are."""
+        groups = [("went on", self.went_on), ("ended meanwhile", self.ended), ("lost", self.gone)]
+        return [(word, runs[:NAMED], len(runs[NAMED:])) for word, runs in groups if runs]
+
 
 def note_start() -> None:
     """Remember which runs are live now; nothing when none is."""
     live = list(Run.objects.filter(state__in=Run.ACTIVE).values_list("pk", flat=True))
     if live:
         StartReport.objects.create(runs=live)
+        doorbell.ring("board")
+
+
+def note_follower() -> None:
+    """A follower was started by itself: that is a start of the app, unless another one was at work."""
+    leases_now = Host.objects.filter(lease_until__gt=timezone.now()).values_list("lease_owner", flat=True)
+    if all(leases.is_dead(owner) for owner in leases_now if owner):
+        note_start()
 
 
 def report_for(user: AbstractBaseUser | AnonymousUser, *, dismissed: int) -> Report | None:

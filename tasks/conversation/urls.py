@@ -8,6 +8,7 @@ from tasks import attention_views, inbox_views, talk_views
 
 urlpatterns = [
     path("tasks/<int:pk>/say", talk_views.task_say, name="task_say"),
+    path("tasks/<int:pk>/go-on", talk_views.task_go_on, name="task_go_on"),
     path("tasks/<int:pk>/by-hand", talk_views.task_by_hand, name="task_by_hand"),
     path("messages/<int:pk>/withdraw", talk_views.message_withdraw, name="message_withdraw"),
     path("messages/<int:pk>/edit", talk_views.message_edit, name="message_edit"),

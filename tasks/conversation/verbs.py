@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from aitask import doorbell
@@ -15,6 +16,7 @@ from tasks.conversation.models import Outgoing
 from tasks.models import Run, Task
 from tasks.storable import storable
 from workspaces import hosts
+from workspaces.catalog import reading
 from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Host
@@ -22,7 +24,8 @@ from workspaces.models import Host
 State = Outgoing.State
 PATIENCE = 1.5
 "Seconds that a person waits for the workers to hand something over."
-TAKEN = "The agent has taken this message already."
+GO_ON = "You were interrupted. Look at how things stand, then go on where you stopped."
+TAKEN = "The agent has taken it already."
 
 
 def say(run: Run, text: str, *, when: str, user: AbstractBaseUser | None) -> Outgoing:
@@ -33,12 +36,8 @@ def say(run: Run, text: str, *, when: str, user: AbstractBaseUser | None) -> Out
     text = services.clean_text(text).strip()
     if not text:
         raise Refused("The message is empty.")
-    _check_reachable(run)
     payload = {"command": "message", "text": text, "when": when}
-    row = Outgoing.objects.create(
-        run=run, kind=Outgoing.Kind.MESSAGE, payload=payload, created_by_id=user.pk if user else None
-    )
-    return _hand_over(row)
+    return _hand_over(_put_in_line(run, Outgoing.Kind.MESSAGE, payload, user))
 
 
 def go_on(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None) -> Run:
@@ -48,6 +47,11 @@ def go_on(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None
         raise Refused("The message is empty.")
     resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
     return services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
+
+
+def resume(task: Task, *, user: AbstractBaseUser) -> Run:
+    """Go on with the session of a run that was cut off, without words of one's own."""
+    return services.queue_run(task, user=user, prompt=GO_ON, resume=True)
 
 
 def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBaseUser | None) -> Outgoing:
@@ -70,7 +74,10 @@ def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBas
 
 
 def withdraw(row: Outgoing) -> None:
-    """Take a message back that the agent has not taken; Refused when it is too late or can't be known."""
+    """Take a message or setting back that the agent has not taken.
+
+    Refused when it is too late or can't be known.
+    """
     never_tried = Outgoing.objects.filter(pk=row.pk, state=State.WAITING, tried_at=None)
     if not never_tried.update(state=State.WITHDRAWN):
         _withdraw_from_host(row)
@@ -83,19 +90,48 @@ def edit(row: Outgoing, text: str, *, when: str, user: AbstractBaseUser) -> Outg
     return say(row.run, text, when=when, user=user)
 
 
-def set_model(run: Run, *, model: str, effort: str) -> None:
-    """For the next turn of a live run; an empty value is left as it is."""
-    for value in (model, effort):
+def change(
+    run: Run, *, model: str = "", effort: str = "", mode: str = "", user: AbstractBaseUser | None
+) -> list[Outgoing]:
+    """Change model and effort for the next turn of a live run, the permission mode from now on.
+
+    Empty values and those that hold already stay as they are. Like a message it waits while the host is away.
+    Raises Refused when nothing changes or the runner refuses, ValidationError when the CLI would.
+    """
+    given = {"model": model, "reasoning_effort": effort, "permission_mode": mode}
+    on_its_way = Outgoing.objects.filter(run=run, kind=Outgoing.Kind.SETTING, state=State.WAITING).exists()
+    new = {
+        name: value for name, value in given.items() if value and (on_its_way or value != getattr(run, name))
+    }
+    if not new:
+        raise Refused("Nothing was changed.", "A run that is going can't return to the CLI's own choice.")
+    _check_choice(run, new)
+    chosen = {name: value for name, value in new.items() if name != "permission_mode"}
+    commands = [{"command": "set_model", **chosen}] if chosen else []
+    if "permission_mode" in new:
+        commands.append({"command": "set_mode", "permission_mode": mode})
+    rows = [_put_in_line(run, Outgoing.Kind.SETTING, command, user) for command in commands]
+    return [_hand_over(row) for row in rows]
+
+
+def _check_choice(run: Run, new: dict[str, str]) -> None:
+    for value in new.values():
         if value.startswith("-") or any(not c.isprintable() or c.isspace() for c in value):
             raise Refused("A model or effort has no spaces and no leading dash.")
-    given = {name: value for name, value in (("model", model), ("reasoning_effort", effort)) if value}
-    if given:
-        talk.send(run, {"command": "set_model", **given})
+    model, effort = (new.get(name) or getattr(run, name) for name in ("model", "reasoning_effort"))
+    offer = reading.lists_of(run.task.workspace).get(run.backend)
+    known = offer.find(model) if offer else None
+    if known and not known["reasoning_efforts"] and "reasoning_effort" not in new:
+        effort = ""  # the one that holds is not sent with such a model
+    if problems := reading.problem(run.task.workspace, run.backend, model, effort):
+        raise ValidationError(problems)
 
 
-def set_mode(run: Run, mode: str) -> None:
-    """From now on; what is asked just now is answered when the mode allows all."""
-    talk.send(run, {"command": "set_mode", "permission_mode": mode})
+def _put_in_line(run: Run, kind: str, payload: dict[str, Any], user: AbstractBaseUser | None) -> Outgoing:
+    _check_reachable(run)
+    return Outgoing.objects.create(
+        run=run, kind=kind, payload=payload, created_by_id=user.pk if user else None
+    )
 
 
 def interrupt(run: Run) -> None:
@@ -155,6 +191,8 @@ def _withdraw_from_host(row: Outgoing) -> None:
     """The host may know it: only when it says that it was not taken the message is withdrawn."""
     if row.state not in Outgoing.OPEN:
         raise Refused(TAKEN)
+    if row.kind != Outgoing.Kind.MESSAGE:
+        raise Refused("The host may know it already.", "Change it back instead.")
     try:
         talk.send(row.run, {"command": "withdraw", "id": str(row.key)})
     except HostError as error:

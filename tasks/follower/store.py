@@ -10,7 +10,7 @@ from django.utils import timezone
 from aitask import doorbell
 from tasks import joints, reducer
 from tasks.conversation import attention, delivery
-from tasks.models import Event, Run
+from tasks.models import Event, Run, Task
 from tasks.storable import storable
 
 NOT_DATA = frozenset(("v", "seq", "at", "kind"))
@@ -28,7 +28,9 @@ def save_events(run_id: int, lines: list[dict[str, Any]], *, start: int, end: in
             reducer.apply(run, line)
         run.event_offset = end
         run.last_heard_at = timezone.now()
-        run.save(update_fields=[*reducer.FIELDS, "event_offset"])
+        if fresh:
+            run.last_event_at = run.last_heard_at
+        run.save(update_fields=[*reducer.FIELDS, "event_offset", "last_event_at"])
         delivery.note_events(run, fresh)
         attention.note_events(run, fresh)
         _tell(run, fresh)
@@ -41,8 +43,18 @@ def _tell(run: Run, fresh: list[dict[str, Any]]) -> None:
     if any(line["kind"] in ("usage", "started") for line in fresh):
         joints.usage_changed(run)
     for line in fresh:
+        if line["kind"] == "settings":
+            _keep_choice(run, line)
         if line["kind"] == "limit":
             joints.limit_reported(run, line, reducer.parse_time(line.get("at")) or timezone.now())
+
+
+def _keep_choice(run: Run, line: dict[str, Any]) -> None:
+    """The model that a person gave to a live run is the task's from now on: a follow-up goes on with it."""
+    longest = {"model": 100, "reasoning_effort": 20}
+    chosen = {name: str(line[name])[:most] for name, most in longest.items() if line.get(name)}
+    if chosen:
+        Task.objects.filter(pk=run.task_id, backend=run.backend).update(**chosen)
 
 
 def event_of(run_id: int, line: dict[str, Any]) -> Event:

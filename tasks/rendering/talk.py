@@ -13,8 +13,6 @@ from tasks.models import Run, Task
 from workspaces.catalog import reading
 from workspaces.models import PermissionMode
 
-SILENT_AFTER = timedelta(minutes=10)
-"A busy agent of which nothing was heard for so long is called silent. Nothing is done about it."
 NEW_FAILURES = timedelta(minutes=30)
 
 
@@ -23,14 +21,14 @@ def render_talk(task: Task, run: Run | None) -> dict[str, str]:
     state = state_of(run)
     asks = asking.asks_of(run)
     context = {"task": task, "run": run, "talk_state": state, "sent": sent(task)}
-    chosen = {**context, **choices(task, run), "modes": PermissionMode.choices}
+    holds = run if state == "live" else task
+    chosen = {**context, **choices(task, run), "modes": PermissionMode.choices, "chosen": holds}
     return {
         "state": state,
         "run": str(run.pk) if run else "",
         "asks": "".join(render_to_string("tasks/talk/_request.html", {"ask": ask}) for ask in asks),
         "sent": render_to_string("tasks/talk/_sent.html", context),
         "menu": render_to_string("tasks/talk/_settings.html", chosen),
-        "silent": silent_since(run),
     }
 
 
@@ -55,12 +53,3 @@ def choices(task: Task, run: Run | None) -> dict[str, object]:
     models = offer.models if offer else []
     efforts = dict.fromkeys(level["id"] for model in models for level in model["reasoning_efforts"])
     return {"offered": models, "efforts": list(efforts)}
-
-
-def silent_since(run: Run | None) -> str:
-    """Since when a busy run has said nothing; the page shows it once SILENT_AFTER is over."""
-    if run is None or run.state not in (Run.State.RUNNING, Run.State.STARTING):
-        return ""
-    last = run.events.order_by("-seq").values_list("at", flat=True).first()
-    moment = last or run.started_at or run.queued_at
-    return moment.isoformat()

@@ -37,6 +37,7 @@ PINNED = {
     "GET /api/runs/{run_id}",
     "GET /api/runs/{run_id}/events",
     "POST /api/runs/{run_id}/message",
+    "POST /api/runs/{run_id}/settings",
     "POST /api/runs/{run_id}/interrupt",
     "POST /api/runs/{run_id}/stop",
     "POST /api/runs/{run_id}/requests/{request_id}",
@@ -148,6 +149,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/tasks/{task_id}/run": {"prompt": "x", "model": "y", "reasoning_effort": "z", "resume": True},
     "POST /api/runs/{run_id}/message": {"text": "x", "when": "now"},
+    "POST /api/runs/{run_id}/settings": {"model": "haiku"},
     "POST /api/runs/{run_id}/requests/{request_id}": {
         **{"decision": "allow", "text": "x", "input": {"a": 1}, "answers": {"q": ["a"]}},
     },

@@ -129,6 +129,25 @@ class TestTalking:
         assert host.commands == [command]
         assert [params["dir"] for _, params in host.asked] == ["/state/runs/k-1"]
 
+    def test_its_model_effort_and_permissions_can_be_changed(
+        self, script: Script, run: Run, host: FakeHost
+    ) -> None:
+        body = {"model": "haiku", "reasoning_effort": "low", "permission_mode": "full"}
+        assert script.post(f"/runs/{run.pk}/settings", body) == {"ok": True}
+        assert host.commands == [
+            {"command": "set_model", "model": "haiku", "reasoning_effort": "low"},
+            {"command": "set_mode", "permission_mode": "full"},
+        ]
+
+    @pytest.mark.parametrize(
+        "body", [{}, {"permission_mode": "root"}, {"model": 1}, {"model": ""}, {"effort": "low"}]
+    )
+    def test_wrong_settings_never_reach_the_host(
+        self, script: Script, run: Run, host: FakeHost, body: Any
+    ) -> None:
+        script.post(f"/runs/{run.pk}/settings", body)
+        assert (script.status, host.asked) == (422, [])
+
     def test_it_can_be_interrupted(self, script: Script, run: Run, host: FakeHost) -> None:
         script.post(f"/runs/{run.pk}/interrupt")
         assert (script.status, host.commands) == (200, [{"command": "interrupt"}])
@@ -238,6 +257,7 @@ CALLS: list[tuple[str, str, Any]] = [
     ("POST", "/stop", None),
     ("POST", "/interrupt", None),
     ("POST", "/message", {"text": "x"}),
+    ("POST", "/settings", {"model": "haiku"}),
     ("POST", "/requests/r1", {"decision": "allow"}),
 ]
 

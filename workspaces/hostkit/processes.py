@@ -187,6 +187,14 @@ def reap_strangers(own: Set[int]) -> None:
             reap([pid])
 
 
+def end_strangers(own: Set[int]) -> None:
+    """End the orphans that a subreaper was given, with all below them; `own` are the children that stay."""
+    for pid in children(os.getpid()) - own:
+        found = [pid, *(known.pid for known in descendants_listed(pid))]
+        send(found, signal.SIGSTOP)
+        send(found, signal.SIGKILL)
+
+
 def reap(pids: Iterable[int]) -> None:
     """Collect ended children by pid: waiting for just any child would take the status others wait for."""
     for pid in pids:

@@ -61,7 +61,7 @@ def the_roles(host: str, port: int) -> Sequence[Role]:
     return (
         Role("web", web),
         Role("worker", ("manage", "qcluster")),
-        Role("follower", ("manage", "follow_runs")),
+        Role("follower", ("manage", "follow_runs", "--no-report")),
     )
 
 

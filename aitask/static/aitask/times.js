@@ -24,8 +24,15 @@ function show(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+function showSilence(element) {
+  const seconds = (now() - Date.parse(element.dataset.silent)) / 1000;
+  element.hidden = seconds < Number(element.dataset.after);
+  show(element, `Silent for ${Math.floor(seconds / 60)} min`);
+}
+
 export function tick(root = document) {
   for (const e of root.querySelectorAll("time[data-since]")) show(e, clock((now() - Date.parse(e.dataset.since)) / 1000));
+  for (const e of root.querySelectorAll("[data-silent]")) showSilence(e);
   for (const e of root.querySelectorAll("time[data-ago]")) show(e, relative((now() - Date.parse(e.dateTime)) / 1000));
 }
 

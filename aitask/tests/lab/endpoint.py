@@ -88,6 +88,7 @@ class ScriptedEndpoint:
         self._lock = threading.Lock()
         self._requests = 0
         self._faults: Counter[tuple[str, str, int, int]] = Counter()
+        self._answering: Counter[str] = Counter()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.endpoint = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -119,6 +120,16 @@ class ScriptedEndpoint:
         with self._lock:
             self._requests += 1
             return self._requests
+
+    def note_answer(self, session: str, change: int) -> None:
+        """An answer to this CLI session begins (1) or ends (-1)."""
+        with self._lock:
+            self._answering[session] += change
+
+    def is_answering(self, session: str) -> bool:
+        """Whether the model speaks in this CLI session just now."""
+        with self._lock:
+            return self._answering[session] > 0
 
     def due_fault(self, talk: Conversation, number: int, step: Step) -> Fault | None:
         """The fault for this request: each fault of a step strikes its number of times, then the next."""
@@ -215,12 +226,14 @@ class _Answer:
 
     def give(self) -> None:
         complete = False
+        self.endpoint.note_answer(self.talk.session, 1)
         try:
             self._give()
             complete = True
         except (Gone, ConnectionError):
             self.handler.close_connection = True
         finally:
+            self.endpoint.note_answer(self.talk.session, -1)
             self._record(complete)
 
     def _give(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from tasks.conversation import reports
 from tasks.follower.follower import Follower
 
 
@@ -14,7 +16,14 @@ class Command(BaseCommand):
     requires_system_checks = ()  # `up` has made them, and each restart would make them again
     help = "Follow all live runs on their hosts and repair what was left undone; any number may run."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--no-report", action="store_true", help="say nothing of the start (`up` has told of its own)"
+        )
+
+    def handle(self, *args: Any, no_report: bool, **options: Any) -> None:
+        if not no_report:
+            reports.note_follower()
         follower = Follower()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: follower.stop())

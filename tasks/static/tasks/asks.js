@@ -59,8 +59,11 @@ export function edit(article) {
 
 export const deny = (article) => article.querySelector(".denial input")?.focus();
 
+// A number means the question that is being answered when several options may be chosen, else the first open one.
 export function pick(article, number) {
-  const open = [...article.querySelectorAll("fieldset")].find((set) => !set.querySelector(":checked")) ?? article.querySelector("fieldset");
+  const sets = [...article.querySelectorAll("fieldset")];
+  const many = sets.find((set) => set.contains(document.activeElement) && set.querySelector("[type=checkbox]"));
+  const open = many ?? sets.find((set) => !set.querySelector(":checked")) ?? sets[0];
   const option = open?.querySelectorAll("input[type=radio], input[type=checkbox]")[number - 1];
   if (!option) return open?.querySelector(".other")?.focus();
   option.checked = option.type === "radio" || !option.checked;
@@ -97,6 +100,9 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Enter" && event.target.matches("fieldset input")) {
     event.preventDefault();
     decide(article, "answer");
+  } else if (/^[1-9]$/.test(event.key) && event.target.matches("[type=radio], [type=checkbox]")) {
+    event.preventDefault();
+    pick(article, Number(event.key));
   }
 }, true);
 
@@ -107,7 +113,7 @@ export const keysFor = (chosen) => {
   return {
     ...numbers,
     "a": on((article) => article.dataset.kind !== "question" && decide(article, "allow")),
-    "A": on((article) => article.querySelector("[value=allow_for_run]") && decide(article, "allow_for_run")),
+    "A": on((article) => article.querySelector("[value=allow_for_run], [data-mode]")?.click()),
     "d": on(deny),
   };
 };

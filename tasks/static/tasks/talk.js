@@ -3,19 +3,16 @@ import { isTyping, onKeys } from "../aitask/keys.js";
 import { edit, keysFor, update } from "./asks.js";
 import { send } from "./send.js";
 
-const SILENT_SECONDS = 600;
 const talk = document.getElementById("talk");
 const asks = document.getElementById("asks");
 const sent = document.getElementById("sent");
 const form = document.getElementById("say");
 const words = form.querySelector("textarea");
-const silent = document.getElementById("silent");
 const settings = document.getElementById("talksettings");
 
 export function showTalk(data) {
   talk.dataset.state = data.state;
   talk.dataset.run = data.run;
-  talk.dataset.silent = data.silent;
   if (sent.innerHTML !== data.sent) sent.innerHTML = data.sent;
   if (!settings.matches(":popover-open") && settings.innerHTML !== data.menu) settings.innerHTML = data.menu;
   update(asks, data.asks);
@@ -24,15 +21,7 @@ export function showTalk(data) {
 
 function showState() {
   words.placeholder = words.dataset[talk.dataset.state] ?? "";
-  showSilence();
 }
-
-function showSilence() {
-  const seconds = talk.dataset.silent ? (Date.now() - Date.parse(talk.dataset.silent)) / 1000 : 0;
-  silent.hidden = seconds < SILENT_SECONDS;
-  silent.textContent = `Silent for ${Math.floor(seconds / 60)} min`;
-}
-setInterval(showSilence, 5000);
 
 // Whether there was a turn to stop.
 export function interrupt() {

@@ -57,6 +57,7 @@ onKeys({
   "j": () => sibling(1),
   "k": () => sibling(-1),
   "r": () => document.getElementById("run-now")?.click(),
+  "s": () => document.getElementById("stop")?.click(),
   "x": () => document.getElementById("cancel")?.click(),
   "e": () => document.querySelector("[data-edit]").click(),
   "G": () => log.toNewest(),

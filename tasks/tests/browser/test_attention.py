@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -28,6 +29,19 @@ save_events(run.pk, [{'v': 1, 'seq': run.last_seq + 1, 'at': '2026-11-22T08:00:0
     start=run.event_offset, end=run.event_offset + 1)
 result = [run.task_id, run.task.title]
 """
+SILENT = """
+from datetime import timedelta
+from django.utils import timezone
+run = Run.objects.get(task__title='Calls for you')
+Run.objects.filter(pk=run.pk).update(last_event_at=timezone.now() - timedelta(minutes=12, seconds=5))
+result = run.task_id
+"""
+SPOKEN = """
+run = Run.objects.get(task__title='Calls for you')
+from tasks.follower.store import save_events
+save_events(run.pk, [{'v': 1, 'seq': 1, 'at': '2026-11-22T08:00:00.000Z', 'kind': 'thinking', 'text': 'Hm.'}],
+    start=run.event_offset, end=run.event_offset + 1)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +65,58 @@ def test_a_request_is_counted_in_navigation_title_and_icon(site: Site, open_one:
     expect(count).to_have_text(str(before + 1))
     assert page.title().startswith(f"({before + 1}) ")
     assert str(page.locator("link[rel=icon]").get_attribute("href")).startswith("data:image/svg+xml")
+
+
+def test_a_busy_agent_that_says_nothing_is_marked_and_left_alone(site: Site, open_one: OpenPage) -> None:
+    pk = site.do(SILENT)
+    page = open_one("/")
+    mark = page.locator(f"#card-{pk} .silent")
+    expect(mark).to_have_text("Silent for 12 min")
+    page.goto(f"/tasks/{pk}")
+    expect(page.locator("#head .silent")).to_have_text("Silent for 12 min")
+    site.do(SPOKEN)
+    expect(page.locator("#head .silent")).to_be_hidden()
+    page.goto("/")
+    expect(page.locator(f"#card-{pk}")).to_be_visible()
+    expect(mark).to_be_hidden()
+    left = "run = Run.objects.get(task__title='Calls for you')\nresult = [run.state, run.cancel_requested_at]"
+    assert site.do(left) == ["running", None]
+
+
+def test_the_worker_tells_it_when_no_page_is_seen(site: Site, open_one: OpenPage) -> None:
+    page = open_one("/workspaces")
+    page.context.grant_permissions(["notifications"], origin=site.url)
+    page.evaluate("navigator.serviceWorker.register('/worker.js').then(() => navigator.serviceWorker.ready)")
+    devtools = page.context.new_cdp_session(page)
+    registrations: list[str] = []
+    devtools.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda said: registrations.extend(each["registrationId"] for each in said["registrations"]),
+    )
+    devtools.send("ServiceWorker.enable")
+
+    def is_registered() -> bool:
+        page.wait_for_timeout(50)  # lets the browser tell
+        return bool(registrations)
+
+    wait_for(is_registered, 20, "the registration")
+
+    def push(tag: str) -> None:
+        news = {"title": "An agent needs you", "body": "make test", "tag": tag, "url": "/inbox"}
+        said = {"origin": site.url, "registrationId": registrations[0], "data": json.dumps(news)}
+        devtools.send("ServiceWorker.deliverPushMessage", said)
+
+    push("while it is seen")
+    page.goto("about:blank")
+    for _ in range(2):
+        push("while no page is open")
+    page.goto(f"{site.url}/workspaces")
+    shown = (
+        "navigator.serviceWorker.ready.then((found) => found.getNotifications())"
+        ".then((all) => all.map((each) => each.tag))"
+    )
+    wait_for(lambda: page.evaluate(shown), 20, "a notification")
+    assert page.evaluate(shown) == ["while no page is open"]
 
 
 def test_it_is_told_once_and_not_on_the_page_that_is_looked_at(site: Site, open_one: OpenPage) -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import signal
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
+from aitask.tests.lab import processes
+from aitask.tests.lab.client import ENDED
 from aitask.tests.lab.repos import (
     ODD_NAME,
     make_detached_repo,
@@ -11,9 +18,16 @@ from aitask.tests.lab.repos import (
     make_repo_with_submodule,
     make_unborn_repo,
 )
+from tasks.conversation.verbs import GO_ON
+from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
 
 pytestmark = pytest.mark.cli
+
+
+@pytest.fixture(scope="module")
+def web(world: World) -> WebSession:
+    return WebSession(world.app)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +90,38 @@ def test_a_missing_cli_says_so(world: World, backend: str) -> None:
     workspace = world.add_workspace(f"no cli {backend}", environment=environment)["id"]
     run = world.finish("@text x", backend, workspace=workspace)
     assert (run["state"], run["reason_code"]) == ("failed", "cli_missing"), run["reason"]
+
+
+@pytest.mark.parametrize(("victim", "code"), [("the CLI", "cli_died"), ("the runner", "runner_died")])
+def test_one_click_goes_on_with_the_session_after_a_kill(
+    world: World, web: WebSession, backend: str, victim: str, code: str
+) -> None:
+    run = world.start("@bash touch asked.txt\n@text fine", backend, **asking(world))
+    world.api.wait_for_run(run["id"], {"waiting"})
+    processes.send(victim_of(world, run, victim), signal.SIGKILL)
+    over = world.api.wait_for_run(run["id"])
+    assert (over["state"], over["reason_code"], over["open_requests"]) == ("failed", code, [])
+    assert over["reason"] in html.unescape(web.get(f"/tasks/{run['task']}"))
+    assert web.post(f"/tasks/{run['task']}/go-on")[0] == 204
+    second = world.api.run(world.task_of(run)["runs"][-1])
+    if world.api.wait_for_run(second["id"], {"waiting", *ENDED})["state"] == "waiting":
+        request = world.api.run(second["id"])["open_requests"][0]
+        world.api.post(f"/api/runs/{second['id']}/requests/{request['id']}", {"decision": "allow"})
+    second = world.api.wait_for_run(second["id"])
+    assert (second["state"], second["cli_session"]) == ("succeeded", over["cli_session"]), second["reason"]
+    assert world.endpoint.ledger.turns(over["cli_session"])[-1].prompt == GO_ON
+
+
+def asking(world: World) -> dict[str, Any]:
+    """A workspace where agents ask before they do anything; made once."""
+    found = [each["id"] for each in world.api.get("/api/workspaces") if each["name"] == "asking"]
+    return {"workspace": found[0] if found else world.add_workspace("asking", permission_mode="ask")["id"]}
+
+
+def victim_of(world: World, run: Mapping[str, Any], victim: str) -> int:
+    """The process of the CLI, or of the runner that started it."""
+    cli = int(world.events(run, "started")[0]["pid"])
+    return cli if victim == "the CLI" else processes.parent_of(cli)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from aitask.tests.lab import processes
 from aitask.tests.lab.app import Role
 from aitask.tests.lab.wait import wait_for
+from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, tokens_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
@@ -76,6 +77,7 @@ def test_the_whole_app_killed_and_started_again_finds_its_runs(world: World, six
     world.app.kill("up")
     wait_for(lambda: not _app_processes(world), 20, "the end of the app's processes")
     world.app.up()
+    assert "6 runs went on" in WebSession(world.app).get("/")
     assert_all_went_well(world, six)
 
 

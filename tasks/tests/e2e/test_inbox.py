@@ -10,10 +10,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from aitask.tests.lab.browser import open_page
+from aitask.tests.lab.wait import wait_for
+from tasks.tests.e2e.accounts import Account, Comparison
 from tasks.tests.e2e.world import BACKENDS, World
 
 pytestmark = [pytest.mark.cli, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
-RUNS, ASKS = 6, 3
+RUNS, ASKS = 20, 3
 
 
 @pytest.fixture
@@ -40,6 +42,82 @@ def test_many_runs_that_ask_again_and_again_are_answered_by_keyboard(world: Worl
             assert (world.worktree(run) / f"run-{number}-{ask}.txt").exists()
     expect(page.get_by_text("Nobody needs you")).to_be_visible()
     expect(page.locator("#needs-count")).to_be_hidden()
+
+
+def test_nothing_shown_differs_for_long_from_what_the_clis_and_the_endpoint_say(
+    world: World, page: Page
+) -> None:
+    """Board and inbox in a browser are compared all the time while four agents ask, write and are stopped."""
+    workspace = world.add_workspace("watched", permission_mode="ask")["id"]
+    inbox = page.context.new_page()
+    inbox.goto("/inbox")
+    page.goto("/")
+    runs = [
+        world.start(asking, "claude_code", workspace=workspace)
+        for asking in (f"{ASKING}\n@ask Which? | Red | Blue", WRITING)
+    ] + [world.start(asking, "codex", workspace=workspace) for asking in (ASKING, WRITING)]
+    compared = Comparison([Account(world, run) for run in runs])
+    person = Attendant(world, runs, stops={runs[1]["id"], runs[3]["id"]})
+    deadline = time.monotonic() + 120
+    while set(compared.look(lambda: shown(page, inbox))) != {"over"}:
+        assert time.monotonic() < deadline, page.locator("#board").inner_text()
+        person.attend()
+    wait_for(lambda: compared.look(lambda: shown(page, inbox)) and no_run_is_shown(page, inbox), 5)
+    print(f"{compared.looks} looks; the longest difference took {compared.longest:.2f} s: {compared.worst}")
+    assert compared.seen >= {"busy", "asks", "over"}
+    assert compared.longest < 1.0, compared.worst
+
+
+ASKING = "@bash touch asked.txt\n@stream 10 0.15\n@bash sleep 1.2"
+WRITING = "@stream 300 0.1"
+
+
+class Attendant:
+    """Answers each request after a while, and stops the agents that only write."""
+
+    PATIENCE = 1.5
+
+    def __init__(self, world: World, runs: list[dict[str, Any]], stops: set[int]) -> None:
+        self.world = world
+        self.runs = runs
+        self.stops = stops
+        self._due: dict[str, float] = {}
+
+    def attend(self) -> None:
+        for run in (self.world.api.run(run["id"]) for run in self.runs):
+            address = f"/api/runs/{run['id']}"
+            if run["state"] == "running" and run["id"] in self.stops and self._is_due(address):
+                self.world.api.post(f"{address}/interrupt")
+            for request in run["open_requests"]:
+                question = request["kind"] == "question"
+                said = {"answers": {"Which?": "Blue"}} if question else {"decision": "allow"}
+                if self._is_due(where := f"{address}/requests/{request['id']}"):
+                    self.world.api.post(where, said)
+
+    def _is_due(self, what: str) -> bool:
+        """True once, when it has been there for PATIENCE."""
+        now = time.monotonic()
+        if now < self._due.setdefault(what, now + self.PATIENCE):
+            return False
+        self._due[what] = float("inf")
+        return True
+
+
+def no_run_is_shown(board: Page, inbox: Page) -> bool:
+    cards, asked = shown(board, inbox)
+    return not any(cards.values()) and not asked
+
+
+def shown(board: Page, inbox: Page) -> tuple[dict[str, str], set[str]]:
+    """The state of each card's live run by task, and the ids of the runs that ask something in the inbox."""
+    cards = board.evaluate(
+        "() => Object.fromEntries([...document.querySelectorAll('.card')]"
+        ".map((card) => [card.dataset.pk, card.dataset.live ?? '']))"
+    )
+    asked = inbox.evaluate(
+        "() => [...document.querySelectorAll('.asked:not(.is-answered) [name=ask]')].map((ask) => ask.value)"
+    )
+    return cards, {key.partition("-")[0] for key in asked}
 
 
 def test_deny_edit_and_choose_by_keyboard(world: World, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""What people say while the link to the host is cut arrives once, in order, when it is back."""
+"""What people say and change while the link to the host is cut arrives once, in order, when it is back."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ def cloud() -> Iterator[Cloud]:
         yield world
 
 
-def test_an_answer_and_messages_wait_for_the_link_and_arrive_once(cloud: Cloud, backend: str) -> None:
+def test_an_answer_messages_and_a_model_wait_for_the_link_and_arrive_once(cloud: Cloud, backend: str) -> None:
     run = cloud.start("@bash touch there.txt\n@text fine", backend)
     request = cloud.api.wait_for_run(run["id"], {"waiting"}, timeout=60)["open_requests"][0]
     cloud.lab.link.cut()
     wait_for(lambda: cloud.task_of(run)["badge"] == "link lost", 60, "the badge")
     address = f"/api/runs/{run['id']}"
+    model = {"claude_code": "claude-sonnet-5", "codex": "gpt-5.5"}[backend]
+    cloud.api.post(f"{address}/settings", {"model": model, "reasoning_effort": "low"})
     for text in ("@text one", "@text two"):
         cloud.api.post(f"{address}/message", {"text": text, "when": "after_turn"})
     cloud.api.post(f"{address}/requests/{request['id']}", {"decision": "allow"})
@@ -40,3 +42,6 @@ def test_an_answer_and_messages_wait_for_the_link_and_arrive_once(cloud: Cloud, 
     assert taken == ["@text one", "@text two"]
     assert [event["decision"] for event in cloud.events(ended, "request_closed")] == ["allow"]
     assert cloud.show(ended, "there.txt") == ""
+    assert len(cloud.events(ended, "settings")) == 1
+    last = cloud.endpoint.ledger.turns(ended["cli_session"])[-1]
+    assert (last.model, last.effort) == (model, "low")

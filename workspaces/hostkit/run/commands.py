@@ -68,15 +68,21 @@ class Commands:
 
     def _message(self, command: Json, by: str, answer: Answer) -> None:
         text = str(command["text"]).replace("\0", "")
-        if self.runner.closing or self.runner.stopped or self.runner.cli_ended:
-            answer(dict(refusal(ENDING), later=True))
-        elif not self.runner.cli:
-            answer(dict(refusal("the agent has not started yet"), later=True))
-        elif not text.strip():
+        if not text.strip():
             answer(refusal("the message is empty"))
-        else:
+        elif self._at_work(answer):
             message = Message(text, by, command.get("id"))
             self.runner.agent.say(message, str(command.get("when") or "now"), answer)
+
+    def _at_work(self, answer: Answer) -> bool:
+        """Whether the CLI can be told something now; else whoever asked is told to come again later."""
+        if self.runner.closing or self.runner.stopped or self.runner.cli_ended:
+            answer(dict(refusal(ENDING), later=True))
+            return False
+        if not self.runner.cli:
+            answer(dict(refusal("the agent has not started yet"), later=True))
+            return False
+        return True
 
     def _withdraw(self, command: Json, _by: str, answer: Answer) -> None:
         self.runner.agent.withdraw(str(command["id"]), answer)
@@ -129,9 +135,7 @@ class Commands:
         model, effort = command.get("model"), command.get("reasoning_effort")
         if not model and not effort:
             answer(refusal("model or reasoning_effort is missing"))
-        elif not self.runner.cli or self.runner.closing:
-            answer(refusal("the agent is not at work"))
-        else:
+        elif self._at_work(answer):
             told = self._told(answer, by, model=model, reasoning_effort=effort)
             self.runner.agent.set_model(model, effort, told)
 
@@ -148,12 +152,10 @@ class Commands:
 
     def _set_mode(self, command: Json, by: str, answer: Answer) -> None:
         mode = command["permission_mode"]
-        if not self.runner.cli or self.runner.closing:
-            answer(refusal("the agent is not at work"))
-        elif mode in MODES:
-            self.runner.agent.set_mode(mode, self._told(answer, by, permission_mode=mode))
-        else:
+        if mode not in MODES:
             answer(refusal(f"unknown permission mode {mode!r}"))
+        elif self._at_work(answer):
+            self.runner.agent.set_mode(mode, self._told(answer, by, permission_mode=mode))
 
     def _stop(self, command: Json, _by: str, answer: Answer) -> None:
         self.runner.stop(Verdict("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))

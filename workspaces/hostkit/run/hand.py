@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import time
+from typing import Dict, List
 
 from .. import agents, environment
 from ..agents.base import Host
@@ -11,10 +15,14 @@ from ..files import Json, read_json
 from ..folder import RunFolder
 
 RESUME = {"claude_code": ["--resume"], "codex": ["resume"]}
+ALONE = "--no-daemon"
+"""Codex would else leave a server behind that keeps the session in its hands."""
+TOO_SHORT = 15.0
+"""Seconds within which an end with an error is shown before the window closes with it."""
 
 
-def main(path: str) -> int:  # noqa: RET503  (execve does not return)
-    """Become `claude --resume ID` or `codex resume ID` in the run's worktree, with the run's variables."""
+def main(path: str) -> int:
+    """Run `claude --resume ID` or `codex resume ID` in the run's worktree, with the run's variables."""
     folder = RunFolder(path)
     spec = read_json(folder.spec) or {}
     session = str((folder.read_outcome() or {}).get("cli_session") or spec.get("resume") or "")
@@ -26,8 +34,26 @@ def main(path: str) -> int:  # noqa: RET503  (execve does not return)
         sys.stdin.readline()
         return 1
     os.chdir(str(spec["worktree"]))
-    os.execve(found, [program, *_words(spec, session)], env)
+    return _run([found, *_words(spec, found, env), session], env)
 
 
-def _words(spec: Json, session: str) -> list[str]:
-    return [*RESUME[str(spec["backend"])], session]
+def _words(spec: Json, found: str, env: Dict[str, str]) -> List[str]:
+    words = RESUME[str(spec["backend"])]
+    if spec["backend"] != "codex":
+        return words
+    told = subprocess.run(
+        [found, *words, "--help"], env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return [*words, ALONE] if ALONE.encode() in told.stdout else words
+
+
+def _run(argv: List[str], env: Dict[str, str]) -> int:
+    """Until the CLI ends: then its window closes, and runs of the task may start again."""
+    print("While this window is open no run of this task starts. It closes with the CLI.", flush=True)
+    signal.signal(signal.SIGINT, lambda *_: None)  # it is meant for the CLI
+    began = time.monotonic()
+    code = subprocess.call(argv, env=env)
+    if code and time.monotonic() - began < TOO_SHORT:
+        print(f"It ended with status {code}. Press Enter to close this window.", flush=True)
+        sys.stdin.readline()
+    return code

@@ -108,15 +108,22 @@ class Keyboard:
 
 
 def _answers(questions: List[Json], text: str) -> Dict[str, Any]:
-    """`2`, or `2 1` for several questions, picks options by number; anything else is the answer itself."""
+    """`2`, or `2 1` for several questions, picks options by number; anything else is the answer itself.
+
+    Of a lone question that takes several options `2 1` picks two.
+    """
     picks = text.replace(",", " ").split()
     answers: Dict[str, Any] = {}
     for place, question in enumerate(questions):
         options = question.get("options") or []
-        pick = picks[place] if place < len(picks) else ""
-        chosen = int(pick) - 1 if pick.isdigit() else -1
-        if 0 <= chosen < len(options):
-            answers[str(question["id"])] = options[chosen]["label"]
-        else:
-            answers[str(question["id"])] = text or (options[0]["label"] if options else "")
+        alone = len(questions) == 1 and question.get("multiple")
+        chosen = _labels(options, picks if alone else picks[place : place + 1])
+        other = text or (options[0]["label"] if options else "")
+        answers[str(question["id"])] = (chosen if len(chosen) > 1 else chosen[0]) if chosen else other
     return answers
+
+
+def _labels(options: List[Json], picks: List[str]) -> List[str]:
+    """None unless all of them are numbers of options."""
+    numbers = [int(pick) for pick in picks if pick.isdigit() and 0 < int(pick) <= len(options)]
+    return [str(options[number - 1]["label"]) for number in numbers] if len(numbers) == len(picks) else []

@@ -29,6 +29,8 @@ STALL_SECONDS = 300.0
 START_SECONDS = 120.0
 """How long a CLI may say nothing at all after its start."""
 INTERRUPT_SECONDS = 2.5
+LEFTOVER_SECONDS = 0.5
+"""How long the CLI has to end by itself what an interrupted turn was doing."""
 TICK_SECONDS = 1.0
 
 
@@ -59,6 +61,8 @@ class Runner(Host):
         self.cli: Optional[CliProcess] = None
         self.closing = False
         self._open_tools: Set[str] = set()
+        self._interrupting = False
+        self._verdict_before: Optional[Verdict] = None
         self._stopped: Optional[Verdict] = None
 
     # Host, for the agent
@@ -150,8 +154,16 @@ class Runner(Host):
 
     def _on_line(self, line: Json) -> None:
         self.agent.feed(line)
+        if self._interrupting and self.agent.verdict is not self._verdict_before:
+            self._interrupting = False
+            asyncio.get_running_loop().call_later(LEFTOVER_SECONDS, self._end_leftovers)
         if self.agent.settled:
             self.over.set()
+
+    def _end_leftovers(self) -> None:
+        """What the interrupted turn started and the CLI has let go of ends too, though the run goes on."""
+        if self.cli and self.cli.pid and not self.cli_ended:
+            processes.end_strangers({self.cli.pid})
 
     async def _until_over(self) -> Optional[Verdict]:
         """Wait for the agent's own end, for the CLI's, for a stop, or for a stall."""
@@ -204,6 +216,7 @@ class Runner(Host):
 
     def interrupt(self) -> None:
         if self.cli and not self.cli_ended:
+            self._interrupting, self._verdict_before = True, self.agent.verdict
             self.agent.interrupt()
 
     def stop(self, verdict: Verdict) -> None:

@@ -175,11 +175,60 @@ def test_messages_are_taken_in_the_turn_or_after_it(
     assert_tokens_equal_the_ledger(run, endpoint)
 
 
+def test_questions_and_plans_are_answered_at_the_keyboard(bench: Bench) -> None:
+    script = "@ask Which? | Red | Blue\n@plan # Steps\n@text ok"
+    run = bench.start("claude_code", script, permission_mode="ask")
+    run.wait_event("request", request_kind="question")
+    run.type("/y 2")
+    run.wait_event("request", request_kind="plan")
+    run.type("/y")
+    assert run.outcome()["state"] == "succeeded"
+    assert "Blue" in str(run.events("tool_result")[0]["output"])
+    assert {event["by"] for event in run.events("request_closed")} == {"keyboard"}
+
+
+@BACKENDS
+def test_the_keyboard_allows_for_the_whole_run_changes_settings_and_stops(bench: Bench, backend: str) -> None:
+    script = "@bash touch a.txt\n@bash touch a.txt\n@stream 300 0.1"
+    run = bench.start(backend, script, permission_mode="ask")
+    run.wait_event("request")
+    run.type("/a")
+    run.wait_event("request_closed", decision="allow_for_run", by="keyboard")
+    wait_for(lambda: len(run.events("tool_result")) == 2, 30, "the second command")
+    for line in ("/model another-model", "/effort low", "/mode edits"):
+        run.type(line)
+    wait_for(lambda: len(run.events("settings")) == 3, 30, "the settings")
+    said = {name: value for event in run.events("settings") for name, value in event.items()}
+    assert (said["model"], said["reasoning_effort"], said["permission_mode"]) == (
+        *("another-model", "low"),
+        "edits",
+    )
+    run.type("/stop")
+    outcome = run.outcome()
+    assert (outcome["state"], outcome["reason"]) == ("cancelled", "Stopped at the terminal.")
+    assert len(run.events("request")) == 1
+
+
+SPAWN = "(env -i /usr/bin/setsid sleep {0} &); setsid sleep {0} & nohup sleep {0} & sleep {0}"
+
+
+@BACKENDS
+def test_an_interrupt_leaves_nothing_running_though_the_run_goes_on(bench: Bench, backend: str) -> None:
+    mark = f"{os.getpid()}.4734"
+    run = bench.start(backend, f"@bash {SPAWN.format(mark)}\n@text ok")
+    wait_for(lambda: len(alive_with(mark)) >= 4, 30)
+    run.control("message", id="m1", text="@bash sleep 4\n@text on", when="after_turn")
+    run.control("interrupt")
+    run.wait_event("message", id="m1")
+    wait_for(lambda: not alive_with(mark), 5, "the end of what the first turn started")
+    assert not (run.folder / "outcome.json").exists()
+    assert run.outcome()["state"] == "succeeded"
+
+
 @BACKENDS
 def test_a_cancel_leaves_nothing_of_what_the_agent_started(bench: Bench, backend: str) -> None:
     mark = f"{os.getpid()}.4732"
-    spawn = "(env -i /usr/bin/setsid sleep {0} &); setsid sleep {0} & nohup sleep {0} & sleep {0}"
-    run = bench.start(backend, f"@bash {spawn.format(mark)}\n@text ok")
+    run = bench.start(backend, f"@bash {SPAWN.format(mark)}\n@text ok")
     wait_for(lambda: len(alive_with(mark)) >= 4, 30)
     outcome = run.cancel()["outcome"]
     assert (outcome["state"], outcome["reason"]) == ("cancelled", "No longer wanted")

@@ -8,64 +8,17 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tasks import talk
-from tasks.conversation import by_hand, delivery, reports, verbs
+from tasks.conversation import by_hand, delivery, verbs
 from tasks.conversation.asking import Ask, groups
-from tasks.conversation.models import ByHand, Outgoing, StartReport
+from tasks.conversation.models import ByHand, Outgoing
 from tasks.models import Run
+from tasks.tests.conversation.hosts import ASKED, AWAY, FakeHost, states
 from tasks.tests.factories import make_run, make_task, make_user
 from tasks.tests.people import People, send
 from workspaces.errors import Refused
-from workspaces.hosts import HostError
 from workspaces.models import Host
 
 pytestmark = pytest.mark.django_db
-AWAY = HostError("cloud does not answer.", code="timeout", retryable=True)
-ASKED = {
-    "id": "r1",
-    "kind": "approval",
-    "tool": "Bash",
-    "title": "ls",
-    "input": {"command": "ls"},
-    "can_edit": True,
-}
-
-
-class FakeHost:
-    """The boundary: a runner that takes each key once."""
-
-    def __init__(self) -> None:
-        self.commands: list[Any] = []
-        self.answers: list[Any] = []
-
-    def call(self, verb: str, params: Any, timeout: float = 30) -> Any:
-        answer = self.answers.pop(0) if self.answers else {"ok": True}
-        if isinstance(answer, Exception):
-            raise answer
-        self.commands.append(params["command"])
-        return answer
-
-    @property
-    def texts(self) -> list[str]:
-        return [command["text"] for command in self.commands]
-
-
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
-    fake = FakeHost()
-    site = type("Site", (), {"host": fake})()
-    monkeypatch.setattr(talk, "site_of", lambda workspace: site)
-    monkeypatch.setattr(verbs, "PATIENCE", 0)
-    return fake
-
-
-@pytest.fixture
-def run(people: People) -> Run:
-    return make_run(task=people.task, state="waiting", run_dir="/state/runs/k-1", open_requests=[ASKED])
-
-
-def states(run: Run) -> list[str]:
-    return list(Outgoing.objects.filter(run=run).order_by("pk").values_list("state", flat=True))
 
 
 class TestMessages:
@@ -218,6 +171,20 @@ class TestGroups:
         assert [[ask.request["id"] for ask in group.asks] for group in groups(asks)] == [["r1", "r9"], ["r2"]]
 
 
+class TestEnding:
+    def test_the_page_offers_to_interrupt_to_stop_and_as_the_last_resort_to_cancel(
+        self, run: Run, people: People
+    ) -> None:
+        page = people.browser("owner").get(f"/tasks/{run.task_id}").content.decode()
+        assert 'id="interrupt"' in page
+        assert f'hx-post="/runs/{run.pk}/stop"' in page
+        assert f'hx-post="/tasks/{run.task_id}/cancel"' in page
+
+    def test_stop_reaches_the_runner(self, run: Run, host: FakeHost, people: People) -> None:
+        assert send(people.browser("member"), f"/runs/{run.pk}/stop").status_code == 204
+        assert host.commands == [{"command": "stop"}]
+
+
 class TestByHand:
     def test_a_run_does_not_start_while_somebody_works_by_hand(
         self, people: People, monkeypatch: pytest.MonkeyPatch
@@ -235,39 +202,13 @@ class TestByHand:
         assert not ByHand.objects.exists()
 
 
-class TestReport:
-    def test_it_tells_what_went_on_ended_and_is_gone(self, people: People) -> None:
-        made = {
-            state: make_run(task=make_task(workspace=people.workspace, title=f"the {state} one"), state=state)
-            for state in ("running", "waiting", "starting")
-        }
-        reports.note_start()
-        before = StartReport.objects.get().at
-        Run.objects.filter(pk=made["waiting"].pk).update(state="succeeded", finished_at=before)
-        Run.objects.filter(pk=made["starting"].pk).update(state="lost", finished_at=before)
-        browser = people.browser("member")
-        page = browser.get("/").content.decode()
-        assert "1 run went on" in page
-        assert "1 ended meanwhile" in page
-        assert "1 is gone" in page
-        send(browser, f"/reports/{StartReport.objects.get().pk}/dismiss")
-        assert "The app was started again" not in browser.get("/").content.decode()
-
-    def test_nothing_is_said_when_nothing_was_going_on(self, people: People) -> None:
-        reports.note_start()
-        assert not StartReport.objects.exists()
-
-    def test_strangers_read_nothing_of_it(self, people: People, run: Run) -> None:
-        reports.note_start()
-        assert "started again" not in people.browser("stranger").get("/").content.decode()
-
-
 PATHS = (
     "/runs/{run}/interrupt",
     "/runs/{run}/stop",
     "/runs/{run}/settings",
     "/runs/{run}/requests/r1",
     "/tasks/{task}/say",
+    "/tasks/{task}/go-on",
 )
 
 
