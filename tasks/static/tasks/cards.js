@@ -52,7 +52,7 @@ export const verbs = {
     if (await ask(`Cancel “${titleOf(card)}”?`, { lost, yes: "Cancel the run", no: "Let it go on" })) post(card, queued ? "unqueue" : "cancel");
   },
   delete: async (card) => {
-    const lost = "Its runs, events and figures are removed from the app. Branch, worktree and commits stay on the host.";
+    const lost = "Its runs and events are removed from the app. Its tokens and cost stay in the totals; branch, worktree and commits stay on the host.";
     if (await ask(`Delete “${titleOf(card)}”?`, { lost, yes: "Delete" })) post(card, "delete", { from: "board" });
   },
 };

@@ -6,6 +6,7 @@ export function watchDrag(board, { settled }) {
   const state = { active: false, attach };
   const made = new WeakMap();
   let moving = false;
+  let next = "";
 
   function attach() {
     for (const list of board.querySelectorAll(".cards")) {
@@ -30,8 +31,9 @@ export function watchDrag(board, { settled }) {
     }
   }
 
-  function started() {
+  function started({ item }) {
     moving = true;
+    next = item.nextElementSibling?.dataset.pk ?? "";
     document.body.classList.add("dragging");
   }
 
@@ -51,7 +53,7 @@ export function watchDrag(board, { settled }) {
     try {
       if (from !== to || oldIndex !== newIndex) {
         const before = item.nextElementSibling?.dataset.pk ?? "";
-        await move(item, { status: to.dataset.status, before });
+        await move(item, { status: to.dataset.status, before }, next);
       }
     } finally {
       release();
