@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.decorators import login_not_required
@@ -21,6 +23,12 @@ class FirstAdminForm(UserCreationForm[User]):
     class Meta:
         model = get_user_model()
         fields = ("username",)
+        help_texts = {"username": ""}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].help_text = "At least 8 characters, and not a common one."
+        self.fields["password2"].help_text = ""
 
 
 @login_not_required

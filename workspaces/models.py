@@ -183,7 +183,7 @@ class Workspace(models.Model):
     def clean(self) -> None:
         if self.kind == self.Kind.SSH and not self.ssh_host:
             raise ValidationError({"ssh_host": "Say which host: the alias you type after `ssh`."})
-        if not (self.repo_path.startswith(("/", "~"))):
+        if self.repo_path and not self.repo_path.startswith(("/", "~")):
             raise ValidationError({"repo_path": "Give the whole path, from / or ~."})
         if self.max_parallel_runs < 1:
             raise ValidationError({"max_parallel_runs": "At least 1, or nothing would ever run."})

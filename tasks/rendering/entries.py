@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
+from django.template.defaultfilters import pluralize
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -223,9 +224,9 @@ def _finished(entry: Entry) -> SafeString:
     sign, kind, word = ENDS.get(entry.text("state"), ("circle-help", "", "Ended"))
     diff = entry.data.get("diff") or {}
     size = NOTHING
-    if diff.get("files"):
+    if files := diff.get("files"):
         lines = diff_size(diff.get("additions", 0), diff.get("deletions", 0))
-        size = format_html('<span class="num">{} files {}</span>', diff["files"], lines)
+        size = format_html('<span class="num">{} file{} {}</span>', files, pluralize(files), lines)
     return format_html(
         '<div class="ended {}"><span class="badge {}">{}{}</span> {} <code>{}</code><p>{}</p></div>',
         kind,
