@@ -18,7 +18,7 @@ from tasks.access import task_for
 from tasks.attention_views import DISMISSED
 from tasks.conversation import reports
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
-from tasks.models import Task
+from tasks.models import Run, Task
 from tasks.review import closing
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.catalog import choosing, reading
@@ -56,14 +56,20 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def troubles(workspaces: list[Workspace]) -> dict[str, list[Any]]:
-    """What keeps whole hosts from working: a lost link, a refused login."""
+    """What keeps whole hosts from working: a lost link where runs are meant to go on, a refused login."""
     hosts = Host.objects.filter(key__in={workspace.address.key for workspace in workspaces})
     return {
-        "hosts": list(hosts.filter(link=Host.Link.DOWN)),
+        "hosts": [host for host in hosts.filter(link=Host.Link.DOWN) if _is_wanted(host, workspaces)],
         "holds": list(
             BackendHold.objects.filter(host__in=hosts, held_since__isnull=False).select_related("host")
         ),
     }
+
+
+def _is_wanted(host: Host, workspaces: list[Workspace]) -> bool:
+    """Whether a run is queued or going on there."""
+    there = [workspace for workspace in workspaces if workspace.address.key == host.key]
+    return Run.objects.filter(task__workspace__in=there, state__in=Run.LIVE).exists()
 
 
 @require_http_methods(["GET", "POST"])

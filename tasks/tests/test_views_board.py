@@ -139,6 +139,8 @@ def test_a_held_login_and_a_lost_host_are_told_above_the_columns(client: Client,
     hold = BackendHold.objects.create(
         host=host, backend="codex", held_since="2026-01-01T00:00:00Z", reason="401"
     )
+    assert "No link" not in client.get("/").content.decode()  # nothing is meant to go on there
+    make_run(task=people.task)
     html = client.get("/").content.decode()
     assert "No link to this machine" in html
     assert "Codex on this machine is held back." in html
