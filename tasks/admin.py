@@ -33,6 +33,7 @@ class TaskAdmin(admin.ModelAdmin[Task]):
         "updated_at",
     )
     list_filter = ("status", "workspace", "backend")
+    ordering = ("-pk",)
     list_select_related = ("workspace",)
     search_fields = ("title", "prompt")
     readonly_fields = (
@@ -70,6 +71,7 @@ class RunAdmin(LastingAdmin, admin.ModelAdmin[Run]):
         "cost_usd",
     )
     list_filter = ("state", "backend", "task__workspace")
+    ordering = ("-pk",)
     search_fields = ("task__title", "cli_session", "reason")
     list_select_related = ("task",)
 
@@ -79,6 +81,7 @@ class EventAdmin(LastingAdmin, admin.ModelAdmin[Event]):
     list_display = ("run", "seq", "at", "kind")
     list_filter = ("kind",)
     search_fields = ("run__task__title", "=run__cli_session")
+    ordering = ("-run", "-seq")
     list_select_related = ("run",)
     show_full_result_count = False
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
-from django.utils.text import slugify
+from django.utils.text import Truncator, slugify
 
 from workspaces.models import Backend, PermissionMode, Workspace
 
@@ -50,7 +50,7 @@ class Task(models.Model):
         indexes = [models.Index(fields=["workspace", "status", "rank"])]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.title}"
+        return f"#{self.pk} {Truncator(self.title).chars(60)}"
 
     @property
     def slug(self) -> str:
