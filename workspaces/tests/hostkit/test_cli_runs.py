@@ -176,14 +176,20 @@ def test_messages_are_taken_in_the_turn_or_after_it(
 
 
 def test_questions_and_plans_are_answered_at_the_keyboard(bench: Bench) -> None:
-    script = "@ask Which? | Red | Blue\n@plan # Steps\n@text ok"
+    script = "@ask Which? | Red | Blue\n@tool EnterPlanMode {}\n@plan # Steps\n@text ok"
     run = bench.start("claude_code", script, permission_mode="ask")
-    run.wait_event("request", request_kind="question")
-    run.type("/y 2")
-    run.wait_event("request", request_kind="plan")
-    run.type("/y")
+    answers = iter(("/y 2", *["/y"] * 5))
+
+    def is_over() -> bool:
+        if len(run.events("request")) > len(run.events("request_closed")):
+            run.type(next(answers))
+            wait_for(lambda: len(run.events("request")) == len(run.events("request_closed")))
+        return (run.folder / "outcome.json").exists()
+
+    wait_for(is_over, 40, "the end of the run", every=0.1)
     assert run.outcome()["state"] == "succeeded"
     assert "Blue" in str(run.events("tool_result")[0]["output"])
+    assert "plan" in {event["request_kind"] for event in run.events("request")}
     assert {event["by"] for event in run.events("request_closed")} == {"keyboard"}
 
 
