@@ -64,7 +64,7 @@ def test_lines_get_comments_that_go_to_the_agent_together(
     page = open_one(f"/tasks/{shop['currencies']}/changes")
     code = page.locator(".file", has_text="totals.py")
     expect(code.locator(".k", has_text="return").first).to_be_visible()
-    code.locator("button[data-side=new]").nth(5).click()
+    code.locator("button[data-side=new]").last.click()
     page.get_by_label(re.compile("On line")).fill("Say which currency.")
     page.get_by_role("button", name="Add comment").click()
     expect(code.locator(".comment")).to_contain_text("Say which currency.")
@@ -89,9 +89,11 @@ def test_a_viewed_file_is_folded_and_stays_so(shop: dict[str, int], open_one: Op
     seen = page.locator(".file", has_text="file00003.txt")
     expect(seen.get_by_label("Viewed")).to_be_checked()
     expect(seen.locator(".filebody")).to_be_hidden()
+    seen.get_by_label("Viewed").uncheck()
     page.get_by_role("button", name="Side by side").click()
-    expect(page.locator("table.split").first).to_be_visible()
+    expect(seen.locator("table.split")).to_be_visible()
     page.get_by_role("button", name="Side by side").click()
+    expect(seen.locator("table.unified")).to_be_visible()
 
 
 def test_a_verdict_is_a_click_away_and_can_be_taken_back(shop: dict[str, int], open_one: OpenPage) -> None:
