@@ -57,6 +57,8 @@ def take_usage(run: Run, usage: dict[str, Any]) -> None:
     if cost is not None:
         run.cost_usd = Decimal(str(cost))
         run.cost_source = Run.CostSource.REPORTED
+    elif usage.get("open") is False:  # it ended without telling what its last answers cost
+        run.cost_usd = run.cost_source = None
     run.usage_by_model = usage.get("by_model") or {}
     run.thread_total = usage.get("thread_total") or run.thread_total
     run.context_used = usage.get("context_used") or run.context_used

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from aitask.templatetags.ui import clock
 from usage.models import TOKENS, Series, UsageByModel, dollars
 
-AMOUNTS = ("runs", *TOKENS, "cost_micro")
+AMOUNTS = ("runs", "seconds", *TOKENS, "cost_micro")
 Amounts = Sequence[Any]
 "The sums of the columns AMOUNTS, whole numbers; the cost may be None."
 MOST_SPANS = 100
@@ -24,6 +25,8 @@ class Sums:
     """What some runs used together."""
 
     runs: int = 0
+    seconds: int = 0
+    "How long the ended runs took."
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
@@ -39,8 +42,9 @@ class Sums:
     "Tokens of which nobody says what they cost."
 
     def add(self, amounts: Amounts, costing: str) -> None:
-        runs, fresh, out, read, written, reasoned, cost = amounts
+        runs, seconds, fresh, out, read, written, reasoned, cost = amounts
         self.runs += runs
+        self.seconds += seconds
         self.input_tokens += fresh
         self.output_tokens += out
         self.cache_read_tokens += read
@@ -60,6 +64,10 @@ class Sums:
     def tokens(self) -> int:
         """All that went through: reasoning is a part of the output."""
         return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    @property
+    def time(self) -> str:
+        return clock(self.seconds)
 
     @property
     def cost(self) -> Decimal | None:

@@ -27,6 +27,7 @@ CostSource = Literal["reported", "estimated", "mixed"]
 
 class SumsOut(BaseModel):
     runs: int
+    seconds: int = Field(description="How long those that have ended took together")
     input_tokens: int = Field(description="Without cache reads and writes")
     output_tokens: int
     cache_read_tokens: int
@@ -69,7 +70,9 @@ class LimitOut(BaseModel):
     used_percent: float | None
     resets_at: datetime | None
     fetched_at: datetime | None
-    source: str | None = Field(description="asked: by us of the CLI; run: told by the CLI during a run")
+    source: str | None = Field(
+        description="asked: by us of the CLI; run: told by the CLI in a run; screen: read off its screen"
+    )
     full_at: datetime | None = Field(description="When it is full at the present pace, if before its reset")
     error: str | None = Field(description="Why the last asking told nothing; the last values stay")
 
@@ -152,6 +155,7 @@ def sums_out(sums: Sums) -> dict[str, object]:
     estimated = sums.estimated_micro / 1_000_000 if sums.has_estimate else None
     return {
         "runs": sums.runs,
+        "seconds": sums.seconds,
         "input_tokens": sums.input_tokens,
         "output_tokens": sums.output_tokens,
         "cache_read_tokens": sums.cache_read_tokens,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Min, Sum
+from django.db.models import Min, QuerySet, Sum
 from django.utils import timezone
 
 from tasks.models import Run
@@ -55,6 +55,10 @@ class Finding:
     differences: list[Difference] = field(default_factory=list)
     outside_sessions: int = 0
     outside_tokens: int = 0
+    side_tokens: int = 0
+    "Of requests that the CLIs made beside the work (titles, summaries): in our sums, and in no transcript."
+    untold: int = 0
+    "Answers that were broken off: no CLI says what they used, so that they are in no sum."
 
 
 def short(kind: str) -> str:
@@ -70,23 +74,53 @@ def compared(backend: str) -> tuple[str, ...]:
     return TOKENS if backend == Backend.CODEX else TOKENS[:-1]
 
 
-def compare(ours: Mapping[tuple[str, str], Tokens], theirs: Mapping[str, Mapping[str, Any]]) -> Finding:
+@dataclass
+class Apart:
+    """What the runner of a session noticed that no transcript tells."""
+
+    side: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    "Tokens that were sent in side requests: to the token. What they got is not known."
+    untold: int = 0
+
+
+Sessions = Mapping[tuple[str, str], Tokens]
+NOTHING = dict.fromkeys(TOKENS, 0)
+
+
+def compare(
+    ours: Sessions,
+    theirs: Mapping[str, Mapping[str, Any]],
+    aparts: Mapping[tuple[str, str], Apart] | None = None,
+) -> Finding:
     """Both tell tokens per CLI and session. What a session of ours has spawned is counted with it. Pure."""
     finding = Finding(sessions=len(ours))
     known = _with_children(theirs)
-    for (backend, session), mine in sorted(ours.items()):
-        found = known.get((backend, session))
-        if found is None and not any(mine.values()):
-            continue  # it never got an answer, so nothing was written down
-        if found is None or any(mine[kind] != found[kind] for kind in compared(backend)):
-            finding.differences.append(
-                Difference(backend, session, dict(mine), dict(found) if found is not None else None)
-            )
-    for key, tokens in known.items():
-        if key not in ours:
-            finding.outside_sessions += 1
-            finding.outside_tokens += sum(tokens[kind] for kind in TOKENS[:-1])
+    for key, mine in sorted(ours.items()):
+        apart, found = (aparts or {}).get(key, Apart()), known.get(key)
+        finding.untold += apart.untold
+        if not _is_explained(key[0], mine, found or NOTHING, apart):
+            finding.differences.append(Difference(*key, dict(mine), found))
+        elif not apart.untold:
+            finding.side_tokens += _sum(mine) - _sum(found or NOTHING)
+    outside = [tokens for key, tokens in known.items() if key not in ours]
+    finding.outside_sessions, finding.outside_tokens = len(outside), sum(map(_sum, outside))
     return finding
+
+
+def _sum(tokens: Tokens) -> int:
+    """Reasoning is a part of the output."""
+    return sum(tokens[kind] for kind in TOKENS[:-1])
+
+
+def _is_explained(backend: str, mine: Tokens, found: Tokens, apart: Apart) -> bool:
+    """Equal but for what is told apart: side requests, and answers that were broken off."""
+    more = {kind: mine[kind] - found[kind] for kind in compared(backend)}
+    if not any(more.values()):
+        return True
+    if apart.untold:
+        return min(more.values()) >= 0
+    sent = all(more[kind] == amount for kind, amount in apart.side.items())
+    return bool(apart.side) and sent and more["output_tokens"] >= 0
 
 
 def _with_children(theirs: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
@@ -120,8 +154,20 @@ def audit(workspace: Workspace) -> tuple[Audit, Finding]:
     ended = mine.exclude(cli_session__in=going).order_by().values("backend", "cli_session")
     ours = our_sessions(ended.annotate(first=Min("queued_at"), **sums).filter(first__gte=since))
     known = set(runs.values_list("cli_session", flat=True)) - {session for _, session in ours}
-    finding = compare(ours, _without(theirs, known))
+    finding = compare(ours, _without(theirs, known), _told_apart(mine.filter(queued_at__gte=since)))
     return _keep(workspace, finding), finding
+
+
+def _told_apart(runs: QuerySet[Run]) -> dict[tuple[str, str], Apart]:
+    """What the runners noticed, by session."""
+    found: dict[tuple[str, str], Apart] = defaultdict(Apart)
+    for backend, session, outcome in runs.values_list("backend", "cli_session", "outcome"):
+        usage = (outcome or {}).get("usage") or {}
+        apart = found[(backend, session)]
+        apart.untold += int(usage.get("untold") or 0)
+        for kind, amount in (usage.get("side") or {}).items():
+            apart.side[kind] += int(amount)
+    return found
 
 
 def _same_login(one: Workspace, other: Workspace) -> bool:
@@ -146,6 +192,8 @@ def _keep(workspace: Workspace, finding: Finding) -> Audit:
         "differences": [difference.words for difference in finding.differences][:100],
         "outside_sessions": finding.outside_sessions,
         "outside_tokens": finding.outside_tokens,
+        "side_tokens": finding.side_tokens,
+        "untold": finding.untold,
         "error": "",
     }
     row, _ = Audit.objects.update_or_create(workspace=workspace, defaults=values)

@@ -68,12 +68,13 @@ def _claim(workspace: Workspace) -> bool:
 def _take(source: PlanSource, answer: dict[str, Any]) -> None:
     """Keep the windows; without any the last ones stay, with the reason."""
     source.present = bool(answer.get("path"))
-    source.account = str(answer.get("account") or source.account)[:100]
+    known = source.account if answer.get("has_plan", True) else ""
+    source.account = str(answer.get("account") or known)[:100]
     if answer.get("error") or not answer:
         _note_failure(source, str(answer.get("error") or "The host's hostkit did not answer for this CLI."))
         return
     now = timezone.now()
-    limits.keep(source, answer["windows"], now, LimitReading.Origin.ASKED)
+    limits.keep(source, answer["windows"], now, answer.get("way") or LimitReading.Origin.ASKED)
     source.answered_at, source.error = now, ""
     source.save(update_fields=["present", "account", "answered_at", "error"])
 

@@ -96,11 +96,19 @@ def _rows(run: Run, shares: list[Share], numbers: Numbers) -> list[UsageByModel]
             series_id=_series(run, share, numbers),
             minute=minute_of(run.started_at or run.queued_at),
             runs=1 if place == 0 else 0,
+            seconds=_seconds(run) if place == 0 else 0,
             cost_micro=share.cost_micro,
             **share.tokens,
         )
         for place, share in enumerate(shares)
     ]
+
+
+def _seconds(run: Run) -> int:
+    """How long an ended run took."""
+    if run.started_at is None or run.finished_at is None:
+        return 0
+    return max(0, int((run.finished_at - run.started_at).total_seconds()))
 
 
 def _series(run: Run, share: Share, numbers: Numbers) -> int:

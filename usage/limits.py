@@ -32,8 +32,6 @@ API_CONSOLES = {
 LABELS = {
     "five_hour": "5 hours",
     "seven_day": "7 days",
-    "seven_day_opus": "7 days, Opus",
-    "seven_day_sonnet": "7 days, Sonnet",
     "overage": "extra usage",
     "extra_usage": "extra usage",
 }
@@ -49,7 +47,10 @@ class Window:
 
     @property
     def label(self) -> str:
-        return LABELS.get(self.reading.window, self.reading.window.replace("_", " "))
+        name, of_one_model = self.reading.window, "seven_day_"
+        if name.startswith(of_one_model):
+            return f"7 days, {name.removeprefix(of_one_model).replace('_', ' ').title()}"
+        return LABELS.get(name, name.replace("_", " "))
 
     @property
     def is_over(self) -> bool:

@@ -47,6 +47,7 @@ class UsageByModel(models.Model):
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="rows", db_index=False)
     minute = models.PositiveIntegerField(help_text="Minutes of Unix time at which the run started")
     runs = models.PositiveSmallIntegerField(default=0, help_text="1 in the first row of a run, else 0")
+    seconds = models.PositiveIntegerField(default=0, help_text="How long the run took, in its first row")
     input_tokens = models.BigIntegerField(default=0)
     output_tokens = models.BigIntegerField(default=0)
     cache_read_tokens = models.BigIntegerField(default=0)
@@ -60,10 +61,12 @@ class UsageByModel(models.Model):
         constraints = [models.UniqueConstraint(fields=["run", "series"], name="one_row_per_run_and_series")]
         indexes = [
             models.Index(
-                fields=["series", "minute", "runs", *TOKENS, "cost_micro", "task"], name="usage_by_series"
+                fields=["series", "minute", "runs", "seconds", *TOKENS, "cost_micro", "task"],
+                name="usage_by_series",
             ),
             models.Index(
-                fields=["task", "minute", "runs", *TOKENS, "cost_micro", "series"], name="usage_by_task"
+                fields=["task", "minute", "runs", "seconds", *TOKENS, "cost_micro", "series"],
+                name="usage_by_task",
             ),
             models.Index(fields=["runs", "run"], name="usage_first_rows", condition=models.Q(runs=1)),
         ]
@@ -101,13 +104,14 @@ class LimitReading(models.Model):
     class Origin(models.TextChoices):
         ASKED = "asked", "asked for"
         RUN = "run", "told during a run"
+        SCREEN = "screen", "read off its screen"
 
     source = models.ForeignKey(PlanSource, on_delete=models.CASCADE, related_name="readings")
     window = models.CharField(max_length=60)
     used_percent = models.FloatField(null=True)
     resets_at = models.DateTimeField(null=True)
     at = models.DateTimeField(default=timezone.now)
-    origin = models.CharField(max_length=5, choices=Origin.choices)
+    origin = models.CharField(max_length=6, choices=Origin.choices)
 
     class Meta:
         ordering = ["source", "window", "at"]
@@ -158,6 +162,8 @@ class Audit(models.Model):
     differences = models.JSONField(default=list)
     outside_tokens = models.BigIntegerField(default=0, help_text="Of sessions that this app did not start")
     outside_sessions = models.PositiveIntegerField(default=0)
+    side_tokens = models.BigIntegerField(default=0, help_text="Of titles, summaries and the like")
+    untold = models.PositiveIntegerField(default=0, help_text="Answers of which no CLI says what they used")
     error = models.CharField(max_length=500, blank=True)
 
     def __str__(self) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
 from usage.adding import Sums
 from usage.queries import Report
 
@@ -49,6 +52,13 @@ class Plot:
 
     width = WIDTH
     height = HEIGHT
+
+    @property
+    def rects(self) -> SafeString:
+        """The pieces as SVG, several times faster than by a template."""
+        shape = '<rect class="s{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+        parts = ((p.colour, p.x, p.y, p.width, p.height, p.title) for p in self.pieces)
+        return format_html_join("", shape, parts)
 
 
 Measure = Callable[[Sums], float]

@@ -21,7 +21,7 @@ from tasks.access import task_for
 from usage import holds, jobs, limits, plots, pricing, queries, services
 from usage.api import period_of
 from usage.forms import BudgetForm
-from usage.models import TOKENS, Audit, Budget
+from usage.models import TOKENS, Audit, Budget, PlanSource
 from usage.periods import Period, zone_called
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.errors import Refused
@@ -115,10 +115,16 @@ def limits_context(workspaces: list[Workspace]) -> dict[str, Any]:
     ]
     return {
         "plans": plans,
-        "subscriptions": sorted({source.account for source in sources if source.account}),
+        "subscriptions": sorted({words for plan in plans if (words := subscription(plan))}),
         "ask_again_at": jobs.next_asking(workspaces),
         "has_workspaces": bool(workspaces),
     }
+
+
+def subscription(plan: dict[str, Any]) -> str:
+    """What the login's plan is called; only a subscription has windows. Empty for a key."""
+    source: PlanSource = plan["source"]
+    return source.account or (source.get_backend_display() if plan["windows"] else "")
 
 
 def budget_context(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
@@ -171,14 +177,15 @@ class _Echo:
 
 
 def csv_lines(report: queries.Report) -> Iterator[list[Any]]:
-    yield ["day", "model", "runs", *TOKENS, "cost_usd", "cost_source", "unpriced_tokens"]
+    yield ["day", "model", "runs", *TOKENS, "cost_usd", "cost_source", "unpriced_tokens", "seconds"]
     for (day, model), sums in sorted(report.by_day_and_model.items()):
         tokens = [getattr(sums, name) for name in TOKENS]
         cost = "" if sums.cost is None else f"{sums.cost:.6f}"
         model_cell = (
             f"'{model}" if model[:1] in "=+-@\t\r" and model else model
         )  # no formula in a spreadsheet
-        yield [day, model_cell, sums.runs, *tokens, cost, sums.cost_source or "", sums.unpriced_tokens]
+        rest = (cost, sums.cost_source or "", sums.unpriced_tokens, sums.seconds)
+        yield [day, model_cell, sums.runs, *tokens, *rest]
 
 
 @require_POST

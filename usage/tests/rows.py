@@ -57,11 +57,12 @@ def many(count: int, days: int = 60) -> list[Workspace]:
 
 def _copy(model: type[Model], **more: int) -> None:
     """All rows once more, with these numbers added."""
-    columns = [field.column for field in model._meta.concrete_fields]
-    values = [f"{name} + {more[name]}" if name in more else name for name in columns]
+    columns = [str(field.column) for field in model._meta.concrete_fields]
+    names = ", ".join(f'"{name}"' for name in columns)
+    values = ", ".join(f'"{name}" + {more.get(name)}' if name in more else f'"{name}"' for name in columns)
     table = model._meta.db_table
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {table}")
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM {table}")
 
 
 def _one(number: int, count: int, days: int, task: Task) -> Run:

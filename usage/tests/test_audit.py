@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from usage.audit import compare
+from usage.audit import Apart, compare
 from usage.models import TOKENS
 
 
@@ -47,6 +47,34 @@ def test_work_outside_is_told_apart() -> None:
 def test_threads_that_ours_has_spawned_count_with_it() -> None:
     threads = {"t1": {"tokens": tokens(5)}, "t2": {"tokens": tokens(6), "parent": "t1"}}
     assert compare({("codex", "t1"): tokens(11)}, {"codex": threads}).differences == []
+
+
+TITLE = {"input_tokens": 20, "cache_read_tokens": 3, "cache_write_tokens": 0}
+
+
+def with_title(**more: int) -> dict[tuple[str, str], dict[str, int]]:
+    return {("claude_code", "s1"): {**tokens(5 + 9), **TITLE, **more}}
+
+
+def test_side_requests_are_told_apart_by_what_they_sent() -> None:
+    theirs, aparts = told(s1={"tokens": tokens()}), {("claude_code", "s1"): Apart(TITLE)}
+    finding = compare(with_title(), theirs, aparts)
+    assert (finding.differences, finding.side_tokens) == ([], 20 + 3 + 9)
+
+
+def test_side_requests_explain_nothing_else() -> None:
+    theirs, aparts = told(s1={"tokens": tokens()}), {("claude_code", "s1"): Apart(TITLE)}
+    assert compare(with_title(input_tokens=21), theirs, aparts).differences
+    assert compare(with_title(output_tokens=4), theirs, aparts).differences
+    assert compare(with_title(), theirs, {}).differences
+
+
+def test_an_answer_that_was_broken_off_may_be_missing_in_the_transcript_only() -> None:
+    aparts = {("claude_code", "s1"): Apart(untold=1)}
+    finding = compare(OURS, told(s1={"tokens": tokens(2)}), aparts)
+    assert (finding.differences, finding.untold, finding.side_tokens) == ([], 1, 0)
+    assert compare(OURS, told(), aparts).differences == []
+    assert compare(OURS, told(s1={"tokens": tokens(6)}), aparts).differences
 
 
 def test_reasoning_is_compared_where_it_is_reported() -> None:

@@ -1,17 +1,27 @@
-"""Both real CLIs: our sums are what the scripted endpoint has billed, and the audit agrees."""
+"""Both real CLIs: our sums are what the scripted endpoint has billed, and the audit agrees.
+
+`python -m usage.tests.test_billing [ROUNDS]` makes a round of 22 runs as often as it is told (10).
+"""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import time
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from aitask.tests.lab.ledger import COUNTED, Tokens
+from aitask.tests.lab import processes
+from aitask.tests.lab.ledger import COUNTED, Tokens, total
 from aitask.tests.lab.wait import wait_for
-from tasks.tests.e2e.world import World, tokens_of
+from tasks.tests.e2e.world import BACKENDS, World, tokens_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 
+Run = dict[str, Any]
 SUB_AGENT = '@tool Agent {"prompt": "@bash true", "description": "help", "subagent_type": "general-purpose"}'
 MIX = {
     "plain": "@text hello",
@@ -22,6 +32,7 @@ MIX = {
     "throttled": "@error 429 1\n@text over",
     "cut": "@cut 1\n@write c.txt c\n@text over",
 }
+HANGS = "@bash echo a\n@bash sleep 600\n@text never"
 
 
 def sums_of(world: World) -> Tokens:
@@ -33,45 +44,79 @@ def billed(world: World) -> Tokens:
     return world.endpoint.ledger.total()
 
 
-def ended(world: World, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def ended(world: World, runs: list[Run]) -> list[Run]:
     return [world.api.wait_for_run(run["id"], timeout=240) for run in runs]
+
+
+def a_round(world: World) -> list[Run]:
+    """Runs of every kind with both CLIs, most of them at once."""
+    mixed = [world.start(text, backend, title=name) for name, text in MIX.items() for backend in BACKENDS]
+    hanging = [
+        (how, world.start(HANGS, backend, title=how))
+        for how, backend in (
+            ("stopped", "claude_code"),
+            ("stopped", "codex"),
+            ("agent killed", "claude_code"),
+            ("agent killed", "codex"),
+            ("runner killed", "claude_code"),
+        )
+    ]
+    mixed.append(world.start(f"{SUB_AGENT}\n@text over", title="sub-agent"))
+    for how, run in hanging:
+        break_off(world, how, run)
+    done = ended(world, mixed)
+    return (
+        done
+        + ended(world, [run for _, run in hanging])
+        + ended(world, [go_on(world, run) for run in done[:2]])
+    )
+
+
+def go_on(world: World, run: Run) -> Run:
+    """A run that resumes the session of another."""
+    task = world.task_of(run)["id"]
+    queued: Run = world.api.run_task(task, prompt="@bash echo more\n@text again", resume=True)
+    return queued
+
+
+def break_off(world: World, how: str, run: Run) -> None:
+    """While its second command runs, so that two answers were billed."""
+    wait_for(lambda: len(world.events(run, "tool")) == 2, 120, "the second command to run")
+    if how == "stopped":
+        world.api.post(f"/api/tasks/{run['task']}/cancel")
+        return
+    agent = world.events(run, "started")[0]["pid"]
+    os.kill(processes.parent_of(agent) if how == "runner killed" else agent, signal.SIGKILL)
+
+
+def broken_off(world: World, runs: list[Run]) -> list[Tokens]:
+    """What was billed to killed CLIs that no CLI tells: at most the last answer of each."""
+    found = []
+    for run in runs:
+        if "killed" in world.task_of(run)["title"]:
+            ours, all_of_it = tokens_of(run), world.billed(run)
+            missing = Tokens(*(getattr(all_of_it, name) - getattr(ours, name) for name in COUNTED))
+            last = world.endpoint.ledger.turns(run["cli_session"])[-1].tokens
+            assert missing in (Tokens(), last, Tokens(output_tokens=last.output_tokens - 1)), run
+            found.append(missing)
+    return [missing for missing in found if missing != Tokens()]
 
 
 def test_a_mixed_bag_of_runs_adds_up_to_what_was_billed() -> None:
     with World() as world:
-        runs = ended(
-            world,
-            [
-                world.start(prompt, backend, title=name)
-                for name, prompt in MIX.items()
-                for backend in ("claude_code", "codex")
-            ],
-        )
-        runs.append(world.finish(f"{SUB_AGENT}\n@text over", timeout=120))
-        for number in (0, 1):  # both CLIs go on with a session
-            task = world.task_of(runs[number])["id"]
-            follow_up = world.api.run_task(task, prompt="@bash echo more\n@text again", resume=True)
-            runs.append(world.api.wait_for_run(follow_up["id"], timeout=120))
-        runs += [interrupted(world, backend) for backend in ("claude_code", "codex")]
+        runs = a_round(world)
         for run in runs:
             print(
                 run["id"], run["backend"], run["state"], run["cost_usd"], run["cost_source"], tokens_of(run)
             )
-        assert sums_of(world) == billed(world)
+        untold = broken_off(world, runs)
+        assert sum(untold, sums_of(world)) == billed(world)
         check_the_costs(runs)
-        check_the_audit(world, runs)
+        check_the_audit(world, runs, len(untold))
+        check_side_requests(world)
 
 
-def interrupted(world: World, backend: str) -> dict[str, Any]:
-    """Stopped while a command runs, so that what was answered before was billed."""
-    run = world.start("@bash sleep 600\n@text never", backend)
-    wait_for(lambda: world.events(run, "tool"), 60, "the command to run")
-    world.api.post(f"/api/tasks/{run['task']}/cancel")
-    stopped: dict[str, Any] = world.api.wait_for_run(run["id"], timeout=120)
-    return stopped
-
-
-def check_the_costs(runs: list[dict[str, Any]]) -> None:
+def check_the_costs(runs: list[Run]) -> None:
     """Claude Code reports its cost; Codex does not, so that it is estimated."""
     for run in runs:
         if any(run[name] for name in COUNTED) and run["state"] == "succeeded":
@@ -79,13 +124,49 @@ def check_the_costs(runs: list[dict[str, Any]]) -> None:
             assert run["cost_source"] == ("reported" if run["backend"] == "claude_code" else "estimated")
 
 
-def check_the_audit(world: World, runs: list[dict[str, Any]]) -> None:
-    """It agrees, and finds a difference that somebody makes."""
+def check_side_requests(world: World) -> None:
+    """A CLI that makes titles: they are billed, in our sums, in no transcript, and told apart."""
+    chatty = world.environment(CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="")
+    place = world.add_workspace("chatty", environment=chatty)["id"]
+    for script in ("@bash echo a\n@text over", f"{SUB_AGENT}\n@text over"):
+        world.succeed(script, workspace=place, timeout=120)
+    titles = total(world.endpoint.ledger.entries(lambda entry: entry.kind == "title"))
+    assert titles.input_tokens > 0
+    said = world.app.manage("audit_usage", "--workspace", "chatty")
+    assert "2 sessions of ours compared, 0 with a difference" in said
+    assert f"titles, summaries): {sum(getattr(titles, name) for name in COUNTED):,} tokens" in said
+
+
+def check_the_audit(world: World, runs: list[Run], untold: int) -> None:
+    """It agrees, counts apart what no CLI tells, and finds a difference that somebody makes."""
     said = world.app.manage("audit_usage", "--workspace", "here", check=False)
     print(said)
     assert "0 with a difference" in said
+    assert f"answers broken off: {untold};" in said or not untold
     code = f"from tasks.models import Run; Run.objects.filter(pk={runs[0]['id']}).update(output_tokens=1)"
     world.app.manage("shell", "-c", code)
-    planted = world.app.manage("audit_usage", check=False)
+    planted = world.app.manage("audit_usage", "--workspace", "here", check=False)
     assert "1 with a difference" in planted
     assert f"session {runs[0]['cli_session']}: output" in planted
+
+
+def main(rounds: int) -> int:
+    began, wrong = time.monotonic(), 0
+    with World() as world:
+        runs: list[Run] = []
+        for number in range(rounds):
+            if number % 3:
+                world.app.kill("follower" if number % 3 == 1 else "worker")
+            runs += a_round(world)
+            same = sum(broken_off(world, runs), sums_of(world)) == billed(world)
+            wrong += not same
+            print(
+                len(runs), f"runs after {time.monotonic() - began:.0f} s:", "equal" if same else "NOT EQUAL"
+            )
+        print(Counter((run["backend"], run["state"]) for run in runs))
+        print(world.app.manage("audit_usage", check=False))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from workspaces.hostkit.agents import claude_limits, codex_limits
-from workspaces.hostkit.agents.catalog import NoAnswer
+from workspaces.hostkit.agents import claude_limits, claude_screen, codex_limits
+from workspaces.hostkit.agents.catalog import NoAnswer, NotSupported
 from workspaces.hostkit.agents.transcripts import claude_sessions, codex_sessions
 
 CLAUDE = {
@@ -41,9 +42,20 @@ def test_claude_tells_two_windows() -> None:
     ]
 
 
+def test_claude_tells_the_week_of_one_model() -> None:
+    week = {"kind": "weekly_scoped", "percent": 44, "scope": {"model": {"display_name": "Fable"}}}
+    said = of_claude(rate_limits={**CLAUDE["rate_limits"], "limits": [week, {"kind": "other"}]})  # type: ignore[dict-item]
+    assert said["windows"][2:] == [{"window": "seven_day_fable", "used_percent": 44.0, "resets_at": None}]
+
+
 def test_a_claude_that_has_not_reached_its_service_says_so() -> None:
     with pytest.raises(NoAnswer, match="could not be reached"):
         of_claude(rate_limits=None)
+
+
+def test_a_claude_that_does_not_know_the_question_is_told_from_one_without_limits() -> None:
+    with pytest.raises(NotSupported):
+        claude_limits.limits_of({"subtype": "error", "error": "Unknown subtype"})
 
 
 def test_claude_with_a_key_has_no_limits() -> None:
@@ -63,6 +75,76 @@ def test_codex_tells_two_windows_with_their_resets() -> None:
 def test_codex_without_a_login_says_so() -> None:
     with pytest.raises(NoAnswer, match="Without a ChatGPT login"):
         codex_limits.limits_of({"id": 2, "error": {"message": "codex account authentication required"}})
+
+
+SCREEN = """\
+❯ /usage
+
+────────────────────────────────────────────────────────────────────────────────
+  Settings  Status   Config   Usage   Stats
+
+  Session
+
+  Total cost:            $0.0154
+  Usage by model:
+       claude-sonnet-5:  24 input, 23 output, 30.0k cache read, 1.6k cache write ($0.0154)
+
+  Current session
+  █████████████████████████████████████████████▌     91% used
+  Resets Mar 17, 2030, 5:46pm (UTC)
+
+  Current week (all models)
+  ████████████████▌                                  33% used
+  Resets Mar 23, 2030, 12:40pm (UTC)
+
+  Could not refresh usage data
+
+  r to retry · Esc to cancel
+"""
+NOON = datetime(2026, 9, 10, 12, tzinfo=UTC)
+
+
+def on_screen(text: str) -> list[tuple[str, float, str]]:
+    windows = claude_screen.limits_of(text, NOON)["windows"]
+    return [(each["window"], each["used_percent"], each["resets_at"]) for each in windows]
+
+
+def test_the_screen_as_it_was_recorded_tells_two_windows() -> None:
+    assert on_screen(SCREEN) == [
+        ("five_hour", 91.0, "2030-03-17T17:46:00+00:00"),
+        ("seven_day", 33.0, "2030-03-23T12:40:00+00:00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "moment"),
+    [
+        ("Resets 5pm (UTC)", "2026-09-10T17:00:00+00:00"),
+        ("Resets 9:30am (UTC)", "2026-09-11T09:30:00+00:00"),
+        ("Resets 12:05am (UTC)", "2026-09-11T00:05:00+00:00"),
+        ("Resets Sep 14, 12pm (UTC)", "2026-09-14T12:00:00+00:00"),
+        ("Resets Jan 2 at 3am (UTC)", "2027-01-02T03:00:00+00:00"),
+        ("Resets Jan 2 (UTC)", "2027-01-02T00:00:00+00:00"),
+        ("Resets 5pm (Europe/Berlin)", None),
+        ("Resets soon", None),
+    ],
+)
+def test_a_reset_on_the_screen_is_the_next_time_that_the_words_fit(words: str, moment: str | None) -> None:
+    text = f"  Current week (Sonnet only)\n  ███   12% used\n  {words}\n"
+    assert on_screen(text) == [("seven_day_sonnet", 12.0, moment)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("  Session\n  Error: Failed to load usage data\n", "no plan limits: Failed to load usage data."),
+        ("│ Select login method: │\n", "no plan limits, it says: Select login method:"),
+        ("", "no plan limits."),
+    ],
+)
+def test_a_screen_that_tells_no_window_is_an_error_with_its_words(text: str, words: str) -> None:
+    with pytest.raises(NoAnswer, match=words):
+        on_screen(text)
 
 
 def message(number: int, output: int, **changes: Any) -> dict[str, Any]:

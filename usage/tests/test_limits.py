@@ -173,6 +173,24 @@ def test_a_cli_that_tells_nothing_any_more_keeps_the_last_value(workspace: Works
     assert source.readings.count() == 1
 
 
+def test_a_login_that_became_a_key_is_no_subscription_any_more(workspace: Workspace, host: FakeHost) -> None:
+    jobs.ask(workspace.pk)
+    later(minutes=6)
+    host.answer["claude_code"] = {
+        "path": "/bin/claude",
+        "error": "There are no plan limits.",
+        "has_plan": False,
+    }
+    jobs.ask(workspace.pk)
+    assert PlanSource.objects.get(backend="claude_code").account == ""
+
+
+def test_what_was_read_off_the_screen_says_so(workspace: Workspace, host: FakeHost) -> None:
+    host.answer["claude_code"]["way"] = "screen"
+    jobs.ask(workspace.pk)
+    assert LimitReading.objects.get().origin == LimitReading.Origin.SCREEN
+
+
 def test_the_schedule_exists_once(db: None) -> None:
     from django_q.models import Schedule
 

@@ -8,11 +8,12 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from tasks.models import Run
-from tasks.tests.factories import make_task, make_workspace
+from tasks import dispatch
+from tasks.models import Run, Task
+from tasks.tests.factories import make_run, make_task, make_workspace
 from tasks.tests.people import People, browser_of, send
 from usage import limits
-from usage.models import LimitReading
+from usage.models import Audit, Budget, LimitReading
 from usage.tests.rows import used
 
 pytestmark = pytest.mark.django_db
@@ -85,12 +86,83 @@ def test_a_subscription_says_that_it_is_no_bill(people: People) -> None:
     assert "17 Mar, 18:46" in page
 
 
-def test_the_download_has_a_line_per_day_and_model(people: People) -> None:
+def test_a_login_that_tells_limits_only_in_runs_is_a_subscription_too(people: People) -> None:
+    source = limits.source_for(people.workspace, "codex")
+    limits.keep(source, [{"window": "5h", "used_percent": 3}], timezone.now(), LimitReading.Origin.RUN)
+    page = text_of(people.browser("owner").get("/usage"))
+    assert "On a subscription plan (Codex)" in page
+    assert "told during a run" in page.lower()
+
+
+def test_with_an_api_key_it_says_why_there_are_no_limits(people: People) -> None:
+    source = limits.source_for(people.workspace, "claude_code")
+    source.asked_at, source.error = timezone.now(), "With a key there are no plan limits."
+    source.save()
     used(people.task, cost_usd=Decimal("1.25"), queued_at=timezone.now())
+    page = text_of(people.browser("owner").get("/usage"))
+    assert "With a key there are no plan limits." in page
+    assert "not a bill" not in page
+    assert "https://console.anthropic.com/settings/usage" in page
+
+
+def test_with_the_host_down_the_last_values_stay_with_their_age(people: People) -> None:
+    source = limits.source_for(people.workspace, "claude_code")
+    source.asked_at, source.error = timezone.now(), "No link to cloud: connection refused."
+    source.save()
+    before = timezone.now() - timedelta(hours=3, minutes=1)
+    resets = (timezone.now() + timedelta(hours=1)).isoformat()
+    windows = [{"window": "five_hour", "used_percent": 71.0, "resets_at": resets}]
+    limits.keep(source, windows, before, LimitReading.Origin.ASKED)
+    page = text_of(people.browser("owner").get("/usage"))
+    assert "No link to cloud: connection refused. The last values stay." in page
+    assert "71 %" in page
+    assert "3h ago" in page
+
+
+def test_an_estimate_names_its_prices_and_their_date(people: People) -> None:
+    used(people.task, model="gpt-5.5", backend="codex", queued_at=timezone.now())
+    page = text_of(people.browser("owner").get("/usage"))
+    assert "estimated with genai-prices" in page
+    assert "prices checked until 20" in page
+
+
+def test_the_audit_tells_side_requests_and_broken_answers_apart(people: People) -> None:
+    Audit.objects.create(workspace=people.workspace, sessions=3, side_tokens=4200, untold=1)
+    page = text_of(people.browser("owner").get("/usage"))
+    assert "are in the sums and in no transcript: 4.2k tokens" in page
+    assert "1 answer broken off" in page
+
+
+def test_the_chip_of_the_board_tells_today(people: People) -> None:
+    used(people.task, cost_usd=Decimal("1.25"), queued_at=timezone.now())
+    used(people.task, cost_usd=Decimal("9"), queued_at=timezone.now() - timedelta(days=2), number=2)
+    chip = text_of(people.browser("owner").get("/usage/card"))
+    assert "370" in chip
+    assert "$1.25" in chip
+
+
+def test_a_card_says_that_a_budget_holds_it_until_a_person_lifts_it(people: People) -> None:
+    used(people.task, cost_usd=Decimal("1.25"), queued_at=timezone.now())
+    Budget.objects.create(workspace=people.workspace, day_usd=1)
+    queued = make_run(task=make_task(workspace=people.workspace, status="queued"))
+    dispatch.start_queued(people.workspace.pk)
+    browser = people.browser("member")
+    assert "Held: the budget is used up ($1.25 of $1.00 this day)" in text_of(browser.get("/"))
+    assert send(browser, f"/workspaces/{people.workspace.pk}/budget/lift").status_code == 204
+    dispatch.start_queued(people.workspace.pk)
+    queued.refresh_from_db()
+    assert queued.state == "starting"
+    assert "lifted until" in text_of(browser.get("/usage"))
+
+
+def test_the_download_has_a_line_per_day_and_model(people: People) -> None:
+    now = timezone.now()
+    times = {"queued_at": now, "started_at": now, "finished_at": now + timedelta(seconds=90)}
+    used(people.task, cost_usd=Decimal("1.25"), **times)
     response = people.browser("owner").get("/usage.csv")
     lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert lines[0].startswith("day,model,runs,input_tokens")
-    assert "claude-sonnet-4-5,1,10,20,300,40,0,1.250000,reported,0" in lines[1]
+    assert "claude-sonnet-4-5,1,10,20,300,40,0,1.250000,reported,0,90" in lines[1]
 
 
 def test_only_the_owner_sets_a_budget(people: People) -> None:
@@ -112,8 +184,10 @@ def test_a_budget_of_nonsense_is_refused_in_words(people: People) -> None:
 def test_resume_at_reset_queues_a_run_that_waits_and_can_be_taken_back(people: People) -> None:
     reset = timezone.now() + timedelta(hours=2)
     fields = {"state": "failed", "reason_code": "limit", "limit_resets_at": reset, "cli_session": "abc"}
-    used(people.task, **fields)
+    Task.objects.filter(pk=people.task.pk).update(status="review")
+    used(people.task, **fields, reason="You've hit your session limit")
     browser = people.browser("member")
+    assert f'hx-post="/tasks/{people.task.pk}/resume-at-reset"' in text_of(browser.get("/"))
     assert send(browser, f"/tasks/{people.task.pk}/resume-at-reset").status_code == 204
     run = Run.objects.get(task=people.task, state="queued")
     assert run.resumes == "abc"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -89,6 +89,14 @@ def test_an_estimate_does_not_take_a_long_run_for_one_long_request(workspace: Wo
     cost = report(workspace).totals.cost
     assert cost is not None
     assert Decimal("5.0") < cost < Decimal("5.1")
+
+
+def test_the_time_of_a_run_counts_once(workspace: Workspace) -> None:
+    shares = {"claude-opus-4-8": {"input_tokens": 6}, "claude-haiku-4-5": {"input_tokens": 4}}
+    times = {"started_at": START, "finished_at": START + timedelta(minutes=61)}
+    used(make_task(workspace=workspace), usage_by_model=shares, **times)
+    totals = report(workspace).totals
+    assert (totals.seconds, totals.time) == (3660, "1:01:00")
 
 
 def test_recording_twice_changes_nothing(workspace: Workspace) -> None:

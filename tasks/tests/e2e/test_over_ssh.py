@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,8 +26,9 @@ class Cloud(World):
 
     def __enter__(self) -> Cloud:
         super().__enter__()
-        home = self.lab.make_cli_home(self.endpoint.url)
-        far: dict[str, Any] = {"kind": "ssh", "ssh_host": "cloud", "environment": home.environment}
+        self.cli_home = self.lab.make_cli_home(self.endpoint.url)
+        environment = self.cli_home.environment
+        far: dict[str, Any] = {"kind": "ssh", "ssh_host": "cloud", "environment": environment}
         self.workspace = self.add_workspace("cloud", self.far_repo, **far)["id"]
         return self
 
@@ -50,6 +52,23 @@ def test_ten_agents_at_once_each_end_with_their_commit_and_exact_tokens(cloud: C
         assert cloud.show(ended, f"{i}.txt") == f"number {i}"
         assert tokens_of(ended) == cloud.billed(ended)
         assert_no_gap(cloud.events(ended))
+
+
+def test_the_audit_reads_the_transcripts_over_there_and_tells_other_work_apart(cloud: Cloud) -> None:
+    """After the ten agents; one session more was made by somebody on that host by hand."""
+    for backend in BACKENDS:
+        cloud.succeed("@bash echo a\n@text over", backend)
+    usage = {"input_tokens": 50, "output_tokens": 7}
+    total = {"type": "token_count", "info": {"total_token_usage": usage}}
+    by_hand = [
+        {"type": "session_meta", "payload": {"id": "by-hand", "session_id": "by-hand", "cwd": "/"}},
+        {"type": "event_msg", "payload": total},
+    ]
+    rollout = cloud.cli_home.folder / ".codex" / "sessions" / "rollout-by-hand.jsonl"
+    rollout.write_text("".join(json.dumps(record) + "\n" for record in by_hand))
+    said = cloud.app.manage("audit_usage", "--workspace", "cloud", check=False)
+    assert "0 with a difference" in said
+    assert "outside this app: 1 sessions, 57 tokens" in said
 
 
 def test_a_restarted_sshd_loses_nothing(cloud: Cloud) -> None:

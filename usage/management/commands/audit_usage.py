@@ -40,6 +40,12 @@ class Command(BaseCommand):
         )
         for difference in finding.differences:
             self.stdout.write(f"  {difference.words}")
+        if finding.side_tokens:
+            self.stdout.write(
+                f"  side requests (titles, summaries): {finding.side_tokens:,} tokens, in no transcript"
+            )
+        if finding.untold:
+            self.stdout.write(f"  answers broken off: {finding.untold}; no CLI says what they used")
         if finding.outside_sessions:
             self.stdout.write(
                 f"  outside this app: {finding.outside_sessions} sessions, {finding.outside_tokens:,} tokens"

@@ -28,6 +28,14 @@ class NoAnswer(Exception):
     """The CLI did not say what it was asked; the text is a sentence."""
 
 
+class NotSupported(NoAnswer):
+    """This version of the CLI does not know the question."""
+
+
+class NoPlan(NoAnswer):
+    """The login that it works with has no plan: an API key, or there is none."""
+
+
 class Catalog:
     """How one CLI is asked for its models."""
 
@@ -44,6 +52,10 @@ class Catalog:
         default_reasoning_effort, resolves_to}, ids and efforts as the CLI wrote them.
         """
         raise NotImplementedError
+
+    def ask_otherwise(self, program: str, env: Dict[str, str], deadline: float) -> Json:
+        """The last resort after NotSupported; as `ask`. Raises NoAnswer."""
+        raise NoAnswer(f"{self.program} has no other way to tell.")
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
         """Files on which the answer depends: the program and what a login changes."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 from ..files import Json
-from .catalog import NoAnswer, Talk
+from . import claude_screen
+from .catalog import NoAnswer, NoPlan, NotSupported, Talk
 from .claude_models import ClaudeModels
 
 KEY = "limits"
@@ -22,28 +23,34 @@ class ClaudeLimits(ClaudeModels):
                 return limits_of(response)
         raise NoAnswer("claude did not answer.")
 
+    def ask_otherwise(self, program: str, env: Dict[str, str], deadline: float) -> Json:
+        return claude_screen.ask(program, env, deadline)
+
 
 def limits_of(response: Json) -> Json:
     """{account, windows}. NoAnswer says why there are none."""
     if response.get("subtype") == "error":
-        raise NoAnswer(f"claude refused to tell its limits: {response.get('error')}")
+        raise NotSupported(f"claude refused to tell its limits ({response.get('error')}).")
     said = response.get("response") or {}
     account = str(said.get("subscription_type") or "")
     limits = said.get("rate_limits") or {}
     if not limits:
-        raise NoAnswer(_why_none(account, bool(said.get("rate_limits_available"))))
+        raise _why_none(account, bool(said.get("rate_limits_available")))
     windows = [_window(name, told) for name, told in limits.items() if isinstance(told, dict)]
     for told in limits.get("model_scoped") or []:
         windows.append(_window(_scoped_name(told), told))
+    windows += [_of_one_model(told) for told in limits.get("limits") or []]
     return {"account": account, "windows": [window for window in windows if window]}
 
 
-def _why_none(account: str, available: bool) -> str:
+def _why_none(account: str, available: bool) -> NoAnswer:
     if available:
-        return "Anthropic's usage service could not be reached; a run will tell."
+        return NoAnswer("Anthropic's usage service could not be reached; a run will tell.")
     if account:
-        return f"The login of this {account} plan may not ask for its limits; runs tell them."
-    return "Without a subscription's own login (an API key, a token or none) there are no plan limits."
+        return NoAnswer(f"The login of this {account} plan may not ask for its limits; runs tell them.")
+    return NoPlan(
+        "Without a subscription's own login (an API key, a token or none) there are no plan limits."
+    )
 
 
 def _window(name: str, told: Json) -> Optional[Json]:
@@ -51,6 +58,15 @@ def _window(name: str, told: Json) -> Optional[Json]:
     if used is None:
         return None
     return {"window": name, "used_percent": round(float(used), 1), "resets_at": told.get("resets_at")}
+
+
+def _of_one_model(told: Json) -> Optional[Json]:
+    """A week of one model alone, named as the screen names it."""
+    name = ((told.get("scope") or {}).get("model") or {}).get("display_name")
+    if told.get("kind") != "weekly_scoped" or not name:
+        return None
+    window = "seven_day_" + str(name).lower().replace(" ", "_")
+    return _window(window, dict(told, utilization=told.get("percent")))
 
 
 def _scoped_name(told: Json) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from ..files import Json
-from .catalog import NoAnswer, Talk
+from .catalog import NoAnswer, NoPlan, Talk
 from .codex_events import limit_event
 from .codex_models import CodexModels
 
@@ -30,7 +30,7 @@ def limits_of(answer: Json) -> Json:
     if "error" in answer:
         said = str((answer["error"] or {}).get("message") or "")
         if "authentication" in said:
-            raise NoAnswer("Without a ChatGPT login (an API key, or none) there are no plan limits.")
+            raise NoPlan("Without a ChatGPT login (an API key, or none) there are no plan limits.")
         raise NoAnswer(f"codex could not tell its limits: {said}")
     result = answer.get("result") or {}
     main: Json = result.get("rateLimits") or {}

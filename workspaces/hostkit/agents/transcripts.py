@@ -17,9 +17,8 @@ def claude_sessions(env: Mapping[str, str], since: float) -> Dict[str, Json]:
 
     A message has a record per content block and is repeated when a session is forked: the last one counts.
     """
-    home = Path(env.get("CLAUDE_CONFIG_DIR") or Path(env.get("HOME", ""), ".claude"))
     messages: Dict[str, Json] = {}
-    for path in sorted(_written_since(home / "projects", "**/*.jsonl", since)):
+    for path in sorted(_written_since(claude_home(env) / "projects", "**/*.jsonl", since)):
         for record in _records(path, '"usage"'):
             _note_message(messages, record)
     sessions: Dict[str, Json] = {}
@@ -28,6 +27,20 @@ def claude_sessions(env: Mapping[str, str], since: float) -> Dict[str, Json]:
         for name in KINDS:
             session["tokens"][name] += message["tokens"][name]
     return sessions
+
+
+def claude_messages(env: Mapping[str, str], session: str) -> Dict[str, Json]:
+    """The tokens of each message of a session and its sub-agents, by the message's id."""
+    projects = claude_home(env) / "projects"
+    messages: Dict[str, Json] = {}
+    for path in sorted([*projects.glob(f"*/{session}.jsonl"), *projects.glob(f"*/{session}/**/*.jsonl")]):
+        for record in _records(path, '"usage"'):
+            _note_message(messages, record)
+    return {key.split()[0]: message["tokens"] for key, message in messages.items()}
+
+
+def claude_home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("CLAUDE_CONFIG_DIR") or Path(env.get("HOME", ""), ".claude"))
 
 
 def _note_message(messages: Dict[str, Json], record: Json) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict, Optional
 
 from .. import PROTOCOL
+from ..agents.claude_usage import settled
+from ..agents.transcripts import claude_messages
 from ..files import Json, dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
@@ -21,6 +24,7 @@ def finish(folder: RunFolder, verdict: Verdict, ended_by: str, swept: int = 0) -
     result = read_json(folder.result)
     work = save_work(spec)
     told = _told(folder, result)
+    told["usage"] = _whole(told, folder, spec)
     last_seq = _add_finished(folder, verdict, work)
     outcome = {
         "v": PROTOCOL,
@@ -74,6 +78,28 @@ def _told(folder: RunFolder, result: Optional[Json]) -> Dict[str, Any]:
             told["usage"] = {name: value for name, value in event.items() if name not in ENVELOPE}
             told["thread_total"] = event.get("thread_total")
     return told
+
+
+def _whole(told: Json, folder: RunFolder, spec: Json) -> Optional[Json]:
+    """A CLI that was killed could not tell the tokens of its last answers; claude's transcript has them."""
+    usage: Optional[Json] = told["usage"]
+    if spec.get("backend") == "codex" and _breaks_off(folder):
+        return dict(usage or {}, untold=1)
+    if not usage or not usage.get("open") or not told["cli_session"]:
+        return usage
+    env = dict(os.environ, **(spec.get("environment") or {}))
+    try:
+        return settled(folder.raw, claude_messages(env, told["cli_session"]))
+    except (OSError, ValueError, TypeError, AttributeError):  # the lower bound is better than no outcome
+        return usage
+
+
+def _breaks_off(folder: RunFolder) -> bool:
+    """Codex tells the tokens of an answer once its commands have ended: is there one that it did not tell?"""
+    breaks_off = False
+    for event in read_events(folder.events):
+        breaks_off = event.get("kind") == "tool" or (breaks_off and event.get("kind") != "usage")
+    return breaks_off
 
 
 ENVELOPE = ("v", "seq", "at", "kind", "cut")

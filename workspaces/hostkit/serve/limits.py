@@ -8,16 +8,19 @@ from typing import Dict
 
 from .. import environment
 from ..agents import LIMITS
-from ..agents.catalog import Catalog, NoAnswer, Talk
+from ..agents.catalog import Catalog, NoAnswer, NoPlan, NotSupported, Talk
 from ..files import Json
 from . import commands
 from .requests import Request
 
 LIMIT_SECONDS = 15.0
+OTHERWISE_SECONDS = 25.0
+"""For the last resort, after the CLI has refused the question."""
 
 
 def limits(params: Json, request: Request) -> Json:
-    """{backend: {path, account, windows: [{window, used_percent, resets_at}], error}}; all asked at once."""
+    """{backend: {path, account, windows: [{window, used_percent, resets_at}], way: "asked"|"screen", error}};
+    all asked at once."""
     env = environment.variables(params.get("environment") or {})
     found: Dict[str, Json] = {}
 
@@ -34,17 +37,35 @@ def limits(params: Json, request: Request) -> Json:
 
 def _ask_one(catalog: Catalog, env: Dict[str, str], request: Request) -> Json:
     path = environment.find(catalog.program, env["PATH"])
-    answer: Json = {"path": path, "account": "", "windows": [], "error": None}
+    answer: Json = {
+        "path": path,
+        "account": "",
+        "windows": [],
+        "way": "asked",
+        "has_plan": True,
+        "error": None,
+    }
     if not path:
         answer["error"] = f"{catalog.program} is not installed, or not on the PATH."
         return answer
     try:
-        answer.update(_asked(catalog, path, env, request))
+        answer.update(_told(catalog, path, env, request))
     except NoAnswer as error:
-        answer["error"] = str(error)
+        answer.update(error=str(error), has_plan=not isinstance(error, NoPlan))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         answer["error"] = f"{catalog.program} gave no limits that make sense: {error!r}"
     return answer
+
+
+def _told(catalog: Catalog, path: str, env: Dict[str, str], request: Request) -> Json:
+    try:
+        return _asked(catalog, path, env, request)
+    except NotSupported as refusal:
+        try:
+            said = catalog.ask_otherwise(path, env, time.monotonic() + OTHERWISE_SECONDS)
+        except NoAnswer as error:
+            raise NoAnswer(f"{refusal} {error}") from None
+        return dict(said, way="screen")
 
 
 def _asked(catalog: Catalog, path: str, env: Dict[str, str], request: Request) -> Json:

@@ -1,0 +1,104 @@
+"""What is counted when a CLI says less than all: side requests, and answers whose end it could not tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workspaces.hostkit.agents.claude_usage import Ledger, settled
+from workspaces.hostkit.agents.transcripts import claude_messages
+from workspaces.hostkit.folder import RunFolder
+from workspaces.hostkit.journal import Journal
+from workspaces.hostkit.run.finish import finish
+from workspaces.hostkit.verdict import Verdict
+
+DIED = Verdict("failed", "runner_died", "The runner died.")
+
+
+def answer(key: str, sent: int, output: int = 1) -> dict[str, Any]:
+    usage = {"input_tokens": sent, "output_tokens": output}
+    message = {"id": key, "model": "m", "usage": usage}
+    return {"type": "assistant", "sessionId": "s1", "requestId": "r", "message": message}
+
+
+def result(sent: int, output: int, **fields: Any) -> dict[str, Any]:
+    usage = {"inputTokens": sent, "outputTokens": output, "costUSD": 0.5}
+    return {"type": "result", "total_cost_usd": 0.5, "modelUsage": {"m": usage}, **fields}
+
+
+def raw_of(folder: Path, *lines: dict[str, Any]) -> Path:
+    path = folder / "raw.jsonl"
+    path.write_text(
+        '> {"asked":1}\n' + "".join(f"< {json.dumps(line)}\n" for line in lines) + '< {"usage": to'
+    )
+    return path
+
+
+def transcript(home: Path, *records: dict[str, Any]) -> None:
+    path = home / "projects" / "-w" / "s1.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def test_what_a_result_counts_beyond_the_messages_are_side_requests() -> None:
+    ledger = Ledger()
+    ledger.note(answer("a", 100))
+    assert ledger.total()["open"]
+    total = ledger.close(result(130, 20))
+    assert total["side"] == {"input_tokens": 30, "cache_read_tokens": 0, "cache_write_tokens": 0}
+    assert not total["open"]
+
+
+def test_without_side_requests_there_is_nothing_to_tell_apart() -> None:
+    ledger = Ledger()
+    ledger.note(answer("a", 100))
+    ledger.note(answer("a", 100))
+    assert ledger.close(result(100, 20))["side"] == {}
+
+
+def test_an_answer_that_an_interrupt_broke_off_is_counted() -> None:
+    total = Ledger().close(result(0, 0, terminal_reason="aborted_streaming"))
+    assert total["untold"] == 1
+
+
+def test_the_transcript_tells_the_answers_after_the_last_result(tmp_path: Path) -> None:
+    transcript(tmp_path, answer("a", 100, 20), answer("b", 50, 9))
+    raw = raw_of(tmp_path, answer("a", 100), result(100, 20), answer("b", 50), answer("c", 7))
+    total = settled(raw, claude_messages({"CLAUDE_CONFIG_DIR": str(tmp_path)}, "s1"))
+    assert (total["input_tokens"], total["output_tokens"]) == (157, 20 + 9 + 1)
+    assert (total["untold"], total["open"], total["cost_usd"]) == (1, False, None)
+
+
+def run_folder(tmp_path: Path, backend: str, *events: tuple[str, dict[str, Any]]) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    environment = {"CLAUDE_CONFIG_DIR": str(tmp_path)}
+    folder.spec.write_text(json.dumps({"key": "k", "backend": backend, "environment": environment}))
+    journal = Journal(folder.events)
+    journal.add("started", cli_session="s1")
+    for kind, fields in events:
+        journal.add(kind, **fields)
+    journal.close()
+    return folder
+
+
+def test_a_run_whose_runner_was_killed_counts_what_the_transcript_has(tmp_path: Path) -> None:
+    transcript(tmp_path, answer("a", 100, 20))
+    usage = {"input_tokens": 100, "output_tokens": 1, "open": True}
+    folder = run_folder(tmp_path, "claude_code", ("usage", usage))
+    raw_of(folder.path, answer("a", 100))
+    assert finish(folder, DIED, "guard")["usage"]["output_tokens"] == 20
+
+
+def test_codex_killed_in_the_middle_of_a_command_has_not_told_that_answer(tmp_path: Path) -> None:
+    tool = ("tool", {"id": "1", "name": "exec"})
+    usage = ("usage", {"input_tokens": 5})
+    told = finish(run_folder(tmp_path, "codex", tool, usage, tool), DIED, "guard")["usage"]
+    assert (told["input_tokens"], told["untold"]) == (5, 1)
+
+
+def test_codex_that_has_told_all_breaks_nothing_off(tmp_path: Path) -> None:
+    events = ("tool", {"id": "1", "name": "exec"}), ("usage", {"input_tokens": 5})
+    told = finish(run_folder(tmp_path, "codex", *events), DIED, "guard")["usage"]
+    assert "untold" not in told
