@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,12 +10,13 @@ from django import template
 from django.conf import settings
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from aitask import vendoring
 
 register = template.Library()
+TICKED = re.compile(r"`([^`]+)`")
 
 
 @register.simple_tag
@@ -31,6 +33,15 @@ def icon(name: str, css: str = "") -> SafeString:
         css,
         vendor("lucide", "sprite.svg"),
         name,
+    )
+
+
+@register.filter
+def with_code(text: str) -> SafeString:
+    """Plain words in which `ticks` mark what is to be typed."""
+    parts = enumerate(TICKED.split(str(text)))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", p) if n % 2 else p,) for n, p in parts)
     )
 
 
