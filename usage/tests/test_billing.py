@@ -132,7 +132,8 @@ def check_side_requests(world: World) -> None:
         world.succeed(script, workspace=place, timeout=120)
     titles = total(world.endpoint.ledger.entries(lambda entry: entry.kind == "title"))
     assert titles.input_tokens > 0
-    said = world.app.manage("audit_usage", "--workspace", "chatty")
+    said = world.app.manage("audit_usage", "--workspace", "chatty", check=False)
+    print(said)
     assert "2 sessions of ours compared, 0 with a difference" in said
     assert f"titles, summaries): {sum(getattr(titles, name) for name in COUNTED):,} tokens" in said
 

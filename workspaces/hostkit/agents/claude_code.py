@@ -170,6 +170,7 @@ class ClaudeCode(Agent):
             self._replayed = True
             self.taken(str(line.get("uuid")))
         else:
+            self.ledger.note_agent(line)
             self.translator.user(line)
 
     def _on_result(self, line: Json) -> None:

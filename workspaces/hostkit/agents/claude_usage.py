@@ -20,6 +20,7 @@ LIVE_NAMES = {
     "cache_read_tokens": "cache_read_input_tokens",
     "cache_write_tokens": "cache_creation_input_tokens",
 }
+AGENT = "agent "
 SENT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
 """What a message says exactly as soon as it begins."""
 
@@ -58,6 +59,15 @@ class Ledger:
             self._context_used = sum(self._since[key].values())
         return None if known else self.total()
 
+    def note_agent(self, line: Json) -> None:
+        """The result of a sub-agent, whose last message comes in no other way."""
+        result = line.get("tool_use_result")
+        usage = result.get("usage") if isinstance(result, dict) else None
+        if isinstance(usage, dict) and isinstance(result, dict) and result.get("agentId"):
+            key = AGENT + str(result["agentId"])
+            self._since[key] = {name: int(usage.get(theirs) or 0) for name, theirs in LIVE_NAMES.items()}
+            self._note_sent(key)
+
     def _note_sent(self, key: str) -> None:
         if key not in self._messages:
             self._messages.add(key)
@@ -82,7 +92,7 @@ class Ledger:
     def complete(self, finals: Mapping[str, Json]) -> Json:
         """The end without a result: `finals` tells the tokens of messages by their id."""
         for key in self._since:
-            self._untold += key not in finals
+            self._untold += key not in finals and not key.startswith(AGENT)
             self._since[key] = finals.get(key, self._since[key])
         total = self.total()
         total.update(open=False, cost_usd=None)  # a sum of costs that lacks the last turn would be no sum
@@ -108,6 +118,8 @@ def settled(raw: Path, finals: Mapping[str, Json]) -> Json:
     for line in _said(raw):
         if line.get("type") == "assistant":
             ledger.note(line)
+        elif line.get("type") == "user":
+            ledger.note_agent(line)
         elif line.get("type") == "result":
             ledger.close(line)
     return ledger.complete(finals)

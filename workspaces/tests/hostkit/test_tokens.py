@@ -57,6 +57,16 @@ def test_without_side_requests_there_is_nothing_to_tell_apart() -> None:
     assert ledger.close(result(100, 20))["side"] == {}
 
 
+def test_the_last_message_of_a_sub_agent_is_no_side_request() -> None:
+    ledger = Ledger()
+    ledger.note(answer("a", 100))
+    usage = {"input_tokens": 40, "output_tokens": 9}
+    ledger.note_agent({"type": "user", "tool_use_result": {"agentId": "x", "usage": usage}})
+    ledger.note_agent({"type": "user", "tool_use_result": "some words"})
+    assert ledger.total()["input_tokens"] == 140
+    assert ledger.close(result(140, 20))["side"] == {}
+
+
 def test_an_answer_that_an_interrupt_broke_off_is_counted() -> None:
     total = Ledger().close(result(0, 0, terminal_reason="aborted_streaming"))
     assert total["untold"] == 1
