@@ -46,11 +46,11 @@ def from_radars(radars: Iterable[Radar], titles: dict[int, str]) -> dict[int, li
     return dict(found)
 
 
-def main_conflicts(task: Task) -> list[str]:
-    """Files that would not merge into today's main, as the radar saw it last."""
-    radar = Radar.objects.filter(workspace=task.workspace_id).first()
-    known: dict[str, Any] = (radar.with_main if radar else {}).get(str(task.pk), {})
-    return list(known.get("conflicts", []))
+def conflicts_with_main(workspace: Workspace) -> dict[int, list[str]]:
+    """Task → files that would not merge into today's main, as the radar saw it last."""
+    radar = Radar.objects.filter(workspace=workspace).first()
+    known: dict[str, dict[str, Any]] = radar.with_main if radar else {}
+    return {int(pk): found["conflicts"] for pk, found in known.items() if found.get("conflicts")}
 
 
 def last_step(task: Task) -> MergeStep | None:
@@ -65,7 +65,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
         "verdict": Verdict.objects.filter(task=task).select_related("by").first(),
         "step": last_step(task),
         "overlaps": mine,
-        "main_conflicts": main_conflicts(task),
+        "main_conflicts": conflicts_with_main(task.workspace).get(task.pk, []),
         "taken_back": undone_step(task),
         "drafts": Comment.objects.filter(task=task, author=user.pk, sent_at=None).count(),
     }

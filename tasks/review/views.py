@@ -63,12 +63,14 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
     candidates = trains.finished(workspace)
     tasks = radar.proposed_order(workspace, candidates)
     marks = queries.overlaps(candidates)
+    with_main = queries.conflicts_with_main(workspace)
     verdicts_of = {v.task_id: v for v in Verdict.objects.filter(task__in=tasks)}
     rows = [
         {
             "task": task,
             "verdict": verdicts_of.get(task.pk),
             "overlaps": of_these(marks.get(task.pk, []), tasks),
+            "main_conflicts": with_main.get(task.pk, []),
         }
         for task in tasks
     ]
