@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, cast
 
+from asgiref.sync import SyncToAsync, sync_to_async
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.models import User
+from django.db import connections
 from django.http import Http404, HttpRequest
 
 from aitask import doorbell
@@ -142,6 +144,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if not await session_is_valid(self.scope["session"].session_key, self.user):
                 raise LoginEnded
             self.subscription.topics = frozenset(await self.topics())
+
+
+async def let_go_of_database() -> None:
+    """A socket that is open for hours needs its thread, with a connection and its cache, for moments."""
+    await sync_to_async(connections.close_all)()
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
+    if executor:
+        executor.shutdown(wait=False)  # the next call gets another
 
 
 @database_sync_to_async

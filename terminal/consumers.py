@@ -13,15 +13,14 @@ import logging
 from collections.abc import Callable
 from typing import Any, cast
 
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import connections
 from django.http import Http404
 
+from aitask.direct import direct_of
 from aitask.origin import Receive, Scope, Send
-from aitask.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, session_is_valid
+from aitask.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_database, session_is_valid
 from terminal import access, commands, services
 from terminal.commands import Json
 from terminal.control import gateway
@@ -59,7 +58,10 @@ class TerminalSocket:
         self.receive = receive
         self.send = send
         self.user = cast(User, scope["user"])
-        self.outbox = Outbox(send)
+        self.direct = direct_of(scope)
+        self.outbox = Outbox(send, self.direct)
+        self.early: list[bytes | str] | None = []
+        "What came before the session was shown; None from then on."
         self.query = commands.query(scope)
         self.pasted: list[str] = []
 
@@ -77,6 +79,8 @@ class TerminalSocket:
             self.outbox.put,
             looks=bool(commands.whole(self.query, "looks")),
         )
+        if self.direct:
+            self.direct.listen(self._received)
         await self.send({"type": "websocket.accept"})
         self.visit = await database_sync_to_async(services.log)(
             self.place, self.user, Visit.Kind.OPEN, client=_client(self.scope)
@@ -114,7 +118,7 @@ class TerminalSocket:
             except PermissionDenied:
                 raise Ended(FORBIDDEN) from None
             await database_sync_to_async(services.still_open)(self.visit)
-            await _let_go_of_database()
+            await let_go_of_database()
 
     async def _place(self) -> Place:
         route = self.scope["url_route"]["kwargs"]
@@ -126,21 +130,29 @@ class TerminalSocket:
             await self._attach()
         except (Refused, TmuxRefused) as error:
             await self._refuse(error)
+        early, self.early = self.early or [], None
+        for message in early:
+            self._received(message)
         while True:
-            message = await self.receive()
-            if message["type"] == "websocket.disconnect":
+            event = await self.receive()
+            if event["type"] == "websocket.disconnect":
                 raise Ended(0)
-            data = message.get("bytes")
-            if data:
-                gateway.soon(self.hub.typed, self.viewer, data)
-            elif text := message.get("text"):
-                self._take(commands.parse(text))
+            self._received(event.get("bytes") or event.get("text") or "")
+
+    def _received(self, message: bytes | str) -> None:
+        """Keys, or a text frame of the page."""
+        if self.early is not None:
+            self.early.append(message)
+        elif isinstance(message, bytes):
+            gateway.soon(self.hub.typed, self.viewer, message)
+        else:
+            self._take(commands.parse(message))
 
     async def _attach(self) -> None:
         """Show the session. One that is gone but left a history is made anew only when the page says so."""
         try:
             await gateway.run(self.hub.attach(self.viewer))
-            await _let_go_of_database()
+            await let_go_of_database()
         except SessionGone:
             if self.query.get("create") == "unless-history" and await self._has_history():
                 self.outbox.put({"t": "gone", "history": True})
@@ -206,11 +218,6 @@ VERBS: dict[str, Callable[[TerminalSocket, Json], None]] = {
     "window": TerminalSocket.window,
     "stats": TerminalSocket.stats,
 }
-
-
-async def _let_go_of_database() -> None:
-    """A socket that is open for hours needs its connection, with its cache, for moments."""
-    await sync_to_async(connections.close_all)()
 
 
 async def terminal_socket(scope: Scope, receive: Receive, send: Send) -> None:

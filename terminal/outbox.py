@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Coroutine, Generator
 from typing import Any
 
+from aitask.direct import Direct
 from aitask.origin import Send
 from terminal.control.viewer import Frame
 
@@ -23,9 +24,11 @@ class Outbox:
     turn of the loop at each key. A send that does wait is finished by `run`, and all behind it.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, direct: Direct | None = None) -> None:
         self._send = send
+        self._direct = direct
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._frames: list[Frame] = []
         self._lock = threading.Lock()
         self._stuck = asyncio.Event()
@@ -33,7 +36,10 @@ class Outbox:
         self._waiting: deque[Message] = deque()
 
     def put(self, frame: Frame) -> None:
-        """Add a frame; may be called from any thread."""
+        """Add a frame; may be called from any thread. On the socket's own loop it is sent at once."""
+        if threading.get_ident() == self._thread and not self._frames:
+            self._send_at_once(frame)
+            return
         with self._lock:
             self._frames.append(frame)
             if len(self._frames) > 1:
@@ -58,6 +64,17 @@ class Outbox:
         with self._lock:
             frames, self._frames = self._frames, []
         self._waiting.extend(messages(frames))
+        self._push()
+
+    def _send_at_once(self, frame: Frame) -> None:
+        if self._direct and not self._waiting:
+            self._direct.send(frame if isinstance(frame, bytes) else _json(frame))
+        else:
+            self._waiting.extend(messages([frame]))
+            self._push()
+
+    def _push(self) -> None:
+        """Send until the server makes us wait."""
         while self._waiting and not self._stuck.is_set():
             sending: Coroutine[Any, Any, None] = self._send(self._waiting.popleft())  # type: ignore[assignment]
             try:
@@ -84,9 +101,13 @@ def messages(frames: list[Frame]) -> list[Message]:
     result: list[Message] = []
     for frame in frames:
         if isinstance(frame, dict):
-            result.append({"type": "websocket.send", "text": json.dumps(frame, ensure_ascii=False)})
+            result.append({"type": "websocket.send", "text": _json(frame)})
         elif result and "bytes" in result[-1]:
             result[-1]["bytes"] += frame
         else:
             result.append({"type": "websocket.send", "bytes": frame})
     return result
+
+
+def _json(frame: dict[str, Any]) -> str:
+    return json.dumps(frame, ensure_ascii=False)

@@ -18,7 +18,7 @@ from aitask.tests.lab import processes
 from aitask.tests.lab.link import free_port
 from aitask.tests.lab.wait import wait_for
 
-ROLES = {"web": "daphne", "worker": "qcluster", "follower": "follow_runs"}
+ROLES = {"web": "aitask.web", "worker": "qcluster", "follower": "follow_runs"}
 READY = "is ready: "
 
 

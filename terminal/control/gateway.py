@@ -28,12 +28,18 @@ def hub_of(address: hosts.Address) -> Hub:
 
 async def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a hub's coroutine on its loop and wait for it here."""
+    if hosts_hub().is_here:
+        return await work
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, hosts_hub().loop))
 
 
 def soon(call: Callable[..., object], *arguments: object) -> None:
-    """Have a method of a hub called on its loop, after all that was asked for before."""
-    hosts_hub().loop.call_soon_threadsafe(call, *arguments)
+    """Have a method of a hub called on its loop, after what was asked before; at once if it is this one."""
+    owner = hosts_hub()
+    if owner.is_here:
+        call(*arguments)
+    else:
+        owner.loop.call_soon_threadsafe(call, *arguments)
 
 
 def close_all() -> None:

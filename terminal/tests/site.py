@@ -6,6 +6,7 @@ import http.client
 import json
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,15 @@ class Site:
         self.tmux("set-option", "-t", f"={name}:", "@aitask", f"{self.key}/{task}")
         return name
 
+    def make_sessions(self, tasks: Sequence[int]) -> None:
+        """Sessions of many tasks at once."""
+        commands = []
+        for task in tasks:
+            new = ["new-session", "-d", "-s", f"aitask-{task}", "env PS1='$ ' bash --norc --noprofile"]
+            mark = ["set-option", "-t", f"=aitask-{task}:", "@aitask", f"{self.key}/{task}"]
+            commands += [*new, ";", *mark, ";"]
+        self.tmux(*commands)
+
     def _server_runs(self) -> bool:
         return bool(self.tmux("list-sessions", "-F", "x", check=False))
 
@@ -104,7 +114,7 @@ class Site:
 def start_site(
     folder: Path, database: Path, host: TmuxServer | SshLab, *, tasks: int = 3, repo: str = ""
 ) -> Site:
-    """Start daphne on a fresh database with `tasks` tasks on the host."""
+    """Start the web server on a fresh database with `tasks` tasks on the host."""
     installation = make_installation(folder, database)
     installation.settings |= _settings(host)
     given = {"tasks": tasks, "workspace": {**_workspace(host), "repo_path": repo or str(folder)}}
@@ -120,7 +130,7 @@ def start_site(
 
 def start_web(installation: Installation, port: int) -> subprocess.Popen[bytes]:
     options = ["-v", "0", "-b", "127.0.0.1", "-p", str(port), "aitask.asgi:application"]
-    return installation.start("-m", "daphne", *options)
+    return installation.start("-m", "aitask.web", *options)
 
 
 def _settings(host: TmuxServer | SshLab) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -10,11 +11,49 @@ import pytest
 from terminal.outbox import Outbox
 
 FRAMES: list[Any] = [{"t": "size"}, b"one", b"two", {"t": "role"}, b"three"]
-SENT = ['{"t": "size"}', b"onetwo", '{"t": "role"}', b"three", b"later"]
+SIZE, ROLE = '{"t": "size"}', '{"t": "role"}'
 
 
 @pytest.mark.parametrize("waits", [0, 0.001])
 def test_frames_keep_their_order(waits: float) -> None:
+    assert _sent(waits, from_thread=False) == [SIZE, b"one", b"two", ROLE, b"three", b"later"]
+
+
+@pytest.mark.parametrize("waits", [0, 0.001])
+def test_bytes_of_another_thread_that_follow_each_other_travel_together(waits: float) -> None:
+    assert _sent(waits, from_thread=True) == [SIZE, b"onetwo", ROLE, b"three", b"later"]
+
+
+def test_where_the_server_has_a_direct_way_it_is_taken() -> None:
+    class Direct:
+        def __init__(self) -> None:
+            self.sent: list[bytes | str] = []
+
+        def listen(self, take: Any) -> None:
+            raise AssertionError
+
+        def send(self, message: bytes | str) -> None:
+            self.sent.append(message)
+
+    async def main() -> list[bytes | str]:
+        async def send(_message: dict[str, Any]) -> None:
+            raise AssertionError
+
+        direct = Direct()
+        put_all(Outbox(send, direct))
+        return direct.sent
+
+    assert asyncio.run(main()) == [SIZE, b"one", b"two", ROLE, b"three"]
+
+
+def put_all(outbox: Outbox) -> None:
+    for frame in FRAMES:
+        outbox.put(frame)
+
+
+def _sent(waits: float, *, from_thread: bool) -> list[Any]:
+    """What the server got, by a `send` that takes so long."""
+
     async def main() -> list[Any]:
         sent: list[Any] = []
 
@@ -25,17 +64,21 @@ def test_frames_keep_their_order(waits: float) -> None:
 
         outbox = Outbox(send)
         sender = asyncio.create_task(outbox.run())
-        for frame in FRAMES:
-            outbox.put(frame)
+        if from_thread:
+            writer = threading.Thread(target=put_all, args=[outbox])
+            writer.start()
+            writer.join()  # nothing is sent before the loop goes on
+        else:
+            put_all(outbox)
         await asyncio.sleep(waits * 2)
         outbox.put(b"later")
         async with asyncio.timeout(5):
-            while len(sent) < len(SENT):
+            while b"later" not in sent:
                 await asyncio.sleep(0.001)
         sender.cancel()
         return sent
 
-    assert asyncio.run(main()) == SENT
+    return asyncio.run(main())
 
 
 def test_a_send_that_fails_after_waiting_ends_the_socket() -> None:

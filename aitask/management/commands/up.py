@@ -57,7 +57,8 @@ class Command(BaseCommand):
 
 
 def the_roles(host: str, port: int) -> Sequence[Role]:
-    web = ("daphne", "-v", "0", "--no-server-name", "-b", host, "-p", str(port), "aitask.asgi:application")
+    listen = ("-b", host, "-p", str(port))
+    web = ("aitask.web", "-v", "0", "--no-server-name", *listen, "aitask.asgi:application")
     return (
         Role("web", web),
         Role("worker", ("manage", "qcluster")),

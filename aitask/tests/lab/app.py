@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Role = Literal["web", "worker", "follower"]
-ROLE_WORDS = {"web": "daphne", "worker": "qcluster", "follower": "follow_runs"}
+ROLE_WORDS = {"web": "aitask.web", "worker": "qcluster", "follower": "follow_runs"}
 MARK = "AITASK_LAB_APP"
 USERNAME, PASSWORD = "ada", "correct horse battery"
 SETUP_LINK = re.compile(r"https?://\S+/setup/\S+")
@@ -115,7 +115,7 @@ class App:
     def start_role(self, role: Role, name: str = "", port: int | None = None) -> None:
         """Start one process alone, as where many share a database; migrate beforehand."""
         commands: dict[Role, list[str]] = {
-            "web": ["-m", "daphne", "-v", "0", "-p", str(port or self.port), "aitask.asgi:application"],
+            "web": ["-m", "aitask.web", "-v", "0", "-p", str(port or self.port), "aitask.asgi:application"],
             "worker": ["manage.py", "qcluster"],
             "follower": ["manage.py", "follow_runs"],
         }
