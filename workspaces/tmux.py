@@ -81,10 +81,6 @@ def list_sessions(host: Host) -> dict[str, str]:
     return {window.session: window.owner for window in list_windows(host)}
 
 
-def session_exists(host: Host, session: str) -> bool:
-    return session in list_sessions(host)
-
-
 def ensure_window(
     host: Host,
     *,

@@ -144,7 +144,7 @@ def test_a_session_outlives_a_user_who_wants_unattached_ones_destroyed(
 
     open_window(local, tmp_path)
 
-    assert tmux.session_exists(local, "aitask-7")
+    assert "aitask-7" in tmux.list_sessions(local)
 
 
 def test_a_foreign_session_of_that_name_is_left_alone(
@@ -162,7 +162,7 @@ def test_a_session_whose_name_begins_alike_is_another_one(
 ) -> None:
     tmux_server.run("new-session", "-d", "-s", "aitask-77", "sleep", "60")
 
-    assert not tmux.session_exists(local, "aitask-7")
+    assert "aitask-7" not in tmux.list_sessions(local)
     assert not tmux.kill_session(local, "aitask-7", owner=OWNER)
     assert open_window(local, tmp_path) == "aitask-7"
     assert tmux.kill_session(local, "aitask-7", owner=OWNER)

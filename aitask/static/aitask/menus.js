@@ -1,5 +1,5 @@
 // Popover menus: placed beside what opened them, walked with the arrow keys.
-export function placeMenu(menu, anchor) {
+function placeMenu(menu, anchor) {
   const at = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;
   const left = menu.dataset.align === "end" ? at.right - width : at.left;

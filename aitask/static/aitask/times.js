@@ -11,7 +11,7 @@ export function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-export function relative(seconds) {
+function relative(seconds) {
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
     if (Math.abs(seconds) < size) continue;
     const amount = Math.floor(Math.abs(seconds) / size);

@@ -57,10 +57,10 @@ export function edit(article) {
   field.querySelector("textarea").focus();
 }
 
-export const deny = (article) => article.querySelector(".denial input")?.focus();
+const deny = (article) => article.querySelector(".denial input")?.focus();
 
 // A number means the question that is being answered when several options may be chosen, else the first open one.
-export function pick(article, number) {
+function pick(article, number) {
   const sets = [...article.querySelectorAll("fieldset")];
   const many = sets.find((set) => set.contains(document.activeElement) && set.querySelector("[type=checkbox]"));
   const open = many ?? sets.find((set) => !set.querySelector(":checked")) ?? sets[0];
