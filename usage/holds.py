@@ -44,10 +44,11 @@ class Spent:
 
     @property
     def words(self) -> str:
-        """4.2 of 5 dollars a day."""
+        """$4.20 of $5.00 today."""
+        when = "today" if self.name == "day" else "this month"
         if self.unit == "dollars":
-            return f"${self.used:.2f} of ${self.limit:.2f} this {self.name}"
-        return f"{int(self.used):,} of {int(self.limit):,} tokens this {self.name}"
+            return f"${self.used:.2f} of ${self.limit:.2f} {when}"
+        return f"{int(self.used):,} of {int(self.limit):,} tokens {when}"
 
 
 def hurdle(workspace: Workspace) -> Hurdle:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -24,6 +25,7 @@ from usage.forms import BudgetForm
 from usage.models import TOKENS, Audit, Budget, PlanSource
 from usage.periods import Period, zone_called
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.catalog.models import digest_of
 from workspaces.errors import Refused
 from workspaces.models import Workspace
 
@@ -33,7 +35,7 @@ RANGES = (7, 30, 90, 365)
 
 def zone_of(request: HttpRequest) -> str:
     """The reader's time zone, as the browser told it."""
-    return request.GET.get("tz") or request.COOKIES.get(ZONE_COOKIE) or "UTC"
+    return request.GET.get("tz") or unquote(request.COOKIES.get(ZONE_COOKIE, "")) or "UTC"
 
 
 def chosen_period(request: HttpRequest) -> Period:
@@ -104,9 +106,13 @@ def _money(value: float) -> str:
 def limits_context(workspaces: list[Workspace]) -> dict[str, Any]:
     sources = [source for source in limits.sources_of(workspaces) if source.present]
     windows = limits.windows_of(sources)
+    logins: dict[tuple[int, str], list[str]] = {}
+    for workspace in workspaces:
+        logins.setdefault((workspace.host.pk, digest_of(workspace.environment)), []).append(workspace.name)
     plans = [
         {
             "source": source,
+            "of": logins.get((source.host_id, source.environment), []) if source.environment else [],
             "windows": [window for window in windows if window.source.pk == source.pk],
             "console": limits.CONSOLES[source.backend],
             "api_console": limits.API_CONSOLES[source.backend],

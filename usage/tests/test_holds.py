@@ -54,7 +54,7 @@ def test_without_a_budget_it_starts(queued: Run) -> None:
 def test_a_used_up_day_holds_and_says_until_when(workspace: Workspace, queued: Run) -> None:
     spend(workspace)
     Budget.objects.create(workspace=workspace, day_usd=3)
-    assert reason(queued).startswith("Held: the budget is used up ($3.00 of $3.00 this day)")
+    assert reason(queued).startswith("Held: the budget is used up ($3.00 of $3.00 today)")
 
 
 def test_what_was_used_yesterday_does_not_count_today(workspace: Workspace, queued: Run) -> None:

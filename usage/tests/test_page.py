@@ -59,6 +59,12 @@ def test_strangers_see_nothing_of_it(people: People) -> None:
     assert people.browser("nobody").get("/usage").status_code == 302
 
 
+def test_days_are_those_of_the_zone_that_the_browser_told(people: People) -> None:
+    browser = people.browser("owner")
+    browser.cookies["aitask_zone"] = "Europe%2FBerlin"
+    assert "days of Europe/Berlin" in text_of(browser.get("/usage"))
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -147,7 +153,7 @@ def test_a_card_says_that_a_budget_holds_it_until_a_person_lifts_it(people: Peop
     queued = make_run(task=make_task(workspace=people.workspace, status="queued"))
     dispatch.start_queued(people.workspace.pk)
     browser = people.browser("member")
-    assert "Held: the budget is used up ($1.25 of $1.00 this day)" in text_of(browser.get("/"))
+    assert "Held: the budget is used up ($1.25 of $1.00 today)" in text_of(browser.get("/"))
     assert send(browser, f"/workspaces/{people.workspace.pk}/budget/lift").status_code == 204
     dispatch.start_queued(people.workspace.pk)
     queued.refresh_from_db()
