@@ -20,7 +20,6 @@ from django.db import connections
 from aitask.origin import Application, Receive, Scope, Send, own_origin_only, refuse
 from tasks import routing as tasks
 from terminal import routing as terminal
-from workspaces.hosts.hub import share_running_loop
 
 websocket_urlpatterns = [*tasks.websocket_urlpatterns, *terminal.websocket_urlpatterns]
 
@@ -76,10 +75,4 @@ routes: Any = URLRouter(cast(Any, websocket_urlpatterns))
 sockets: Any = own_origin_only(
     known_paths(own_thread(AuthMiddlewareStack(cast(Any, login_required(routes)))))
 )
-protocols: Any = ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan})
-
-
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Everything; the connections to the hosts share the web server's loop."""
-    share_running_loop()
-    await protocols(scope, receive, send)
+application = ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan})

@@ -24,6 +24,7 @@ from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from aitask.direct import EXTENSION, frame, short_message
+from workspaces.hosts.hub import share_running_loop
 
 log = logging.getLogger(__name__)
 INTERNAL_ERROR = 1011
@@ -85,9 +86,10 @@ def waits_to_be_written(transport: Any) -> bool:
 
 
 class DirectServer(Server):  # type: ignore[misc]
-    """Tells the application of a socket about the direct way."""
+    """Tells a socket's application about the direct way, and shares its loop with the hosts' connections."""
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[Any]:
+        share_running_loop()
         if isinstance(protocol, DirectSocket):
             scope["extensions"] = {EXTENSION: protocol}
         queue: asyncio.Queue[Any] = super().create_application(protocol, scope)
