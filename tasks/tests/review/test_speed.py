@@ -78,7 +78,7 @@ class Race:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("check", "repetitions"), [("", 3), (f"sleep 0.5; {CHECK}", 2)], ids=["without a check", "with a check"]
+    ("check", "repetitions"), [("", 3), (f"sleep 1; {CHECK}", 1)], ids=["without a check", "with a check"]
 )
 def test_a_train_costs_little_more_than_the_same_merges_by_hand(
     home: Path, tmp_path: Path, check: str, repetitions: int
