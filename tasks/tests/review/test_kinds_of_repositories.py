@@ -1,4 +1,4 @@
-"""Repositories as people have them: bare, with submodules, with main checked out and dirty, with hooks."""
+"""Repositories as people have them: dirty, with hooks, with a main that moves, with odd names; each strategy."""
 
 from __future__ import annotations
 
@@ -7,27 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from aitask.tests.lab.repos import commit_file, git, make_repo
+from aitask.tests.lab.repos import git
 from tasks.review import trains
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
 from workspaces.tests.merging.repos import changed, first_parent_subjects
 
 pytestmark = pytest.mark.django_db
-
-
-def test_a_bare_repository_gets_its_main_moved(home: Path, tmp_path: Path) -> None:
-    history = small_repo(tmp_path / "full")
-    git(tmp_path, "clone", "-q", "--bare", "full", "bare.git")
-    history.repo = tmp_path / "bare.git"
-    workspace = workspace_of(history.repo, check_command=CHECK)
-    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
-
-    train = merge(workspace, tasks.values())
-
-    assert states(train) == ["merged", "merged"]
-    assert len(first_parent_subjects(history.repo)) == 3
-    assert git(history.repo, "fsck", "--no-dangling") == ""
 
 
 def test_uncommitted_work_in_the_way_stops_the_train_and_is_not_touched(home: Path, tmp_path: Path) -> None:
@@ -61,23 +47,6 @@ def test_staged_work_elsewhere_stays_staged(home: Path, tmp_path: Path) -> None:
     assert states(merge(workspace, tasks.values())) == ["merged"]
     assert git(history.repo, "diff", "--cached", "--name-only") == "part000/file00009.txt"
     assert git(history.repo, "diff", "--name-only") == ""
-
-
-def test_submodules_are_there_for_the_check(home: Path, tmp_path: Path) -> None:
-    (home / ".gitconfig").write_text("[protocol.file]\n\tallow = always\n")
-    part = make_repo(tmp_path / "part")
-    repo = make_repo(tmp_path / "repo")
-    git(repo, "submodule", "--quiet", "add", str(part), "parts")
-    git(repo, "commit", "-q", "-m", "Add a submodule")
-    git(repo, "checkout", "-q", "-b", "one")
-    commit_file(repo, "new.txt", "new\n")
-    git(repo, "checkout", "-q", "main")
-    workspace = workspace_of(repo, check_command="test -f parts/src/main.py && test -f new.txt")
-
-    train = merge(workspace, [task_with(workspace, repo, "one")])
-
-    assert states(train) == ["merged"], train.steps.get().reason
-    assert git(repo, "status", "--porcelain") == ""
 
 
 def test_a_hook_that_refuses_takes_the_task_out(home: Path, tmp_path: Path) -> None:
