@@ -1,4 +1,4 @@
-"""Repositories as people have them: dirty, with hooks, with a main that moves, with odd names; each strategy."""
+"""Repositories as people have them: dirty, with hooks, with a main that moves, odd names; each strategy."""
 
 from __future__ import annotations
 
