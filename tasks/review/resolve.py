@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from posixpath import join
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -40,7 +39,7 @@ Resolve every conflict so that both sides keep their purpose: throw away neither
 nor your own work. Remove all conflict markers, look at the whole of each file afterwards, and see
 that everything still works{check}. Then conclude the merge: git add the files and
 git commit --no-edit. Do not rebase, reset or push.
-"""
+{below}"""
 
 
 def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
@@ -114,8 +113,15 @@ def prompt_for(task: Task, site: MergeSite, main: str, paths: list[str]) -> str:
         files="\n".join(f"- {visible(path)}" for path in paths),
         theirs=visible(theirs),
         title=task.title,
-        check=f" (the check: {shlex.quote(command) if chr(10) in command else command})" if command else "",
+        **_words_about(command),
     )
+
+
+def _words_about(check: str) -> dict[str, str]:
+    """A check of one line stands in its sentence, a longer one below."""
+    if "\n" in check:
+        return {"check": " (the check is below)", "below": f"\nThe check:\n\n{check}\n"}
+    return {"check": f" (the check: {check})" if check else "", "below": ""}
 
 
 def _note(task: Task, run: Run, main: str, paths: list[str], user: AbstractBaseUser | None) -> None:
