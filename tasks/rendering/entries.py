@@ -227,6 +227,7 @@ def _finished(entry: Entry) -> SafeString:
     if files := diff.get("files"):
         lines = diff_size(diff.get("additions", 0), diff.get("deletions", 0))
         size = format_html('<span class="num">{} file{} {}</span>', files, pluralize(files), lines)
+    reason = entry.text("reason")
     return format_html(
         '<div class="ended {}"><span class="badge {}">{}{}</span> {} <code>{}</code><p>{}</p></div>',
         kind,
@@ -235,7 +236,7 @@ def _finished(entry: Entry) -> SafeString:
         word,
         size,
         entry.text("commit")[:10],
-        entry.text("reason"),
+        "" if reason == f"{word}." else reason,
     )
 
 
