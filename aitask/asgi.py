@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from typing import Any, cast
 
@@ -12,15 +14,17 @@ from django.core.asgi import get_asgi_application
 http = get_asgi_application()
 
 # What follows needs the apps that get_asgi_application has loaded.
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from asgiref.sync import ThreadSensitiveContext
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.db import connections
 
 from aitask.origin import Application, Receive, Scope, Send, own_origin_only, refuse
+from aitask.sockets import let_go_of_database
 from tasks import routing as tasks
 from terminal import routing as terminal
 
+HANDSHAKES = 4
+"""Sockets that are opened at the same time; each needs a thread and a connection for it."""
 websocket_urlpatterns = [*tasks.websocket_urlpatterns, *terminal.websocket_urlpatterns]
 
 
@@ -32,7 +36,26 @@ def own_thread(application: Any) -> Application:
             try:
                 await application(scope, receive, send)
             finally:
-                await sync_to_async(connections.close_all)()
+                await let_go_of_database()
+
+    return inner
+
+
+def few_handshakes(application: Application) -> Application:
+    """When all browsers come back at once, after a restart, a few at a time ask the database who they are."""
+    gate = asyncio.Semaphore(HANDSHAKES)
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.ExitStack() as held:
+            await gate.acquire()
+            held.callback(gate.release)
+
+            async def answered(message: Any) -> None:
+                if message["type"] in ("websocket.accept", "websocket.close"):
+                    held.close()
+                await send(message)
+
+            await application(scope, receive, answered)
 
     return inner
 
@@ -72,7 +95,6 @@ async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
 
 
 routes: Any = URLRouter(cast(Any, websocket_urlpatterns))
-sockets: Any = own_origin_only(
-    known_paths(own_thread(AuthMiddlewareStack(cast(Any, login_required(routes)))))
-)
+logged_in: Any = AuthMiddlewareStack(cast(Any, login_required(routes)))
+sockets: Any = own_origin_only(known_paths(few_handshakes(own_thread(logged_in))))
 application = ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan})

@@ -147,12 +147,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
 
 async def let_go_of_database() -> None:
-    """A socket that is open for hours needs its thread, with a connection and its cache, for moments."""
-    await sync_to_async(connections.close_all)()
+    """End this socket's thread and connection: one that is open for hours needs them for moments."""
     context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
-    if executor:
-        executor.shutdown(wait=False)  # the next call gets another
+    if context and context in SyncToAsync.context_to_thread_executor:
+        await sync_to_async(connections.close_all)()
+        executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+        if executor:
+            executor.shutdown(wait=False)  # the next call gets another
 
 
 @database_sync_to_async

@@ -40,6 +40,7 @@ MOST_PASTED = 16 << 20
 REFUSED = 4410
 """The session can't be shown; a frame before it says why."""
 FORBIDDEN = 4403
+LEAVING = asyncio.Semaphore(4)
 
 
 class Ended(Exception):
@@ -79,12 +80,13 @@ class TerminalSocket:
             self.outbox.put,
             looks=bool(commands.whole(self.query, "looks")),
         )
-        if self.direct:
-            self.direct.listen(self._received)
-        await self.send({"type": "websocket.accept"})
         self.visit = await database_sync_to_async(services.log)(
             self.place, self.user, Visit.Kind.OPEN, client=_client(self.scope)
         )
+        await let_go_of_database()
+        if self.direct:
+            self.direct.listen(self._received)
+        await self.send({"type": "websocket.accept"})
         await self._serve()
 
     async def _serve(self) -> None:
@@ -101,10 +103,16 @@ class TerminalSocket:
             log.exception("terminal %s failed", self.place.session)
         finally:
             gateway.soon(self.hub.detach, self.viewer)
-            await asyncio.shield(database_sync_to_async(services.left)(self.visit))
+            await asyncio.shield(self._leave())
         if code:
             with contextlib.suppress(Exception):
                 await self.send({"type": "websocket.close", "code": code})
+
+    async def _leave(self) -> None:
+        """Note the end; when all leave at once, a few at a time."""
+        async with LEAVING:
+            await database_sync_to_async(services.left)(self.visit)
+            await let_go_of_database()
 
     async def _check_again(self) -> None:
         while True:
