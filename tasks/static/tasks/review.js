@@ -94,7 +94,8 @@ function start() {
     const details = box.appendChild(make("details"));
     details.open = open.get(file.key + file.version) ?? !file.viewed;
     const head = details.appendChild(make("summary", "filehead"));
-    head.append(make("span", `status ${file.status}`, file.status), path(file), make("span", "grow"), ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)), viewedBox(file, details));
+    head.append(make("span", `status ${file.status}`, file.status), path(file), make("span", "grow"), ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)));
+    box.append(viewedBox(file, details));
     const body = details.appendChild(make("div", "filebody"));
     if (file.mode) body.append(make("p", "small dim", `Rights: ${file.mode}`));
     const size = (file.additions ?? 0) + (file.deletions ?? 0);
@@ -123,7 +124,6 @@ function start() {
     const label = make("label", "viewed small");
     const box = label.appendChild(Object.assign(make("input"), { type: "checkbox", checked: file.viewed }));
     label.append("Viewed");
-    label.addEventListener("click", (event) => event.stopPropagation());
     box.addEventListener("change", () => {
       file.viewed = box.checked;
       details.open = !box.checked;
