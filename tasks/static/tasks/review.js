@@ -101,7 +101,11 @@ function start() {
     const size = (file.additions ?? 0) + (file.deletions ?? 0);
     if (size > AUTO_LINES) body.append(bigButton(file, size, box));
     else box.dataset.waits = "yes";
-    details.addEventListener("toggle", () => details.open && watch(box));
+    let wasOpen = details.open;  // Opening thousands of them in the beginning is told as well.
+    details.addEventListener("toggle", () => {
+      if (details.open && !wasOpen) watch(box);
+      wasOpen = details.open;
+    });
     return box;
   }
 
