@@ -22,9 +22,9 @@ from workspaces.errors import Refused
 # xterm.js writes its own style sheet, whose size and colours depend on the font; it gets the page's nonce.
 STYLES = {"style-src": [SELF, NONCE]}
 TOUCH_KEYS = [
-    ("Esc", "Escape"),
+    ("Esc", "Esc"),
     ("Tab", "Tab"),
-    ("Ctrl", "Control, for the next key"),
+    ("Ctrl", "Ctrl, for the next key"),
     ("←", "Left"),
     ("↑", "Up"),
     ("↓", "Down"),

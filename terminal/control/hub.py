@@ -120,11 +120,11 @@ class Hub:
         if viewer.pane:
             viewer.pane.sync(viewer)
 
-    async def choose(self, viewer: Viewer, window: str) -> None:
+    def choose(self, viewer: Viewer, window: str) -> None:
         """Show another window of the session."""
         viewer.target = replace(viewer.target, window=window)
         if self._client and viewer in self.viewers:
-            await self._refresh(self._client)
+            self._soon(self._refresh(self._client))
 
     async def sessions(self) -> list[Row]:
         """All windows on the host but the hubs' own. Raises HostError and Refused."""

@@ -81,7 +81,9 @@ class Snapshot:
     def paint(self, modes: bytes = b"") -> bytes:
         """A full repaint. `modes` are sequences for what tmux can't tell, in the order they were seen."""
         alternate = self.is_on("alternate_on")
-        parts = [b"\x1bc", painted([*self.history, *self._rows(self.saved if alternate else self.screen)])]
+        primary = self._rows(self.saved if alternate else self.screen)
+        # Each was asked for by itself: the colours that hold at the end of one do not hold in the next.
+        parts = [b"\x1bc", b"\r\n".join(painted(lines) for lines in (self.history, primary) if lines)]
         if alternate:
             parts += [self._at("alternate_saved_x", "alternate_saved_y"), b"\x1b[?1049h\x1b[H"]
             parts.append(painted(self._rows(self.screen)))

@@ -242,10 +242,18 @@ def test_modes_that_tmux_does_not_tell_are_known_while_somebody_looks(
     assert headless.show(hub.open().frames).modes["bracketedPasteMode"]
 
 
-def test_a_coloured_background_does_not_run_over(hub: LocalHub, headless: Headless) -> None:
+COLOURED = [
+    r"printf '\033[44mblue\n   \033[0m plain\n'",
+    r"for n in $(seq 60); do printf 'plain \033[42mgreen\033[0m\n'; done",
+]
+"""On the screen alone, and running from the history into the screen."""
+
+
+@pytest.mark.parametrize("command", COLOURED)
+def test_a_coloured_background_does_not_run_over(hub: LocalHub, headless: Headless, command: str) -> None:
     hub.session()
     browser = hub.open()
-    browser.type(r"printf '\033[44mblue\n   \033[0m plain\n'; seq 1 3" + "\r")
+    browser.type(f"{command}; seq 1 3\r")
     browser.wait_for("3\r\n")
     browser.settle()
     reloaded = headless.show(hub.open().frames)

@@ -12,7 +12,6 @@ from terminal.control import gateway
 from terminal.control.hub import SessionGone
 from terminal.tests.hubs import FakeBrowser, LocalHub
 from workspaces.hosts import HostError
-from workspaces.hosts.hub import hub as hosts_hub
 
 
 def test_what_is_typed_comes_back(hub: LocalHub) -> None:
@@ -150,7 +149,7 @@ def test_a_chosen_window_stays_when_another_becomes_current(hub: LocalHub) -> No
     hub.session()
     browser = hub.open()
     first = browser.messages("windows")[-1]["windows"][0]["id"]
-    hosts_hub().run(hub.hub.choose(browser.viewer, first))
+    gateway.soon(hub.hub.choose, browser.viewer, first)
     hub.tmux.run("new-window", "-t", "=work:", "-n", "run-2", "echo second; cat")
     wait_for(lambda: len(browser.messages("windows")[-1]["windows"]) == 2, 5, "both windows")
     browser.type("echo still the fir''st\r")

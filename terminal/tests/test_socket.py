@@ -94,7 +94,7 @@ def test_what_a_shell_showed_outlives_tmux_and_stands_above_the_next_shell(site:
     browser.type(b"seq 1 3000; printf 'asks \\033[6n\\n'; echo outl''ives\r")
     browser.until_text("outlives")
     recorded = site.recorded(kind)
-    wait_for(lambda: b"outlives" in recorded.read_bytes(), 10, "the record")
+    wait_for(lambda: recorded.exists() and b"outlives" in recorded.read_bytes(), 10, "the record")
     assert recorded.stat().st_mode & 0o777 == 0o600
     assert isinstance(site.host, TmuxServer)
     site.host.kill()

@@ -112,10 +112,13 @@ class Screen {
 
   // The room in columns and rows at the person's own font size.
   capacity() {
+    const { options } = this.term;
+    const shown = options.fontSize;
+    if (shown !== this.font) options.fontSize = this.font;
     const proposed = this.addons.fit.proposeDimensions();
+    if (shown !== this.font) options.fontSize = shown;
     if (!proposed?.cols) return { cols: this.term.cols, rows: this.term.rows };
-    const scale = this.term.options.fontSize / this.font;
-    return { cols: Math.max(2, Math.floor(proposed.cols * scale)), rows: Math.max(2, Math.floor(proposed.rows * scale)) };
+    return { cols: Math.max(2, proposed.cols), rows: Math.max(2, proposed.rows) };
   }
 
   // The server says how large the session is; what does not fit is shown smaller.
@@ -137,18 +140,13 @@ class Screen {
   }
 
   roomChanged() {
-    const { cols, rows } = this.capacity();
-    if (cols === this.known?.cols && rows === this.known?.rows) return;
-    this.known = { cols, rows };
     this.fitFont();
-    this.on.room(cols, rows);
+    this.on.room();
   }
 
   enlarge(step) {
     this.font = Math.min(FONTS.most, Math.max(FONTS.least, this.font + step));
     localStorage.setItem(FONT_KEY, String(this.font));
-    this.term.options.fontSize = this.font;
-    this.known = null;
     this.roomChanged();
   }
 

@@ -11,10 +11,12 @@ import { copyText } from "../aitask/app.js";
 const root = document.getElementById("screen");
 const part = (id) => document.getElementById(id);
 const phone = matchMedia("(max-width: 640px), (pointer: coarse)");
+const drawer = matchMedia("(max-width: 800px)");  // The sessions lie over the terminal.
 const icons = document.querySelector("#link use").getAttribute("href").split("#")[0];
 let mayType = false;
 let looks = phone.matches;  // On a phone, looking does not change the size that others see.
 let chosen = "";
+let told = { cols: 0, rows: 0 };  // The room that the server knows of.
 
 const screen = await makeScreen(root, { type, answer, room: roomChanged, sized });
 const { term } = screen;
@@ -30,8 +32,8 @@ const wire = new Wire(root.dataset.socket, parameters, { message, bytes: (bytes,
 window.terminalPage = { term, wire, screen };  // For the browser's console.
 
 function parameters() {
-  const { cols, rows } = screen.capacity();
-  const given = { cols, rows, create: "unless-history" };
+  told = screen.capacity();
+  const given = { ...told, create: "unless-history" };
   if (looks) given.looks = 1;
   if (chosen) given.window = chosen;
   return given;
@@ -61,8 +63,11 @@ function claimed() {
   looks = false;
 }
 
-function roomChanged(cols, rows) {
-  if (mayType) wire.say({ t: "resize", cols, rows, looks });
+function roomChanged() {
+  const room = screen.capacity();
+  if (!mayType || (room.cols === told.cols && room.rows === told.rows)) return;
+  told = room;
+  wire.say({ t: "resize", ...room, looks });
 }
 
 function sized(cols, rows) {
@@ -113,7 +118,7 @@ function up() {
   wire.settled();
   setState("up", "connected", "circle-check");
   hideBanner();
-  if (!looks) screen.known = screen.capacity();
+  roomChanged();  // Tabs or a banner may have come since the server was told.
 }
 
 function state(name) {
@@ -202,9 +207,10 @@ part("smaller").addEventListener("click", () => screen.enlarge(-1));
 part("larger").addEventListener("click", () => screen.enlarge(1));
 part("search").addEventListener("click", () => find.open());
 part("take").addEventListener("click", () => {
-  const { cols, rows } = screen.capacity();
   looks = false;
-  wire.say({ t: "resize", cols, rows, looks });
+  told = screen.capacity();
+  wire.say({ t: "resize", ...told, looks });
 });
 part("fold").addEventListener("click", () => document.querySelector(".terminals").classList.toggle("folded"));
+part("room").addEventListener("pointerdown", () => drawer.matches && document.querySelector(".terminals").classList.remove("folded"));
 if (!phone.matches) term.focus();

@@ -1,0 +1,81 @@
+"""Which sessions a person sees, how they are grouped, what needs them, and how to get there by hand."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.template.loader import render_to_string
+
+from tasks.models import Run, Task
+from tasks.tests.factories import make_run, make_task, make_user, make_workspace
+from terminal import queries
+from terminal.control.listing import Row
+from terminal.places import Place
+from workspaces.models import Installation, Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def row(mark: str, activity: int = 1_800_000_000, *, installation: str = "") -> Row:
+    owner = f"{installation or Installation.current_key()}/{mark}"
+    name = f"aitask-{mark}"
+    return Row(name, "@1", active=True, pane="%1", linked=(name,), activity=activity, owner=owner, name="w")
+
+
+def groups(user: User, *rows: Row, host: str = "local") -> list[queries.Group]:
+    return queries.groups(user, {host: list(rows)})
+
+
+def running(workspace: Workspace, title: str, state: str = Run.State.RUNNING, **fields: object) -> Task:
+    task = make_task(workspace=workspace, title=title, status=Task.Status.RUNNING)
+    make_run(task=task, state=state, **fields)
+    return task
+
+
+def test_live_sessions_stand_under_their_workspace_the_last_that_printed_first() -> None:
+    user = make_user()
+    first, second = (make_workspace(owner=user, name=name) for name in ("api", "web"))
+    old, new = running(first, "Older"), running(first, "Newer")
+    seen = groups(user, row(str(old.pk), 100), row(str(new.pk), 200), row(f"w{second.pk}", 50))
+    assert [(group.workspace.name, [s.title for s in group.sessions]) for group in seen] == [
+        ("api", ["Newer", "Older"]),
+        ("web", ["Shell"]),
+    ]
+
+
+def test_sessions_of_strangers_and_of_other_installations_are_not_shown() -> None:
+    user, stranger = make_user(), make_user()
+    mine = running(make_workspace(owner=user), "Mine")
+    theirs = running(make_workspace(owner=stranger), "Theirs")
+    foreign = row(str(mine.pk), installation="ffffffff")
+    assert groups(user, row(str(theirs.pk)), foreign) == []
+    assert [group.sessions[0].title for group in groups(stranger, row(str(theirs.pk)))] == ["Theirs"]
+
+
+def test_a_session_that_waits_for_a_person_is_marked() -> None:
+    user = make_user()
+    workspace = make_workspace(owner=user)
+    asks = running(workspace, "Asks", Run.State.WAITING)
+    works = running(workspace, "Works")
+    (group,) = groups(user, row(str(asks.pk)), row(str(works.pk)))
+    assert {session.title: session.needs_you for session in group.sessions} == {"Asks": True, "Works": False}
+    html = render_to_string("terminal/_sessions.html", {"groups": [group]})
+    assert html.count("needs-you") == 1
+
+
+def test_a_host_that_can_not_be_asked_says_so() -> None:
+    user = make_user()
+    make_workspace(owner=user, name="api")
+    (group,) = queries.groups(user, {"local": "The host does not answer just now."})
+    assert group.sessions == []
+    html = render_to_string("terminal/_sessions.html", {"groups": [group]})
+    assert "The host does not answer just now." in html
+
+
+def test_a_person_is_told_how_to_get_there_by_hand() -> None:
+    near = make_task(workspace=make_workspace())
+    far = make_task(workspace=make_workspace(kind="ssh", ssh_host="cloud"))
+    assert Place.of_task(near).attach_command == f"tmux attach -t aitask-{near.pk}"
+    assert Place.of_task(far).attach_command == f"ssh -t cloud tmux attach -t aitask-{far.pk}"
+    shell = Place.of_workspace(far.workspace).attach_command
+    assert shell == f"ssh -t cloud tmux attach -t aitask-w{far.workspace_id}"
