@@ -110,15 +110,25 @@ class Screen {
 
   write(bytes, shown) { this.term.write(bytes, shown); }
 
-  // The room in columns and rows at the person's own font size.
+  // The room in columns and rows at the person's own font size. Measured once for each room and font: the width of a
+  // character as xterm.js gives it varies with the columns shown, and two viewers would resize in turns for ever.
   capacity() {
+    const { clientWidth, clientHeight } = this.room;
+    const measured = `${clientWidth}×${clientHeight} ${this.font}`;
+    if (measured !== this.measured) {
+      this.fits = this.measure();
+      this.measured = this.fits && measured;
+    }
+    return this.fits ?? { cols: this.term.cols, rows: this.term.rows };
+  }
+
+  measure() {
     const { options } = this.term;
     const shown = options.fontSize;
-    if (shown !== this.font) options.fontSize = this.font;
+    options.fontSize = this.font;
     const proposed = this.addons.fit.proposeDimensions();
-    if (shown !== this.font) options.fontSize = shown;
-    if (!proposed?.cols) return { cols: this.term.cols, rows: this.term.rows };
-    return { cols: Math.max(2, proposed.cols), rows: Math.max(2, proposed.rows) };
+    options.fontSize = shown;
+    return proposed?.cols && proposed?.rows ? proposed : null;
   }
 
   // The server says how large the session is; what does not fit is shown smaller.
