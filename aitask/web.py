@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import ctypes
 import logging
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +30,7 @@ from workspaces.hosts.hub import share_running_loop
 
 log = logging.getLogger(__name__)
 INTERNAL_ERROR = 1011
+LEAVE_SECONDS = 3.0
 M_ARENA_MAX = -8
 """Of glibc's malloc.h; other libraries don't know it and do nothing."""
 
@@ -107,10 +110,18 @@ def keep_memory_together() -> None:
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
+def leave_soon() -> None:
+    """Threads that still work may finish; one that waits for the loop, which has stopped, would never end."""
+    last_word = threading.Timer(LEAVE_SECONDS, os._exit, [0])
+    last_word.daemon = True
+    last_word.start()
+
+
 def main() -> None:
     keep_memory_together()
     WebSocketFactory.protocol = DirectSocket
     CommandLine.entrypoint()
+    leave_soon()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,22 @@
+"""The web server as a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from aitask.tests.installation import ROOT
+
+WAITING_FOR_EVER = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from aitask import web
+web.LEAVE_SECONDS = 0.1
+ThreadPoolExecutor().submit(threading.Event().wait)
+web.leave_soon()
+"""
+
+
+def test_a_thread_that_waits_for_ever_does_not_hold_up_the_end() -> None:
+    done = subprocess.run([sys.executable, "-c", WAITING_FOR_EVER], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 0
