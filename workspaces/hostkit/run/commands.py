@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
 from ..agents.base import OK, Answer, Message, refusal
 from ..agents.claude_code import MODES
@@ -19,6 +19,7 @@ class Commands:
     def __init__(self, runner: "Runner") -> None:
         self.runner = runner
         self._given: Dict[str, Json] = {}
+        self._asked: Dict[str, List[Answer]] = {}
         self._words: Dict[str, Callable[[Json, str, Answer], None]] = {
             "message": self._message,
             "withdraw": self._withdraw,
@@ -42,10 +43,14 @@ class Commands:
         if word is None:
             answer(refusal(f"unknown command {command.get('command')!r}"))
             return
+        if str(command.get("id") or "") in self._asked and word != self._withdraw:
+            self._asked[str(command["id"])].append(answer)  # its first sender waits for the CLI, too
+            return
+        told = self._once(command, answer)
         try:
-            word(command, by, self._once(command, answer))
+            word(command, by, told)
         except KeyError as error:
-            answer(refusal(f"{error} is missing"))
+            told(refusal(f"{error} is missing"))
 
     def _repeated(self, command: Json) -> Optional[Json]:
         """What was answered to this command already: whoever lost our answer sends it again."""
@@ -59,10 +64,13 @@ class Commands:
         if not key or command.get("command") == "withdraw":
             return answer
 
+        self._asked[key] = [answer]
+
         def kept(value: Json) -> None:
             if not value.get("later"):
                 self._given[key] = value
-            answer(value)
+            for each in self._asked.pop(key, []):
+                each(value)
 
         return kept
 
