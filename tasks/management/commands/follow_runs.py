@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError
 
 from tasks.conversation import reports
 from tasks.follower.follower import Follower
@@ -23,7 +25,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, no_report: bool, **options: Any) -> None:
         if not no_report:
-            reports.note_follower()
+            with contextlib.suppress(DatabaseError):  # one that is away is waited for below
+                reports.note_follower()
         follower = Follower()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: follower.stop())
