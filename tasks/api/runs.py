@@ -9,8 +9,20 @@ from ninja import Query, Router
 
 from tasks import talk
 from tasks.access import run_for
-from tasks.api.schemas import Decision, Done, EventOut, Id, Message, RunOut, RunSettings, event_out, run_out
+from tasks.api.schemas import (
+    Decision,
+    Done,
+    EventOut,
+    Id,
+    Message,
+    RunOut,
+    RunSettings,
+    Said,
+    event_out,
+    run_out,
+)
 from tasks.conversation import verbs
+from tasks.models import Run
 from workspaces.access import person
 
 router = Router(tags=["Runs"])
@@ -42,14 +54,18 @@ def interrupt_run(request: HttpRequest, run_id: Id) -> Done:
     return Done()
 
 
-@router.post("/runs/{run_id}/message", response=Done, summary="Say something to a running agent")
-def send_message(request: HttpRequest, run_id: Id, body: Message) -> Done:
+@router.post("/runs/{run_id}/message", response=Said, summary="Say something to an agent")
+def send_message(request: HttpRequest, run_id: Id, body: Message) -> Said:
     """Taken at once, or after the present turn; the event of kind `message` tells when it was taken.
 
-    While the host can't be reached it waits in line, and is sent once when the host is back.
+    While the host can't be reached it waits in line, and is sent once when the host is back. Where the run
+    has ended a new one goes on with the conversation: `run` tells which run takes the message.
     """
-    verbs.say(run_for(request.user, run_id), body.text, when=body.when, user=person(request))
-    return Done()
+    run, user = run_for(request.user, run_id), person(request)
+    if run.state in Run.ENDED:
+        return Said(run=verbs.go_on(run.task, body.text, user=user).pk)
+    verbs.say(run, body.text, when=body.when, user=user)
+    return Said(run=run.pk)
 
 
 @router.post("/runs/{run_id}/settings", response=Done, summary="Model, effort, permissions of a live run")

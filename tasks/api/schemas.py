@@ -217,3 +217,9 @@ class Done(BaseModel):
     """The runner has taken it."""
 
     ok: Literal[True] = True
+
+
+class Said(Done):
+    """The message is on its way to this run."""
+
+    run: int

@@ -123,7 +123,8 @@ class TestEvents:
 class TestTalking:
     def test_a_message_reaches_the_runner_of_this_run(self, script: Script, run: Run, host: FakeHost) -> None:
         assert script.post(f"/runs/{run.pk}/message", {"text": "Stop that", "when": "after_turn"}) == {
-            "ok": True
+            "ok": True,
+            "run": run.pk,
         }
         command = {"command": "message", "text": "Stop that", "when": "after_turn"}
         assert host.commands == [command]
@@ -208,10 +209,14 @@ class TestTalking:
         answer = script.post(f"/runs/{run.pk}/requests/req-7", {"decision": "allow"})
         assert (script.status, answer["detail"]) == (409, "there is no open request req-7")
 
-    def test_an_ended_run_hears_nothing(self, script: Script, run: Run, host: FakeHost) -> None:
-        Run.objects.update(state="succeeded")
-        answer = script.post(f"/runs/{run.pk}/message", {"text": "x"})
-        assert (script.status, answer["detail"], host.asked) == (409, "This run has ended.", [])
+    def test_to_an_ended_run_it_starts_one_that_goes_on(
+        self, script: Script, run: Run, host: FakeHost
+    ) -> None:
+        Run.objects.update(state="succeeded", cli_session="s-1")
+        answer = script.post(f"/runs/{run.pk}/message", {"text": "And the tests?"})
+        following = Run.objects.get(pk=answer["run"])
+        assert (following.number, following.prompt, following.state) == (2, "And the tests?", "queued")
+        assert (following.resumes, host.asked) == ("s-1", [])
 
     def test_a_queued_run_hears_nothing_yet(self, script: Script, run: Run, host: FakeHost) -> None:
         Run.objects.update(state="queued", run_dir="")
