@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 # TLS is ended by a proxy in front of us; Twisted loads some MB for its own unless it finds no OpenSSL.
-sys.modules["OpenSSL"] = None  # type: ignore[assignment]
+sys.modules.setdefault("OpenSSL", None)  # type: ignore[arg-type]
 
 from daphne.cli import CommandLineInterface
 from daphne.server import Server
