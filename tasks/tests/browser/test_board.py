@@ -61,6 +61,15 @@ def test_a_refused_drop_puts_the_card_back_and_says_why(site: Site, open_one: Op
     expect(column(page, "backlog").locator(".card", has_text="Not there")).to_be_visible()
 
 
+def test_a_move_can_be_taken_back(site: Site, open_one: OpenPage) -> None:
+    card = make_card(site, "Back again")
+    page = open_one()
+    drag(page, card(page), column(page, "review"))
+    expect(column(page, "review").locator(".card", has_text="Back again")).to_be_visible()
+    page.locator(".toast", has_text="Moved to Review").get_by_role("button", name="Undo").click()
+    expect(column(page, "backlog").locator(".card", has_text="Back again")).to_be_visible()
+
+
 def test_a_card_is_moved_within_its_column(site: Site, open_one: OpenPage) -> None:
     make_card(site, "Order A")
     second = make_card(site, "Order B")

@@ -56,6 +56,7 @@ def addresses(site: Site) -> list[str]:
         "/workspaces/1",
         "/workspaces/1/edit",
         "/account/tokens",
+        "/account/password",
         "/inbox",
     ]
     return [*fixed, f"/tasks/{busy}", f"/tasks/{ended}", f"/tasks/{idea}", "/not-there"]

@@ -64,6 +64,21 @@ def test_what_was_typed_survives_closing_and_reloading(open_one: OpenPage) -> No
     expect(page.locator("#new-task textarea")).to_have_value("Half a thou")
 
 
+def test_a_half_written_workspace_survives_mistakes_and_a_reload_but_no_secret_is_kept(
+    open_one: OpenPage,
+) -> None:
+    page = open_one("/workspaces/new")
+    page.get_by_label("Name", exact=True).fill("Half a shop")
+    page.get_by_text("Variables and members").click()
+    page.get_by_label("Set variables").fill("API_KEY=very-secret")
+    page.get_by_role("button", name="Add the workspace").click()
+    expect(page.get_by_label("Repository")).to_be_focused()
+    expect(page.get_by_label("Set variables")).to_have_value("API_KEY=very-secret")
+    page.reload()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Half a shop")
+    assert "very-secret" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
 def test_a_wrong_entry_keeps_the_words_and_says_what_is_wrong(open_one: OpenPage) -> None:
     page = open_one()
     open_panel(page)
