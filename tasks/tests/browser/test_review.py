@@ -171,7 +171,7 @@ def test_what_is_chosen_is_merged_in_the_order_shown(
     site: Site, shop: dict[str, int], train: int, open_one: OpenPage
 ) -> None:
     page = open_one(f"/workspaces/{shop['workspace']}/merge")
-    for box in page.locator("[name=task]:checked").all():
+    for box in page.locator("[name=task]").all():
         box.uncheck()
     expect(page.get_by_role("button", name=re.compile("^Merge"))).to_be_disabled()
     page.locator(f"#merge-{shop['many']}").check()
