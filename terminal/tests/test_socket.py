@@ -109,7 +109,7 @@ def test_what_a_shell_showed_outlives_tmux_and_stands_above_the_next_shell(site:
     anew.type(b"echo and go''es on\r")
     anew.until_text("and goes on")
     wait_for(lambda: b"and goes on" in recorded.read_bytes(), 10, "the record's going on")
-    assert recorded.read_bytes().count(b"\r\noutlives\r\n") == 1
+    assert recorded.read_bytes().count(b"outlives\r\n") == 1
 
 
 def test_a_browser_that_never_reads_costs_no_memory_and_stops_nobody(site: Site) -> None:

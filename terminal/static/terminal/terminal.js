@@ -169,12 +169,12 @@ async function showSaved() {
   const response = await fetch(root.dataset.history);
   if (!response.ok) return show("needs", "The session is gone, and its history can't be read just now.", "Open a new shell", open);
   const saved = new Date(Number(response.headers.get("X-Saved-At")) * 1000);
-  const { cols, rows } = screen.capacity();
   const bytes = new Uint8Array(await response.arrayBuffer());
   screen.reserve(bytes.reduce((lines, byte) => lines + (byte === 10), 0));
+  show("", `The session is gone. This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, "Open a new shell", open);
+  const { cols, rows } = screen.capacity();  // Below the banner.
   screen.resize(cols, rows);
   term.write(bytes, () => term.write("\x1b[?25l"));
-  show("", `The session is gone. This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, "Open a new shell", open);
 }
 
 function hotkeys(event) {
