@@ -62,6 +62,8 @@ def _try_to_launch(run: Run) -> Failure | None:
     """None when it is started, or will be tried again; else why it never will."""
     try:
         by_hand.refuse_while_open(run.task)
+        if run.resumes:
+            by_hand.refuse_beside_a_shell(launch.site_of(run.task.workspace), run.resumes)
         launch.launch(run)
     except launch.LeaseLost:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -14,11 +15,17 @@ from tasks.conversation.models import ByHand
 from tasks.models import Run, Task
 from workspaces import tmux
 from workspaces.errors import Refused
+from workspaces.hosts import HostError
 
 OPENING = timedelta(seconds=60)
 "How long the making of a window may take before it counts as given up."
 OPEN = "This task's session is open by hand."
 HINT = "End the CLI in its terminal first: both on one session would spoil it."
+IN_A_SHELL = "This task's session is open in a shell on its host."
+RESUMED = r"^([^ ]*/)?(node [^ ]*/?)?(claude|codex)[^ ]* (.* )?(-r|--resume|resume)[ =](.* )?{session}( |$)"
+"The command line of a CLI that somebody has started on a session."
+OURS = " --permission-prompt-tool "
+"What only the runner says to it: a start that is repeated must not take its own agent for a person."
 
 
 def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
@@ -29,6 +36,7 @@ def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
     site = launch.site_of(task.workspace)
     if is_open(task):
         raise Refused(f"{OPEN[:-1]} already.", "Its window is in the task's terminal.")
+    refuse_beside_a_shell(site, run.cli_session)
     row = _claim(task, run, user)
     try:
         run.task = task
@@ -74,3 +82,16 @@ def refuse_while_open(task: Task) -> None:
     """Raise Refused when a run would meet a person on the same session."""
     if is_open(task):
         raise Refused(OPEN, HINT)
+
+
+def refuse_beside_a_shell(site: launch.Site, session: str) -> None:
+    """Raise Refused when somebody has resumed this session in a shell, such as the one that a run leaves."""
+    pattern = RESUMED.format(session=re.escape(session).replace("\\-", "-"))
+    try:
+        found = site.host.run(["pgrep", "-a", "-f", "--", pattern], check=False, timeout=10)
+    except HostError as error:
+        if error.code == "not_found":  # no pgrep there, and nobody else to ask
+            return
+        raise
+    if any(OURS not in line for line in found.out.splitlines()):
+        raise Refused(IN_A_SHELL, HINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from aitask.tests.lab import processes
 from aitask.tests.lab.client import ApiError
+from aitask.tests.lab.tools import require_tool
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import World
@@ -353,6 +355,28 @@ class TestByHand:
         assert web.post(f"/tasks/{run['task']}/say", {"text": "@text yes"})[0] == 204
         second = world.api.wait_for_run(world.task_of(run)["runs"][-1])
         assert second["cli_session"] == run["cli_session"]
+
+    def test_no_run_starts_beside_a_cli_in_the_shell_that_the_last_one_left(
+        self, world: World, web: WebSession, backend: str
+    ) -> None:
+        run = world.succeed("@text words", backend)
+        program, word = {"claude_code": ("claude", "--resume"), "codex": ("codex", "resume")}[backend]
+        command = f"{require_tool(program)} {word} {run['cli_session']}"
+        pane = f"=aitask-{run['task']}:"
+        wait_for(
+            lambda: "bash" in world.app.tmux.run("list-panes", "-t", pane, "-F", "#{pane_current_command}")
+        )
+        world.app.tmux.run("send-keys", "-t", pane, command, "Enter")
+        wait_for(lambda: sleepers(command.partition(" ")[2]), 30, "the CLI")
+        web.post(f"/tasks/{run['task']}/say", {"text": "@text no"})
+        refused = world.api.wait_for_run(world.task_of(run)["runs"][-1])
+        assert refused["reason"].startswith("This task's session is open in a shell on its host.")
+        assert web.post(f"/tasks/{run['task']}/by-hand")[0] == 409
+        for pid in sleepers(command.partition(" ")[2]):
+            processes.send(pid, signal.SIGKILL)
+        web.post(f"/tasks/{run['task']}/say", {"text": "@text yes"})
+        last = world.api.wait_for_run(world.task_of(run)["runs"][-1])
+        assert (last["state"], last["cli_session"]) == ("succeeded", run["cli_session"]), last["reason"]
 
 
 class TestSurvival:
