@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import count
@@ -15,6 +16,8 @@ from aitask.tests.lab.axe import serious_findings
 from aitask.tests.lab.browser import open_page
 from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.tmux import TmuxServer
+from aitask.tests.lab.wait import wait_for
+from terminal.tests.screens import SCREENS
 from terminal.tests.site import Site, start_site, start_web
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -281,6 +284,25 @@ def test_keys_lead_to_the_next_session_and_the_filter_to_any(desk: Site, task: i
         page.click("#room")
         page.keyboard.press("Control+Shift+ArrowDown")
         page.wait_for_url(lambda url: not url.endswith(f"/tasks/{other}/terminal"))
+
+
+@pytest.mark.parametrize("name", ["vim", "less", "htop", "wide", "scroll region"])
+def test_a_program_looks_after_a_reload_as_tmux_holds_it(
+    desk: Site, task: int, open_one: Open, name: str
+) -> None:
+    case = SCREENS[name]
+    if case.program and not shutil.which(case.program):
+        pytest.skip(f"{case.program} is not installed")
+    desk.make_session(task)
+    with open_one() as page:
+        show(page, desk, task)
+        type_line(page, case.start.rstrip("\r"))
+        until_shows(page, case.shows)
+        page.reload()
+        connected(page)
+        wait_for(lambda: screen(page) == desk.capture(task).split("\n"), 15, "the same as tmux holds")
+        buffer = page.evaluate("terminalPage.term.buffer.active.type")
+        assert buffer == ("alternate" if case.alternate else "normal")
 
 
 @pytest.mark.parametrize(
