@@ -44,7 +44,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
     if not first_run.use(token):
         raise Http404("This link was used already.")
     form.instance.is_staff = form.instance.is_superuser = True
-    login(request, form.save())
+    login(request, form.save(), backend="django.contrib.auth.backends.ModelBackend")
     return redirect("/")
 
 
