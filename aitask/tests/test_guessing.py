@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from tasks.tests.people import make_user
+from tasks.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "right horse, right staple"
