@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django import template
@@ -17,6 +17,7 @@ from aitask import vendoring
 
 register = template.Library()
 TICKED = re.compile(r"`([^`]+)`")
+WORDED = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d UTC)\b")
 
 
 @register.simple_tag
@@ -84,6 +85,36 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def at(moment: datetime | None) -> SafeString | str:
+    """A time of day; the page turns it into the reader's zone and leaves today's date out."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" data-at>{}</time>', moment.isoformat(), f"{local:%-d %b, %H:%M %Z}"
+    )
+
+
+def in_words(moment: datetime) -> str:
+    """A time within a sentence that is kept and that people of any zone read; see `with_times`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@register.filter
+def with_times(text: str) -> SafeString:
+    """Plain words, the times in them (`in_words`) as `at` shows them."""
+    parts = enumerate(WORDED.split(str(text)))
+    return format_html_join("", "{}", ((_time_of(p) if n % 2 else p,) for n, p in parts))
+
+
+def _time_of(words: str) -> SafeString | str:
+    try:
+        return at(datetime.strptime(words, "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC))
+    except ValueError:
+        return words
+
+
+@register.simple_tag
 def elapsed(
     start: datetime | None, end: datetime | None = None, *, by_page: bool = False
 ) -> SafeString | str:
@@ -95,7 +126,7 @@ def elapsed(
         return ""
     seconds = max(0, ((end or timezone.now()) - start).total_seconds())
     running = "" if end else format_html(' data-since="{}"', start.isoformat())
-    title = timezone.localtime(start).strftime("since %Y-%m-%d %H:%M:%S")
+    title = timezone.localtime(start).strftime("since %Y-%m-%d %H:%M:%S %Z")
     shown = "" if running and by_page else clock(seconds)
     return format_html('<time class="num" title="{}"{}>{}</time>', title, running, shown)
 

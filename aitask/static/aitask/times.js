@@ -20,6 +20,15 @@ function relative(seconds) {
   return "now";
 }
 
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+// A time of day where the reader is, with the day when that is not today.
+function at(moment) {
+  const isToday = new Date(moment).toDateString() === new Date(now()).toDateString();
+  return isToday ? hour.format(moment) : `${day.format(moment)}, ${hour.format(moment)}`;
+}
+
 function show(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -33,8 +42,19 @@ function showSilence(element) {
 export function tick(root = document) {
   for (const e of root.querySelectorAll("time[data-since]")) show(e, clock((now() - Date.parse(e.dataset.since)) / 1000));
   for (const e of root.querySelectorAll("[data-silent]")) showSilence(e);
+  for (const e of root.querySelectorAll("time[data-at]")) show(e, at(Date.parse(e.dateTime)));
   for (const e of root.querySelectorAll("time[data-ago]")) show(e, relative((now() - Date.parse(e.dateTime)) / 1000));
 }
 
+const whole = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
+
+// What shows on hover comes in UTC.
+document.addEventListener("pointerover", ({ target }) => {
+  const element = target.closest?.("[title$=' UTC']");
+  if (!element) return;
+  element.title = element.title.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/, (_, date, time) => whole.format(Date.parse(`${date}T${time}Z`)));
+});
+
 setInterval(() => document.hidden || tick(), 1000);
 document.addEventListener("visibilitychange", () => document.hidden || tick());
+tick();
