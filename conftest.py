@@ -19,8 +19,12 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
-    """A shell that starts us in the background ignores SIGINT for us, and for all that we start."""
+    """Shells ignore SIGINT in the background, and nohup ignores SIGHUP, for us and for all that we start; what has
+    a handler here has its default in what we start.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,7 +51,8 @@ def _uses_database(item: pytest.Item) -> bool:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let fixtures know whether their test failed."""
     report = yield
-    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    earlier = report.when != "setup" and item.stash.get(FAILED, False)
+    item.stash[FAILED] = earlier or report.failed
     return report
 
 

@@ -58,7 +58,8 @@ class Screen:
 
     def open(self, program: str) -> None:
         size = ["-x", str(WIDTH), "-y", str(HEIGHT)]
-        self._run("-f", "/dev/null", "new-session", "-d", *size, *self._guarded(program))
+        start = ["-f", "/dev/null", "new-session", "-d", "-c", str(self._cwd)]
+        self._run(*start, *size, *self._guarded(program))
 
     def _guarded(self, program: str) -> List[str]:
         """Should we die meanwhile, it ends all the same, and its tmux with it."""
@@ -67,9 +68,9 @@ class Screen:
 
     def _run(self, *words: str) -> str:
         done = subprocess.run(
-            [self._tmux, "-u", "-S", str(self._folder / "tmux"), *words],
+            [self._tmux, "-u", "-S", "tmux", *words],  # the whole path may be too long for a socket
             env=self._env,
-            cwd=str(self._cwd),
+            cwd=str(self._folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
