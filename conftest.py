@@ -19,8 +19,8 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
-    """A shell's `&` ignores SIGINT, nohup SIGHUP, for us and for all that we start; what has a handler here has
-    its default in what we start.
+    """A shell's `&` ignores SIGINT, nohup SIGHUP, for us and for all that we start; what has a handler here
+    has its default in what we start.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
