@@ -165,10 +165,14 @@ class Run(models.Model):
         return self.state in self.ACTIVE
 
     @property
+    def is_cut_short(self) -> bool:
+        """Whether it ended before its work did."""
+        return self.state in (self.State.FAILED, self.State.LOST, self.State.CANCELLED)
+
+    @property
     def was_cut_off(self) -> bool:
-        """Whether it ended before its work did, and has left a session to go on with."""
-        cut = self.state in (self.State.FAILED, self.State.LOST, self.State.CANCELLED)
-        return cut and bool(self.cli_session)
+        """`is_cut_short`, with a session left to go on with."""
+        return self.is_cut_short and bool(self.cli_session)
 
     @property
     def quiet_since(self) -> datetime | None:

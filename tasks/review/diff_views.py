@@ -17,6 +17,7 @@ from tasks.models import Task
 from tasks.review import comments
 from tasks.review.diff_html import render_rows
 from tasks.review.models import Comment, ViewedFile
+from tasks.review.nothing import why_nothing
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
 from tasks.review.ranges import LABELS, View, view_of
@@ -65,7 +66,8 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
     view = view_of(task)
     name = request.GET.get("range") or "base"
     rng = view.range(name, fresh=True)
-    files = changed_files(view.site.host, rng, ignore_space=bool(request.GET.get("space")))
+    space = bool(request.GET.get("space"))
+    files = changed_files(view.site.host, rng, ignore_space=space)
     viewed = ViewedFile.objects.filter(task=task, user=person(request))
     versions = set(viewed.values_list("path_key", "version"))
     return {
@@ -87,6 +89,7 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
         "deletions": sum(file.deletions or 0 for file in files),
         "files": [file_out(file, versions) for file in files[:MOST_FILES]],
         "comments": [comment_out(placed) for placed in comments.placed(view, rng)],
+        "nothing": "" if files else why_nothing(view, name, rng, ignore_space=space),
         "live": view.live,
     }
 

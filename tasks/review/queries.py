@@ -62,6 +62,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
     """What the bar above the differences shows."""
     mine = overlaps(Task.objects.filter(workspace=task.workspace_id)).get(task.pk, [])
     return {
+        "run": task.last_run,
         "verdict": Verdict.objects.filter(task=task).select_related("by").first(),
         "step": last_step(task),
         "overlaps": mine,

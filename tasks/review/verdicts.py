@@ -31,7 +31,7 @@ class Standing:
 def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
     """Say that the branch as it is now may be merged. Uncommitted files are counted, not merged.
 
-    Raises Refused while a run is going or when there is no branch.
+    Raises Refused while a run is going, and when there is no branch or nothing on it.
     """
     _refuse_live(task)
     if task.status == Task.Status.DONE and _kind(task) == Verdict.Kind.MERGED:
@@ -39,6 +39,8 @@ def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
     standing = _standing(task, site_of(task.workspace))
     if not standing.tip:
         raise Refused("This task has no branch to merge.", "Run it first.")
+    if standing.tip == task.base_commit:
+        raise Refused("Its branch has no commits of its own: nothing to merge.", _what_else(standing))
     cleared = {"rescue_ref": "", "patch_path": ""}
     verdict = _judge(
         task, Verdict.Kind.ACCEPTED, user, commit=standing.tip, uncommitted=standing.uncommitted, **cleared
@@ -57,6 +59,7 @@ def send_back(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run
     """Give the work back to the agent, in the session that it knows; from the start when there is none."""
     if not message.strip():
         raise Refused("Say what should be different.")
+    _refuse_live(task)
     take_back(task)
     return follow_up(task, message, user=user)
 
@@ -133,8 +136,18 @@ def _standing(task: Task, site: MergeSite) -> Standing:
     return Standing(tip, uncommitted)
 
 
+def _what_else(standing: Standing) -> str:
+    """What can be done about a branch without commits."""
+    if not standing.uncommitted:
+        return "Send it back with other words, or move it to Done without merging."
+    return f"Changed files in its worktree that are not committed: {standing.uncommitted}. Commit them first."
+
+
 def _refuse_live(task: Task) -> None:
-    if task.runs.filter(state__in=Run.LIVE).exists():
+    live = task.runs.filter(state__in=Run.LIVE).first()
+    if live and live.state == Run.State.QUEUED:
+        raise Refused("A run of this task is queued.", "Wait for its end, or take it back.")
+    if live:
         raise Refused("A run of this task is going.", "Wait for its end, or cancel it.")
 
 

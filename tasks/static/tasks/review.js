@@ -26,7 +26,11 @@ function start() {
     button.addEventListener("click", () => toggle(button));
   }
   place.range.addEventListener("change", load);
-  document.addEventListener("changed", load);
+  document.addEventListener("changed", () => root.hidden || load());
+  document.addEventListener("stands", ({ detail }) => {  // A run has begun or ended; who writes a comment is not disturbed.
+    if (detail.branch) root.hidden = false;
+    if (!root.hidden && !root.querySelector(".commentform")) load();
+  });
 
   function toggle(button) {
     const name = button.dataset.toggle;
@@ -45,12 +49,21 @@ function start() {
     try {
       const response = await fetch(`${root.dataset.list}?${query}`, { signal: loading.signal });
       const answer = await response.json();
+      if (response.status === 409) clear();
       if (!response.ok) return say(`${answer.error} ${answer.hint ?? ""}`);
       list = answer;
       show();
     } catch (error) {
       if (error.name !== "AbortError") say("The differences could not be read.");
     }
+  }
+
+  function clear() {
+    list = null;
+    seen.disconnect();
+    place.files.replaceChildren();
+    place.tree.replaceChildren();
+    root.querySelector("[data-totals]").replaceChildren();
   }
 
   function say(text) {
@@ -67,7 +80,7 @@ function start() {
     place.files.replaceChildren(...list.files.map((file) => section(file, open)));
     place.tree.hidden = !settings.tree;
     place.tree.replaceChildren(buildTree(list.files, goTo));
-    say(list.files.length ? "" : "No differences.");
+    say(list.nothing);
     comments.show();
     for (const box of place.files.children) seen.observe(box);
   }
@@ -84,6 +97,7 @@ function start() {
 
   function showTotals() {
     const box = root.querySelector("[data-totals]");
+    if (!list.count) return box.replaceChildren();
     box.replaceChildren(`${list.count} file${list.count === 1 ? "" : "s"} `, ...figures(list.additions, list.deletions));
   }
 
@@ -208,7 +222,7 @@ function start() {
   if (root.classList.contains("wide")) {
     onKeys({ "n": () => step(1), "p": () => step(-1), "v": () => [...place.files.children].find((box) => box.getBoundingClientRect().bottom > 120)?.querySelector(".viewed input").click() });
   }
-  load();
+  if (!root.hidden) load();
 }
 
 function recall(name, preset = false) {

@@ -10,7 +10,9 @@ import "./newtask.js";
 const panes = document.querySelector(".panes");
 const head = document.getElementById("head");
 const log = openLog(document.getElementById("conversation"), panes.dataset.events);
+const stands = () => document.getElementById("stands").value;
 let stale;
+let stood = stands();
 
 const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
   open: (send) => send({ t: "from", after: log.known }),
@@ -37,8 +39,16 @@ async function refresh() {
   await htmx.ajax("GET", panes.dataset.side, { target: "#facts", swap: "none", source: panes, quiet: true });
 }
 
+// Tell the changes when a run has begun or ended, or the branch is there.
+function tellOfStand() {
+  if (stands() === stood) return;
+  stood = stands();
+  document.body.dispatchEvent(new CustomEvent("stands", { bubbles: true, detail: { branch: !stood.startsWith("|") } }));
+}
+
 document.addEventListener("htmx:after:swap", () => {
   tick(panes);
+  tellOfStand();
   const count = Number(document.getElementById("needs-you")?.textContent);
   document.title = `${count ? `(${count}) ` : ""}${document.querySelector(".taskhead h1").textContent} · AI Task Manager`;
 });

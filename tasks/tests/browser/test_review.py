@@ -108,6 +108,19 @@ def test_a_verdict_is_a_click_away_and_can_be_taken_back(shop: dict[str, int], o
     page.get_by_role("button", name="Keep it").click()
 
 
+def test_verdicts_come_when_the_run_has_ended(site: Site, shop: dict[str, int], open_one: OpenPage) -> None:
+    task = shop["currencies"]
+    site.do(f"Run.objects.filter(task={task}).update(state='running')")
+    page = open_one(f"/tasks/{task}")
+    bar = page.locator("#reviewbar")
+    expect(bar).to_contain_text("The agent is at work")
+    expect(bar.get_by_role("button")).to_have_count(0)
+    site.do(
+        f"Run.objects.filter(task={task}).update(state='succeeded')\ndoorbell.ring('task:{task}', 'board')"
+    )
+    expect(bar.get_by_role("button", name="Accept", exact=True)).to_be_visible()
+
+
 def test_five_thousand_files_are_listed_at_once(shop: dict[str, int], open_one: OpenPage) -> None:
     page = open_one()
     began = time.monotonic()
@@ -188,6 +201,10 @@ def test_worktrees_are_listed_and_removing_one_asks(shop: dict[str, int], open_o
     page = open_one(f"/workspaces/{shop['workspace']}/worktrees")
     mine = page.locator(".tree-row", has_text="Round amounts")
     expect(mine).to_contain_text("clean")
+    right = "element => element.getBoundingClientRect().right"
+    path = mine.locator("code.cut-start")
+    assert path.locator("bdi").evaluate(right) <= path.evaluate(right), "the end of the path is cut"
+    expect(mine.get_by_role("button", name=re.compile("^Copy the path /"))).to_be_visible()
     itself = page.locator(".tree-row", has_text="The repository itself")
     expect(itself.get_by_role("button", name="Remove…")).to_have_count(0)
     mine.get_by_role("button", name="Remove…").click()

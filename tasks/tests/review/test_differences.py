@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,62 @@ def test_all_comments_go_to_the_agent_as_one_message(shop: tuple[Client, Task, H
     for words in ("Nearly!", "`code.py`, line 2:", ">     return '<script>'", "Say what for.", "Escape it."):
         assert words in run.prompt
     assert not Comment.objects.filter(sent_at=None).exists()
+
+
+def test_an_empty_comparison_says_why_and_what_to_do(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    tree = Path(task.worktree_path)
+
+    def said(name: str = "base") -> str:
+        answer = listed(client, task, range=name)
+        assert bool(answer["nothing"]) == (answer["files"] == [])
+        return str(answer["nothing"])
+
+    assert said() == ""
+    assert said("work") == "Everything in the worktree is committed."
+    git(tree, "commit", "-q", "--allow-empty", "-m", "Nothing")
+    assert said(f"commit:{git(tree, 'rev-parse', 'HEAD')}") == "This commit changes no file."
+    git(tree, "reset", "-q", "--hard", task.base_commit)
+    assert "send it back with other words" in said()
+    (tree / "loose.txt").write_text("loose\n")
+    assert "1 file in the worktree is changed: choose “Not committed”" in said()
+    (tree / "loose.txt").unlink()
+    Run.objects.filter(task=task).update(state=Run.State.RUNNING)
+    assert "when its run has ended" in said("turn")
+
+
+def test_differences_of_white_space_alone_are_told_of(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    tree = Path(task.worktree_path)
+    git(tree, "reset", "-q", "--hard", task.base_commit)
+    file = tree / "part000/file00001.txt"
+    commit_file(tree, "part000/file00001.txt", file.read_text().replace("line", "line "))
+    assert len(listed(client, task)["files"]) == 1
+    assert "Only white space differs" in listed(client, task, space="1")["nothing"]
+
+
+@pytest.mark.parametrize(
+    ("state", "first", "primary", "words"),
+    [
+        ("succeeded", "Accept", True, ""),
+        ("failed", "Accept anyway", False, "Its last run failed"),
+        ("cancelled", "Accept anyway", False, "Its last run was cancelled"),
+        ("running", "", False, "The agent is at work"),
+        ("waiting", "", False, "The agent waits for you"),
+        ("queued", "", False, "A run is queued"),
+    ],
+)
+def test_what_can_be_decided_fits_how_the_last_run_stands(
+    shop: tuple[Client, Task, History], state: str, first: str, primary: bool, words: str
+) -> None:
+    client, task, _ = shop
+    Run.objects.filter(task=task).update(state=state)
+    html = client.get(f"/tasks/{task.pk}/review").content.decode()
+    buttons = re.findall(r"</svg>([^<>]+)</button>", html)
+    assert (buttons or [""])[0] == first
+    assert ("Merge…" in html) == bool(first)
+    assert ("primary" in html) == primary
+    assert words in html
 
 
 def test_strangers_see_nothing(shop: tuple[Client, Task, History]) -> None:

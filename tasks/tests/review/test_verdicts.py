@@ -58,6 +58,32 @@ def test_a_live_run_keeps_a_task_out(shop: tuple[Workspace, History]) -> None:
     assert states(merge(workspace, [task])) == ["left_out"]
 
 
+@pytest.mark.parametrize("state", [Run.State.QUEUED, Run.State.RUNNING])
+def test_nothing_is_decided_about_work_that_goes_on(shop: tuple[Workspace, History], state: str) -> None:
+    workspace, history = shop
+    task = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])["one"]
+    verdicts.accept(task, user=None)
+    make_run(task=task, state=state)
+    for decide in (verdicts.accept, verdicts.drop, verdicts.start_over):
+        with pytest.raises(Refused, match="run of this task is"):
+            decide(task, user=None)
+    with pytest.raises(Refused, match="run of this task is"):
+        verdicts.send_back(task, "Otherwise, please.", user=None)
+    assert trains.is_accepted(task)
+
+
+def test_a_branch_without_commits_is_not_accepted(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    tree = history.repo.parent / "tree"
+    git(history.repo, "worktree", "add", "-q", "-b", "empty", str(tree), "main")
+    task = task_with(workspace, history.repo, "empty", worktree_path=str(tree))
+    with pytest.raises(Refused, match=r"no commits of its own.*Send it back"):
+        verdicts.accept(task, user=None)
+    (tree / "loose.txt").write_text("loose\n")
+    with pytest.raises(Refused, match=r"not committed: 1\."):
+        verdicts.accept(task, user=None)
+
+
 def test_dropping_keeps_all_of_it_in_a_rescue_ref_and_a_patch(shop: tuple[Workspace, History]) -> None:
     workspace, history = shop
     task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
