@@ -82,6 +82,7 @@ def open_window(run: Run, site: Site, *, window: str, face: str, cwd: str) -> st
         argv=site.command(face, run),
         cwd=cwd,
         recorder=recorder(site, site.run_dir(run), face),
+        opened=opened(site, site.run_dir(run)),
         folder="" if face == "hand" else site.run_dir(run),
     )
 
@@ -96,6 +97,11 @@ def recorder(site: Site, folder: str, face: str) -> list[str]:
         shown = site.host.call("fold_printed", {"folder": folder})["shown"]
         return [*program, join(folder, "pane.raw"), str(shown)]
     return [*program, join(folder, "hand.raw" if face == "hand" else "pane.raw")]
+
+
+def opened(site: Site, folder: str) -> list[str]:
+    """The same for panes that a person opens in the session; tmux names the file of each."""
+    return [site.hello["executable"], site.hostkit, "record", join(folder, "opened")]
 
 
 def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:

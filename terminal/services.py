@@ -50,6 +50,7 @@ def ensure_session(place: Place) -> str:
         argv=[site.hello["executable"], site.hostkit, "shell", directory],
         cwd=cwd,
         recorder=launch.recorder(site, directory, "shell"),
+        opened=launch.opened(site, directory),
         folder=directory,
     )
 

@@ -20,6 +20,8 @@ from workspaces.hosts import Completed, Host, HostError
 OLDEST = (3, 2)
 PLACEHOLDER = "aitask-placeholder"
 NAME = re.compile(r"[A-Za-z0-9_-]+")
+PANE_HOOKS = ("after-split-window", "after-new-window")
+"""What tmux calls when somebody opens a pane or window by hand."""
 NO_SERVER = ("no server running", "error connecting to", "no current session", "no sessions")
 _locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
@@ -90,13 +92,15 @@ def ensure_window(
     argv: Sequence[str],
     cwd: str,
     recorder: Sequence[str] = (),
+    opened: Sequence[str] = (),
     folder: str = "",
     history_limit: int = 50_000,
 ) -> str:
     """Make the window `window` that runs `argv`, unless it is there; returns the session's real name.
 
     `recorder` gets all that the pane prints on its standard input, from the first byte to the last; `folder`
-    is where `save_histories` writes.
+    is where `save_histories` writes. `opened` does as `recorder` for each pane that somebody opens in the
+    session by hand: its last word gets `-<number>.raw` appended.
     A session of this name that is not `owner`'s is left alone: ours is then `<session>-<installation>`.
     Raises TmuxError and HostError.
     """
@@ -110,20 +114,20 @@ def ensure_window(
         if any(known.session == name and known.name == window for known in windows):
             return name
         is_new = all(known.session != name for known in windows)
-        keeping = _keeping(f"={name}:={window}", recorder, folder)
+        keeping = [*_keeping(f"={name}:={window}", recorder, folder), *_keeping_opened(f"={name}:", opened)]
         _make(host, name, owner, window, argv, cwd, history_limit, keeping, is_new=is_new)
         return name
 
 
 def save_histories(host: Host, session: str) -> list[str]:
-    """Write what each window with a folder has shown into `history.txt` there; the files."""
+    """Write what each pane with a folder has shown into `history.txt` there; the files."""
     _check_names(session)
-    listed = _tmux(host, "list-windows", "-t", f"={session}", "-F", "#{window_id}|#{@aitask_folder}").out
+    listed = _tmux(host, "list-panes", "-s", "-t", f"={session}", "-F", "#{pane_id}|#{@aitask_folder}").out
     saved = []
     for line in listed.splitlines():
-        window, _, folder = line.partition("|")
+        pane, _, folder = line.partition("|")
         path = posixpath.join(folder, "history.txt")
-        if folder and _capture(host, window, path):
+        if folder and _capture(host, pane, path):
             saved.append(path)
     return saved
 
@@ -185,6 +189,7 @@ def _make(
         ["set-option", "-t", at, "@aitask", owner],
         ["set-option", "-t", at, "history-limit", str(history_limit)],
         ["set-option", "-t", at, "destroy-unattached", "off"],
+        *(["set-hook", "-u", "-t", at, hook] for hook in PANE_HOOKS),
         ["new-window", "-a", "-t", f"{at}{{end}}", "-n", window, *map(_word, argv)],
         *keeping,
         *([["kill-window", "-t", f"={name}:={PLACEHOLDER}"]] if is_new else []),
@@ -196,10 +201,22 @@ def _make(
 
 
 def _keeping(window: str, recorder: Sequence[str], folder: str) -> list[list[str]]:
-    """What makes the window's pane be recorded. tmux expands formats in the command for a shell."""
-    command = shlex.join(recorder).replace("#", "##").replace("%", "%%")
-    pipe = [["pipe-pane", "-o", "-t", window, _word(f"exec {command}")]] if recorder else []
-    return [*pipe, *([["set-option", "-w", "-t", window, "@aitask_folder", _word(folder)]] if folder else [])]
+    """What makes the window's pane be recorded."""
+    pipe = [["pipe-pane", "-o", "-t", window, _word(_shell_line(recorder))]] if recorder else []
+    return [*pipe, *([["set-option", "-p", "-t", window, "@aitask_folder", _word(folder)]] if folder else [])]
+
+
+def _keeping_opened(session: str, recorder: Sequence[str]) -> list[list[str]]:
+    """What makes panes be recorded that are opened in the session later; each has a file of its own."""
+    if not recorder:
+        return []
+    pipe = f"pipe-pane {shlex.quote(_shell_line(recorder) + '-#{pane_pid}.raw')}"
+    return [["set-hook", "-t", session, hook, _word(pipe)] for hook in PANE_HOOKS]
+
+
+def _shell_line(recorder: Sequence[str]) -> str:
+    """The command for a shell, in which tmux expands formats."""
+    return "exec " + shlex.join(recorder).replace("#", "##").replace("%", "%%")
 
 
 def _word(word: str) -> str:

@@ -10,6 +10,8 @@ from .files import write_atomic
 from .run.record import older
 
 PANE, HAND, AGENT, SAVED = "pane.raw", "hand.raw", "terminal.raw", "history.txt"
+OPENED = "opened-*.raw"
+"""Panes that somebody opened in the session by hand."""
 SHOWN_AGAIN = 4 * 1024 * 1024
 """Bytes of what was printed that a new shell shows above its prompt."""
 SEQUENCE = re.compile(
@@ -59,7 +61,8 @@ def _kept_of(found: "re.Match[bytes]") -> bytes:
 def records(folder: Path) -> List[Kept]:
     """What there is to read of a folder, in the order to be shown."""
     main = max(filter(None, (_kept(folder / SAVED), _kept(folder / PANE))), key=_newest, default=None)
-    return [kept for kept in (main or _kept(folder / AGENT), _kept(folder / HAND)) if kept]
+    opened = sorted(filter(None, map(_kept, folder.glob(OPENED))), key=_newest)
+    return [kept for kept in (main or _kept(folder / AGENT), _kept(folder / HAND), *opened) if kept]
 
 
 def _newest(kept: Kept) -> "tuple[float, bool]":

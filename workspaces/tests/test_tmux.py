@@ -113,6 +113,34 @@ def test_all_that_the_pane_prints_is_recorded_till_it_ends(
     assert recorded.read_bytes().split(b"\r\n") == [b"first", b"word", b"last word", b""]
 
 
+def test_panes_that_are_opened_by_hand_are_recorded_each_for_itself(
+    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "Grüße #{pid} 100%H $(x) 'a' \"b\""
+    folder.mkdir()
+    recorder = ("sh", "-c", 'cat > "$0"')
+    for window in ("run-1", "run-2"):
+        tmux.ensure_window(
+            local,
+            session="aitask-7",
+            owner=OWNER,
+            window=window,
+            argv=("sh", "-c", "echo the agent; exec sleep 60"),
+            cwd=str(folder),
+            recorder=(*recorder, str(folder / window)),
+            opened=(*recorder, str(folder / "opened")),
+        )
+    tmux_server.run("split-window", "-t", "=aitask-7:=run-1", "echo split off; exec sleep 60")
+    tmux_server.run("new-window", "-t", "=aitask-7:", "echo a new one; exec sleep 60")
+
+    def printed() -> set[bytes]:
+        return {file.read_bytes().strip() for file in folder.glob("opened-*.raw")}
+
+    wait_for(lambda: printed() == {b"split off", b"a new one"}, 10, "a file for each")
+    wait_for(lambda: (folder / "run-2").read_bytes() == b"the agent\r\n", 10, "its own recorder")
+    assert (folder / "run-1").read_bytes() == b"the agent\r\n"
+
+
 def test_each_window_is_saved_into_its_own_folder(
     local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:

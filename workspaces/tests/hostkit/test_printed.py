@@ -122,6 +122,9 @@ def test_what_an_agent_showed_is_read_where_no_pane_was_recorded(tmp_path: Path)
     (tmp_path / "hand.raw").write_text("by hand")
     (tmp_path / "pane.raw").write_text("pane")
     assert [kept.path.name for kept in printed.records(tmp_path)] == ["pane.raw", "hand.raw"]
+    (tmp_path / "opened-12.raw").write_text("split off by a person")
+    names = [kept.path.name for kept in printed.records(tmp_path)]
+    assert names == ["pane.raw", "hand.raw", "opened-12.raw"]
 
 
 def test_the_newest_folders_come_first_within_the_limit(serve: Serve, tmp_path: Path) -> None:
