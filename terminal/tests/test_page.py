@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -267,6 +268,13 @@ def test_closing_asks_keeps_what_was_shown_and_it_can_be_opened_anew(
         type_line(page, "echo goes'' on")
         until_shows(page, "\ngoes on")
         assert "\nremember" in page.evaluate(TEXT)
+
+        page.goto(f"/tasks/{task}/terminal?saved")
+        until_shows(page, "\nremember")
+        expect(page.locator("#banner")).to_have_text(re.compile("^This is what it had shown"))
+        page.get_by_role("button", name="Open the terminal").click()
+        connected(page)
+        assert page.url.endswith("/terminal")
 
 
 def test_keys_lead_to_the_next_session_and_the_filter_to_any(desk: Site, task: int, open_one: Open) -> None:

@@ -13,6 +13,7 @@ const part = (id) => document.getElementById(id);
 const phone = matchMedia("(max-width: 640px), (pointer: coarse)");
 const drawer = matchMedia("(max-width: 800px)");  // The sessions lie over the terminal.
 const icons = document.querySelector("#link use").getAttribute("href").split("#")[0];
+const toRead = new URLSearchParams(location.search).has("saved");  // Opened for what was kept, not for the session.
 let mayType = false;
 let looks = phone.matches;  // On a phone, looking does not change the size that others see.
 let chosen = "";
@@ -28,7 +29,7 @@ const showWindows = makeWindows(part("windows"), (id, work) => {
   if (work) term.focus();
 });
 const find = makeFind(part("find"), screen.addons.search, term);
-const wire = new Wire(root.dataset.socket, parameters, { message, bytes: (bytes, shown) => screen.write(bytes, shown), state });
+const wire = new Wire(root.dataset.socket, parameters, { message, bytes: (bytes, shown) => screen.write(bytes, shown), state }, !toRead);
 window.terminalPage = { term, wire, screen };  // For the browser's console.
 
 function parameters() {
@@ -101,7 +102,7 @@ const MESSAGES = {
     wire.stop();
     show("", `${reason} What it showed stays here until you leave.`, "Open a new shell", () => wire.start({ create: 1 }));
   },
-  gone: showSaved,
+  gone: () => showSaved({ gone: true }),
   error(data) {
     if (data.kind === "paste") return show("needs", data.message);
     mayType = false;
@@ -161,17 +162,24 @@ function hideBanner() {
   part("banner").hidden = true;
 }
 
-// The session is gone with its host, or was closed: what was kept of it, to be read.
-async function showSaved() {
+// What was kept of the session, to be read: it is gone with its host or was closed, or a person asks for it.
+async function showSaved({ gone }) {
   wire.stop();
   setState("off", "saved history", "clock");
-  const open = () => { term.reset(); wire.start({ create: 1 }); };
+  const is = gone ? "The session is gone. " : "";
+  const label = gone ? "Open a new shell" : "Open the terminal";
+  const open = () => {
+    history.replaceState(null, "", location.pathname);  // A reload shows the session, too.
+    term.reset();
+    wire.start(gone ? { create: 1 } : {});
+  };
   const response = await fetch(root.dataset.history);
-  if (!response.ok) return show("needs", "The session is gone, and its history can't be read just now.", "Open a new shell", open);
+  if (response.status === 404) return show("needs", `${is}Nothing was kept of it.`, label, open);
+  if (!response.ok) return show("needs", `${is}Its history can't be read just now.`, label, open);
   const saved = new Date(Number(response.headers.get("X-Saved-At")) * 1000);
   const bytes = new Uint8Array(await response.arrayBuffer());
   screen.reserve(bytes.reduce((lines, byte) => lines + (byte === 10), 0));
-  show("", `The session is gone. This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, "Open a new shell", open);
+  show("", `${is}This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, label, open);
   const { cols, rows } = screen.capacity();  // Below the banner.
   screen.resize(cols, rows);
   term.write(bytes, () => term.write("\x1b[?25l"));
@@ -213,4 +221,5 @@ part("take").addEventListener("click", () => {
 });
 part("fold").addEventListener("click", () => document.querySelector(".terminals").classList.toggle("folded"));
 part("room").addEventListener("pointerdown", () => drawer.matches && document.querySelector(".terminals").classList.remove("folded"));
+if (toRead) showSaved({ gone: false });
 if (!phone.matches) term.focus();

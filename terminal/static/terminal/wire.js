@@ -10,17 +10,17 @@ const FINAL = new Set([4403, 4404, 4410]);
 
 export class Wire {
   // `on` has: message(data), bytes(array, shown), state(name, text) with name connecting, up, down or off.
-  constructor(path, parameters, on) {
+  constructor(path, parameters, on, wanted) {
     this.path = path;
     this.parameters = parameters;
     this.on = on;
     this.delay = FIRST_DELAY;
-    this.wanted = true;
+    this.wanted = wanted;
     addEventListener("online", () => this.retry());
     addEventListener("pageshow", (event) => event.persisted && this.retry());
     document.addEventListener("visibilitychange", () => document.hidden || this.pulse());
     setInterval(() => this.pulse(), PULSE_SECONDS * 1000);
-    this.start();
+    if (wanted) this.start();
   }
 
   get isOpen() { return this.socket?.readyState === WebSocket.OPEN; }
