@@ -14,6 +14,7 @@ admin.site.site_header = admin.site.site_title = "AI Task Manager"
 urlpatterns = [
     path("login", auth.LoginView.as_view(template_name="aitask/login.html"), name="login"),
     path("setup/<str:token>", views.setup, name="setup"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("healthz", views.health, name="health"),
     path("logout", auth.LogoutView.as_view(), name="logout"),
     path("account/password", views.PasswordPage.as_view(), name="password"),

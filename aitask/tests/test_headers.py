@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
-PUBLIC = {"login", "health", "setup"}
+PUBLIC = {"login", "favicon", "health", "setup"}
 """Addresses that answer strangers: the last one only those who hold the one-time link."""
 
 STAND_INS = {
@@ -62,6 +62,10 @@ def test_a_stranger_gets_nothing(client: Client, path: str, name: str) -> None:
         assert answer.status_code in (302, 401, 403, 404, 405), path
         if answer.status_code == 302:
             assert "login" in answer.headers["Location"]
+
+
+def test_pages_that_name_no_icon_get_that_of_the_app(client: Client) -> None:
+    assert "aitask/icon" in client.get("/favicon.ico").headers["Location"]
 
 
 @pytest.mark.django_db
