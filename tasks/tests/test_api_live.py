@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module")
+def app() -> Iterator[App]:
+    """One for all: starting it takes longer than these tests."""
+    with App() as application:
+        application.up()
+        yield application
+
+
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     return make_repo(tmp_path / "repo")
@@ -31,7 +40,9 @@ def repo(tmp_path: Path) -> Path:
 @pytest.fixture
 def workspace(app: App, endpoint: ScriptedEndpoint, repo: Path, tmp_path: Path) -> int:
     home = make_cli_home(tmp_path / "home", endpoint.url)
-    made = app.api.add_workspace("w", str(repo), environment=home.environment, permission_mode="ask")
+    made = app.api.add_workspace(
+        tmp_path.name, str(repo), environment=home.environment, permission_mode="ask"
+    )
     return int(made["id"])
 
 
