@@ -131,10 +131,11 @@ function start() {
   }
 
   function path(file) {
-    const words = make("span", "path cut");
+    const words = make("span", "path cut cut-start");
     words.title = `${file.path}, ${STATUS[file.status] ?? file.status}`;
     const slash = file.path.lastIndexOf("/") + 1;
-    words.append(...(file.old_path ? [make("span", "dim", `${file.old_path} → `)] : []), make("span", "dim", file.path.slice(0, slash)), make("b", "", file.path.slice(slash)));
+    const text = words.appendChild(Object.assign(make("bdi"), { dir: "ltr" }));
+    text.append(...(file.old_path ? [make("span", "dim", `${file.old_path} → `)] : []), make("span", "dim", file.path.slice(0, slash)), make("b", "", file.path.slice(slash)));
     return words;
   }
 
