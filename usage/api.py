@@ -88,6 +88,14 @@ class UsageOut(BaseModel):
     by_model: list[ModelSums]
     by_day: list[DaySums]
     by_task: list[TaskSums] = Field(description="The tasks that used most")
+    by_merged_task: list[TaskSums] = Field(
+        description="Those merged on these days, each with all its runs, also those of other days;"
+        " the costliest 20, those of unknown cost last"
+    )
+    merged_tasks: int = Field(description="How many were merged on these days")
+    cost_per_merged_task_usd: float | None = Field(
+        description="Over those whose cost is known; null: of none is it"
+    )
     limits: list[LimitOut]
     console_urls: dict[str, str]
     prices: str = Field(description="What estimates rest on")
@@ -121,9 +129,8 @@ def usage(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, object]:
             {"backend": line.key[0], "model": line.key[1], **sums_out(line.sums)} for line in report.by_model
         ],
         "by_day": [{"day": line.key, **sums_out(line.sums)} for line in report.by_day],
-        "by_task": [
-            {"task": line.key, "title": line.label, **sums_out(line.sums)} for line in report.by_task
-        ],
+        "by_task": tasks_out(report.by_task),
+        **merged_out(report.merged),
         "limits": limits_out(chosen),
         "console_urls": limits.CONSOLES,
         "prices": pricing.source(),
@@ -149,6 +156,19 @@ def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
     if (last - first).days >= MOST_DAYS or first.year < 1990 or last.year > 2900:
         raise Refused("This range is too long.", "Ten years is the most.")
     return Period(first, last, zone)
+
+
+def tasks_out(lines: list[queries.Line]) -> list[dict[str, object]]:
+    return [{"task": line.key, "title": line.label, **sums_out(line.sums)} for line in lines]
+
+
+def merged_out(merged: queries.Merged) -> dict[str, object]:
+    cost = merged.cost_per_task
+    return {
+        "by_merged_task": tasks_out(merged.costliest),
+        "merged_tasks": merged.count,
+        "cost_per_merged_task_usd": None if cost is None else float(cost),
+    }
 
 
 def sums_out(sums: Sums) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Plots as plain SVG figures that the template draws: stacked bars, one per day or week."""
+"""Plots as plain SVG figures that the template draws: stacked bars, one per day or week, or one per task."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from usage.adding import Sums
-from usage.queries import Report
+from usage.queries import Line, Report
 
 WIDTH, HEIGHT = 720, 160
 MOST_BARS = 62
@@ -128,4 +128,28 @@ def _marks(days: list[date]) -> list[Mark]:
     return [
         Mark(round(place * pitch, 2), HEIGHT + 16, f"{days[place]:%-d %b}")
         for place in range(0, len(days), step)
+    ]
+
+
+@dataclass(frozen=True)
+class TaskBar:
+    """What one task cost; the parts of its bar in percent of the costliest task."""
+
+    line: Line
+    reported: float
+    estimated: float
+
+
+def by_task(lines: list[Line]) -> list[TaskBar]:
+    """A bar for each task whose cost is known."""
+    priced = [line for line in lines if line.sums.cost_micro is not None]
+    most = max((line.sums.cost_micro or 0 for line in priced), default=0)
+    scale = 100 / most if most else 0
+    return [
+        TaskBar(
+            line,
+            round(scale * ((line.sums.cost_micro or 0) - line.sums.estimated_micro), 2),
+            round(scale * line.sums.estimated_micro, 2),
+        )
+        for line in priced
     ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import F, QuerySet, Sum
 
-from tasks.models import Task
+from tasks.models import Task, Verdict
 from usage.adding import AMOUNTS, Amounts, Group, Sums, groups
 from usage.models import Series, UsageByModel, dollars
 from usage.periods import Period
@@ -32,6 +32,23 @@ class Line:
 
 
 @dataclass
+class Merged:
+    """The tasks that were merged on these days, each with all its runs, also those of other days."""
+
+    count: int = 0
+    "Those that used anything."
+    priced: int = 0
+    "Those of them whose cost is known."
+    cost_per_task: Decimal | None = None
+    "Dollars, over the priced ones; None without any."
+    costliest: list[Line] = field(default_factory=list)
+
+    @property
+    def unpriced(self) -> int:
+        return self.count - self.priced
+
+
+@dataclass
 class Report:
     """Everything about one range of days."""
 
@@ -44,6 +61,7 @@ class Report:
     by_day: list[Line] = field(default_factory=list)
     by_day_and_model: dict[tuple[date, str], Sums] = field(default_factory=dict)
     by_task: list[Line] = field(default_factory=list)
+    merged: Merged = field(default_factory=Merged)
 
     @property
     def is_empty(self) -> bool:
@@ -66,7 +84,9 @@ def report(user: User, period: Period, workspace: Workspace | None = None) -> Re
         if group.span == len(days):
             made.before.add(group.amounts, series[group.series].costing)
     _fill_days(made, [group for group in found if group.span < len(days)], series)
-    made.by_task = _tasks(series, period)
+    rows = _of_tasks(series)
+    made.by_task = _tasks(rows.filter(minute__gte=period.start, minute__lt=period.end), series)
+    made.merged = _merged(rows.filter(task__in=_merged_tasks(workspaces, period)), series)
     return made
 
 
@@ -113,18 +133,21 @@ def _lines(kinds: Kinds, key_of: Callable[[Series], Any], label_of: Callable[[Se
     return sorted(lines.values(), key=lambda line: (-line.sums.tokens, line.label))
 
 
-def _within(period: Period, series: Mapping[int, Series]) -> QuerySet[UsageByModel]:
-    """The rows of tasks in the range, and of these series."""
-    rows = UsageByModel.objects.filter(minute__gte=period.start, minute__lt=period.end).exclude(task=None)
+def _of_tasks(series: Mapping[int, Series]) -> QuerySet[UsageByModel]:
+    """The rows of these series whose task is still there."""
+    rows = UsageByModel.objects.exclude(task=None).order_by()
     return rows.filter(series__in=list(series)) if Series.objects.count() > len(series) else rows
 
 
-def _tasks(series: Mapping[int, Series], period: Period) -> list[Line]:
+def _tasks(rows: QuerySet[UsageByModel], series: Mapping[int, Series]) -> list[Line]:
     """The tasks that used most."""
-    rows = _within(period, series).order_by()
     weight = Sum(F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens"))
     heavy = rows.values("task").annotate(weight=weight).order_by("-weight")
-    tasks = [row["task"] for row in heavy[:TASKS_SHOWN]]
+    return _task_lines(rows, [row["task"] for row in heavy[:TASKS_SHOWN]], series)
+
+
+def _task_lines(rows: QuerySet[UsageByModel], tasks: list[int], series: Mapping[int, Series]) -> list[Line]:
+    """What these tasks used, in this order."""
     titles = dict(Task.objects.filter(pk__in=tasks).values_list("pk", "title"))
     lines = {task: Line(task, Sums(), titles.get(task, "")) for task in tasks}
     sums = {f"sum_{name}": Sum(name) for name in AMOUNTS}
@@ -134,14 +157,22 @@ def _tasks(series: Mapping[int, Series], period: Period) -> list[Line]:
     return list(lines.values())
 
 
-def cost_per_done_task(report: Report) -> Decimal | None:
-    """Dollars per task that is done, of those that were worked on in the range; None without any."""
-    workspaces = [line.key for line in report.by_workspace]
-    done = Task.objects.filter(status=Task.Status.DONE, workspace__in=workspaces)
-    rows = UsageByModel.objects.filter(
-        task__in=done.values("pk"), minute__gte=report.period.start, minute__lt=report.period.end
+def _merged_tasks(workspaces: list[Workspace], period: Period) -> QuerySet[Verdict, Any]:
+    """Those that are merged now and were so on a day of the range; an undone merge is none."""
+    start, end = (datetime.fromtimestamp(60 * minute, UTC) for minute in (period.start, period.end))
+    merged = Verdict.objects.filter(kind=Verdict.Kind.MERGED, at__gte=start, at__lt=end)
+    return merged.filter(task__workspace__in=workspaces).values("task")
+
+
+def _merged(rows: QuerySet[UsageByModel], series: Mapping[int, Series]) -> Merged:
+    costs: dict[int, int | None] = dict(
+        rows.values("task").annotate(cost=Sum("cost_micro")).values_list("task", "cost")
     )
-    sums = rows.order_by().values("task").annotate(cost=Sum("cost_micro"))
-    costs = [row["cost"] for row in sums]
-    known = [cost for cost in costs if cost is not None]
-    return dollars(round(sum(known) / len(costs))) if known else None
+    known = [cost for cost in costs.values() if cost is not None]
+    order = sorted(costs, key=lambda task: (costs[task] is None, -(costs[task] or 0), task))
+    return Merged(
+        len(costs),
+        len(known),
+        dollars(round(sum(known) / len(known))) if known else None,
+        _task_lines(rows, order[:TASKS_SHOWN], series) if order else [],
+    )

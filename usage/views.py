@@ -79,7 +79,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
                 "ranges": RANGES,
                 "report": report,
                 "plots": drawn(report),
-                "per_task": queries.cost_per_done_task(report),
+                "merged_bars": plots.by_task(report.merged.costliest),
                 "prices": pricing.source(),
                 "query": request.GET.urlencode(),
                 **limits_context([chosen] if chosen else workspaces),

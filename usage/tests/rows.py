@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model
 
-from tasks.models import Run, Task
+from tasks.models import Run, Task, Verdict
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from usage import ledger
 from usage.models import UsageByModel
@@ -39,11 +39,22 @@ def used(task: Task | None = None, **fields: Any) -> Run:
     return run
 
 
+def merged(task: Task, at: datetime = START) -> Task:
+    """The task, merged then."""
+    Verdict.objects.create(task=task, kind=Verdict.Kind.MERGED, at=at)
+    return task
+
+
 def many(count: int, days: int = 60) -> list[Workspace]:
-    """At least so many ended runs over so many days, in five workspaces: a few, copied by the database."""
+    """At least so many ended runs over so many days, in five workspaces, half of whose tasks are merged.
+
+    A few are made, the others are copied by the database.
+    """
     owner = make_user()
     workspaces = [make_workspace(owner=owner) for _ in range(5)]
     tasks = [make_task(workspace=workspaces[number % 5]) for number in range(200)]
+    for task in tasks[:100]:
+        merged(task, START + timedelta(days=days / 2))
     first = -(-count >> DOUBLINGS)
     Run.objects.bulk_create(_one(number, first, days, tasks[number % 200]) for number in range(first))
     ledger.catch_up()

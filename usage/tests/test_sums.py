@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tasks.models import Run
+from tasks.models import Run, Verdict
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from usage import ledger, queries
 from usage.periods import Period
-from usage.tests.rows import START, used
+from usage.tests.rows import START, merged, used
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -166,3 +166,35 @@ def test_a_range_includes_its_last_day_and_nothing_after(workspace: Workspace) -
     for moment in (datetime(2026, 9, 1), datetime(2026, 9, 30, 23, 59), datetime(2026, 10, 1)):
         used(make_task(workspace=workspace), queued_at=moment.replace(tzinfo=UTC))
     assert report(workspace).totals.runs == 2
+
+
+def test_a_merged_task_cost_all_its_runs_also_those_before_the_range(workspace: Workspace) -> None:
+    task = merged(make_task(workspace=workspace), datetime(2026, 9, 3, tzinfo=UTC))
+    used(task, cost_usd=Decimal(1), queued_at=datetime(2026, 8, 20, tzinfo=UTC))
+    used(task, number=2, cost_usd=Decimal("0.5"), queued_at=datetime(2026, 9, 2, tzinfo=UTC))
+    made = report(workspace)
+    (line,) = made.merged.costliest
+    assert (line.key, line.sums.runs, line.sums.cost) == (task.pk, 2, Decimal("1.5"))
+    assert made.merged.cost_per_task == Decimal("1.5")
+    assert made.totals.cost == Decimal("0.5")
+
+
+def test_the_costliest_merged_task_is_first_and_one_without_a_price_last(workspace: Workspace) -> None:
+    unknown, cheap, dear = (merged(make_task(workspace=workspace)) for _ in range(3))
+    used(unknown, model="my-own-model")
+    used(cheap, cost_usd=Decimal(1))
+    used(dear, cost_usd=Decimal(2))
+    made = report(workspace).merged
+    assert [line.key for line in made.costliest] == [dear.pk, cheap.pk, unknown.pk]
+    assert (made.count, made.unpriced, made.cost_per_task) == (3, 1, Decimal("1.5"))
+
+
+def test_only_what_was_merged_on_these_days_of_the_reader_counts(workspace: Workspace) -> None:
+    late = merged(make_task(workspace=workspace), datetime(2026, 9, 30, 22, 30, tzinfo=UTC))
+    dropped = make_task(workspace=workspace)
+    Verdict.objects.create(task=dropped, kind=Verdict.Kind.DROPPED, at=START)
+    for task in (late, dropped, merged(make_task())):
+        used(task, cost_usd=Decimal(1))
+    berlin = Period(SEPTEMBER.first, SEPTEMBER.last, ZoneInfo("Europe/Berlin"))
+    assert [line.key for line in report(workspace).merged.costliest] == [late.pk]
+    assert report(workspace, berlin).merged.count == 0
