@@ -10,6 +10,7 @@ from functools import cached_property
 from django.db.models import F, Sum
 from django.utils import timezone
 
+from aitask.templatetags.ui import in_words
 from tasks.models import Run
 from usage import limits
 from usage.models import Budget, Postponed, UsageByModel, dollars
@@ -72,7 +73,7 @@ class Hurdle:
         rows = Postponed.objects.filter(
             run__task__workspace=self.workspace, run__state=Run.State.QUEUED, not_before__gt=self.now
         )
-        return {row.run_id: f"Starts at {clock(row.not_before)}, when the limit is reset." for row in rows}
+        return {row.run_id: f"Starts at {in_words(row.not_before)}, when the limit is reset." for row in rows}
 
     @cached_property
     def _budget(self) -> Budget | None:
@@ -87,7 +88,7 @@ class Hurdle:
         if not full:
             return ""
         last = max(full, key=lambda spent: spent.until)
-        return f"Held: the budget is used up ({last.words}). It begins anew at {clock(last.until)}."
+        return f"Held: the budget is used up ({last.words}). It begins anew at {in_words(last.until)}."
 
     def _plan(self, backend: str) -> str:
         if backend not in self._plans:
@@ -103,17 +104,11 @@ class Hurdle:
         if not full:
             return ""
         last = max(full, key=lambda each: each.reading.resets_at or self.now)
-        resets = f" until it resets at {clock(last.reading.resets_at)}" if last.reading.resets_at else ""
+        resets = f" until it resets at {in_words(last.reading.resets_at)}" if last.reading.resets_at else ""
         return (
             f"Held{resets}: the plan's window “{last.label}” is {last.percent:.0f} % full, "
             f"and nothing starts above {budget.hold_above_percent} %."
         )
-
-
-def clock(moment: datetime) -> str:
-    """A time on a card, which everybody reads."""
-    day = "" if moment - timezone.now() < timedelta(hours=20) else f"{moment:%-d %B, }"
-    return f"{day}{moment:%H:%M} UTC"
 
 
 def spending(budget: Budget, now: datetime) -> list[Spent]:

@@ -38,7 +38,7 @@ def render_event(run: Run, event: Event) -> SafeString:
         " sub" if event.data.get("parent") else "",
         run.number,
         event.seq,
-        event.at.strftime("%H:%M:%S UTC"),
+        event.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         inner,
     )
 

@@ -11,7 +11,8 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from aitask.templatetags.ui import clock, icon
+from aitask.templatetags.ui import at, clock, icon
+from tasks.reducer import parse_time
 from tasks.rendering import markdown
 from tasks.rendering.parts import (
     NOTHING,
@@ -176,8 +177,9 @@ def _limit(entry: Entry) -> SafeString:
         return NOTHING
     windows = entry.data.get("windows") or []
     used = ", ".join(f"{each.get('window')}: {round(each.get('used_percent') or 0)} %" for each in windows)
-    until = f"resets {entry.text('resets_at')}" if entry.data.get("resets_at") else ""
-    return line("gauge", words[entry.data["status"]], f"{used} {until}".strip(), "needs")
+    reset = parse_time(entry.text("resets_at"))
+    more = format_html("{} resets {}", used, at(reset)) if reset else used
+    return line("gauge", words[entry.data["status"]], more, "needs")
 
 
 def _notice(entry: Entry) -> SafeString:

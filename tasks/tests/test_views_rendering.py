@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aitask.templatetags.ui import with_times
 from tasks.models import Run
 from tasks.rendering import markdown, render_event, render_head
 from tasks.rendering.parts import LONGEST
@@ -216,3 +217,15 @@ def test_the_strip_stays_the_same_while_only_time_goes_by(run: Run) -> None:
     run.refresh_from_db()
     assert render_head(run.task, run) == render_head(run.task, run)
     assert "data-since=" in render_head(run.task, run)
+
+
+def test_a_limit_tells_its_reset_as_a_time_of_the_readers_zone(run: Run) -> None:
+    windows = [{"window": "five_hour", "used_percent": 100.0}]
+    html = html_of(run, "limit", status="reached", windows=windows, resets_at="2030-03-17T17:46:40.000Z")
+    time = '<time datetime="2030-03-17T17:46:40+00:00" data-at>17 Mar, 17:46 UTC</time>'
+    assert f"five_hour: 100 % resets {time}" in html
+
+
+@pytest.mark.parametrize("words", ["<b>now</b>", "<b>2026-13-45 99:00 UTC", "at 17:46 UTC"])
+def test_words_without_a_time_stay_words(words: str) -> None:
+    assert with_times(words) == words.replace("<", "&lt;").replace(">", "&gt;")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,8 +13,8 @@ from tasks.models import Run, Task
 from tasks.tests.factories import make_run, make_task, make_workspace
 from tasks.tests.people import People, browser_of, send
 from usage import limits
-from usage.models import Audit, Budget, LimitReading
-from usage.tests.rows import used
+from usage.models import Audit, Budget, LimitReading, Postponed
+from usage.tests.rows import merged, used
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +132,29 @@ def test_an_estimate_names_its_prices_and_their_date(people: People) -> None:
     assert "prices checked until 20" in page
 
 
+def test_merged_tasks_are_bars_that_lead_to_them_and_tell_an_estimate_apart(people: People) -> None:
+    other = make_task(workspace=people.workspace, title="Round the amounts", backend="codex")
+    for task in (people.task, other):
+        merged(task, timezone.now())
+    used(people.task, cost_usd=Decimal("0.004"), queued_at=timezone.now())
+    used(other, model="gpt-5.5", queued_at=timezone.now())  # a tenth of a cent, estimated
+    page = text_of(people.browser("owner").get("/usage"))
+    bars = page[page.index('id="merged"') : page.index('class="tables"')]
+    assert f'href="/tasks/{people.task.pk}"' in bars
+    assert bars.index(people.task.title) < bars.index("Round the amounts")
+    assert '<rect class="s0" width="100.0"' in bars
+    assert '<rect class="guess" x="0.0" width="25.0"' in bars
+    assert '<span title="estimated">≈ &lt;$0.01</span>' in bars
+    assert "2 tasks were merged on these days" in bars
+
+
+def test_without_a_merge_the_plot_says_so(people: People) -> None:
+    used(people.task, queued_at=timezone.now())
+    page = text_of(people.browser("owner").get("/usage"))
+    assert "No task was merged on these days." in page
+    assert "<dt>Cost per merged task</dt>" not in page
+
+
 def test_the_audit_tells_side_requests_and_broken_answers_apart(people: People) -> None:
     Audit.objects.create(workspace=people.workspace, sessions=3, side_tokens=4200, untold=1)
     page = text_of(people.browser("owner").get("/usage"))
@@ -202,6 +225,17 @@ def test_resume_at_reset_queues_a_run_that_waits_and_can_be_taken_back(people: P
     assert not Run.objects.filter(state="queued").exists()
 
 
+def test_a_card_tells_when_it_starts_as_a_time_that_the_page_puts_into_the_readers_zone(
+    people: People,
+) -> None:
+    queued = make_run(task=make_task(workspace=people.workspace, status="queued"))
+    Postponed.objects.create(run=queued, not_before=datetime(2030, 3, 17, 17, 46, 40, tzinfo=UTC))
+    dispatch.start_queued(people.workspace.pk)
+    words = 'Starts at <time datetime="2030-03-17T17:46:00+00:00" data-at>17 Mar, 17:46 UTC</time>, when'
+    for address in ("/", f"/tasks/{queued.task_id}"):
+        assert words in text_of(people.browser("member").get(address))
+
+
 def test_a_run_that_ended_otherwise_can_not_wait_for_a_reset(people: People) -> None:
     used(people.task)
     assert send(people.browser("member"), f"/tasks/{people.task.pk}/resume-at-reset").status_code == 409
@@ -216,6 +250,14 @@ def test_the_api_answers_the_pinned_shape(people: People) -> None:
     assert {"totals", "by_workspace", "by_model", "by_day", "limits", "console_urls"} <= set(said)
     assert len(said["by_day"]) == 30
     assert said["from"] == said["by_day"][0]["day"]
+
+
+def test_the_api_tells_what_merged_tasks_cost(people: People) -> None:
+    used(merged(people.task, timezone.now()), cost_usd=Decimal("1.25"), queued_at=timezone.now())
+    said = browser_of(people.owner).get("/api/usage").json()
+    (task,) = said["by_merged_task"]
+    assert (task["task"], task["cost_usd"], task["cost_source"]) == (people.task.pk, 1.25, "reported")
+    assert (said["merged_tasks"], said["cost_per_merged_task_usd"]) == (1, 1.25)
 
 
 def test_a_plan_that_was_told_stands_in_the_api(people: People) -> None:

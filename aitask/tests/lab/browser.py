@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from .tools import PROJECT, require_tool
 
@@ -45,10 +46,17 @@ def open_page(
     width: int = 1280,
     height: int = 800,
     color_scheme: Literal["light", "dark"] = "light",
+    zone: str | None = None,
 ) -> Iterator[Page]:
-    """A page in a context of its own. At the end no script may have failed: page errors fail the test."""
+    """A page in a context of its own; no zone is that of this machine.
+
+    At the end no script may have failed: page errors fail the test.
+    """
     context = browser.new_context(
-        base_url=base_url, viewport={"width": width, "height": height}, color_scheme=color_scheme
+        base_url=base_url,
+        viewport={"width": width, "height": height},
+        color_scheme=color_scheme,
+        timezone_id=zone,
     )
     context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
@@ -69,8 +77,9 @@ def _breaks_policy(text: str) -> bool:
 
 
 def screenshot(page: Page, name: str) -> Path:
-    """Save a picture of the whole page under `test-artifacts/`."""
+    """Save a picture of the whole page under `test-artifacts/`; a page too busy for it has none."""
     ARTIFACTS.mkdir(exist_ok=True)
     path = ARTIFACTS / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
+    with contextlib.suppress(Error):
+        page.screenshot(path=path, full_page=True)
     return path

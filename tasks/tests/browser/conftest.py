@@ -31,10 +31,14 @@ def open_one(request: pytest.FixtureRequest, site: Site, chromium: Browser) -> I
         pages: list[Page] = []
 
         def opened(
-            path: str = "/", width: int = 1440, height: int = 900, scheme: Literal["light", "dark"] = "light"
+            path: str = "/",
+            width: int = 1440,
+            height: int = 900,
+            scheme: Literal["light", "dark"] = "light",
+            zone: str | None = None,
         ) -> Page:
             page = stack.enter_context(
-                open_page(chromium, site.url, width=width, height=height, color_scheme=scheme)
+                open_page(chromium, site.url, width=width, height=height, color_scheme=scheme, zone=zone)
             )
             pages.append(page)
             site.log_in(page)

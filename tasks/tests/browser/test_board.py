@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_question_answered_with_escape_does_nothing(site: Site, open_one: Open
     card(page).hover()
     card(page).get_by_role("button", name="Menu of Keep me").click()
     page.locator("#cardmenu [data-verb=delete]").click()
-    expect(page.locator("#confirm")).to_contain_text("Branch, worktree and commits stay")
+    expect(page.locator("#confirm")).to_contain_text("branch, worktree and commits stay")
     page.keyboard.press("Escape")
     expect(page.locator("#confirm")).to_be_hidden()
     page.reload()
@@ -173,6 +174,23 @@ def test_the_elapsed_time_runs_by_itself(site: Site, open_one: OpenPage) -> None
     clock = page.locator("#cards-running time[data-since]").first
     before = clock.text_content()
     expect(clock).not_to_have_text(before or "")
+
+
+def test_times_are_those_of_the_readers_zone(site: Site, open_one: OpenPage) -> None:
+    pk = site.do(
+        "task = factories.make_task(workspace=Workspace.objects.get(name='storefront'), status='queued')\n"
+        "factories.make_run(task=task, reason='Starts at 2030-03-17 17:46 UTC, when the limit is reset.')\n"
+        "doorbell.ring('board'); result = task.pk"
+    )
+    page = open_one(zone="Asia/Kathmandu")
+    words = page.locator(f"#card-{pk} .because")
+    expect(words).to_have_text("Starts at 17 Mar, 23:31, when the limit is reset.")
+    site.do(f"Task.objects.filter(pk={pk}).update(title='Another name'); doorbell.ring('board')")
+    expect(page.locator(f"#card-{pk} .title")).to_have_text("Another name")
+    expect(words).to_contain_text("23:31")
+    age = page.locator("#cards-review time[data-ago]").first
+    age.hover()
+    expect(age).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT\+5:45$"))
 
 
 def test_the_page_finds_the_server_again_after_a_restart(site: Site, open_one: OpenPage) -> None:
