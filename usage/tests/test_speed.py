@@ -49,5 +49,5 @@ def test_a_hundred_thousand_runs_take_less_than_150_ms() -> None:
     assert said["totals"]["runs"] >= 100_000
     assert sum(day["runs"] for day in said["by_day"]) == said["totals"]["runs"]
     assert said["merged_tasks"] == 100
-    assert len(sent) <= 20
+    assert len(sent) <= 22
     assert any(seconds(browser) < 0.150 for _ in range(3))
