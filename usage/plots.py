@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils.dateformat import format as date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -115,7 +116,7 @@ def _pieces(
             if size:
                 height = HEIGHT * size / highest
                 bottom -= height
-                title = f"{day:%-d %b}: {name or 'model not named'} {show(size)}"
+                title = f"{date_format(day, 'j M')}: {name or 'model not named'} {show(size)}"
                 x, width = round(place * pitch, 2), round(min(pitch - gap, 40), 2)
                 pieces.append(Piece(x, round(bottom, 2), width, round(height, 2), colour, title))
     return pieces
@@ -126,7 +127,7 @@ def _marks(days: list[date]) -> list[Mark]:
     pitch = WIDTH / len(days)
     step = max(1, -(-len(days) // 6))
     return [
-        Mark(round(place * pitch, 2), HEIGHT + 16, f"{days[place]:%-d %b}")
+        Mark(round(place * pitch, 2), HEIGHT + 16, date_format(days[place], "j M"))
         for place in range(0, len(days), step)
     ]
 

@@ -10,6 +10,7 @@ from django import template
 from django.conf import settings
 from django.templatetags.static import static
 from django.utils import timezone
+from django.utils.dateformat import format as date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -91,7 +92,7 @@ def at(moment: datetime | None) -> SafeString | str:
         return ""
     local = timezone.localtime(moment)
     return format_html(
-        '<time datetime="{}" data-at>{}</time>', moment.isoformat(), f"{local:%-d %b, %H:%M %Z}"
+        '<time datetime="{}" data-at>{}</time>', moment.isoformat(), date_format(local, "j M, H:i T")
     )
 
 

@@ -12,8 +12,7 @@ from workspaces.errors import Refused
 
 def is_unmerged(task: Task) -> bool:
     """Whether it has a branch that no train has merged and nobody has dropped."""
-    settled = (Verdict.Kind.MERGED, Verdict.Kind.DROPPED)
-    return bool(task.branch) and not Verdict.objects.filter(task=task, kind__in=settled).exists()
+    return bool(task.branch) and not Verdict.objects.filter(task=task, kind__in=Verdict.SETTLED).exists()
 
 
 def merge_now(task: Task, *, user: AbstractBaseUser) -> MergeTrain:

@@ -27,8 +27,7 @@ VERDICTS = {
     Verdict.Kind.MERGED.value: Mark("merged", "good", "check"),
     Verdict.Kind.DROPPED.value: Mark("dropped", "", "trash-2"),
 }
-SETTLED = {VERDICTS[Verdict.Kind.MERGED.value], VERDICTS[Verdict.Kind.DROPPED.value]}
-"Nothing is left to be merged."
+SETTLED = {VERDICTS[kind.value] for kind in Verdict.SETTLED}
 NOT_MERGED = Mark(
     "not merged", "", "circle-x", "Its branch was not merged: somebody moved it to Done without."
 )

@@ -23,6 +23,9 @@ class Verdict(models.Model):
         MERGED = "merged", "Merged"
         DROPPED = "dropped", "Dropped"
 
+    SETTLED = (Kind.MERGED, Kind.DROPPED)
+    """Nothing is left to be merged."""
+
     task = models.OneToOneField("tasks.Task", on_delete=models.CASCADE, related_name="verdict")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")

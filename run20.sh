@@ -1,1 +1,0 @@
-cd /tmp/h5-20 && date +%T && AITASK_TEST_TOOLS=/opt/tools/node_modules/.bin timeout 500 /opt/venv/bin/python -m pytest -x -q --durations=5 "tasks/tests/e2e/test_inbox.py::test_many_runs_that_ask_again_and_again_are_answered_by_keyboard"; date +%T; uptime
