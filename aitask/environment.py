@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 POSTGRES_SCHEMES = ("postgres", "postgresql")
 SHORTEST_SECRET = 32
+MINUTES_OF_A_YEAR = 525_600
 HOST = re.compile(r"\.?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9_.-]+(:\d+)?|https?://\[[0-9a-f:.]+\](:\d+)?", re.IGNORECASE)
 
@@ -42,10 +43,11 @@ def boolean(name: str, default: bool) -> bool:
 
 
 def minutes(name: str, default: int) -> int:
-    """A whole number above zero."""
+    """A whole number above zero, at most a year."""
     raw = text(name, str(default))
-    if not (raw.isascii() and raw.isdecimal()) or int(raw) < 1:
-        raise ImproperlyConfigured(f"{name} must be a whole number of minutes above 0, not {raw!r}.")
+    if not (raw.isascii() and raw.isdecimal() and 1 <= int(raw) <= MINUTES_OF_A_YEAR):
+        right = f"a whole number of minutes from 1 to {MINUTES_OF_A_YEAR}"
+        raise ImproperlyConfigured(f"{name} must be {right}, not {raw!r}.")
     return int(raw)
 
 
@@ -73,7 +75,7 @@ def hosts(name: str, default: list[str], *, debug: bool) -> list[str]:
 def origins(name: str) -> list[str]:
     found = words(name, [])
     for origin in found:
-        if not ORIGIN.fullmatch(origin):
+        if not (ORIGIN.fullmatch(origin) and _has_a_possible_port(origin)):
             raise ImproperlyConfigured(
                 f"{name} must be origins separated by commas, like https://tasks.example.com, not {origin!r}."
             )
@@ -82,16 +84,27 @@ def origins(name: str) -> list[str]:
 
 def redis_url(name: str) -> str:
     url = text(name)
-    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://.")
+    if url and (urlsplit(url).scheme not in ("redis", "rediss", "unix") or not _has_a_possible_port(url)):
+        raise ImproperlyConfigured(f"{name} must be redis://HOST:PORT/NUMBER, rediss://… or unix://PATH.")
     return url
+
+
+def _has_a_possible_port(url: str) -> bool:
+    """None at all is possible too."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def database(name: str, *, default: Path) -> dict[str, Any]:
     """Django's description of the database; the URL is not repeated in an error, it may hold a password."""
     url = text(name)
     if not url:
-        default.touch(mode=0o600)  # SQLite gives its other files the same rights
+        try:
+            default.touch(mode=0o600)  # SQLite gives its other files the same rights
+        except OSError as error:
+            raise ImproperlyConfigured(f"{default} can't be written: {error.strerror}.") from error
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
     right = f"{name} must be postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
     if url.partition("://")[0] not in (*POSTGRES_SCHEMES, "sqlite"):
@@ -103,6 +116,16 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
     if not found["NAME"]:
         raise ImproperlyConfigured(f"{right}: the name of the database is missing.")
     return found
+
+
+def file(name: str) -> str:
+    """The whole path of a file that can be read; empty when none is named."""
+    if not (given := text(name)):
+        return ""
+    path = Path(given).expanduser().resolve()
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise ImproperlyConfigured(f"{name} must be a file that can be read, and {path} is none.")
+    return str(path)
 
 
 def folder(name: str, default: Path) -> Path:
@@ -125,8 +148,11 @@ def secret(name: str, file: Path) -> str:
         if len(given) < SHORTEST_SECRET:
             raise ImproperlyConfigured(f"{name} must have at least {SHORTEST_SECRET} characters.")
         return given
-    _make_secret(file)
-    kept = _read_secret(file)
+    try:
+        _make_secret(file)
+        kept = _read_secret(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}: {file} can't be read: {error}.") from error
     if len(kept) < SHORTEST_SECRET:
         raise ImproperlyConfigured(f"{name}: {file} is damaged; remove it (everybody must log in again).")
     return kept

@@ -22,7 +22,7 @@ DEBUG = environment.boolean("DEBUG", False)
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 ALLOW_REMOTE = environment.boolean("ALLOW_REMOTE", False)
-SSH_CONFIG = environment.text("SSH_CONFIG")
+SSH_CONFIG = environment.file("SSH_CONFIG")
 SILENT_MINUTES = environment.minutes("SILENT_MINUTES", 10)
 REDIS_URL = environment.redis_url("REDIS_URL")
 

@@ -9,6 +9,9 @@ import sqlite3
 import time
 from pathlib import Path
 
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
 PORT_PATIENCE_SECONDS = 3.0
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
 
@@ -22,20 +25,31 @@ def take_data_dir(data_dir: Path) -> sqlite3.Connection:
 
     SQLite's file locks are the portable ones; nothing is ever stored in this file.
     """
-    connection = sqlite3.connect(data_dir / "up.lock", isolation_level=None, timeout=0.5)
     try:
+        connection = sqlite3.connect(data_dir / "up.lock", isolation_level=None, timeout=0.5)
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        connection.close()
+    except sqlite3.DatabaseError as error:
         if "locked" not in str(error):
             raise NotReady(
-                f"{data_dir} can't be written ({error}); set DATA_DIR to another folder."
+                f"{data_dir}/up.lock can't be written ({error}); set DATA_DIR to another folder."
             ) from error
         raise NotReady(
             f"AI Task Manager is already running with {data_dir}; "
             "stop it first, or set DATA_DIR to another folder."
         ) from error
     return connection
+
+
+def check_database(database: BaseDatabaseWrapper) -> None:
+    """One sentence now, instead of one stack of calls from each process."""
+    try:
+        database.ensure_connection()
+    except DatabaseError as error:
+        words = " ".join(str(error).split())
+        place = database.settings_dict["NAME"]
+        raise NotReady(
+            f"The database {place} can't be opened: {words}; see DATABASE_URL and DATA_DIR."
+        ) from error
 
 
 def check_remote(host: str, *, allowed: bool, allowed_hosts: list[str]) -> None:

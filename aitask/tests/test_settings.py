@@ -49,9 +49,13 @@ def value(installation: Installation, name: str, first: str = "") -> str:
         ("DATABASE_URL", "nonsense", "DATABASE_URL must be postgres://"),
         ("DATABASE_URL", "postgres://a:secret@b", "DATABASE_URL must be postgres://"),
         ("DATABASE_URL", "postgres://a:secret@b:port/c", "DATABASE_URL must be postgres://"),
-        ("REDIS_URL", "localhost:6379", "REDIS_URL must begin with redis://"),
-        ("SILENT_MINUTES", "0", "SILENT_MINUTES must be a whole number of minutes above 0"),
-        ("SILENT_MINUTES", "ten", "SILENT_MINUTES must be a whole number of minutes above 0"),
+        ("CSRF_TRUSTED_ORIGINS", "https://a.example:99999", "CSRF_TRUSTED_ORIGINS must be origins"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL must be redis://"),
+        ("REDIS_URL", "redis://localhost:port/0", "REDIS_URL must be redis://"),
+        ("SILENT_MINUTES", "0", "SILENT_MINUTES must be a whole number of minutes from 1"),
+        ("SILENT_MINUTES", "ten", "SILENT_MINUTES must be a whole number of minutes from 1"),
+        ("SILENT_MINUTES", "99999999999", "SILENT_MINUTES must be a whole number of minutes from 1"),
+        ("SSH_CONFIG", "/nonexistent", "SSH_CONFIG must be a file that can be read"),
         ("SECRET_KEY", "short", "SECRET_KEY must have at least 32 characters"),
         ("SECRET_KEY_FILE", "/nonexistent", "SECRET_KEY_FILE must name a readable text file"),
     ],
@@ -91,6 +95,13 @@ def test_processes_that_start_together_agree_on_the_secret_key(fresh: Installati
 def test_a_damaged_secret_key_is_told(fresh: Installation) -> None:
     (fresh.data_dir / "secret_key").write_text("x")
     assert "secret_key is damaged; remove it" in fresh.run("check").stderr
+
+
+def test_a_secret_key_that_can_not_be_read_is_told(fresh: Installation) -> None:
+    (fresh.data_dir / "secret_key").mkdir()
+    refused = fresh.run("check").stderr
+    assert refused.startswith("Configuration: SECRET_KEY: ")
+    assert refused.count("\n") == 1
 
 
 def test_a_secret_may_come_from_a_file(fresh: Installation, tmp_path: Path) -> None:

@@ -148,6 +148,14 @@ def test_a_folder_that_can_not_be_made_is_named_in_one_sentence(installation: In
     assert "DATA_DIR must be a folder that can be made" in refused.stderr
 
 
+def test_a_database_that_can_not_be_opened_is_told_in_one_sentence(installation: Installation) -> None:
+    (installation.data_dir / "db.sqlite3").write_text("no database at all, but a text that is long enough")
+    refused = installation.run("up", "--port", str(free_port()))
+    assert refused.returncode == 1
+    assert "can't be opened: file is not a database" in refused.stderr.splitlines()[-1]
+    assert "Traceback" not in refused.stderr
+
+
 def test_another_address_needs_a_deliberate_setting(installation: Installation) -> None:
     refused = installation.run("up", "--host", "0.0.0.0", "--port", str(free_port()))
     assert refused.returncode == 1

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.urls import reverse
 
 from aitask import first_run
@@ -38,6 +39,7 @@ class Command(BaseCommand):
             preflight.check_remote(host, allowed=settings.ALLOW_REMOTE, allowed_hosts=settings.ALLOWED_HOSTS)
             lock = preflight.take_data_dir(settings.DATA_DIR)
             preflight.check_port(host, port)
+            preflight.check_database(connection)
         except preflight.NotReady as error:
             raise CommandError(str(error)) from error
         try:
