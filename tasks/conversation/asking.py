@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from tasks.conversation.models import Outgoing
 from tasks.models import Run
 from tasks.rendering import markdown
-from tasks.rendering.parts import diff_lines, readable, tool_input
+from tasks.rendering.parts import diff_lines, readable, tool_input, wish
 
 LONGEST = 20_000
 "Characters of an input that are put into the page."
@@ -41,6 +41,10 @@ class Ask:
     @property
     def title(self) -> str:
         return readable(self.request.get("title") or self.request.get("tool"))
+
+    @property
+    def wish(self) -> str:
+        return wish(self.request.get("tool"))
 
     @property
     def given(self) -> str:

@@ -24,6 +24,7 @@ from tasks.rendering.parts import (
     line,
     readable,
     tool_input,
+    wish,
 )
 from workspaces.models import PermissionMode
 
@@ -121,6 +122,7 @@ def _request(entry: Entry) -> SafeString:
         "run": entry.run,
         "request": entry.data,
         "given": readable(tool_input(entry.data)),
+        "wish": wish(entry.data.get("tool")),
         "plan": markdown.render(plan) if plan else "",
     }
     return SafeString(render_to_string("tasks/_request.html", context))

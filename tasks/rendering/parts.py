@@ -46,6 +46,17 @@ def readable(text: Any) -> str:
     return CONTROL.sub("", str(text if text is not None else "").replace("\r\n", "\n"))
 
 
+WISHES = {"command": "run a command", "Bash": "run a command", "apply_patch": "change files"} | dict.fromkeys(
+    ("Write", "Edit", "MultiEdit", "NotebookEdit"), "change a file"
+)
+
+
+def wish(tool: Any) -> str:
+    """What an agent that asks for a tool wants to do, to follow the word "wants"."""
+    name = readable(tool)
+    return f"to {WISHES.get(name) or f'use {name}'}"
+
+
 def block(entry: Entry, text: str, css: str = "") -> SafeString:
     """Text as it stands, cut when it is very long."""
     shown = readable(text)

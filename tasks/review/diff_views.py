@@ -17,7 +17,7 @@ from tasks.models import Task
 from tasks.review import comments
 from tasks.review.diff_html import render_rows
 from tasks.review.models import Comment, ViewedFile
-from tasks.review.nothing import why_nothing
+from tasks.review.nothing import uncommitted, why_nothing
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
 from tasks.review.ranges import LABELS, View, view_of
@@ -64,7 +64,7 @@ def diff_list(request: HttpRequest, pk: int) -> HttpResponse:
 
 def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
     view = view_of(task)
-    name = request.GET.get("range") or "base"
+    name = request.GET.get("range") or first_range(view)
     rng = view.range(name, fresh=True)
     space = bool(request.GET.get("space"))
     files = changed_files(view.site.host, rng, ignore_space=space)
@@ -92,6 +92,11 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
         "nothing": "" if files else why_nothing(view, name, rng, ignore_space=space),
         "live": view.live,
     }
+
+
+def first_range(view: View) -> str:
+    """For who has chosen nothing: the branch, or before its first commit what is in the worktree."""
+    return "work" if view.tip == view.base and uncommitted(view) else "base"
 
 
 def ranges_of(view: View) -> list[dict[str, str]]:

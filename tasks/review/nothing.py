@@ -27,18 +27,19 @@ def why_nothing(view: View, name: str, rng: Range, *, ignore_space: bool) -> str
 def _about_branch(view: View) -> str:
     """The branch has no commits of its own."""
     run = view.task.last_run
-    count = _uncommitted(view)
+    count = uncommitted(view)
     if count:
         words = "1 file in the worktree is" if count == 1 else f"{count} files in the worktree are"
         return f"Nothing is committed yet, but {words} changed: choose “Not committed” to see what."
     if run is None:
         return "Nothing is changed yet: run the task, or work in its terminal."
     if run.is_live:
-        return "Nothing is changed yet: what the agent does stands here when its run has ended."
+        return "Nothing is changed yet: what the agent changes will stand here."
     return "Nothing was changed: send it back with other words, or move the task to Done."
 
 
-def _uncommitted(view: View) -> int:
+def uncommitted(view: View) -> int:
+    """How many files of the worktree are changed, new or in conflict."""
     if not view.has_worktree:
         return 0
     found = status(view.site.host, view.task.worktree_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,7 +90,7 @@ class Standing:
 
 
 def survey(workspace: Workspace, *, sizes: bool = True) -> list[Standing]:
-    """All worktrees, the main one first. Raises HostError and GitError."""
+    """All worktrees: the main one, those of tasks in their order, others. Raises HostError and GitError."""
     site = site_of(workspace)
     trees = list_trees(site.host, site.place.path)
     tasks = {
@@ -106,7 +107,12 @@ def survey(workspace: Workspace, *, sizes: bool = True) -> list[Standing]:
         return _standing(site, tree, task, tree.path == bench, bool(task and task.pk in live), sizes)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(look, trees))
+        return sorted(pool.map(look, trees), key=_place)
+
+
+def _place(standing: Standing) -> tuple[bool, float, str]:
+    pk = standing.task.pk if standing.task else math.inf
+    return not standing.tree.is_main, pk, standing.tree.path
 
 
 def _standing(

@@ -6,7 +6,7 @@ import base64
 import binascii
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from posixpath import join
@@ -134,7 +134,22 @@ def changed_files(host: Host, rng: Range, *, ignore_space: bool = False) -> list
             path = path or list(islice(fields, 2))[-1]
             numbers[path] = (_count(added), _count(deleted))
     found = [_change(about, old, new, numbers) for about, old, new in raw]
-    return [change for change in found if not ignore_space or change.path in numbers]
+    listed = [change for change in found if not ignore_space or change.path in numbers]
+    return listed if rng.new else _hashed(host, rng, listed)
+
+
+def _hashed(host: Host, rng: Range, changes: list[FileChange]) -> list[FileChange]:
+    """Files of a worktree with the object that they would be, which git's diff leaves out.
+
+    Without it an edit that adds and deletes as many lines as the one before would look the same.
+    """
+    files = [each.path for each in changes if each.new_mode.startswith("100") and "\n" not in each.path]
+    argv = ["git", "-C", rng.folder, "hash-object", "--no-filters", "--stdin-paths"]
+    names = "".join(f"./{path}\n" for path in files)
+    params = {"argv": argv, "env": rng.environment, "stdin": names, "timeout": SECONDS}
+    done = host.call("exec", params, timeout=SECONDS + 5)
+    objects = dict(zip(files, str(done["out"]).split(), strict=False))
+    return [replace(each, new_object=objects.get(each.path, each.new_object)) for each in changes]
 
 
 def _count(text: str) -> int | None:

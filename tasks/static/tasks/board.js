@@ -80,6 +80,14 @@ document.addEventListener("keydown", (event) => {
   choose(board.querySelector(".card"));
 });
 
+// Where one column is seen at a time, on a phone, begin with the one in which something happens.
+function showWhatHappens() {
+  const columns = ["running", "review", "queued"].map((status) => document.getElementById(`col-${status}`));
+  const busy = board.querySelector(".card.needs-you")?.closest(".column") ?? columns.find((column) => column?.querySelector(".card"));
+  if (!location.hash) busy?.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+}
+showWhatHappens();
+
 const withCard = (action) => () => (chosen() ? action(chosen()) : toast({ text: "Choose a card first, with the arrow keys." }));
 onKeys({
   "n": () => document.querySelector("[data-new-task]").click(),

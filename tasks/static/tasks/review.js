@@ -6,6 +6,7 @@ import { buildTree } from "./review-tree.js";
 
 const root = document.getElementById("diff");
 const AUTO_LINES = 1000;
+const LIVE_PAUSE = 4000;  // Milliseconds between two looks at what a working agent has changed.
 const STATUS = { A: "added", D: "deleted", M: "changed", R: "renamed", C: "copied", T: "kind changed" };
 const NOTES = { binary: "A binary file: nothing to show line by line.", empty: "Only its name or its rights changed.", submodule: "A submodule points to another commit." };
 
@@ -16,6 +17,8 @@ function start() {
   const place = { files: root.querySelector("[data-files]"), tree: root.querySelector("[data-tree]"), status: root.querySelector("[data-status]"), range: root.querySelector("[data-range]") };
   let list = null;
   let loading = null;
+  let chosen = "";  // Which comparison the person has chosen; before that the host says which there is something in.
+  let later = 0;
   const comments = openComments(root, () => list);
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) fill(entry.target);
@@ -25,12 +28,22 @@ function start() {
     button.ariaPressed = String(settings[button.dataset.toggle]);
     button.addEventListener("click", () => toggle(button));
   }
-  place.range.addEventListener("change", load);
+  place.range.addEventListener("change", () => { chosen = place.range.value; load(); });
   document.addEventListener("changed", () => root.hidden || load());
   document.addEventListener("stands", ({ detail }) => {  // A run has begun or ended; who writes a comment is not disturbed.
     if (detail.branch) root.hidden = false;
-    if (!root.hidden && !root.querySelector(".commentform")) load();
+    if (isCalm()) load();
   });
+  document.addEventListener("worked", () => {  // The agent has done something: look again soon at what is not committed.
+    if (!later && list?.live && (list.range === "work" || !list.count)) later = setTimeout(lookAgain, LIVE_PAUSE);
+  });
+
+  const isCalm = () => !root.hidden && !root.querySelector(".commentform");
+
+  function lookAgain() {
+    later = 0;
+    if (isCalm() && !document.hidden) load({ keep: true });
+  }
 
   function toggle(button) {
     const name = button.dataset.toggle;
@@ -42,17 +55,17 @@ function start() {
     else show();
   }
 
-  async function load() {
+  async function load({ keep = false } = {}) {
     loading?.abort();
     loading = new AbortController();
-    const query = new URLSearchParams({ range: place.range.value, space: settings.space ? "1" : "" });
+    const query = new URLSearchParams({ range: chosen, space: settings.space ? "1" : "" });
     try {
       const response = await fetch(`${root.dataset.list}?${query}`, { signal: loading.signal });
       const answer = await response.json();
       if (response.status === 409) clear();
       if (!response.ok) return say(`${answer.error} ${answer.hint ?? ""}`);
       list = answer;
-      show();
+      show({ keep });
     } catch (error) {
       if (error.name !== "AbortError") say("The differences could not be read.");
     }
@@ -71,13 +84,17 @@ function start() {
     place.status.hidden = !text;
   }
 
-  function show() {
+  // `keep` leaves files that are as they were alone, so that nobody loses the line that they read.
+  function show({ keep = false } = {}) {
     if (!list) return;
     showRanges();
     showTotals();
-    const open = new Map([...place.files.children].map((box) => [box.dataset.key + box.dataset.version, box.querySelector("details").open]));
+    const boxes = new Map([...place.files.children].map((box) => [box.dataset.key + box.dataset.version, box]));
     seen.disconnect();
-    place.files.replaceChildren(...list.files.map((file) => section(file, open)));
+    place.files.replaceChildren(...list.files.map((file) => {
+      const old = boxes.get(file.key + file.version);
+      return (keep && old) || section(file, old?.querySelector("details").open);
+    }));
     place.tree.hidden = !settings.tree;
     place.tree.replaceChildren(buildTree(list.files, goTo));
     say(list.nothing);
@@ -86,13 +103,12 @@ function start() {
   }
 
   function showRanges() {
-    const chosen = list.range;
     const options = list.ranges.map((range) => new Option(range.label, range.name));
     const commits = document.createElement("optgroup");
     commits.label = "Commits";
     commits.append(...list.commits.map((commit) => new Option(`${commit.sha.slice(0, 8)} ${commit.subject}`.slice(0, 80), `commit:${commit.sha}`)));
     place.range.replaceChildren(...options, ...(list.commits.length ? [commits] : []));
-    place.range.value = chosen;
+    place.range.value = list.range;
   }
 
   function showTotals() {
@@ -106,7 +122,7 @@ function start() {
     Object.assign(box.dataset, { key: file.key, version: file.version });
     box.id = `file-${file.key.slice(0, 80)}`;
     const details = box.appendChild(make("details"));
-    details.open = open.get(file.key + file.version) ?? !file.viewed;
+    details.open = open ?? !file.viewed;
     const head = details.appendChild(make("summary", "filehead"));
     head.append(make("span", `status ${file.status}`, file.status), path(file), make("span", "grow"), ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)));
     box.append(viewedBox(file, details));

@@ -17,7 +17,10 @@ let stood = stands();
 const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
   open: (send) => send({ t: "from", after: log.known }),
   message: (data) => {
-    if (data.t === "events") log.add(data.html, data.last);
+    if (data.t === "events") {
+      log.add(data.html, data.last);
+      document.dispatchEvent(new CustomEvent("worked"));
+    }
     if (data.t === "head") showHead(data.html);
     if (data.t === "talk") showTalk(data);
   },

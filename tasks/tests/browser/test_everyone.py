@@ -106,9 +106,14 @@ def test_no_page_is_wider_than_its_window(site: Site, open_one: OpenPage, width:
 
 def test_columns_are_a_tap_away_on_a_phone(open_one: OpenPage) -> None:
     page = open_one(width=390, height=844)
-    expect(page.locator("#col-review .card").first).not_to_be_in_viewport()
-    page.locator("#jump-review").click()
-    expect(page.locator("#col-review .card").first).to_be_in_viewport()
+    expect(page.locator("#col-done .card").first).not_to_be_in_viewport()
+    page.locator("#jump-done").click()
+    expect(page.locator("#col-done .card").first).to_be_in_viewport()
+
+
+def test_a_phone_begins_with_the_column_in_which_a_card_needs_a_person(open_one: OpenPage) -> None:
+    page = open_one(width=390, height=844)
+    expect(page.locator(".card.needs-you").first).to_be_in_viewport(ratio=0.9)
 
 
 def test_panes_are_tabs_on_a_phone(site: Site, open_one: OpenPage) -> None:

@@ -170,7 +170,33 @@ def test_an_empty_comparison_says_why_and_what_to_do(shop: tuple[Client, Task, H
     assert "1 file in the worktree is changed: choose “Not committed”" in said()
     (tree / "loose.txt").unlink()
     Run.objects.filter(task=task).update(state=Run.State.RUNNING)
-    assert "when its run has ended" in said("turn")
+    assert "will stand here" in said("turn")
+
+
+def test_who_has_chosen_nothing_sees_what_is_not_committed_before_the_first_commit(
+    shop: tuple[Client, Task, History],
+) -> None:
+    client, task, _ = shop
+    tree = Path(task.worktree_path)
+    assert listed(client, task)["range"] == "base"
+    git(tree, "reset", "-q", "--hard", task.base_commit)
+    (tree / "loose.txt").write_text("loose\n")
+    found = listed(client, task)
+    assert (found["range"], [file["path"] for file in found["files"]]) == ("work", ["loose.txt"])
+
+
+def test_another_edit_of_as_many_lines_is_another_version(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    file = Path(task.worktree_path) / 'odd "näme".txt'
+
+    def version() -> str:
+        (found,) = listed(client, task, range="work")["files"]
+        return str(found["version"])
+
+    file.write_text("one\n")
+    first = version()
+    file.write_text("two\n")
+    assert version() != first
 
 
 def test_differences_of_white_space_alone_are_told_of(shop: tuple[Client, Task, History]) -> None:
