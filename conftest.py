@@ -63,9 +63,9 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app() -> Iterator[App]:
-    """The whole application, started by `manage.py up`, with an administrator."""
+    """The whole application, started by `manage.py up`; one for a module, as starting it takes seconds."""
     with App() as application:
         application.up()
         yield application

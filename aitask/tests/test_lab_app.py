@@ -12,7 +12,7 @@ from aitask.tests.lab.client import ApiClient, ApiError
 from aitask.tests.lab.services import PostgreSQL
 
 
-def test_the_first_administrator_may_use_the_api(app: App) -> None:
+def test_the_administrator_may_use_the_api(app: App) -> None:
     assert app.api.get("/api/workspaces") == []
 
 
@@ -28,10 +28,12 @@ def test_a_killed_role_comes_back(app: App, role: Role) -> None:
     assert processes.is_alive(app.pid(role))
 
 
-def test_nothing_is_left_after_a_stop(app: App) -> None:
-    assert len(app.leftovers()) >= 4
-    assert app.stop() == 0
-    assert app.leftovers() == []
+def test_nothing_is_left_after_a_stop() -> None:
+    with App() as app:
+        app.up()
+        assert len(app.leftovers()) >= 4
+        assert app.stop() == 0
+        assert app.leftovers() == []
 
 
 @pytest.mark.browser

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ pytestmark = [pytest.mark.cli, pytest.mark.slow]
 def backend(request: pytest.FixtureRequest) -> str:
     require_tool({"claude_code": "claude"}.get(request.param, request.param))
     return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[App]:
-    """One for all: starting it takes longer than these tests."""
-    with App() as application:
-        application.up()
-        yield application
 
 
 @pytest.fixture

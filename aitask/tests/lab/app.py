@@ -7,21 +7,20 @@
 
 Everything runs in a clean environment (no variable of the developer's) below one temporary folder: HOME,
 `DATA_DIR`, tmux server. Every process that comes from it, agents included, carries a mark in its environment,
-by which `leftovers()` finds it and `close()` ends it. When the tests run on PostgreSQL (`DATABASE_URL` is
-set) every App has a database and a Redis of its own there, and `start()` means two of each process.
+by which `leftovers()` finds it and `close()` ends it. The database begins as a copy of one with tables and an
+administrator. When the tests run on PostgreSQL (`DATABASE_URL` is set) every App has a database and a Redis
+of its own there, and `start()` means two of each process.
 """
 
 from __future__ import annotations
 
-import http.cookiejar
-import re
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import urllib.error
-import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Mapping
@@ -35,6 +34,7 @@ from . import processes
 from .client import ApiClient
 from .databases import own_databases
 from .link import free_port
+from .ready import PASSWORD, USERNAME, ready_database
 from .tmux import TmuxServer
 from .tools import PROJECT, search_path
 from .wait import wait_for
@@ -45,20 +45,21 @@ if TYPE_CHECKING:
 Role = Literal["web", "worker", "follower"]
 ROLE_WORDS = {"web": "aitask.web", "worker": "qcluster", "follower": "follow_runs"}
 MARK = "AITASK_LAB_APP"
-USERNAME, PASSWORD = "ada", "correct horse battery"
-SETUP_LINK = re.compile(r"https?://\S+/setup/\S+")
 START_SECONDS = 60.0
 
 
 class App:
-    """One installation. `settings` are environment variables (`SSH_CONFIG`, `DATABASE_URL`, …)."""
+    """One installation. `settings` are environment variables (`SSH_CONFIG`, …); `empty`: without tables."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, *, empty: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="aitask-app-"))
         self.home = self.folder / "home"
         self.data = self.folder / "data"
         self.home.mkdir()
         self.data.mkdir(mode=0o700)
+        self._ready = None if empty else ready_database(os.environ.get("DATABASE_URL", ""))
+        if self._ready:
+            self._ready.copy_to(self.data)
         self.port = free_port()
         self.tmux = TmuxServer()
         self.mark = uuid.uuid4().hex
@@ -72,7 +73,8 @@ class App:
             **self.tmux.environment,
         }
         self._databases = ExitStack()
-        self.environment |= self._databases.enter_context(own_databases()) | dict(settings or {})
+        template = self._ready.name if self._ready else ""
+        self.environment |= self._databases.enter_context(own_databases(template)) | dict(settings or {})
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -93,18 +95,12 @@ class App:
             self.up()
 
     def up(self) -> None:
-        """Start everything by one command, make the first administrator, wait until the site answers."""
+        """Start everything by one command, wait until the site answers."""
         self._start("up", "manage.py", "up", "--port", str(self.port))
         self.wait_until_it_answers()
-        if not (self.folder / "administrator").exists():
-            self._make_administrator()
 
     def cluster(self, copies: int = 2) -> None:
         """Start this many of each process on one database; the first web process has `url`."""
-        self.manage("migrate", "--verbosity", "0")
-        self.environment["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
-        names = ["--username", USERNAME, "--email", f"{USERNAME}@lab.invalid"]
-        self.manage("createsuperuser", "--noinput", *names)
         for number in range(1, copies + 1):
             suffix = f"-{number}" if number > 1 else ""
             self.start_role("web", f"web{suffix}", self.port if number == 1 else free_port())
@@ -146,7 +142,8 @@ class App:
     @cached_property
     def api(self) -> ApiClient:
         """The JSON API as the administrator."""
-        return ApiClient(self.url, self.manage("create_api_token", USERNAME).split()[-1])
+        assert self._ready, "an empty installation has no administrator"
+        return ApiClient(self.url, self._ready.token)
 
     def log_in(self, page: Page) -> None:
         """Log in as the administrator, by the form."""
@@ -237,16 +234,3 @@ class App:
                 return True
         except (urllib.error.URLError, OSError):
             return False
-
-    def _make_administrator(self) -> None:
-        """Follow the link that the first start printed and fill in its form, as a person does."""
-        link = wait_for(lambda: SETUP_LINK.findall(self.log), 30, "the set-up link")[0]
-        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-        page = opener.open(link, timeout=30).read().decode()
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-        assert token, "the set-up page has no form"
-        fields = {"username": USERNAME, "password1": PASSWORD, "password2": PASSWORD}
-        data = urllib.parse.urlencode(fields | {"csrfmiddlewaretoken": token[1]}).encode()
-        request = urllib.request.Request(link, data, {"Referer": link, "Origin": self.url})
-        opener.open(request, timeout=30).read()
-        (self.folder / "administrator").touch()

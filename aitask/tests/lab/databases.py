@@ -14,22 +14,35 @@ from .services import Redis
 
 
 @contextmanager
-def own_databases() -> Iterator[dict[str, str]]:
+def own_databases(template: str = "") -> Iterator[dict[str, str]]:
     """Settings for one application: none (SQLite in its DATA_DIR), unless this test run has `DATABASE_URL`.
 
-    Then a new database on that PostgreSQL server, and a Redis server, both gone at the end.
+    Then a new database on that PostgreSQL server (empty, or a copy of `template`), and a Redis server, both
+    gone at the end.
     """
     server = os.environ.get("DATABASE_URL")
     if not server:
         yield {}
         return
-    name = f"app_{uuid.uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection, Redis() as redis:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    with Redis() as redis:
+        name = new_database(server, template)
         try:
-            yield {
-                "DATABASE_URL": urlsplit(server)._replace(path=f"/{name}").geturl(),
-                "REDIS_URL": redis.url,
-            }
+            yield {"DATABASE_URL": url_of(server, name), "REDIS_URL": redis.url}
         finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+            _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def new_database(server: str, template: str = "") -> str:
+    """Make an empty database, or a copy of one that nobody uses; its name."""
+    name = f"app_{uuid.uuid4().hex}"
+    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
+    return name
+
+
+def url_of(server: str, database: str) -> str:
+    return urlsplit(server)._replace(path=f"/{database}").geturl()
+
+
+def _execute(server: str, statement: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement.encode())

@@ -39,7 +39,7 @@ class Site:
     """`do` runs lines of Python against the site's database; what they put into `result` comes back."""
 
     def __init__(self) -> None:
-        self.app = App({"DJANGO_SETTINGS_MODULE": "aitask.settings"})
+        self.app = App({"DJANGO_SETTINGS_MODULE": "aitask.settings"}, empty=True)
         self.app.manage("migrate", "--verbosity", "0")
         self._hand = subprocess.Popen(
             [sys.executable, "-c", HAND],

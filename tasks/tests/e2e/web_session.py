@@ -11,7 +11,8 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aitask.tests.lab.app import PASSWORD, USERNAME, App
+from aitask.tests.lab.app import App
+from aitask.tests.lab.ready import PASSWORD, USERNAME
 
 Values = Mapping[str, str | Sequence[str]]
 CSRF = re.compile(r'(?:data-csrf|name="csrfmiddlewaretoken" value)="([^"]+)"')
