@@ -6,7 +6,6 @@ import re
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from tasks.tests.factories import make_user
 from tasks.tests.people import browser_of
@@ -16,8 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def client(settings: Settings) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def client() -> Client:
     return browser_of(make_user("ada"))
 
 
