@@ -41,8 +41,8 @@ class Watch(threading.Thread):
         self.look = threading.Event()
         "Set when the set of runs may have changed."
         self._stream: hosts.Stream | None = None
-        self._offsets: dict[str, int] = {}
         self._runs: dict[str, int] = {}
+        "The followed runs by their folders."
         self._heard = 0.0
 
     def stop(self) -> None:
@@ -100,8 +100,8 @@ class Watch(threading.Thread):
 
     def _follow_the_right_runs(self) -> None:
         wanted = {run.run_dir: run for run in runs_to_follow(self.host)}
-        add = {path: run.event_offset for path, run in wanted.items() if path not in self._offsets}
-        remove = [path for path in self._offsets if path not in wanted]
+        add = {path: run.event_offset for path, run in wanted.items() if path not in self._runs}
+        remove = [path for path in self._runs if path not in wanted]
         if self._stream is None:
             if not wanted:
                 return
@@ -109,9 +109,7 @@ class Watch(threading.Thread):
         elif add or remove:
             self._stream.send("tail_change", {"add": add, "remove": remove})
         for path in remove:
-            self._offsets.pop(path)
             self._runs.pop(path)
-        self._offsets.update(add)
         self._runs.update({path: wanted[path].pk for path in add})
 
     def _take(self, item: dict[str, Any]) -> None:
@@ -130,14 +128,12 @@ class Watch(threading.Thread):
             self._missing(run_id)
 
     def _save(self, path: str, run_id: int, item: dict[str, Any]) -> None:
-        start, end = self._offsets[path], item["offset"]
-        if save_events(run_id, item["lines"], start=start, end=end):
-            self._offsets[path] = end
-        else:  # another follower was here: go on from where the row stands
-            self._following.send("tail_change", {"add": {}, "remove": [path]})
-            self._offsets.pop(path)
-            self._runs.pop(path)
-            self.look.set()
+        if save_events(run_id, item["lines"], start=item["start"], end=item["offset"]):
+            return
+        # Another follower was here, or this was on its way before the last such turn: go on from the row.
+        self._following.send("tail_change", {"add": {}, "remove": [path]})
+        self._runs.pop(path)
+        self.look.set()
 
     @property
     def _following(self) -> hosts.Stream:
@@ -170,7 +166,6 @@ class Watch(threading.Thread):
         if self._stream is not None:
             self._stream.close()
         self._stream, self._heard = None, 0.0
-        self._offsets.clear()
         self._runs.clear()
 
 

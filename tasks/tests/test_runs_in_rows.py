@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -14,7 +14,7 @@ from django_q.brokers import get_broker
 from tasks import dispatch, endings, leases, services
 from tasks.follower import repairs
 from tasks.follower.store import save_events
-from tasks.follower.watch import runs_to_follow
+from tasks.follower.watch import Watch, runs_to_follow
 from tasks.models import Event, Run, Task
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from workspaces.errors import Refused
@@ -265,6 +265,16 @@ class TestFollowing:
         end(unread, last_seq=5)
         end(read, last_seq=3)
         assert {run.pk for run in runs_to_follow(workspace.host)} == {going.pk, unread.pk}
+
+    def test_lines_from_beyond_the_row_are_not_saved_but_asked_for_anew(self) -> None:
+        run = make_run(state=Run.State.RUNNING, run_dir="/runs/1", event_offset=100, last_seq=2)
+        watch = Watch(run.task.workspace.host)
+        watch._runs, watch._stream = {"/runs/1": run.pk}, Mock()
+        watch._take({"dir": "/runs/1", "lines": [line(9)], "start": 300, "offset": 400})
+        run.refresh_from_db()
+        assert (run.event_offset, run.last_seq, Event.objects.count()) == (100, 2, 0)
+        watch._stream.send.assert_called_once_with("tail_change", {"add": {}, "remove": ["/runs/1"]})
+        assert watch.look.is_set()
 
 
 class TestCancelling:

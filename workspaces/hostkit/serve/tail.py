@@ -129,10 +129,10 @@ class _Run:
         lines, used = span_of_lines(data, MAX_EVENTS)
         if not lines:
             return False
-        self.offset += used
         body = b",".join(_checked(line) for line in lines)
         head = b'{"dir":' + dumps(self.name) + b',"lines":['
-        request.item(head + body + b'],"offset":' + str(self.offset).encode() + b"}")
+        start, self.offset = self.offset, self.offset + used
+        request.item(head + body + b'],"start":%d,"offset":%d}' % (start, self.offset))
         return True
 
     def _read(self) -> bytes:

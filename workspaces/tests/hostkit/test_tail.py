@@ -70,6 +70,7 @@ def test_what_was_there_and_what_comes_is_sent_once_and_in_order(serve: Serve, t
     journal.add("notice", text="last")
     tail.wait_texts(folder, ["before", "after", "last"])
     assert tail.items[-1]["offset"] == (folder / "events.jsonl").stat().st_size
+    assert [item["start"] for item in tail.items] == [0, *(item["offset"] for item in tail.items[:-1])]
 
 
 def test_an_offset_skips_what_is_known(serve: Serve, tmp_path: Path) -> None:
@@ -114,9 +115,11 @@ def test_runs_can_be_added_and_removed_on_the_way(serve: Serve, tmp_path: Path) 
     two, second = run_folder(tmp_path, "two")
     tail = follow(serve, one)
     change(serve, tail, add={str(two): 0}, remove=[str(one)])
-    first.add("notice", text="unheard")
     second.add("notice", text="heard")
-    tail.wait_texts(two, ["heard"])
+    tail.wait_texts(two, ["heard"])  # the change is answered before it is made
+    first.add("notice", text="unheard")
+    second.add("notice", text="later")
+    tail.wait_texts(two, ["heard", "later"])
     assert tail.texts(one) == []
 
 
