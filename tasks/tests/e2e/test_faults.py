@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import threading
-from typing import Any
+import uuid
 
 import pytest
 
@@ -17,22 +17,29 @@ from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, tokens_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
-Runs = list[dict[str, Any]]
-STEPS = 8
+STEPS = 4
 embedded = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="kills what `manage.py up` starts again")
 
 
+class Six:
+    """Six runs that are at work, half with each CLI; they do not end before they may."""
+
+    def __init__(self, world: World) -> None:
+        self.gate = world.app.folder / f"gate-{uuid.uuid4().hex}"
+        script = f"@steps {STEPS} 1\n@bash until test -e {self.gate}; do sleep 0.2; done\n@write done.txt yes"
+        self.runs = [world.start(script, BACKENDS[i % 2]) for i in range(6)]
+        for run in self.runs:
+            world.api.wait_for_run(run["id"], {"running"}, timeout=60)
+
+
 @pytest.fixture
-def six(world: World) -> Runs:
-    """Six runs that are at work, half with each CLI."""
-    runs = [world.start(f"@steps {STEPS} 1\n@write done.txt yes", BACKENDS[i % 2]) for i in range(6)]
-    for run in runs:
-        world.api.wait_for_run(run["id"], {"running"}, timeout=60)
-    return runs
+def six(world: World) -> Six:
+    return Six(world)
 
 
-def assert_all_went_well(world: World, runs: Runs) -> None:
-    for run in runs:
+def assert_all_went_well(world: World, six: Six) -> None:
+    six.gate.touch()
+    for run in six.runs:
         ended = world.api.wait_for_run(run["id"], timeout=120)
         assert ended["state"] == "succeeded", ended["reason"]
         events = world.events(ended)
@@ -47,7 +54,7 @@ def assert_all_went_well(world: World, runs: Runs) -> None:
 
 @embedded
 @pytest.mark.parametrize("role", ["web", "worker", "follower"])
-def test_a_killed_process_of_the_app_costs_nothing(world: World, six: Runs, role: Role) -> None:
+def test_a_killed_process_of_the_app_costs_nothing(world: World, six: Six, role: Role) -> None:
     old = world.app.kill(role)
     world.app.wait_for_restart(role, old)
     world.app.wait_until_it_answers()
@@ -55,7 +62,7 @@ def test_a_killed_process_of_the_app_costs_nothing(world: World, six: Runs, role
 
 
 @embedded
-def test_killed_idle_workers_do_not_stop_the_app(world: World, six: Runs) -> None:
+def test_killed_idle_workers_do_not_stop_the_app(world: World, six: Six) -> None:
     for pid in processes.descendants_of(world.app.pid("worker"))[-3:]:
         processes.send(pid, signal.SIGKILL)
     assert world.succeed("@text another one works")["state"] == "succeeded"
@@ -73,7 +80,7 @@ def test_a_worker_killed_while_it_starts_a_run_does_not_start_it_twice(world: Wo
 
 
 @embedded
-def test_the_whole_app_killed_and_started_again_finds_its_runs(world: World, six: Runs) -> None:
+def test_the_whole_app_killed_and_started_again_finds_its_runs(world: World, six: Six) -> None:
     world.app.kill("up")
     wait_for(lambda: not _app_processes(world), 20, "the end of the app's processes")
     world.app.up()
@@ -82,7 +89,7 @@ def test_the_whole_app_killed_and_started_again_finds_its_runs(world: World, six
 
 
 @embedded
-def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(world: World, six: Runs) -> None:
+def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(world: World, six: Six) -> None:
     locked = sqlite3.connect(world.app.data / "db.sqlite3", isolation_level=None, check_same_thread=False)
     locked.execute("BEGIN IMMEDIATE")
 
@@ -96,9 +103,9 @@ def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(world: World, s
     assert_all_went_well(world, six)
 
 
-def test_a_killed_tmux_server_ends_the_runs_as_what_they_are(world: World, six: Runs) -> None:
+def test_a_killed_tmux_server_ends_the_runs_as_what_they_are(world: World, six: Six) -> None:
     world.app.tmux.kill()
-    for run in six:
+    for run in six.runs:
         ended = world.api.wait_for_run(run["id"], timeout=60)
         assert (ended["state"], ended["reason_code"]) == ("failed", "hangup"), ended["reason"]
         assert_no_gap(world.events(ended))
