@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from aitask.tests.lab.app import App
-from aitask.tests.lab.browser import open_browser, open_page
+from aitask.tests.lab.browser import open_page
 from aitask.tests.lab.cli_home import make_cli_home
 from aitask.tests.lab.headless import run_codex
 from aitask.tests.lab.repos import make_repo
@@ -19,7 +19,7 @@ from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.tools import SYSTEM_PATH
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import BACKENDS, World
-from workspaces.tests.fake_clis import fake_claude, fake_codex
+from workspaces.tests.fake_clis import FakeCli, fake_claude, fake_codex
 
 MANY = 6
 "Runs at once: more only wait for each other on a small machine."
@@ -75,14 +75,16 @@ class TestWithInventedClis:
         wait_for(lambda: ids(listed(machine))["claude_code"] == ["default", "fable"], 30, "the new list")
         assert listed(machine)[0]["cli_version"] == "9.2.0"
 
-    def test_a_host_with_one_cli_offers_only_that_one(self, machine: App, folder: Path) -> None:
+    def test_a_host_with_one_cli_offers_only_that_one(
+        self, machine: App, folder: Path, chromium: Browser
+    ) -> None:
         fake_codex(folder, ["gpt-a"])
         machine.up()
         answer = {each["backend"]: each for each in listed(machine)}
         assert answer["claude_code"]["models"] == []
         assert "not installed" in answer["claude_code"]["error"]
         machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
-        with open_browser() as browser, open_page(browser, machine.url) as page:
+        with open_page(chromium, machine.url) as page:
             machine.log_in(page)
             page.goto("/tasks/new")
             expect(page.get_by_label("CLI")).to_have_value("codex")
@@ -104,72 +106,79 @@ class TestWithInventedClis:
         assert claude["stale"]
         assert "it is broken today" in claude["error"]
 
-    def test_the_form_is_filled_in_by_keyboard_alone(self, machine: App, folder: Path) -> None:
-        claude = fake_claude(folder, "default", "opus")
+
+class TestTheForm:
+    """One machine and one page for all: both CLIs are the test's, and nothing of theirs changes."""
+
+    @pytest.fixture(scope="class")
+    def claude(self, tmp_path_factory: pytest.TempPathFactory) -> FakeCli:
+        folder = tmp_path_factory.mktemp("bin")
         fake_codex(folder, ["gpt-a", "gpt-b"])
-        machine.up()
-        listed(machine)
-        machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
-        asked = claude.times_run
-        with open_browser() as browser, open_page(browser, machine.url) as page:
+        return fake_claude(folder, "default", "opus")
+
+    @pytest.fixture(scope="class")
+    def machine(self, claude: FakeCli) -> Iterator[App]:
+        with App({"PATH": f"{claude.path.parent}:{SYSTEM_PATH}"}) as app:
+            app.up()
+            listed(app)
+            app.api.add_workspace("shop", str(make_repo(app.folder / "repo")))
+            yield app
+
+    @pytest.fixture
+    def page(self, machine: App, chromium: Browser) -> Iterator[Page]:
+        with open_page(chromium, machine.url) as page:
             machine.log_in(page)
-            page.keyboard.press("n")
-            page.get_by_role("dialog").get_by_label("Effort").wait_for()
-            expect(page.get_by_label("What should be done?")).to_be_focused()
-            page.keyboard.type("By keyboard")
-            choose(page, "CLI", "Codex", presses=2)
-            expect(page.get_by_label("Model", exact=True)).to_have_value("gpt-a")
-            choose(page, "Model", "gpt-b", presses=1, typed="gpt-b")
-            expect(page.locator(".effortchoice code")).to_have_text("gpt-b")
-            page.keyboard.press("Tab")
-            expect(page.get_by_label("Effort")).to_be_focused()
-            expect(page.get_by_label("Effort")).to_have_value("low")
-            page.keyboard.press("Tab")
-            page.keyboard.press("Tab")
-            page.keyboard.press("Enter")
-            expect(page.get_by_role("link", name="By keyboard", exact=True)).to_be_visible()
-        task = machine.api.get("/api/tasks")[0]
+            yield page
+
+    def test_it_is_filled_in_by_keyboard_alone(self, machine: App, page: Page, claude: FakeCli) -> None:
+        asked = claude.times_run
+        page.keyboard.press("n")
+        page.get_by_role("dialog").get_by_label("Effort").wait_for()
+        expect(page.get_by_label("What should be done?")).to_be_focused()
+        page.keyboard.type("By keyboard")
+        choose(page, "CLI", "Codex", presses=2)
+        expect(page.get_by_label("Model", exact=True)).to_have_value("gpt-a")
+        choose(page, "Model", "gpt-b", presses=1, typed="gpt-b")
+        expect(page.locator(".effortchoice code")).to_have_text("gpt-b")
+        page.keyboard.press("Tab")
+        expect(page.get_by_label("Effort")).to_be_focused()
+        expect(page.get_by_label("Effort")).to_have_value("low")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("link", name="By keyboard", exact=True)).to_be_visible()
+        task = self.task(machine, "By keyboard")
         assert (task["backend"], task["model"], task["reasoning_effort"]) == ("codex", "gpt-b", "low")
         assert claude.times_run == asked, "the browser must not start a CLI"
 
-    def test_a_skeleton_stands_where_the_next_fields_load(self, machine: App, folder: Path) -> None:
-        fake_claude(folder, "default")
-        fake_codex(folder, ["gpt-a"])
-        machine.up()
-        listed(machine)
-        machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
-        with open_browser() as browser, open_page(browser, machine.url) as page:
-            machine.log_in(page)
-            page.goto("/tasks/new")
-            held: list[Route] = []
-            page.route("**/tasks/new/fields?*", lambda route: held.append(route))
-            page.get_by_label("CLI").select_option("codex")
-            loading = page.locator(".modelchoice.htmx-request")
-            expect(loading).to_have_count(1)
-            expect(page.get_by_label("Model", exact=True)).to_have_css("animation-name", "shimmer")
-            expect(page.get_by_label("CLI")).to_have_css("animation-name", "none")
-            held[0].continue_()
-            expect(loading).to_have_count(0)
-            expect(page.get_by_label("Model", exact=True)).to_have_value("gpt-a")
+    def test_a_skeleton_stands_where_the_next_fields_load(self, page: Page) -> None:
+        page.goto("/tasks/new")
+        held: list[Route] = []
+        page.route("**/tasks/new/fields?*", lambda route: held.append(route))
+        page.get_by_label("CLI").select_option("codex")
+        loading = page.locator(".modelchoice.htmx-request")
+        expect(loading).to_have_count(1)
+        expect(page.get_by_label("Model", exact=True)).to_have_css("animation-name", "shimmer")
+        expect(page.get_by_label("CLI")).to_have_css("animation-name", "none")
+        held[0].continue_()
+        expect(loading).to_have_count(0)
+        expect(page.get_by_label("Model", exact=True)).to_have_value("gpt-a")
 
-    def test_a_model_outside_the_list_is_typed_and_warned_of(self, machine: App, folder: Path) -> None:
-        fake_claude(folder, "default")
-        machine.up()
-        listed(machine)
-        machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
-        with open_browser() as browser, open_page(browser, machine.url) as page:
-            machine.log_in(page)
-            page.goto("/tasks/new")
-            page.get_by_label("What should be done?").fill("Typed")
-            page.get_by_label("Model", exact=True).select_option("*")
-            page.get_by_label("Name of the model").fill("fable")
-            page.get_by_label("Name of the model").press("Tab")
-            expect(page.get_by_text("fable is not in the list of Claude Code")).to_be_visible()
-            page.get_by_role("button", name="Create", exact=True).press("Enter")
-            expect(page.locator(".card").get_by_text("fable is not in the list")).to_be_visible()
-            page.get_by_role("link", name="Typed", exact=True).click()
-            expect(page.locator("#head").get_by_text("fable is not in the list")).to_be_visible()
-        assert machine.api.get("/api/tasks")[0]["model"] == "fable"
+    def test_a_model_outside_the_list_is_typed_and_warned_of(self, machine: App, page: Page) -> None:
+        page.goto("/tasks/new")
+        page.get_by_label("What should be done?").fill("Typed")
+        page.get_by_label("Model", exact=True).select_option("*")
+        page.get_by_label("Name of the model").fill("fable")
+        page.get_by_label("Name of the model").press("Tab")
+        expect(page.get_by_text("fable is not in the list of Claude Code")).to_be_visible()
+        page.get_by_role("button", name="Create", exact=True).press("Enter")
+        expect(page.locator(".card").get_by_text("fable is not in the list")).to_be_visible()
+        page.get_by_role("link", name="Typed", exact=True).click()
+        expect(page.locator("#head").get_by_text("fable is not in the list")).to_be_visible()
+        assert self.task(machine, "Typed")["model"] == "fable"
+
+    def task(self, machine: App, title: str) -> Any:
+        return next(task for task in machine.api.get("/api/tasks") if task["title"] == title)
 
 
 def choose(page: Page, label: str, option: str, *, presses: int, typed: str = "") -> None:
