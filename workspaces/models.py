@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from pathlib import PurePosixPath
 from typing import Literal
 
 from django.conf import settings
@@ -217,10 +216,6 @@ class Workspace(models.Model):
     @property
     def copy_patterns(self) -> list[str]:
         return [line.strip() for line in self.copy_files.splitlines() if line.strip()]
-
-    @property
-    def repo_name(self) -> str:
-        return PurePosixPath(self.repo_path).name
 
 
 class ApiToken(models.Model):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from terminal.tests.peers import Peer
 
@@ -59,7 +58,3 @@ def interleaved(peers: Sequence[Peer], keys: int, rounds: int) -> dict[str, list
 
 def percentile(values: Sequence[float], part: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * part))]
-
-
-def median_of(times: int, call: Callable[[], float]) -> float:
-    return statistics.median(call() for _ in range(times))

@@ -11,8 +11,6 @@ from workspaces.git.writing import Writer, update_refs
 from workspaces.hosts import Host, HostError
 
 RESCUE = "refs/aitask/rescue"
-TRAINS = "refs/aitask/trains"
-MOST_PATCH_BYTES = 64 * 1024 * 1024
 
 
 def rescue_name(owner: int | str, what: str = "") -> str:

@@ -76,15 +76,6 @@ class CliHome:
             case "none":
                 return {}
 
-    def trust(self, folder: Path) -> None:
-        """Spare the interactive CLIs their questions about this folder (headless runs ask none)."""
-        settings = self.folder / ".claude" / ".claude.json"
-        known = json.loads(settings.read_text())
-        known["projects"][str(folder)] = {"hasTrustDialogAccepted": True}
-        settings.write_text(json.dumps(known))
-        with (self.folder / ".codex" / "config.toml").open("a") as config:
-            config.write(f'\n[projects."{folder}"]\ntrust_level = "trusted"\n')
-
 
 def make_cli_home(
     folder: Path,

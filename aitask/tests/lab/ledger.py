@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 COUNTED = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
@@ -62,12 +62,6 @@ class Entry:
     started_at: float
     ended_at: float
 
-    @classmethod
-    def from_dict(cls, data: dict[str, object]) -> Entry:
-        known = {name.name: data[name.name] for name in fields(cls)}
-        known["tokens"] = Tokens(**data["tokens"])  # type: ignore[arg-type]
-        return cls(**known)  # type: ignore[arg-type]
-
 
 class Ledger:
     """All entries in the order in which their answers ended; thread-safe; optionally kept in a JSONL file."""
@@ -100,8 +94,3 @@ class Ledger:
 
 def total(entries: Iterable[Entry]) -> Tokens:
     return sum((entry.tokens for entry in entries), Tokens())
-
-
-def read_ledger(file: Path) -> list[Entry]:
-    """The entries that an endpoint program wrote to its `--ledger` file."""
-    return [Entry.from_dict(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]

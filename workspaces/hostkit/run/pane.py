@@ -16,7 +16,7 @@ SHOWN_LINES = 12
 SHOWN_COLUMNS = 2000
 CONTROLS = {code: None for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
 """Everything by which a text could move the cursor, clear the screen or talk to the terminal."""
-BOLD, DIM, RED, GREEN, YELLOW, BLUE, CYAN = "1", "2", "31", "32", "33", "34", "36"
+BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 
 
 def plain(text: str) -> str:

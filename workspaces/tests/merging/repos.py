@@ -74,11 +74,6 @@ def changed(number: int, line: int, words: str) -> dict[str, str]:
     return {name_of(number): "\n".join(lines) + "\n"}
 
 
-def check_out(repo: Path) -> Path:
-    git(repo, "reset", "-q", "--hard", "main")
-    return repo
-
-
 def first_parent_subjects(repo: Path, since: str = "") -> list[str]:
     """The history of main as a person reads it, oldest first."""
     words = [f"{since}..main"] if since else ["main"]
