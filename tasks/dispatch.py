@@ -52,9 +52,7 @@ class Gate:
         if self.host.link == Host.Link.DOWN:
             return f"Waits for {self.host.label}: {self.host.link_reason}"
         if self.active >= self.workspace.max_parallel_runs:
-            return (
-                f"Waits for room: {self.active} of at most {self.workspace.max_parallel_runs} runs are going."
-            )
+            return f"Waits for room: {self.active} going, {self.workspace.max_parallel_runs} at most."
         if why := self.hurdle(run):
             return why
         hold = self.holds.get(run.backend)

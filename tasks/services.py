@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import unicodedata
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -20,6 +21,7 @@ from workspaces.catalog import reading
 from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Backend, BackendHold, Workspace
+from workspaces.validators import LINE_BREAKERS, validate_word
 
 EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort")
 GAP = 1024.0
@@ -29,6 +31,12 @@ GAP = 1024.0
 def clean_text(text: str) -> str:
     """What every database and CLI can hold."""
     return str(storable(text))
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and control characters: a title stands in lists and heads a commit."""
+    signs = (" " if unicodedata.category(sign) in LINE_BREAKERS else sign for sign in clean_text(text))
+    return " ".join("".join(signs).split())
 
 
 def create_task(
@@ -45,7 +53,7 @@ def create_task(
     """Put a task at the end of the backlog; empty fields come from the workspace, unless a person has chosen
     the CLI's own choice. The title defaults to the prompt's first line."""
     prompt = clean_text(prompt)
-    title = clean_text(title).strip() or first_line(prompt)
+    title = one_line(title) or one_line(first_line(prompt))
     chosen = backend or workspace.default_backend
     preset = chosen == workspace.default_backend and not as_chosen
     task = Task(
@@ -89,7 +97,7 @@ def update_task(task: Task, **fields: Any) -> Task:
         raise Refused(f"{', '.join(sorted(unknown))} can't be changed.")
     before = _choice(task)
     for name, value in fields.items():
-        setattr(task, name, clean_text(value))
+        setattr(task, name, one_line(value) if name == "title" else clean_text(value))
     _check(task)
     if _choice(task) != before:
         _check_choice(task)
@@ -200,15 +208,16 @@ def try_login_again(hold: BackendHold) -> None:
 
 def _check(task: Task) -> None:
     """Raise ValidationError for what a person can mend, with the field's name."""
-    problems = {}
+    problems: dict[str, ValidationError | str] = {}
     if not task.title:
         problems["title"] = "Give the task a title or a prompt."
     if task.backend not in Backend.values:
         problems["backend"] = f"{task.backend!r} is none of {', '.join(Backend.values)}."
     for name in ("model", "reasoning_effort"):
-        value = getattr(task, name)
-        if value.startswith("-") or any(not c.isprintable() or c.isspace() for c in value):
-            problems[name] = "No spaces, control characters or leading dash."
+        try:
+            validate_word(getattr(task, name))
+        except ValidationError as error:
+            problems[name] = error
     if problems:
         raise ValidationError(problems)
     task.full_clean(exclude=["workspace", "created_by"])

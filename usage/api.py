@@ -21,6 +21,7 @@ from workspaces.models import Workspace
 
 router = Router(tags=["Usage"])
 DAYS_SHOWN = 30
+EARLIEST, LATEST = date(1990, 1, 1), date(2900, 12, 31)
 
 CostSource = Literal["reported", "estimated", "mixed"]
 
@@ -149,11 +150,14 @@ def resume_at_reset(request: HttpRequest, task_id: Id) -> tuple[int, RunOut]:
 def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
     """The range that is asked for, in whole days; Refused when it is none."""
     zone = zone_called(zone_name)
+    for day in filter(None, (first, last)):
+        if not EARLIEST <= day <= LATEST:
+            raise Refused(f"{day} is too far away.", f"Give days from {EARLIEST} to {LATEST}.")
     last = last or max(timezone.now().astimezone(zone).date(), first or date.min)
     first = first or last - timedelta(days=DAYS_SHOWN - 1)
     if first > last:
         raise Refused("The range ends before it begins.", "`from` is the first day and `to` the last one.")
-    if (last - first).days >= MOST_DAYS or first.year < 1990 or last.year > 2900:
+    if (last - first).days >= MOST_DAYS:
         raise Refused("This range is too long.", "Ten years is the most.")
     return Period(first, last, zone)
 

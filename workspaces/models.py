@@ -13,7 +13,15 @@ from django.db import models
 from django.utils import timezone
 
 from workspaces.hosts.address import Address
-from workspaces.validators import validate_environment, validate_globs, validate_host_alias
+from workspaces.validators import (
+    validate_environment,
+    validate_folder,
+    validate_globs,
+    validate_host_alias,
+    validate_one_line,
+    validate_person,
+    validate_word,
+)
 
 
 class Backend(models.TextChoices):
@@ -173,6 +181,16 @@ class Workspace(models.Model):
     git_email = models.EmailField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    RULES = (
+        ("name", validate_one_line),
+        ("repo_path", validate_folder),
+        ("base_branch", validate_word),
+        ("worktree_root", validate_folder),
+        ("default_model", validate_word),
+        ("default_reasoning_effort", validate_word),
+        ("git_name", validate_person),
+    )
+
     class Meta:
         ordering = ["name"]
 
@@ -180,12 +198,18 @@ class Workspace(models.Model):
         return self.name
 
     def clean(self) -> None:
+        problems: dict[str, ValidationError | str] = {}
+        for field, rule in self.RULES:
+            try:
+                rule(getattr(self, field))
+            except ValidationError as error:
+                problems[field] = error
         if self.kind == self.Kind.SSH and not self.ssh_host:
-            raise ValidationError({"ssh_host": "Say which host: the alias you type after `ssh`."})
-        if self.repo_path and not self.repo_path.startswith(("/", "~")):
-            raise ValidationError({"repo_path": "Give the whole path, from / or ~."})
+            problems["ssh_host"] = "Say which host: the alias you type after `ssh`."
         if self.max_parallel_runs < 1:
-            raise ValidationError({"max_parallel_runs": "At least 1, or nothing would ever run."})
+            problems["max_parallel_runs"] = "At least 1, or nothing would ever run."
+        if problems:
+            raise ValidationError(problems)
         self._check_that_it_stays()
 
     def _check_that_it_stays(self) -> None:

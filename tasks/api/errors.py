@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
@@ -12,9 +13,11 @@ from ninja.errors import AuthenticationError
 from workspaces.errors import Refused
 from workspaces.hosts import HostError
 
+log = logging.getLogger(__name__)
+
 
 def add_handlers(api: NinjaAPI) -> None:
-    """Have `api` answer our own exceptions; what is not expected goes on to Django and its log."""
+    """Have `api` answer our own exceptions; what is not expected is told in the log."""
 
     def answer(request: HttpRequest, status: int, detail: str, hint: str = "") -> HttpResponse:
         body = {"detail": detail, **({"hint": hint} if hint else {})}
@@ -49,6 +52,11 @@ def add_handlers(api: NinjaAPI) -> None:
         response = answer(request, 401, str(error))
         response["WWW-Authenticate"] = "Bearer"
         return response
+
+    @api.exception_handler(Exception)
+    def broken(request: HttpRequest, error: Any) -> HttpResponse:
+        log.error("%s %s failed", request.method, request.path, exc_info=error)
+        return answer(request, 500, "Something went wrong in the app.", "The log of web says what.")
 
 
 def in_words(error: ValidationError) -> str:

@@ -83,7 +83,7 @@ def backlog(web: Workspace, billing: Workspace, tools: Workspace) -> None:
 
 def queued(web: Workspace, tools: Workspace) -> None:
     task = make_task(workspace=web, title="Translate the checkout into German and French", status="queued")
-    make_run(task=task, reason="Waits for room: 4 of at most 4 runs are going.")
+    make_run(task=task, reason="Waits for room: 4 going, 4 at most.")
     task = make_task(
         workspace=tools, title="Sort the shell aliases by topic", status="queued", model="claude-haiku-4-5"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tasks import services
 from tasks.models import Run, Task
 from tasks.tests.api_client import Script
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
@@ -128,6 +129,13 @@ class TestMaking:
         made = script.post("/tasks", {"workspace": workspace.pk, "prompt": "a\0b"})
         assert made["prompt"] == "a\u2400b"
 
+    def test_a_title_is_one_line_without_control_characters(
+        self, script: Script, workspace: Workspace
+    ) -> None:
+        task = script.post("/tasks", {"workspace": workspace.pk, "title": " a\n b\x1b[31m\u2028c "})
+        assert task["title"] == "a b [31m c"
+        assert script.patch(f"/tasks/{task['id']}", {"title": "x\ty"})["title"] == "x y"
+
     def test_half_a_character_becomes_a_question_mark(self, script: Script, workspace: Workspace) -> None:
         assert script.post("/tasks", {"workspace": workspace.pk, "title": "a\ud800b"})["title"] == "a?b"
 
@@ -170,6 +178,18 @@ class TestMaking:
     def test_a_body_that_is_too_big_is_413(self, script: Script, workspace: Workspace) -> None:
         script.post("/tasks", {"workspace": workspace.pk, "prompt": "x" * 3_000_000})
         assert script.status == 413
+
+    def test_a_fault_of_the_app_is_500_in_json_and_in_the_log(
+        self,
+        script: Script,
+        workspace: Workspace,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(services, "create_task", lambda **_: 1 / 0)
+        answer = script.post("/tasks", {"workspace": workspace.pk, "prompt": "x"})
+        assert (script.status, answer["detail"]) == (500, "Something went wrong in the app.")
+        assert "ZeroDivisionError" in caplog.text
 
     @pytest.mark.parametrize("pk", [0, -1, 10**30])
     def test_an_unknown_workspace_is_404(self, script: Script, pk: int) -> None:

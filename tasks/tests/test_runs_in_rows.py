@@ -136,7 +136,7 @@ class TestStarting:
         started = dispatch.start_queued(runs[0].task.workspace_id)
         assert started == [runs[2].pk, runs[0].pk]
         runs[1].refresh_from_db()
-        assert runs[1].reason == "Waits for room: 2 of at most 2 runs are going."
+        assert runs[1].reason == "Waits for room: 2 going, 2 at most."
 
     def test_nothing_is_claimed_twice(self) -> None:
         runs = self.queue(2)

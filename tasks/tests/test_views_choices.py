@@ -127,6 +127,14 @@ class TestNewTask:
         assert response.status_code == 422
         assert b"default has the levels low, high." in response.content
 
+    def test_a_level_that_no_model_has_is_refused_with_the_clis_own_choice_too(
+        self, client: Client, people: People
+    ) -> None:
+        said = {"text": "x", "workspace": people.workspace.pk, "backend": "claude_code", "model": ""}
+        response = send(client, "/tasks/new", **said, reasoning_effort="bananas")
+        assert response.status_code == 422
+        assert b"Claude Code has the levels low, high." in response.content
+
     def test_while_the_clis_are_asked_the_form_looks_again_by_itself(self, client: Client) -> None:
         ModelList.objects.update(asked_at=None, fetched_at=None, models=[], due_at="2026-01-01T00:00:00Z")
         html = html_of(client, "/tasks/new")

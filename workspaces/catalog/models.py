@@ -98,6 +98,11 @@ class ModelList(db.Model):
         return next((each for each in self.models if each["id"] == model), None)
 
     @property
+    def levels(self) -> list[str]:
+        """Every level of effort that one of its models has."""
+        return list(dict.fromkeys(level["id"] for each in self.models for level in each["reasoning_efforts"]))
+
+    @property
     def recommended(self) -> OfferedModel | None:
         """The one that the CLI calls its default."""
         return next((each for each in self.models if each["is_default"]), None)

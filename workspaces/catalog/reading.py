@@ -52,18 +52,21 @@ def problem(workspace: Workspace, backend: str, model: str, effort: str) -> dict
     """What the lists say for certain against a choice, by field. Aliases that no list has are let through."""
     lists = lists_of(workspace)
     offer = lists.get(backend)
-    if offer is None or offer.stale or not model:
+    if offer is None or offer.stale or not offer.models:
         return {}
+    if not model:
+        return _without(effort, offer.levels, Backend(backend).label)
     found = offer.find(model)
     if found is None:
         others = (Backend(other.backend).label for other in lists.values() if other.find(model))
         owner = next(others, "")
         return {"model": f"{model} is a model of {owner}."} if owner else {}
-    levels = [level["id"] for level in found["reasoning_efforts"]]
-    if effort and effort not in levels:
-        return {
-            "reasoning_effort": f"{model} has the levels {', '.join(levels)}."
-            if levels
-            else f"{model} has no levels of effort."
-        }
-    return {}
+    return _without(effort, [level["id"] for level in found["reasoning_efforts"]], model)
+
+
+def _without(effort: str, levels: list[str], who: str) -> dict[str, str]:
+    """The complaint about a level that is none of these."""
+    if not effort or effort in levels:
+        return {}
+    has = f"has the levels {', '.join(levels)}" if levels else "has no levels of effort"
+    return {"reasoning_effort": f"{who} {has}."}

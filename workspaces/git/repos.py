@@ -10,6 +10,9 @@ from posixpath import join, normpath
 from workspaces.git.commands import GitError, expand, failure, git
 from workspaces.hosts import Host
 
+OF_TASKS = "aitask/"
+"Begins the branches that no person would start from."
+MOST_NAMED = 8
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -133,7 +136,8 @@ def base_commit(host: Host, repo: str, base: str, known: Mapping[str, str] | Non
 
 
 def _no_base(host: Host, repo: str, base: str) -> GitError:
-    branches = [name.removeprefix("refs/heads/") for name in refs(host, repo, "--count=8", "refs/heads")]
+    names = [name.removeprefix("refs/heads/") for name in refs(host, repo, "refs/heads")]
+    branches = [name for name in names if not name.startswith(OF_TASKS)][:MOST_NAMED]
     if not branches and not git(host, repo, "rev-list", "--all", "--max-count=1").out.strip():
         return GitError(
             f"{repo} has no commit yet, so there is nothing to start from.",

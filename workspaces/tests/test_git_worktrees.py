@@ -143,6 +143,15 @@ def test_a_missing_base_branch_tells_which_there_are(local: hosts.Host, repo: Pa
     assert "main" in caught.value.hint
 
 
+def test_branches_of_tasks_are_no_base_to_be_named(local: hosts.Host, repo: Path) -> None:
+    for number in range(9):
+        repos.git(repo, "branch", f"aitask/{number}-task")
+    with pytest.raises(git.GitError) as caught:
+        add(local, repo, base="develop")
+
+    assert caught.value.hint == "Its branches: main."
+
+
 @pytest.mark.parametrize("base", ["--help", "-x", "main; rm -rf /", "a..b", ""])
 def test_a_base_that_is_no_name_is_refused(local: hosts.Host, repo: Path, base: str) -> None:
     with pytest.raises(git.GitError):

@@ -43,6 +43,16 @@ document.addEventListener("submit", async (event) => {
   form.requestSubmit(event.submitter ?? undefined);
 });
 
+// A second press while the first is on its way is none: htmx would do it once more afterwards.
+const sending = new WeakSet();
+document.addEventListener("submit", (event) => {
+  if (!sending.has(event.target)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, { capture: true });
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => ctx.request.method !== "GET" && sending.add(ctx.sourceElement));
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => sending.delete(ctx.sourceElement));
+
 // A dialog whose content comes from the server opens when it has arrived.
 document.addEventListener("htmx:after:swap", (event) => {
   const dialog = event.detail.ctx.target?.closest?.("dialog[data-opens-filled]");

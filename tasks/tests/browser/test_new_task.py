@@ -33,6 +33,17 @@ def test_a_task_is_written_and_run_without_the_mouse(site: Site, open_one: OpenP
     assert site.do("result = Task.objects.get(title='Water the plants').prompt").endswith("Twice a week.")
 
 
+def test_a_double_click_creates_one_task(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.keyboard.type("Pressed twice")
+    page.get_by_role("button", name="Create", exact=True).dblclick()
+    expect(page.locator("#new-task")).to_be_hidden()
+    expect(page.locator("#cards-backlog .card", has_text="Pressed twice")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert site.do("result = Task.objects.filter(title='Pressed twice').count()") == 1
+
+
 def test_several_tasks_at_once_are_counted_while_typed(site: Site, open_one: OpenPage) -> None:
     page = open_one()
     open_panel(page)
