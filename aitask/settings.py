@@ -196,6 +196,7 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django-q": {"level": "WARNING"},
         "asyncssh": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "channels_redis": {"level": "CRITICAL"},  # the doorbell says it in one line
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import unicodedata
 from typing import Any
 
@@ -24,6 +25,7 @@ from workspaces.models import Backend, BackendHold, Workspace
 from workspaces.validators import LINE_BREAKERS, validate_word
 
 EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort")
+PARTING = re.compile(r"^---[ \t]*$", re.MULTILINE)
 GAP = 1024.0
 "Distance of neighbours in a column: room for many moves in between."
 
@@ -77,8 +79,7 @@ def create_tasks_from_text(
     *, workspace: Workspace, user: AbstractBaseUser, text: str, **fields: Any
 ) -> list[Task]:
     """Several tasks at once, parted by lines of `---`; each part's first line is its title. All or none."""
-    parts = [part.strip() for part in "\n".join(text.splitlines()).split("\n---\n")]
-    parts = [part for part in parts if part and part != "---"]
+    parts = [part.strip() for part in PARTING.split(text.replace("\r\n", "\n")) if part.strip()]
     if not parts:
         raise Refused("There is nothing to do in this text.", "Write what the agent should do.")
     with transaction.atomic():

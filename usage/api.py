@@ -112,7 +112,7 @@ class Wanted(BaseModel):
 @router.get("/usage", response=UsageOut, by_alias=True, summary="Tokens, cost and plan limits")
 def usage(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, object]:
     """Sums over the runs that started on these days, and how full the plans are now."""
-    workspace = workspace_for(request.user, wanted.workspace) if wanted.workspace else None
+    workspace = workspace_for(request.user, wanted.workspace) if wanted.workspace is not None else None
     period = period_of(wanted.first, wanted.last, wanted.tz)
     report = queries.report(request.user, period, workspace)
     chosen = [workspace] if workspace else list(visible_workspaces(request.user))

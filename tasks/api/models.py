@@ -48,7 +48,11 @@ def list_models(
     request: HttpRequest, workspace: int | None = None, backend: Backend | None = None
 ) -> list[ModelListOut]:
     """One list per CLI and host; workspaces with variables of their own have lists of their own."""
-    rows = [workspace_for(request.user, workspace)] if workspace else list(visible_workspaces(request.user))
+    rows = (
+        [workspace_for(request.user, workspace)]
+        if workspace is not None
+        else list(visible_workspaces(request.user))
+    )
     places: dict[reading.Place, list[int]] = {}
     for row in rows:
         places.setdefault(reading.place_of(row), []).append(row.pk)
@@ -71,7 +75,7 @@ def model_list_out(offer: ModelList, workspaces: list[int]) -> ModelListOut:
             "models": offer.models,
             "fetched_at": offer.fetched_at,
             "stale": offer.stale,
-            "error": offer.error or None,
+            "error": offer.error or ("The CLI is being asked." if offer.is_awaited else None),
             "cli_version": offer.cli_version or None,
             "account": offer.account or None,
             "workspaces": workspaces,

@@ -39,7 +39,7 @@ def test_create_and_run_queues_it_at_once(client: Client, people: People) -> Non
 
 
 def test_lines_of_three_dashes_make_several_tasks(client: Client, people: People) -> None:
-    response = send(client, "/tasks/new", **entry(people, "One\n---\nTwo\nmore\n---\nThree"))
+    response = send(client, "/tasks/new", **entry(people, "One\n--- \nTwo\r\nmore\r\n---\r\nThree\n---"))
     assert list(Task.objects.order_by("pk").values_list("title", flat=True))[1:] == ["One", "Two", "Three"]
     assert "3 tasks" in json.loads(response.headers["HX-Trigger"])["toast"]["text"]
 

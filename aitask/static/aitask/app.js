@@ -43,13 +43,15 @@ document.addEventListener("submit", async (event) => {
   form.requestSubmit(event.submitter ?? undefined);
 });
 
-// A second press while the first is on its way is none: htmx would do it once more afterwards.
-const sending = new WeakSet();
+// A second press while the first is on its way is none: it would be done once more.
+let sending = new WeakSet();
 document.addEventListener("submit", (event) => {
   if (!sending.has(event.target)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
 }, { capture: true });
+addEventListener("submit", ({ target, defaultPrevented }) => defaultPrevented || target.method !== "post" || sending.add(target));
+addEventListener("pageshow", () => { sending = new WeakSet(); });  // Back from where it led.
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => ctx.request.method !== "GET" && sending.add(ctx.sourceElement));
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => sending.delete(ctx.sourceElement));
 

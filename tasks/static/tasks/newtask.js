@@ -18,7 +18,7 @@ document.addEventListener("input", (event) => {
 
 function showParts(box) {
   const shown = box.form.querySelector("[data-parts]");
-  const parts = box.value.split(/^---$/m).filter((part) => part.trim()).length;
+  const parts = box.value.split(/^---[ \t]*$/m).filter((part) => part.trim()).length;
   if (shown) shown.textContent = parts > 1 ? `${parts} tasks. ` : "";
 }
 
