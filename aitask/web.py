@@ -22,7 +22,7 @@ from typing import Any
 sys.modules.setdefault("OpenSSL", None)  # type: ignore[arg-type]
 
 from daphne.cli import CommandLineInterface
-from daphne.server import Server
+from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from aitask.direct import EXTENSION, frame, short_message
@@ -91,8 +91,11 @@ def waits_to_be_written(transport: Any) -> bool:
 class DirectServer(Server):  # type: ignore[misc]
     """Tells a socket's application about the direct way, and shares its loop with the hosts' connections."""
 
+    def run(self) -> None:
+        twisted_loop.call_soon(share_running_loop)
+        super().run()
+
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[Any]:
-        share_running_loop()
         if isinstance(protocol, DirectSocket):
             scope["extensions"] = {EXTENSION: protocol}
         queue: asyncio.Queue[Any] = super().create_application(protocol, scope)
