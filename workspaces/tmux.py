@@ -71,11 +71,11 @@ def require_version(said: str, host: Host) -> None:
 
 def list_windows(host: Host) -> list[Window]:
     """All windows of the user's tmux server; none when it does not run."""
-    done = _tmux(host, "list-windows", "-a", "-F", "#{session_name}|#{window_name}|#{@aitask}", check=False)
+    done = _tmux(host, "list-windows", "-a", "-F", "#{session_name}:#{window_name}:#{@aitask}", check=False)
     if done.rc and not any(words in done.err for words in NO_SERVER):
         raise TmuxError(f"tmux on {host.label} refused: {done.err.strip()}")
-    parts = (line.split("|") for line in done.out.splitlines())
-    return [Window(words[0], words[-1], "|".join(words[1:-1])) for words in parts if len(words) > 2]
+    parts = (line.split(":") for line in done.out.splitlines())
+    return [Window(words[0], words[-1], ":".join(words[1:-1])) for words in parts if len(words) > 2]
 
 
 def list_sessions(host: Host) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+SEPARATOR = ":"
+"""Can be in no session's name, and of the rest only in the last."""
 FIELDS = (
     "session_name",
     "window_id",
@@ -15,7 +17,7 @@ FIELDS = (
     "@aitask",
     "window_name",
 )
-COMMAND = "list-windows -a -F '" + "|".join(f"#{{{name}}}" for name in FIELDS) + "'"
+COMMAND = "list-windows -a -F '" + SEPARATOR.join(f"#{{{name}}}" for name in FIELDS) + "'"
 HUB = "aitask-hub-"
 """How the names of hub sessions begin, whoever made them."""
 
@@ -43,7 +45,7 @@ class Row:
 
 def parse(lines: Iterable[bytes]) -> list[Row]:
     """The rows; lines that are none are passed over."""
-    words = (line.decode("utf-8", "replace").split("|", len(FIELDS) - 1) for line in lines)
+    words = (line.decode("utf-8", "replace").split(SEPARATOR, len(FIELDS) - 1) for line in lines)
     return [_row(parts) for parts in words if len(parts) == len(FIELDS)]
 
 
