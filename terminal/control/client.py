@@ -24,6 +24,8 @@ Replies = list[list[bytes]]
 class Refused(Exception):
     """tmux did not do what it was told; the text is its own."""
 
+    retryable = True
+
 
 @dataclass(slots=True)
 class Command:

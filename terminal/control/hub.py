@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from terminal.control import listing
-from terminal.control.client import ControlClient, Refused
+from terminal.control.client import ControlClient, Refused, Replies
 from terminal.control.listing import HUB, Row
 from terminal.control.panes import Pane, Window
 from terminal.control.protocol import Message, Notice, Output
@@ -56,6 +56,7 @@ class Hub:
         self._client: ControlClient | None = None
         self._opening: asyncio.Task[ControlClient] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._coming_back: asyncio.Task[None] | None = None
         self._refreshing = False
         self._forget()
 
@@ -85,11 +86,8 @@ class Hub:
 
     def typed(self, viewer: Viewer, data: bytes) -> None:
         """Keys of a person: whoever types sets the size."""
-        if viewer.pane:
-            viewer.looks = False
-            viewer.pane.window.claim(viewer.size)
-            viewer.pane.lead(viewer)
-            viewer.pane.typed(data)
+        if pane := self._led_by(viewer):
+            pane.typed(data)
 
     def answered(self, viewer: Viewer, data: bytes) -> None:
         """What the terminal itself answers to a program's question."""
@@ -97,11 +95,18 @@ class Hub:
             viewer.pane.typed(data)
 
     def pasted(self, viewer: Viewer, text: str) -> None:
-        if viewer.pane:
-            viewer.looks = False
-            viewer.pane.window.claim(viewer.size)
-            viewer.pane.lead(viewer)
-            viewer.pane.pasted(text)
+        if pane := self._led_by(viewer):
+            pane.pasted(text)
+
+    def _led_by(self, viewer: Viewer) -> Pane | None:
+        """The pane for what this person types, who leads from now on. Without one they are told."""
+        if viewer.pane is None:
+            viewer.tell({"t": "missed"})
+            return None
+        viewer.looks = False
+        viewer.pane.window.claim(viewer.size)
+        viewer.pane.lead(viewer)
+        return viewer.pane
 
     def resized(self, viewer: Viewer, size: Size, *, looks: bool) -> None:
         """The viewer's room has changed; one that just looks only remembers it."""
@@ -109,6 +114,17 @@ class Hub:
         viewer.looks = looks
         if viewer.pane and not looks:
             viewer.pane.window.claim(size)
+
+    def pulse(self, viewer: Viewer) -> None:
+        """Say that the whole way to tmux is alive, once tmux has said so."""
+
+        def alive(_replies: Replies, _error: str) -> None:
+            viewer.tell({"t": "pulse"})
+
+        if self._client and viewer.pane:
+            self._client.send("display-message -p ''", done=alive)
+        else:
+            alive([], "")  # a loss is told of by itself
 
     def acknowledged(self, viewer: Viewer, total: int) -> None:
         if viewer.acknowledged(total) and viewer.pane:
@@ -174,6 +190,8 @@ class Hub:
         self._opening = None
         if not task.cancelled() and task.exception() is None:
             self._client = task.result()
+            if self.viewers:
+                self._refresh_soon()
 
     def _lost(self, reason: str) -> None:
         """The channel has ended: say so, and come back by itself while anybody looks."""
@@ -182,30 +200,20 @@ class Hub:
             viewer.pane = None
             viewer.tell({"t": "link", "state": "lost", "message": f"The link to tmux was lost: {reason}."})
         self._forget()
-        if self.viewers:
-            self._soon(self._come_back())
+        if self.viewers and (self._coming_back is None or self._coming_back.done()):
+            self._coming_back = self._soon(self._come_back())
 
     async def _come_back(self) -> None:
+        """Try until everybody who stays sees their session again."""
         pause = FIRST_PAUSE
-        while self.viewers and self._client is None:
+        while waiting := [viewer for viewer in self.viewers if viewer.pane is None]:
             await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
+            pause = min(LONGEST_PAUSE, pause * 2)
             try:
-                await self.ready()
+                await self._refresh(await self.ready())
             except HostError as error:
-                pause = min(LONGEST_PAUSE, pause * 2)
-                for viewer in self.viewers:
+                for viewer in waiting:
                     viewer.tell({"t": "link", "state": "lost", "message": error.reason})
-        for viewer in list(self.viewers):
-            await self._attach_again(viewer)
-
-    async def _attach_again(self, viewer: Viewer) -> None:
-        try:
-            await self.attach(viewer)
-            viewer.tell({"t": "link", "state": "up"})
-        except SessionGone:
-            self._exit(viewer, "The session has ended.")
-        except (HostError, Refused) as error:
-            viewer.tell({"t": "link", "state": "lost", "message": str(error)})
 
     # what tmux tells
 
@@ -250,12 +258,13 @@ class Hub:
 
     def _place(self, client: ControlClient, viewer: Viewer, rows: list[Row]) -> None:
         if not rows:
-            self._exit(viewer, "The session was closed.")
+            self._exit(viewer, "The session has ended.")
             return
         self._tell_windows(viewer, rows)
         row = chosen(rows, viewer.target.window)
+        if viewer.pane is None:
+            viewer.tell({"t": "link", "state": "up"})
         if viewer.pane is None or viewer.pane.id != row.pane:
-            self._leave(viewer)
             self._show(client, viewer, row)
 
     # windows and panes
@@ -264,7 +273,8 @@ class Hub:
         return listing.parse((await client.ask(listing.COMMAND))[0])
 
     def _show(self, client: ControlClient, viewer: Viewer, row: Row) -> None:
-        """Link the window unless it is, and send the viewer all of its pane."""
+        """Link the window unless it is, and send the viewer all of its pane instead of what it saw."""
+        self._leave(viewer)
         window = self._windows.get(row.window)
         if window is None:
             window = self._windows[row.window] = Window(client, row.window, (0, 0))
@@ -306,10 +316,11 @@ class Hub:
         self.detach(viewer)
         viewer.tell({"t": "exit", "reason": reason})
 
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+    def _soon(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def chosen(rows: list[Row], window: str) -> Row:

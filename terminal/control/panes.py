@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
+import secrets
 
 from terminal.control import protocol, snapshot
 from terminal.control.client import ControlClient, Replies
-from terminal.control.modes import Modes
+from terminal.control.modes import Modes, Names
 from terminal.control.viewer import HIGH, Pace, Size, Viewer
 
 REPAINT_SECONDS = 0.06
@@ -18,7 +18,6 @@ FLOOD_BYTES = 4 << 20
 FLOOD_PART = 256 * 1024
 """What is shown of a flood between two skips."""
 SKIP_SECONDS, CALM_SECONDS = 0.25, 0.6
-_buffers = itertools.count(1)
 
 
 class Window:
@@ -66,6 +65,7 @@ class Pane:
         self.size: Size = (0, 0)
         self.viewers: list[Viewer] = []
         self.modes = Modes()
+        self._names = Names()
         self.may_be_in_mode = False
         "Somebody may have put it into copy mode, which would eat what is typed."
         self._client = client
@@ -77,6 +77,7 @@ class Pane:
         self._flood, self._last_output = 0, 0.0
 
     def output(self, data: bytes) -> None:
+        data = self._names.hidden(data)
         self.modes.see(data)
         for viewer in self.viewers:
             viewer.output(data)
@@ -145,7 +146,7 @@ class Pane:
 
         def done(replies: Replies, error: str) -> None:
             if not error:
-                self._show(replies[extra:], [viewer for viewer in viewers if viewer.pane is self])
+                self._show(replies[extra:], [viewer for viewer in viewers if viewer.pane is self], lines)
 
         self._client.send(line, snapshot.REPLIES + extra, done)
 
@@ -193,21 +194,23 @@ class Pane:
             self._client.send(f"refresh-client -A '{self.id}:continue'")
 
     def _paste(self, data: bytes, *, bracketed: bool) -> None:
-        for command in protocol.paste(self.id, data, buffer=f"web{next(_buffers)}", bracketed=bracketed):
+        buffer = f"aitask-{secrets.token_hex(8)}"  # of this paste alone: a link may be lost in its middle
+        for command in protocol.paste(self.id, data, buffer=buffer, bracketed=bracketed):
             self._client.send(command)
 
     def _leave_mode(self) -> None:
-        """Refused by tmux when it is in no mode, which is as good."""
+        """Out of copy mode and all the others, such as tmux's own lists."""
         if self.may_be_in_mode:
             self.may_be_in_mode = False
-            self._client.send(f"send-keys -t {self.id} -X cancel")
+            self._client.send(f"copy-mode -q -t {self.id}")
 
     def _pause(self) -> None:
         if not self._paused:
             self._paused = True
             self._client.send(f"refresh-client -A '{self.id}:pause'")
 
-    def _show(self, replies: Replies, viewers: list[Viewer]) -> None:
+    def _show(self, replies: Replies, viewers: list[Viewer], lines: int) -> None:
+        """Hand out a snapshot with up to `lines` lines of history."""
         try:
             taken = snapshot.Snapshot.of(replies)
         except ValueError:
@@ -215,12 +218,13 @@ class Pane:
         self.size = taken.size
         self.may_be_in_mode = taken.is_on("pane_in_mode")
         paint = taken.paint(self.modes.sequences)
+        history = taken.number("history_size")
         head = {
             "cols": self.size[0],
             "rows": self.size[1],
             "alt": taken.is_on("alternate_on"),
-            "lines": len(taken.history),
-            "history": taken.number("history_size"),
+            "lines": min(lines, history),
+            "history": history,
         }
         for viewer in viewers:
             viewer.snapshot(paint, head)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from terminal.control.modes import NAME, STRING
+
 FIELDS = """
     pane_id window_id pane_width pane_height history_size alternate_on alternate_saved_x alternate_saved_y
     cursor_x cursor_y cursor_flag insert_flag keypad_cursor_flag keypad_flag
@@ -18,6 +20,9 @@ FIELDS = """
 """.split()  # noqa: SIM905
 REPLIES = 5
 FORMAT = "|".join(f"#{{{name}}}" for name in FIELDS)
+SHIFT_OUT, SHIFT_IN = b"\x0e", b"\x0f"
+"""Between them tmux gives line graphics as the letters that stand for them."""
+RESET = b"\x1bc\x1b)0"
 SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 MODES = {
     "keypad_cursor_flag": b"\x1b[?1h",
@@ -65,7 +70,8 @@ class Snapshot:
             raise ValueError("There is no such pane.")
         values = dict(zip(FIELDS, words, strict=True))
         history = replies[1] if int(values["history_size"] or 0) else ()
-        return cls(values, history, replies[2], replies[3], _unescaped(b"\n".join(replies[4])))
+        pending = _unescaped(b"\n".join(replies[4])).replace(NAME, STRING)
+        return cls(values, history, replies[2], replies[3], pending)
 
     def number(self, name: str) -> int:
         return int(self.values[name] or 0)
@@ -83,16 +89,20 @@ class Snapshot:
         alternate = self.is_on("alternate_on")
         primary = self._rows(self.saved if alternate else self.screen)
         # Each was asked for by itself: the colours that hold at the end of one do not hold in the next.
-        parts = [b"\x1bc", b"\r\n".join(painted(lines) for lines in (self.history, primary) if lines)]
+        parts = [RESET, b"\r\n".join(painted(lines) for lines in (self.history, primary) if lines)]
         if alternate:
             parts += [self._at("alternate_saved_x", "alternate_saved_y"), b"\x1b[?1049h\x1b[H"]
             parts.append(painted(self._rows(self.screen)))
-        return b"".join([*parts, self._modes(), modes, self._cursor(), self.pending])
+        return b"".join([*parts, self._graphics(), self._modes(), modes, self._cursor(), self.pending])
 
     def _rows(self, lines: Sequence[bytes]) -> list[bytes]:
         """Exactly as many lines as the screen has."""
         rows = self.number("pane_height")
         return [*lines[:rows], *[b""] * (rows - len(lines))]
+
+    def _graphics(self) -> bytes:
+        """Whether G1 stays line graphics: a program that has drawn with it does not choose it again."""
+        return b"" if any(SHIFT_OUT in line for line in self.screen) else b"\x1b)B"
 
     def _modes(self) -> bytes:
         on = b"".join(sequence for name, sequence in MODES.items() if self.is_on(name))
@@ -107,7 +117,11 @@ class Snapshot:
         if self.is_on("origin_flag"):
             parts, top = [b"\x1b[?6h"], self.number("scroll_region_upper")
         row, column = self.number("cursor_y") - top + 1, self.number("cursor_x") + 1
-        parts.append(b"\x1b[%d;%dH" % (row, column))
+        if column > self.size[0]:  # behind a full line: what is printed next begins another
+            lines = rendered(self._rows(self.screen))
+            parts.append(b"\x1b[%dH%s" % (row, lines[self.number("cursor_y")]))
+        else:
+            parts.append(b"\x1b[%d;%dH" % (row, column))
         if not self.is_on("wrap_flag"):
             parts.append(b"\x1b[?7l")
         if not self.is_on("cursor_flag"):
@@ -119,14 +133,19 @@ class Snapshot:
 
 
 def painted(lines: Sequence[bytes]) -> bytes:
-    """Lines one below the other. tmux lets colours run on over lines; they end at each line and are taken up
-    on the next, or a terminal that scrolls would fill the new line with the background."""
+    """Lines one below the other."""
+    return b"\r\n".join(rendered(lines)) + b"\x1b[m" + SHIFT_IN
+
+
+def rendered(lines: Sequence[bytes]) -> list[bytes]:
+    """tmux lets colours run on over lines; here they end at each line and are taken up on the next, or a
+    terminal that scrolls would fill the new line with the background."""
     result, running = [], b""
     for line in lines:
         found = SGR.findall(line)
         result.append(running + line + (b"\x1b[m" if found or running else b""))
         running = _still_on(running, found)
-    return b"\r\n".join(result) + b"\x1b[m"
+    return result
 
 
 def _still_on(running: bytes, found: list[bytes]) -> bytes:

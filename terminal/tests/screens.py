@@ -55,5 +55,6 @@ SCREENS = {
     "colours": Case(
         r"clear; printf '\033[44mblue\n  more \033[0m\nplain end\n'" + "\r", "plain end", alternate=False
     ),
+    "a full line": Case(r"clear; printf '%080d' 7; sleep 100" + "\r", "0007", alternate=False),
     "pending sequence": Case(r"clear; printf 'half\033[3'; sleep 100" + "\r", "half", alternate=False),
 }

@@ -258,3 +258,21 @@ def test_a_coloured_background_does_not_run_over(hub: LocalHub, headless: Headle
     browser.settle()
     reloaded = headless.show(hub.open().frames)
     assert reloaded.colours == headless.show(browser.frames).colours
+
+
+def test_line_graphics_stay_lines_after_a_reload_and_for_what_is_drawn_next(
+    hub: LocalHub, headless: Headless
+) -> None:
+    drawn = r"printf '\033)0\016lqk\nx\017 text \033(0mqj\033(B'; read -sn1; printf '\016tqu\017 end'"
+    hub.session()
+    browser = hub.open()
+    browser.type(f"clear; {drawn}; cat\r")
+    browser.wait_for("\033(B")
+    browser.settle()
+    after = hub.open()
+    browser.type("x")
+    browser.wait_for("tqu")
+    browser.settle()
+    live, reloaded = headless.show(browser.frames), headless.show(after.frames)
+    assert reloaded.screen == live.screen
+    assert reloaded.screen[:2] == ["┌─┐", "│ text └─┘├─┤ end"]

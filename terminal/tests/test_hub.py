@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 
 import pytest
 
 from aitask.tests.lab.wait import wait_for
-from terminal.control import gateway
+from terminal.control import gateway, snapshot
 from terminal.control.hub import SessionGone
 from terminal.tests.hubs import FakeBrowser, LocalHub
 from workspaces.hosts import HostError
@@ -199,7 +200,7 @@ def test_more_history_comes_on_demand_up_to_all_there_is(hub: LocalHub) -> None:
     gateway.soon(hub.hub.wants_history, browser.viewer, 50_000)
     wait_for(lambda: len(browser.messages("snapshot")) == 2, 10, "the longer snapshot")
     browser.settle()
-    assert re.search(rb"\x1bc1\x1b?\[?m?\r\n2", browser.output)
+    assert snapshot.RESET + b"1\r\n2\r\n" in browser.output
 
 
 def test_only_one_viewer_answers_what_tmux_does_not(hub: LocalHub) -> None:
@@ -224,6 +225,49 @@ def test_the_hub_comes_back_when_its_channel_is_lost(hub: LocalHub) -> None:
     wait_for(lambda: browser.messages("link")[-1]["state"] == "up", 15, "coming back")
     browser.type("echo ba''ck\r")
     browser.wait_for("back")
+
+
+def test_who_comes_while_the_link_is_lost_sees_all_once(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("terminal.control.hub.FIRST_PAUSE", 0.5)
+    hub.session()
+    first = hub.open()
+    hub.tmux.run("detach-client", "-s", f"={hub.hub.name}")
+    wait_for(lambda: first.messages("link"), 5, "being told of the loss")
+    second = hub.open()
+    wait_for(lambda: first.messages("link")[-1]["state"] == "up", 5, "coming back")
+    time.sleep(1)  # the pause of whoever waited for the link
+    second.type("echo on''ce\r")
+    for browser in (first, second):
+        browser.wait_for("once")
+        browser.settle()
+        assert browser.output.count(b"once") == 1
+
+
+def test_who_types_while_the_link_is_lost_is_told(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("terminal.control.hub.FIRST_PAUSE", 60)
+    hub.session()
+    browser = hub.open()
+    hub.tmux.run("detach-client", "-s", f"={hub.hub.name}")
+    wait_for(lambda: browser.messages("link"), 5, "being told of the loss")
+    browser.type("x")
+    wait_for(lambda: browser.messages("missed"), 5, "being told that nothing was typed")
+
+
+def test_a_foreign_session_may_have_any_name(hub: LocalHub) -> None:
+    hub.session("a|b'c d,e#[x]%é")
+    hub.session()
+    hub.open().wait_for("$")
+
+
+def test_a_list_of_tmux_that_somebody_opened_eats_no_key(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    hub.tmux.run("choose-tree", "-t", "=work:")
+    browser.settle()
+    browser.type("echo not ea''ten\r")
+    browser.wait_for("not eaten")
 
 
 def _last_line(hub: LocalHub) -> int:

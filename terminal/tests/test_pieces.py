@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from terminal.control import listing
-from terminal.control.modes import Modes
+from terminal.control.modes import Modes, Names
 from terminal.control.panes import pane_size
 from terminal.control.snapshot import painted
 from terminal.control.viewer import HIGH, LOW, Frame, Pace, Target, Viewer
@@ -69,6 +69,18 @@ def test_modes_are_seen_even_when_a_sequence_is_cut(cut: int) -> None:
     assert modes.sequences == b"\x1b[?2004h"
 
 
+def test_modes_that_are_switched_together_are_seen() -> None:
+    modes = Modes()
+    modes.see(b"\x1b[?1049;1004;2004h\x1b[?25;1004l")
+    assert modes.sequences == b"\x1b[?2004h"
+
+
+@pytest.mark.parametrize("cut", range(1, 14))
+def test_the_name_that_a_shell_gives_its_window_is_not_shown(cut: int) -> None:
+    names, stream = Names(), b"ab\x1bkvim\x1b\\ok"
+    assert names.hidden(stream[:cut]) + names.hidden(stream[cut:]) == b"ab\x1b_vim\x1b\\ok"
+
+
 def test_modes_that_were_switched_off_again_are_not_restored() -> None:
     modes = Modes()
     modes.see(b"\x1b[?1004h\x1b[4 q and \x1b[?1004l\x1b[0 q")
@@ -83,7 +95,7 @@ def test_a_reset_of_the_terminal_resets_its_modes() -> None:
 
 def test_colours_end_with_their_line_and_are_taken_up_on_the_next() -> None:
     assert painted([b"a\x1b[44mb", b"c", b"\x1b[0md"]) == (
-        b"a\x1b[44mb\x1b[m\r\n\x1b[44mc\x1b[m\r\n\x1b[44m\x1b[0md\x1b[m\x1b[m"
+        b"a\x1b[44mb\x1b[m\r\n\x1b[44mc\x1b[m\r\n\x1b[44m\x1b[0md\x1b[m\x1b[m\x0f"
     )
 
 
@@ -96,12 +108,12 @@ def test_a_pane_is_found_in_a_split_window() -> None:
 
 
 def test_a_window_that_only_hubs_hold_is_left_over() -> None:
-    line = b"aitask-hub-1|@4|1|%9|aitask-hub-1,aitask-hub-2|1795339160||a|b"
+    line = b"aitask-hub-1:@4:1:%9:aitask-hub-1,aitask-hub-2:1795339160::a:b|c"
     (row,) = listing.parse([line, b"noise"])
     assert row.is_left_over
-    assert row.name == "a|b"
+    assert row.name == "a:b|c"
 
 
 def test_a_session_is_known_by_its_owner_whatever_it_is_called() -> None:
-    lines = [b"renamed|@1|1|%1|renamed|0|abc/7|w", b"aitask-7|@2|1|%2|aitask-7|0||w"]
+    lines = [b"re|named:@1:1:%1:re|named:0:abc/7:w", b"aitask-7:@2:1:%2:aitask-7:0::w"]
     assert [row.window for row in Target("aitask-7", "abc/7").rows(listing.parse(lines))] == ["@1"]
