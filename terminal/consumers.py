@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 30.0
 """How often the login and the permission are checked again."""
 MOST_PASTED = 16 << 20
-REFUSED = 4410
-"""The session can't be shown; a frame before it says why."""
+REFUSED, AWAY = 4410, 4411
+"""The session can't be shown, or not just now; a frame before it says why."""
 FORBIDDEN = 4403
 LEAVING = asyncio.Semaphore(4)
 
@@ -173,10 +173,11 @@ class TerminalSocket:
         return await database_sync_to_async(services.has_history)(self.place)
 
     async def _refuse(self, error: Refused | TmuxRefused) -> None:
-        message = {"t": "error", "kind": getattr(error, "code", "refused"), "message": str(error)}
-        message["retry"] = getattr(error, "retryable", False)
+        again = getattr(error, "retryable", False)
+        kind = getattr(error, "code", "refused")
+        message = {"t": "error", "kind": kind, "message": str(error), "retry": again}
         await self.send({"type": "websocket.send", "text": json.dumps(message)})
-        raise Ended(REFUSED)
+        raise Ended(AWAY if again else REFUSED)
 
     def _take(self, message: Json) -> None:
         """A text frame of the page; what is not understood is ignored."""
@@ -192,14 +193,18 @@ class TerminalSocket:
         gateway.soon(lambda: self.hub.resized(self.viewer, size, looks=looks))
 
     def paste(self, message: Json) -> None:
-        """A long text comes in pieces, as the server takes no message above 1 MiB."""
-        self.pasted.append(commands.words(message, "d"))
-        if sum(map(len, self.pasted)) > MOST_PASTED:
-            self.pasted.clear()
-            self.outbox.put({"t": "error", "kind": "paste", "message": "That is too much to paste at once."})
-        elif not message.get("more"):
-            text = "".join(self.pasted)
-            self.pasted.clear()
+        """A long text comes in pieces, as the server takes no message above 1 MiB; too long a one is refused
+        as a whole."""
+        if sum(map(len, self.pasted)) <= MOST_PASTED:
+            self.pasted.append(commands.words(message, "d"))
+        if message.get("more"):
+            return
+        text = "".join(self.pasted)
+        self.pasted.clear()
+        if len(text) > MOST_PASTED:
+            too_much = "That is too much to paste at once: nothing was pasted."
+            self.outbox.put({"t": "error", "kind": "paste", "message": too_much})
+        else:
             gateway.soon(self.hub.pasted, self.viewer, text)
 
     def answer(self, message: Json) -> None:
@@ -213,8 +218,8 @@ class TerminalSocket:
     def window(self, message: Json) -> None:
         gateway.soon(self.hub.choose, self.viewer, commands.words(message, "id"))
 
-    def stats(self, _message: Json) -> None:
-        self.outbox.put({"t": "stats", "unread": self.viewer.unread, "pace": self.viewer.pace.name.lower()})
+    def pulse(self, _message: Json) -> None:
+        gateway.soon(self.hub.pulse, self.viewer)
 
 
 VERBS: dict[str, Callable[[TerminalSocket, Json], None]] = {
@@ -224,7 +229,7 @@ VERBS: dict[str, Callable[[TerminalSocket, Json], None]] = {
     "answer": TerminalSocket.answer,
     "history": TerminalSocket.history,
     "window": TerminalSocket.window,
-    "stats": TerminalSocket.stats,
+    "pulse": TerminalSocket.pulse,
 }
 
 

@@ -55,7 +55,7 @@ def ensure_session(place: Place) -> str:
     )
 
 
-def close_session(place: Place, user: AbstractBaseUser) -> bool:
+def close_session(place: Place, user: AbstractBaseUser, *, client: str = "") -> bool:
     """Save what the session has shown and end it with all that runs in it; False when there was none."""
     if place.task and place.task.runs.filter(state__in=("starting", "running", "waiting")).exists():
         raise Refused(
@@ -65,7 +65,7 @@ def close_session(place: Place, user: AbstractBaseUser) -> bool:
     names = [name for name, owner in tmux.list_sessions(site.host).items() if owner == place.owner]
     if not names:
         return False
-    log(place, user, Visit.Kind.CLOSE_SESSION)
+    log(place, user, Visit.Kind.CLOSE_SESSION, client=client)
     saved = tmux.save_histories(site.host, names[0])
     if not saved:  # its windows are older than what is told of them now
         saved = [join(_directories(place, site)[0], "history.txt")]
@@ -92,7 +92,7 @@ def has_history(place: Place) -> bool:
         return False
 
 
-def log(place: Place, user: AbstractBaseUser, kind: str, *, client: str = "", created: bool = False) -> Visit:
+def log(place: Place, user: AbstractBaseUser, kind: str, *, client: str = "") -> Visit:
     """Write into the audit log that the user does this now."""
     return Visit.objects.create(
         kind=kind,
@@ -104,7 +104,6 @@ def log(place: Place, user: AbstractBaseUser, kind: str, *, client: str = "", cr
         host=place.address.key,
         session=place.session,
         client=client[:100],
-        created_session=created,
         closed_at=None if kind == Visit.Kind.OPEN else timezone.now(),
     )
 

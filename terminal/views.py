@@ -64,7 +64,7 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         return HttpResponse(str(error), status=503, content_type="text/plain; charset=utf-8")
     if found is None:
         raise Http404("Nothing was kept of this session.")
-    services.log(place, person(request), Visit.Kind.HISTORY, client=request.META.get("REMOTE_ADDR", ""))
+    services.log(place, person(request), Visit.Kind.HISTORY, client=_client(request))
     response = HttpResponse(found.data, content_type="application/octet-stream")
     response["X-Saved-At"] = str(found.saved_at)
     return response
@@ -76,8 +76,12 @@ def close(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     place = access.place_for(request.user, kind, pk)
     here = place.url
     try:
-        ended = services.close_session(place, person(request))
+        ended = services.close_session(place, person(request), client=_client(request))
     except Refused as error:
         return hypermedia.refused(request, error.reason, error.hint, to=here)
     said = "Closed; its history is kept." if ended else "It was closed already."
     return hypermedia.done(request, said, to=reverse("terminals"))
+
+
+def _client(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))

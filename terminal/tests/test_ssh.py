@@ -9,6 +9,7 @@ import pytest
 
 from aitask.tests.lab.sshd import SshLab
 from terminal.tests.site import Site, start_site
+from terminal.tests.socket_client import SocketClosed
 
 
 @pytest.fixture
@@ -53,3 +54,6 @@ def test_a_session_is_made_on_the_far_host_and_an_unreachable_one_is_told(far: S
     message = late.until_message("error", 60)
     assert message["retry"]
     assert message["kind"] in ("refused", "reset", "link_lost", "unreachable")
+    with pytest.raises(SocketClosed) as closed:
+        late.until(lambda client: False, 10)
+    assert closed.value.code == 4411

@@ -1,7 +1,7 @@
 // Finding text in the terminal and its history.
 const COLOURS = { matchBackground: "#e0a030", matchOverviewRuler: "#e0a030", activeMatchBackground: "#2a5bd7", activeMatchColorOverviewRuler: "#2a5bd7" };
 
-export function makeFind(form, search, term) {
+export function makeFind(form, search, term, older) {
   const input = form.querySelector("input");
   const count = form.querySelector("span");
   const options = { decorations: COLOURS };
@@ -14,6 +14,7 @@ export function makeFind(form, search, term) {
 
   function open() {
     form.hidden = false;
+    older.all();  // Or it would find nothing where there is something.
     const selected = term.getSelection();
     if (selected && !selected.includes("\n")) input.value = selected;
     input.focus();

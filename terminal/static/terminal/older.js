@@ -1,5 +1,6 @@
-// Older lines: tmux holds more than a page gets at first. Scrolling to the top or the button brings them.
+// Older lines: tmux holds more than a page gets at first, or keeps. Scrolling to the top or the button brings them.
 const TIMES = 5;
+const ALL = 1_000_000;
 
 export class Older {
   constructor(term, button, ask) {
@@ -18,7 +19,10 @@ export class Older {
     return active.type === "normal" && active.viewportY === 0 && active.baseY > 0;
   }
 
-  get missing() { return Math.max(0, this.history - this.lines); }
+  // What was printed since the last snapshot has pushed lines out.
+  get isFull() { return this.term.buffer.normal.baseY >= this.term.options.scrollback; }
+
+  get missing() { return this.isFull || this.history > this.lines; }
 
   // A snapshot is about to be written. Who reads further up stays at that place.
   painting({ lines, history }) {
@@ -35,17 +39,20 @@ export class Older {
     });
   }
 
-  more() {
+  more(lines = Math.max(this.lines, this.term.buffer.normal.baseY) * TIMES) {
     if (!this.missing || this.asked) return;
     this.asked = true;
     this.button.hidden = true;
-    this.ask(Math.min(this.history + 100, this.lines * TIMES));
+    this.ask(lines);
   }
 
+  all() { this.more(ALL); }
+
   look() {
-    const show = this.isAtTop && this.missing > 0 && !this.asked;
+    const show = this.isAtTop && this.missing && !this.asked;
     if (show === !this.button.hidden) return;
     this.button.hidden = !show;
-    this.button.querySelector("span").textContent = `${this.missing.toLocaleString()} earlier lines`;
+    const count = this.isFull ? "" : (this.history - this.lines).toLocaleString();
+    this.button.querySelector("span").textContent = `${count} earlier lines`.trim();
   }
 }

@@ -16,6 +16,7 @@ const icons = document.querySelector("#link use").getAttribute("href").split("#"
 const toRead = new URLSearchParams(location.search).has("saved");  // Opened for what was kept, not for the session.
 let mayType = false;
 let looks = phone.matches;  // On a phone, looking does not change the size that others see.
+let trouble = "";  // Why the host can't be asked just now.
 let chosen = "";
 let told = { cols: 0, rows: 0 };  // The room that the server knows of.
 
@@ -28,7 +29,7 @@ const showWindows = makeWindows(part("windows"), (id, work) => {
   wire.say({ t: "window", id });
   if (work) term.focus();
 });
-const find = makeFind(part("find"), screen.addons.search, term);
+const find = makeFind(part("find"), screen.addons.search, term, older);
 const wire = new Wire(root.dataset.socket, parameters, { message, bytes: (bytes, shown) => screen.write(bytes, shown), state }, !toRead);
 window.terminalPage = { term, wire, screen };  // For the browser's console.
 
@@ -96,6 +97,7 @@ const MESSAGES = {
     setState("down", "link lost", "cloud-off");
     show("needs", `${data.message} Trying again…`);
   },
+  missed: () => refuse(),
   exit({ reason }) {
     mayType = false;
     setState("off", "ended", "circle-slash");
@@ -106,6 +108,8 @@ const MESSAGES = {
   error(data) {
     if (data.kind === "paste") return show("needs", data.message);
     mayType = false;
+    if (data.retry) return (trouble = data.message);
+    setState("off", "refused", "circle-slash");
     show("failed", data.message, "Try again", () => wire.start());
   },
 };
@@ -116,19 +120,21 @@ function message(data) {
 
 function up() {
   mayType = true;
+  trouble = "";
   wire.settled();
   setState("up", "connected", "circle-check");
   hideBanner();
   roomChanged();  // Tabs or a banner may have come since the server was told.
 }
 
-function state(name) {
+function state(name, unsure) {
   mayType = false;
   const off = name === "off" || name === "down";
   if (name === "connecting") setState("", "connecting", "loader-circle");
   if (name === "down") {
     setState("down", "reconnecting", "cloud-off");
-    show("needs", "The connection is lost; the session goes on. Trying again…");
+    const typed = unsure ? " What you typed last may not have arrived." : "";
+    show("needs", `${trouble || "The connection is lost; the session goes on."}${typed} Trying again…`);
   }
   if (name === "off" && part("banner").hidden) {
     setState("off", "disconnected", "unplug");

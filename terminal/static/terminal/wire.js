@@ -2,14 +2,19 @@
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8000;
 const ACK_BYTES = 64 * 1024;
-const PASTE_PIECE = 200_000;  // Characters; the server takes no message above 1 MiB.
+const PASTE_PIECE = 150_000;  // Characters, each up to six bytes as JSON; the server takes no message above 1 MiB.
 const PULSE_SECONDS = 15;  // A laptop that slept has a socket that looks open and is not.
 const ANSWER_SECONDS = 10;
+const DOUBT_SECONDS = 2;  // After a key that nothing followed, the way is tried, and an answer is due sooner.
+const SOONER_SECONDS = 5;
 const LOGIN_NEEDED = 4401;
 const FINAL = new Set([4403, 4404, 4410]);
 
+const isHighSurrogate = (code) => code >= 0xd800 && code < 0xdc00;
+
 export class Wire {
-  // `on` has: message(data), bytes(array, shown), state(name, text) with name connecting, up, down or off.
+  // `on` has: message(data), bytes(array, shown), state(name, unsure) with name connecting, down or off; unsure: what
+  // was typed last may not have arrived.
   constructor(path, parameters, on, wanted) {
     this.path = path;
     this.parameters = parameters;
@@ -34,13 +39,13 @@ export class Wire {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = (this.socket = new WebSocket(`${scheme}://${location.host}${this.path}?${query}`));
     socket.binaryType = "arraybuffer";
-    this.on.state("connecting", "");
+    this.on.state("connecting");
     socket.addEventListener("message", ({ data }) => this.socket === socket && this.take(socket, data));
     socket.addEventListener("close", ({ code }) => this.socket === socket && this.closed(code));
   }
 
   take(socket, data) {
-    clearTimeout(this.silence);
+    this.heard();
     if (typeof data === "string") return this.on.message(JSON.parse(data));
     const bytes = new Uint8Array(data);
     this.unshown += bytes.length;
@@ -57,11 +62,11 @@ export class Wire {
   }
 
   closed(code) {
-    this.socket = null;
-    clearTimeout(this.silence);
+    const unsure = Boolean(this.doubt);
+    this.drop();
     if (code === LOGIN_NEEDED) return location.reload();
-    if (FINAL.has(code)) return this.on.state("off", "");
-    this.on.state("down", "");
+    if (FINAL.has(code)) return this.on.state("off");
+    this.on.state("down", unsure);
     this.timer = setTimeout(() => this.start(), this.delay * (0.5 + Math.random()));
     this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
   }
@@ -76,22 +81,28 @@ export class Wire {
     this.wanted = false;
     clearTimeout(this.timer);
     this.drop();
-    this.on.state("off", "");
+    this.on.state("off");
   }
 
   drop() {
     const socket = this.socket;
     this.socket = null;
-    clearTimeout(this.silence);
+    this.heard();
     socket?.close();
   }
 
-  pulse() {
+  heard() {
+    clearTimeout(this.silence);
+    clearTimeout(this.doubt);
+    this.doubt = null;
+  }
+
+  pulse(seconds = ANSWER_SECONDS) {
     if (!this.wanted) return;
     if (!this.isOpen) return this.socket || this.retry();
-    this.say({ t: "stats" });
+    this.say({ t: "pulse" });
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => { this.drop(); this.closed(0); }, ANSWER_SECONDS * 1000);
+    this.silence = setTimeout(() => this.closed(0), seconds * 1000);
   }
 
   say(message) {
@@ -103,13 +114,15 @@ export class Wire {
   type(data) {
     if (!this.isOpen) return false;
     this.socket.send(data);
+    this.doubt ??= setTimeout(() => this.pulse(SOONER_SECONDS), DOUBT_SECONDS * 1000);
     return true;
   }
 
   paste(text) {
-    for (let start = 0; start < text.length; start += PASTE_PIECE) {
-      const more = start + PASTE_PIECE < text.length;
-      if (!this.say({ t: "paste", d: text.slice(start, start + PASTE_PIECE), more })) return false;
+    for (let start = 0, end; start < text.length; start = end) {
+      end = start + PASTE_PIECE;
+      if (isHighSurrogate(text.charCodeAt(end - 1))) end++;  // Never half a character.
+      if (!this.say({ t: "paste", d: text.slice(start, end), more: end < text.length })) return false;
     }
     return true;
   }
