@@ -140,16 +140,19 @@ def test_a_large_paste_arrives_whole(site: Site) -> None:
     browser.until_text(hashlib.md5(text.encode()).hexdigest(), 30)
 
 
-@pytest.mark.parametrize(
-    "noise", [b"[]", b"{", b'{"t":"ack","n":-5}', b'{"t":"resize","cols":"x"}', b'{"t":"no"}']
-)
-def test_nonsense_of_a_page_is_ignored(site: Site, noise: bytes) -> None:
+def test_nonsense_and_a_paste_without_measure_are_not_taken(site: Site) -> None:
     site.make_session(site.tasks[0])
     browser = site.open(site.tasks[0])
     browser.until_message("snapshot")
-    browser.socket.send(1, noise)
+    for noise in (b"[]", b"{", b'{"t":"ack","n":-5}', b'{"t":"resize","cols":"x"}', b'{"t":"no"}'):
+        browser.socket.send(1, noise)
+    for _ in range(18):
+        browser.say(t="paste", d="exit " * 200_000, more=True)
+    browser.say(t="paste", d="exit\n")
+    assert "nothing was pasted" in browser.until_message("error")["message"]
     browser.type(b"echo al''ive\r")
     browser.until_text("alive")
+    assert "exit" not in site.capture(site.tasks[0])
 
 
 def test_the_login_is_asked_for_again_when_it_has_ended(site: Site) -> None:

@@ -12,6 +12,12 @@ const FINAL = new Set([4403, 4404, 4410]);
 
 const isHighSurrogate = (code) => code >= 0xd800 && code < 0xdc00;
 
+// A handshake that is refused says nothing; the page itself does, when the login or the permission has ended.
+async function reloadIfNoLongerAllowed() {
+  const page = await fetch(location.href, { redirect: "manual" }).catch(() => null);
+  if (page?.type === "opaqueredirect" || [403, 404].includes(page?.status)) location.reload();
+}
+
 export class Wire {
   // `on` has: message(data), bytes(array, shown), state(name, unsure) with name connecting, down or off; unsure: what
   // was typed last may not have arrived.
@@ -41,7 +47,9 @@ export class Wire {
     socket.binaryType = "arraybuffer";
     this.on.state("connecting");
     socket.addEventListener("message", ({ data }) => this.socket === socket && this.take(socket, data));
-    socket.addEventListener("close", ({ code }) => this.socket === socket && this.closed(code));
+    let wasOpen = false;
+    socket.addEventListener("open", () => (wasOpen = true));
+    socket.addEventListener("close", ({ code }) => this.socket === socket && this.closed(code, wasOpen));
   }
 
   take(socket, data) {
@@ -61,12 +69,13 @@ export class Wire {
     this.say({ t: "ack", n: this.shown });
   }
 
-  closed(code) {
+  closed(code, wasOpen = true) {
     const unsure = Boolean(this.doubt);
     this.drop();
     if (code === LOGIN_NEEDED) return location.reload();
     if (FINAL.has(code)) return this.on.state("off");
     this.on.state("down", unsure);
+    if (!wasOpen) reloadIfNoLongerAllowed();
     this.timer = setTimeout(() => this.start(), this.delay * (0.5 + Math.random()));
     this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
   }
