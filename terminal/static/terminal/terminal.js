@@ -7,6 +7,7 @@ import { makeWindows } from "./windows.js";
 import { Older } from "./older.js";
 import { step } from "./sessions.js";
 import { copyText } from "../aitask/app.js";
+import { toast } from "../aitask/toasts.js";
 
 const root = document.getElementById("screen");
 const part = (id) => document.getElementById(id);
@@ -106,7 +107,7 @@ const MESSAGES = {
   },
   gone: () => showSaved({ gone: true }),
   error(data) {
-    if (data.kind === "paste") return show("needs", data.message);
+    if (data.kind === "paste") return toast({ text: data.message, kind: "failed" });
     mayType = false;
     if (data.retry) return (trouble = data.message);
     setState("off", "refused", "circle-slash");
