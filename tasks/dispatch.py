@@ -66,9 +66,10 @@ class Gate:
             return hold.probe_run == run.pk
         if hold.next_probe_at and hold.next_probe_at > timezone.now():
             return False
+        # Another workspace of the host may have let one of its own through meanwhile.
+        holds = BackendHold.objects.filter(pk=hold.pk, probe_run=hold.probe_run)
         hold.probe_run = run.pk
-        hold.save(update_fields=["probe_run"])
-        return True
+        return bool(holds.update(probe_run=run.pk))
 
 
 def _start(run: Run, gate: Gate) -> bool:

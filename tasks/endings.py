@@ -98,7 +98,8 @@ def _count_refused_logins(run: Run) -> None:
 
 
 def _refuse(host: Host, run: Run) -> None:
-    hold, _ = BackendHold.objects.get_or_create(host=host, backend=run.backend)
+    # Locked until the end is committed: of two refusals at once both count.
+    hold, _ = BackendHold.objects.select_for_update().get_or_create(host=host, backend=run.backend)
     hold.refusals += 1
     if hold.refusals >= HOLD_AFTER:
         hold.held_since = hold.held_since or timezone.now()

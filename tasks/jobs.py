@@ -8,6 +8,8 @@ from datetime import timedelta
 from posixpath import join
 from typing import Any
 
+from django.db import transaction
+
 from aitask import doorbell
 from tasks import endings, launch, leases
 from tasks.conversation import by_hand
@@ -83,8 +85,9 @@ def _try_to_launch(run: Run) -> Failure | None:
 def _back_to_queue(run: Run, error: HostError) -> None:
     """The host can't be reached: the run waits in the queue, with the reason on its card."""
     note_down(run.task.workspace.host, error)
-    if run.change((Run.State.STARTING,), state=Run.State.QUEUED, reason=str(error)):
-        Task.objects.filter(pk=run.task_id).update(status=Task.Status.QUEUED)
+    with transaction.atomic():
+        if run.change((Run.State.STARTING,), state=Run.State.QUEUED, reason=str(error)):
+            Task.objects.filter(pk=run.task_id).update(status=Task.Status.QUEUED)
 
 
 def _cancel_on_host(run: Run) -> dict[str, Any] | None:

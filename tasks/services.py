@@ -171,12 +171,13 @@ def unqueue(task: Task) -> None:
         "reason_code": "cancelled",
         "reason": "Taken back before it started.",
     }
-    if run is None or not run.change((Run.State.QUEUED,), **values, finished_at=timezone.now()):
-        raise Refused("The run has started already.", "Cancel it if it should stop.")
-    status = Task.Status.REVIEW if run.number > 1 else Task.Status.BACKLOG
-    Task.objects.filter(pk=task.pk).update(status=status, updated_at=timezone.now())
+    with transaction.atomic():
+        if run is None or not run.change((Run.State.QUEUED,), **values, finished_at=timezone.now()):
+            raise Refused("The run has started already.", "Cancel it if it should stop.")
+        status = Task.Status.REVIEW if run.number > 1 else Task.Status.BACKLOG
+        Task.objects.filter(pk=task.pk).update(status=status, updated_at=timezone.now())
+        doorbell.ring(f"task:{task.pk}", "board")
     task.refresh_from_db()
-    doorbell.ring(f"task:{task.pk}", "board")
 
 
 def move_task(task: Task, *, status: str, before: int | None, user: AbstractBaseUser) -> None:
