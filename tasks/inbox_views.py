@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from aitask import hypermedia
+from aitask.numbers import whole
 from tasks.access import run_for
 from tasks.conversation import asking, verbs
 from tasks.models import Run
@@ -71,5 +72,6 @@ def _answer(request: HttpRequest, run_id: int, request_id: str) -> None:
 
 
 def _key(text: str) -> Key | None:
-    run, _, request_id = text.partition("-")
-    return (int(run), request_id) if run.isdecimal() and request_id else None
+    number, _, request_id = text.partition("-")
+    run = whole(number)
+    return (run, request_id) if run is not None and request_id else None

@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.db.models import Count, F, Max, Prefetch, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
+from aitask.numbers import whole
 from tasks.access import visible_tasks
 from tasks.models import Event, Run, StartReport, Task
 from tasks.review.marks import SETTLED, Mark, marks_of
@@ -168,7 +169,7 @@ def board(user: Visitor, *, workspace: Workspace | None = None, search: str = ""
     if workspace is not None:
         tasks = tasks.filter(workspace=workspace)
     for word in storable(search).split():
-        number = Q(pk=int(word.lstrip("#"))) if word.lstrip("#").isdecimal() else Q()
+        number = Q(pk=whole(word.lstrip("#")) or 0)
         tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
     lost = lost_hosts()
     cards = with_warnings(with_marks([card_of(task, lost) for task in tasks]))

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask import hypermedia
+from aitask.numbers import whole
 from tasks import queries, rendering, services
 from tasks.access import task_for
 from tasks.commands import commands
@@ -79,8 +80,8 @@ def task_events(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _parse_place(text: str) -> tuple[int, int] | None:
-    number, _, seq = text.partition(".")
-    return (int(number), int(seq)) if number.isdecimal() and seq.isdecimal() else None
+    number, seq = (whole(part) for part in text.partition(".")[::2])
+    return None if number is None or seq is None else (number, seq)
 
 
 @require_GET

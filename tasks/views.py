@@ -8,11 +8,12 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask import hypermedia
+from aitask.numbers import whole
 from tasks import queries, services
 from tasks.access import task_for
 from tasks.attention_views import DISMISSED
@@ -92,8 +93,7 @@ def task_new(request: HttpRequest) -> HttpResponse:
 def new_task_preset(request: HttpRequest) -> dict[str, Any]:
     """The workspace that the board is filtered by, else the one that was used last; and what it prefers."""
     workspaces = visible_workspaces(request.user)
-    wanted = request.GET.get("workspace", "")
-    chosen = workspaces.filter(pk=int(wanted)).first() if wanted.isdecimal() else None
+    chosen = workspaces.filter(pk=whole(request.GET.get("workspace")) or 0).first()
     last = Task.objects.filter(created_by=person(request), workspace__in=workspaces).order_by("-pk").first()
     workspace = chosen or (last.workspace if last else workspaces.first())
     if workspace is None:
@@ -106,8 +106,8 @@ def new_task_preset(request: HttpRequest) -> dict[str, Any]:
 def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
     workspaces = visible_workspaces(request.user)
     workspace = form.initial.get("workspace")
-    if form.is_bound and form.data.get("workspace", "").isdecimal():
-        workspace = workspaces.filter(pk=int(form.data["workspace"])).first() or workspace
+    if form.is_bound:
+        workspace = workspaces.filter(pk=whole(form.data.get("workspace")) or 0).first() or workspace
     return {
         "form": form,
         "has_workspaces": workspaces.exists(),
@@ -142,10 +142,10 @@ def created_words(tasks: list[Task], runs: bool) -> str:
 @require_GET
 def task_new_fields(request: HttpRequest) -> HttpResponse:
     """CLI, model and effort as they fit after a change of one of them; read from rows, no CLI is asked."""
-    wanted = request.GET.get("workspace", "")
-    if not wanted.isdecimal():
+    wanted = whole(request.GET.get("workspace"))
+    if wanted is None:
         raise Http404
-    workspace = workspace_for(request.user, int(wanted))
+    workspace = workspace_for(request.user, wanted)
     choices = choosing.after_change(reading.lists_of(workspace), workspace, request.GET.dict())
     choices = replace(choices, suggestions=models_used(workspace, choices.backend))
     context = {"c": choices, "choices_url": request.path}
@@ -183,8 +183,6 @@ def moved(task: Task, *, status: str, before: int | None, merge: str, user: Abst
 def hold_try(request: HttpRequest, pk: int) -> HttpResponse:
     """Let one queued run try whether the CLI's login works again."""
     keys = {workspace.address.key for workspace in visible_workspaces(request.user)}
-    hold = BackendHold.objects.filter(pk=pk, host__key__in=keys).first()
-    if hold is None:
-        return redirect("board")
+    hold = get_object_or_404(BackendHold, pk=pk, host__key__in=keys)
     services.try_login_again(hold)
     return hypermedia.done(request, "The next queued run tries the login.", to=reverse("board"))

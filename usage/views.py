@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from aitask import hypermedia
 from aitask.nudge import enqueue
+from aitask.numbers import whole
 from aitask.templatetags.ui import money, short_number
 from tasks.access import task_for
 from usage import holds, jobs, limits, plots, pricing, queries, services
@@ -42,10 +43,10 @@ def chosen_period(request: HttpRequest) -> Period:
     """The range in the address; one that makes no sense is the last thirty days."""
     try:
         first, last = (_day(request.GET.get(name, "")) for name in ("from", "to"))
-        days = request.GET.get("days", "")
-        if days.isdecimal() and not first and 0 < int(days) < 3660:
+        days = whole(request.GET.get("days"))
+        if days and not first and days < 3660:
             today = timezone.now().astimezone(zone_called(zone_of(request))).date()
-            first = date.fromordinal(today.toordinal() - int(days) + 1)
+            first = date.fromordinal(today.toordinal() - days + 1)
         return period_of(first, last, zone_of(request))
     except (ValueError, Refused):
         return period_of(None, None, zone_of(request))
@@ -56,8 +57,8 @@ def _day(text: str) -> date | None:
 
 
 def chosen_workspace(request: HttpRequest) -> Workspace | None:
-    wanted = request.GET.get("workspace", "")
-    return workspace_for(request.user, int(wanted)) if wanted.isdecimal() else None
+    wanted = whole(request.GET.get("workspace"))
+    return None if wanted is None else workspace_for(request.user, wanted)
 
 
 @require_GET

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask import hypermedia
+from aitask.numbers import whole
 from workspaces import doctor, services, ssh_aliases
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog import choosing, reading
@@ -92,8 +93,8 @@ def workspace_choices(request: HttpRequest) -> HttpResponse:
     workspace = Workspace(
         kind=given.get("kind", ""), ssh_host=given.get("ssh_host", ""), ssh_user=given.get("ssh_user", "")
     )
-    if given.get("workspace", "").isdecimal():
-        workspace.environment = workspace_for(request.user, int(given["workspace"])).environment
+    if (wanted := whole(given.get("workspace"))) is not None:
+        workspace.environment = workspace_for(request.user, wanted).environment
     choices = choosing.after_change(reading.lists_of(workspace), None, given, "default_")
     context = {"c": choices, "choices_url": request.path}
     return render(request, choosing.template_after(given.get("changed", "")), context)

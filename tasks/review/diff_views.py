@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from aitask import hypermedia
+from aitask.numbers import whole
 from tasks.access import task_for
 from tasks.models import Task
 from tasks.review import comments
@@ -164,7 +165,7 @@ def file_response(request: HttpRequest, task: Task) -> HttpResponse:
     if not hunks:
         return note("submodule" if "\nSubmodule " in patch else "empty")
     colours = colours_of(view, rng, path, old_path)
-    start = int(request.GET.get("from") or 0) if (request.GET.get("from") or "0").isdecimal() else 0
+    start = whole(request.GET.get("from")) or 0
     rows, following = render_rows(hunks, colours, split=bool(request.GET.get("split")), start=start)
     response = HttpResponse(rows)
     response["X-Next"] = "" if following is None else str(following)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from aitask import hypermedia
+from aitask.numbers import whole
 from tasks.access import task_for
 from tasks.models import Task
 from tasks.review import queries, radar, resolve, taken_back, trains, verdicts, worktrees
@@ -93,7 +94,8 @@ def of_these(found: list[queries.Overlap], tasks: list[Task]) -> list[queries.Ov
 def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
     """The ticked tasks, in the order they stand on the page."""
     workspace = workspace_for(request.user, pk)
-    chosen = [int(value) for value in request.POST.getlist("task") if value.isdecimal()]
+    numbers = [whole(value) for value in request.POST.getlist("task")]
+    chosen = [number for number in numbers if number is not None]
     found = {task.pk: task for task in Task.objects.filter(workspace=workspace, pk__in=chosen)}
     here = reverse("merge", args=[pk])
     try:

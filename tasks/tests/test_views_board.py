@@ -148,12 +148,18 @@ def test_a_held_login_and_a_lost_host_are_told_above_the_columns(client: Client,
     assert send(client, f"/holds/{hold.pk}/try").status_code == 204
 
 
+def test_a_number_too_long_for_any_row_finds_nothing(client: Client, people: People) -> None:
+    for digits in (19, 5000):
+        html = client.get("/", {"q": "7" * digits}).content.decode()
+        assert people.task.title not in html
+
+
 def test_a_stranger_can_not_try_a_login(people: People) -> None:
     host = Host.objects.create(key="ssh:other", kind="ssh", alias="other")
     hold = BackendHold.objects.create(
         host=host, backend="codex", held_since="2026-01-01T00:00:00Z", next_probe_at="2030-01-01T00:00:00Z"
     )
-    send(people.browser("stranger"), f"/holds/{hold.pk}/try")
+    assert send(people.browser("stranger"), f"/holds/{hold.pk}/try").status_code == 404
     hold.refresh_from_db()
     assert hold.next_probe_at
 
