@@ -107,22 +107,26 @@ class TestWithInventedClis:
         assert "it is broken today" in claude["error"]
 
 
+@pytest.fixture(scope="module")
+def claude(tmp_path_factory: pytest.TempPathFactory) -> FakeCli:
+    """Beside it lies a Codex with two models."""
+    folder = tmp_path_factory.mktemp("bin")
+    fake_codex(folder, ["gpt-a", "gpt-b"])
+    return fake_claude(folder, "default", "opus")
+
+
+@pytest.fixture(scope="module")
+def machine(claude: FakeCli) -> Iterator[App]:
+    """Its lists are there, and a workspace."""
+    with App({"PATH": f"{claude.path.parent}:{SYSTEM_PATH}"}) as app:
+        app.up()
+        listed(app)
+        app.api.add_workspace("shop", str(make_repo(app.folder / "repo")))
+        yield app
+
+
 class TestTheForm:
     """One machine and one page for all: both CLIs are the test's, and nothing of theirs changes."""
-
-    @pytest.fixture(scope="class")
-    def claude(self, tmp_path_factory: pytest.TempPathFactory) -> FakeCli:
-        folder = tmp_path_factory.mktemp("bin")
-        fake_codex(folder, ["gpt-a", "gpt-b"])
-        return fake_claude(folder, "default", "opus")
-
-    @pytest.fixture(scope="class")
-    def machine(self, claude: FakeCli) -> Iterator[App]:
-        with App({"PATH": f"{claude.path.parent}:{SYSTEM_PATH}"}) as app:
-            app.up()
-            listed(app)
-            app.api.add_workspace("shop", str(make_repo(app.folder / "repo")))
-            yield app
 
     @pytest.fixture
     def page(self, machine: App, chromium: Browser) -> Iterator[Page]:
