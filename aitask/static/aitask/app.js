@@ -55,10 +55,11 @@ addEventListener("pageshow", () => { sending = new WeakSet(); });  // Back from 
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => ctx.request.method !== "GET" && sending.add(ctx.sourceElement));
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => sending.delete(ctx.sourceElement));
 
-// A dialog whose content comes from the server opens when it has arrived.
+// A dialog whose content comes from the server opens when it has arrived, but not when a part of it is brought
+// up to date: a person may have closed it meanwhile.
 document.addEventListener("htmx:after:swap", (event) => {
-  const dialog = event.detail.ctx.target?.closest?.("dialog[data-opens-filled]");
-  if (dialog && !dialog.open && dialog.childElementCount) dialog.showModal();
+  const dialog = event.detail.ctx.target;
+  if (dialog?.matches?.("dialog[data-opens-filled]") && !dialog.open && dialog.childElementCount) dialog.showModal();
 });
 
 document.addEventListener("toast", (event) => toast(event.detail));

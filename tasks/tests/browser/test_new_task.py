@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tasks.tests.browser.site import Site
 
@@ -63,6 +63,21 @@ def test_create_more_keeps_the_panel_open_and_empty(open_one: OpenPage) -> None:
     expect(page.locator("#cards-backlog .card", has_text="First of many")).to_be_visible()
     expect(page.locator("#new-task textarea")).to_have_value("")
     expect(page.locator("#new-task textarea")).to_be_focused()
+
+
+def test_a_late_answer_does_not_open_a_closed_panel_again(open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    held: list[Route] = []
+    page.route("**/tasks/new/fields?*", lambda route: held.append(route))
+    page.get_by_label("CLI").select_option("codex")
+    loading = page.locator(".modelchoice.htmx-request")
+    expect(loading).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("#new-task")).to_be_hidden()
+    held[0].continue_()
+    expect(loading).to_have_count(0)
+    expect(page.locator("#new-task")).to_be_hidden()
 
 
 def test_what_was_typed_survives_closing_and_reloading(open_one: OpenPage) -> None:
