@@ -108,21 +108,21 @@ class Look:
             with_main = dict(zip(map(str, self.tips), pool.map(self._with_main, self.tips), strict=True))
         return {"main": self.main, "tips": _texts(self.tips), "pairs": pairs, "with_main": with_main}
 
-    def _touched(self, pk: int) -> set[str]:
-        """Paths that a branch changes, with what its agent has not committed yet."""
+    def _touched(self, pk: int) -> overlap.Touched:
+        """What a branch changes, with what its agent has not committed yet."""
         host = self.site.host
-        found = overlap.changed_paths(host, self.site.place.path, self.main, self.tips[pk])
+        found = overlap.touched_by(host, self.site.place.path, self.main, self.tips[pk])
         if pk in self.live and self.tasks[pk].worktree_path:
-            found |= overlap.uncommitted_paths(host, self.tasks[pk].worktree_path)
+            found.paths.update(overlap.uncommitted_paths(host, self.tasks[pk].worktree_path))
         return found
 
-    def _pair(self, pair: tuple[int, int], touched: dict[int, set[str]]) -> Pair | None:
+    def _pair(self, pair: tuple[int, int], touched: dict[int, overlap.Touched]) -> Pair | None:
         left, right = pair
-        files = overlap.shared(touched[left], touched[right])
+        files = overlap.shared(touched[left].paths, touched[right].paths)
         tips = (self.tips[left], self.tips[right])
         conflicts = self._known(tips)
         if conflicts is None:
-            near = files or _in_the_way(touched[left], touched[right])
+            near = touched[left].meets(touched[right])
             conflicts = overlap.conflicts_between(self.site.host, self.site.place.path, *tips) if near else []
         if not files and not conflicts:
             return None
@@ -169,16 +169,3 @@ def proposed_order(workspace: Workspace, tasks: Sequence[Task]) -> list[Task]:
 def _texts(tips: dict[int, str]) -> dict[str, str]:
     """As JSON gives it back."""
     return {str(pk): tip for pk, tip in tips.items()}
-
-
-def _in_the_way(left: set[str], right: set[str]) -> bool:
-    """Whether a file of one is a folder of the other."""
-    return _has_folder_among(left, right) or _has_folder_among(right, left)
-
-
-def _has_folder_among(paths: set[str], others: set[str]) -> bool:
-    for path in paths:
-        parts = path.split("/")
-        if any("/".join(parts[:depth]) in others for depth in range(1, len(parts))):
-            return True
-    return False

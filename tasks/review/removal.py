@@ -9,9 +9,9 @@ from uuid import uuid4
 from tasks.review.site import MergeSite
 from workspaces.git import git
 from workspaces.git.commands import GitError
-from workspaces.git.repos import refs, status
+from workspaces.git.nested import keep_nested
+from workspaces.git.repos import contains, refs, status
 from workspaces.git.rescue import keep, patch_path, save_patch, snapshot
-from workspaces.git.submodules import keep_submodules
 from workspaces.git.worktree_list import Tree, list_trees
 from workspaces.git.writing import LockWait, is_locked
 
@@ -32,15 +32,18 @@ def remove_tree(
 
     May be repeated: what is gone already is passed over. The main worktree and a locked one are refused.
     """
+    if branch and branch == site.branch:
+        raise GitError(f"{branch} is what everything is merged into: it is not removed.")
     tree = _find(site, path)
-    head = _head(site, tree, branch)
-    commit = _everything(site, tree, head) if tree else head
+    tip = _tip(site, branch)
+    commit = (_everything(site, tree) if tree else "") or tip
     rescued = _rescue(site, owner, commit, base) if commit else Rescued()
+    if tip and not contains(site.host, site.place.path, commit, tip):
+        keep(site.write, site.place.path, owner, tip, "branch")  # the worktree is on another one
     if tree:
-        keep_submodules(site.write, site.place.path, tree.path, owner)
-    if tree:
+        keep_nested(site.write, site.place.path, tree.path, owner)
         _remove(site, tree)
-    if branch and head:
+    if tip:
         _delete_branch(site, branch)
     if intent:
         mark = join(site.place.common_dir, "aitask", f"{intent}.json")
@@ -63,16 +66,17 @@ def _find(site: MergeSite, path: str) -> Tree | None:
     return tree
 
 
-def _head(site: MergeSite, tree: Tree | None, branch: str) -> str:
-    found = refs(site.host, site.place.path, f"refs/heads/{branch}") if branch else {}
-    return found.get(f"refs/heads/{branch}", "") or (tree.head if tree else "")
+def _tip(site: MergeSite, branch: str) -> str:
+    """The branch's commit; empty when it is gone."""
+    ref = f"refs/heads/{branch}"
+    return refs(site.host, site.place.path, ref).get(ref, "") if branch else ""
 
 
-def _everything(site: MergeSite, tree: Tree, head: str) -> str:
+def _everything(site: MergeSite, tree: Tree) -> str:
     """The commit that holds all of the worktree: its HEAD, or a new one with what was not committed."""
     found = status(site.host, tree.path)
     if found.clean:
-        return tree.head or head
+        return tree.head
     if not found.head:
         raise GitError(f"{tree.path} has files but no commit.", "Look at it by hand before you remove it.")
     index = join(str(site.host.hello()["state_dir"]), "rescued", f"index-{uuid4().hex[:12]}")

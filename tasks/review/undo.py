@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -9,7 +11,7 @@ from tasks.models import Task
 from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.site import MergeSite
 from tasks.review.turns import TurnLost
-from workspaces.git.commands import GitError
+from workspaces.git.commands import GitError, git
 from workspaces.git.writing import update_refs
 from workspaces.merging import CheckLost, MainMoved
 from workspaces.merging.checks import Pause
@@ -26,12 +28,13 @@ def work(train: MergeTrain, site: MergeSite) -> None:
         tip = site.mainline.tip()
         if train.undo_commit and site.mainline.contains(train.undo_commit):
             break
-        if tip == train.old_tip:
+        start = before(train)
+        if tip in (train.old_tip, start):
             break
         update_refs(site.write, site.place.path, {f"{site.refs}/undone": (tip, None)})
         try:
-            if tip == train.tip and train.push != MergeTrain.Push.DONE:
-                site.mainline.retreat(tip, train.old_tip, f"aitask: undo train {train.pk}")
+            if start and tip == train.tip and not _is_built_upon(train, site):
+                site.mainline.retreat(tip, start, f"aitask: undo train {train.pk}")
             else:
                 _revert(train, site, tip)
         except MainMoved:
@@ -40,6 +43,22 @@ def work(train: MergeTrain, site: MergeSite) -> None:
     else:
         raise GitError(f"{train.branch} moved {MOST_TRIES} times meanwhile.", "Try again when it is quiet.")
     _undone(train)
+
+
+def before(train: MergeTrain) -> str:
+    """Where main was before the first merge; empty when a person's commits came between the merges."""
+    merged = list(train.steps.filter(state=MergeStep.State.MERGED).order_by("position"))
+    between = any(later.onto != earlier.candidate for earlier, later in pairwise(merged))
+    return "" if between or not merged else merged[0].onto
+
+
+def _is_built_upon(train: MergeTrain, site: MergeSite) -> bool:
+    """Whether a push, a tag or another branch holds what was merged: with them it would come back to main."""
+    kinds = ("refs/heads", "refs/tags", "refs/remotes")
+    words = ("for-each-ref", "--format=%(refname)", "--contains", train.tip, *kinds)
+    holding = set(filter(None, git(site.host, site.place.path, *words).out.split("\n")))
+    own = {f"refs/heads/{step.branch}" for step in train.steps.filter(commit=train.tip)}
+    return train.push == MergeTrain.Push.DONE or bool(holding - own - {site.mainline.ref})
 
 
 def _revert(train: MergeTrain, site: MergeSite, tip: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +44,8 @@ class Standing:
     last_used: datetime | None
     live: bool
     "A run of its task is going."
+    foreign: bool
+    "It is that of a task in another workspace of the same repository."
 
     @property
     def branch(self) -> str:
@@ -77,6 +80,8 @@ class Standing:
             return "the repository itself"
         if self.live:
             return "a run of its task is going"
+        if self.foreign:
+            return "a task of another workspace has it"
         if self.tree.locked is not None:
             return f"locked{': ' + self.tree.locked if self.tree.locked else ''}"
         return ""
@@ -84,7 +89,7 @@ class Standing:
     @property
     def is_finished(self) -> bool:
         """Nothing in it is still to be decided: merged and clean, or its task done."""
-        if self.is_bench or self.obstacle or self.uncommitted or self.gone:
+        if self.is_bench or self.obstacle or self.uncommitted != 0 or self.gone:
             return False
         return self.task is not None and self.task.status == Task.Status.DONE and self.merged
 
@@ -93,21 +98,15 @@ def survey(workspace: Workspace, *, sizes: bool = True) -> list[Standing]:
     """All worktrees: the main one, those of tasks in their order, others. Raises HostError and GitError."""
     site = site_of(workspace)
     trees = list_trees(site.host, site.place.path)
-    tasks = {
-        task.worktree_path: task
-        for task in Task.objects.filter(workspace=workspace).exclude(worktree_path="")
-    }
+    owners = _owners(workspace, trees)
     live = set(
-        Run.objects.filter(task__workspace=workspace, state__in=Run.LIVE).values_list("task", flat=True)
+        Run.objects.filter(task__in=owners.values(), state__in=Run.LIVE).values_list("task", flat=True)
     )
-    bench = site.bench_path
-
-    def look(tree: Tree) -> Standing:
-        task = tasks.get(tree.path)
-        return _standing(site, tree, task, tree.path == bench, bool(task and task.pk in live), sizes)
-
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return sorted(pool.map(look, trees), key=_place)
+        return sorted(
+            pool.map(lambda tree: _standing(site, tree, owners.get(tree.path), live, sizes), trees),
+            key=_place,
+        )
 
 
 def _place(standing: Standing) -> tuple[bool, float, str]:
@@ -115,21 +114,27 @@ def _place(standing: Standing) -> tuple[bool, float, str]:
     return not standing.tree.is_main, pk, standing.tree.path
 
 
-def _standing(
-    site: MergeSite, tree: Tree, task: Task | None, is_bench: bool, live: bool, sizes: bool
-) -> Standing:
+def _owners(workspace: Workspace, trees: Sequence[Tree]) -> dict[str, Task]:
+    """Path → the task whose worktree it is, in whichever workspace of this host."""
+    found = Task.objects.filter(worktree_path__in=[tree.path for tree in trees]).select_related("workspace")
+    return {task.worktree_path: task for task in found if task.workspace.address == workspace.address}
+
+
+def _standing(site: MergeSite, tree: Tree, owner: Task | None, live: set[int], sizes: bool) -> Standing:
     there = not tree.prunable and not tree.bare
     ahead, behind = _distance(site, tree)
+    foreign = owner is not None and owner.workspace_id != site.workspace.pk
     return Standing(
         tree=tree,
-        task=task,
-        is_bench=is_bench,
+        task=None if foreign else owner,
+        is_bench=tree.path == site.bench_path,
         uncommitted=_uncommitted(site, tree) if there else None,
         ahead=ahead,
         behind=behind,
         size_kib=_size(site, tree) if there and sizes else None,
         last_used=_last_used(site, tree) if there else None,
-        live=live,
+        live=owner is not None and owner.pk in live,
+        foreign=foreign,
     )
 
 
@@ -205,11 +210,13 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
     standing = next((s for s in survey(workspace, sizes=False) if s.tree.path == path), None)
     if standing is None or standing.gone or standing.tree.bare:
         raise Refused(f"There is no worktree {path}.")
-    if standing.task or standing.is_bench or standing.tree.is_main:
+    if standing.task or standing.foreign or standing.is_bench or standing.tree.is_main:
         raise Refused("This worktree belongs to something already.")
     if not standing.branch:
         raise Refused("This worktree is on no branch.", "Make one there: git switch -c NAME")
     site = site_of(workspace)
+    if standing.tree.branch == site.mainline.ref:
+        raise Refused(f"{standing.branch} is what everything is merged into.", "Adopt another branch.")
     base = git(site.host, site.place.path, "merge-base", site.mainline.ref, standing.tree.head, check=False)
     task = services.create_task(workspace=workspace, user=user, title=_title(site, standing))
     values = {"branch": standing.branch, "worktree_path": path, "base_commit": base.out.strip()}

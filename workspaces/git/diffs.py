@@ -21,7 +21,11 @@ MOST_LIST_BYTES = 32 * 1024 * 1024
 MOST_FILE_BYTES = 4 * 1024 * 1024
 MOST_COMMITS = 500
 SECONDS = 120.0
-PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
+PLAIN = (
+    *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=untracked"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
+"Whatever the person's own configuration says of diffs."
 
 
 @dataclass(frozen=True)

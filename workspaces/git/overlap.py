@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from posixpath import join
 from uuid import uuid4
 
@@ -14,15 +15,44 @@ NO_WRITE_TREE = 129
 "git's status for an option that it does not know."
 
 
-def changed_paths(host: Host, repo: str, main: str, tip: str) -> set[str]:
-    """The paths that a branch has changed since it left main, the old names of moved files too."""
+@dataclass(frozen=True)
+class Touched:
+    """The paths that a branch changes, the old names of moved files too."""
+
+    paths: set[str]
+    left: set[str]
+    "Folders that it took files from, and those above them."
+    entered: set[str]
+    "Folders that it put new files into, and those above them."
+
+    def meets(self, other: Touched) -> bool:
+        """Whether merging both may conflict: a file of both, one where the other has a folder, or a new file
+        in a folder that the other has moved."""
+        if self.paths & other.paths or self.left & other.entered or other.left & self.entered:
+            return True
+        return bool(self.paths & _folders(other.paths) or other.paths & _folders(self.paths))
+
+
+def touched_by(host: Host, repo: str, main: str, tip: str) -> Touched:
+    """What a branch has changed since it left main."""
     base = git(host, repo, "merge-base", main, tip, check=False).out.strip() or main
-    return paths_between(host, repo, base, tip)
+    words = ("diff-tree", "-r", "--name-status", "--no-renames", "-z", base, tip, "--")
+    fields = git(host, repo, *words, timeout=SECONDS).out.split("\0")
+    found = list(zip(fields[:-1:2], fields[1::2], strict=True))
+    gone = {path for kind, path in found if kind == "D"}
+    new = {path for kind, path in found if kind == "A"}
+    return Touched({path for _, path in found}, _folders(gone), _folders(new))
 
 
-def paths_between(host: Host, repo: str, old: str, new: str) -> set[str]:
-    words = ("diff-tree", "-r", "--name-only", "--no-renames", "-z", old, new, "--")
-    return set(filter(None, git(host, repo, *words, timeout=SECONDS).out.split("\0")))
+def _folders(paths: set[str]) -> set[str]:
+    """All folders on the way to the paths."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def uncommitted_paths(host: Host, worktree: str) -> set[str]:

@@ -70,7 +70,7 @@ def locate(host: Host, path: str) -> Place:
     path = expand(host, path)
     asked = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
     done = git(host, path, "rev-parse", *asked, check=False)
-    lines = done.out.splitlines()
+    lines = done.out.split("\n")[:-1]
     if len(lines) < 3:
         raise failure(path, "rev-parse", done)
     # Inside a bare repository or a .git folder there is no top folder, which rev-parse reports as failure.
@@ -99,7 +99,7 @@ def inspect_repo(host: Host, path: str) -> Repo:
 def refs(host: Host, repo: str, *patterns: str) -> dict[str, str]:
     """Full name → object of the refs that match."""
     done = git(host, repo, "for-each-ref", "--format=%(objectname) %(refname)", *patterns)
-    pairs = (line.split(" ", 1) for line in done.out.splitlines())
+    pairs = (line.split(" ", 1) for line in done.out.split("\n") if line)
     return {name: commit for commit, name in pairs}
 
 
@@ -163,7 +163,8 @@ def diff_stat(host: Host, worktree: str, base: str) -> DiffStat:
 
 def status(host: Host, worktree: str) -> Status:
     """What is not committed in a worktree."""
-    done = git(host, worktree, "status", "--porcelain=v2", "--branch", "-z", "--no-renames")
+    words = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=normal")
+    done = git(host, worktree, *words)
     records = done.out.split("\0")
     about = _branch_facts(records)
     kinds = [record[:1] for record in records]

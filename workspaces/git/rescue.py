@@ -42,7 +42,8 @@ def snapshot(write: Writer, worktree: str, index: str) -> str:
 
 def save_patch(host: Host, repo: str, base: str, commit: str, path: str) -> None:
     """Write the whole difference between two commits to a file of the host, binary files too."""
-    words = ["diff", "--binary", "--full-index", "--no-ext-diff", "--no-color", base, commit]
+    # Not `git diff`: the person's diff.noprefix or textconv would make it a patch that can't be applied.
+    words = ["diff-tree", "-p", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, commit]
     params = {"argv": ["git", "-C", repo, *words], "stdout_path": path, "timeout": 300}
     done = host.call("exec", params, timeout=310)
     if done["rc"]:
@@ -58,4 +59,6 @@ def patch_path(host: Host, owner: int | str) -> str:
 def rescued(host: Host, repo: str, owner: int | str) -> dict[str, str]:
     """The rescue refs of an owner."""
     done = git(host, repo, "for-each-ref", "--format=%(objectname) %(refname)", f"{RESCUE}/{owner}/")
-    return {name: commit for commit, _, name in (line.partition(" ") for line in done.out.splitlines())}
+    return {
+        name: commit for commit, _, name in (line.partition(" ") for line in done.out.split("\n") if line)
+    }

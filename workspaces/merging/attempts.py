@@ -107,7 +107,7 @@ def _merge(bench: Bench, _onto: str, change: Change) -> Completed:
 
 
 def _squash(bench: Bench, _onto: str, change: Change) -> Completed:
-    words = ("merge", *change.options, "--quiet", "--squash", "--no-autostash")
+    words = ("merge", *change.options, "--quiet", "--ff", "--squash", "--no-autostash")
     done = bench.write.git(bench.path, *words, change.commit, check=False)
     if done.rc:
         return done

@@ -15,6 +15,12 @@ from workspaces.hosts import Host, HostError
 MARK = "aitask-bench.json"
 STALE_LOCK = 3.0
 "Seconds after which a lock in the bench was left by a git that was ended: nobody else works there."
+NO_RECURSION = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "submodule.recurse",
+    "GIT_CONFIG_VALUE_0": "false",
+}
+"Submodules are fetched for a check alone, by `prepare_submodules`."
 LOCKS = ("index.lock", "HEAD.lock", "MERGE_HEAD.lock", "ORIG_HEAD.lock")
 
 
@@ -82,6 +88,7 @@ def bench_path(host: Host, place: Place, root: str, installation: str) -> str:
 
 def open_bench(write: Writer, place: Place, path: str, commit: str) -> Bench:
     """The bench at `path`; made at `commit` when there is none. GitError when something else is there."""
+    write = Writer(write.host, {**write.environment, **NO_RECURSION})
     git_dir = _git_dir(write.host, path)
     if git_dir and _is_ours(write.host, git_dir, place):
         return Bench(write, place, path, git_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ HAND_OVER_SECONDS = 0.5
 START_SECONDS = 15.0
 "How long a window may take to claim its check."
 SHOWN_OUTPUT = 64 * 1024
+TERMINAL = re.compile(r"\x1b\[[0-9;:<-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]")
+CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]")
 
 
 class CheckLost(Exception):
@@ -109,11 +112,17 @@ class Check:
             if error.code != "not_found":
                 raise
             return ""
-        return str(answer["data"])
+        return plain(str(answer["data"]))
 
     def stop(self) -> None:
         """Close its window, which ends it."""
         tmux.kill_session(self.host, self.session, owner=self.owner)
+
+
+def plain(printed: str) -> str:
+    """What a person would have seen of it in the end: no colours, of a line that was rewritten the last."""
+    lines = TERMINAL.sub("", printed).split("\n")
+    return "\n".join(CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2]) for line in lines)
 
 
 class Pause:

@@ -38,7 +38,7 @@ class Mainline:
         found = refs(self.write.host, self.repo.path, self.ref).get(self.ref)
         if found:
             return found
-        hint = f"Make it there, such as: git branch {self.branch} origin/{self.branch}"
+        hint = f"Name another base branch in the workspace, or make it there: git branch {self.branch} COMMIT"
         raise GitError(f"There is no local branch {self.branch} to merge into.", hint, code="no_base")
 
     def contains(self, commit: str) -> bool:
@@ -75,7 +75,7 @@ class Mainline:
             raise MainMoved
         if not path:
             return self.write.git_to_its_end(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
-        words = ("merge", "--quiet", "--ff-only", "--no-autostash", "--no-stat", new)
+        words = ("merge", "--quiet", "--ff-only", "--no-squash", "--no-autostash", "--no-stat", new)
         return self.write.git_to_its_end(path, *words)
 
     def _tip_and_checkout(self) -> tuple[str, str]:

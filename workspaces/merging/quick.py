@@ -11,8 +11,8 @@ from workspaces.merging.bench import Bench
 
 HOOKS = ("pre-merge-commit", "prepare-commit-msg", "commit-msg", "post-merge")
 SETTINGS = (
-    r"^(commit\.gpgsign|merge\.(verifysignatures|log|renormalize|.*\.driver|default)|core\.attributesfile"
-    r"|i18n\..*|branch\..*\.mergeoptions)$"
+    r"^(commit\.gpgsign|merge\.(verifysignatures|log|renormalize|.*\.driver|default)"
+    r"|core\.(attributesfile|hookspath)|i18n\..*|branch\..*\.mergeoptions)$"
 )
 ATTRIBUTES = (":(glob)**/.gitattributes",)
 SAY = r"merge|binary|\[attr\]"

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from tasks.models import Task
-from tasks.review import jobs, trains
+from tasks.review import jobs, trains, undo
 from tasks.review.models import MergeStep, MergeTrain
 from workspaces.errors import Refused
 from workspaces.hosts import HostError
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         parser.add_argument("--undo", type=int, metavar="TRAIN", help="take back what a train merged")
         parser.add_argument(
             "--timeout",
-            type=float,
+            type=seconds,
             metavar="SECONDS",
             help="wait no longer than this; the train goes on without the command (default: no limit)",
         )
@@ -63,6 +63,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no workspace named {options['workspace']}.")
         limit = options["timeout"]
         self._deadline = None if limit is None else time.monotonic() + limit
+        refuse_contradictions(options)
         try:
             train = self._train(workspace, options)
             self._follow(train)
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         self._report(train)
 
     def _train(self, workspace: Workspace, options: dict[str, Any]) -> MergeTrain:
-        if options["undo"]:
+        if options["undo"] is not None:
             train = MergeTrain.objects.filter(workspace=workspace, pk=options["undo"]).first()
             if train is None:
                 raise CommandError(f"There is no train {options['undo']} in this workspace.")
@@ -136,6 +137,8 @@ class Command(BaseCommand):
         )
 
     def _tell(self, train: MergeTrain, told: set[int]) -> None:
+        if train.state in (MergeTrain.State.UNDOING, MergeTrain.State.UNDONE):
+            return
         ended = train.steps.exclude(state__in=MergeStep.OPEN).exclude(pk__in=told).order_by("position")
         for step in ended:
             told.add(step.pk)
@@ -145,6 +148,9 @@ class Command(BaseCommand):
                 self.stdout.write(f"    {line}")
 
     def _report(self, train: MergeTrain) -> None:
+        if train.state == MergeTrain.State.UNDONE:
+            self._report_undone(train)
+            return
         steps = list(train.steps.all())
         good = sum(step.state in MergeStep.GOOD for step in steps)
         verb = "would merge" if train.dry_run else "merged or already there"
@@ -155,10 +161,35 @@ class Command(BaseCommand):
             self.stdout.write(f"Push: {train.get_push_display().lower()}. {train.push_output}")
         if train.reason:
             raise CommandError(train.reason)
-        if train.state != MergeTrain.State.UNDONE and good < len(steps):
+        if good < len(steps):
             raise CommandError(f"{len(steps) - good} left out.")
         if train.push == MergeTrain.Push.FAILED:
-            raise CommandError("main was not pushed.")
+            raise CommandError(f"{train.branch} was not pushed.")
+
+    def _report_undone(self, train: MergeTrain) -> None:
+        for step in train.steps.filter(state=MergeStep.State.MERGED):
+            self.stdout.write(f"↶ {'Taken back':<16} #{step.task_id} {step.title}")
+        where = f"got commit {train.undo_commit[:10]}, which reverts it"
+        back = f"is back at {undo.before(train)[:10]}"
+        self.stdout.write(f"Train {train.pk} undone: {train.branch} {where if train.undo_commit else back}.")
+
+
+def seconds(text: str) -> float:
+    """A span of time that can be waited for. Raises ValueError."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def refuse_contradictions(options: dict[str, Any]) -> None:
+    """Raise CommandError for options of which one would be passed over in silence."""
+    if options["task"] and options["all"]:
+        raise CommandError("--task and --all contradict each other.")
+    merging = ("task", "all", "no_check", "dry_run", "push")
+    given = [f"--{name.replace('_', '-')}" for name in merging if options[name]]
+    if options["undo"] is not None and given:
+        raise CommandError(f"--undo takes a whole train back: it goes without {', '.join(given)}.")
 
 
 class Waiting:

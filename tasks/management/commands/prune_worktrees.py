@@ -13,6 +13,8 @@ from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Workspace
 
+UNCOMMITTED = {0: "clean", None: "can't be read"}
+
 
 class Command(BaseCommand):
     help = (
@@ -64,6 +66,8 @@ def fate(standing: worktrees.Standing) -> str:
 def whose_else(standing: worktrees.Standing) -> str:
     if standing.is_bench:
         return "kept for merging"
+    if standing.foreign:
+        return "another workspace's task"
     return "the repository" if standing.tree.is_main else "made outside"
 
 
@@ -71,7 +75,9 @@ def condition(standing: worktrees.Standing) -> str:
     """Dirty, ahead, behind, in words."""
     if standing.gone:
         return "its folder is gone"
-    words = [f"{standing.uncommitted} uncommitted" if standing.uncommitted else "clean"]
+    words = []
+    if not standing.tree.bare:
+        words.append(UNCOMMITTED.get(standing.uncommitted, f"{standing.uncommitted} uncommitted"))
     if standing.ahead is not None:
         words.append("merged" if standing.merged else f"{standing.ahead} ahead")
         words.append(f"{standing.behind} behind")

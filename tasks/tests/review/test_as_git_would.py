@@ -91,6 +91,40 @@ def test_merge_options_of_the_branch_are_heeded(shop: tuple[Workspace, History])
     assert "x" in (history.repo / "part000/file00001.txt").read_text().splitlines()
 
 
+def test_options_against_which_the_train_has_its_own_way_do_not_stop_main(
+    shop: tuple[Workspace, History],
+) -> None:
+    workspace, history = shop
+    git(history.repo, "config", "branch.main.mergeOptions", "--squash")
+    git(history.repo, "config", "merge.ff", "only")
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+
+    train = merge(workspace, tasks.values(), strategy="squash")
+
+    assert states(train) == ["merged", "merged"], [step.output for step in train.steps.all()]
+    assert git(history.repo, "rev-parse", "main") == train.tip
+    assert git(history.repo, "status", "--porcelain") == ""
+
+
+def test_hooks_that_come_with_main_itself_have_a_say(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    first = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    assert states(merge(workspace, first.values())) == ["merged"]  # and the bench stands there
+    hook = history.repo / ".githooks/commit-msg"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\necho not like this >&2\nexit 1\n")
+    hook.chmod(0o755)
+    git(history.repo, "add", ".githooks")
+    git(history.repo, "commit", "-q", "-m", "Hooks for all")
+    git(history.repo, "config", "core.hooksPath", ".githooks")
+    tasks = make_tasks(workspace, history, [("two", changed(2, 2, "y"))])
+
+    train = merge(workspace, tasks.values())
+
+    assert states(train) == ["refused"]
+    assert "not like this" in train.steps.get().output
+
+
 @pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
 def test_hooks_see_what_they_see_by_hand(shop: tuple[Workspace, History], strategy: str) -> None:
     workspace, history = shop
@@ -162,6 +196,19 @@ def test_two_that_move_a_submodule_conflict_in_it(home: Path, tmp_path: Path) ->
 
     assert states(train) == ["merged", "conflict"], [step.output for step in train.steps.all()]
     assert train.steps.get(position=2).files[0]["path"] == "parts"
+
+
+def test_checkouts_that_recurse_into_submodules_do_not_stop_a_train(home: Path, tmp_path: Path) -> None:
+    (home / ".gitconfig").write_text("[protocol.file]\n\tallow = always\n[submodule]\n\trecurse = true\n")
+    repo = make_repo_with_submodule(tmp_path / "repo")
+    git(repo, "branch", "one")
+    git(repo, "worktree", "add", "-q", str(tmp_path / "tree"), "one")
+    commit_file(tmp_path / "tree", "one.txt", "1\n")
+    workspace = workspace_of(repo, check_command="test -f parts/src/main.py")
+
+    train = merge(workspace, [task_with(workspace, repo, "one")])
+
+    assert states(train) == ["merged"], train.reason
 
 
 def test_what_only_a_submodule_holds_outlives_its_worktree(home: Path, tmp_path: Path) -> None:

@@ -61,6 +61,19 @@ def test_what_is_left_out_makes_the_command_fail(shop: tuple[Workspace, History]
     assert "would merge" in merge("--task", str(tasks["three"].pk), "--dry-run")
 
 
+@pytest.mark.parametrize("words", [("--undo", "1", "--dry-run"), ("--undo", "0"), ("--task", "1", "--all")])
+def test_words_that_contradict_each_other_change_nothing(
+    shop: tuple[Workspace, History], words: tuple[str, ...]
+) -> None:
+    workspace, history = shop
+    task = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])["one"]
+    verdicts.accept(task, user=None)
+    train = ride(trains.start_train(workspace, [task], user=None))
+    with pytest.raises(CommandError):
+        merge(*(str(train.pk) if word == "1" else word for word in words))
+    assert git(history.repo, "rev-parse", "main") == train.tip
+
+
 def test_nothing_to_merge_is_said(shop: tuple[Workspace, History]) -> None:
     with pytest.raises(CommandError, match="nothing to merge"):
         merge()

@@ -163,7 +163,7 @@ def test_a_push_is_never_forced(home: Path, tmp_path: Path) -> None:
 def test_branches_named_to_do_harm_are_only_names(home: Path, tmp_path: Path) -> None:
     history = small_repo(tmp_path / "repo with ' and $(touch x) ü")
     workspace = workspace_of(history.repo, check_command="true")
-    odd = "-x';touch${IFS}y;'ü"
+    odd = "-x';touch${IFS}y;'ü\u2028\x85"
     blob = subprocess.run(
         ["git", "hash-object", "-w", "--stdin"], cwd=history.repo, input="x", capture_output=True, text=True
     ).stdout.strip()

@@ -147,6 +147,57 @@ def test_what_was_built_upon_is_undone_by_one_commit(shop: tuple[Workspace, Hist
     assert git(history.repo, "log", "-1", "--format=%s") == f"Undo merge train {train.pk}"
 
 
+@pytest.mark.parametrize("holder", ["refs/remotes/origin/main", "refs/heads/next", "refs/tags/v1"])
+def test_what_was_built_upon_elsewhere_does_not_come_back_with_it(
+    shop: tuple[Workspace, History], holder: str
+) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    train = merge(workspace, tasks.values())
+    git(history.repo, "update-ref", holder, "main")
+
+    trains.undo_train(train)
+    assert ride(train).state == "undone", train.reason
+
+    assert git(history.repo, "rev-parse", "main^") == train.tip
+
+
+def test_a_rebased_branch_that_is_main_itself_is_nothing_built_upon_it(
+    shop: tuple[Workspace, History],
+) -> None:
+    workspace, history = shop
+    train = merge(
+        workspace, make_tasks(workspace, history, [("one", changed(1, 2, "x"))]).values(), strategy="rebase"
+    )
+    assert train.tip == git(history.repo, "rev-parse", "one")
+
+    trains.undo_train(train)
+    assert ride(train).state == "undone", train.reason
+
+    assert git(history.repo, "rev-parse", "main") == train.old_tip
+
+
+@pytest.mark.parametrize("during", ["one", "two"])
+def test_what_a_person_commits_during_a_train_outlives_its_undo(
+    shop: tuple[Workspace, History], tmp_path: Path, during: str
+) -> None:
+    workspace, history = shop
+    git(history.repo, "switch", "-q", "-c", "elsewhere")
+    commit = f"$(git -C '{history.repo}' commit-tree -p main -m 'By hand' 'main^{{tree}}')"
+    move = f"git -C '{history.repo}' update-ref refs/heads/main {commit} && touch '{tmp_path}/moved'"
+    workspace.check_command = f"test -e '{tmp_path}/moved' || ! test -e {during}.txt || {{ {move}; }}"
+    workspace.save()
+    files = [("one", {"one.txt": "1\n"}), ("two", {"two.txt": "2\n"})]
+    train = merge(workspace, make_tasks(workspace, history, files).values())
+    assert states(train) == ["merged", "merged"]
+
+    trains.undo_train(train)
+    assert ride(train).state == "undone", train.reason
+
+    assert "By hand" in git(history.repo, "log", "--format=%s", "main")
+    assert not git(history.repo, "ls-tree", "--name-only", "main", "one.txt", "two.txt")
+
+
 def test_an_undo_that_meets_staged_work_says_so(shop: tuple[Workspace, History]) -> None:
     workspace, history = shop
     tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])

@@ -79,7 +79,7 @@ class Git:
 def _commit(git: Git, spec: Json, notices: List[str]) -> bool:
     obstacle = _obstacle(git, spec)
     if obstacle:
-        if git.says("status", "--porcelain"):
+        if git.says("status", "--porcelain", "--untracked-files=normal"):
             notices.append(f"Uncommitted work was left as it is: {obstacle}.")
         return False
     copied = [name for name in spec.get("copied") or [] if name]

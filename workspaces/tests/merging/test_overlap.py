@@ -10,6 +10,7 @@ from workspaces.git.overlap import (
     conflicts_between,
     conflicts_in_spare_index,
     order_with_fewest_conflicts,
+    touched_by,
 )
 from workspaces.merging.conflicts import leftover_markers
 from workspaces.tests.merging.repos import changed, make_history
@@ -34,6 +35,23 @@ def test_old_git_sees_the_same_conflicts(home: Path, tmp_path: Path) -> None:
         assert sorted(conflicts_in_spare_index(host, str(repo), left, right)) == new
     expected = ["both.txt", "part000/file00001.txt", "part000/file00003.txt"]
     assert conflicts_between(host, str(repo), tips["left"], tips["right"]) == expected
+
+
+def test_a_new_file_in_a_folder_that_another_moves_is_looked_at(home: Path, tmp_path: Path) -> None:
+    history = make_history(tmp_path / "repo")
+    history.commit("main", {"lib/a.txt": "a\n" * 30, "lib/b.txt": "b\n" * 30}).write()
+    moved = {"lib/a.txt": None, "lib/b.txt": None, "core/a.txt": "a\n" * 30, "core/b.txt": "b\n" * 30}
+    history.commit("moves", moved, parent="main")
+    history.commit("adds", {"lib/deep/new.txt": "new\n"}, parent="main")
+    history.commit("far", {"elsewhere/new.txt": "new\n"}, parent="main")
+    repo, host = str(history.write()), hosts.get(hosts.Address(kind="local"))
+
+    moves, adds, far = (touched_by(host, repo, "main", branch) for branch in ("moves", "adds", "far"))
+
+    assert moves.meets(adds)
+    assert adds.meets(moves)
+    assert not moves.meets(far)
+    assert conflicts_between(host, repo, "moves", "adds") == ["core/deep/new.txt"]
 
 
 def test_the_one_in_everybodys_way_comes_last() -> None:

@@ -1,4 +1,4 @@
-"""What only the submodules of one worktree hold: their repositories go with the worktree."""
+"""Repositories inside of a worktree, submodules or not: what only they hold goes with the worktree."""
 
 from __future__ import annotations
 
@@ -11,29 +11,38 @@ from workspaces.git.rescue import rescue_name, snapshot
 from workspaces.git.writing import Writer, writer
 
 MARK = "refs/aitask/leaving"
-EACH = 'printf "%s\\0" "$displaypath"'
+GITLINK = "160000"
 
 
-def keep_submodules(write: Writer, repo: str, worktree: str, owner: int | str) -> list[str]:
+def keep_nested(write: Writer, repo: str, worktree: str, owner: int | str) -> list[str]:
     """Fetch work that is in no other place into rescue refs of the repository itself; their names.
 
-    That is what is not committed in a submodule, and commits that none of its remotes has. Raises GitError.
+    That is what is not committed in a repository below the worktree, and commits that none of its remotes
+    has. Raises GitError.
     """
-    if not write.host.call("stat", {"path": join(worktree, ".gitmodules")})["exists"]:
-        return []
-    foreach = ("submodule", "--quiet", "foreach", "--recursive", "--quiet", EACH)
-    listed = git(write.host, worktree, *foreach, timeout=120, check=False).out.split("\0")
     kept = []
-    for path in filter(None, listed):
+    for path in _nested(write, worktree):
         place = join(worktree, path)
         commit = _only_here(writer(write.host, place), place)
         if commit:
             name = rescue_name(owner, f"submodule-{path}")
             write.git(place, "update-ref", MARK, commit)
             words = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", place)
-            write.git(repo, *words, f"{MARK}:{name}")
+            write.git(repo, *words, f"{MARK}:{name}", f"refs/heads/*:{name}-branches/*")
             kept.append(name)
     return kept
+
+
+def _nested(write: Writer, worktree: str) -> list[str]:
+    """Paths of the repositories below a worktree, at any depth; those that git ignores are not looked at."""
+    staged = git(write.host, worktree, "ls-files", "--stage", "-z").out.split("\0")
+    links = [record.partition("\t")[2] for record in staged if record.startswith(GITLINK)]
+    others = git(write.host, worktree, "ls-files", "--others", "--exclude-standard", "-z").out.split("\0")
+    found = []
+    for path in (*links, *(other.rstrip("/") for other in others if other.endswith("/"))):
+        if write.host.call("stat", {"path": join(worktree, path, ".git")})["exists"]:
+            found += [path, *(join(path, below) for below in _nested(write, join(worktree, path)))]
+    return found
 
 
 def _only_here(write: Writer, place: str) -> str:

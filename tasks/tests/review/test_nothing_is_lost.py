@@ -1,0 +1,104 @@
+"""Worktrees in odd states are removed without losing anything; what is somebody else's stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aitask.tests.lab.repos import commit_file, git, make_repo
+from tasks.models import Run, Task
+from tasks.review import verdicts, worktrees
+from tasks.tests.factories import make_run
+from tasks.tests.review.branches import small_repo, task_with, workspace_of
+from workspaces.errors import Refused
+from workspaces.models import Workspace
+from workspaces.tests.merging.repos import History, changed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop(home: Path, tmp_path: Path) -> tuple[Workspace, History]:
+    history = small_repo(tmp_path / "shop")
+    return workspace_of(history.repo), history
+
+
+@pytest.fixture
+def task(shop: tuple[Workspace, History], tmp_path: Path) -> Task:
+    """A task with a worktree and one commit."""
+    workspace, history = shop
+    history.commit("one", changed(1, 2, "x"), parent="main").write()
+    git(history.repo, "worktree", "add", "-q", str(tmp_path / "tree"), "one")
+    return task_with(workspace, history.repo, "one", worktree_path=str(tmp_path / "tree"))
+
+
+def test_new_files_that_git_status_is_told_to_hide_are_rescued(
+    task: Task, shop: tuple[Workspace, History]
+) -> None:
+    git(shop[1].repo, "config", "status.showUntrackedFiles", "no")
+    (Path(task.worktree_path) / "new.txt").write_text("precious\n")
+    verdict = verdicts.drop(task, user=None)
+    assert git(shop[1].repo, "show", f"{verdict.rescue_ref}:new.txt") == "precious"
+
+
+def test_a_branch_is_rescued_although_its_worktree_has_another_one(
+    task: Task, shop: tuple[Workspace, History]
+) -> None:
+    repo, tip = shop[1].repo, git(shop[1].repo, "rev-parse", "one")
+    git(Path(task.worktree_path), "switch", "-q", "-c", "other", "main")
+    verdicts.drop(task, user=None)
+    assert tip in git(repo, "for-each-ref", "--format=%(objectname)", f"refs/aitask/rescue/{task.pk}/")
+
+
+def test_a_repository_that_was_made_inside_a_worktree_outlives_it(
+    task: Task, shop: tuple[Workspace, History]
+) -> None:
+    inner = make_repo(Path(task.worktree_path) / "vendor" / "inner")
+    commit = commit_file(inner, "deep.txt", "only here\n")
+    git(inner, "switch", "-q", "-c", "side", "HEAD^")
+    verdicts.drop(task, user=None)
+    kept = git(shop[1].repo, "for-each-ref", "--contains", commit, "--format=%(refname)")
+    assert "submodule-vendor-inner" in kept
+
+
+def test_a_patch_can_be_applied_whatever_the_person_likes_diffs_to_look_like(
+    task: Task, shop: tuple[Workspace, History]
+) -> None:
+    repo, tree = shop[1].repo, Path(task.worktree_path)
+    for name, value in {"diff.noprefix": "true", "diff.up.textconv": "tr a-z A-Z <"}.items():
+        git(repo, "config", name, value)
+    (tree / ".gitattributes").write_text("*.up diff=up\n")
+    (tree / "some.up").write_text("small letters\n")
+    (tree / "bytes.bin").write_bytes(bytes(range(256)))
+    verdict = verdicts.drop(task, user=None)
+    git(repo, "apply", "--index", verdict.patch_path)
+    assert git(repo, "write-tree") == git(repo, "rev-parse", f"{verdict.rescue_ref}^{{tree}}")
+
+
+def test_the_branch_that_all_is_merged_into_is_never_a_task(
+    shop: tuple[Workspace, History], tmp_path: Path
+) -> None:
+    workspace, history = shop
+    git(history.repo, "switch", "-q", "-c", "develop")
+    git(history.repo, "worktree", "add", "-q", str(tmp_path / "of main"), "main")
+    with pytest.raises(Refused, match="merged into"):
+        worktrees.adopt(workspace, str(tmp_path / "of main"), user=None)
+    task = task_with(workspace, history.repo, "main", worktree_path=str(tmp_path / "of main"))
+    with pytest.raises(Refused, match="not removed"):
+        verdicts.drop(task, user=None)
+    assert (tmp_path / "of main").exists()
+
+
+@pytest.mark.parametrize("state", [Run.State.RUNNING, Run.State.SUCCEEDED])
+def test_worktrees_of_another_workspaces_tasks_are_left_alone(
+    task: Task, shop: tuple[Workspace, History], state: str
+) -> None:
+    make_run(task=task, state=state)
+    other = workspace_of(shop[1].repo, name="the same repository")
+    for verb in (worktrees.remove, lambda *words: worktrees.adopt(*words, user=None)):
+        with pytest.raises(Refused):
+            verb(other, task.worktree_path)
+    assert Path(task.worktree_path).exists()
+    (found,) = [s for s in worktrees.survey(other) if s.tree.path == task.worktree_path]
+    assert (found.task, found.foreign) == (None, True)
