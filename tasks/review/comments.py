@@ -133,7 +133,7 @@ class Places:
         if lines is None:
             return Placed(comment, None, None)
         for start in (comment.line, self._mapped(comment)):
-            if start and [visible(line) for line in lines[start - 1 : start - 1 + len(quote)]] == quote:
+            if start and lines[start - 1 : start - 1 + len(quote)] == quote:
                 return Placed(comment, start, start + len(quote) - 1)
         return Placed(comment, None, None)
 
@@ -141,7 +141,8 @@ class Places:
         if (key, side) not in self._texts:
             old = side == Comment.Side.OLD
             text = file_text(self.view.site.host, self.rng, path_of(key), old=old, most=MOST_BYTES)
-            self._texts[key, side] = None if text is None else text.split("\n")
+            lines = None if text is None else text.split("\n")
+            self._texts[key, side] = lines and [visible(line.removesuffix("\r")) for line in lines]
         return self._texts[key, side]
 
     def _mapped(self, comment: Comment) -> int | None:

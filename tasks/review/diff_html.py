@@ -65,9 +65,14 @@ def _number(line: Line, side: str) -> str:
     )
 
 
+def is_crlf(line: Line) -> bool:
+    """Whether the line is a change that ends with CR LF, which nothing else would tell from LF."""
+    return line.kind != " " and line.text.endswith("\r")
+
+
 def _code(line: Line, colours: Colours) -> str:
-    note = (
-        '<span class="eof" title="No line break at the end of the file">⏎̸</span>' if line.no_newline else ""
-    )
+    note = '<span class="eof" title="Ends with a carriage return (CRLF)">␍</span>' if is_crlf(line) else ""
+    if line.no_newline:
+        note += '<span class="eof" title="No line break at the end of the file">⏎̸</span>'
     said = f'<span class="sr">{NAMES[line.kind]}: </span>' if line.kind != " " else ""
     return f'<td class="code {CLASSES[line.kind]}">{said}<code>{colours.of(line)}</code>{note}</td>'

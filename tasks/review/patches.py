@@ -92,7 +92,9 @@ def colour(text: str, path: str) -> list[str] | None:
     if isinstance(lexer, TextLexer):
         return None
     coloured: str = highlight(visible(text), lexer, HtmlFormatter(nowrap=True))
-    return coloured.split("\n")
+    lines = coloured.split("\n")
+    # Pygments takes a carriage return for the end of a line: then its lines are not those of git.
+    return lines if len(lines) == len(text.removesuffix("\n").split("\n")) + 1 else None
 
 
 class Colours:
@@ -111,7 +113,7 @@ class Colours:
             return f'{shown}<span class="more">… {more:,} more characters</span>'
         if lines and number and number <= len(lines):
             return lines[number - 1]
-        return escape(visible(line.text))
+        return escape(visible(line.text.removesuffix("\r")))
 
 
 def pairs(lines: Iterable[Line]) -> Iterator[tuple[Line | None, Line | None]]:

@@ -73,10 +73,7 @@ def follow_up(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run
 def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
     """Remove branch, worktree and session. All of it stays in a rescue ref and a patch on the host."""
     _refuse_live(task)
-    if MergeStep.objects.filter(
-        task=task, train__state__in=MergeTrain.LIVE, state__in=MergeStep.OPEN
-    ).exists():
-        raise Refused("This task is in a merge train.", "Stop the train first.")
+    _refuse_in_train(task)
     rescued = _remove(task)
     values = {"commit": rescued.commit, "rescue_ref": rescued.ref, "patch_path": rescued.patch}
     with transaction.atomic():
@@ -91,6 +88,7 @@ def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
     _refuse_live(task)
     if not task.prompt.strip():
         raise Refused("The task has no prompt.", "Write what the agent should do, then run it.")
+    _refuse_in_train(task)
     _remove(task)
     with transaction.atomic():
         Verdict.objects.filter(task=task).delete()
@@ -149,6 +147,12 @@ def _refuse_live(task: Task) -> None:
         raise Refused("A run of this task is queued.", "Wait for its end, or take it back.")
     if live:
         raise Refused("A run of this task is going.", "Wait for its end, or cancel it.")
+
+
+def _refuse_in_train(task: Task) -> None:
+    open_steps = MergeStep.objects.filter(task=task, state__in=MergeStep.OPEN)
+    if open_steps.filter(train__state__in=MergeTrain.LIVE).exists():
+        raise Refused("This task is in a merge train.", "Stop the train first.")
 
 
 def _kind(task: Task) -> str:

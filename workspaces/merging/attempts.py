@@ -10,7 +10,14 @@ from posixpath import join
 from workspaces.git.commands import git
 from workspaces.hosts import Completed
 from workspaces.merging.bench import Bench
-from workspaces.merging.conflicts import MOST_FILES, Conflict, from_merge_tree, hunks_of, kinds_by_path
+from workspaces.merging.conflicts import (
+    MOST_FILES,
+    Conflict,
+    from_merge_tree,
+    hunks_of,
+    kinds_by_path,
+    said_by_merge_tree,
+)
 from workspaces.merging.quick import commit
 
 
@@ -72,7 +79,8 @@ def foresee(bench: Bench, onto: str, change: Change, strategy: Strategy, *, quic
         return Attempt(Verdict.CLEAN, commit=made)
     if done.rc == 1 and "\0" in done.out and quick and strategy != Strategy.REBASE:
         names = {onto: "main", change.commit: change.branch}
-        return Attempt(Verdict.CONFLICT, conflicts=from_merge_tree(bench.host, bench.path, done.out, names))
+        found = from_merge_tree(bench.host, bench.path, done.out, names)
+        return Attempt(Verdict.CONFLICT, conflicts=found, output=said_by_merge_tree(done.out, names))
     known = done.rc == 0 or not _contains(bench, onto, change.commit)
     return None if known else _nothing_new(bench, onto, change)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from itertools import takewhile
@@ -16,6 +17,9 @@ MOST_HUNK_LINES = 120
 MOST_LINE = 400
 MOST_BYTES = 512 * 1024
 CONTEXT = 3
+HIDDEN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 KINDS = {
     frozenset("123"): "both changed it",
     frozenset("23"): "both added it",
@@ -42,8 +46,10 @@ class Conflict:
 
 
 def visible(text: str) -> str:
-    """Bytes that are no UTF-8, and NUL, as `\\xff`: what every database and page can hold."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    """What every database and page can hold, and nobody is misled by: bytes that are no UTF-8, controls, and
+    characters that turn the direction of writing, as `\\xff` or `\\u202e`."""
+    whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), whole)
 
 
 def kinds_by_path(records: list[str]) -> dict[str, str]:
@@ -65,6 +71,20 @@ def from_merge_tree(host: Host, repo: str, out: str, names: dict[str, str]) -> l
         text = _blob(host, repo, f"{tree}:{path}") if number < MOST_FILES_READ else ""
         found.append(Conflict(path, kind, hunks_of(text, names)))
     return found
+
+
+def said_by_merge_tree(out: str, names: dict[str, str]) -> str:
+    """The sentences in which `git merge-tree -z` tells of conflicts."""
+    fields = out.split("\0")
+    at, told = fields.index("", 1) + 1, []
+    while at < len(fields) and fields[at].isdecimal():
+        kind, words = fields[at + int(fields[at]) + 1 : at + int(fields[at]) + 3]
+        told += [words.strip()] if kind.startswith("CONFLICT") else []
+        at += int(fields[at]) + 3
+    said = "\n".join(told[:MOST_FILES])
+    for commit, name in names.items():
+        said = said.replace(commit, name)
+    return said
 
 
 def _blob(host: Host, repo: str, name: str) -> str:

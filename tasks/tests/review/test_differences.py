@@ -81,6 +81,32 @@ def test_rows_are_escaped_coloured_and_cut(shop: tuple[Client, Task, History]) -
     assert split.count('<td class="code') == 2 * 6
 
 
+def test_nothing_in_a_file_hides_from_who_reviews_it(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    (Path(task.worktree_path) / "trick.py").write_bytes(
+        "a = 1\rb = 2\nc = 'user\u202e'\nd = 3\r\n\x1b[8m".encode()
+    )
+    git(Path(task.worktree_path), "add", "trick.py")
+    git(Path(task.worktree_path), "commit", "-q", "-m", "Tricks")
+    shown = rows(client, task, "trick.py").content.decode()
+    lines = [re.sub("<[^>]*>", "", line) for line in shown.split("</tr>")]
+    assert re.search(r"2added: c = &#x27;user\\u202e|2added: c = .*user\\u202e", lines[2]), lines
+    assert "\\x0d" in lines[1]
+    assert lines[3].endswith("d = 3␍")
+    assert "\\x1b[8m" in lines[4]
+
+
+def test_a_comment_on_a_line_with_a_carriage_return_keeps_its_place(
+    shop: tuple[Client, Task, History],
+) -> None:
+    client, task, _ = shop
+    (Path(task.worktree_path) / "code.py").write_bytes(CODE.replace("\n", "\r\n").encode())
+    git(Path(task.worktree_path), "commit", "-q", "-a", "-m", "From Windows")
+    assert comment(client, task, 1, "def answer():", "Say what for.").status_code == 200
+    (found,) = listed(client, task)["comments"]
+    assert (found["line"], found["outdated"]) == (1, False)
+
+
 @pytest.mark.parametrize("key", ["../x", "", "!!", key_of("/etc/passwd"), key_of("a/../../b")])
 def test_keys_that_lead_elsewhere_are_refused(shop: tuple[Client, Task, History], key: str) -> None:
     client, task, _ = shop

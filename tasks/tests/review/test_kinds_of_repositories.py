@@ -11,7 +11,7 @@ from aitask.tests.lab.repos import git
 from tasks.review import trains
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
-from workspaces.tests.merging.repos import changed, first_parent_subjects
+from workspaces.tests.merging.repos import changed, first_parent_subjects, text
 
 pytestmark = pytest.mark.django_db
 
@@ -109,6 +109,21 @@ def test_a_main_that_moves_meanwhile_is_tried_again_on_its_new_tip(home: Path, t
     step = train.steps.get()
     assert (step.state, step.tries) == ("merged", 2)
     assert first_parent_subjects(history.repo)[-2:] == ["By hand", f"{step.title} (task {step.task_id})"]
+
+
+def test_a_conflict_without_a_place_in_a_file_is_told_in_words(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    moved: dict[str, str | None] = {f"part000/file{number:05}.txt": None for number in range(50)}
+    moved |= {f"pieces/file{number:05}.txt": text(number) for number in range(50)}
+    tasks = make_tasks(workspace, history, [("moves", moved), ("adds", {"part000/new.txt": "new\n"})])
+
+    train = merge(workspace, tasks.values())
+
+    assert states(train) == ["merged", "conflict"]
+    step = train.steps.get(position=2)
+    assert "inside a directory that was renamed" in step.output
+    assert "adds" in step.output
 
 
 @pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
