@@ -20,6 +20,7 @@ from tasks.review.site import MergeSite, site_of
 from workspaces.errors import Refused
 from workspaces.git import git
 from workspaces.git.repos import status
+from workspaces.git.rescue import keep
 from workspaces.git.worktree_list import Tree, list_trees
 from workspaces.hosts import HostError
 from workspaces.models import Workspace
@@ -199,8 +200,11 @@ def _refuse_bench_at_work(site: MergeSite) -> None:
 
 
 def prune(workspace: Workspace) -> str:
-    """Have git forget worktrees whose folders are gone; what it said."""
+    """Have git forget worktrees whose folders are gone; what it said. Their commits stay in rescue refs."""
     site = site_of(workspace)
+    for tree in list_trees(site.host, site.place.path):
+        if tree.prunable and tree.head and not tree.branch:
+            keep(site.write, site.place.path, "worktrees", tree.head)
     done = site.write.git_to_its_end(site.place.path, "worktree", "prune", "--verbose")
     return done.err.strip()
 

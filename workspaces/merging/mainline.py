@@ -135,6 +135,10 @@ class Mainline:
                 "Commit or stash it there, then go on.",
                 code="dirty",
             )
+        if is_locked(done):
+            hint = f"Another git is at work in {where}; if none is, one that was ended left that file: remove it."
+            return Blocked(f"git can't move {self.branch} just now: {said.splitlines()[0][:600]}", hint)
+        told = "\n".join(line for line in said.splitlines() if not line.startswith("hint:"))
         return Blocked(
-            f"git would not move {self.branch}: {said[-600:] or 'it gave no reason'}", f"Look at {where}."
+            f"git would not move {self.branch}: {told[-600:] or 'it gave no reason'}", f"Look at {where}."
         )

@@ -220,8 +220,8 @@ def reason_to_wait(train: MergeTrain) -> str:
 
 
 def details(step: MergeStep) -> list[str]:
-    """Why a step did not end well, in a few lines."""
-    if step.state in MergeStep.GOOD:
+    """Why a step did not end well, in a few lines; why a train stopped is told at its end."""
+    if step.state in (*MergeStep.GOOD, MergeStep.State.BLOCKED):
         return []
     lines = [step.reason] if step.reason else []
     lines += [f"{found['path']}: {found['kind']}" for found in step.files]

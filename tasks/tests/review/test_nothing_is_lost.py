@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ def test_a_patch_can_be_applied_whatever_the_person_likes_diffs_to_look_like(
     verdict = verdicts.drop(task, user=None)
     git(repo, "apply", "--index", verdict.patch_path)
     assert git(repo, "write-tree") == git(repo, "rev-parse", f"{verdict.rescue_ref}^{{tree}}")
+
+
+def test_commits_of_a_worktree_that_is_gone_outlive_its_being_forgotten(
+    shop: tuple[Workspace, History], tmp_path: Path
+) -> None:
+    workspace, history = shop
+    git(history.repo, "worktree", "add", "-q", "--detach", str(tmp_path / "loose"))
+    commit = commit_file(tmp_path / "loose", "loose.txt", "on no branch\n")
+    shutil.rmtree(tmp_path / "loose")
+    worktrees.prune(workspace)
+    assert str(tmp_path / "loose") not in git(history.repo, "worktree", "list")
+    assert "refs/aitask/rescue/worktrees/" in git(history.repo, "for-each-ref", "--contains", commit)
 
 
 def test_the_branch_that_all_is_merged_into_is_never_a_task(
