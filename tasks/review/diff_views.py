@@ -102,7 +102,7 @@ def first_range(view: View) -> str:
 
 def ranges_of(view: View) -> list[dict[str, str]]:
     names = ["base", "main", "turn", *(["work"] if view.has_worktree else [])]
-    return [{"name": name, "label": LABELS[name]} for name in names]
+    return [{"name": name, "label": LABELS[name].format(branch=view.site.branch)} for name in names]
 
 
 def file_out(file: FileChange, viewed: set[tuple[str, str]]) -> dict[str, Any]:

@@ -161,17 +161,22 @@ def run_ended(task_id: int) -> None:
     if task is None:
         return
     radar.soon(task.workspace_id)
-    _forget_old_acceptance(task)
+    _forget_old_verdict(task)
     for resolution in Resolution.objects.filter(task=task, state=Resolution.State.ASKED):
         _settle(resolution)
 
 
-def _forget_old_acceptance(task: Task) -> None:
-    """What a run has changed was not looked at by the person who accepted the branch before."""
-    newest = task.runs.exclude(commit="").order_by("-number").values_list("commit", flat=True).first()
-    accepted = Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED)
-    if newest and accepted.exclude(commit=newest).delete()[0]:
-        doorbell.ring(f"task:{task.pk}", "board")
+def _forget_old_verdict(task: Task) -> None:
+    """What a run has changed since was not looked at by who judged the branch before, nor is it merged."""
+    verdict = Verdict.objects.filter(task=task).first()
+    newest = task.runs.exclude(commit="").order_by("-number").first()
+    if verdict is None or newest is None or newest.commit == verdict.commit:
+        return
+    is_later = newest.finished_at is not None and newest.finished_at > verdict.at
+    if verdict.kind in Verdict.SETTLED and not is_later:
+        return
+    verdict.delete()
+    doorbell.ring(f"task:{task.pk}", "board")
 
 
 def _settle(resolution: Resolution) -> None:

@@ -17,7 +17,7 @@ from workspaces.git.repos import refs
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LABELS = {
     "base": "All changes",
-    "main": "Merged into today's main",
+    "main": "Merged into today's {branch}",
     "turn": "Last turn",
     "work": "Not committed",
 }

@@ -64,6 +64,8 @@ def start_train(
     steps = [step_of(task, position) for position, task in enumerate(tasks, 1)]
     freeze_commits(site, steps)
     with transaction.atomic():
+        if not dry_run:
+            _refuse_twice(tasks)
         train = MergeTrain.objects.create(
             workspace=workspace,
             repo_key=site.key,
@@ -80,6 +82,16 @@ def start_train(
         send_for_worker(train)
         doorbell.ring(f"workspace:{workspace.pk}", f"train:{train.pk}")
     return train
+
+
+def _refuse_twice(tasks: Sequence[Task]) -> None:
+    """A second click would make a second train, which finds all of it merged."""
+    waiting = MergeStep.objects.filter(task__in=tasks, state__in=MergeStep.OPEN, train__dry_run=False)
+    step = waiting.filter(train__state__in=MergeTrain.LIVE).select_related("train").first()
+    if step:
+        raise Refused(
+            f"Task {step.task_id} is in train {step.train_id} already.", "Wait for its end, or stop it."
+        )
 
 
 def step_of(task: Task, position: int) -> MergeStep:

@@ -14,11 +14,14 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from tasks import services
 from tasks.models import Run, Task
+from tasks.review import radar
 from tasks.review.models import MergeTrain, Verdict
+from tasks.review.ranges import EMPTY_TREE
 from tasks.review.removal import Rescued, remove_tree
 from tasks.review.site import MergeSite, site_of
 from workspaces.errors import Refused
 from workspaces.git import git
+from workspaces.git.diffs import Range, changed_files
 from workspaces.git.repos import status
 from workspaces.git.rescue import keep
 from workspaces.git.worktree_list import Tree, list_trees
@@ -224,9 +227,21 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
     base = git(site.host, site.place.path, "merge-base", site.mainline.ref, standing.tree.head, check=False)
     task = services.create_task(workspace=workspace, user=user, title=_title(site, standing))
     values = {"branch": standing.branch, "worktree_path": path, "base_commit": base.out.strip()}
-    Task.objects.filter(pk=task.pk).update(**values, status=Task.Status.REVIEW)
+    sizes = _sizes(site, base.out.strip(), standing.tree.head)
+    Task.objects.filter(pk=task.pk).update(**values, **sizes, status=Task.Status.REVIEW)
     task.refresh_from_db()
+    radar.soon(workspace.pk)
     return task
+
+
+def _sizes(site: MergeSite, base: str, head: str) -> dict[str, int]:
+    """How much its card says that the branch changes."""
+    files = changed_files(site.host, Range(site.place.path, base or EMPTY_TREE, head))
+    return {
+        "files_changed": len(files),
+        "lines_added": sum(file.additions or 0 for file in files),
+        "lines_deleted": sum(file.deletions or 0 for file in files),
+    }
 
 
 def _title(site: MergeSite, standing: Standing) -> str:

@@ -136,7 +136,7 @@ class Mainline:
                 code="dirty",
             )
         if is_locked(done):
-            hint = f"Another git is at work in {where}; if none is, one that crashed left that file: remove it."
+            hint = f"Another git is at work in {where}, or one that crashed left that file: then remove it."
             return Blocked(f"git can't move {self.branch} just now: {said.splitlines()[0][:600]}", hint)
         told = "\n".join(line for line in said.splitlines() if not line.startswith("hint:"))
         return Blocked(

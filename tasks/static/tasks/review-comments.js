@@ -46,7 +46,7 @@ export function openComments(root, list) {
     const form = full(row, "commentform");
     const label = form.appendChild(make("label", "small dim", line === end ? `On line ${line}` : `On lines ${line} to ${end}`));
     const text = form.appendChild(Object.assign(make("textarea"), { rows: 3, required: true, placeholder: "What should be different? (Shift-click another number for several lines)" }));
-    text.id = `comment-${box.dataset.key.slice(0, 40)}-${line}`;
+    text.id = `comment-${box.dataset.key}-${line}`;
     label.htmlFor = text.id;
     const verbs = form.appendChild(make("div", "row"));
     const keep = verbs.appendChild(Object.assign(make("button", "button primary tiny", "Add comment"), { type: "button" }));

@@ -8,7 +8,7 @@ const root = document.getElementById("diff");
 const AUTO_LINES = 1000;
 const LIVE_PAUSE = 4000;  // Milliseconds between two looks at what a working agent has changed.
 const STATUS = { A: "added", D: "deleted", M: "changed", R: "renamed", C: "copied", T: "kind changed" };
-const NOTES = { binary: "A binary file: nothing to show line by line.", empty: "Only its name or its rights changed.", submodule: "A submodule points to another commit." };
+const NOTES = { binary: "A binary file: nothing to show line by line.", empty: "Only its name or its rights changed.", nothing: "An empty file.", submodule: "A submodule points to another commit." };
 
 if (root) start();
 
@@ -120,7 +120,7 @@ function start() {
   function section(file, open) {
     const box = make("section", "file");
     Object.assign(box.dataset, { key: file.key, version: file.version });
-    box.id = `file-${file.key.slice(0, 80)}`;
+    box.id = `file-${file.key}`;
     const details = box.appendChild(make("details"));
     details.open = open ?? !file.viewed;
     const head = details.appendChild(make("summary", "filehead"));
@@ -191,7 +191,7 @@ function start() {
     const response = await fetch(`${root.dataset.file}?${query}`);
     if (!response.ok) return body.append(make("p", "small bad", (await response.text()).slice(0, 300)));
     const kind = response.headers.get("X-Note");
-    if (kind) return body.append(make("p", "small dim", NOTES[kind] ?? kind));
+    if (kind) return body.append(make("p", "small dim", NOTES[kind === "empty" && "AD".includes(file.status) ? "nothing" : kind] ?? kind));
     table(body, file).insertAdjacentHTML("beforeend", await response.text());
     const next = response.headers.get("X-Next");
     if (next) more(file, body, next);
@@ -224,7 +224,7 @@ function start() {
   }
 
   function goTo(file) {
-    const box = document.getElementById(`file-${file.key.slice(0, 80)}`);
+    const box = document.getElementById(`file-${file.key}`);
     box.querySelector("details").open = true;
     box.scrollIntoView({ block: "start" });
     box.querySelector("summary").focus({ preventScroll: true });

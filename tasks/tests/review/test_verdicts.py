@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from aitask.tests.lab.repos import commit_file, git
 from tasks.models import Run, Task
 from tasks.review import jobs, resolve, trains, verdicts, worktrees
+from tasks.review.closing import is_unmerged
 from tasks.review.models import Resolution, Verdict
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
@@ -70,6 +72,15 @@ def test_nothing_is_decided_about_work_that_goes_on(shop: tuple[Workspace, Histo
     with pytest.raises(Refused, match="run of this task is"):
         verdicts.send_back(task, "Otherwise, please.", user=None)
     assert trains.is_accepted(task)
+
+
+def test_a_second_click_on_merge_makes_no_second_train(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    tasks = list(make_tasks(workspace, history, [("one", changed(1, 2, "x"))]).values())
+    train = trains.start_train(workspace, tasks, user=None)
+    with pytest.raises(Refused, match=f"in train {train.pk} already"):
+        trains.start_train(workspace, tasks, user=None)
+    assert states(ride(train)) == ["merged"]
 
 
 def test_a_branch_without_commits_is_not_accepted(shop: tuple[Workspace, History]) -> None:
@@ -271,6 +282,7 @@ def test_worktrees_are_listed_adopted_and_removed_safely(shop: tuple[Workspace, 
 
     adopted = worktrees.adopt(workspace, str(outside), user=None)
     assert (adopted.title, adopted.status, adopted.branch) == ("Made by hand", "review", "by-hand")
+    assert (adopted.files_changed, adopted.lines_added, adopted.lines_deleted) == (1, 1, 0)
 
     rescued = worktrees.remove(workspace, str(outside))
     assert not outside.exists()
@@ -305,3 +317,21 @@ def test_an_acceptance_ends_with_the_next_run_that_changes_something(shop: tuple
     make_run(task=task, state="succeeded", commit=commit)
     jobs.run_ended(task.pk)
     assert not trains.is_accepted(task)
+
+
+@pytest.mark.parametrize("kind", [Verdict.Kind.MERGED, Verdict.Kind.DROPPED])
+def test_what_a_run_adds_to_a_settled_task_is_to_be_judged_anew(
+    shop: tuple[Workspace, History], kind: str
+) -> None:
+    workspace, history = shop
+    task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
+    Verdict.objects.create(task=task, kind=kind, commit=git(history.repo, "rev-parse", "one"))
+    jobs.run_ended(task.pk)
+    assert Verdict.objects.filter(task=task, kind=kind).exists()
+
+    commit = commit_file(Path(task.worktree_path), "late.txt", "late\n")
+    make_run(task=task, state="succeeded", commit=commit, finished_at=timezone.now())
+    jobs.run_ended(task.pk)
+
+    assert not Verdict.objects.filter(task=task).exists()
+    assert is_unmerged(task)
