@@ -115,6 +115,13 @@ def drop_task(request: HttpRequest, task_id: Id) -> TaskOut:
     return read(request, task_id)
 
 
+@router.post("/tasks/{task_id}/restore", response=TaskOut, summary="Undo a drop from its rescue ref")
+def restore_task(request: HttpRequest, task_id: Id) -> TaskOut:
+    """What was not committed when it was dropped comes back as a commit."""
+    verdicts.restore(task_for(request.user, task_id))
+    return task_out(task_for(request.user, task_id))
+
+
 @router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Give the work back to the agent")
 def send_back_task(request: HttpRequest, task_id: Id, body: Message) -> RunOut:
     return run_out(verdicts.send_back(task_for(request.user, task_id), body.message, user=person(request)))

@@ -6,7 +6,7 @@ from django.urls import path, re_path
 
 from tasks.review import diff_views, views
 
-VERDICTS = "accept|take-back|send-back|drop|start-over|resolve|bring-back"
+VERDICTS = "accept|take-back|send-back|drop|start-over|resolve|bring-back|restore"
 
 urlpatterns = [
     path("tasks/<int:pk>/changes", diff_views.changes_page, name="task_changes"),

@@ -16,7 +16,9 @@ from tasks.review.removal import Rescued, remove_tree
 from tasks.review.site import MergeSite, site_of
 from workspaces import tmux
 from workspaces.errors import Refused
+from workspaces.git.diffs import merge_base
 from workspaces.git.repos import refs, status
+from workspaces.git.worktrees import add_worktree
 from workspaces.hosts import HostError
 
 
@@ -81,6 +83,34 @@ def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
         Task.objects.filter(pk=task.pk).update(branch="", worktree_path="", base_commit="", copied_files=[])
         _move(task, Task.Status.DONE, (Task.Status.BACKLOG, Task.Status.REVIEW, Task.Status.DONE))
     return verdict
+
+
+def restore(task: Task) -> None:
+    """Undo a drop: branch and worktree are made anew from the rescue ref. What was not committed is a commit.
+
+    Raises Refused (GitError, HostError).
+    """
+    _refuse_live(task)
+    verdict = Verdict.objects.filter(task=task, kind=Verdict.Kind.DROPPED).exclude(rescue_ref="").first()
+    if verdict is None or task.branch:
+        raise Refused("There is nothing to restore.", "Only what was dropped can be restored.")
+    site, name = site_of(task.workspace), f"{task.pk}-{task.slug}"
+    tree = add_worktree(
+        site.host,
+        repo=site.place.path,
+        root=task.workspace.worktree_root,
+        name=name,
+        branch=f"aitask/{name}",
+        base=verdict.rescue_ref,
+        owner_mark={"installation": site.installation, "task": task.pk},
+    )
+    base = merge_base(site.host, site.place.path, site.mainline.ref, tree.base_commit)
+    values = {"branch": tree.branch, "worktree_path": tree.path, "base_commit": base}
+    with transaction.atomic():
+        verdict.delete()
+        Task.objects.filter(pk=task.pk).update(**values)
+        _move(task, Task.Status.REVIEW, (Task.Status.BACKLOG, Task.Status.DONE))
+    doorbell.ring(f"task:{task.pk}", "board")
 
 
 def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:

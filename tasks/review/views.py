@@ -44,6 +44,7 @@ def task_verdict(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         "take-back": (lambda: verdicts.take_back(task), "Not accepted any more."),
         "send-back": (lambda: verdicts.send_back(task, message, user=user), "Sent back to the agent."),
         "drop": (lambda: verdicts.drop(task, user=user), "Dropped; a rescue ref keeps the work."),
+        "restore": (lambda: verdicts.restore(task), "Restored: branch and worktree are there again."),
         "start-over": (lambda: verdicts.start_over(task, user=user), "Queued, from the start."),
         "bring-back": (lambda: taken_back.bring_back(task), "Brought back: it can be merged again."),
         "resolve": (lambda: resolve.resolve(task, user=user), "The agent resolves the conflict."),

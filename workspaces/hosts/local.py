@@ -85,7 +85,7 @@ async def connect(kit: Kit, keepalive: Keepalive) -> Link:
         )
     try:
         pipe = await _start(kit)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: it ended before its pipe was looked at
         raise HostError(
             f"This machine could not start its helper: {error}.",
             "Check that processes can be started here.",

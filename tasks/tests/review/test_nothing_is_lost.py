@@ -43,6 +43,24 @@ def test_new_files_that_git_status_is_told_to_hide_are_rescued(
     assert git(shop[1].repo, "show", f"{verdict.rescue_ref}:new.txt") == "precious"
 
 
+def test_a_drop_is_undone_with_what_was_not_committed(task: Task, shop: tuple[Workspace, History]) -> None:
+    (Path(task.worktree_path) / "new.txt").write_text("precious\n")
+    base = task.base_commit
+    verdicts.drop(task, user=None)
+    task.refresh_from_db()
+
+    verdicts.restore(task)
+
+    assert (task.status, task.base_commit) == ("review", base)
+    assert (Path(task.worktree_path) / "new.txt").read_text() == "precious\n"
+    assert git(shop[1].repo, "diff", "--name-only", base, task.branch).split() == [
+        "new.txt",
+        "part000/file00001.txt",
+    ]
+    with pytest.raises(Refused, match="nothing to restore"):
+        verdicts.restore(task)
+
+
 def test_a_branch_is_rescued_although_its_worktree_has_another_one(
     task: Task, shop: tuple[Workspace, History]
 ) -> None:
