@@ -119,7 +119,7 @@ def drop_task(request: HttpRequest, task_id: Id) -> TaskOut:
 def restore_task(request: HttpRequest, task_id: Id) -> TaskOut:
     """What was not committed when it was dropped comes back as a commit."""
     verdicts.restore(task_for(request.user, task_id))
-    return task_out(task_for(request.user, task_id))
+    return read(request, task_id)
 
 
 @router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Give the work back to the agent")
