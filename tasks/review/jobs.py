@@ -63,7 +63,7 @@ def _work(train: MergeTrain, patience: float, told: Callable[[], None] | None) -
     try:
         site = site_of(train.workspace, train)
         if train.state == State.UNDOING:
-            undo.work(train, site)
+            undo.work(train, site, patience)
             return None
         _set_out(train, site)
         Conductor(train, site, patience=patience, told=told).run()

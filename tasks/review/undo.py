@@ -8,12 +8,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from tasks.models import Task
+from tasks.review.conductor import Parked
 from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.site import MergeSite
 from tasks.review.turns import TurnLost
 from workspaces.git.commands import GitError, git
 from workspaces.git.writing import update_refs
-from workspaces.merging import CheckLost, MainMoved
+from workspaces.merging import Check, CheckLost, MainMoved
 from workspaces.merging.checks import Pause
 from workspaces.merging.conflicts import visible
 from workspaces.merging.reverting import revert
@@ -22,8 +23,8 @@ MOST_TRIES = 10
 State = MergeTrain.State
 
 
-def work(train: MergeTrain, site: MergeSite) -> None:
-    """Undo the train. Raises GitError and HostError; may be repeated at any point."""
+def work(train: MergeTrain, site: MergeSite, patience: float) -> None:
+    """Undo the train. Raises GitError, HostError and Parked; may be repeated at any point."""
     for _ in range(MOST_TRIES):
         tip = site.mainline.tip()
         if train.undo_commit and site.mainline.contains(train.undo_commit):
@@ -36,7 +37,7 @@ def work(train: MergeTrain, site: MergeSite) -> None:
             if start and tip == train.tip and not _is_built_upon(train, site):
                 site.mainline.retreat(tip, start, f"aitask: undo train {train.pk}")
             else:
-                _revert(train, site, tip)
+                _revert(train, site, tip, patience)
         except MainMoved:
             continue
         break
@@ -61,12 +62,26 @@ def _is_built_upon(train: MergeTrain, site: MergeSite) -> bool:
     return train.push == MergeTrain.Push.DONE or bool(holding - own - {site.mainline.ref})
 
 
-def _revert(train: MergeTrain, site: MergeSite, tip: str) -> None:
+def _revert(train: MergeTrain, site: MergeSite, tip: str, patience: float) -> None:
     """One commit that takes back all that the train brought; checked as any other."""
     if not site.mainline.contains(train.tip):
         raise GitError(
             f"{train.branch} does not hold what this train merged any more.", "There is nothing to undo."
         )
+    if not _stands_on(site, train.undo_commit, tip):
+        _make_revert(train, site, tip)
+    if train.check_command:
+        _check(train, site, patience)
+    site.mainline.advance(tip, train.undo_commit, f"aitask: undo train {train.pk}")
+
+
+def _stands_on(site: MergeSite, commit: str, tip: str) -> bool:
+    """Whether an earlier worker has made the commit for exactly this main."""
+    words = ("rev-parse", "--quiet", "--verify", f"{commit}^")
+    return bool(commit) and git(site.host, site.place.path, *words, check=False).out.strip() == tip
+
+
+def _make_revert(train: MergeTrain, site: MergeSite, tip: str) -> None:
     bench = site.bench(tip)
     bench.recover(tip)
     merged = train.steps.filter(state=MergeStep.State.MERGED).order_by("-position")
@@ -74,29 +89,36 @@ def _revert(train: MergeTrain, site: MergeSite, tip: str) -> None:
     names = "\n".join(f"- {step.title} (task {step.task_id})" for step in merged)
     message = f"Undo merge train {train.pk}\n\nThis reverts what it merged:\n{names}\n"
     commit = revert(bench, tip, pairs, message)
-    if train.check_command:
-        _check(train, site, commit)
-    if not train.change((State.UNDOING,), undo_commit=commit):
+    if not train.change((State.UNDOING,), undo_commit=commit, check_number=train.check_number + 1):
         raise TurnLost
-    site.mainline.advance(tip, commit, f"aitask: undo train {train.pk}")
 
 
-def _check(train: MergeTrain, site: MergeSite, commit: str) -> None:
-    number = train.check_number + 1
-    if not train.change((State.UNDOING,), check_number=number):
-        raise TurnLost
-    check, pause = site.check(f"undo-{number}"), Pause()
-    bench = site.bench(commit)
-    bench.prepare_submodules()
-    check.start(train.check_command, bench.path, train.workspace.environment)
+def _check(train: MergeTrain, site: MergeSite, patience: float) -> None:
+    """Raises Parked when it takes longer than `patience` seconds; who comes next finds it running."""
+    check, pause = site.check(f"undo-{train.check_number}"), Pause()
+    if not check.is_started():
+        bench = site.bench(train.undo_commit)
+        bench.recover(train.undo_commit)
+        bench.prepare_submodules()
+        check.start(train.check_command, bench.path, train.workspace.environment)
     try:
         while (result := check.look(pause.elapsed)) is None:
+            _look_up(train, check, pause.elapsed > patience)
             pause.wait()
     except CheckLost:
         raise GitError("The check of the undone state was ended from outside.", "Undo again.") from None
     if not result.passed:
         said = visible(result.output)[-2000:]
         raise GitError(f"Without these tasks the check fails, so {train.branch} stays as it is.", said)
+
+
+def _look_up(train: MergeTrain, check: Check, is_long: bool) -> None:
+    train.refresh_from_db(fields=["stop_requested_at"])
+    if train.stop_requested_at is not None:
+        check.stop()
+        raise GitError(f"The undo was stopped: {train.branch} stays as it is.")
+    if is_long:
+        raise Parked
 
 
 def _undone(train: MergeTrain) -> None:

@@ -137,6 +137,8 @@ def train_context(train: MergeTrain) -> dict[str, Any]:
         "steps": steps,
         "ended": ended,
         "merged": sum(step.state in step.GOOD for step in steps),
+        "can_go_on": train.state in ("stopped", "cancelled")
+        and any(step.is_open or step.state == step.State.BLOCKED for step in steps),
         "can_undo": not train.is_live
         and not train.dry_run
         and bool(train.tip)

@@ -66,6 +66,10 @@ class Check:
             cwd=worktree,
         )
 
+    def is_started(self) -> bool:
+        """Whether a process has taken it up, be it over by now."""
+        return bool(self.host.call("run_state", {"dir": self.folder})["started"])
+
     def hand_over(self, following: Check) -> bool:
         """Have the process of this check run another one; False when it does not take it up."""
         try:
