@@ -83,7 +83,7 @@ class Conductor:
     def run(self) -> None:
         """All open steps in their order. Raises Parked, Blocked, TurnLost and what the host raises."""
         for step in self.train.steps.filter(state__in=MergeStep.OPEN).order_by("position"):
-            if self._stop_requested():
+            if self._stop_requested() and step.state != S.CHECKING:  # a check that runs is ended first
                 return
             self._drive(step)
 

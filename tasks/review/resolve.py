@@ -102,7 +102,7 @@ def prompt_for(task: Task, site: MergeSite, main: str, paths: list[str]) -> str:
         "--no-merges",
         "--format=- %h %s",
         f"--max-count={MOST_COMMITS}",
-        f"{task.branch}..{main}",
+        f"refs/heads/{task.branch}..{main}",
     )
     argv = ["git", "-C", site.place.path, "--literal-pathspecs", *words, "--", *paths[:200]]
     theirs = site.host.run(argv, check=False).out.strip() or "- (see git log)"

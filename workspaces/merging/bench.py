@@ -21,6 +21,8 @@ NO_RECURSION = {
     "GIT_CONFIG_VALUE_0": "false",
 }
 "Submodules are fetched for a check alone, by `prepare_submodules`."
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+"For checkouts of ours: who merges by hand makes none, so that no post-checkout hook has a say."
 LOCKS = ("index.lock", "HEAD.lock", "MERGE_HEAD.lock", "ORIG_HEAD.lock")
 
 
@@ -70,7 +72,7 @@ class Bench:
         """A git that was ended in the bench may have left its lock there."""
         wait = LockWait(STALE_LOCK)
         while True:
-            done = self.write.git(self.path, *words, check=False)
+            done = self.write.git(self.path, *NO_HOOKS, *words, check=False)
             if not done.rc:
                 return
             if not is_locked(done):
@@ -96,7 +98,17 @@ def open_bench(write: Writer, place: Place, path: str, commit: str) -> Bench:
         write.git(place.path, "worktree", "remove", "--force", "--force", "--", path, check=False)
     elif write.host.call("stat", {"path": path})["exists"]:
         raise GitError(f"{path} is in the way: merges are tried there.", "Move or remove that folder.")
-    words = ("-c", "checkout.workers=0", "worktree", "add", "--quiet", "--force", "--force", "--detach")
+    words = (
+        *NO_HOOKS,
+        "-c",
+        "checkout.workers=0",
+        "worktree",
+        "add",
+        "--quiet",
+        "--force",
+        "--force",
+        "--detach",
+    )
     write.git(place.path, *words, "--", path, commit)
     git_dir = _git_dir(write.host, path)
     if git_dir is None:

@@ -120,7 +120,12 @@ class Command(BaseCommand):
                 time.sleep(AWAY_PAUSE if train.reason else PAUSE)
         except KeyboardInterrupt:
             trains.stop_train(train)
-            raise CommandError(f"Stopped. What was merged stays; undo with --undo {train.pk}.") from None
+            jobs.run_train(train.pk, patience=PATIENCE)
+            train.refresh_from_db()
+            merged = f"What was merged stays; undo with --undo {train.pk}."
+            raise CommandError(
+                f"Stopped. {merged if train.tip != train.old_tip else 'Nothing was merged.'}"
+            ) from None
 
     def _patience(self) -> float:
         left = PATIENCE if self._deadline is None else self._deadline - time.monotonic()

@@ -139,6 +139,17 @@ def test_hooks_see_what_they_see_by_hand(shop: tuple[Workspace, History], strate
     assert seen == (strategy != "rebase")  # a rebase that only picks runs no commit-msg, by hand neither
 
 
+def test_a_checkout_hook_that_fails_has_no_say_in_a_merge(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    hook = history.repo / ".git/hooks/post-checkout"
+    hook.write_text("#!/bin/sh\necho no git-lfs here >&2\nexit 2\n")
+    hook.chmod(0o755)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+    workspace.check_command = "true"
+    train = merge(workspace, tasks.values(), strategy="squash")
+    assert states(train) == ["merged", "merged"], train.reason
+
+
 def test_large_files_of_lfs_are_there_for_the_check_and_in_the_checkout(home: Path, tmp_path: Path) -> None:
     require_tool("git-lfs")
     repo = make_repo(tmp_path / "repo")

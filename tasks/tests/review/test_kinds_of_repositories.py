@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from aitask.tests.lab.repos import git
-from tasks.review import trains
+from aitask.tests.lab.wait import wait_for
+from tasks.review import jobs, trains
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
 from workspaces.tests.merging.repos import changed, first_parent_subjects, text
@@ -109,6 +110,22 @@ def test_a_main_that_moves_meanwhile_is_tried_again_on_its_new_tip(home: Path, t
     step = train.steps.get()
     assert (step.state, step.tries) == ("merged", 2)
     assert first_parent_subjects(history.repo)[-2:] == ["By hand", f"{step.title} (task {step.task_id})"]
+
+
+def test_a_stopped_train_ends_a_check_that_another_worker_began(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo, check_command=f"echo $$ >'{tmp_path}/pid'; sleep 600")
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    train = trains.start_train(workspace, list(tasks.values()), user=None)
+    jobs.run_train(train.pk, patience=0.1)
+    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), 20, "the check")
+
+    trains.stop_train(train)
+
+    assert ride(train).state == "cancelled"
+    pid = (tmp_path / "pid").read_text().strip()
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), 20, "the check's end")
+    assert states(train) == ["waiting"]
 
 
 def test_a_conflict_without_a_place_in_a_file_is_told_in_words(home: Path, tmp_path: Path) -> None:
