@@ -12,7 +12,7 @@ from itertools import islice
 from posixpath import join
 
 from workspaces.errors import Refused
-from workspaces.git.commands import ENVIRONMENT, git
+from workspaces.git.commands import ENVIRONMENT, failure, git
 from workspaces.git.repos import COMMIT
 from workspaces.git.writing import Writer
 from workspaces.hosts import Host
@@ -207,7 +207,9 @@ def spare_index(write: Writer, worktree: str, index: str) -> None:
     write.host.run(["mkdir", "-p", "-m", "700", "--", index.rpartition("/")[0]])
     write.host.run(["cp", "-f", "--", join(git_dir, "index"), index])
     spare = Writer(write.host, {**write.environment, "GIT_INDEX_FILE": index})
-    spare.git(worktree, "add", "--intent-to-add", "--", ".")
+    done = spare.git(worktree, "add", "--intent-to-add", "--ignore-errors", "--", ".", check=False)
+    if done.rc > 1:  # 1: something could not be added, such as a repository in it without any commit
+        raise failure(worktree, "add", done)
 
 
 def merge_base(host: Host, repo: str, left: str, right: str) -> str:

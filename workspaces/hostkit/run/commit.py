@@ -84,7 +84,13 @@ def _commit(git: Git, spec: Json, notices: List[str]) -> bool:
         return False
     copied = [name for name in spec.get("copied") or [] if name]
     _release_lock(git)
-    git.run("add", "-A", "--", ":(top)", *(f":(top,exclude,literal){name}" for name in copied))
+    words = ("add", "-A", "--ignore-errors", "--", ":(top)")
+    added = git.run(*words, *(f":(top,exclude,literal){name}" for name in copied), check=False)
+    said = added.stderr.strip()[-2000:]
+    if added.returncode > 1:
+        raise GitError(said)
+    if added.returncode:  # such as a repository without any commit inside of the worktree
+        notices.append(f"git could not add all of it: {said}")
     if copied:  # an agent may have staged them by itself
         git.run("reset", "-q", "--", *(f":(top,literal){name}" for name in copied), check=False)
     if git.run("diff", "--cached", "--quiet", check=False).returncode == 0:

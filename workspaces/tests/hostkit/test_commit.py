@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aitask.tests.lab.repos import commit_file, git, make_oddly_named_repo, make_repo
+from aitask.tests.lab.repos import commit_file, git, make_oddly_named_repo, make_repo, make_unborn_repo
 from workspaces.hostkit.run.commit import own_git_folder, save_work
 
 
@@ -42,6 +42,15 @@ def test_copied_files_are_never_committed_even_when_staged(tree: Path) -> None:
     assert git(tree, "show", "--name-only", "--format=", "HEAD") == "kept"
     assert work.diff == {"files": 1, "additions": 1, "deletions": 0}
     assert (tree / ".env").read_text() == "x\n"
+
+
+def test_what_git_can_not_add_is_told_and_keeps_nothing_else_out(tree: Path) -> None:
+    make_unborn_repo(tree / "inner")
+    (tree / "inner" / "file").write_text("x\n")
+    (tree / "kept").write_text("x\n")
+    work = save_work(spec(tree))
+    assert git(tree, "show", "--name-only", "--format=", "HEAD") == "kept"
+    assert "inner" in work.notices[0]
 
 
 def test_nothing_to_commit_is_no_commit(tree: Path) -> None:
