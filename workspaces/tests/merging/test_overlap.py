@@ -42,7 +42,7 @@ def test_a_new_file_in_a_folder_that_another_moves_is_looked_at(home: Path, tmp_
     history.commit("main", {"lib/a.txt": "a\n" * 30, "lib/b.txt": "b\n" * 30}).write()
     moved = {"lib/a.txt": None, "lib/b.txt": None, "core/a.txt": "a\n" * 30, "core/b.txt": "b\n" * 30}
     history.commit("moves", moved, parent="main")
-    history.commit("adds", {"lib/deep/new.txt": "new\n"}, parent="main")
+    history.commit("adds", {"lib/new.txt": "new\n"}, parent="main")
     history.commit("far", {"elsewhere/new.txt": "new\n"}, parent="main")
     repo, host = str(history.write()), hosts.get(hosts.Address(kind="local"))
 
@@ -51,7 +51,7 @@ def test_a_new_file_in_a_folder_that_another_moves_is_looked_at(home: Path, tmp_
     assert moves.meets(adds)
     assert adds.meets(moves)
     assert not moves.meets(far)
-    assert conflicts_between(host, repo, "moves", "adds") == ["core/deep/new.txt"]
+    assert conflicts_between(host, repo, "moves", "adds") == ["core/new.txt"]
 
 
 def test_the_one_in_everybodys_way_comes_last() -> None:
