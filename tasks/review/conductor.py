@@ -255,18 +255,14 @@ class Conductor:
         return bench
 
     def _move(self, step: MergeStep) -> None:
-        if self.train.dry_run:
-            with transaction.atomic():
-                self._end(step, S.CLEAN)
-                self._set_tip(step.candidate)
-            return
         why = f"aitask: merge {step.branch}"
         try:
-            if self.resumed and self.site.mainline.contains(step.candidate):
+            if self.train.dry_run:
+                self.site.mainline.check_room(step.onto, step.candidate)
+            elif self.resumed and self.site.mainline.contains(step.candidate):
                 self.resumed = False
             else:
                 self.site.mainline.advance(step.onto, step.candidate, why)
-            self.moved_to = step.candidate
         except MainMoved:
             self.moved_to, self.plain = "", None
             self._to(
@@ -276,10 +272,12 @@ class Conductor:
         except Blocked as error:
             self._end(step, S.BLOCKED, reason=str(error))
             raise
+        self.moved_to = step.candidate
         with transaction.atomic():
-            self._end(step, S.MERGED)
+            self._end(step, S.CLEAN if self.train.dry_run else S.MERGED)
             self._set_tip(step.candidate)
-            note_merged(step, self.train)
+            if not self.train.dry_run:
+                note_merged(step, self.train)
 
     def _set_tip(self, commit: str) -> None:
         if not self.train.change((MergeTrain.State.RUNNING,), tip=commit):

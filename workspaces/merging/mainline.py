@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workspaces.git.commands import GitError, git
+from workspaces.git.overlap import uncommitted_paths
 from workspaces.git.repos import Place, refs
 from workspaces.git.worktree_list import Tree, busy_with, list_trees
 from workspaces.git.writing import LockWait, Writer, is_locked
@@ -69,6 +70,17 @@ class Mainline:
                 raise MainMoved
             raise self._blocked(done)
 
+    def check_room(self, old: str, new: str) -> None:
+        """Raise Blocked when uncommitted work stands in the way of a move from `old` to `new`."""
+        _, path = self._tip_and_checkout()
+        if not path:
+            return
+        words = ("diff-tree", "-r", "--name-only", "--no-renames", "-z", old, new, "--")
+        changed = git(self.write.host, self.repo.path, *words).out.split("\0")
+        files = sorted(uncommitted_paths(self.write.host, path).intersection(changed))
+        if files:
+            raise self._dirty(path, files)
+
     def _advance_once(self, old: str, new: str, why: str) -> Completed:
         tip, path = self._tip_and_checkout()
         if tip != old:
@@ -128,17 +140,19 @@ class Mainline:
         trees = [tree for tree in list_trees(self.write.host, self.repo.path) if tree.branch == self.ref]
         where = trees[0].path if trees else self.repo.path
         if IN_THE_WAY in said:
-            files = [line.strip() for line in said.splitlines() if line.startswith("\t")]
-            some = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
-            return Blocked(
-                f"{self.branch} is checked out in {where}, and uncommitted work there is in the way: {some}.",
-                "Commit or stash it there, then go on.",
-                code="dirty",
-            )
+            return self._dirty(where, [line.strip() for line in said.splitlines() if line.startswith("\t")])
         if is_locked(done):
             hint = f"Another git is at work in {where}, or one that crashed left that file: then remove it."
             return Blocked(f"git can't move {self.branch} just now: {said.splitlines()[0][:600]}", hint)
         told = "\n".join(line for line in said.splitlines() if not line.startswith("hint:"))
         return Blocked(
             f"git would not move {self.branch}: {told[-600:] or 'it gave no reason'}", f"Look at {where}."
+        )
+
+    def _dirty(self, where: str, files: list[str]) -> Blocked:
+        some = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        return Blocked(
+            f"{self.branch} is checked out in {where}, and uncommitted work there is in the way: {some}.",
+            "Commit or stash it there, then go on.",
+            code="dirty",
         )

@@ -24,6 +24,8 @@ def test_uncommitted_work_in_the_way_stops_the_train_and_is_not_touched(home: Pa
     tasks = make_tasks(workspace, history, files)
     mine = history.repo / "part000/file00002.txt"
     mine.write_text("my own work\n")
+    tried = merge(workspace, tasks.values(), dry_run=True)
+    assert states(tried) == ["clean", "blocked", "waiting"]
 
     train = merge(workspace, tasks.values())
 
