@@ -17,6 +17,8 @@ MOST_HUNK_LINES = 120
 MOST_LINE = 400
 MOST_BYTES = 512 * 1024
 CONTEXT = 3
+OURS, BETWEEN, THEIRS = (re.compile(words) for words in (r"<{7,} ", r"={7,}\r?$", r">{7,} "))
+"Lines that git writes around a conflict; `conflict-marker-size` makes them longer."
 HIDDEN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
@@ -99,13 +101,13 @@ def hunks_of(text: str, names: dict[str, str] | None = None) -> list[str]:
     if "\0" in text[:8000]:
         return []
     lines = text.split("\n")
-    starts = [number for number, line in enumerate(lines) if line.startswith("<<<<<<< ")]
+    starts = [number for number, line in enumerate(lines) if OURS.match(line)]
     return [_hunk(lines, start, names or {}) for start in starts[:MOST_HUNKS]]
 
 
 def _hunk(lines: list[str], start: int, names: dict[str, str]) -> str:
     following = range(start, len(lines))
-    end = next((number for number in following if lines[number].startswith(">>>>>>> ")), len(lines) - 1)
+    end = next((number for number in following if THEIRS.match(lines[number])), len(lines) - 1)
     shown = lines[max(0, start - CONTEXT) : end + 1 + CONTEXT]
     if len(shown) > MOST_HUNK_LINES:
         shown = [*shown[:MOST_HUNK_LINES], f"… {len(shown) - MOST_HUNK_LINES} more lines"]
@@ -113,7 +115,7 @@ def _hunk(lines: list[str], start: int, names: dict[str, str]) -> str:
 
 
 def _label(line: str, names: dict[str, str]) -> str:
-    if line.startswith(("<<<<<<< ", ">>>>>>> ")):
+    if OURS.match(line) or THEIRS.match(line):
         for commit, name in names.items():
             line = line.replace(commit, name)
     return line
@@ -121,10 +123,10 @@ def _label(line: str, names: dict[str, str]) -> str:
 
 def leftover_markers(text: str) -> bool:
     """Whether a file still holds a whole conflict as git writes it."""
-    wanted = iter(("<<<<<<< ", "=======", ">>>>>>> "))
+    wanted = iter((OURS, BETWEEN, THEIRS))
     want = next(wanted)
     for line in text.split("\n"):
-        if line.startswith(want) if want != "=======" else line.rstrip("\r") == want:
+        if want.match(line):
             following = next(wanted, None)
             if following is None:
                 return True

@@ -62,4 +62,5 @@ def test_the_one_in_everybodys_way_comes_last() -> None:
 
 def test_a_conflict_is_known_by_all_its_markers() -> None:
     assert leftover_markers("a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> main\n")
+    assert leftover_markers(f"a\n{'<' * 12} HEAD\nb\n{'=' * 12}\r\nc\n{'>' * 12} main\n")
     assert not leftover_markers("Title\n=======\ntext\n>>>>>>> quoted\n")
