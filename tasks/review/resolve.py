@@ -18,9 +18,11 @@ from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of
 from workspaces.git.repos import refs, status
 from workspaces.git.rescue import keep
-from workspaces.merging.conflicts import leftover_markers, visible
+from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers, visible
 
 MOST_COMMITS = 30
+MARKED = {KINDS[frozenset("123")], KINDS[frozenset("23")]}
+"Kinds of conflicts in which git writes both sides into the file."
 MOST_BYTES = 8 * 1024 * 1024
 
 PROMPT = """\
@@ -50,19 +52,36 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
     if task.runs.filter(state__in=Run.LIVE).exists():
         raise Refused("A run of this task is going.", "Wait for its end.")
     site = site_of(task.workspace)
-    main = site.mainline.tip()
-    _look_at_worktree(task, site)
-    ref = f"refs/heads/{task.branch}"
-    keep(site.write, site.place.path, task.pk, refs(site.host, site.place.path, ref)[ref])
-    paths = _merge_main_in(task, site, main)
+    begun = _begun(task, site)
+    main, paths = begun or _begin(task, site)
     prompt = prompt_for(task, site, main, paths)
     try:
         run = verdicts.send_back(task, prompt, user=user)
     except Refused:
-        site.write.git(task.worktree_path, "merge", "--abort", check=False)
+        if not begun:
+            site.write.git(task.worktree_path, "merge", "--abort", check=False)
         raise
     _note(task, run, main, paths, user)
     return run
+
+
+def _begun(task: Task, site: MergeSite) -> tuple[str, list[str]] | None:
+    """The main and the paths of an attempt that failed and whose merge is still under way in the worktree."""
+    words = ("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
+    failed = Resolution.objects.filter(task=task, state=Resolution.State.FAILED).first()
+    if failed is None or not task.worktree_path:
+        return None
+    main = git(site.host, task.worktree_path, *words, check=False).out.strip()
+    return (main, [path_of(key) for key in failed.paths]) if main == failed.main else None
+
+
+def _begin(task: Task, site: MergeSite) -> tuple[str, list[str]]:
+    """Merge main into the branch, with a rescue ref first; that main and the paths that conflict."""
+    main = site.mainline.tip()
+    _look_at_worktree(task, site)
+    ref = f"refs/heads/{task.branch}"
+    keep(site.write, site.place.path, task.pk, refs(site.host, site.place.path, ref)[ref])
+    return main, _merge_main_in(task, site, main)
 
 
 def _look_at_worktree(task: Task, site: MergeSite) -> None:
@@ -165,6 +184,9 @@ def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
     marked = [path for path in paths if _has_markers(site, join(task.worktree_path, path))]
     if marked:
         return f"Conflict markers are left in {', '.join(visible(path) for path in marked[:5])}."
+    undecided = _undecided(site, task.worktree_path)
+    if undecided:
+        return f"Nobody decided which side is to stay: {', '.join(visible(path) for path in undecided[:5])}."
     merging = git(
         site.host, task.worktree_path, "rev-parse", "--quiet", "--verify", "MERGE_HEAD", check=False
     )
@@ -176,6 +198,22 @@ def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
     if git(site.host, site.place.path, *words, check=False).rc:
         return f"The merge of {site.branch} was given up: the branch does not hold it."
     return ""
+
+
+def _undecided(site: MergeSite, worktree: str) -> list[str]:
+    """Paths still in conflict that never had markers: one side has no file there, or it is no text."""
+    records = git(site.host, worktree, "ls-files", "--unmerged", "-z").out.split("\0")
+    kinds = kinds_by_path([record for record in records if record])
+    return [
+        path for path, kind in kinds.items() if kind not in MARKED or not _is_text(site, join(worktree, path))
+    ]
+
+
+def _is_text(site: MergeSite, path: str) -> bool:
+    found = site.host.call("stat", {"path": path})
+    if not found["exists"] or found["is_dir"]:
+        return False
+    return "\0" not in str(site.host.call("read", {"path": path, "limit": 8000})["data"])
 
 
 def _has_markers(site: MergeSite, path: str) -> bool:

@@ -169,6 +169,30 @@ def test_leftover_markers_keep_the_task_out(shop: tuple[Workspace, History]) -> 
     assert resolution.train is None
 
 
+def test_a_conflict_without_markers_is_not_resolved_by_doing_nothing(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    path = "part000/file00001.txt"
+    history.commit("two", {path: None}, parent="main").write()
+    tree = history.repo.parent / "tree of two"
+    git(history.repo, "worktree", "add", "-q", str(tree), "two")
+    task = task_with(workspace, history.repo, "two", worktree_path=str(tree))
+    other = make_tasks(workspace, history, [("one", changed(1, 2, "ours"))])["one"]
+    assert states(merge(workspace, [other, task])) == ["merged", "conflict"]
+
+    finish(resolve.resolve(task, user=None))
+
+    resolution = Resolution.objects.get(task=task)
+    assert (resolution.state, path in resolution.reason) == ("failed", True)
+    assert git(history.repo, "show", f"main:{path}") != ""
+
+    again = resolve.resolve(task, user=None)  # goes on with the merge that is under way in the worktree
+    assert path in again.prompt
+    git(tree, "rm", "-q", path)
+    finish(again)
+    resolution.refresh_from_db()
+    assert (resolution.state, resolution.reason) == ("done", "")
+
+
 def test_worktrees_are_listed_adopted_and_removed_safely(shop: tuple[Workspace, History]) -> None:
     workspace, history = shop
     task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
