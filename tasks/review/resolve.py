@@ -125,15 +125,26 @@ def prompt_for(task: Task, site: MergeSite, main: str, paths: list[str]) -> str:
     )
     argv = ["git", "-C", site.place.path, "--literal-pathspecs", *words, "--", *paths[:200]]
     theirs = site.host.run(argv, check=False).out.strip() or "- (see git log)"
-    command = task.workspace.check_command.strip()
+    command, kinds = task.workspace.check_command.strip(), _unmerged(site, task.worktree_path)
     return PROMPT.format(
         branch=task.branch,
         main=site.branch,
-        files="\n".join(f"- {visible(path)}" for path in paths),
+        files="\n".join(_line(path, kinds.get(path, "")) for path in paths),
         theirs=visible(theirs),
         title=task.title,
         **_words_about(command),
     )
+
+
+def _line(path: str, kind: str) -> str:
+    """A file of the prompt; one in which git could write no markers says what is to be decided."""
+    return f"- {visible(path)}" + (f" ({kind}: decide what stays)" if kind and kind not in MARKED else "")
+
+
+def _unmerged(site: MergeSite, worktree: str) -> dict[str, str]:
+    """The paths that are in conflict now, each with what happened to it."""
+    records = git(site.host, worktree, "ls-files", "--unmerged", "-z").out.split("\0")
+    return kinds_by_path([record for record in records if record])
 
 
 def _words_about(check: str) -> dict[str, str]:
@@ -191,7 +202,14 @@ def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
         site.host, task.worktree_path, "rev-parse", "--quiet", "--verify", "MERGE_HEAD", check=False
     )
     if not merging.rc:
-        site.write.git(task.worktree_path, "add", "--all", "--", *(f":(top,literal){path}" for path in paths))
+        there = [
+            path
+            for path in paths
+            if site.host.call("stat", {"path": join(task.worktree_path, path)})["exists"]
+        ]
+        if there:
+            names = (f":(top,literal){path}" for path in there)
+            site.write.git(task.worktree_path, "add", "--all", "--", *names)
         site.write.git(task.worktree_path, "add", "--update", "--", ":(top)")
         site.write.git(task.worktree_path, "commit", "--quiet", "--no-edit")
     words = ("merge-base", "--is-ancestor", resolution.main, f"refs/heads/{task.branch}")
@@ -202,18 +220,18 @@ def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
 
 def _undecided(site: MergeSite, worktree: str) -> list[str]:
     """Paths still in conflict that never had markers: one side has no file there, or it is no text."""
-    records = git(site.host, worktree, "ls-files", "--unmerged", "-z").out.split("\0")
-    kinds = kinds_by_path([record for record in records if record])
+    kinds = _unmerged(site, worktree)
     return [
-        path for path, kind in kinds.items() if kind not in MARKED or not _is_text(site, join(worktree, path))
+        path for path, kind in kinds.items() if kind not in MARKED or _is_no_text(site, join(worktree, path))
     ]
 
 
-def _is_text(site: MergeSite, path: str) -> bool:
+def _is_no_text(site: MergeSite, path: str) -> bool:
+    """A binary file or a submodule; one that is gone was deleted by the agent, which decides it."""
     found = site.host.call("stat", {"path": path})
     if not found["exists"] or found["is_dir"]:
-        return False
-    return "\0" not in str(site.host.call("read", {"path": path, "limit": 8000})["data"])
+        return bool(found["exists"])
+    return "\0" in str(site.host.call("read", {"path": path, "limit": 8000})["data"])
 
 
 def _has_markers(site: MergeSite, path: str) -> bool:
