@@ -23,6 +23,7 @@ from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers,
 MOST_COMMITS = 30
 MARKED = {KINDS[frozenset("123")], KINDS[frozenset("23")]}
 "Kinds of conflicts in which git writes both sides into the file."
+SWAPPED = str.maketrans("23", "32")
 MOST_BYTES = 8 * 1024 * 1024
 
 PROMPT = """\
@@ -144,7 +145,13 @@ def _line(path: str, kind: str) -> str:
 def _unmerged(site: MergeSite, worktree: str) -> dict[str, str]:
     """The paths that are in conflict now, each with what happened to it."""
     records = git(site.host, worktree, "ls-files", "--unmerged", "-z").out.split("\0")
-    return kinds_by_path([record for record in records if record])
+    return kinds_by_path([_seen_from_main(record) for record in records if record])
+
+
+def _seen_from_main(record: str) -> str:
+    """In the task's worktree “ours” is the branch; the words about a conflict take it for main."""
+    about, _, path = record.partition("\t")
+    return f"{about[:-1]}{about[-1].translate(SWAPPED)}\t{path}"
 
 
 def _words_about(check: str) -> dict[str, str]:

@@ -179,7 +179,9 @@ def test_a_conflict_without_markers_is_not_resolved_by_doing_nothing(shop: tuple
     other = make_tasks(workspace, history, [("one", changed(1, 2, "ours"))])["one"]
     assert states(merge(workspace, [other, task])) == ["merged", "conflict"]
 
-    finish(resolve.resolve(task, user=None))
+    run = resolve.resolve(task, user=None)
+    assert f"{path} (deleted on the branch, changed on main: decide what stays)" in run.prompt
+    finish(run)
 
     resolution = Resolution.objects.get(task=task)
     assert (resolution.state, path in resolution.reason) == ("failed", True)
