@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,6 +16,8 @@ from tasks.conversation.models import Attention, PushSubscription
 from workspaces.access import person
 
 WORKER = settings.BASE_DIR / "tasks" / "static" / "tasks" / "worker.js"
+LONGEST = 1000
+"Characters of a push service's address."
 DISMISSED = "report_dismissed"
 "Name in the session of the last start report that was seen."
 
@@ -53,12 +54,14 @@ def push_subscribe(request: HttpRequest) -> HttpResponse:
 
 
 def _fields(subscription: Any) -> dict[str, str]:
-    """Push services speak HTTPS; anything else could make the server call addresses of its own network."""
-    endpoint = str(subscription["endpoint"])
-    if urlsplit(endpoint).scheme != "https" or len(endpoint) > 1000:
-        raise ValueError(endpoint)
+    """What a browser's subscription says, checked: anybody could send something else."""
     keys = subscription["keys"]
-    return {"endpoint": endpoint, "p256dh": str(keys["p256dh"])[:200], "auth": str(keys["auth"])[:100]}
+    found = {"endpoint": subscription["endpoint"], "p256dh": keys["p256dh"], "auth": keys["auth"]}
+    if not all(isinstance(text, str) for text in found.values()) or len(found["endpoint"]) > LONGEST:
+        raise ValueError("not the subscription of a browser")
+    push.check_keys(found["p256dh"], found["auth"])
+    push.check_address(found["endpoint"])
+    return found
 
 
 @require_POST

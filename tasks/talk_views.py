@@ -28,19 +28,14 @@ WHEN = ("now", "after_turn")
 @require_POST
 def task_say(request: HttpRequest, pk: int) -> HttpResponse:
     """To a live run a message; else a run that goes on with the conversation."""
-    task = task_for(request.user, pk)
-    text, user = request.POST.get("text", ""), person(request)
-    run = task.runs.filter(state__in=Run.LIVE).order_by("-number").first()
+    task, user = task_for(request.user, pk), person(request)
+    text = request.POST.get("text", "")
+    choice = {name: request.POST[name] for name in ("model", "reasoning_effort") if name in request.POST}
+    newest = task.last_run
 
     def say() -> str:
-        if run is None:
-            choice = {
-                name: request.POST[name] for name in ("model", "reasoning_effort") if name in request.POST
-            }
-            made = verbs.go_on(task, text, user=user, **choice)
-            return f"Run {made.number} goes on with it."
-        verbs.say(run, text, when=_when(request), user=user)
-        return ""
+        run = verbs.talk_to(task, text, when=_when(request), user=user, **choice)
+        return "" if run == newest else f"Run {run.number} goes on with it."
 
     return answered(request, pk, say)
 
@@ -61,9 +56,8 @@ def message_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def message_edit(request: HttpRequest, pk: int) -> HttpResponse:
     row = _message(request, pk)
-    when = str(row.payload.get("when") or "now")
     text = request.POST.get("text", "")
-    return answered(request, row.run.task_id, lambda: verbs.edit(row, text, when=when, user=person(request)))
+    return answered(request, row.run.task_id, lambda: verbs.edit(row, text, user=person(request)))
 
 
 @require_POST

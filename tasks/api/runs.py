@@ -22,7 +22,6 @@ from tasks.api.schemas import (
     run_out,
 )
 from tasks.conversation import verbs
-from tasks.models import Run
 from workspaces.access import person
 
 router = Router(tags=["Runs"])
@@ -59,13 +58,12 @@ def send_message(request: HttpRequest, run_id: Id, body: Message) -> Said:
     """Taken at once, or after the present turn; the event of kind `message` tells when it was taken.
 
     While the host can't be reached it waits in line, and is sent once when the host is back. Where the run
-    has ended a new one goes on with the conversation: `run` tells which run takes the message.
+    has ended, the task's live run takes it, or a new one goes on with the conversation: `run` tells which.
+    A model or effort holds for the new run, or from the live run's next turn on.
     """
-    run, user = run_for(request.user, run_id), person(request)
-    if run.state in Run.ENDED:
-        return Said(run=verbs.go_on(run.task, body.text, user=user).pk)
-    verbs.say(run, body.text, when=body.when, user=user)
-    return Said(run=run.pk)
+    task = run_for(request.user, run_id).task
+    choice = body.model_dump(include={"model", "reasoning_effort"}, exclude_none=True)
+    return Said(run=verbs.talk_to(task, body.text, when=body.when, user=person(request), **choice).pk)
 
 
 @router.post("/runs/{run_id}/settings", response=Done, summary="Model, effort, permissions of a live run")

@@ -177,6 +177,8 @@ def event_out(event: Event) -> EventOut:
 class Message(Body):
     text: Text = Field(min_length=1)
     when: Literal["now", "after_turn"] = "now"
+    model: str | None = Field(default=None, max_length=100)
+    reasoning_effort: str | None = Field(default=None, max_length=20)
 
 
 class RunSettings(Body):

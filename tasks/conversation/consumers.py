@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from channels.db import database_sync_to_async
+from django.utils import timezone
 
 from aitask.sockets import LiveConsumer
 from tasks import inbox_views
 from tasks.conversation import asking, attention
 
 MOST_NEWS = 20
+STALE = timedelta(hours=1)
+"What is older was missed by a page that slept, and is no news any more."
 
 
 class InboxConsumer(LiveConsumer):
@@ -36,27 +40,39 @@ class InboxConsumer(LiveConsumer):
 
 
 class AttentionConsumer(LiveConsumer):
-    """Tells every page how many requests wait, and what has just happened."""
+    """Tells every page how many requests wait, and what has happened since the page last heard of it."""
 
     pause = 0.3
 
     async def connect(self) -> None:
         self.count = -1
         self.seen: int | None = None
+        self.told = asyncio.Event()
         await super().connect()
 
     async def topics(self) -> set[str]:
         return {"board"}
 
+    async def received(self, message: dict[str, Any]) -> None:
+        """The page says what it heard of last: {"t": "from", "after": id}, null when of nothing yet."""
+        if message.get("t") == "from" and not self.told.is_set():
+            after = message.get("after")
+            self.seen = after if isinstance(after, int) else None
+            self.told.set()
+
     async def changed(self, topics: frozenset[str]) -> None:
+        await self.told.wait()
         count, news = await database_sync_to_async(self.read)()
         if news or count != self.count:
             self.count = count
-            await self.push({"t": "attention", "count": count, "news": news})
+            await self.push({"t": "attention", "count": count, "news": news, "last": self.seen})
             await asyncio.sleep(self.pause)
 
     def read(self) -> tuple[int, list[dict[str, Any]]]:
-        """How many requests are open, and what came since the last look; the first look is no news."""
+        """How many requests are open, and what came since the last look and still matters.
+
+        The first look of a page that has heard of nothing is no news.
+        """
         runs = inbox_views.waiting_runs(self.user)
         count = sum(not ask.answered for ask in asking.all_asks(runs))
         rows = attention.visible(self.user)
@@ -66,4 +82,7 @@ class AttentionConsumer(LiveConsumer):
         fresh = list(rows.filter(pk__gt=self.seen)[:MOST_NEWS])
         if fresh:
             self.seen = fresh[-1].pk
-        return count, [attention.as_message(row) for row in fresh]
+        old = timezone.now() - STALE
+        return count, [
+            attention.as_message(row) for row in fresh if row.at > old and not attention.is_over(row)
+        ]

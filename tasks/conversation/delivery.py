@@ -53,6 +53,7 @@ def _try(row: Outgoing) -> bool:
     marked = Outgoing.objects.filter(pk=row.pk, state=State.WAITING).update(tried_at=timezone.now())
     if not marked:  # withdrawn a moment ago
         return True
+    row.refresh_from_db(fields=["payload"])  # said in other words a moment ago
     try:
         talk.send(row.run, {**row.payload, "id": str(row.key)})
     except (HostError, talk.Later):

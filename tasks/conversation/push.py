@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
+import socket
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from py_vapid import Vapid02, b64urlencode
+from py_vapid import Vapid02, b64urldecode, b64urlencode
 
 from tasks.conversation import attention
 from tasks.conversation.models import Attention, PushKey, PushSubscription
+
+if TYPE_CHECKING:
+    import requests
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +29,7 @@ TTL_SECONDS = 3600
 "How long a push service keeps a message for a browser that is away."
 SEND_SECONDS = 10
 GONE = (404, 410)
+AUTH_BYTES = 16
 
 
 class _Answer(Protocol):
@@ -48,6 +56,7 @@ def push(subscription: PushSubscription, message: dict[str, Any]) -> bool:
 
     keys = {"p256dh": subscription.p256dh, "auth": subscription.auth}
     try:
+        check_address(subscription.endpoint)
         webpush(
             {"endpoint": subscription.endpoint, "keys": keys},
             data=json.dumps(message),
@@ -55,11 +64,44 @@ def push(subscription: PushSubscription, message: dict[str, Any]) -> bool:
             vapid_claims={"sub": _contact()},
             ttl=TTL_SECONDS,
             timeout=SEND_SECONDS,
+            requests_session=_session(),
         )
-    except (WebPushException, OSError) as error:
+    except (WebPushException, OSError, ValueError) as error:
         _note_failure(subscription, error)
         return False
     return True
+
+
+def check_address(endpoint: str) -> None:
+    """Raise ValueError unless this may be a push service: a person names it, and the server calls it.
+
+    It speaks HTTPS and is on the public internet; a name that only a proxy can resolve passes.
+    """
+    address = urlsplit(endpoint)
+    if address.scheme != "https" or not address.hostname:
+        raise ValueError("A push service speaks HTTPS.")
+    try:
+        found = socket.getaddrinfo(address.hostname, address.port or 443, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return
+    if not all(ipaddress.ip_address(each[4][0]).is_global for each in found):
+        raise ValueError(f"{address.hostname} is no push service: its address is not public.")
+
+
+def check_keys(p256dh: str, auth: str) -> None:
+    """Raise ValueError for what no browser makes: a point of the curve, and 16 secret bytes."""
+    ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b64urldecode(p256dh.encode()))
+    if len(b64urldecode(auth.encode())) != AUTH_BYTES:
+        raise ValueError("The secret of a subscription has 16 bytes.")
+
+
+def _session() -> requests.Session:
+    """No push service answers with another address, which could be one of our own network."""
+    import requests
+
+    session = requests.Session()
+    session.max_redirects = 0
+    return session
 
 
 def _note_failure(subscription: PushSubscription, error: Exception) -> None:

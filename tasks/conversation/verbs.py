@@ -28,25 +28,45 @@ GO_ON = "You were interrupted. Look at how things stand, then go on where you st
 TAKEN = "The agent has taken it already."
 
 
+def talk_to(task: Task, text: str, *, when: str, user: AbstractBaseUser, **choice: str | None) -> Run:
+    """Say something to the task's agent; the run that takes it.
+
+    A live run gets a message, and the chosen model or effort from its next turn on; where none is live a new
+    run goes on with the conversation. Raises Refused, or ValidationError for a model that the CLI lacks.
+    """
+    run = task.runs.filter(state__in=Run.LIVE).order_by("-number").first()
+    if run is None:
+        return go_on(task, text, user=user, **choice)
+    text = _words(text)
+    new = {name: value for name, value in choice.items() if value and value != getattr(run, name)}
+    if new:
+        change(run, model=new.get("model") or "", effort=new.get("reasoning_effort") or "", user=user)
+    say(run, text, when=when, user=user)
+    return run
+
+
 def say(run: Run, text: str, *, when: str, user: AbstractBaseUser | None) -> Outgoing:
     """Put a message to a live run in line; it is delivered at once where the host can be reached.
 
     Raises Refused when the run has ended or its agent refuses.
     """
-    text = services.clean_text(text).strip()
-    if not text:
-        raise Refused("The message is empty.")
+    text = _words(text)
     payload = {"command": "message", "text": text, "when": when}
     return _hand_over(_put_in_line(run, Outgoing.Kind.MESSAGE, payload, user))
 
 
 def go_on(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None) -> Run:
     """Start a run that goes on with the last session of the task; from the start where there is none."""
+    text = _words(text)
+    resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
+    return services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
+
+
+def _words(text: str) -> str:
     text = services.clean_text(text).strip()
     if not text:
         raise Refused("The message is empty.")
-    resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
-    return services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
+    return text
 
 
 def resume(task: Task, *, user: AbstractBaseUser) -> Run:
@@ -84,10 +104,17 @@ def withdraw(row: Outgoing) -> None:
     doorbell.ring(f"task:{row.run.task_id}")
 
 
-def edit(row: Outgoing, text: str, *, when: str, user: AbstractBaseUser) -> Outgoing:
-    """Say it in other words, at the end of the line."""
+def edit(row: Outgoing, text: str, *, user: AbstractBaseUser) -> Outgoing:
+    """Say a message in other words: in its place while it waits for the host, else at the end of the line."""
+    if row.kind != Outgoing.Kind.MESSAGE:
+        raise Refused("Only a message has words.")
+    payload = {**row.payload, "text": _words(text)}
+    if Outgoing.objects.filter(pk=row.pk, state=State.WAITING, tried_at=None).update(payload=payload):
+        doorbell.ring(f"task:{row.run.task_id}")
+        row.refresh_from_db()
+        return row
     withdraw(row)
-    return say(row.run, text, when=when, user=user)
+    return say(row.run, text, when=str(payload.get("when") or "now"), user=user)
 
 
 def change(

@@ -35,6 +35,7 @@ class Service:
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.status = 201
+        self.location = ""
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,6 +43,8 @@ class Service:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 service.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 self.send_response(service.status)
+                if service.location:
+                    self.send_header("Location", service.location)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -58,8 +61,9 @@ class Service:
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     made = Service()
+    monkeypatch.setattr(push, "check_address", lambda endpoint: None)  # it is on loopback, without HTTPS
     yield made
     made.close()
 
@@ -75,11 +79,16 @@ def run() -> Run:
     return make_run(task=make_task(workspace=make_workspace(owner=user), title="Paint it"), state="running")
 
 
-def subscribe(run: Run, service: Service, key: ec.EllipticCurvePrivateKey, *kinds: str) -> PushSubscription:
-    point = key.public_key().public_bytes(
-        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+def point_of(key: ec.EllipticCurvePrivateKey) -> str:
+    return b64(
+        key.public_key().public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )
     )
-    fields = {"endpoint": service.url, "p256dh": b64(point), "auth": b64(AUTH), "kinds": list(kinds)}
+
+
+def subscribe(run: Run, service: Service, key: ec.EllipticCurvePrivateKey, *kinds: str) -> PushSubscription:
+    fields = {"endpoint": service.url, "p256dh": point_of(key), "auth": b64(AUTH), "kinds": list(kinds)}
     return PushSubscription.objects.create(user=run.task.workspace.owner, **fields)
 
 
@@ -146,6 +155,31 @@ def test_a_browser_that_is_gone_is_forgotten_and_trouble_is_noted(
     assert all(str(status) in each.trouble for each in kept)
 
 
+def test_one_browser_that_can_not_be_told_keeps_it_from_no_other(
+    run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey
+) -> None:
+    broken = subscribe(run, service, browser_key, "finished")
+    PushSubscription.objects.filter(pk=broken.pk).update(endpoint=f"{service.url}/broken", p256dh="no key")
+    subscribe(run, service, browser_key, "finished")
+    push.send(ended(run).pk)
+    assert len(service.got) == 1
+    broken.refresh_from_db()
+    assert broken.trouble
+
+
+def test_a_service_that_names_another_address_is_not_followed(
+    run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey
+) -> None:
+    other = Service()
+    service.status, service.location = 302, other.url
+    subscription = subscribe(run, service, browser_key, "finished")
+    push.send(ended(run).pk)
+    other.close()
+    assert (len(service.got), other.got) == (1, [])
+    subscription.refresh_from_db()
+    assert "redirects" in subscription.trouble
+
+
 def test_the_key_is_made_once() -> None:
     assert push.public_key() == push.public_key()
     assert PushKey.objects.count() == 1
@@ -159,8 +193,12 @@ def test_a_run_that_a_person_has_cancelled_is_no_news(run: Run) -> None:
 
 
 class TestSubscribing:
-    def send(self, client: Client, endpoint: str, *kinds: str) -> int:
-        subscription = {"endpoint": endpoint, "keys": {"p256dh": "p", "auth": "a"}}
+    POINT = point_of(ec.generate_private_key(ec.SECP256R1()))
+
+    def send(
+        self, client: Client, endpoint: str, *kinds: str, p256dh: str = POINT, auth: str = b64(AUTH)
+    ) -> int:
+        subscription = {"endpoint": endpoint, "keys": {"p256dh": p256dh, "auth": auth}}
         body = {"subscription": subscription, "kinds": list(kinds)}
         return client.post("/push/subscribe", body, content_type="application/json").status_code
 
@@ -171,10 +209,25 @@ class TestSubscribing:
         self.send(client, "https://push.example.org/1")
         assert not PushSubscription.objects.exists()
 
-    @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:22/", "file:///etc/passwd", "x"])
-    def test_only_https_is_called(self, client: Client, endpoint: str) -> None:
+    @pytest.mark.parametrize(
+        "endpoint",
+        [
+            *("http://127.0.0.1:22/", "http://push.example.org/1", "file:///etc/passwd", "x", "https://", ""),
+            *("https://127.0.0.1/", "https://localhost/x", "https://10.1.2.3/", "https://169.254.169.254/"),
+            *("https://[::1]/", "https://[::ffff:10.0.0.1]/", "https://2130706433/", "https://a:99999/"),
+            f"https://push.example.org/{'x' * 1000}",
+        ],
+    )
+    def test_only_services_on_the_internet_are_called_and_by_https(
+        self, client: Client, endpoint: str
+    ) -> None:
         client.force_login(make_user("olga"))
         assert self.send(client, endpoint, "failed") == 400
+
+    @pytest.mark.parametrize("keys", [{"p256dh": "p"}, {"p256dh": b64(b"x" * 65)}, {"auth": "short"}])
+    def test_keys_that_no_browser_makes_are_refused(self, client: Client, keys: dict[str, str]) -> None:
+        client.force_login(make_user("olga"))
+        assert self.send(client, "https://push.example.org/1", "failed", **keys) == 400
 
     def test_the_worker_is_served_at_the_root(self, client: Client) -> None:
         client.force_login(make_user("olga"))

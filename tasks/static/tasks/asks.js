@@ -1,5 +1,9 @@
 // What agents ask: answering with buttons and keys; a request that a person is answering is never redrawn.
+import { toast } from "../aitask/toasts.js";
 import { send } from "./send.js";
+
+const LOOK_AGAIN = 600;  // Milliseconds in which nothing is answered after somebody else's answer has moved the list.
+let moved = -LOOK_AGAIN;
 
 const nodesOf = (html) => {
   const made = document.createElement("template");
@@ -15,7 +19,7 @@ export function update(box, html) {
   let place = box.firstElementChild;
   for (const node of fresh) {
     const old = document.getElementById(node.id);
-    if (old && (old.dataset.stamp === node.dataset.stamp || isTypedInto(old))) {
+    if (old && (old.dataset.stamp === node.dataset.stamp || isBeingAnswered(old))) {
       if (old !== place) box.insertBefore(old, place);
       place = old.nextElementSibling;
     } else {
@@ -28,9 +32,12 @@ export function update(box, html) {
   }
 }
 
-const isTypedInto = (node) => node.contains(document.activeElement) && document.activeElement.matches("input, textarea");
+const isBeingAnswered = (node) => [...node.querySelectorAll("input, textarea")].some(
+  (field) => field === document.activeElement || field.value !== field.defaultValue || field.checked !== field.defaultChecked,
+);
 
 function leave(box, old) {
+  if (!old.matches(".is-answered, .is-sending")) moved = performance.now();
   const chosen = old.contains(document.activeElement);
   const next = old.nextElementSibling ?? old.previousElementSibling;
   old.remove();
@@ -39,14 +46,20 @@ function leave(box, old) {
 
 export async function decide(article, decision, { mode } = {}) {
   const form = article.querySelector("form");
-  if (!form || article.classList.contains("is-sending") || article.classList.contains("is-answered")) return;
+  if (!form || article.matches(".is-sending, .is-answered")) return;
+  if (performance.now() - moved < LOOK_AGAIN) {
+    toast({ text: "Another request has just gone from here.", hint: "Look again: this one was not answered yet.", kind: "failed" });
+    return;
+  }
   const values = new FormData(form);
   values.set("decision", decision);
   if (mode) values.set("mode", mode);
   article.classList.add("is-sending");
   const ok = await send(form.getAttribute("action"), values);
   article.classList.remove("is-sending");
-  if (ok) article.dispatchEvent(new CustomEvent("answered", { bubbles: true }));
+  if (!ok) return;
+  article.classList.add("is-answered");
+  article.dispatchEvent(new CustomEvent("answered", { bubbles: true }));
 }
 
 export function edit(article) {
@@ -80,6 +93,8 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-edits]")) edit(event.target.closest(".asked"));
+  // The second click of a double click may meet the next request.
+  else if (event.detail > 1 && event.target.closest(".asked button")) event.preventDefault();
 });
 
 // Enter in a field does what the field is for; Esc leaves it and keeps the words.

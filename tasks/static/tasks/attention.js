@@ -9,6 +9,7 @@ const plain = icon?.href;
 const OTHERS_FIRST = 400;  // Milliseconds by which a page that nobody looks at lets the one that is seen go first.
 const KEPT = "aitask-attention";
 const TOLD = "aitask-told";
+const HEARD = "aitask-heard";
 let count = 0;
 
 const wishes = () => JSON.parse(localStorage.getItem(KEPT) ?? '{"kinds":[],"sound":false,"push":false}');
@@ -18,10 +19,13 @@ const seen = () => document.visibilityState === "visible" && document.hasFocus()
 // A page without a navigation, such as an error's, counts nothing.
 if (badge) {
   connect("/ws/attention", {
+    open: (send) => send({ t: "from", after: Number(sessionStorage.getItem(HEARD)) || null }),
     message: (data) => {
       if (data.t !== "attention") return;
       count = data.count;
       showCount();
+      sessionStorage.setItem(HEARD, data.last);
+      if (told() > data.last) localStorage.setItem(TOLD, data.last);  // another installation had this address
       for (const news of data.news) setTimeout(() => tell(news), seen() ? 0 : OTHERS_FIRST);
     },
   });
@@ -39,10 +43,12 @@ function showCount() {
 
 const counted = (number) => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#e0a030"/><text x="16" y="23" text-anchor="middle" font-family="system-ui,sans-serif" font-weight="700" font-size="${number > 9 ? 17 : 21}" fill="#1c1d1b">${number > 99 ? "99" : number}</text></svg>`;
 
+const told = () => Number(localStorage.getItem(TOLD) ?? 0);
+
 // Each thing is told by one page only, and by none when the person is looking at it.
 function tell(news) {
   const once = () => {
-    if (Number(localStorage.getItem(TOLD) ?? 0) >= news.id) return;
+    if (told() >= news.id) return;
     localStorage.setItem(TOLD, news.id);
     if (seen() && looksAt(news)) return;
     if (!wishes().kinds.includes(news.kind)) return;
@@ -111,9 +117,11 @@ async function subscribe({ kinds, push }) {
   try {
     const worker = await navigator.serviceWorker.register("/worker.js");
     await navigator.serviceWorker.ready;
-    const known = await worker.pushManager?.getSubscription();
-    if (!push && !known) return;
-    const subscription = known ?? await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: (await (await fetch("/push/key")).json()).key });
+    let subscription = await worker.pushManager?.getSubscription();
+    if (!push && !subscription) return;
+    const { key } = await (await fetch("/push/key")).json();
+    if (subscription && keyOf(subscription) !== key) subscription = (await subscription.unsubscribe()) && null;
+    subscription ??= await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
     const answer = await fetch("/push/subscribe", {
       method: "POST",
       body: JSON.stringify({ subscription: subscription.toJSON(), kinds: push ? kinds : [] }),
@@ -126,5 +134,13 @@ async function subscribe({ kinds, push }) {
   }
 }
 
+// The server's key that a subscription was made with; that of another installation is of no use to this one.
+const keyOf = ({ options }) => btoa(String.fromCharCode(...new Uint8Array(options.applicationServerKey)))
+  .replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+
 if (form) showWishes();
-if (allowed() && "serviceWorker" in navigator && wishes().kinds.length) navigator.serviceWorker.register("/worker.js").catch(() => {});
+if (form && allowed() && "serviceWorker" in navigator && wishes().kinds.length) {
+  navigator.serviceWorker.register("/worker.js").catch(() => {});
+  // Once per visit: the push service may have ended the subscription, and another person may be logged in.
+  if (wishes().push && !sessionStorage.getItem(KEPT)) subscribe(wishes()).then(() => sessionStorage.setItem(KEPT, "yes"));
+}

@@ -21,7 +21,8 @@ connect("/ws/inbox", {
 });
 
 const all = () => [...box.querySelectorAll(".asked")];
-const open = () => all().filter((article) => !article.classList.contains("is-answered"));
+const isOpen = (article) => !article.classList.contains("is-answered");
+const open = () => all().filter(isOpen);
 const chosen = () => document.activeElement.closest?.(".asked") ?? open()[0];
 
 function step(by) {
@@ -33,10 +34,10 @@ function step(by) {
 }
 
 box.addEventListener("answered", (event) => {
-  const list = open();
+  const list = all();
   const at = list.indexOf(event.target);
-  event.target.classList.add("is-answered");
-  (list[at + 1] ?? list[at - 1])?.focus({ preventScroll: true });
+  const next = list.slice(at + 1).find(isOpen) ?? list.slice(0, at).findLast(isOpen);
+  next?.focus({ preventScroll: true });
 });
 
 const keys = keysFor(chosen);

@@ -10,14 +10,31 @@ const form = document.getElementById("say");
 const words = form.querySelector("textarea");
 const settings = document.getElementById("talksettings");
 
+const drawn = new Map();
+let newest = {};
+
 export function showTalk(data) {
   talk.dataset.state = data.state;
   talk.dataset.run = data.run;
-  if (sent.innerHTML !== data.sent) sent.innerHTML = data.sent;
-  if (!settings.matches(":popover-open") && settings.innerHTML !== data.menu) settings.innerHTML = data.menu;
+  newest = data;
+  draw();
   update(asks, data.asks);
   showState();
 }
+
+// What a person is changing stays as it is until that is done.
+function draw() {
+  if (!sent.querySelector("textarea")) show(sent, newest.sent);
+  if (!settings.matches(":popover-open")) show(settings, newest.menu);
+}
+
+function show(place, html) {
+  if (html === undefined || drawn.get(place) === html) return;
+  drawn.set(place, html);
+  place.innerHTML = html;
+}
+
+settings.addEventListener("toggle", draw);
 
 function showState() {
   words.placeholder = words.dataset[talk.dataset.state] ?? "";
@@ -72,18 +89,27 @@ talk.addEventListener("click", (event) => {
   if (edited) editMessage(edited);
 });
 
-// The words come back into the box; sending them takes the old ones back first.
+// The words of one message in a field: Enter sends them, Esc leaves the message as it was.
 function editMessage(button) {
   const line = button.closest("article");
   const field = Object.assign(document.createElement("textarea"), { value: button.dataset.text, rows: 2 });
-  field.setAttribute("aria-label", "The message in other words");
+  field.setAttribute("aria-label", "The message in other words: Enter sends them, Esc keeps the old ones");
+  const before = [...line.childNodes];
   line.replaceChildren(field);
   field.focus();
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") sent.innerHTML = "";
-    if (event.key !== "Enter" || event.shiftKey) return;
+  const done = () => {
+    line.replaceChildren(...before);
+    button.focus();
+    draw();
+  };
+  field.addEventListener("keydown", async (event) => {
+    if (event.key === "Escape") done();
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    send(button.dataset.editMessage, { text: field.value });
+    if (field.readOnly) return;
+    field.readOnly = true;
+    if (await send(button.dataset.editMessage, { text: field.value })) done();
+    field.readOnly = false;
   });
 }
 

@@ -51,6 +51,30 @@ class TestMessages:
         delivery.deliver(run.pk)
         assert (states(run), host.commands) == (["withdrawn"], [])
 
+    def test_one_that_never_left_is_changed_in_its_place(self, run: Run, host: FakeHost) -> None:
+        for text in ("one", "two"):
+            said = {"command": "message", "text": text, "when": "now"}
+            Outgoing.objects.create(run=run, kind="message", payload=said)
+        verbs.edit(Outgoing.objects.earliest("pk"), "first", user=make_user())
+        delivery.deliver(run.pk)
+        assert host.texts == ["first", "two"]
+
+    def test_one_that_the_agent_knows_is_taken_back_and_said_anew(self, run: Run, host: FakeHost) -> None:
+        row = verbs.say(run, "one", when="after_turn", user=None)
+        verbs.edit(row, "first", user=make_user())
+        assert [command["command"] for command in host.commands] == ["message", "withdraw", "message"]
+        assert (host.commands[-1]["text"], host.commands[-1]["when"]) == ("first", "after_turn")
+
+    def test_no_words_in_their_place_leave_it_as_it_was(self, run: Run, host: FakeHost) -> None:
+        row = verbs.say(run, "one", when="now", user=None)
+        with pytest.raises(Refused, match="empty"):
+            verbs.edit(row, " \n", user=make_user())
+        assert (host.texts, states(run)) == (["one"], ["sent"])
+
+    def test_one_to_an_ended_run_goes_to_the_live_one_of_its_task(self, run: Run, host: FakeHost) -> None:
+        verbs.talk_to(run.task, "one", when="now", user=make_user(), model="m-2")
+        assert [command["command"] for command in host.commands] == ["set_model", "message"]
+
     def test_one_that_the_host_may_know_is_not_withdrawn_behind_its_back(
         self, run: Run, host: FakeHost
     ) -> None:

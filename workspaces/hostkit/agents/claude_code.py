@@ -284,6 +284,7 @@ class ClaudeCode(Agent):
 
     def interrupt(self) -> None:
         self._call({"subtype": "interrupt"}, lambda _response: None)
+        self.part()  # an interrupt leaves what runs in the background
 
     def part(self) -> None:
         for task in list(self._tasks):
@@ -295,7 +296,8 @@ class ClaudeCode(Agent):
             self._deny(key, decision)
             self.close_request(key, "deny", by, decision.get("text"))
             return
-        tool_input = dict(decision.get("input") or request.get("input") or {})
+        changed = decision.get("input")
+        tool_input = dict((request.get("input") or {}) if changed is None else changed)
         if decision.get("answers") is not None:
             tool_input["answers"] = {name: _joined(value) for name, value in decision["answers"].items()}
         for_run = decision.get("scope") == "run"

@@ -9,7 +9,7 @@ import re
 import signal
 from collections import deque
 from pathlib import Path
-from typing import Callable, Deque, Dict, List, Optional, Set, TypeVar
+from typing import Callable, Deque, Dict, List, Optional, Set, Tuple, TypeVar
 
 from .. import processes
 from ..files import Json, dumps
@@ -119,11 +119,12 @@ class CliProcess:
             self._keep(b"!", line)
             self._note_words(line)
 
-    def last_words(self) -> str:
-        """The end of what it said beside its protocol, and how it ended."""
+    def last_words(self) -> Tuple[str, str]:
+        """How it ended, and the end of what it said beside its protocol; who is killed has no last words."""
         status = self._process.returncode if self._process else None
         how = "" if status is None else f"signal {-status}" if status < 0 else f"exit status {status}"
-        return "\n".join([*self._words, how]).strip()[-2000:]
+        words = "" if status == -signal.SIGKILL else "\n".join(self._words)
+        return how, words.strip()[-2000:]
 
     async def close(self) -> None:
         """Close its input and wait for its end; what does not end is killed. All output is read."""

@@ -112,8 +112,9 @@ class Commands:
         if key is None:
             return
         mode = command.get("mode")
-        if mode is not None and mode not in MODES:
-            answer(refusal(f"unknown permission mode {mode!r}"))
+        why_not = _why_not(self.runner.agent.requests[key], command)
+        if why_not:
+            answer(refusal(why_not))
             return
         decision = {"allow": True, "scope": command.get("scope"), "input": command.get("input"), "mode": mode}
         self.runner.agent.decide(key, decision, by)
@@ -133,8 +134,9 @@ class Commands:
         if key is None:
             return
         answers = command["answers"]
-        if self.runner.agent.requests[key]["request_kind"] != "question" or not isinstance(answers, dict):
-            answer(refusal("this request is no question, or the answers are no object"))
+        why_not = _why_no_answer(self.runner.agent.requests[key], answers)
+        if why_not:
+            answer(refusal(why_not))
             return
         self.runner.agent.decide(key, {"allow": True, "answers": answers}, by)
         answer(OK)
@@ -186,3 +188,28 @@ class Commands:
                 "pid": self.runner.cli.pid if self.runner.cli else None,
             }
         )
+
+
+def _why_not(request: Json, command: Json) -> str:
+    """Why this request can't be allowed so. What the CLI would pass over must not look as if it held."""
+    mode = command.get("mode")
+    if mode is not None and mode not in MODES:
+        return f"unknown permission mode {mode!r}"
+    if request["request_kind"] == "question":
+        return "this is a question: answer it, or refuse it"
+    if command.get("input") is not None and not request.get("can_edit"):
+        return "its input can't be changed: allow it as it is, or deny it with a word"
+    if command.get("scope") == "run" and not request.get("can_allow_for_run"):
+        return "this can't be allowed for the whole run: allow it once"
+    return ""
+
+
+def _why_no_answer(request: Json, answers: Any) -> str:
+    """Why these are no answers to this request: each question needs one, by its id."""
+    if request["request_kind"] != "question" or not isinstance(answers, dict):
+        return "this request is no question, or the answers are no object"
+    asked = {str(question["id"]) for question in request.get("questions") or []}
+    unknown, missing = sorted(set(answers) - asked), sorted(asked - set(answers))
+    if unknown:
+        return f"there is no question {unknown[0]!r}"
+    return f"not answered: {missing[0]!r}" if missing else ""

@@ -125,14 +125,18 @@ class Pane:
                 self.say("? " + plain(str(question.get("question"))), YELLOW)
                 for number, option in enumerate(question.get("options") or [], 1):
                     self.say(f"    {number}  {plain(str(option.get('label')))}")
-            self.say("  /y NUMBER answers", DIM)
+            self.say("  /y NUMBER or /y WORDS answers · /n TEXT refuses", DIM)
             return
         if event["request_kind"] == "plan":
+            self.say("? does this plan suit you", YELLOW)
             self.say(indented(clipped(str(event.get("plan")), 60)))
+            self.say("  /y approves · /n TEXT says what to change", DIM)
+            return
         self.say(f"? {plain(event['tool'])}  {plain(event['title'])}", YELLOW)
         if event.get("reason"):
             self.say("  " + plain(str(event["reason"])), DIM)
-        self.say("  /y allows · /a for the whole run · /n TEXT refuses", DIM)
+        for_run = " · /a for the whole run" if event.get("can_allow_for_run") else ""
+        self.say(f"  /y allows{for_run} · /n TEXT refuses", DIM)
 
     def _request_closed(self, event: Json) -> None:
         text = f": {clipped(event['text'], 3)}" if event.get("text") else ""

@@ -207,8 +207,9 @@ class Runner(Host):
         verdict = self.agent.verdict
         if verdict and verdict.state == "failed":
             return verdict
-        words = self.cli.last_words() if self.cli else ""
-        text = f"{self.agent.program} ended unexpectedly" + (f": {words}" if words else ".")
+        how, words = self.cli.last_words() if self.cli else ("", "")
+        text = f"{self.agent.program} ended unexpectedly" + (f" ({how})" if how else "")
+        text += f": {words}" if words else "."
         self.emit("error", text=text, code="other", retrying=False)
         return Verdict("failed", "cli_died", text)
 

@@ -1,9 +1,11 @@
-"""A command that two deliverers bring at the same time is carried out once, and both hear the answer."""
+"""Commands: carried out once, however often they come, and refused when the CLI would pass over a part."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from workspaces.hostkit.agents.base import Host
 from workspaces.hostkit.agents.claude_code import ClaudeCode
@@ -37,3 +39,49 @@ def test_one_that_comes_again_before_the_cli_has_answered_waits_for_the_same_ans
     agent.feed({"type": "control_response", "response": response})
     commands.handle({"command": "set_model", "id": "c1", "model": "opus"}, "web", heard.append)
     assert (heard, wire.events, len(wire.sent)) == ([{"ok": True}] * 3, ["settings"], 1)
+
+
+@pytest.fixture
+def agent() -> ClaudeCode:
+    return ClaudeCode({"permission_mode": "ask"}, Wire())
+
+
+def told(agent: ClaudeCode, **command: Any) -> dict[str, Any]:
+    """What a command about the request `r` is answered."""
+    heard: list[dict[str, Any]] = []
+    runner = SimpleNamespace(agent=agent, emit=agent.host.emit)
+    Commands(runner).handle({**command, "request": "r"}, "web", heard.append)  # type: ignore[arg-type]
+    return heard[0]
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "command", "why"),
+    [
+        ("approval", {"input": {"command": "ls"}}, "input can't be changed"),
+        ("approval", {"scope": "run"}, "allow it once"),
+        ("approval", {"mode": "yolo"}, "unknown permission mode"),
+        ("question", {}, "answer it"),
+    ],
+)
+def test_an_approval_that_the_cli_would_not_keep_to_is_refused_and_the_request_stays_open(
+    agent: ClaudeCode, request_kind: str, command: dict[str, Any], why: str
+) -> None:
+    request = {"request_kind": request_kind, "can_edit": False, "can_allow_for_run": False}
+    agent.open_request("r", request, {})
+    assert why in told(agent, command="approve", **command)["error"]
+    assert list(agent.requests) == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ({"Size?": "L"}, "not answered: 'Colour?'"),
+        ({"Taste?": "x"}, "no question 'Taste?'"),
+        ([], "no object"),
+    ],
+)
+def test_answers_must_be_those_of_the_questions(agent: ClaudeCode, answers: Any, why: str) -> None:
+    questions = [{"id": "Colour?"}, {"id": "Size?"}]
+    agent.open_request("r", {"request_kind": "question", "questions": questions}, {})
+    assert why in told(agent, command="answer", answers=answers)["error"]
+    assert list(agent.requests) == ["r"]
