@@ -175,6 +175,15 @@ class Run(models.Model):
         return self.is_cut_short and bool(self.cli_session)
 
     @property
+    def limit_holds(self) -> bool:
+        """Whether a plan's limit has ended it that is not reset yet."""
+        return (
+            self.reason_code == "limit"
+            and self.limit_resets_at is not None
+            and self.limit_resets_at > timezone.now()
+        )
+
+    @property
     def quiet_since(self) -> datetime | None:
         """Since when a busy run has said nothing; None for one that waits, ends, or has not spoken yet."""
         busy = self.state in (self.State.STARTING, self.State.RUNNING) and not self.cancel_requested_at

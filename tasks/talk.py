@@ -13,6 +13,11 @@ from workspaces.hosts import HostError
 ANSWER_SECONDS = 10.0
 
 
+def reach(run: Run) -> None:
+    """Connect to the run's host; HostError when it can't be reached, and so was told nothing."""
+    site_of(run.task.workspace)
+
+
 def send(run: Run, command: dict[str, Any]) -> dict[str, Any]:
     """Hand one command to the run's runner and return its answer.
 

@@ -60,7 +60,7 @@ class Ask:
 
     @property
     def diff(self) -> SafeString | str:
-        lines = diff_of(self.request.get("input"))
+        lines = diff_of(self.request.get("input"), self.run.task.worktree_path)
         return diff_lines(lines) if lines else ""
 
     @property
@@ -163,12 +163,12 @@ def _answers_under_way(runs: list[Run]) -> dict[tuple[int, str], str]:
     return {(row.run_id, row.request): words.get(str(row.payload.get("command")), "Answered") for row in rows}
 
 
-def diff_of(given: Any) -> list[str]:
+def diff_of(given: Any, worktree: str) -> list[str]:
     """The lines of a diff of what a tool wants to write; none for tools that write no files."""
     if not isinstance(given, dict):
         return []
     if isinstance(given.get("changes"), list):
-        return [line for change in given["changes"] for line in _change(change)]
+        return [line for change in given["changes"] for line in _change(change, worktree)]
     if "old_string" in given and "new_string" in given:
         return _compared(str(given["old_string"]), str(given["new_string"]))
     if isinstance(given.get("content"), str) and given.get("file_path"):
@@ -176,10 +176,10 @@ def diff_of(given: Any) -> list[str]:
     return []
 
 
-def _change(change: Any) -> list[str]:
+def _change(change: Any, worktree: str) -> list[str]:
     if not isinstance(change, dict):
         return []
-    path, text = readable(change.get("path")), readable(change.get("diff"))
+    path, text = readable(change.get("path")).removeprefix(f"{worktree}/"), readable(change.get("diff"))
     kind = change.get("kind")
     kind = kind.get("type") if isinstance(kind, dict) else kind
     sign = {"add": "+", "delete": "-"}.get(str(kind), "")

@@ -50,6 +50,10 @@ def _oldest(run_id: int) -> Outgoing | None:
 
 def _try(row: Outgoing) -> bool:
     """Whether the runner has answered; False: later."""
+    try:
+        talk.reach(row.run)
+    except HostError:
+        return False  # it knows nothing of it: the row may still be changed or withdrawn
     marked = Outgoing.objects.filter(pk=row.pk, state=State.WAITING).update(tried_at=timezone.now())
     if not marked:  # withdrawn a moment ago
         return True

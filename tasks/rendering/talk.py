@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from workspaces.catalog import reading
 from workspaces.models import PermissionMode
 
 NEW_FAILURES = timedelta(minutes=30)
+"How long an answer or setting that came too late is told of; a message stays until it is dismissed."
 
 
 def render_talk(task: Task, run: Run | None) -> dict[str, str]:
@@ -40,10 +42,10 @@ def state_of(run: Run | None) -> str:
 
 
 def sent(task: Task) -> list[Outgoing]:
-    """Messages that the agent has not taken, and those of late that it never will."""
+    """What the agent has not taken, and what it never will."""
     rows = Outgoing.objects.filter(run__task=task, state__in=(*Outgoing.OPEN, Outgoing.State.FAILED))
-    recent = timezone.now() - NEW_FAILURES
-    return [row for row in rows.order_by("pk") if row.state != Outgoing.State.FAILED or row.at > recent]
+    told = Q(kind=Outgoing.Kind.MESSAGE) | Q(at__gt=timezone.now() - NEW_FAILURES)
+    return list(rows.filter(~Q(state=Outgoing.State.FAILED) | told).order_by("pk"))
 
 
 def choices(task: Task, run: Run | None) -> dict[str, object]:

@@ -226,6 +226,23 @@ def test_resume_at_reset_queues_a_run_that_waits_and_can_be_taken_back(people: P
     assert not Run.objects.filter(state="queued").exists()
 
 
+@pytest.mark.parametrize(
+    ("hours", "offered", "not_offered"),
+    [
+        (2, ["Resume at reset,", "Try now"], []),
+        (-2, ["</svg>Resume</button>"], ["Resume at reset", "Try now"]),
+    ],
+)
+def test_what_a_limit_has_ended_goes_on_at_the_reset_or_when_that_is_over_at_once(
+    people: People, hours: int, offered: list[str], not_offered: list[str]
+) -> None:
+    reset = timezone.now() + timedelta(hours=hours)
+    used(people.task, state="failed", reason_code="limit", limit_resets_at=reset, cli_session="abc")
+    page = text_of(people.browser("member").get(f"/tasks/{people.task.pk}"))
+    assert all(words in page for words in offered)
+    assert not any(words in page for words in not_offered)
+
+
 def test_a_card_tells_when_it_starts_as_a_time_that_the_page_puts_into_the_readers_zone(
     people: People,
 ) -> None:

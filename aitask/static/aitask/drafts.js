@@ -18,8 +18,10 @@ document.addEventListener("htmx:after:swap", (event) => {
   event.detail.ctx.target?.closest?.("dialog")?.querySelectorAll("form[data-draft]").forEach(restore);
 });
 
+export const forget = (form) => sessionStorage.removeItem(kept(form));
+
 // Saved: the draft is done with. A 204 is the server's word for it.
 document.addEventListener("htmx:after:request", (event) => {
   const { sourceElement, response } = event.detail.ctx;
-  if (sourceElement?.dataset?.draft && response.status === 204) sessionStorage.removeItem(kept(sourceElement));
+  if (sourceElement?.dataset?.draft && response.status === 204) forget(sourceElement);
 });

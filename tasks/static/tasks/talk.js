@@ -1,4 +1,5 @@
 // The box to talk to the agent: messages, interrupting, settings of the next turn, and what the agent asks.
+import { forget } from "../aitask/drafts.js";
 import { isTyping, onKeys } from "../aitask/keys.js";
 import { edit, keysFor, update } from "./asks.js";
 import { send } from "./send.js";
@@ -53,7 +54,14 @@ async function say(when) {
   const values = { text, when };
   if (talk.dataset.state === "over") Object.assign(values, chosenSettings());
   words.value = "";
-  if (!(await send(form.getAttribute("action"), values)) && !words.value) words.value = text;
+  if (await send(form.getAttribute("action"), values)) forget(form);
+  else if (!words.value) words.value = text;
+}
+
+function useAgain(text) {
+  words.value = [words.value.trim(), text].filter(Boolean).join("\n\n");
+  words.dispatchEvent(new Event("input", { bubbles: true }));
+  words.focus();
 }
 
 // A model or effort that was changed in the menu goes with the next run.
@@ -84,6 +92,7 @@ settings.addEventListener("submit", (event) => {
 });
 talk.addEventListener("click", (event) => {
   const button = event.target.closest("[data-post]");
+  if (button?.dataset.again) useAgain(button.dataset.again);
   if (button) send(button.dataset.post);
   const edited = event.target.closest("[data-edit-message]");
   if (edited) editMessage(edited);

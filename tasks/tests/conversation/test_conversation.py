@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from tasks import talk
 from tasks.conversation import by_hand, delivery, verbs
 from tasks.conversation.asking import Ask, groups
 from tasks.conversation.models import ByHand, Outgoing
@@ -58,6 +59,16 @@ class TestMessages:
         verbs.edit(Outgoing.objects.earliest("pk"), "first", user=make_user())
         delivery.deliver(run.pk)
         assert host.texts == ["first", "two"]
+
+    def test_one_whose_host_was_not_reached_is_withdrawn_without_it(
+        self, run: Run, host: FakeHost, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(workspace: object) -> None:
+            raise AWAY
+
+        monkeypatch.setattr(talk, "site_of", away)
+        verbs.withdraw(verbs.say(run, "one", when="now", user=None))
+        assert (states(run), host.commands) == (["withdrawn"], [])
 
     def test_one_that_the_agent_knows_is_taken_back_and_said_anew(self, run: Run, host: FakeHost) -> None:
         row = verbs.say(run, "one", when="after_turn", user=None)
