@@ -76,9 +76,9 @@ class AttentionConsumer(LiveConsumer):
         runs = inbox_views.waiting_runs(self.user)
         count = sum(not ask.answered for ask in asking.all_asks(runs))
         rows = attention.visible(self.user)
-        if self.seen is None:
-            self.seen = rows.values_list("pk", flat=True).last() or 0
-            return count, []
+        if self.count < 0:
+            newest = rows.values_list("pk", flat=True).last() or 0
+            self.seen = newest if self.seen is None else min(self.seen, newest)
         fresh = list(rows.filter(pk__gt=self.seen)[:MOST_NEWS])
         if fresh:
             self.seen = fresh[-1].pk

@@ -55,6 +55,11 @@ addEventListener("pageshow", () => { sending = new WeakSet(); });  // Back from 
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => ctx.request.method !== "GET" && sending.add(ctx.sourceElement));
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => sending.delete(ctx.sourceElement));
 
+// htmx would write the height that a person has pulled a box to into its successor, which the site's policy forbids.
+document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
+  for (const box of ctx.target?.querySelectorAll?.("textarea[style]") ?? []) box.removeAttribute("style");
+});
+
 // A dialog whose content comes from the server opens when it has arrived, but not when a part of it is brought
 // up to date: a person may have closed it meanwhile.
 document.addEventListener("htmx:after:swap", (event) => {

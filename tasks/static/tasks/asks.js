@@ -48,7 +48,7 @@ export async function decide(article, decision, { mode } = {}) {
   const form = article.querySelector("form");
   if (!form || article.matches(".is-sending, .is-answered")) return;
   if (performance.now() - moved < LOOK_AGAIN) {
-    toast({ text: "Another request has just gone from here.", hint: "Look again: this one was not answered yet.", kind: "failed" });
+    toast({ text: "Another request has just gone from here.", hint: "Look again: this one is not answered." });
     return;
   }
   const values = new FormData(form);
@@ -121,9 +121,9 @@ document.addEventListener("keydown", (event) => {
   }
 }, true);
 
-// What a key means for a request that is chosen; the same in the inbox and on the page of a task.
+// What a key means for a request that is chosen; the same in the inbox and on the page of a task. One press is one answer.
 export const keysFor = (chosen) => {
-  const on = (action) => () => (chosen() ? action(chosen()) : false);
+  const on = (action) => (event) => (chosen() && !event.repeat ? action(chosen()) : false);
   const numbers = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), on((article) => pick(article, n))]));
   return {
     ...numbers,

@@ -29,6 +29,21 @@ save_events(run.pk, [{'v': 1, 'seq': run.last_seq + 1, 'at': '2026-11-22T08:00:0
     start=run.event_offset, end=run.event_offset + 1)
 result = [run.task_id, run.task.title]
 """
+CLOSE = """
+run = Run.objects.get(task__title='Calls for you')
+from tasks.follower.store import save_events
+save_events(run.pk, [{'v': 1, 'seq': run.last_seq + 1, 'at': '2026-11-22T08:00:00.000Z', 'by': 'keyboard',
+    'kind': 'request_closed', 'id': run.open_requests[0]['id'], 'decision': 'allow'}],
+    start=run.event_offset, end=run.event_offset + 1)
+"""
+PRESSES_WHEN_IT_GOES = """() => {
+    const gone = document.activeElement;
+    new MutationObserver(() => {
+        if (gone.isConnected) return;
+        const key = new KeyboardEvent('keydown', { key: 'a', bubbles: true });
+        document.activeElement.dispatchEvent(key);
+    }).observe(document.getElementById('inbox'), { childList: true });
+}"""
 SILENT = """
 from datetime import timedelta
 from django.utils import timezone
@@ -135,3 +150,19 @@ def test_it_is_told_once_and_not_on_the_page_that_is_looked_at(site: Site, open_
     expect(asks).to_have_count(known + 1)
     page.wait_for_timeout(700)  # longer than a page that nobody looks at would wait before it tells
     assert page.evaluate("window.told") == []
+
+
+def test_a_key_that_was_meant_for_a_request_that_has_just_gone_answers_no_other(
+    site: Site, open_one: OpenPage
+) -> None:
+    for command in ("make one", "make two"):
+        site.do(ASK.replace("make test", command))
+    page = open_one("/inbox")
+    page.locator(".asked", has_text="make one").focus()
+    answers: list[str] = []
+    page.on("request", lambda request: answers.append(request.url) if request.method == "POST" else None)
+    page.evaluate(PRESSES_WHEN_IT_GOES)
+    site.do(CLOSE)
+    expect(page.get_by_text("Look again")).to_be_visible()
+    expect(page.locator(".asked:focus")).to_be_visible()
+    assert answers == []

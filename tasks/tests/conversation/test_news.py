@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def news(user: User, after: int | None) -> list[str]:
     """The kinds of what a page is told that heard of `after` last."""
     consumer: Any = AttentionConsumer()
-    consumer.user, consumer.seen = user, after
+    consumer.user, consumer.seen, consumer.count = user, after, -1
     return [each["kind"] for each in consumer.read()[1]]
 
 
@@ -36,3 +36,11 @@ def test_what_was_answered_meanwhile_or_is_long_ago_is_no_news(people: People, r
     Attention.objects.create(run=run, kind="needs_you", subject="answered")
     Attention.objects.create(run=run, kind="failed", at=timezone.now() - timedelta(hours=2))
     assert news(people.owner, 0) == []
+
+
+def test_a_page_that_heard_more_in_another_installation_begins_anew(people: People, run: Run) -> None:
+    consumer: Any = AttentionConsumer()
+    consumer.user, consumer.seen, consumer.count = people.owner, 10**9, -1
+    consumer.read()
+    Attention.objects.create(run=run, kind="failed")
+    assert [each["kind"] for each in consumer.read()[1]] == ["failed"]

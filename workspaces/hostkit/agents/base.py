@@ -123,6 +123,10 @@ class Agent:
     def set_mode(self, mode: str, answer: Answer) -> None:
         raise NotImplementedError
 
+    def take_back(self) -> None:
+        """Withdraw what the CLI has not taken: the run is about to end, and nothing more shall begin."""
+        raise NotImplementedError
+
     def part(self) -> None:
         """Last words before the CLI's input is closed."""
 

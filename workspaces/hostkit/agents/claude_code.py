@@ -286,6 +286,10 @@ class ClaudeCode(Agent):
         self._call({"subtype": "interrupt"}, lambda _response: None)
         self.part()  # an interrupt leaves what runs in the background
 
+    def take_back(self) -> None:
+        for message in list(self.waiting_messages.values()):  # else an interrupt would begin with the next
+            self.withdraw(message.identity, lambda _answer: None)
+
     def part(self) -> None:
         for task in list(self._tasks):
             self._call({"subtype": "stop_task", "task_id": task}, lambda _response: None)

@@ -38,6 +38,7 @@ class Codex(Agent):
         self._opening = ""
         self._queue: List[Message] = []
         self._busy_threads: Dict[str, bool] = {}
+        self._leaving = False
         self._logged_in = True
         self._limit: Json = {}
         self._version = ""
@@ -222,7 +223,7 @@ class Codex(Agent):
             self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
         else:
             self.verdict = Verdict("succeeded")
-        self._queue = [*self.waiting_messages.values(), *self._queue]
+        self._queue = [] if self._leaving else [*self.waiting_messages.values(), *self._queue]
         self.waiting_messages.clear()
         self._next_turn()
         if not self._turn:
@@ -311,6 +312,10 @@ class Codex(Agent):
         found = len(kept) < len(self._queue)
         self._queue = kept
         answer(OK if found else refusal("the agent has taken this message already"))
+
+    def take_back(self) -> None:
+        self._leaving = True
+        self._queue.clear()
 
     def interrupt(self) -> None:
         if self._turn and self._turn != STARTING:

@@ -52,8 +52,10 @@ class Ledger:
             self.thread_total = dict(usage.get("total") or {})
 
     def _note_own(self, total: Dict[str, int], last: Dict[str, int]) -> None:
-        if self._base is None:
-            self._base = {name: total[name] - last[name] for name in FIELDS}
+        before = {name: total[name] - last[name] for name in FIELDS}
+        gone_on = self._own is None and self._base and before["inputTokens"] > self._base["inputTokens"]
+        if self._base is None or gone_on:  # gone on: by hand, since the last run
+            self._base = before
         self._own = {name: total[name] - self._base[name] for name in FIELDS}
         self._context_used = last["inputTokens"] + last["outputTokens"]
 

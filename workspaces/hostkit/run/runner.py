@@ -196,6 +196,7 @@ class Runner(Host):
 
     async def _settle_down(self) -> None:
         """Interrupt what goes on, so that tools end and tokens are told."""
+        self.agent.take_back()
         self.agent.interrupt()
         deadline = time.monotonic() + INTERRUPT_SECONDS
         while time.monotonic() < deadline and not (self.agent.settled or self.cli_ended):

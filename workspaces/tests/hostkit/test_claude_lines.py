@@ -171,6 +171,27 @@ def test_a_message_is_told_when_it_is_taken() -> None:
     assert tape.of("message")[0] == {"kind": "message", "id": "m1", "text": "and this", "by": "web"}
 
 
+def test_what_waits_when_a_run_is_stopped_is_taken_back() -> None:
+    agent, tape = claude()
+    agent.feed({"type": "system", "subtype": "init", "session_id": "s"})
+    agent.say(Message("more", "web"), "after_turn", lambda _: None)
+    wire = tape.sent[-1]["uuid"]
+    agent.take_back()
+    asked = tape.sent[-1]
+    assert asked["request"] == {"subtype": "cancel_async_message", "message_uuid": wire}
+    answer = {"request_id": asked["request_id"], "subtype": "success", "response": {"cancelled": True}}
+    agent.feed({"type": "control_response", "response": answer})
+    assert (agent.waiting_messages, [event["text"] for event in tape.of("message")]) == ({}, ["do it"])
+
+
+def test_an_interrupt_also_ends_what_runs_in_the_background() -> None:
+    agent, tape = claude()
+    started = {"subtype": "task_started", "task_id": "t1", "task_type": "local_bash"}
+    agent.feed({"type": "system", **started})
+    agent.interrupt()
+    assert [each["request"]["subtype"] for each in tape.sent[-2:]] == ["interrupt", "stop_task"]
+
+
 def test_a_queued_message_keeps_the_run_from_ending() -> None:
     agent, _ = claude()
     agent.feed({"type": "system", "subtype": "init", "session_id": "s"})

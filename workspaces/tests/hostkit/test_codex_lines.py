@@ -118,6 +118,14 @@ def test_a_run_counts_only_its_own_share_of_the_thread() -> None:
     assert ledger.thread_total["inputTokens"] == 1300
 
 
+def test_what_a_person_used_by_hand_between_two_runs_is_neithers() -> None:
+    ledger = Ledger({"inputTokens": 1000, "cachedInputTokens": 10, "outputTokens": 7})
+    ledger.thread = "T"
+    ledger.note(usage_line(1700, 300, "new turn"), own_turn="new turn")
+    ledger.note(usage_line(1900, 200, "new turn"), own_turn="new turn")
+    assert ledger.total()["input_tokens"] == 500
+
+
 def test_a_resumed_thread_without_a_known_total_starts_from_what_it_reports() -> None:
     ledger = Ledger(None)
     ledger.thread = "T"
@@ -153,6 +161,15 @@ def test_a_queued_message_can_be_withdrawn() -> None:
     agent.withdraw("m2", answers.append)
     agent.withdraw("m2", answers.append)
     assert [answer["ok"] for answer in answers] == [True, False]
+
+
+def test_what_waits_when_a_run_is_stopped_never_begins() -> None:
+    agent, tape = codex()
+    agent.say(Message("then", "web", "m2"), "after_turn", lambda _: None)
+    agent.take_back()
+    turn = {"id": "turn-1", "status": "interrupted"}
+    agent.feed({"method": "turn/completed", "params": {"threadId": "thread-1", "turn": turn}})
+    assert [message["method"] for message in tape.sent if "method" in message].count("turn/start") == 1
 
 
 def test_an_interrupt_also_ends_the_command() -> None:
