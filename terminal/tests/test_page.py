@@ -141,6 +141,18 @@ def test_earlier_lines_come_on_a_click(desk: Site, task: int, open_one: Open) ->
         assert lines == [str(n) for n in range(1, 9001)]
 
 
+def test_finding_looks_through_lines_that_the_page_did_not_have(
+    desk: Site, task: int, open_one: Open
+) -> None:
+    desk.make_session(task, "sh -c 'seq 1 9000; cat'")
+    with open_one() as page:
+        show(page, desk, task)
+        until_shows(page, "\n9000\n")
+        page.keyboard.press("Control+Shift+F")
+        page.keyboard.type("1234")
+        expect(page.locator("#find span")).to_have_text(re.compile("^1 (found|of 1)$"))
+
+
 def test_windows_of_the_session_are_tabs(desk: Site, task: int, open_one: Open) -> None:
     name = desk.make_session(task, "sh -c 'echo the first; cat'")
     desk.tmux("rename-window", "-t", f"={name}:", "run-1")
@@ -159,6 +171,9 @@ def test_windows_of_the_session_are_tabs(desk: Site, task: int, open_one: Open) 
         page.keyboard.press("ArrowRight")
         until_shows(page, "the second")
         expect(tabs.nth(1)).to_be_focused()
+        desk.tmux("rename-session", "-t", f"={name}", "by-hand")
+        command = page.locator(".termbar [data-copy]")
+        expect(command).to_have_attribute("data-copy", "tmux attach -t by-hand")
 
 
 def test_a_million_characters_are_pasted_at_once_and_marked_as_pasted(

@@ -1,13 +1,22 @@
 // Finding text in the terminal and its history.
 const COLOURS = { matchBackground: "#e0a030", matchOverviewRuler: "#e0a030", activeMatchBackground: "#2a5bd7", activeMatchColorOverviewRuler: "#2a5bd7" };
 
+const MOST = 1000;  // The addon looks for no more.
+
+// Lines that came after the last step are searched, too, and then no match is the current one.
+function said(index, count) {
+  if (!count) return "none";
+  const all = count < MOST ? count : `${MOST} or more`;
+  return index < 0 ? `${all} found` : `${index + 1} of ${all}`;
+}
+
 export function makeFind(form, search, term, older) {
   const input = form.querySelector("input");
   const count = form.querySelector("span");
   const options = { decorations: COLOURS };
 
   search.onDidChangeResults(({ resultIndex, resultCount }) => {
-    count.textContent = input.value ? (resultCount ? `${resultIndex + 1} of ${resultCount}` : "none") : "";
+    count.textContent = input.value ? said(resultIndex, resultCount) : "";
   });
   const next = () => input.value && search.findNext(input.value, options);
   const back = () => input.value && search.findPrevious(input.value, options);

@@ -138,6 +138,12 @@ class Screen {
     this.on.sized(cols, rows);
   }
 
+  // While no server says how large a session is.
+  fill() {
+    const { cols, rows } = this.capacity();
+    this.resize(cols, rows);
+  }
+
   fitFont() {
     const { cols, rows } = this.capacity();
     const scale = Math.min(1, cols / this.term.cols, rows / this.term.rows);

@@ -23,6 +23,7 @@ let told = { cols: 0, rows: 0 };  // The room that the server knows of.
 
 const screen = await makeScreen(root, { type, answer, room: roomChanged, sized });
 const { term } = screen;
+screen.fill();
 const older = new Older(term, part("older"), (lines) => wire.say({ t: "history", lines }));
 const touch = makeTouch(part("touch"), term, (bytes) => type(bytes));
 const showWindows = makeWindows(part("windows"), (id, work) => {
@@ -79,6 +80,17 @@ function sized(cols, rows) {
   part("take").hidden = !looks || (room.cols === cols && room.rows === rows);
 }
 
+// The session's real name, which is another one where a foreign session has ours or somebody has renamed it.
+function called(session) {
+  part("name").textContent = session;
+  if (!/^[\w-]+$/.test(session)) return;  // Such a name would have to be quoted twice.
+  const button = document.querySelector(".termbar [data-copy]");
+  const command = button.dataset.copy.replace(/\S+$/, session);
+  button.dataset.copy = command;
+  button.title = `Copy: ${command}`;
+  button.setAttribute("aria-label", `Copy ${command}`);
+}
+
 const MESSAGES = {
   snapshot(data) {
     older.painting(data);
@@ -88,7 +100,7 @@ const MESSAGES = {
   },
   size: ({ cols, rows }) => screen.resize(cols, rows),
   windows({ windows, session }) {
-    part("name").textContent = session;
+    called(session);
     showWindows(windows);
   },
   role: ({ answers }) => (screen.questions.mine = answers),
@@ -187,8 +199,7 @@ async function showSaved({ gone }) {
   const bytes = new Uint8Array(await response.arrayBuffer());
   screen.reserve(bytes.reduce((lines, byte) => lines + (byte === 10), 0));
   show("", `${is}This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, label, open);
-  const { cols, rows } = screen.capacity();  // Below the banner.
-  screen.resize(cols, rows);
+  screen.fill();  // Below the banner.
   term.write(bytes, () => term.write("\x1b[?25l"));
 }
 
