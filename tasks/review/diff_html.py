@@ -29,7 +29,7 @@ def _heading(hunk: Hunk, columns: int) -> str:
     words = escape(hunk.heading[:200])
     return (
         f'<tr class="hunk"><td class="n" colspan="{columns}">⋯</td>'
-        f"<td>line {hunk.new_start} <span>{words}</span></td></tr>"
+        f"<td>line {hunk.new_start or hunk.old_start} <span>{words}</span></td></tr>"
     )
 
 
@@ -43,7 +43,7 @@ def _unified_rows(hunks: Sequence[Hunk], colours: Colours) -> Iterator[str]:
 def _split_rows(hunks: Sequence[Hunk], colours: Colours) -> Iterator[str]:
     for hunk in hunks:
         words = escape(hunk.heading[:200])
-        where = f"line {hunk.new_start} <span>{words}</span>"
+        where = f"line {hunk.new_start or hunk.old_start} <span>{words}</span>"
         yield f'<tr class="hunk"><td class="n">⋯</td><td colspan="3">{where}</td></tr>'
         for left, right in pairs(hunk.lines):
             yield f"<tr>{_half(left, 'old', colours)}{_half(right, 'new', colours)}</tr>"
@@ -71,7 +71,7 @@ def is_crlf(line: Line) -> bool:
 
 
 def _code(line: Line, colours: Colours) -> str:
-    note = '<span class="eof" title="Ends with a carriage return (CRLF)">␍</span>' if is_crlf(line) else ""
+    note = '<span class="eof" title="Ends with a carriage return (CRLF)">^M</span>' if is_crlf(line) else ""
     if line.no_newline:
         note += '<span class="eof" title="No line break at the end of the file">⏎̸</span>'
     said = f'<span class="sr">{NAMES[line.kind]}: </span>' if line.kind != " " else ""

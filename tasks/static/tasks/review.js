@@ -13,7 +13,7 @@ const NOTES = { binary: "A binary file: nothing to show line by line.", empty: "
 if (root) start();
 
 function start() {
-  const settings = { split: recall("split"), space: recall("space"), tree: recall("tree", root.classList.contains("wide")) };
+  const settings = { split: recall("split"), space: recall("space"), tree: recall("tree", root.classList.contains("wide") && matchMedia("(min-width: 700px)").matches) };
   const place = { files: root.querySelector("[data-files]"), tree: root.querySelector("[data-tree]"), status: root.querySelector("[data-status]"), range: root.querySelector("[data-range]") };
   let list = null;
   let loading = null;
