@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from tasks.tests.e2e.world import World
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 
 
-@pytest.fixture
-def world() -> Any:
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
     with World() as made:
         yield made
 

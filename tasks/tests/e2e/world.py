@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ class World:
         self.endpoint = ScriptedEndpoint()
         self.repo = make(self.app.folder / "repo")
         self._homes = 0
+        self._names: Counter[str] = Counter()
 
     def __enter__(self) -> World:
         self.endpoint.__enter__()
@@ -52,8 +54,11 @@ class World:
         return {**home.environment, **more}
 
     def add_workspace(self, name: str, repo: Path | None = None, **fields: Any) -> Any:
+        """One with room for ten runs; of the same name again (a test is tried anew) it is numbered."""
+        self._names[name] += 1
+        numbered = name if self._names[name] == 1 else f"{name} {self._names[name]}"
         given = {"environment": self.environment(), "max_parallel_runs": 10, **fields}
-        return self.api.add_workspace(name, str(repo or self.repo), **given)
+        return self.api.add_workspace(numbered, str(repo or self.repo), **given)
 
     def start(self, prompt: str, backend: str = "claude_code", **fields: Any) -> dict[str, Any]:
         """Write a task and press Run; the run as it was queued."""
