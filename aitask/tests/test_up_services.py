@@ -47,10 +47,10 @@ def test_up_serves_runs_jobs_survives_a_killed_worker_and_stops(served: Installa
             return False
         return True
 
-    wait_for(next_job_runs, 10, "a job after the kill")
+    wait_for(next_job_runs, 30, "a job after the kill")
     enqueue.close()
     everything = served.processes()
     up.process.terminate()
     assert up.process.wait(15) == 0
-    processes.wait_until_gone(everything, 1)
+    processes.wait_until_gone(everything, 5)
     assert "Traceback" not in served.log()
