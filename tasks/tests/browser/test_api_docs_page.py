@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 def test_calls_can_be_tried_from_the_page(open_one: OpenPage) -> None:
     """Reading, and writing, which needs the CSRF token. The page fails on any breach of the policy."""
     page = open_one("/api/docs")
+    page.set_default_timeout(60_000)  # its scripts draw the whole API after the first click
     read, write = page.locator(".opblock-get").first, page.locator(".opblock-post").first
     for block in (read, write):
         block.locator(".opblock-summary-control").click()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import threading
@@ -14,11 +13,10 @@ from aitask.tests.lab import processes
 from aitask.tests.lab.app import Role
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.web_session import WebSession
-from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, tokens_of
+from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, embedded, tokens_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 STEPS = 4
-embedded = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="kills what `manage.py up` starts again")
 
 
 class Six:

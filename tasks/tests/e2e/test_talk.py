@@ -15,7 +15,7 @@ from aitask.tests.lab.client import ApiError
 from aitask.tests.lab.tools import require_tool
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.web_session import WebSession
-from tasks.tests.e2e.world import World
+from tasks.tests.e2e.world import World, embedded
 
 pytestmark = pytest.mark.cli
 Run = dict[str, Any]
@@ -379,6 +379,7 @@ class TestByHand:
         assert (last["state"], last["cli_session"]) == ("succeeded", run["cli_session"]), last["reason"]
 
 
+@embedded
 class TestSurvival:
     @pytest.mark.parametrize("role", ["web", "worker", "follower"])
     def test_a_request_is_open_and_answerable_after_a_kill(

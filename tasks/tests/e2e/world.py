@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import pytest
 
 from aitask.tests.lab.app import App
 from aitask.tests.lab.cli_home import Login, make_cli_home
@@ -17,6 +20,7 @@ from aitask.tests.lab.repos import MakeRepo, git, make_repo
 from aitask.tests.lab.tools import require_tool
 
 BACKENDS = ("claude_code", "codex")
+embedded = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="kills what `manage.py up` starts again")
 
 
 class World:
