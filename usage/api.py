@@ -14,7 +14,7 @@ from tasks.access import task_for
 from tasks.api.schemas import Id, RunOut, run_out
 from usage import limits, pricing, queries, services
 from usage.adding import Sums
-from usage.periods import MOST_DAYS, Period, zone_called
+from usage.periods import MOST_DAYS, Period, is_zone, zone_called
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.errors import Refused
 from workspaces.models import Workspace
@@ -112,7 +112,9 @@ class Wanted(BaseModel):
 @router.get("/usage", response=UsageOut, by_alias=True, summary="Tokens, cost and plan limits")
 def usage(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, object]:
     """Sums over the runs that started on these days, and how full the plans are now."""
-    workspace = workspace_for(request.user, wanted.workspace) if wanted.workspace is not None else None
+    workspace = None if wanted.workspace is None else workspace_for(request.user, wanted.workspace)
+    if wanted.tz and not is_zone(wanted.tz):
+        raise Refused("There is no such time zone.", "Names look like Europe/Berlin.")
     period = period_of(wanted.first, wanted.last, wanted.tz)
     report = queries.report(request.user, period, workspace)
     chosen = [workspace] if workspace else list(visible_workspaces(request.user))

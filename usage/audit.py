@@ -58,7 +58,9 @@ class Finding:
     side_tokens: int = 0
     "Of requests that the CLIs made beside the work (titles, summaries): in our sums, and in no transcript."
     untold: int = 0
-    "Answers that were broken off: no CLI says what they used, so that they are in no sum."
+    "Answers that were broken off, as far as it was noticed: no CLI says all that they used."
+    begun_tokens: int = 0
+    "What such answers said as they began, in the transcripts only: the CLI leaves it out of its totals."
 
 
 def short(kind: str) -> str:
@@ -81,6 +83,10 @@ class Apart:
     side: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     "Tokens that were sent in side requests, at most: what agents in the background send may be among them."
     untold: int = 0
+    begun: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    "Tokens of answers that were broken off, in the transcript and not in our sums."
+    unsaved: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    "Tokens of answers that were broken off, in our sums and not in the transcript."
 
 
 Sessions = Mapping[tuple[str, str], Tokens]
@@ -100,8 +106,10 @@ def compare(
         finding.untold += apart.untold
         if not _is_explained(key[0], mine, found or NOTHING, apart):
             finding.differences.append(Difference(*key, dict(mine), found))
-        elif not apart.untold:
-            finding.side_tokens += _sum(mine) - _sum(found or NOTHING)
+        elif apart.side:
+            more = _sum(mine) - _sum(found or NOTHING)
+            finding.side_tokens += more + _sum(apart.begun) - _sum(apart.unsaved)
+        finding.begun_tokens += _sum(apart.begun)
     outside = [tokens for key, tokens in known.items() if key not in ours]
     finding.outside_sessions, finding.outside_tokens = len(outside), sum(map(_sum, outside))
     return finding
@@ -109,16 +117,17 @@ def compare(
 
 def _sum(tokens: Tokens) -> int:
     """Reasoning is a part of the output."""
-    return sum(tokens[kind] for kind in TOKENS[:-1])
+    return sum(tokens.get(kind, 0) for kind in TOKENS[:-1])
 
 
 def _is_explained(backend: str, mine: Tokens, found: Tokens, apart: Apart) -> bool:
     """Equal but for what is told apart: side requests, and answers that were broken off."""
-    more = {kind: mine[kind] - found[kind] for kind in compared(backend)}
+    more = {
+        kind: mine[kind] + apart.begun.get(kind, 0) - apart.unsaved.get(kind, 0) - found[kind]
+        for kind in compared(backend)
+    }
     if not any(more.values()):
         return True
-    if apart.untold:
-        return min(more.values()) >= 0
     sent = all(0 <= more[kind] <= amount for kind, amount in apart.side.items())
     return bool(apart.side) and sent and more["output_tokens"] >= 0
 
@@ -165,8 +174,9 @@ def _told_apart(runs: QuerySet[Run]) -> dict[tuple[str, str], Apart]:
         usage = (outcome or {}).get("usage") or {}
         apart = found[(backend, session)]
         apart.untold += int(usage.get("untold") or 0)
-        for kind, amount in (usage.get("side") or {}).items():
-            apart.side[kind] += int(amount)
+        for name in ("side", "begun", "unsaved"):
+            for kind, amount in (usage.get(name) or {}).items():
+                getattr(apart, name)[kind] += int(amount)
     return found
 
 
@@ -194,6 +204,7 @@ def _keep(workspace: Workspace, finding: Finding) -> Audit:
         "outside_tokens": finding.outside_tokens,
         "side_tokens": finding.side_tokens,
         "untold": finding.untold,
+        "begun_tokens": finding.begun_tokens,
         "error": "",
     }
     row, _ = Audit.objects.update_or_create(workspace=workspace, defaults=values)

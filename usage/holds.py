@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 
 from aitask.templatetags.ui import in_words
@@ -16,6 +16,8 @@ from usage import limits
 from usage.models import Budget, Postponed, UsageByModel, dollars
 from usage.periods import Period, zone_called
 from workspaces.models import Workspace
+
+SIZE = F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Spent:
     used: Decimal
     until: datetime
     "When it begins anew."
+    unpriced: int = 0
+    "Tokens of which nobody says (yet) what they cost: they are in no sum of dollars."
 
     @property
     def percent(self) -> int:
@@ -48,7 +52,8 @@ class Spent:
         """$4.20 of $5.00 today."""
         when = "today" if self.name == "day" else "this month"
         if self.unit == "dollars":
-            return f"${self.used:.2f} of ${self.limit:.2f} {when}"
+            more = f", and {self.unpriced:,} tokens of unknown cost" if self.unpriced else ""
+            return f"${self.used:.2f} of ${self.limit:.2f} {when}{more}"
         return f"{int(self.used):,} of {int(self.limit):,} tokens {when}"
 
 
@@ -106,7 +111,7 @@ class Hurdle:
         last = max(full, key=lambda each: each.reading.resets_at or self.now)
         resets = f" until it resets at {in_words(last.reading.resets_at)}" if last.reading.resets_at else ""
         return (
-            f"Held{resets}: the plan's window “{last.label}” is {last.percent:.0f} % full, "
+            f"Held{resets}: the plan's window “{last.label}” is {round(last.percent or 0, 1):g} % full, "
             f"and nothing starts above {budget.hold_above_percent} %."
         )
 
@@ -118,12 +123,12 @@ def spending(budget: Budget, now: datetime) -> list[Spent]:
         tokens, usd = getattr(budget, f"{name}_tokens"), getattr(budget, f"{name}_usd")
         if tokens is None and usd is None:
             continue
-        used_tokens, used_usd = _used(budget, period)
+        used_tokens, used_usd, unpriced = _used(budget, period)
         until = datetime.fromtimestamp(period.end * 60, now.tzinfo)
         if tokens is not None:
             found.append(Spent(name, "tokens", Decimal(tokens), Decimal(used_tokens), until))
         if usd is not None:
-            found.append(Spent(name, "dollars", Decimal(usd), used_usd, until))
+            found.append(Spent(name, "dollars", Decimal(usd), used_usd, until, unpriced))
     return found
 
 
@@ -140,10 +145,11 @@ def month(budget: Budget, now: datetime) -> Period:
     return Period(first, following - timedelta(days=1), zone)
 
 
-def _used(budget: Budget, period: Period) -> tuple[int, Decimal]:
+def _used(budget: Budget, period: Period) -> tuple[int, Decimal, int]:
+    """Tokens, dollars, and how many of the tokens have no known cost."""
     rows = UsageByModel.objects.filter(
         series__workspace=budget.workspace_id, minute__gte=period.start, minute__lt=period.end
     )
-    tokens = Sum(F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens"))
-    sums = rows.aggregate(tokens=tokens, cost=Sum("cost_micro"))
-    return sums["tokens"] or 0, dollars(sums["cost"] or 0) or Decimal(0)
+    unpriced = Q(cost_micro=None)
+    sums = rows.aggregate(tokens=Sum(SIZE), cost=Sum("cost_micro"), unpriced=Sum(SIZE, filter=unpriced))
+    return sums["tokens"] or 0, dollars(sums["cost"] or 0) or Decimal(0), sums["unpriced"] or 0

@@ -163,7 +163,12 @@ class Audit(models.Model):
     outside_tokens = models.BigIntegerField(default=0, help_text="Of sessions that this app did not start")
     outside_sessions = models.PositiveIntegerField(default=0)
     side_tokens = models.BigIntegerField(default=0, help_text="Of titles, summaries and the like")
-    untold = models.PositiveIntegerField(default=0, help_text="Answers of which no CLI says what they used")
+    untold = models.PositiveIntegerField(
+        default=0, help_text="Answers that were broken off: no CLI says all that they used"
+    )
+    begun_tokens = models.BigIntegerField(
+        default=0, help_text="What these said as they began, in the transcripts only"
+    )
     error = models.CharField(max_length=500, blank=True)
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ class Reading(Protocol):
 
 @dataclass(frozen=True)
 class Forecast:
-    """At the present pace the window is full at `full_at`; None: not before it is reset."""
+    """At the present pace the window is full at `full_at`, not before now; None: not before it is reset."""
 
     percent_per_hour: float
     full_at: datetime | None
@@ -33,7 +33,7 @@ class Forecast:
 def forecast(readings: Sequence[Reading], now: datetime) -> Forecast | None:
     """From readings of one window, oldest first; None when they say nothing about the pace of now."""
     known = _of_present_window(readings, now)
-    if len(known) < 2 or now - known[-1].at > STALE:
+    if len(known) < 2 or now - known[-1].at > STALE or (known[-1].used_percent or 0) >= 100:
         return None
     first, last = known[0], known[-1]
     span = last.at - first.at
@@ -41,8 +41,7 @@ def forecast(readings: Sequence[Reading], now: datetime) -> Forecast | None:
     if span < LEAST or gained <= 0:
         return None
     pace = gained / (span / timedelta(hours=1))
-    left = max(0.0, 100 - (last.used_percent or 0))
-    full_at = last.at + timedelta(hours=left / pace)
+    full_at = max(now, last.at + timedelta(hours=(100 - (last.used_percent or 0)) / pace))
     in_time = last.resets_at is None or full_at < last.resets_at
     return Forecast(pace, full_at if in_time else None)
 

@@ -18,6 +18,10 @@ def zone_called(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def is_zone(name: str) -> bool:
+    return zone_called(name).key == name
+
+
 @dataclass(frozen=True)
 class Period:
     """Whole days, both ends included."""

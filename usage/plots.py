@@ -17,6 +17,8 @@ WIDTH, HEIGHT = 720, 160
 MOST_BARS = 62
 MODELS_SHOWN = 5
 OTHERS = "others"
+SPANS = {1: "a day", 7: "a week", 30: "in 30 days"}
+FROM = {1: "", 7: "Week from ", 30: "30 days from "}
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,14 @@ Measure = Callable[[Sums], float]
 Show = Callable[[float], str]
 
 
-def by_model(report: Report, title: str, measure: Measure, show: Show) -> Plot | None:
-    """Bars of each day, parted by model; None when there is nothing to draw."""
+def by_model(report: Report, what: str, measure: Measure, show: Show) -> Plot | None:
+    """Bars of each day, week or 30 days, parted by model; None when there is nothing to draw."""
     names = list(dict.fromkeys(line.key[1] for line in report.by_model))
     drawn = {line.key[1] for line in report.by_model if measure(line.sums)}
     kept = names[:MODELS_SHOWN]  # by tokens, so that a model has one colour in all plots
-    bars = _bars(report, kept, measure)
+    step = step_of(report.period.days)
+    title = f"{what} {SPANS[step]}, by model"
+    bars = _bars(report, kept, measure, step)
     highest = max((sum(parts.values()) for _, parts in bars), default=0)
     if not highest:
         return None
@@ -81,18 +85,23 @@ def by_model(report: Report, title: str, measure: Measure, show: Show) -> Plot |
     return Plot(
         title=title,
         words=f"{title}, {bars[0][0]} to {bars[-1][0]}; at most {show(highest)}.",
-        pieces=_pieces(bars, highest, [*kept, OTHERS], show),
+        pieces=_pieces(bars, highest, [*kept, OTHERS], show, FROM[step]),
         marks=_marks([day for day, _ in bars]),
         top=show(highest),
         legend=legend,
     )
 
 
-def _bars(report: Report, kept: list[str], measure: Measure) -> list[tuple[date, dict[str, float]]]:
-    """(first day, size per model); days are put together when there are too many for the picture."""
-    days = report.period.days
-    step = 1 if days <= MOST_BARS else 7 if days <= 7 * MOST_BARS else 30
-    count = (days + step - 1) // step
+def step_of(days: int) -> int:
+    """How many days a bar stands for: they are put together when there are too many for the picture."""
+    return 1 if days <= MOST_BARS else 7 if days <= 7 * MOST_BARS else 30
+
+
+def _bars(
+    report: Report, kept: list[str], measure: Measure, step: int
+) -> list[tuple[date, dict[str, float]]]:
+    """(first day, size per model)."""
+    count = (report.period.days + step - 1) // step
     bars: list[tuple[date, dict[str, float]]] = [
         (report.period.first + timedelta(days=step * number), {}) for number in range(count)
     ]
@@ -104,7 +113,7 @@ def _bars(report: Report, kept: list[str], measure: Measure) -> list[tuple[date,
 
 
 def _pieces(
-    bars: list[tuple[date, dict[str, float]]], highest: float, names: list[str], show: Show
+    bars: list[tuple[date, dict[str, float]]], highest: float, names: list[str], show: Show, since: str
 ) -> list[Piece]:
     pitch = WIDTH / len(bars)
     gap = min(2.0, pitch / 4)
@@ -116,7 +125,7 @@ def _pieces(
             if size:
                 height = HEIGHT * size / highest
                 bottom -= height
-                title = f"{date_format(day, 'j M')}: {name or 'model not named'} {show(size)}"
+                title = f"{since}{date_format(day, 'j M Y')}: {name or 'model not named'} {show(size)}"
                 x, width = round(place * pitch, 2), round(min(pitch - gap, 40), 2)
                 pieces.append(Piece(x, round(bottom, 2), width, round(height, 2), colour, title))
     return pieces
@@ -127,7 +136,7 @@ def _marks(days: list[date]) -> list[Mark]:
     pitch = WIDTH / len(days)
     step = max(1, -(-len(days) // 6))
     return [
-        Mark(round(place * pitch, 2), HEIGHT + 16, date_format(days[place], "j M"))
+        Mark(round(place * pitch, 2), HEIGHT + 16, date_format(days[place], "j M Y"))
         for place in range(0, len(days), step)
     ]
 

@@ -71,12 +71,20 @@ class Report:
 User = AbstractBaseUser | AnonymousUser
 
 
+def chosen(user: User, workspace: Workspace | None) -> list[Workspace]:
+    """This one, or all that the person sees."""
+    return [workspace] if workspace else list(visible_workspaces(user))
+
+
+def series_of(workspaces: list[Workspace]) -> dict[int, Series]:
+    found = Series.objects.filter(workspace__in=workspaces).select_related("workspace")
+    return {each.pk: each for each in found}
+
+
 def report(user: User, period: Period, workspace: Workspace | None = None) -> Report:
     """A few queries over the rows of the range and the one before, whatever their number."""
-    workspaces = [workspace] if workspace else list(visible_workspaces(user))
-    series = {
-        each.pk: each for each in Series.objects.filter(workspace__in=workspaces).select_related("workspace")
-    }
+    workspaces = chosen(user, workspace)
+    series = series_of(workspaces)
     made = Report(period)
     days = period.spans()
     found = list(groups(series, [*days, (period.before.start, period.before.end)]))
@@ -144,6 +152,14 @@ def _tasks(rows: QuerySet[UsageByModel], series: Mapping[int, Series]) -> list[L
     weight = Sum(F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens"))
     heavy = rows.values("task").annotate(weight=weight).order_by("-weight")
     return _task_lines(rows, [row["task"] for row in heavy[:TASKS_SHOWN]], series)
+
+
+def task_sums(series: Mapping[int, Series], period: Period) -> Iterable[tuple[Any, ...]]:
+    """(task, title, series, *AMOUNTS) of all tasks that used anything on these days."""
+    rows = _of_tasks(series).filter(minute__gte=period.start, minute__lt=period.end)
+    sums = {f"sum_{name}": Sum(name) for name in AMOUNTS}
+    parts = rows.values("task", "task__title", "series").annotate(**sums)
+    return parts.values_list("task", "task__title", "series", *sums).iterator()
 
 
 def _task_lines(rows: QuerySet[UsageByModel], tasks: list[int], series: Mapping[int, Series]) -> list[Line]:

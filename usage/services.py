@@ -21,8 +21,9 @@ GO_ON = "The plan's limit, which ended your last turn, is reset. Go on where you
 
 
 def resumable(task: Task) -> Run | None:
-    """The run that a limit ended, if it is the last one and its reset is known."""
-    run = task.runs.order_by("-number").first()
+    """The run that a limit ended, if it is the last one that began and its reset is known."""
+    taken_back = {"state": Run.State.CANCELLED, "started_at": None}
+    run = task.runs.exclude(**taken_back).order_by("-number").first()
     if run is None or run.state != Run.State.FAILED or run.reason_code != "limit":
         return None
     return run if run.limit_resets_at else None

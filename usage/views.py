@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.views.decorators.http import require_GET, require_POST
 
 from aitask import hypermedia
@@ -20,11 +20,11 @@ from aitask.nudge import enqueue
 from aitask.numbers import whole
 from aitask.templatetags.ui import money, short_number
 from tasks.access import task_for
-from usage import holds, jobs, limits, plots, pricing, queries, services
+from usage import download, holds, jobs, limits, plots, pricing, queries, services
 from usage.api import period_of
 from usage.forms import BudgetForm
-from usage.models import TOKENS, Audit, Budget, PlanSource
-from usage.periods import Period, zone_called
+from usage.models import Audit, Budget, PlanSource
+from usage.periods import MOST_DAYS, Period, zone_called
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog.models import digest_of
 from workspaces.errors import Refused
@@ -40,20 +40,31 @@ def zone_of(request: HttpRequest) -> str:
 
 
 def chosen_period(request: HttpRequest) -> Period:
-    """The range in the address; one that makes no sense is the last thirty days."""
+    """The range in the address, or the last thirty days. Refused when it makes no sense."""
+    zone = zone_of(request)
+    first, last = (_day(request.GET.get(name, "")) for name in ("from", "to"))
+    if first or not request.GET.get("days"):
+        return period_of(first, last, zone)
+    days = whole(request.GET["days"])
+    if not days or days > MOST_DAYS:
+        raise Refused("This number of days makes no sense.", f"1 to {MOST_DAYS} can be asked for.")
+    today = timezone.now().astimezone(zone_called(zone)).date()
+    return period_of(today - timedelta(days=days - 1), today, zone)
+
+
+def period_and_complaint(request: HttpRequest) -> tuple[Period, str]:
+    """As `chosen_period`; the last thirty days and why, when the range makes no sense."""
     try:
-        first, last = (_day(request.GET.get(name, "")) for name in ("from", "to"))
-        days = whole(request.GET.get("days"))
-        if days and not first and days < 3660:
-            today = timezone.now().astimezone(zone_called(zone_of(request))).date()
-            first = date.fromordinal(today.toordinal() - days + 1)
-        return period_of(first, last, zone_of(request))
-    except (ValueError, Refused):
-        return period_of(None, None, zone_of(request))
+        return chosen_period(request), ""
+    except Refused as error:
+        return period_of(None, None, zone_of(request)), error.reason
 
 
 def _day(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Refused("This is no day of the calendar.", "Days are written like 2026-11-22.") from error
 
 
 def chosen_workspace(request: HttpRequest) -> Workspace | None:
@@ -66,7 +77,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
     """Everything about a range of days, and how full the plans are."""
     workspaces = list(visible_workspaces(request.user))
     chosen = chosen_workspace(request)
-    period = chosen_period(request)
+    period, complaint = period_and_complaint(request)
     report = queries.report(person(request), period, chosen)
     with timezone.override(period.zone):
         return render(
@@ -77,6 +88,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
                 "workspaces": workspaces,
                 "workspace": chosen,
                 "period": period,
+                "complaint": complaint,
                 "ranges": RANGES,
                 "report": report,
                 "plots": drawn(report),
@@ -91,8 +103,8 @@ def usage_page(request: HttpRequest) -> HttpResponse:
 
 
 def drawn(report: queries.Report) -> list[plots.Plot]:
-    tokens = plots.by_model(report, "Tokens a day, by model", lambda sums: sums.tokens, _short)
-    cost = plots.by_model(report, "Cost a day, by model", lambda sums: float(sums.cost or 0), _money)
+    tokens = plots.by_model(report, "Tokens", lambda sums: sums.tokens, _short)
+    cost = plots.by_model(report, "Cost", lambda sums: float(sums.cost or 0), _money)
     return [plot for plot in (tokens, cost) if plot]
 
 
@@ -164,14 +176,19 @@ def usage_card(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """One line per day and model."""
-    period = chosen_period(request)
-    report = queries.report(person(request), period, chosen_workspace(request))
+def usage_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """One line per day, workspace, CLI and model; with `by=task` one per task, CLI and model."""
+    try:
+        period = chosen_period(request)
+    except Refused as error:
+        return HttpResponseBadRequest(f"{error.reason} {error.hint}", content_type="text/plain")
+    workspaces = queries.chosen(person(request), chosen_workspace(request))
+    by_task = request.GET.get("by") == "task"
+    rows = (download.by_task if by_task else download.by_day)(workspaces, period)
     writer = csv.writer(_Echo())
-    lines = (writer.writerow(line) for line in csv_lines(report))
+    lines = (writer.writerow(row) for row in rows)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    name = f"usage-{period.first}-{period.last}.csv"
+    name = f"usage{'-by-task' if by_task else ''}-{period.first}-{period.last}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
@@ -181,18 +198,6 @@ class _Echo:
 
     def write(self, text: str) -> str:
         return text
-
-
-def csv_lines(report: queries.Report) -> Iterator[list[Any]]:
-    yield ["day", "model", "runs", *TOKENS, "cost_usd", "cost_source", "unpriced_tokens", "seconds"]
-    for (day, model), sums in sorted(report.by_day_and_model.items()):
-        tokens = [getattr(sums, name) for name in TOKENS]
-        cost = "" if sums.cost is None else f"{sums.cost:.6f}"
-        model_cell = (
-            f"'{model}" if model[:1] in "=+-@\t\r" and model else model
-        )  # no formula in a spreadsheet
-        rest = (cost, sums.cost_source or "", sums.unpriced_tokens, sums.seconds)
-        yield [day, model_cell, sums.runs, *tokens, *rest]
 
 
 @require_POST
@@ -224,7 +229,8 @@ def budget_save(request: HttpRequest, pk: int) -> HttpResponse:
     budget = Budget.objects.filter(workspace=workspace).first() or Budget(workspace=workspace)
     form = BudgetForm(request.POST, instance=budget, prefix=f"w{pk}")
     if not form.is_valid():
-        words = " ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
+        said = ((form.fields[name].label, errors) for name, errors in form.errors.items())
+        words = " ".join(f"{capfirst(name)}: {' '.join(map(str, errors))}" for name, errors in said)
         return hypermedia.refused(request, words, to=reverse("usage"))
     budget.zone = str(zone_called(zone_of(request)))
     services.save_budget(budget)

@@ -69,12 +69,25 @@ def test_side_requests_explain_nothing_else() -> None:
     assert compare(with_title(), theirs, {}).differences
 
 
-def test_an_answer_that_was_broken_off_may_be_missing_in_the_transcript_only() -> None:
-    aparts = {("claude_code", "s1"): Apart(untold=1)}
-    finding = compare(OURS, told(s1={"tokens": tokens(2)}), aparts)
-    assert (finding.differences, finding.untold, finding.side_tokens) == ([], 1, 0)
-    assert compare(OURS, told(), aparts).differences == []
-    assert compare(OURS, told(s1={"tokens": tokens(6)}), aparts).differences
+def apart(**fields: Any) -> dict[tuple[str, str], Apart]:
+    return {("claude_code", "s1"): Apart(**fields)}
+
+
+def test_what_only_the_transcript_has_of_an_answer_that_was_broken_off_is_told_apart() -> None:
+    aparts = apart(untold=1, begun={"output_tokens": 2})
+    finding = compare(OURS, told(s1={"tokens": tokens(5 + 2)}), aparts)
+    assert (finding.differences, finding.untold, finding.begun_tokens) == ([], 1, 2)
+    assert compare(OURS, told(s1={"tokens": tokens(5 + 3)}), aparts).differences
+
+
+def test_an_answer_that_was_broken_off_may_be_missing_in_the_transcript() -> None:
+    aparts = apart(untold=1, unsaved={"output_tokens": 3})
+    assert compare(OURS, told(s1={"tokens": tokens(5 - 3)}), aparts).differences == []
+    assert compare(OURS, told(s1={"tokens": tokens(5 - 4)}), aparts).differences
+
+
+def test_an_answer_that_was_broken_off_explains_nothing_else() -> None:
+    assert compare(OURS, told(s1={"tokens": tokens(2)}), apart(untold=1)).differences
 
 
 def test_reasoning_is_compared_where_it_is_reported() -> None:

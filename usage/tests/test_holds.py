@@ -94,6 +94,13 @@ def test_a_budget_warns_before_it_is_used_up(workspace: Workspace) -> None:
     assert spent.percent == 85
 
 
+def test_tokens_of_unknown_cost_are_told_beside_the_dollars(workspace: Workspace) -> None:
+    used(make_task(workspace=workspace), queued_at=timezone.now(), model="own-model")
+    budget = Budget.objects.create(workspace=workspace, day_usd=3)
+    (spent,) = holds.spending(budget, timezone.now())
+    assert spent.words == "$0.00 of $3.00 today, and 370 tokens of unknown cost"
+
+
 def test_the_budgets_day_is_that_of_its_zone(workspace: Workspace) -> None:
     spend(workspace, datetime(2026, 9, 10, 22, 30, tzinfo=UTC))
     budget = Budget.objects.create(workspace=workspace, day_usd=3, zone="Europe/Berlin")

@@ -53,11 +53,17 @@ class TestPace:
             climb(40, 40, 40),
             climb(40, 60, minutes=2),
             [Reading(90, NOW - timedelta(hours=4)), Reading(95, NOW - timedelta(hours=2))],
+            climb(60, 80, 100),
             [Reading(None, NOW - timedelta(hours=1)), Reading(95, NOW)],
         ],
     )
     def test_too_little_is_no_forecast(self, readings: list[Reading]) -> None:
         assert forecast(readings, NOW) is None
+
+    def test_what_is_full_by_now_is_not_full_in_the_past(self) -> None:
+        found = forecast([Reading(20, NOW - timedelta(hours=2)), Reading(99, NOW - timedelta(hours=1))], NOW)
+        assert found is not None
+        assert found.full_at == NOW
 
     def test_a_new_window_forgets_the_old_one(self) -> None:
         assert forecast([*climb(80, 90, 100), Reading(1, NOW, RESET + timedelta(hours=5))], NOW) is None

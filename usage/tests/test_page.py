@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -73,12 +76,32 @@ def test_days_are_those_of_the_zone_that_the_browser_told(people: People) -> Non
         "days=99999",
         "from=0001-01-01",
         "to=0001-01-01",
-        "tz=Nowhere/Land",
-        "tz=../../etc",
+        "days=0",
     ],
 )
-def test_an_odd_address_is_the_last_thirty_days(people: People, query: str) -> None:
-    assert text_of(people.browser("owner").get(f"/usage?{query}"))
+def test_a_range_that_makes_no_sense_is_told_and_the_last_thirty_days_are_shown(
+    people: People, query: str
+) -> None:
+    browser = people.browser("owner")
+    assert "The last 30 days are shown." in text_of(browser.get(f"/usage?{query}"))
+    assert browser.get(f"/usage.csv?{query}").status_code == 400
+    if "days" not in query:
+        assert browser.get(f"/api/usage?{query}").status_code in (409, 422)
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Land", "../../etc"])
+def test_the_api_knows_no_zone_that_does_not_exist(people: People, zone: str) -> None:
+    browser = people.browser("owner")
+    assert "days of UTC" in text_of(browser.get(f"/usage?tz={zone}"))
+    assert browser.get(f"/api/usage?tz={zone}").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("days", "title"), [(62, "Tokens a day"), (63, "Tokens a week"), (435, "Tokens in 30 days")]
+)
+def test_a_plot_says_how_many_days_a_bar_stands_for(people: People, days: int, title: str) -> None:
+    used(people.task, queued_at=timezone.now())
+    assert f"{title}, by model" in text_of(people.browser("owner").get(f"/usage?days={days}"))
 
 
 def test_a_subscription_says_that_it_is_no_bill(people: People) -> None:
@@ -121,7 +144,7 @@ def test_with_the_host_down_the_last_values_stay_with_their_age(people: People) 
     windows = [{"window": "five_hour", "used_percent": 71.0, "resets_at": resets}]
     limits.keep(source, windows, before, LimitReading.Origin.ASKED)
     page = text_of(people.browser("owner").get("/usage"))
-    assert "No link to cloud: connection refused. The last values stay." in page
+    assert "The last values stay, for asking failed: No link to cloud: connection refused." in page
     assert "71 %" in page
     assert "3h ago" in page
 
@@ -189,10 +212,23 @@ def test_the_download_has_a_line_per_day_and_model(people: People) -> None:
     now = timezone.now()
     times = {"queued_at": now, "started_at": now, "finished_at": now + timedelta(seconds=90)}
     used(people.task, cost_usd=Decimal("1.25"), **times)
-    response = people.browser("owner").get("/usage.csv")
-    lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
-    assert lines[0].startswith("day,model,runs,input_tokens")
-    assert "claude-sonnet-4-5,1,10,20,300,40,0,1.250000,reported,0,90" in lines[1]
+    lines = csv_of(people, "/usage.csv")
+    assert lines[0][:7] == ["day", "workspace", "cli", "model", "runs", "seconds", "input_tokens"]
+    amounts = ["1", "90", "10", "20", "300", "40", "0", "1.250000", "reported", "0"]
+    assert lines[1][1:] == [people.workspace.name, "claude_code", "claude-sonnet-4-5", *amounts]
+
+
+def test_the_download_by_task_holds_no_formula(people: People) -> None:
+    title = '=HYPERLINK("http://x.invalid"), and\nmore'
+    Task.objects.filter(pk=people.task.pk).update(title=title)
+    used(people.task, queued_at=timezone.now())
+    lines = csv_of(people, "/usage.csv?by=task")
+    assert [line[:2] for line in lines] == [["task", "title"], [str(people.task.pk), f"'{title}"]]
+
+
+def csv_of(people: People, address: str) -> list[list[str]]:
+    response: Any = people.browser("owner").get(address)
+    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode(), newline="")))
 
 
 def test_only_the_owner_sets_a_budget(people: People) -> None:
@@ -208,7 +244,9 @@ def test_only_the_owner_sets_a_budget(people: People) -> None:
 def test_a_budget_of_nonsense_is_refused_in_words(people: People) -> None:
     address = f"/workspaces/{people.workspace.pk}/budget"
     given = {f"w{people.workspace.pk}-hold_above_percent": "101"}
-    assert send(people.browser("owner"), address, **given).status_code == 409
+    refused = send(people.browser("owner"), address, **given)
+    assert refused.status_code == 409
+    assert "Start nothing above: 100 % is the most." in refused["HX-Trigger"]
 
 
 def test_resume_at_reset_queues_a_run_that_waits_and_can_be_taken_back(people: People) -> None:
@@ -222,8 +260,10 @@ def test_resume_at_reset_queues_a_run_that_waits_and_can_be_taken_back(people: P
     run = Run.objects.get(task=people.task, state="queued")
     assert run.resumes == "abc"
     assert run.postponed.not_before == reset
+    assert send(browser, f"/tasks/{people.task.pk}/resume-at-reset").status_code == 409
     assert send(browser, f"/tasks/{people.task.pk}/unqueue").status_code == 204
     assert not Run.objects.filter(state="queued").exists()
+    assert send(browser, f"/tasks/{people.task.pk}/resume-at-reset").status_code == 204
 
 
 @pytest.mark.parametrize(

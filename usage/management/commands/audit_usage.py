@@ -45,7 +45,10 @@ class Command(BaseCommand):
                 f"  side requests (titles, summaries): {finding.side_tokens:,} tokens, in no transcript"
             )
         if finding.untold:
-            self.stdout.write(f"  answers broken off: {finding.untold}; no CLI says what they used")
+            begun = f", at least {finding.begun_tokens:,} tokens" if finding.begun_tokens else ""
+            self.stdout.write(
+                f"  answers broken off: {finding.untold}; no CLI says all that they used{begun}"
+            )
         if finding.outside_sessions:
             self.stdout.write(
                 f"  outside this app: {finding.outside_sessions} sessions, {finding.outside_tokens:,} tokens"

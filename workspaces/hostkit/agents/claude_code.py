@@ -157,6 +157,7 @@ class ClaudeCode(Agent):
     def _on_assistant(self, line: Json) -> None:
         if line.get("error"):
             self._error_word = str(line["error"])  # its text comes again with the result
+            self.ledger.note(line)
             return
         self.progress()
         self.translator.assistant(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional, Set
 
@@ -21,8 +22,11 @@ LIVE_NAMES = {
     "cache_write_tokens": "cache_creation_input_tokens",
 }
 AGENT = "agent "
+MARKS = ('"usage"', '"user"', '"init"')
 SENT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
 """What a message says exactly as soon as it begins."""
+BROKEN_OFF = re.compile(r"^API Error: ([A-Za-z ]+ mid-(response|stream)\b|Connection to the API was lost)")
+"""The CLI's words for an answer whose end did not come."""
 
 
 class Ledger:
@@ -30,7 +34,9 @@ class Ledger:
 
     In between, what the messages since then have said: exact for input, a lower bound for output.
     `side` is what was sent in requests that are no message, such as for a title or a summary; `untold` is the
-    number of answers of which the CLI has not said what they used; `open` says that a result is missing.
+    number of answers that were broken off, of which the CLI has not said all that they used; `begun` is what
+    such answers said as they began, where the CLI leaves it out of its totals though its transcript has it;
+    `unsaved` is what is in the totals and in no transcript; `open` says that a result is missing.
     """
 
     def __init__(self) -> None:
@@ -40,6 +46,8 @@ class Ledger:
         self._sent = dict.fromkeys(SENT, 0)
         self._side: Dict[str, int] = {}
         self._untold = 0
+        self._begun = dict.fromkeys(NAMES, 0)
+        self._unsaved = dict.fromkeys(NAMES, 0)
         self._by_model: Dict[str, Json] = {}
         self._cost: Optional[float] = None
         self._turns = 0
@@ -51,8 +59,11 @@ class Ledger:
         message = line.get("message") or {}
         usage, key = message.get("usage"), str(message.get("id"))
         if not usage or message.get("model") == "<synthetic>":
+            self._untold += bool(line.get("error") and BROKEN_OFF.match(_words(message)))
             return None
         known = key in self._since
+        # Asked for whole, not as a stream: that is how the CLI repeats an answer that was broken off.
+        self._untold += key not in self._messages and bool(message.get("stop_reason"))
         self._since[key] = {name: int(usage.get(theirs) or 0) for name, theirs in LIVE_NAMES.items()}
         self._note_sent(key)
         if not line.get("parent_tool_use_id"):
@@ -79,21 +90,34 @@ class Ledger:
         by_model = result.get("modelUsage") or {}
         self._by_model = {model: _named(usage) for model, usage in by_model.items()}
         self._counted = {name: sum(usage[name] for usage in self._by_model.values()) for name in NAMES}
+        if result.get("terminal_reason") == "aborted_streaming":
+            self._note_aborted()
         self._since = {}
         side = {name: self._counted[name] - self._sent[name] for name in SENT}
         self._side = side if min(side.values()) >= 0 and any(side.values()) else {}
-        self._untold += result.get("terminal_reason") == "aborted_streaming"
         self._cost = result.get("total_cost_usd")
         self._turns += 1
         windows = [int(usage.get("contextWindow") or 0) for usage in by_model.values()]
         self._context_window = max(windows) if windows else self._context_window
         return self.total()
 
+    def _note_aborted(self) -> None:
+        """An interrupt broke off the last answer. If it had begun, it is the message that is not counted."""
+        self._untold += 1
+        if self._since and any(self._sent[name] > self._counted[name] for name in SENT):
+            begun = list(self._since.values())[-1]
+            self._begun = {name: self._begun[name] + begun[name] for name in NAMES}
+            for name in SENT:
+                self._sent[name] -= begun[name]
+
     def complete(self, finals: Mapping[str, Json]) -> Json:
         """The end without a result: `finals` tells the tokens of messages by their id."""
-        for key in self._since:
-            self._untold += key not in finals and not key.startswith(AGENT)
-            self._since[key] = finals.get(key, self._since[key])
+        for key, begun in self._since.items():
+            if key in finals:
+                self._since[key] = finals[key]
+            elif not key.startswith(AGENT):
+                self._untold += 1
+                self._unsaved = {name: self._unsaved[name] + begun[name] for name in NAMES}
         total = self.total()
         total.update(open=False, cost_usd=None)  # a sum of costs that lacks the last turn would be no sum
         return total
@@ -109,31 +133,77 @@ class Ledger:
         total["context_used"] = self._context_used
         total["context_window"] = self._context_window
         total["side"], total["untold"], total["open"] = self._side, self._untold, bool(self._since)
+        total["begun"], total["unsaved"] = dict(self._begun), dict(self._unsaved)
         return total
 
 
 def settled(raw: Path, finals: Mapping[str, Json]) -> Json:
     """The totals of a process that ended without a result, from all that it said."""
-    ledger = Ledger()
+    ledger, asked = Ledger(), Asked()
     for line in _said(raw):
+        asked.note(line)
         if line.get("type") == "assistant":
             ledger.note(line)
         elif line.get("type") == "user":
             ledger.note_agent(line)
         elif line.get("type") == "result":
             ledger.close(line)
-    return ledger.complete(finals)
+    total = ledger.complete(finals)
+    total["untold"] += asked.open
+    return total
+
+
+class Asked:
+    """Who awaits an answer of the model: the agent itself ("") and its sub-agents, named by their call."""
+
+    def __init__(self) -> None:
+        self._calls: Dict[str, Set[str]] = {}
+        self._waiting: Set[str] = set()
+
+    @property
+    def open(self) -> int:
+        """Answers that were asked for and of which nothing has come."""
+        return len(self._waiting)
+
+    def note(self, line: Json) -> None:
+        kind, who = line.get("type"), str(line.get("parent_tool_use_id") or "")
+        if kind == "result":
+            self._calls, self._waiting = {}, set()
+        elif kind == "assistant":
+            self._waiting.discard(who)
+            self._calls.setdefault(who, set()).update(_ids(line, "tool_use", "id"))
+        elif kind == "user" or line.get("subtype") == "init":
+            self._note_sent(who, _ids(line, "tool_result", "tool_use_id"))
+
+    def _note_sent(self, who: str, ended: Set[str]) -> None:
+        calls = self._calls.setdefault(who, set())
+        calls -= ended
+        self._waiting -= ended
+        if not calls:
+            self._waiting.add(who)
+
+
+def _ids(line: Json, kind: str, name: str) -> Set[str]:
+    content = (line.get("message") or {}).get("content")
+    parts = content if isinstance(content, list) else []
+    return {str(part.get(name)) for part in parts if isinstance(part, dict) and part.get("type") == kind}
 
 
 def _said(raw: Path) -> Iterator[Json]:
-    """The lines of the CLI that tell tokens; the last one may be torn."""
+    """The lines of the CLI that tell tokens or who speaks; the last one may be torn."""
     with raw.open(encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
-            if line.startswith("< ") and '"usage"' in line:
+            if line.startswith("< ") and any(mark in line for mark in MARKS):
                 try:
                     yield json.loads(line[2:])
                 except ValueError:
                     continue
+
+
+def _words(message: Json) -> str:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
 
 
 def _named(usage: Dict[str, Any]) -> Json:

@@ -9,7 +9,7 @@ from ..files import Json
 from ..run.commit import own_git_folder
 from ..verdict import Verdict
 from .base import OK, Agent, Answer, Host, Message, refusal
-from .codex_events import Translator, failure_of, limit_event, request_event
+from .codex_events import Translator, breaks_off, failure_of, limit_event, request_event
 from .codex_usage import Ledger
 from .codex_wire import decision_of, listed, native_program, wire_id
 
@@ -214,7 +214,7 @@ class Codex(Agent):
         self.taken(self._opening)
         for key in list(self.requests):
             self.close_request(key, "withdrawn", "agent")
-        self.report_usage(self.ledger.end_turn())
+        self.report_usage(self.ledger.end_turn(interrupted=turn.get("status") == "interrupted"))
         if turn.get("status") == "failed":
             self._on_failed_turn(turn.get("error") or {})
         elif turn.get("status") == "interrupted":
@@ -239,6 +239,8 @@ class Codex(Agent):
     def _on_item_started(self, params: Json) -> None:
         item = params["item"]
         self.progress()
+        if self._is_own(params):
+            self.ledger.note_begin(item)
         if item["type"] == "userMessage":
             self.taken(str(item.get("clientId")))
         else:
@@ -246,6 +248,7 @@ class Codex(Agent):
 
     def _on_item_completed(self, params: Json) -> None:
         self.progress()
+        self.ledger.note_end(params["item"])
         self.translator.completed(params["item"], self._parent(params))
 
     def _parent(self, params: Json) -> Optional[str]:
@@ -264,6 +267,8 @@ class Codex(Agent):
             self.host.emit("limit", **event)
 
     def _on_error(self, params: Json) -> None:
+        if breaks_off(params.get("error") or {}):
+            self.ledger.note_break()
         if not params.get("willRetry"):
             return  # the turn that it ends tells the same
         failure = failure_of(params.get("error") or {})
@@ -319,6 +324,7 @@ class Codex(Agent):
 
     def interrupt(self) -> None:
         if self._turn and self._turn != STARTING:
+            self.ledger.note_interrupt()
             params = {"threadId": self.session, "turnId": self._turn}
             self._call("turn/interrupt", params, lambda _line: None)
 

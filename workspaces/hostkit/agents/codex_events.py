@@ -72,6 +72,12 @@ def failure_of(error: Json) -> Failure:
     return Failure(f"{text} ({details})" if details else text, code or "other", status)
 
 
+def breaks_off(error: Json) -> bool:
+    """Whether an answer had begun and its end did not come. Codex gives one code to all lost connections."""
+    words = f"{error.get('message')} {error.get('additionalDetails')}"
+    return "stream disconnected before completion" in words and "error sending request" not in words
+
+
 def _status(info: Any, text: str) -> Optional[int]:
     if isinstance(info, dict):
         for value in info.values():

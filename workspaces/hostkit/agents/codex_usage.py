@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Dict, Optional, Set
 
 from ..files import Json
 
@@ -16,17 +16,22 @@ FIELDS = (
 
 
 class Ledger:
-    """`model` is what new tokens are counted for."""
+    """`model` is what new tokens are counted for; `untold` is the number of answers that were broken off, of
+    which Codex does not tell what they used.
+    """
 
     def __init__(self, counted: Optional[Json]) -> None:
         self.thread: Optional[str] = None
         self.model = ""
+        self.untold = 0
         self.thread_total: Optional[Json] = dict(counted) if counted else None
         self._base: Optional[Dict[str, int]] = _numbers(counted) if counted else None
         self._own: Optional[Dict[str, int]] = None
         self._others: Dict[str, Dict[str, int]] = {}
         self._by_model: Dict[str, Json] = {}
         self._turns = 0
+        self._at_interrupt: Optional[Dict[str, int]] = None
+        self._speaking: Set[str] = set()
         self._context_used: Optional[int] = None
         self._context_window: Optional[int] = None
 
@@ -70,8 +75,30 @@ class Ledger:
             known = self._by_model.setdefault(self.model, dict.fromkeys(new, 0))
             known.update((name, known[name] + new[name]) for name in new)
 
-    def end_turn(self) -> Json:
+    def note_begin(self, item: Json) -> None:
+        """A part of an answer begins. A person's message in the middle of one cuts that answer off."""
+        if item.get("type") in ("agentMessage", "reasoning"):
+            self._speaking.add(str(item.get("id")))
+        elif item.get("type") == "userMessage":
+            self.untold += bool(self._speaking)
+            self._speaking.clear()
+
+    def note_end(self, item: Json) -> None:
+        self._speaking.discard(str(item.get("id")))
+
+    def note_break(self) -> None:
+        """The connection was lost in the middle of an answer."""
+        self.untold += 1
+        self._speaking.clear()
+
+    def note_interrupt(self) -> None:
+        """The turn is to end: of an answer that was there, as while its command runs, Codex tells now."""
+        self._at_interrupt = self._sum()
+
+    def end_turn(self, *, interrupted: bool = False) -> Json:
         self._turns += 1
+        self._speaking.clear()
+        self.untold += interrupted and self._at_interrupt == self._sum()
         return self.total()
 
     def total(self) -> Json:
@@ -83,6 +110,7 @@ class Ledger:
         total["context_used"] = self._context_used
         total["context_window"] = self._context_window
         total["thread_total"] = self.thread_total
+        total["untold"] = self.untold
         return total
 
 

@@ -24,7 +24,8 @@ def finish(folder: RunFolder, verdict: Verdict, ended_by: str, swept: int = 0) -
     result = read_json(folder.result)
     work = save_work(spec)
     told = _told(folder, result)
-    told["usage"] = _whole(told, folder, spec)
+    if verdict.state != "succeeded":
+        told["usage"] = _whole(told, folder, spec)
     last_seq = _add_finished(folder, verdict, work)
     outcome = {
         "v": PROTOCOL,
@@ -83,9 +84,11 @@ def _told(folder: RunFolder, result: Optional[Json]) -> Dict[str, Any]:
 def _whole(told: Json, folder: RunFolder, spec: Json) -> Optional[Json]:
     """A CLI that was killed could not tell the tokens of its last answers; claude's transcript has them."""
     usage: Optional[Json] = told["usage"]
-    if spec.get("backend") == "codex" and _breaks_off(folder):
-        return dict(usage or {}, untold=1)
-    if not usage or not usage.get("open") or not told["cli_session"]:
+    breaks_off = _breaks_off(folder)
+    if spec.get("backend") == "codex":
+        known = usage or {}
+        return dict(known, untold=int(known.get("untold") or 0) + 1) if breaks_off else usage
+    if not told["cli_session"] or not (breaks_off or (usage or {}).get("open")):
         return usage
     env = dict(os.environ, **(spec.get("environment") or {}))
     try:
@@ -95,11 +98,19 @@ def _whole(told: Json, folder: RunFolder, spec: Json) -> Optional[Json]:
 
 
 def _breaks_off(folder: RunFolder) -> bool:
-    """Codex tells the tokens of an answer once its commands have ended: is there one that it did not tell?"""
+    """A turn was going on. Codex tells the tokens of an answer once its commands have ended, and asks for the
+    next one at once: so there is always one that it did not tell."""
     breaks_off = False
     for event in read_events(folder.events):
-        breaks_off = event.get("kind") == "tool" or (breaks_off and event.get("kind") != "usage")
+        if event.get("kind") in SIGNS:
+            breaks_off = True
+        elif event.get("retrying") or event.get("state") == "idle":
+            breaks_off = False
     return breaks_off
+
+
+SIGNS = ("message", "text", "thinking", "tool", "usage")
+"""That the model is asked."""
 
 
 ENVELOPE = ("v", "seq", "at", "kind", "cut")

@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from workspaces.hostkit.agents.claude_usage import Ledger, settled
+from workspaces.hostkit.agents.codex_events import breaks_off
+from workspaces.hostkit.agents.codex_usage import Ledger as CodexLedger
 from workspaces.hostkit.agents.transcripts import claude_messages
 from workspaces.hostkit.folder import RunFolder
 from workspaces.hostkit.journal import Journal
@@ -72,6 +76,65 @@ def test_an_answer_that_an_interrupt_broke_off_is_counted() -> None:
     assert total["untold"] == 1
 
 
+def test_what_an_interrupted_answer_said_as_it_began_is_told_apart() -> None:
+    ledger = Ledger()
+    ledger.note(answer("a", 100))
+    ledger.note(answer("b", 120))
+    total = ledger.close(result(100, 20, terminal_reason="aborted_streaming"))
+    assert (total["input_tokens"], total["untold"], total["side"]) == (100, 1, {})
+    assert (total["begun"]["input_tokens"], total["begun"]["output_tokens"]) == (120, 1)
+
+
+def test_an_answer_that_the_cli_silently_asks_for_again_is_counted() -> None:
+    ledger = Ledger()
+    whole = answer("a", 100, 20)
+    whole["message"]["stop_reason"] = "tool_use"
+    ledger.note(whole)
+    ledger.note(whole)
+    assert ledger.close(result(100, 20))["untold"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "broken_off"),
+    [
+        ("API Error: Connection closed mid-response. The response above may be incomplete.", 1),
+        ("API Error: Connection to the API was lost (ECONNRESET). This is usually temporary", 1),
+        ("API Error: 400 the connection closed mid-response", 0),
+    ],
+)
+def test_the_words_of_the_cli_tell_that_an_answer_was_broken_off(words: str, broken_off: int) -> None:
+    ledger = Ledger()
+    message = {"id": "e", "model": "<synthetic>", "usage": {"input_tokens": 0}, "content": [{"text": words}]}
+    ledger.note({"type": "assistant", "error": "server_error", "message": message})
+    assert ledger.total()["untold"] == broken_off
+
+
+def calls(key: str, tool: str) -> dict[str, Any]:
+    line = answer(key, 100)
+    line["message"]["content"] = [{"type": "tool_use", "id": tool, "name": "Bash"}]
+    return line
+
+
+def result_of(tool: str) -> dict[str, Any]:
+    return {"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": tool}]}}
+
+
+def test_a_killed_agent_that_awaited_an_answer_has_not_told_it(tmp_path: Path) -> None:
+    raw = raw_of(tmp_path, {"type": "system", "subtype": "init"}, calls("a", "t1"), result_of("t1"))
+    finals = {
+        "a": {"input_tokens": 100, "output_tokens": 20, "cache_read_tokens": 0, "cache_write_tokens": 0}
+    }
+    assert settled(raw, finals)["untold"] == 1
+
+
+def test_a_killed_agent_whose_command_ran_awaited_nothing(tmp_path: Path) -> None:
+    raw = raw_of(tmp_path, {"type": "system", "subtype": "init"}, calls("a", "t1"))
+    finals = {
+        "a": {"input_tokens": 100, "output_tokens": 20, "cache_read_tokens": 0, "cache_write_tokens": 0}
+    }
+    assert settled(raw, finals)["untold"] == 0
+
+
 def test_the_transcript_tells_the_answers_after_the_last_result(tmp_path: Path) -> None:
     transcript(tmp_path, answer("a", 100, 20), answer("b", 50, 9))
     raw = raw_of(tmp_path, answer("a", 100), result(100, 20), answer("b", 50), answer("c", 7))
@@ -109,6 +172,55 @@ def test_codex_killed_in_the_middle_of_a_command_has_not_told_that_answer(tmp_pa
 
 
 def test_codex_that_has_told_all_breaks_nothing_off(tmp_path: Path) -> None:
-    events = ("tool", {"id": "1", "name": "exec"}), ("usage", {"input_tokens": 5})
+    events = (
+        ("tool", {"id": "1", "name": "exec"}),
+        ("usage", {"input_tokens": 5}),
+        ("state", {"state": "idle"}),
+    )
     told = finish(run_folder(tmp_path, "codex", *events), DIED, "guard")["usage"]
     assert "untold" not in told
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ("stream disconnected before completion: error decoding response body", True),
+        ("stream disconnected before completion: error sending request for url", False),
+        ("Connection failed: error sending request", False),
+        ("unexpected status 401 Unauthorized: Incorrect API key provided.", False),
+    ],
+)
+def test_codex_words_tell_a_broken_answer_from_a_connection_that_never_was(
+    details: str, expected: bool
+) -> None:
+    info = {"responseStreamDisconnected": {"httpStatusCode": None}}
+    error = {"message": "Reconnecting... 1/2", "codexErrorInfo": info, "additionalDetails": details}
+    assert breaks_off(error) is expected
+
+
+def test_a_message_in_the_middle_of_codex_answer_breaks_it_off() -> None:
+    ledger = CodexLedger(None)
+    ledger.note_begin({"type": "agentMessage", "id": "1"})
+    ledger.note_end({"type": "agentMessage", "id": "1"})
+    ledger.note_begin({"type": "userMessage", "id": "2"})
+    assert ledger.untold == 0
+    ledger.note_begin({"type": "agentMessage", "id": "3"})
+    ledger.note_begin({"type": "userMessage", "id": "4"})
+    assert ledger.untold == 1
+
+
+def told_by_codex(total: int) -> dict[str, Any]:
+    tokens = {"inputTokens": total}
+    return {"threadId": "T", "turnId": "1", "tokenUsage": {"total": tokens, "last": tokens}}
+
+
+def test_codex_interrupted_in_a_command_tells_its_answer_and_in_a_stream_does_not() -> None:
+    ledger = CodexLedger(None)
+    ledger.thread = "T"
+    ledger.note(told_by_codex(10), own_turn="1")
+    ledger.note_interrupt()
+    ledger.note(told_by_codex(25), own_turn="1")
+    assert ledger.end_turn(interrupted=True)["untold"] == 0
+    ledger.note_interrupt()
+    ledger.note(told_by_codex(25), own_turn="1")
+    assert ledger.end_turn(interrupted=True)["untold"] == 1
