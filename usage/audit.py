@@ -12,7 +12,7 @@ from django.db.models import Min, QuerySet, Sum
 from django.utils import timezone
 
 from tasks.models import Run
-from usage.models import TOKENS, Audit
+from usage.models import TOKENS, Audit, UsageByModel
 from workspaces import hosts
 from workspaces.hosts import HostError
 from workspaces.models import Backend, Workspace
@@ -162,7 +162,8 @@ def audit(workspace: Workspace) -> tuple[Audit, Finding]:
     sums = {f"sum_{kind}": Sum(kind) for kind in TOKENS}
     ended = mine.exclude(cli_session__in=going).order_by().values("backend", "cli_session")
     ours = our_sessions(ended.annotate(first=Min("queued_at"), **sums).filter(first__gte=since))
-    known = set(runs.values_list("cli_session", flat=True)) - {session for _, session in ours}
+    deleted = UsageByModel.objects.filter(run=None).exclude(session="").values_list("session", flat=True)
+    known = {*runs.values_list("cli_session", flat=True), *deleted} - {session for _, session in ours}
     finding = compare(ours, _without(theirs, known), _told_apart(mine.filter(queued_at__gte=since)))
     return _keep(workspace, finding), finding
 

@@ -94,6 +94,7 @@ def _rows(run: Run, shares: list[Share], numbers: Numbers) -> list[UsageByModel]
             run_id=run.pk,
             task_id=run.task_id,
             series_id=_series(run, share, numbers),
+            session=run.cli_session,
             minute=minute_of(run.started_at or run.queued_at),
             runs=1 if place == 0 else 0,
             seconds=_seconds(run) if place == 0 else 0,

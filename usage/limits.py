@@ -117,9 +117,14 @@ def prune() -> None:
 
 def sources_of(workspaces: Iterable[Workspace]) -> list[PlanSource]:
     """The logins that these workspaces work with."""
-    wanted = {(workspace.host.pk, digest_of(workspace.environment)) for workspace in workspaces}
-    rows = PlanSource.objects.filter(host__in={host for host, _ in wanted}).select_related("host")
-    return [row for row in rows.order_by("host__key", "backend") if (row.host_id, row.environment) in wanted]
+    wanted = {login_of(workspace) for workspace in workspaces}
+    rows = PlanSource.objects.filter(host__key__in={key for key, _ in wanted}).select_related("host")
+    return [row for row in rows.order_by("host__key", "backend") if (row.host.key, row.environment) in wanted]
+
+
+def login_of(workspace: Workspace) -> tuple[str, str]:
+    """The key of its host and the digest of its variables."""
+    return workspace.address.key, digest_of(workspace.environment)
 
 
 def windows_of(sources: Iterable[PlanSource]) -> list[Window]:

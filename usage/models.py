@@ -45,6 +45,9 @@ class UsageByModel(models.Model):
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="usage_rows")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="rows", db_index=False)
+    session = models.CharField(
+        max_length=100, blank=True, help_text="The CLI's, so that it is known when the run is deleted"
+    )
     minute = models.PositiveIntegerField(help_text="Minutes of Unix time at which the run started")
     runs = models.PositiveSmallIntegerField(default=0, help_text="1 in the first row of a run, else 0")
     seconds = models.PositiveIntegerField(default=0, help_text="How long the run took, in its first row")

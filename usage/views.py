@@ -26,7 +26,6 @@ from usage.forms import BudgetForm
 from usage.models import Audit, Budget, PlanSource
 from usage.periods import MOST_DAYS, Period, zone_called
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
-from workspaces.catalog.models import digest_of
 from workspaces.errors import Refused
 from workspaces.models import Workspace
 
@@ -96,7 +95,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
                 "prices": pricing.source(),
                 "query": request.GET.urlencode(),
                 **limits_context([chosen] if chosen else workspaces),
-                "budgets": [budget_context(request, each) for each in ([chosen] if chosen else workspaces)],
+                "budgets": budgets_context(request, [chosen] if chosen else workspaces),
                 "audits": Audit.objects.filter(workspace__in=workspaces).select_related("workspace"),
             },
         )
@@ -119,13 +118,13 @@ def _money(value: float) -> str:
 def limits_context(workspaces: list[Workspace]) -> dict[str, Any]:
     sources = [source for source in limits.sources_of(workspaces) if source.present]
     windows = limits.windows_of(sources)
-    logins: dict[tuple[int, str], list[str]] = {}
+    logins: dict[tuple[str, str], list[str]] = {}
     for workspace in workspaces:
-        logins.setdefault((workspace.host.pk, digest_of(workspace.environment)), []).append(workspace.name)
+        logins.setdefault(limits.login_of(workspace), []).append(workspace.name)
     plans = [
         {
             "source": source,
-            "of": logins.get((source.host_id, source.environment), []) if source.environment else [],
+            "of": logins.get((source.host.key, source.environment), []) if source.environment else [],
             "windows": [window for window in windows if window.source.pk == source.pk],
             "console": limits.CONSOLES[source.backend],
             "api_console": limits.API_CONSOLES[source.backend],
@@ -146,9 +145,15 @@ def subscription(plan: dict[str, Any]) -> str:
     return source.account or (source.get_backend_display() if plan["windows"] else "")
 
 
-def budget_context(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    """What a workspace may use and has used; the row is made when it is first saved."""
-    budget = Budget.objects.filter(workspace=workspace).first() or Budget(workspace=workspace)
+def budgets_context(request: HttpRequest, workspaces: list[Workspace]) -> list[dict[str, Any]]:
+    """What workspaces may use and have used; the row of a budget is made when it is first saved."""
+    known = {budget.workspace_id: budget for budget in Budget.objects.filter(workspace__in=workspaces)}
+    return [
+        budget_context(request, each, known.get(each.pk) or Budget(workspace=each)) for each in workspaces
+    ]
+
+
+def budget_context(request: HttpRequest, workspace: Workspace, budget: Budget) -> dict[str, Any]:
     now = timezone.now()
     return {
         "workspace": workspace,

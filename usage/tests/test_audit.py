@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from usage.audit import Apart, compare
+import pytest
+from django.utils import timezone
+
+from tasks.tests.factories import make_task
+from usage.audit import Apart, audit, compare
 from usage.models import TOKENS
+from usage.tests.rows import used
 
 
 def tokens(output: int = 5, reasoning: int = 0) -> dict[str, int]:
@@ -94,3 +99,25 @@ def test_reasoning_is_compared_where_it_is_reported() -> None:
     theirs = {"codex": {"t": {"tokens": tokens(reasoning=3)}}}
     assert len(compare({("codex", "t"): tokens()}, theirs).differences) == 1
     assert compare(OURS, told(s1={"tokens": tokens(reasoning=3)})).differences == []
+
+
+@pytest.mark.django_db
+def test_a_session_whose_task_was_deleted_is_no_work_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, gone = make_task(), make_task()
+    for name, task in (("kept", kept), ("gone", gone)):
+        used(task, cli_session=name, queued_at=timezone.now())
+    gone.delete()
+    amounts = (10, 20, 300, 40, 0)  # as `used` has them
+    said = {"tokens": dict(zip(TOKENS, amounts, strict=True))}
+    theirs = told(kept=said, gone=said, own=said)
+    monkeypatch.setattr("usage.audit.hosts.get", lambda _address: Host(theirs))
+    _, finding = audit(kept.workspace)
+    assert (finding.sessions, finding.differences, finding.outside_sessions) == (1, [], 1)
+
+
+class Host:
+    def __init__(self, transcripts: dict[str, Any]) -> None:
+        self.transcripts = transcripts
+
+    def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return self.transcripts

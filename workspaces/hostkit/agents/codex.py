@@ -39,6 +39,7 @@ class Codex(Agent):
         self._queue: List[Message] = []
         self._busy_threads: Dict[str, bool] = {}
         self._leaving = False
+        self._other_turns: Dict[str, str] = {}
         self._logged_in = True
         self._limit: Json = {}
         self._version = ""
@@ -205,19 +206,25 @@ class Codex(Agent):
     def _on_turn_started(self, params: Json) -> None:
         if self._is_own(params):
             self._turn = params["turn"]["id"]
+        else:
+            self._other_turns[params["threadId"]] = params["turn"]["id"]
 
     def _on_turn_completed(self, params: Json) -> None:
-        if not self._is_own(params):
-            return
         turn = params["turn"]
+        interrupted = turn.get("status") == "interrupted"
+        if not self._is_own(params):
+            self._other_turns.pop(params["threadId"], None)
+            self.ledger.end_other_turn(params["threadId"], interrupted=interrupted)
+            self.report_usage(self.ledger.total())
+            return
         self._turn = None
         self.taken(self._opening)
         for key in list(self.requests):
             self.close_request(key, "withdrawn", "agent")
-        self.report_usage(self.ledger.end_turn(interrupted=turn.get("status") == "interrupted"))
+        self.report_usage(self.ledger.end_turn(interrupted=interrupted))
         if turn.get("status") == "failed":
             self._on_failed_turn(turn.get("error") or {})
-        elif turn.get("status") == "interrupted":
+        elif interrupted:
             self.verdict = Verdict("cancelled", "interrupted", "The turn was interrupted.")
             # an interrupt leaves the command running that the turn was waiting for
             self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
@@ -257,7 +264,7 @@ class Codex(Agent):
     def _on_usage(self, params: Json) -> None:
         self.ledger.note(params, own_turn=self._turn)
         self.thread_total = self.ledger.thread_total
-        if self._turn:
+        if self._turn or not self._is_own(params):
             self.report_usage(self.ledger.total())
 
     def _on_limits(self, params: Json) -> None:
@@ -323,10 +330,12 @@ class Codex(Agent):
         self._queue.clear()
 
     def interrupt(self) -> None:
+        turns = dict(self._other_turns)
         if self._turn and self._turn != STARTING:
-            self.ledger.note_interrupt()
-            params = {"threadId": self.session, "turnId": self._turn}
-            self._call("turn/interrupt", params, lambda _line: None)
+            turns[str(self.session)] = self._turn
+        self.ledger.note_interrupt()
+        for thread, turn in turns.items():
+            self._call("turn/interrupt", {"threadId": thread, "turnId": turn}, lambda _line: None)
 
     def decide(self, key: str, decision: Json, by: str) -> None:
         private = self.requests[key]["private"]

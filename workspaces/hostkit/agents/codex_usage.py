@@ -14,6 +14,9 @@ FIELDS = (
     "reasoningOutputTokens",
 )
 
+OWN = ""
+"""The agent's own thread, beside those of its sub-agents."""
+
 
 class Ledger:
     """`model` is what new tokens are counted for; `untold` is the number of answers that were broken off, of
@@ -24,16 +27,26 @@ class Ledger:
         self.thread: Optional[str] = None
         self.model = ""
         self.untold = 0
-        self.thread_total: Optional[Json] = dict(counted) if counted else None
+        former = dict(counted or {})
+        self._other_totals: Dict[str, Json] = dict(former.pop("others", None) or {})
+        self._own_total: Optional[Json] = former or None
         self._base: Optional[Dict[str, int]] = _numbers(counted) if counted else None
         self._own: Optional[Dict[str, int]] = None
         self._others: Dict[str, Dict[str, int]] = {}
+        self._other_bases = {thread: _numbers(total) for thread, total in self._other_totals.items()}
         self._by_model: Dict[str, Json] = {}
         self._turns = 0
-        self._at_interrupt: Optional[Dict[str, int]] = None
+        self._at_interrupt: Dict[str, Dict[str, int]] = {}
         self._speaking: Set[str] = set()
         self._context_used: Optional[int] = None
         self._context_window: Optional[int] = None
+
+    @property
+    def thread_total(self) -> Optional[Json]:
+        """What the next run of the thread begins with; `others` are the threads of sub-agents."""
+        if self._own_total is None or not self._other_totals:
+            return self._own_total
+        return dict(self._own_total, others=dict(self._other_totals))
 
     def note(self, params: Json, own_turn: Optional[str]) -> None:
         """A report of totals. One that belongs to no turn of this run is what the thread had before."""
@@ -41,20 +54,20 @@ class Ledger:
         total, last = _numbers(usage.get("total")), _numbers(usage.get("last"))
         before = self._sum()
         if params.get("threadId") not in (None, self.thread):
-            self._others[str(params["threadId"])] = total
+            self._note_other(str(params["threadId"]), total, last)
         elif own_turn is None or params.get("turnId") != own_turn:
             self._note_former(usage, total)
         else:
             self._note_own(total, last)
             self._context_window = usage.get("modelContextWindow") or self._context_window
-            self.thread_total = dict(usage.get("total") or {})
+            self._own_total = dict(usage.get("total") or {})
         self._count_for_model(before)
 
     def _note_former(self, usage: Json, total: Dict[str, int]) -> None:
         """What a resumed thread had before. It does not always come, and may come late."""
         if self._base is None:
             self._base = total
-            self.thread_total = dict(usage.get("total") or {})
+            self._own_total = dict(usage.get("total") or {})
 
     def _note_own(self, total: Dict[str, int], last: Dict[str, int]) -> None:
         before = {name: total[name] - last[name] for name in FIELDS}
@@ -63,6 +76,12 @@ class Ledger:
             self._base = before
         self._own = {name: total[name] - self._base[name] for name in FIELDS}
         self._context_used = last["inputTokens"] + last["outputTokens"]
+
+    def _note_other(self, thread: str, total: Dict[str, int], last: Dict[str, int]) -> None:
+        """A sub-agent. One that works again goes on with the total that an earlier run has counted."""
+        base = self._other_bases.setdefault(thread, {name: total[name] - last[name] for name in FIELDS})
+        self._others[thread] = {name: total[name] - base[name] for name in FIELDS}
+        self._other_totals[thread] = dict(total)
 
     def _sum(self) -> Dict[str, int]:
         parts = [*self._others.values(), *([self._own] if self._own else [])]
@@ -92,14 +111,17 @@ class Ledger:
         self._speaking.clear()
 
     def note_interrupt(self) -> None:
-        """The turn is to end: of an answer that was there, as while its command runs, Codex tells now."""
-        self._at_interrupt = self._sum()
+        """All turns are to end: of an answer that was there, as while its command runs, Codex tells now."""
+        self._at_interrupt = {OWN: dict(self._own or {}), **self._others}
 
     def end_turn(self, *, interrupted: bool = False) -> Json:
         self._turns += 1
         self._speaking.clear()
-        self.untold += interrupted and self._at_interrupt == self._sum()
+        self.untold += interrupted and self._at_interrupt.get(OWN) == dict(self._own or {})
         return self.total()
+
+    def end_other_turn(self, thread: str, *, interrupted: bool) -> None:
+        self.untold += interrupted and self._at_interrupt.get(thread) == self._others.get(thread)
 
     def total(self) -> Json:
         """What this run has used."""

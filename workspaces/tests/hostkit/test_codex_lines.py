@@ -213,3 +213,32 @@ def test_the_native_program_is_found_behind_the_wrapper(tmp_path: Path) -> None:
     link.symlink_to(wrapper)
     assert native_program(str(link)) in (str(native), str(link))
     assert native_program("/usr/bin/env") == "/usr/bin/env"
+
+
+def test_a_sub_agent_that_works_again_in_a_later_run_counts_once() -> None:
+    first = Ledger(None)
+    first.thread = "T"
+    first.note(usage_line(1000, 1000, "t"), own_turn="t")
+    first.note(usage_line(400, 400, "s", thread="S"), own_turn="t")
+    later = Ledger(first.thread_total)
+    later.thread = "T"
+    later.note(usage_line(700, 300, "u", thread="S"), own_turn="v")
+    assert later.total()["input_tokens"] == 300
+    assert first.total()["input_tokens"] == 1400 - 2 * 15
+
+
+def test_a_sub_agent_that_ends_after_the_turn_is_counted() -> None:
+    agent, tape = codex()
+    agent.session = agent.ledger.thread = "T"
+    agent.feed({"method": "thread/tokenUsage/updated", "params": usage_line(400, 400, "s", thread="S")})
+    assert tape.of("usage")[-1]["input_tokens"] == 385
+
+
+def test_an_interrupt_ends_the_turns_of_sub_agents_too() -> None:
+    agent, tape = codex()
+    agent.session = "T"
+    for thread in ("T", "S"):
+        agent.feed({"method": "turn/started", "params": {"threadId": thread, "turn": {"id": f"{thread}1"}}})
+    agent.interrupt()
+    asked = [line["params"] for line in tape.sent if line.get("method") == "turn/interrupt"]
+    assert {(each["threadId"], each["turnId"]) for each in asked} == {("T", "T1"), ("S", "S1")}

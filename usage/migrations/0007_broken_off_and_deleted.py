@@ -20,4 +20,9 @@ class Migration(migrations.Migration):
             name='untold',
             field=models.PositiveIntegerField(default=0, help_text='Answers that were broken off: no CLI says all that they used'),
         ),
+        migrations.AddField(
+            model_name='usagebymodel',
+            name='session',
+            field=models.CharField(blank=True, help_text="The CLI's, so that it is known when the run is deleted", max_length=100),
+        ),
     ]
