@@ -25,7 +25,7 @@ def finish(folder: RunFolder, verdict: Verdict, ended_by: str, swept: int = 0) -
     work = save_work(spec)
     told = _told(folder, result)
     if verdict.state != "succeeded":
-        told["usage"] = _whole(told, folder, spec)
+        told["usage"] = _whole(told, folder, spec, _breaks_off(folder, verdict))
     last_seq = _add_finished(folder, verdict, work)
     outcome = {
         "v": PROTOCOL,
@@ -81,10 +81,9 @@ def _told(folder: RunFolder, result: Optional[Json]) -> Dict[str, Any]:
     return told
 
 
-def _whole(told: Json, folder: RunFolder, spec: Json) -> Optional[Json]:
+def _whole(told: Json, folder: RunFolder, spec: Json, breaks_off: bool) -> Optional[Json]:
     """A CLI that was killed could not tell the tokens of its last answers; claude's transcript has them."""
     usage: Optional[Json] = told["usage"]
-    breaks_off = _breaks_off(folder)
     if spec.get("backend") == "codex":
         known = usage or {}
         return dict(known, untold=int(known.get("untold") or 0) + 1) if breaks_off else usage
@@ -97,16 +96,19 @@ def _whole(told: Json, folder: RunFolder, spec: Json) -> Optional[Json]:
         return usage
 
 
-def _breaks_off(folder: RunFolder) -> bool:
+def _breaks_off(folder: RunFolder, verdict: Verdict) -> bool:
     """A turn was going on. Codex tells the tokens of an answer once its commands have ended, and asks for the
-    next one at once: so there is always one that it did not tell."""
-    breaks_off = False
+    next one at once: so there is always one that it did not tell. Of a CLI that died, the runner has closed
+    what was open after it said so."""
+    breaks_off = at_error = False
     for event in read_events(folder.events):
         if event.get("kind") in SIGNS:
             breaks_off = True
         elif event.get("retrying") or event.get("state") == "idle":
             breaks_off = False
-    return breaks_off
+        elif event.get("kind") == "error":
+            at_error = breaks_off
+    return at_error if verdict.code == "cli_died" else breaks_off
 
 
 SIGNS = ("message", "text", "thinking", "tool", "usage")

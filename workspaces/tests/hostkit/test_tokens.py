@@ -171,6 +171,13 @@ def test_codex_killed_in_the_middle_of_a_command_has_not_told_that_answer(tmp_pa
     assert (told["input_tokens"], told["untold"]) == (5, 1)
 
 
+def test_what_a_runner_closes_for_a_cli_that_died_was_open(tmp_path: Path) -> None:
+    died = ("error", {"text": "It ended.", "retrying": False})
+    end = ("tool_result", {"id": "1"}), ("state", {"state": "idle"})
+    folder = run_folder(tmp_path, "codex", ("tool", {"id": "1", "name": "exec"}), died, *end)
+    assert finish(folder, Verdict("failed", "cli_died", "It ended."), "runner")["usage"]["untold"] == 1
+
+
 def test_codex_that_has_told_all_breaks_nothing_off(tmp_path: Path) -> None:
     events = (
         ("tool", {"id": "1", "name": "exec"}),
