@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from aitask.tests.lab.wait import wait_for
 from tasks.tests.browser.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -39,8 +40,20 @@ def lift(page: Page, card: Locator, over: Locator) -> None:
     page.mouse.move(box["x"] + 60, box["y"] + 8, steps=8)
 
 
+def is_held_over(page: Page, over: Locator) -> bool:
+    """A person's drag tells the page again and again where it is; this one only with each move."""
+    if page.locator(".drop-here").filter(has=over).count():
+        return True
+    box = over.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.move(box["x"] + 60, box["y"] + 8)
+    return False
+
+
 def drag(page: Page, card: Locator, over: Locator) -> None:
     lift(page, card, over)
+    wait_for(lambda: is_held_over(page, over), 20, "the column's being marked")
     page.mouse.up()
     expect(page.locator("body.dragging")).not_to_be_attached()
 
