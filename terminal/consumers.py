@@ -96,7 +96,8 @@ class TerminalSocket:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.outbox.run())
                 tasks.create_task(self._check_again())
-                tasks.create_task(self._attach_and_read())
+                tasks.create_task(self._begin())
+                tasks.create_task(self._read())
         except* Ended as group:
             code = min(cast(Ended, error).code for error in group.exceptions)
         except* Exception:
@@ -133,7 +134,7 @@ class TerminalSocket:
         user = await database_sync_to_async(User.objects.get)(pk=self.user.pk)
         return await database_sync_to_async(access.place_for)(user, route["kind"], route["pk"])
 
-    async def _attach_and_read(self) -> None:
+    async def _begin(self) -> None:
         try:
             await self._attach()
         except (Refused, TmuxRefused) as error:
@@ -141,6 +142,8 @@ class TerminalSocket:
         early, self.early = self.early or [], None
         for message in early:
             self._received(message)
+
+    async def _read(self) -> None:
         while True:
             event = await self.receive()
             if event["type"] == "websocket.disconnect":
@@ -148,13 +151,14 @@ class TerminalSocket:
             self._received(event.get("bytes") or event.get("text") or "")
 
     def _received(self, message: bytes | str) -> None:
-        """Keys, or a text frame of the page."""
-        if self.early is not None:
+        """Keys, or a text frame of the page. Until the session is shown all but a pulse waits."""
+        said = commands.parse(message) if isinstance(message, str) else {}
+        if self.early is not None and said.get("t") != "pulse":
             self.early.append(message)
         elif isinstance(message, bytes):
             gateway.soon(self.hub.typed, self.viewer, message)
         else:
-            self._take(commands.parse(message))
+            self._take(said)
 
     async def _attach(self) -> None:
         """Show the session. One that is gone but left a history is made anew only when the page says so."""

@@ -70,7 +70,7 @@ class ControlClient:
         """Send a line of commands. `done` gets the replies and, when one failed, what tmux said."""
         if self.ended or self._channel is None:
             if done:
-                done([], "The link to tmux is lost.")
+                done([], "The link to tmux was lost.")
             return
         self._commands.append(Command(expected, done))
         self._channel.write((line.encode() if isinstance(line, str) else line) + b"\n")
@@ -120,7 +120,7 @@ class ControlClient:
             )
         for command in self._commands:
             if command.done:
-                command.done([], reason)
+                command.done([], f"The link to tmux was lost: {reason}.")
         self._commands.clear()
         self._on_end(reason)
 

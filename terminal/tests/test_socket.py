@@ -58,6 +58,9 @@ def test_who_may_open_a_terminal_and_what_is_logged(site: Site) -> None:
 
 def test_a_session_is_made_in_the_worktree_where_there_is_none(site: Site) -> None:
     browser = site.open(site.tasks[1])
+    browser.say(t="pulse")
+    browser.until_message("pulse")  # making it may take long: the page must know that the way is alive
+    assert not browser.messages("snapshot")
     browser.until_message("snapshot", 60)
     browser.type(b"pwd; git branch --show-current\r")
     browser.until_text(f"repo.worktrees/{site.tasks[1]}-")
