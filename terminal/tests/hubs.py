@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
+from aitask.tests.lab import processes
 from aitask.tests.lab.tmux import TmuxServer
 from aitask.tests.lab.wait import wait_for
 from terminal.control import gateway
@@ -113,6 +115,11 @@ class LocalHub:
     def windows(self) -> list[str]:
         """Windows in the hub's session."""
         return self.tmux.run("list-windows", "-t", f"={self.hub.name}", "-F", "#{window_name}").split()
+
+    def cut(self) -> None:
+        """End the hub's channel. Not by `detach-client`: tmux 3.3a itself crashes at times when told to."""
+        pid = self.tmux.run("list-clients", "-t", f"={self.hub.name}", "-F", "#{client_pid}")
+        processes.send(int(pid), signal.SIGKILL)
 
     def close(self) -> None:
         hosts_hub().run(self.hub.close())
