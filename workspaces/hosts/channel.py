@@ -79,7 +79,7 @@ class ChildChannel(asyncio.SubprocessProtocol):
             self._stdin.write(data)
 
     def close(self) -> None:
-        """Killed: a client of tmux 3.3a that is hung up says goodbye, at which the server crashes at times."""
+        """Killed: a tmux 3.3a client that is hung up says goodbye, at which the server crashes at times."""
         if self._transport:
             self._transport.close()
 
