@@ -33,8 +33,8 @@ def validate_word(value: str) -> None:
 
 def validate_folder(value: str) -> None:
     validate_one_line(value)
-    if value and not value.startswith(("/", "~")):
-        raise ValidationError("Give the whole path, from / or ~.")
+    if value and value != "~" and not value.startswith(("/", "~/")):
+        raise ValidationError("Give the whole path, from / or ~/.")
 
 
 def validate_person(value: str) -> None:

@@ -12,7 +12,9 @@ import sys
 import time
 
 import pytest
+from pytest_django import Settings
 
+from aitask.management.commands.up import address
 from aitask.supervisor.supervisor import GRACE_SECONDS
 from aitask.tests.installation import ROOT, Installation
 from aitask.tests.lab import processes
@@ -173,8 +175,23 @@ def test_another_address_needs_the_names_of_the_site_as_well(installation: Insta
 def test_another_address_is_taken_when_it_was_set_up(installation: Installation) -> None:
     installation.settings |= {"ALLOW_REMOTE": "true", "ALLOWED_HOSTS": "tasks.example.com"}
     up = Up(installation, "--host", "0.0.0.0")
-    installation.wait_for_log(READY)
+    installation.wait_for_log(f"{READY}http://tasks.example.com:{up.port}/")
     assert up.get("/login").status == 400  # the name by which we call is not the site's
+
+
+@pytest.mark.parametrize(
+    ("names", "origins", "shown"),
+    [
+        ([".example.com", "a.example.com"], [], "http://a.example.com:8000"),
+        (["127.0.0.1", "a.example.com"], [], "http://127.0.0.1:8000"),
+        (["a.example.com"], ["https://*.example.com", "https://b.example.com"], "https://b.example.com"),
+    ],
+)
+def test_the_address_that_is_shown_lets_a_browser_in(
+    settings: Settings, names: list[str], origins: list[str], shown: str
+) -> None:
+    settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = names, origins
+    assert address("127.0.0.1", 8000) == shown
 
 
 def test_a_terminal_that_goes_away_does_not_stop_the_children_from_ending(installation: Installation) -> None:

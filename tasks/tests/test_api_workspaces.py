@@ -123,6 +123,7 @@ class TestMaking:
             ("repo_path", "/a\0b"),
             ("name", None),
             ("repo_path", "/a\nb"),
+            ("repo_path", "~ada/project"),
             ("name", "x" * 101),
             ("name", "two\nlines"),
             ("base_branch", "--all"),

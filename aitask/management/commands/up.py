@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.http.request import validate_host
 from django.urls import reverse
 
 from aitask import first_run
@@ -102,8 +103,15 @@ def reachable(host: str) -> str:
 
 
 def address(host: str, port: int) -> str:
+    """By which a browser gets in: the origin that was set, else a name that is allowed."""
+    for origin in settings.CSRF_TRUSTED_ORIGINS:
+        if "*" not in origin:
+            return str(origin)
     name = reachable(host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    name = f"[{name}]" if ":" in name else name
+    if not validate_host(name, settings.ALLOWED_HOSTS):
+        name = next((known for known in settings.ALLOWED_HOSTS if known[0] not in "*."), name)
+    return f"http://{name}:{port}"
 
 
 def port_number(text: str) -> int:
