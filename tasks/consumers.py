@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -65,9 +66,11 @@ class TaskConsumer(LiveConsumer):
 
     async def received(self, message: dict[str, Any]) -> None:
         """The page says which events it has: {"t": "from", "after": [run number, seq]}."""
-        after = message.get("after")
-        if message.get("t") == "from" and isinstance(after, list) and len(after) == 2:
-            self.place = (int(after[0]), int(after[1]))
+        if message.get("t") != "from":
+            return
+        with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+            number, seq = map(int, message["after"])
+            self.place = (number, seq)
             self.told.set()
 
     async def changed(self, topics: frozenset[str]) -> None:

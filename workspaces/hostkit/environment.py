@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import pwd
+import selectors
 import shutil
 import signal
 import subprocess
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import IO, Dict, List, Mapping, Optional
 
 SHELL_SECONDS = 5.0
+CHUNK = 64 * 1024
 FRAME = "--aitask-environment--"
 FOREIGN = ("TMUX", "TMUX_PANE", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT")
 """Variables of whatever started us that would make a program believe it runs inside that."""
 _lock = threading.Lock()
 _shell_path: Optional[List[str]] = None
+_shell: Optional["subprocess.Popen[bytes]"] = None
 
 
 def login_shell() -> str:
@@ -63,21 +68,41 @@ def _path_of_login_shell() -> List[str]:
 
 def _ask_login_shell() -> List[str]:
     """PATH as an interactive login shell has it: many people extend it only there."""
+    global _shell
     script = f"echo {FRAME}; /usr/bin/env; echo {FRAME}"
-    process = subprocess.Popen(
+    _shell = subprocess.Popen(
         [login_shell(), "-lic", script],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        out, _ = process.communicate(timeout=SHELL_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return []
+    assert _shell.stdout
+    with _shell.stdout as said:
+        out = _until_framed(said, time.monotonic() + SHELL_SECONDS)
+    end_login_shell()
+    _shell.wait()
     return _framed_path(out.decode("utf-8", "surrogateescape"))
+
+
+def _until_framed(pipe: IO[bytes], deadline: float) -> bytes:
+    """What is said up to the second mark: a daemon of an rc file may hold the pipe open for ever."""
+    out = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while out.count(FRAME.encode()) < 2 and selector.select(max(0.0, deadline - time.monotonic())):
+            said = os.read(pipe.fileno(), CHUNK)
+            if not said:
+                break
+            out += said
+    return out
+
+
+def end_login_shell() -> None:
+    """Nobody waits for its rest, nor at all when we leave while it is asked."""
+    if _shell and _shell.returncode is None:
+        with suppress(OSError):
+            os.killpg(_shell.pid, signal.SIGKILL)
 
 
 def _framed_path(out: str) -> List[str]:

@@ -9,6 +9,7 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
@@ -85,10 +86,10 @@ def announce(host: str, port: int, console: Console) -> None:
 
 
 def answers(host: str, port: int) -> bool:
-    """Any answer of the site counts, also a refusal of the name by which we ask."""
+    """Any answer of the site counts; it is asked by a name that it takes."""
     connection = http.client.HTTPConnection(reachable(host), port, timeout=5)
     try:
-        connection.request("GET", reverse("health"))
+        connection.request("GET", reverse("health"), headers={"Host": urlsplit(address(host, port)).netloc})
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         return False

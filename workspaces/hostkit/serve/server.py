@@ -57,6 +57,7 @@ def main() -> int:
 
 def leave(status: int) -> None:
     """End at once, with every command that was started for a request; runs are nobody's children here."""
+    environment.end_login_shell()
     commands.end_all()
     os._exit(status)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -136,6 +137,30 @@ def test_programs_of_the_login_shells_path_are_found(
     serve = Serve(pyz, {**host_environment, "SHELL": "/bin/bash"})
     assert serve.call("exec", argv=["mytool"])["out"] == "mine\n"
     serve.close()
+
+
+def test_what_an_rc_file_leaves_running_holds_nothing_up(pyz: Path, host_environment: dict[str, str]) -> None:
+    mark = f"{os.getpid()}.4717"
+    home = Path(host_environment["HOME"])
+    (home / ".bash_profile").write_text(f'setsid sleep {mark} &\nPATH="$PATH:/of/the/profile"\n')
+    serve = Serve(pyz, {**host_environment, "SHELL": "/bin/bash"})
+    began = time.monotonic()
+    assert "/of/the/profile" in serve.call("exec", argv=["env"])["out"]
+    assert time.monotonic() - began < 4
+    serve.close()
+    for pid in alive_with(mark):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_login_shell_that_takes_its_time_ends_with_serve(
+    pyz: Path, host_environment: dict[str, str]
+) -> None:
+    mark = f"{os.getpid()}.4718"
+    (Path(host_environment["HOME"]) / ".bash_profile").write_text(f"sleep {mark}\n")
+    serve = Serve(pyz, {**host_environment, "SHELL": "/bin/bash"})
+    wait_for(lambda: alive_with(mark))
+    serve.close()
+    wait_for(lambda: not alive_with(mark), 3)
 
 
 def test_traces_of_tmux_are_not_handed_on(pyz: Path, host_environment: dict[str, str]) -> None:
