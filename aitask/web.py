@@ -21,6 +21,7 @@ from typing import Any
 # TLS is ended by a proxy in front of us; Twisted loads some MB for its own unless it finds no OpenSSL.
 sys.modules.setdefault("OpenSSL", None)  # type: ignore[arg-type]
 
+from autobahn.exception import Disconnected
 from daphne.cli import CommandLineInterface
 from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
@@ -54,6 +55,11 @@ class DirectSocket(WebSocketProtocol):  # type: ignore[misc]
                 data = data[written:]
         if data:
             self.transport.write(data)
+
+    def serverSend(self, content: bytes | str, binary: bool = False) -> None:
+        """For a page that has just gone, of which its consumer will hear, it is no failure."""
+        with contextlib.suppress(Disconnected):
+            super().serverSend(content, binary)
 
     def dataReceived(self, data: bytes) -> None:
         """A short message takes the direct way, unless the parser is in the middle of another."""

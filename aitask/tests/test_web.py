@@ -16,6 +16,18 @@ ThreadPoolExecutor().submit(threading.Event().wait)
 web.leave_soon()
 """
 
+LATE_WORD = """
+from aitask.web import DirectSocket
+socket = DirectSocket()
+socket.client_addr, socket.state = None, DirectSocket.STATE_CLOSED
+socket.serverSend("late")
+"""
+
+
+def test_a_word_to_a_page_that_has_just_gone_is_no_failure() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE_WORD], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 0
+
 
 def test_a_thread_that_waits_for_ever_does_not_hold_up_the_end() -> None:
     done = subprocess.run([sys.executable, "-c", WAITING_FOR_EVER], cwd=ROOT, timeout=60, check=False)

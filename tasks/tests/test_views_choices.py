@@ -127,10 +127,11 @@ class TestNewTask:
         assert response.status_code == 422
         assert b"default has the levels low, high." in response.content
 
-    def test_a_level_that_no_model_has_is_refused_with_the_clis_own_choice_too(
-        self, client: Client, people: People
+    @pytest.mark.parametrize("model", ["", "fable"])
+    def test_a_level_that_no_model_has_is_refused_where_the_model_is_not_listed(
+        self, client: Client, people: People, model: str
     ) -> None:
-        said = {"text": "x", "workspace": people.workspace.pk, "backend": "claude_code", "model": ""}
+        said = {"text": "x", "workspace": people.workspace.pk, "backend": "claude_code", "model": model}
         response = send(client, "/tasks/new", **said, reasoning_effort="bananas")
         assert response.status_code == 422
         assert b"Claude Code has the levels low, high." in response.content

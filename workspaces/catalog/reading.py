@@ -49,19 +49,20 @@ def warning(offer: ModelList | None, model: str, effort: str) -> str:
 
 
 def problem(workspace: Workspace, backend: str, model: str, effort: str) -> dict[str, str]:
-    """What the lists say for certain against a choice, by field. Aliases that no list has are let through."""
+    """What the lists say for certain against a choice, by field.
+
+    An alias that no list has is let through, as is the CLI's own choice, each with a level that some model has.
+    """
     lists = lists_of(workspace)
     offer = lists.get(backend)
     if offer is None or offer.stale or not offer.models:
         return {}
-    if not model:
-        return _without(effort, offer.levels, Backend(backend).label)
-    found = offer.find(model)
-    if found is None:
-        others = (Backend(other.backend).label for other in lists.values() if other.find(model))
-        owner = next(others, "")
-        return {"model": f"{model} is a model of {owner}."} if owner else {}
-    return _without(effort, [level["id"] for level in found["reasoning_efforts"]], model)
+    if found := offer.find(model):
+        return _without(effort, [level["id"] for level in found["reasoning_efforts"]], model)
+    others = (Backend(other.backend).label for other in lists.values() if other.find(model))
+    if owner := next(others, ""):
+        return {"model": f"{model} is a model of {owner}."}
+    return _without(effort, offer.levels, Backend(backend).label)
 
 
 def _without(effort: str, levels: list[str], who: str) -> dict[str, str]:
