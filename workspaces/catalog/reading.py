@@ -51,7 +51,7 @@ def warning(offer: ModelList | None, model: str, effort: str) -> str:
 def problem(workspace: Workspace, backend: str, model: str, effort: str) -> dict[str, str]:
     """What the lists say for certain against a choice, by field.
 
-    An alias that no list has is let through, as is the CLI's own choice, each with a level that some model has.
+    An alias that no list has is let through, as is the CLI's own choice; both with a level that a model has.
     """
     lists = lists_of(workspace)
     offer = lists.get(backend)
