@@ -5,6 +5,12 @@ const SILENT_LOSS = 1500;  // A restart of the server shorter than this is nobod
 const LOGIN_NEEDED = 4401;
 const NOT_FOUND = 4404;
 
+// A handshake that is refused says nothing; the page itself does, when the login or the permission has ended.
+export async function reloadIfNoLongerAllowed() {
+  const page = await fetch(location.href, { redirect: "manual" }).catch(() => null);
+  if (page?.type === "opaqueredirect" || [403, 404].includes(page?.status)) location.reload();
+}
+
 export function connect(path, { open = () => {}, message }) {
   const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
   let socket;
@@ -13,7 +19,9 @@ export function connect(path, { open = () => {}, message }) {
 
   function start() {
     socket = new WebSocket(address);
+    let wasOpen = false;
     socket.addEventListener("open", () => {
+      wasOpen = true;
       delay = FIRST_DELAY;
       clearTimeout(complaint);
       complaint = null;
@@ -28,6 +36,7 @@ export function connect(path, { open = () => {}, message }) {
     socket.addEventListener("close", ({ code }) => {
       if (code === LOGIN_NEEDED) return location.reload();
       if (code === NOT_FOUND) return location.assign("/");
+      if (!wasOpen) reloadIfNoLongerAllowed();
       complaint ??= setTimeout(() => showLost(true), SILENT_LOSS);
       setTimeout(start, delay * (0.5 + Math.random()));
       delay = Math.min(delay * 2, LONGEST_DELAY);

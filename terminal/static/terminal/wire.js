@@ -1,4 +1,6 @@
 // The socket of a terminal: bytes both ways, acknowledged as they are shown, and coming back by itself.
+import { reloadIfNoLongerAllowed } from "../aitask/socket.js";
+
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8000;
 const ACK_BYTES = 64 * 1024;
@@ -11,12 +13,6 @@ const LOGIN_NEEDED = 4401;
 const FINAL = new Set([4403, 4404, 4410]);
 
 const isHighSurrogate = (code) => code >= 0xd800 && code < 0xdc00;
-
-// A handshake that is refused says nothing; the page itself does, when the login or the permission has ended.
-async function reloadIfNoLongerAllowed() {
-  const page = await fetch(location.href, { redirect: "manual" }).catch(() => null);
-  if (page?.type === "opaqueredirect" || [403, 404].includes(page?.status)) location.reload();
-}
 
 export class Wire {
   // `on` has: message(data), bytes(array, shown), state(name, unsure) with name connecting, down or off; unsure: what
