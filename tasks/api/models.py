@@ -37,7 +37,7 @@ class ModelListOut(Answer):
     models: list[ModelOut]
     fetched_at: datetime | None = Field(description="When the CLI gave this list; null: never yet")
     stale: bool = Field(description="The last asking failed, or none has ended yet")
-    error: str | None = Field(description="Why it is stale")
+    error: str | None = Field(description="Why it is stale; null with no `fetched_at`: it is being asked for")
     cli_version: str | None
     account: str | None = Field(description="Kind of account that the list is for")
     workspaces: list[int] = Field(description="Ids of the workspaces that the list is for")
@@ -75,7 +75,7 @@ def model_list_out(offer: ModelList, workspaces: list[int]) -> ModelListOut:
             "models": offer.models,
             "fetched_at": offer.fetched_at,
             "stale": offer.stale,
-            "error": offer.error or ("The CLI is being asked." if offer.is_awaited else None),
+            "error": offer.error or None,
             "cli_version": offer.cli_version or None,
             "account": offer.account or None,
             "workspaces": workspaces,
