@@ -62,7 +62,7 @@ class ClaudeCode(Agent):
         return words
 
     def environment(self) -> Mapping[str, str]:
-        return {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1"}
+        return {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
         self._send_message(Message(prompt, "prompt", "prompt"), None)
@@ -326,7 +326,7 @@ class ClaudeCode(Agent):
 
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
         if effort:
-            settings = {"effortLevel": effort}
+            settings = {"effortLevel": effort, "env": _effort(effort)}
             told: Answer = (lambda _: None) if model else answer
             self._tell({"subtype": "apply_flag_settings", "settings": settings}, told)
         if model:
@@ -340,6 +340,15 @@ class ClaudeCode(Agent):
                 if request["request_kind"] == "approval":
                     self._allow(key, request["private"].get("input") or {}, [])
                     self.close_request(key, "allow", "mode")
+
+
+def _effort(level: Optional[str]) -> Dict[str, str]:
+    """The variable that always holds, where `--effort` alone may be passed over (2.1.197: in 1 of 20 starts).
+
+    Some models keep an effort of their own until a file releases them, and processes that start together
+    write that file over each other.
+    """
+    return {"CLAUDE_CODE_EFFORT_LEVEL": level} if level else {}
 
 
 def _as_text(text: str) -> str:

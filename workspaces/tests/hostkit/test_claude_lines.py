@@ -228,7 +228,8 @@ def test_model_and_effort_change_by_control_requests() -> None:
     answers: list[Json] = []
     agent.set_model("haiku", "high", answers.append)
     effort, model = tape.sent[-2:]
-    assert effort["request"] == {"subtype": "apply_flag_settings", "settings": {"effortLevel": "high"}}
+    settings = {"effortLevel": "high", "env": {"CLAUDE_CODE_EFFORT_LEVEL": "high"}}
+    assert effort["request"] == {"subtype": "apply_flag_settings", "settings": settings}
     assert model["request"] == {"subtype": "set_model", "model": "haiku"}
     response = {"subtype": "error", "request_id": model["request_id"], "error": "no such model"}
     agent.feed({"type": "control_response", "response": response})
@@ -241,3 +242,11 @@ def test_the_command_line_says_what_the_spec_asks_for() -> None:
     for word in ("--model=opus", "--effort=max", "--permission-mode=acceptEdits", "--resume=s-1"):
         assert word in words
     assert "--dangerously-skip-permissions" not in json.dumps(words)
+
+
+@pytest.mark.parametrize(("chosen", "told"), [("max", "max"), (None, None)])
+def test_a_chosen_effort_stands_in_the_variable_that_always_holds(
+    chosen: str | None, told: str | None
+) -> None:
+    agent, _ = claude(reasoning_effort=chosen)
+    assert agent.environment().get("CLAUDE_CODE_EFFORT_LEVEL") == told
