@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Dict, List, Mapping, Optional
 
 SHELL_SECONDS = 5.0
+END_SECONDS = 1.0
 CHUNK = 64 * 1024
 FRAME = "--aitask-environment--"
 FOREIGN = ("TMUX", "TMUX_PANE", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT")
@@ -81,7 +82,8 @@ def _ask_login_shell() -> List[str]:
     with _shell.stdout as said:
         out = _until_framed(said, time.monotonic() + SHELL_SECONDS)
     end_login_shell()
-    _shell.wait()
+    with suppress(subprocess.TimeoutExpired):
+        _shell.wait(END_SECONDS)
     return _framed_path(out.decode("utf-8", "surrogateescape"))
 
 
@@ -99,10 +101,13 @@ def _until_framed(pipe: IO[bytes], deadline: float) -> bytes:
 
 
 def end_login_shell() -> None:
-    """Nobody waits for its rest, nor at all when we leave while it is asked."""
+    """Nobody waits for its rest, nor at all when we leave while it is asked.
+
+    As when a terminal closes: what is killed outright may leave its locks behind (pyenv's rehash does).
+    """
     if _shell and _shell.returncode is None:
         with suppress(OSError):
-            os.killpg(_shell.pid, signal.SIGKILL)
+            os.killpg(_shell.pid, signal.SIGHUP)
 
 
 def _framed_path(out: str) -> List[str]:
