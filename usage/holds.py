@@ -7,17 +7,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import F, Q, Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from aitask.templatetags.ui import in_words
 from tasks.models import Run
 from usage import limits
-from usage.models import Budget, Postponed, UsageByModel, dollars
+from usage.models import SIZE, Budget, Postponed, UsageByModel, dollars
 from usage.periods import Period, zone_called
 from workspaces.models import Workspace
-
-SIZE = F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens")
 
 
 @dataclass(frozen=True)

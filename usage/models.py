@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.db import models
+from django.db.models import F
 from django.utils import timezone
 
 from tasks.models import Run, Task
@@ -14,6 +15,8 @@ MICRO = 1_000_000
 "Costs are whole millionths of a dollar, so that sums are exact in every database."
 
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+SIZE = F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens")
+"Reasoning is a part of the output."
 
 
 class Series(models.Model):

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import F, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
 from tasks.models import Task, Verdict
 from usage.adding import AMOUNTS, Amounts, Group, Sums, groups
-from usage.models import Series, UsageByModel, dollars
+from usage.models import SIZE, Series, UsageByModel, dollars
 from usage.periods import Period
 from workspaces.access import visible_workspaces
 from workspaces.models import Backend, Workspace
@@ -149,8 +149,7 @@ def _of_tasks(series: Mapping[int, Series]) -> QuerySet[UsageByModel]:
 
 def _tasks(rows: QuerySet[UsageByModel], series: Mapping[int, Series]) -> list[Line]:
     """The tasks that used most."""
-    weight = Sum(F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens"))
-    heavy = rows.values("task").annotate(weight=weight).order_by("-weight")
+    heavy = rows.values("task").annotate(weight=Sum(SIZE)).order_by("-weight")
     return _task_lines(rows, [row["task"] for row in heavy[:TASKS_SHOWN]], series)
 
 

@@ -25,26 +25,20 @@ def render_rows(
     return "".join(taken[:MOST_ROWS]), following
 
 
-def _heading(hunk: Hunk, columns: int) -> str:
-    words = escape(hunk.heading[:200])
-    return (
-        f'<tr class="hunk"><td class="n" colspan="{columns}">⋯</td>'
-        f"<td>line {hunk.new_start or hunk.old_start} <span>{words}</span></td></tr>"
-    )
+def _where(hunk: Hunk) -> str:
+    return f"line {hunk.new_start or hunk.old_start} <span>{escape(hunk.heading[:200])}</span>"
 
 
 def _unified_rows(hunks: Sequence[Hunk], colours: Colours) -> Iterator[str]:
     for hunk in hunks:
-        yield _heading(hunk, 2)
+        yield f'<tr class="hunk"><td class="n" colspan="2">⋯</td><td>{_where(hunk)}</td></tr>'
         for line in hunk.lines:
             yield f"<tr>{_number(line, 'old')}{_number(line, 'new')}{_code(line, colours)}</tr>"
 
 
 def _split_rows(hunks: Sequence[Hunk], colours: Colours) -> Iterator[str]:
     for hunk in hunks:
-        words = escape(hunk.heading[:200])
-        where = f"line {hunk.new_start or hunk.old_start} <span>{words}</span>"
-        yield f'<tr class="hunk"><td class="n">⋯</td><td colspan="3">{where}</td></tr>'
+        yield f'<tr class="hunk"><td class="n">⋯</td><td colspan="3">{_where(hunk)}</td></tr>'
         for left, right in pairs(hunk.lines):
             yield f"<tr>{_half(left, 'old', colours)}{_half(right, 'new', colours)}</tr>"
 

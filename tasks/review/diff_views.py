@@ -18,7 +18,7 @@ from tasks.models import Task
 from tasks.review import comments
 from tasks.review.diff_html import render_rows
 from tasks.review.models import Comment, ViewedFile
-from tasks.review.nothing import uncommitted, why_nothing
+from tasks.review.nothing import why_nothing
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
 from tasks.review.ranges import LABELS, View, view_of
@@ -97,7 +97,7 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
 
 def first_range(view: View) -> str:
     """For who has chosen nothing: the branch, or before its first commit what is in the worktree."""
-    return "work" if view.tip == view.base and uncommitted(view) else "base"
+    return "work" if view.tip == view.base and view.uncommitted else "base"
 
 
 def ranges_of(view: View) -> list[dict[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tasks.review.ranges import View
 from workspaces.git.diffs import Range, changed_files
-from workspaces.git.repos import status
 
 
 def why_nothing(view: View, name: str, rng: Range, *, ignore_space: bool) -> str:
@@ -27,7 +26,7 @@ def why_nothing(view: View, name: str, rng: Range, *, ignore_space: bool) -> str
 def _about_branch(view: View) -> str:
     """The branch has no commits of its own."""
     run = view.task.last_run
-    count = uncommitted(view)
+    count = view.uncommitted
     if count:
         words = "1 file in the worktree is" if count == 1 else f"{count} files in the worktree are"
         return f"Nothing is committed yet, but {words} changed: choose “Not committed” to see what."
@@ -36,11 +35,3 @@ def _about_branch(view: View) -> str:
     if run.is_live:
         return "Nothing is changed yet: what the agent changes will stand here."
     return "Nothing was changed: send it back with other words, or move the task to Done."
-
-
-def uncommitted(view: View) -> int:
-    """How many files of the worktree are changed, new or in conflict."""
-    if not view.has_worktree:
-        return 0
-    found = status(view.site.host, view.task.worktree_path)
-    return found.changed + found.untracked + found.conflicts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from posixpath import join
 
 from tasks.models import Run, Task
@@ -12,7 +13,7 @@ from tasks.review.site import MergeSite, site_of
 from workspaces.errors import Refused
 from workspaces.git import git
 from workspaces.git.diffs import Commit, Range, commits, merge_base, merged_tree, spare_index
-from workspaces.git.repos import refs
+from workspaces.git.repos import refs, status
 
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LABELS = {
@@ -40,6 +41,11 @@ class View:
     @property
     def repo(self) -> str:
         return self.site.place.path
+
+    @cached_property
+    def uncommitted(self) -> int:
+        """How many files of the worktree are changed, new or in conflict."""
+        return status(self.site.host, self.task.worktree_path).uncommitted if self.has_worktree else 0
 
     @property
     def index(self) -> str:

@@ -68,12 +68,17 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
 
 def _begun(task: Task, site: MergeSite) -> tuple[str, list[str]] | None:
     """The main and the paths of an attempt that failed and whose merge is still under way in the worktree."""
-    words = ("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
     failed = Resolution.objects.filter(task=task, state=Resolution.State.FAILED).first()
     if failed is None or not task.worktree_path:
         return None
-    main = git(site.host, task.worktree_path, *words, check=False).out.strip()
+    main = _being_merged(site, task.worktree_path)
     return (main, [path_of(key) for key in failed.paths]) if main == failed.main else None
+
+
+def _being_merged(site: MergeSite, worktree: str) -> str:
+    """The commit of a merge under way in the worktree; empty when there is none."""
+    words = ("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
+    return git(site.host, worktree, *words, check=False).out.strip()
 
 
 def _begin(task: Task, site: MergeSite) -> tuple[str, list[str]]:
@@ -205,10 +210,7 @@ def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
     undecided = _undecided(site, task.worktree_path)
     if undecided:
         return f"Nobody decided which side is to stay: {', '.join(visible(path) for path in undecided[:5])}."
-    merging = git(
-        site.host, task.worktree_path, "rev-parse", "--quiet", "--verify", "MERGE_HEAD", check=False
-    )
-    if not merging.rc:
+    if _being_merged(site, task.worktree_path):
         there = [
             path
             for path in paths

@@ -159,8 +159,7 @@ def _standing(task: Task, site: MergeSite) -> Standing:
     tip = refs(site.host, site.place.path, ref).get(ref, "") if task.branch else ""
     uncommitted = 0
     if task.worktree_path and site.host.call("stat", {"path": task.worktree_path})["exists"]:
-        found = status(site.host, task.worktree_path)
-        uncommitted = found.changed + found.untracked + found.conflicts
+        uncommitted = status(site.host, task.worktree_path).uncommitted
     return Standing(tip, uncommitted)
 
 

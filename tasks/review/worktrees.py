@@ -144,10 +144,9 @@ def _standing(site: MergeSite, tree: Tree, owner: Task | None, live: set[int], s
 
 def _uncommitted(site: MergeSite, tree: Tree) -> int | None:
     try:
-        found = status(site.host, tree.path)
+        return status(site.host, tree.path).uncommitted
     except (Refused, HostError):
         return None
-    return found.changed + found.untracked + found.conflicts
 
 
 def _distance(site: MergeSite, tree: Tree) -> tuple[int | None, int | None]:

@@ -158,10 +158,11 @@ def test_a_chosen_window_stays_when_another_becomes_current(hub: LocalHub) -> No
     assert b"second" not in browser.output
 
 
-def test_copy_mode_of_somebody_else_eats_no_key(hub: LocalHub) -> None:
+@pytest.mark.parametrize("mode", ["copy-mode", "choose-tree"])
+def test_a_mode_of_tmux_that_somebody_else_entered_eats_no_key(hub: LocalHub, mode: str) -> None:
     hub.session()
     browser = hub.open()
-    hub.tmux.run("copy-mode", "-t", "=work:")
+    hub.tmux.run(mode, "-t", "=work:")
     browser.settle()
     browser.type("echo not ea''ten\r")
     browser.wait_for("not eaten")
@@ -259,15 +260,6 @@ def test_a_foreign_session_may_have_any_name(hub: LocalHub) -> None:
     hub.session("a|b'c d,e#[x]%é")
     hub.session()
     hub.open().wait_for("$")
-
-
-def test_a_list_of_tmux_that_somebody_opened_eats_no_key(hub: LocalHub) -> None:
-    hub.session()
-    browser = hub.open()
-    hub.tmux.run("choose-tree", "-t", "=work:")
-    browser.settle()
-    browser.type("echo not ea''ten\r")
-    browser.wait_for("not eaten")
 
 
 def _last_line(hub: LocalHub) -> int:

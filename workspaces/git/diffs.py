@@ -148,6 +148,8 @@ def _hashed(host: Host, rng: Range, changes: list[FileChange]) -> list[FileChang
     Without it an edit that adds and deletes as many lines as the one before would look the same.
     """
     files = [each.path for each in changes if each.new_mode.startswith("100") and "\n" not in each.path]
+    if not files:
+        return changes
     argv = ["git", "-C", rng.folder, "hash-object", "--no-filters", "--stdin-paths"]
     names = "".join(f"./{path}\n" for path in files)
     params = {"argv": argv, "env": rng.environment, "stdin": names, "timeout": SECONDS}

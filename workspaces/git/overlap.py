@@ -8,6 +8,7 @@ from posixpath import join
 from uuid import uuid4
 
 from workspaces.git.commands import ENVIRONMENT, failure, git
+from workspaces.git.diffs import merge_base
 from workspaces.hosts import Host
 
 SECONDS = 120.0
@@ -35,7 +36,7 @@ class Touched:
 
 def touched_by(host: Host, repo: str, main: str, tip: str) -> Touched:
     """What a branch has changed since it left main."""
-    base = git(host, repo, "merge-base", main, tip, check=False).out.strip() or main
+    base = merge_base(host, repo, main, tip) or main
     words = ("diff-tree", "-r", "--name-status", "--no-renames", "-z", base, tip, "--")
     fields = git(host, repo, *words, timeout=SECONDS).out.split("\0")
     found = list(zip(fields[:-1:2], fields[1::2], strict=True))

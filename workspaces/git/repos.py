@@ -61,8 +61,13 @@ class Status:
     conflicts: int
 
     @property
+    def uncommitted(self) -> int:
+        """How many files are changed, new or in conflict."""
+        return self.changed + self.untracked + self.conflicts
+
+    @property
     def clean(self) -> bool:
-        return not (self.changed or self.untracked or self.conflicts)
+        return not self.uncommitted
 
 
 def locate(host: Host, path: str) -> Place:

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from posixpath import join
 
-from workspaces.git.commands import git
+from workspaces.git.repos import refs
 from workspaces.git.writing import Writer, update_refs
 from workspaces.hosts import Host, HostError
 
@@ -58,7 +58,4 @@ def patch_path(host: Host, owner: int | str) -> str:
 
 def rescued(host: Host, repo: str, owner: int | str) -> dict[str, str]:
     """The rescue refs of an owner."""
-    done = git(host, repo, "for-each-ref", "--format=%(objectname) %(refname)", f"{RESCUE}/{owner}/")
-    return {
-        name: commit for commit, _, name in (line.partition(" ") for line in done.out.split("\n") if line)
-    }
+    return refs(host, repo, f"{RESCUE}/{owner}/")
