@@ -7,7 +7,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from aitask import views
-from tasks.api import api
+from aitask.api import api
 
 admin.site.site_header = admin.site.site_title = "AI Task Manager"
 

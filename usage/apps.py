@@ -10,12 +10,8 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks import joints
-        from tasks.api import api, missing
         from usage import holds, ledger, limits
-        from usage.api import router
 
         joints.usage_changed = ledger.record
         joints.limit_reported = limits.note_report
         joints.hurdle = holds.hurdle
-        for each in (router, missing.router):  # what is missing comes last
-            api.add_router("", each)

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from workspaces.hosts import local, ssh
+from workspaces.hosts import local
 from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.hub import hub
@@ -211,6 +211,8 @@ class Host:
             async with asyncio.timeout(CONNECT_SECONDS):
                 if self.address.kind == "local":
                     return await local.connect(kit, self.keepalive)
+                from workspaces.hosts import ssh  # a fifth of a start: not for who works on this machine only
+
                 return await ssh.connect(self.address, kit, self.keepalive)
         except TimeoutError:
             reason = f"{self.label} could not be reached within {CONNECT_SECONDS:g} s."
