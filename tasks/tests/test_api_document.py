@@ -13,8 +13,9 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from aitask.api import api
 from tasks import talk
-from tasks.api import api
+from tasks.conversation import verbs
 from tasks.tests.api_client import Script
 from tasks.tests.factories import make_event, make_run, make_task, make_user, make_workspace
 from workspaces.hosts import HostError
@@ -177,6 +178,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
         raise HostError("cloud does not answer.", code="timeout")
 
     monkeypatch.setattr(talk, "site_of", away)
+    monkeypatch.setattr(verbs, "PATIENCE", 0)  # no worker will hand anything over
     return Script(make_user())
 
 

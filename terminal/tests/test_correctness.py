@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -212,7 +211,6 @@ def test_an_inline_program_looks_the_same_after_a_change_of_size(
     gateway.soon(lambda: hub.hub.resized(browser.viewer, size, looks=False))
     browser.wait_for_size(*size)
     browser.wait_for(f"{size[0]}x{size[1]}")
-    time.sleep(0.2)
     wait_until_same(hub, headless, browser)
     wait_until_same(hub, headless, hub.open(size=size))
 

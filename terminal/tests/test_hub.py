@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 
 import pytest
 
@@ -137,13 +136,16 @@ def test_a_session_killed_from_outside_leaves_nothing_behind(hub: LocalHub) -> N
 def test_windows_are_told_and_a_new_current_one_is_followed(hub: LocalHub) -> None:
     hub.session()
     browser = hub.open()
-    hub.tmux.run("new-window", "-t", "=work:", "-n", "run-2", "echo second; cat")
-    browser.wait_for("second")
 
     def names() -> list[str]:
         return [window["name"] for window in browser.messages("windows")[-1]["windows"]]
 
-    wait_for(lambda: names() == ["bash", "run-2"], 10, "both windows, the first named after its program")
+    # tmux looks for a window's name only while something is printed there.
+    browser.type("echo so''me\r")
+    wait_for(lambda: names() == ["bash"], 10, lambda: f"a window named after its program: {names()}")
+    hub.tmux.run("new-window", "-t", "=work:", "-n", "run-2", "echo second; cat")
+    browser.wait_for("second")
+    wait_for(lambda: names() == ["bash", "run-2"], 10, lambda: f"both windows: {names()}")
 
 
 def test_a_chosen_window_stays_when_another_becomes_current(hub: LocalHub) -> None:
@@ -238,7 +240,6 @@ def test_who_comes_while_the_link_is_lost_sees_all_once(
     wait_for(lambda: first.messages("link"), 5, "being told of the loss")
     second = hub.open()
     wait_for(lambda: first.messages("link")[-1]["state"] == "up", 5, "coming back")
-    time.sleep(1)  # the pause of whoever waited for the link
     second.type("echo on''ce\r")
     for browser in (first, second):
         browser.wait_for("once")

@@ -70,9 +70,10 @@ def _sent(waits: float, *, from_thread: bool) -> list[Any]:
             writer.join()  # nothing is sent before the loop goes on
         else:
             put_all(outbox)
-        await asyncio.sleep(waits * 2)
-        outbox.put(b"later")
         async with asyncio.timeout(5):
+            while b"three" not in sent:
+                await asyncio.sleep(0.001)
+            outbox.put(b"later")
             while b"later" not in sent:
                 await asyncio.sleep(0.001)
         sender.cancel()

@@ -148,7 +148,8 @@ def test_it_is_told_once_and_not_on_the_page_that_is_looked_at(site: Site, open_
     known = asks.count()
     site.do(ASK)
     expect(asks).to_have_count(known + 1)
-    page.wait_for_timeout(700)  # longer than a page that nobody looks at would wait before it tells
+    decided = "localStorage.getItem('aitask-told') === sessionStorage.getItem('aitask-heard')"
+    wait_for(lambda: page.evaluate(decided), 20, "the page's decision whether to notify")
     assert page.evaluate("window.told") == []
 
 

@@ -73,9 +73,7 @@ def test_output_can_go_to_a_private_file(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_a_background_child_does_not_hold_the_answer(serve: Serve) -> None:
-    began = time.monotonic()
     assert serve.call("exec", argv=["sh", "-c", "sleep 4715 & echo done"])["out"] == "done\n"
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -106,12 +104,12 @@ def test_a_line_that_is_no_request_is_answered(serve: Serve) -> None:
     assert serve.call("exec", argv=["true"])["rc"] == 0
 
 
-def test_a_slow_request_does_not_hold_up_others(serve: Serve) -> None:
-    slow = serve.begin("exec", argv=["sleep", "3"])
-    began = time.monotonic()
+def test_a_slow_request_does_not_hold_up_others(serve: Serve, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    slow = serve.begin("exec", argv=["sh", "-c", f"until test -e {gate}; do sleep 0.05; done"])
     for _ in range(5):
         serve.call("exec", argv=["true"])
-    assert time.monotonic() - began < 2.5
+    gate.touch()
     assert serve.next(slow)["ok"]["rc"] == 0
 
 
