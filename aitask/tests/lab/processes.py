@@ -52,6 +52,14 @@ def command_of(pid: int) -> str:
         return ""
 
 
+def name_of(pid: int) -> str:
+    """The name that a process has or gives itself, such as "tmux: server"; empty when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def environment_of(pid: int) -> dict[str, str]:
     """The environment at the process's start; empty when it has gone or belongs to somebody else."""
     try:
@@ -64,6 +72,18 @@ def environment_of(pid: int) -> dict[str, str]:
 def with_variable(name: str, value: str) -> list[int]:
     """Processes that were started with this variable: how a test finds all that came from its own app."""
     return [pid for pid in pids() if environment_of(pid).get(name) == value and is_alive(pid)]
+
+
+def end_all_with_variable(name: str, value: str, program: str = "", timeout: float = 20.0) -> None:
+    """SIGKILL processes `with_variable`, all or those of one program, and what they start meanwhile."""
+
+    def none_is_left() -> bool:
+        left = [pid for pid in with_variable(name, value) if name_of(pid).startswith(program)]
+        for pid in left:
+            send(pid, signal.SIGKILL)
+        return not left
+
+    wait_for(none_is_left, timeout, f"the end of all with {name}={value}")
 
 
 def of_user(uid: int) -> list[int]:

@@ -12,6 +12,8 @@ from types import TracebackType
 from . import processes
 from .tools import require_tool, search_path
 
+COMMAND_SECONDS = 30.0
+
 
 class TmuxServer:
     """Sessions below one socket folder. `environment` makes any tmux client speak to this server."""
@@ -28,7 +30,9 @@ class TmuxServer:
         """Run one tmux command; its output without the last newline."""
         environment = {"PATH": search_path(), "LANG": "C.UTF-8", "TERM": "xterm-256color", **self.environment}
         command = [require_tool("tmux"), "-u", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+        )
         assert done.returncode == 0 or not check, f"tmux {' '.join(arguments)}: {done.stderr}"
         return done.stdout.rstrip("\n")
 
@@ -60,8 +64,6 @@ class TmuxServer:
         self.close()
 
     def close(self) -> None:
-        pid = self.pid
-        self.run("kill-server", check=False)
-        if pid:
-            processes.wait_until_gone([pid])
+        """End the server and its clients. They are not asked: a server that hangs would never answer."""
+        processes.end_all_with_variable("TMUX_TMPDIR", str(self.folder), program="tmux")
         shutil.rmtree(self.folder, ignore_errors=True)

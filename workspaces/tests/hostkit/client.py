@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aitask.tests.lab import processes
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
 
@@ -97,7 +98,7 @@ class Bench:
         self.serve = Serve(pyz, self.environment)
 
     def close(self) -> None:
-        self.tmux("kill-server", check=False)
+        processes.end_all_with_variable("TMUX_TMPDIR", self.environment["TMUX_TMPDIR"], program="tmux")
         self.serve.close()
 
     def tmux(self, *words: str, check: bool = True) -> str:
