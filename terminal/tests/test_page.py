@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from aitask.tests.lab.axe import serious_findings
-from aitask.tests.lab.browser import open_page
+from aitask.tests.lab.browser import open_page, press
 from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.tmux import TmuxServer
 from aitask.tests.lab.wait import wait_for
@@ -98,11 +98,11 @@ def test_a_person_works_leaves_and_finds_all_again(desk: Site, task: int, open_o
         until_shows(page, "\nfin")
         lines = page.evaluate(TEXT).split("\n")
         assert [line for line in lines if line.isdecimal()] == [str(n) for n in range(1, 301)]
-        page.keyboard.press("Control+Shift+F")
+        press(page, "Control+Shift+F")
         page.keyboard.type("299")
-        page.keyboard.press("Enter")
+        press(page, "Enter")
         page.wait_for_function("() => document.querySelector('#find span').textContent.includes('1 of 1')")
-        page.keyboard.press("Escape")
+        press(page, "Escape")
         page.wait_for_selector(f"[data-key=task-{task}].current")
         page.fill("#filter", "no such thing")
         page.wait_for_selector("#nothing:not([hidden])")
@@ -118,12 +118,12 @@ def test_the_wheel_scrolls_and_what_is_selected_is_copied(desk: Site, task: int,
         page.mouse.move(600, 400)
         page.mouse.wheel(0, -1500)
         page.wait_for_function("() => terminalPage.term.buffer.active.viewportY < 180")
-        page.keyboard.press("Shift+End")
+        press(page, "Shift+End")
         page.mouse.wheel(0, 100_000)
         page.evaluate("""() => { const { term } = terminalPage, { active } = term.buffer;
             for (let y = 0; y < active.length; y++)
               if (active.getLine(y).translateToString(true) === "copy me") return term.select(0, y, 7); }""")
-        page.keyboard.press("Control+Shift+C")
+        press(page, "Control+Shift+C")
         page.wait_for_function("async () => (await navigator.clipboard.readText()) === 'copy me'")
 
 
@@ -148,7 +148,7 @@ def test_finding_looks_through_lines_that_the_page_did_not_have(
     with open_one() as page:
         show(page, desk, task)
         until_shows(page, "\n9000\n")
-        page.keyboard.press("Control+Shift+F")
+        press(page, "Control+Shift+F")
         page.keyboard.type("1234")
         expect(page.locator("#find span")).to_have_text(re.compile("^1 (found|of 1)$"))
 
@@ -168,7 +168,7 @@ def test_windows_of_the_session_are_tabs(desk: Site, task: int, open_one: Open) 
         until_shows(page, "the first")
         expect(tabs.nth(0)).to_have_attribute("aria-selected", "true")
         tabs.nth(0).focus()
-        page.keyboard.press("ArrowRight")
+        press(page, "ArrowRight")
         until_shows(page, "the second")
         expect(tabs.nth(1)).to_be_focused()
         desk.tmux("rename-session", "-t", f"={name}", "by-hand")
@@ -301,11 +301,11 @@ def test_keys_lead_to_the_next_session_and_the_filter_to_any(desk: Site, task: i
         page.wait_for_selector(f"[data-key=task-{other}]")
         page.fill("#filter", f"aitask-{other}")
         expect(page.locator(f"[data-key=task-{task}]")).to_be_hidden()
-        page.keyboard.press("Enter")
+        press(page, "Enter")
         page.wait_for_url(f"**/tasks/{other}/terminal")
         connected(page)
         page.click("#room")
-        page.keyboard.press("Control+Shift+ArrowDown")
+        press(page, "Control+Shift+ArrowDown")
         page.wait_for_url(lambda url: not url.endswith(f"/tasks/{other}/terminal"))
 
 
@@ -337,7 +337,7 @@ def test_axe_finds_no_serious_barrier(desk: Site, task: int, open_one: Open, sch
     with open_one(width=width, height=800, color_scheme=scheme) as page:
         show(page, desk, task)
         page.wait_for_selector(f"[data-key=task-{task}]", state="attached")
-        page.keyboard.press("Control+Shift+F")
+        press(page, "Control+Shift+F")
         assert serious_findings(page) == []
         page.goto("/terminals")
         page.wait_for_selector(f"[data-key=task-{task}]")

@@ -34,6 +34,7 @@ from . import processes
 from .client import ApiClient
 from .databases import own_databases
 from .link import free_port
+from .login import Login, log_in
 from .ready import PASSWORD, USERNAME, ready_database
 from .tmux import TmuxServer
 from .tools import PROJECT, search_path
@@ -145,13 +146,15 @@ class App:
         assert self._ready, "an empty installation has no administrator"
         return ApiClient(self.url, self._ready.token)
 
-    def log_in(self, page: Page) -> None:
-        """Log in as the administrator, by the form."""
-        page.goto(f"{self.url}/login")
-        page.get_by_label("Username").fill(USERNAME)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(lambda url: "/login" not in url)
+    @cached_property
+    def login(self) -> Login:
+        """A session of the administrator."""
+        return log_in(self.url, USERNAME, PASSWORD)
+
+    def show(self, page: Page, path: str = "/") -> None:
+        """Open a page as the administrator."""
+        self.login.give_to(page.context)
+        page.goto(f"{self.url}{path}")
 
     def pid(self, role: str) -> int:
         """The process of a role: a child of `up`, or the one started alone under this name."""
@@ -195,11 +198,8 @@ class App:
             process.kill()
             process.wait()
         self._started.clear()
+        processes.end_all_with_variable(MARK, self.mark)
         self.tmux.close()
-        while left := self.leftovers():
-            for pid in left:
-                processes.send(pid, signal.SIGKILL)
-            processes.wait_until_gone(left)
         self._databases.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -72,6 +72,13 @@ def open_page(
         context.close()
 
 
+def press(page: Page, *keys: str) -> None:
+    """Press keys one after another, once the page's scripts listen."""
+    page.locator("html[data-ready]").wait_for(state="attached")
+    for key in keys:
+        page.keyboard.press(key)
+
+
 def _breaks_policy(text: str) -> bool:
     return "Content Security Policy" in text
 

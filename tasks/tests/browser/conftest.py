@@ -41,9 +41,7 @@ def open_one(request: pytest.FixtureRequest, site: Site, chromium: Browser) -> I
                 open_page(chromium, site.url, width=width, height=height, color_scheme=scheme, zone=zone)
             )
             pages.append(page)
-            site.log_in(page)
-            if path != "/":
-                page.goto(path)
+            site.show(page, path)
             return page
 
         yield opened

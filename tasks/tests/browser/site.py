@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
 from playwright.sync_api import Page
 
 from aitask.tests.lab.app import App
+from aitask.tests.lab.login import Login, log_in
 from aitask.tests.lab.tools import PROJECT
 
 HAND = """
@@ -69,12 +71,14 @@ class Site:
     def pk_of(self, title: str) -> int:
         return int(self.do(f"result = Task.objects.get(title={title!r}).pk"))
 
-    def log_in(self, page: Page) -> None:
-        page.goto(f"{self.url}/login")
-        page.get_by_label("Username").fill("ada")
-        page.get_by_label("Password").fill("correct horse")
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(f"{self.url}/")
+    @cached_property
+    def login(self) -> Login:
+        return log_in(self.url, "ada", "correct horse")
+
+    def show(self, page: Page, path: str = "/") -> None:
+        """Open a page as somebody who has logged in."""
+        self.login.give_to(page.context)
+        page.goto(path)
 
     def close(self) -> None:
         self._hand.kill()

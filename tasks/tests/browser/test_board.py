@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from aitask.tests.lab.browser import press
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.browser.site import Site
 
@@ -99,8 +100,9 @@ def test_a_change_by_somebody_else_waits_until_the_drag_is_over(site: Site, open
     card = make_card(site, "Held in the hand")
     page = open_one()
     lift(page, card(page), column(page, "review"))
+    other = open_one()
     late = make_card(site, "Came meanwhile")
-    page.wait_for_timeout(700)
+    expect(late(other)).to_be_visible()
     expect(late(page)).to_have_count(0)
     page.mouse.up()
     expect(late(page)).to_be_visible()
@@ -109,16 +111,16 @@ def test_a_change_by_somebody_else_waits_until_the_drag_is_over(site: Site, open
 
 def test_cards_are_walked_and_opened_by_keys(site: Site, open_one: OpenPage) -> None:
     page = open_one()
-    page.keyboard.press("j")
+    press(page, "j")
     expect(column(page, "backlog").locator(".title").first).to_be_focused()
-    page.keyboard.press("ArrowDown")
+    press(page, "ArrowDown")
     expect(column(page, "backlog").locator(".title").nth(1)).to_be_focused()
-    page.keyboard.press("k")
-    page.keyboard.press("l")
+    press(page, "k")
+    press(page, "l")
     focused = page.locator(".title:focus")
     expect(focused).to_be_visible()
     assert focused.evaluate("e => e.closest('.card').dataset.status") != "backlog"
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url("**/tasks/*")
 
 
@@ -126,16 +128,16 @@ def test_a_card_is_moved_run_and_cancelled_by_keys_alone(site: Site, open_one: O
     card = make_card(site, "By keys")
     page = open_one()
     card(page).locator(".title").focus()
-    page.keyboard.press("m")
+    press(page, "m")
     page.locator("#cardmenu [data-status=review]").press("Enter")
     expect(column(page, "review").locator(".card", has_text="By keys")).to_be_visible()
     expect(card(page).locator(".title")).to_be_focused()
-    page.keyboard.press("r")
+    press(page, "r")
     expect(column(page, "running").locator(".card", has_text="By keys")).to_be_visible()
     expect(card(page).locator(".title")).to_be_focused()
-    page.keyboard.press("x")
+    press(page, "x")
     expect(page.locator("#confirm")).to_contain_text("stays in the worktree")
-    page.keyboard.press("y")
+    press(page, "y")
     expect(card(page)).to_contain_text("cancelling")
 
 
@@ -146,7 +148,7 @@ def test_a_question_answered_with_escape_does_nothing(site: Site, open_one: Open
     card(page).get_by_role("button", name="Menu of Keep me").click()
     page.locator("#cardmenu [data-verb=delete]").click()
     expect(page.locator("#confirm")).to_contain_text("branch, worktree and commits stay")
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(page.locator("#confirm")).to_be_hidden()
     page.reload()
     expect(card(page)).to_be_visible()
@@ -169,7 +171,7 @@ def test_what_needs_a_person_is_counted_in_every_title(site: Site, open_one: Ope
 
 def test_search_and_workspace_narrow_the_board_and_survive_a_reload(site: Site, open_one: OpenPage) -> None:
     page = open_one()
-    page.keyboard.press("/")
+    press(page, "/")
     page.keyboard.type("invoices")
     expect(page.locator(".card")).to_have_count(1)
     expect(page).to_have_url(f"{site.url}/?q=invoices")

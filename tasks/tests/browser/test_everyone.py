@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from aitask.tests.lab.browser import press
 from aitask.tests.lab.tools import missing, tools_path
 from tasks.tests.browser.site import Site
 
@@ -73,35 +74,53 @@ def test_axe_finds_no_serious_barrier(site: Site, open_one: OpenPage, scheme: st
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_barrier_in_what_opens(open_one: OpenPage, scheme: str) -> None:
     page = open_one(scheme=scheme)
-    page.keyboard.press("n")
+    press(page, "n")
     expect(page.locator("#new-task textarea")).to_be_focused()
     assert_no_barriers(page)
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(page.locator("#new-task")).to_be_hidden()
-    page.keyboard.press("?")
+    press(page, "?")
     expect(page.locator("#keys")).to_be_visible()
     assert_no_barriers(page)
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(page.locator("#keys")).to_be_hidden()
-    page.keyboard.press("j")
-    page.keyboard.press("m")
+    press(page, "j")
+    press(page, "m")
     expect(page.locator("#cardmenu")).to_be_visible()
     assert_no_barriers(page)
 
 
-def test_the_login_page_has_no_barrier(open_one: OpenPage) -> None:
-    page = open_one()
+def test_the_login_page_has_no_barrier_and_leads_to_the_page_that_was_asked_for(open_one: OpenPage) -> None:
+    page = open_one("/login")
     page.context.clear_cookies()
-    page.goto("/login")
+    page.goto("/inbox")
     assert_no_barriers(page)
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/inbox")
 
 
-@pytest.mark.parametrize("width", [390, 768, 2560])
-def test_no_page_is_wider_than_its_window(site: Site, open_one: OpenPage, width: int) -> None:
-    page = open_one(width=width, height=844)
+def test_no_page_is_wider_than_its_window(site: Site, open_one: OpenPage) -> None:
+    page = open_one("/login")
     for path in addresses(site):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for width in (390, 768, 2560):
+            page.set_viewport_size({"width": width, "height": 844})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_keys_that_are_pressed_before_the_scripts_have_loaded_are_not_lost(open_one: OpenPage) -> None:
+    page = open_one("/workspaces")
+    held: list[Route] = []
+    page.route("**/aitask/app*.js", lambda route: held.append(route), times=1)
+    page.goto("/", wait_until="commit")
+    expect(page.locator("#col-done")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    expect(page.locator("html[data-ready]")).to_have_count(0)
+    held.pop().continue_()
+    page.wait_for_url("**/inbox")
 
 
 def test_columns_are_a_tap_away_on_a_phone(open_one: OpenPage) -> None:
@@ -123,19 +142,19 @@ def test_panes_are_tabs_on_a_phone(site: Site, open_one: OpenPage) -> None:
     page.get_by_role("tab", name="Changes").click()
     expect(page.locator("#pane-side")).to_be_visible()
     expect(page.locator("#pane-talk")).to_be_hidden()
-    page.keyboard.press("ArrowLeft")
+    press(page, "ArrowLeft")
     expect(page.locator("#pane-talk")).to_be_visible()
 
 
 def test_the_board_can_be_used_by_tab_and_enter_alone(open_one: OpenPage) -> None:
     page = open_one()
-    page.keyboard.press("Tab")
+    press(page, "Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     for _ in range(30):
-        page.keyboard.press("Tab")
+        press(page, "Tab")
         if page.evaluate("document.activeElement.matches('.card .title')"):
             break
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url("**/tasks/*")
 
 

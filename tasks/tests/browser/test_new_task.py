@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from aitask.tests.lab.browser import press
 from tasks.tests.browser.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -19,7 +20,7 @@ def model_box(page: Page) -> Locator:
 
 
 def open_panel(page: Page) -> None:
-    page.keyboard.press("n")
+    press(page, "n")
     expect(page.locator("#new-task textarea")).to_be_focused()
 
 
@@ -27,7 +28,7 @@ def test_a_task_is_written_and_run_without_the_mouse(site: Site, open_one: OpenP
     page = open_one()
     open_panel(page)
     page.keyboard.type("Water the plants\n\nTwice a week.")
-    page.keyboard.press("Control+Enter")
+    press(page, "Control+Enter")
     expect(page.locator("#new-task")).to_be_hidden()
     expect(page.locator("#cards-running .card", has_text="Water the plants")).to_be_visible()
     assert site.do("result = Task.objects.get(title='Water the plants').prompt").endswith("Twice a week.")
@@ -73,7 +74,7 @@ def test_a_late_answer_does_not_open_a_closed_panel_again(open_one: OpenPage) ->
     page.get_by_label("CLI").select_option("codex")
     loading = page.locator(".modelchoice.htmx-request")
     expect(loading).to_have_count(1)
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(page.locator("#new-task")).to_be_hidden()
     held[0].continue_()
     expect(loading).to_have_count(0)
@@ -84,7 +85,7 @@ def test_what_was_typed_survives_closing_and_reloading(open_one: OpenPage) -> No
     page = open_one()
     open_panel(page)
     page.keyboard.type("Half a thou")
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     page.reload()
     open_panel(page)
     expect(page.locator("#new-task textarea")).to_have_value("Half a thou")

