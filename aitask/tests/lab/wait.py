@@ -14,8 +14,13 @@ def wait_for(
     timeout: float = 10.0,
     message: str | Callable[[], str] = "",
     every: float = 0.02,
+    at_most_every: float = 0.5,
 ) -> T:
-    """The first true value of `condition`. Raises AssertionError with `message` after `timeout` seconds."""
+    """The first true value of `condition`. Raises AssertionError with `message` after `timeout` seconds.
+
+    It is asked again after `every` seconds at first, then ever more rarely: what takes long is asked about
+    over and over otherwise, by many tests at once.
+    """
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
@@ -25,3 +30,4 @@ def wait_for(
             said = message() if callable(message) else message
             raise AssertionError(f"{said or 'the condition'} did not come true in {timeout} s")
         time.sleep(every)
+        every = min(every * 1.2, at_most_every)

@@ -86,7 +86,7 @@ def test_a_model_that_does_not_exist_is_named(world: World) -> None:
 
 
 def test_a_missing_cli_says_so(world: World, backend: str) -> None:
-    environment = {**world.environment(), "PATH": "/usr/bin:/bin"}
+    environment = {**world.shared_environment, "PATH": "/usr/bin:/bin"}
     workspace = world.add_workspace(f"no cli {backend}", environment=environment)["id"]
     run = world.finish("@text x", backend, workspace=workspace)
     assert (run["state"], run["reason_code"]) == ("failed", "cli_missing"), run["reason"]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sqlite3
-import threading
+import time
 import uuid
+from collections.abc import Iterator
+from functools import partial
+from typing import get_args
 
 import pytest
 
@@ -16,18 +20,64 @@ from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, embedded, tokens_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
-STEPS = 4
+STEPS = 5
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """Its own: parts of it are killed."""
+    with World() as world:
+        yield world
 
 
 class Six:
-    """Six runs that are at work, half with each CLI; they do not end before they may."""
+    """Six runs that are at work, half with each CLI. They take a step, say so and wait to be let on."""
 
     def __init__(self, world: World) -> None:
+        self.world = world
         self.gate = world.app.folder / f"gate-{uuid.uuid4().hex}"
-        script = f"@steps {STEPS} 1\n@bash until test -e {self.gate}; do sleep 0.2; done\n@write done.txt yes"
-        self.runs = [world.start(script, BACKENDS[i % 2]) for i in range(6)]
+        self.step = 1
+        script = "\n".join(
+            f"@text step {number}\n@bash until test -e {self.gate}-{number}; do sleep 0.2; done"
+            for number in range(1, STEPS + 1)
+        )
+        self.runs = [world.start(f"{script}\n@write done.txt yes", BACKENDS[i % 2]) for i in range(6)]
+        self.wait_for_steps()
+
+    def go_on(self) -> None:
+        """Let them take one more step, and wait until the app knows of it."""
+        self.open_gate()
+        self.wait_for_steps()
+
+    def wait_for_steps(self) -> None:
+        expected = [f"step {number}" for number in range(1, self.step + 1)]
         for run in self.runs:
-            world.api.wait_for_run(run["id"], {"running"}, timeout=60)
+            wait_for(partial(self.has_said, run, expected), 60, f"{expected} of run {run['id']}")
+
+    def has_said(self, run: dict[str, int], steps: list[str]) -> bool:
+        return self.steps_of(run) == steps
+
+    def steps_of(self, run: dict[str, int]) -> list[str]:
+        said = [event["text"] for event in self.world.events(run, "text")]
+        return [text for text in said if text.startswith("step ")]
+
+    def finish(self) -> None:
+        """Let them come to their end; each must have gone well, with nothing lost or doubled."""
+        while self.step <= STEPS:
+            self.open_gate()
+        world = self.world
+        for run in self.runs:
+            ended = world.api.wait_for_run(run["id"], timeout=120)
+            assert ended["state"] == "succeeded", ended["reason"]
+            assert_no_gap(world.events(ended))
+            assert self.steps_of(ended) == [f"step {number}" for number in range(1, STEPS + 1)]
+            assert tokens_of(ended) == world.billed(ended)
+            assert world.git("show", f"{world.task_of(ended)['branch']}:done.txt") == "yes"
+
+    def open_gate(self) -> None:
+        """Let them take one more step."""
+        self.gate.with_name(f"{self.gate.name}-{self.step}").touch()
+        self.step += 1
 
 
 @pytest.fixture
@@ -35,36 +85,43 @@ def six(world: World) -> Six:
     return Six(world)
 
 
-def assert_all_went_well(world: World, six: Six) -> None:
-    six.gate.touch()
-    for run in six.runs:
-        ended = world.api.wait_for_run(run["id"], timeout=120)
-        assert ended["state"] == "succeeded", ended["reason"]
-        events = world.events(ended)
-        assert_no_gap(events)
-        said = [event["text"] for event in events if event["kind"] == "text"]
-        assert [text for text in said if text.startswith("step ")] == [
-            f"step {n}" for n in range(1, STEPS + 1)
-        ]
-        assert tokens_of(ended) == world.billed(ended)
-        assert world.git("show", f"{world.task_of(ended)['branch']}:done.txt") == "yes"
-
-
 @embedded
-@pytest.mark.parametrize("role", ["web", "worker", "follower"])
-def test_a_killed_process_of_the_app_costs_nothing(world: World, six: Six, role: Role) -> None:
-    old = world.app.kill(role)
-    world.app.wait_for_restart(role, old)
-    world.app.wait_until_it_answers()
-    assert_all_went_well(world, six)
-
-
-@embedded
-def test_killed_idle_workers_do_not_stop_the_app(world: World, six: Six) -> None:
+def test_killed_processes_of_the_app_cost_nothing(world: World, six: Six) -> None:
+    for role in get_args(Role):
+        old = world.app.kill(role)
+        world.app.wait_for_restart(role, old)
+        world.app.wait_until_it_answers()
+        six.go_on()
     for pid in processes.descendants_of(world.app.pid("worker"))[-3:]:
         processes.send(pid, signal.SIGKILL)
     assert world.succeed("@text another one works")["state"] == "succeeded"
-    assert_all_went_well(world, six)
+    six.finish()
+
+
+@embedded
+def test_a_locked_database_is_waited_for_and_an_app_started_again_finds_its_runs(
+    world: World, six: Six
+) -> None:
+    with locked_database(world, seconds=10):
+        six.open_gate()
+    six.wait_for_steps()
+    world.app.kill("up")
+    wait_for(lambda: not _app_processes(world), 20, "the end of the app's processes")
+    world.app.up()
+    assert "6 runs went on" in WebSession(world.app).get("/")
+    six.finish()
+
+
+@contextlib.contextmanager
+def locked_database(world: World, seconds: float) -> Iterator[None]:
+    """Nobody else can write for so long."""
+    locked = sqlite3.connect(world.app.data / "db.sqlite3", isolation_level=None)
+    with contextlib.closing(locked):
+        locked.execute("BEGIN IMMEDIATE")
+        until = time.monotonic() + seconds
+        yield
+        time.sleep(max(0.0, until - time.monotonic()))
+        locked.rollback()
 
 
 @embedded
@@ -75,30 +132,6 @@ def test_a_worker_killed_while_it_starts_a_run_does_not_start_it_twice(world: Wo
         ended = world.api.wait_for_run(run["id"], timeout=120)
         assert ended["state"] == "succeeded", ended["reason"]
         assert len(world.endpoint.ledger.turns(ended["cli_session"])) == 1
-
-
-@embedded
-def test_the_whole_app_killed_and_started_again_finds_its_runs(world: World, six: Six) -> None:
-    world.app.kill("up")
-    wait_for(lambda: not _app_processes(world), 20, "the end of the app's processes")
-    world.app.up()
-    assert "6 runs went on" in WebSession(world.app).get("/")
-    assert_all_went_well(world, six)
-
-
-@embedded
-def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(world: World, six: Six) -> None:
-    locked = sqlite3.connect(world.app.data / "db.sqlite3", isolation_level=None, check_same_thread=False)
-    locked.execute("BEGIN IMMEDIATE")
-
-    def let_go() -> None:
-        locked.rollback()
-        locked.close()
-
-    timer = threading.Timer(10, let_go)
-    timer.start()
-    timer.join()
-    assert_all_went_well(world, six)
 
 
 def test_a_killed_tmux_server_ends_the_runs_as_what_they_are(world: World, six: Six) -> None:

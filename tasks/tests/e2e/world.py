@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -51,6 +52,11 @@ class World:
     def api(self) -> ApiClient:
         return self.app.api
 
+    @cached_property
+    def shared_environment(self) -> dict[str, str]:
+        """One CLI home for all workspaces that need none of their own: each costs a look for its models."""
+        return self.environment()
+
     def environment(self, *, login: Login = "api_key", **more: str) -> dict[str, str]:
         """A CLI home of its own, and the variables that lead an agent to it."""
         self._homes += 1
@@ -61,7 +67,7 @@ class World:
         """One with room for ten runs; of the same name again (a test is tried anew) it is numbered."""
         self._names[name] += 1
         numbered = name if self._names[name] == 1 else f"{name} {self._names[name]}"
-        given = {"environment": self.environment(), "max_parallel_runs": 10, **fields}
+        given = {"environment": self.shared_environment, "max_parallel_runs": 10, **fields}
         return self.api.add_workspace(numbered, str(repo or self.repo), **given)
 
     def start(self, prompt: str, backend: str = "claude_code", **fields: Any) -> dict[str, Any]:

@@ -39,13 +39,13 @@ done
 class Race:
     """The same branches merged by a train and by hand in a clone, each time from the same start."""
 
-    def __init__(self, folder: Path, check: str) -> None:
+    def __init__(self, folder: Path, check: str, count: int) -> None:
         self.history = small_repo(folder / "repo", FILES)
         self.repo = self.history.repo
         self.clone = folder / "by hand"
         self.check = check
         self.workspace = workspace_of(self.repo, check_command=check)
-        self.tasks = make_tasks(self.workspace, self.history, twenty(4, 2 if check else 0))
+        self.tasks = make_tasks(self.workspace, self.history, twenty(4, 2 if check else 0, count))
         self.good = sum("good" in branch for branch in self.tasks)
         self.start = git(self.repo, "rev-parse", "main")
         git(folder, "clone", "-q", "repo", "by hand")
@@ -78,12 +78,14 @@ class Race:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("check", "repetitions"), [("", 3), (f"sleep 1; {CHECK}", 1)], ids=["without a check", "with a check"]
+    ("check", "count", "repetitions"),
+    [("", 20, 3), (f"sleep 1; {CHECK}", 8, 1)],
+    ids=["without a check", "with a check"],
 )
 def test_a_train_costs_little_more_than_the_same_merges_by_hand(
-    home: Path, tmp_path: Path, check: str, repetitions: int
+    home: Path, tmp_path: Path, check: str, count: int, repetitions: int
 ) -> None:
-    race = Race(tmp_path, check)
+    race = Race(tmp_path, check, count)
     merge(race.workspace, list(race.tasks.values())[:1], dry_run=True)  # the bench is there from now on
     ratios = []
     for _ in range(repetitions):
