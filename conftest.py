@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import TransactionTestCase
-from playwright.sync_api import Browser, Page
 
-from aitask.tests.lab.app import App
-from aitask.tests.lab.browser import open_browser, open_page, screenshot
-from aitask.tests.lab.endpoint import ScriptedEndpoint
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
+    from aitask.tests.lab.app import App
+    from aitask.tests.lab.endpoint import ScriptedEndpoint
+
+pytest_plugins = ["aitask.tests.budget"]
 USES_DATABASE = {"db", "transactional_db", "django_db_serialized_rollback", "app", "world"}
+USES_SERVER = {"app", "world", "site", "installation", "home", "hub", "shared_lab", "serve", "endpoint"}
 FAILED = pytest.StashKey[bool]()
 
 
@@ -28,13 +32,15 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what touches no database, so that it need not run once per database; long modules come first, so
-    that several processes end together.
+    """Mark what touches no database, so that it need not run once per database, and what starts a server, so
+    that a quick run leaves it out. Long modules come first, so that several processes end together.
     """
     for item in items:
         if not _uses_database(item):
             item.add_marker("any_database")
-    long = {item.path for item in items if item.get_closest_marker("slow")}
+        if not USES_SERVER.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "cli")))}
     items.sort(key=lambda item: item.path not in long)
 
 
@@ -59,6 +65,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture
 def endpoint() -> Iterator[ScriptedEndpoint]:
     """A scripted model endpoint on a free port of loopback."""
+    from aitask.tests.lab.endpoint import ScriptedEndpoint
+
     with ScriptedEndpoint() as server:
         yield server
 
@@ -66,6 +74,8 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
 @pytest.fixture(scope="module")
 def app() -> Iterator[App]:
     """The whole application, started by `manage.py up`; one for a module, as starting it takes seconds."""
+    from aitask.tests.lab.app import App
+
     with App() as application:
         application.up()
         yield application
@@ -75,6 +85,8 @@ def app() -> Iterator[App]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One browser for a module: while it is open no test can run an event loop in this thread."""
+    from aitask.tests.lab.browser import open_browser
+
     with open_browser() as browser:
         yield browser
 
@@ -82,8 +94,10 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(request: pytest.FixtureRequest, app: App, chromium: Browser) -> Iterator[Page]:
     """A browser's page, logged in to `app`. A failed test leaves a picture in `test-artifacts/`."""
+    from aitask.tests.lab.browser import open_page, screenshot
+
     with open_page(chromium, app.url) as opened:
-        app.log_in(opened)
+        app.show(opened)
         yield opened
         if request.node.stash.get(FAILED, False):
             screenshot(opened, re.sub(r"[^\w-]+", "-", request.node.name))

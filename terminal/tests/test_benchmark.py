@@ -12,6 +12,7 @@ MOST_MEMORY = 120_000_000
 
 
 @pytest.mark.slow
+@pytest.mark.long("fifty terminals, and each part of the benchmark once")
 def test_every_part_of_the_benchmark_gives_figures_and_fifty_terminals_cost_little() -> None:
     with bench.bench_site(4 + bench.TERMINALS) as site:
         working, held = bench.many(site, bench.TERMINALS)

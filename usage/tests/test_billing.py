@@ -102,6 +102,7 @@ def broken_off(world: World, runs: list[Run]) -> list[Tokens]:
     return [missing for missing in found if missing != Tokens()]
 
 
+@pytest.mark.long("22 runs of all kinds, and the audit of them")
 def test_a_mixed_bag_of_runs_adds_up_to_what_was_billed() -> None:
     with World() as world:
         runs = a_round(world)

@@ -29,6 +29,7 @@ def has_error(world: World, backend: str) -> bool:
     return all(limit["error"] for limit in limits_of(world, backend))
 
 
+@pytest.mark.long("waits for the schedule, which asks once a minute")
 def test_runs_tell_and_asking_says_why_there_is_nothing_more(world: World) -> None:
     workspace = world.add_workspace("plan", environment=world.environment(login="oauth"))["id"]
     for backend in ("claude_code", "codex"):

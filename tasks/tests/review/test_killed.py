@@ -18,6 +18,7 @@ KILLS = 50
 
 
 @pytest.mark.slow
+@pytest.mark.long("fifty kills, after each of which a new process goes on")
 @pytest.mark.timeout(600)
 def test_fifty_kills_leave_main_checked_and_the_train_ends(
     environment: dict[str, str], tmp_path: Path
