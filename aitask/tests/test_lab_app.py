@@ -11,6 +11,8 @@ from aitask.tests.lab.axe import serious_findings
 from aitask.tests.lab.client import ApiClient, ApiError
 from aitask.tests.lab.services import PostgreSQL
 
+pytestmark = pytest.mark.server
+
 
 def test_the_administrator_may_use_the_api(app: App) -> None:
     assert app.api.get("/api/workspaces") == []

@@ -17,6 +17,8 @@ from aitask.tests.lab.services import PostgreSQL, Redis
 from aitask.tests.lab.tmux import TmuxServer
 from aitask.tests.lab.wait import wait_for
 
+pytestmark = pytest.mark.server
+
 
 def test_postgresql_answers_and_survives_a_restart() -> None:
     with PostgreSQL() as server:

@@ -17,6 +17,8 @@ from aitask.tests.lab.sshd import Shell, SshLab
 from aitask.tests.lab.tools import require_tool
 from aitask.tests.lab.wait import wait_for
 
+pytestmark = pytest.mark.server
+
 
 def test_the_cloud_is_reached_through_the_jump_host() -> None:
     with SshLab() as lab:

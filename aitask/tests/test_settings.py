@@ -12,6 +12,8 @@ import pytest
 from aitask import environment
 from aitask.tests.installation import ROOT, Installation
 
+pytestmark = pytest.mark.server
+
 TELL = "from django.conf import settings; {}; print(settings.{})"
 
 

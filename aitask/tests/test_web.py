@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from aitask.tests.installation import ROOT
+
+pytestmark = pytest.mark.server
 
 WAITING_FOR_EVER = """
 import threading

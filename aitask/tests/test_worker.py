@@ -14,6 +14,8 @@ from aitask.tests.installation import Enqueuer, Installation
 from aitask.tests.lab import processes
 from aitask.tests.lab.wait import wait_for
 
+pytestmark = pytest.mark.server
+
 NOTE, NOTE_SLOWLY = "aitask.tests.jobs.note", "aitask.tests.jobs.note_slowly"
 
 

@@ -11,6 +11,8 @@ from aitask.tests.lab.sshd import SshLab
 from terminal.tests.site import Site, start_site
 from terminal.tests.socket_client import SocketClosed
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 def far(tmp_path: Path, empty_database: Path) -> Iterator[Site]:

@@ -13,6 +13,8 @@ from workspaces.hosts import HostError
 from workspaces.models import Host
 from workspaces.tests.conftest import Connect
 
+pytestmark = pytest.mark.server
+
 
 def failure(host: hosts.Host) -> HostError:
     with pytest.raises(HostError) as caught:

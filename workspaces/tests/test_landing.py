@@ -12,6 +12,8 @@ from workspaces import hosts
 from workspaces.hosts import landing
 from workspaces.hosts.landing import Kit
 
+pytestmark = pytest.mark.server
+
 KIT = Kit("hostkit-0123.pyz", b"import sys\nprint('served', sys.argv[1:])\n")
 
 

@@ -19,6 +19,8 @@ from workspaces import hosts
 from workspaces.hosts import HostError
 from workspaces.tests.conftest import Connect
 
+pytestmark = pytest.mark.server
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

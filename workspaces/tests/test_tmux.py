@@ -11,6 +11,8 @@ from aitask.tests.lab.tmux import TmuxServer
 from aitask.tests.lab.wait import wait_for
 from workspaces import hosts, tmux
 
+pytestmark = pytest.mark.server
+
 OWNER = "0a1b2c3d/7"
 
 

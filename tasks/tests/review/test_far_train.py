@@ -16,7 +16,7 @@ from workspaces import hosts
 from workspaces.hosts import registry
 from workspaces.tests.merging.repos import first_parent_subjects
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.django_db, pytest.mark.server, pytest.mark.timeout(120)]
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from tasks.review.models import MergeTrain
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
 from workspaces.tests.merging.repos import changed, first_parent_subjects
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(180)]  # the mark has CI run it on PostgreSQL too
+# The first mark has CI run it on PostgreSQL too.
+pytestmark = [pytest.mark.django_db, pytest.mark.server, pytest.mark.timeout(180)]
 PREPARE = """
 import json, sys, django
 django.setup()

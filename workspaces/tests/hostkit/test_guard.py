@@ -19,6 +19,8 @@ from aitask.tests.lab.wait import wait_for
 from .client import Json, Serve
 from .test_sweep import alive_with
 
+pytestmark = pytest.mark.server
+
 Prepare = Callable[..., "Guarded"]
 
 

@@ -1,0 +1,34 @@
+# Commands for developers; `just` alone lists them. CONTRIBUTING.md says more.
+
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+quick := "not browser and not cli and not server and not slow and not alone"
+
+_list:
+    @just --list --unsorted
+
+# Install the tools and run the app.
+run: install
+    python manage.py up
+
+# Install everything that the tests need (may be repeated).
+install:
+    bash .ci/install
+
+# Run the tests that need no browser, CLI, server or clock: under a minute.
+test *arguments:
+    pytest -m "{{quick}}" -n auto --dist loadfile {{arguments}}
+
+# Run everything that CI runs.
+test-all *arguments:
+    bash .ci/test {{arguments}}
+
+# Format, and mend what can be mended.
+format:
+    ruff check --fix-only --quiet .
+    ruff format --quiet .
+
+# Check style and types.
+lint:
+    ruff check .
+    ruff format --check .
+    mypy .
