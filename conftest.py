@@ -22,6 +22,15 @@ USES_SERVER = {"app", "world", "site", "installation", "home", "hub", "shared_la
 FAILED = pytest.StashKey[bool]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cli-turn",
+        type=int,
+        choices=(0, 1),
+        help="drive one CLI in each test, by turns; the other at turn 1",
+    )
+
+
 def pytest_configure() -> None:
     """A shell's `&` ignores SIGINT, nohup SIGHUP, for us and for all that we start; what has a handler here
     has its default in what we start.

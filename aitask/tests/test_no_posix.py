@@ -18,8 +18,6 @@ from aitask.tests.test_worker import NOTE, Notes
 
 IMPORT_ALL = """
 import importlib, sys, django
-
-pytestmark = pytest.mark.server
 django.setup()
 for name in sys.argv[1:]:
     importlib.import_module(name)

@@ -15,7 +15,11 @@ from tasks.tests.browser.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 OpenPage = Callable[..., Page]
-RUN_AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+RUN_AXE = """async () => {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;  // changes colours, and nothing else
+  const rules = dark ? {runOnly: ["color-contrast", "link-in-text-block"]} : {};
+  return (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations;
+}"""
 STILL = """Promise.all(document.getAnimations()
     .filter(one => one.effect.getTiming().iterations === 1).map(one => one.finished))"""
 SERIOUS = {"serious", "critical"}

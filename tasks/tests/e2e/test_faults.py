@@ -140,7 +140,8 @@ def test_a_killed_tmux_server_ends_the_runs_as_what_they_are(world: World, six: 
         ended = world.api.wait_for_run(run["id"], timeout=60)
         assert (ended["state"], ended["reason_code"]) == ("failed", "hangup"), ended["reason"]
         assert_no_gap(world.events(ended))
-    assert not [pid for pid in world.app.leftovers() if "claude" in processes.command_of(pid)]
+    agents = [pid for pid in world.app.leftovers() if "claude" in processes.command_of(pid)]
+    processes.wait_until_gone(agents)
     assert world.succeed("@text the next one has a new server")["state"] == "succeeded"
 
 
