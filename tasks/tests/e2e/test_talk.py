@@ -352,6 +352,7 @@ class TestByHand:
         assert (status, toast["text"]) == (409, "This task's session is open by hand.")
         assert web.post(f"/tasks/{run['task']}/by-hand")[0] == 409
         world.app.tmux.run("kill-window", "-t", f"{session}:=by-hand-1")
+        wait_for(lambda: not sleepers(run["cli_session"]), 30, "the end of the CLI")
         assert web.post(f"/tasks/{run['task']}/say", {"text": "@text yes"})[0] == 204
         second = world.api.wait_for_run(world.task_of(run)["runs"][-1])
         assert second["cli_session"] == run["cli_session"]
