@@ -34,7 +34,7 @@ from . import processes
 from .client import ApiClient
 from .databases import own_databases
 from .link import free_port
-from .login import Login, log_in
+from .login import WebLogin, log_in
 from .ready import PASSWORD, USERNAME, ready_database
 from .tmux import TmuxServer
 from .tools import PROJECT, search_path
@@ -147,7 +147,7 @@ class App:
         return ApiClient(self.url, self._ready.token)
 
     @cached_property
-    def login(self) -> Login:
+    def login(self) -> WebLogin:
         """A session of the administrator."""
         return log_in(self.url, USERNAME, PASSWORD)
 

@@ -16,7 +16,7 @@ CSRF = re.compile(r'(?:data-csrf|name="csrfmiddlewaretoken" value)="([^"]+)"')
 
 
 @dataclass(frozen=True)
-class Login:
+class WebLogin:
     """A session of somebody who has logged in at `url`."""
 
     url: str
@@ -33,10 +33,10 @@ class Login:
         )
 
 
-def log_in(url: str, username: str, password: str) -> Login:
+def log_in(url: str, username: str, password: str) -> WebLogin:
     """Log in by the form. Raises AssertionError when the site refuses."""
     cookies = http.cookiejar.CookieJar()
-    login = Login(url, urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies)), cookies)
+    login = WebLogin(url, urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies)), cookies)
     values = {
         "username": username,
         "password": password,

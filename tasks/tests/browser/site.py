@@ -12,7 +12,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from aitask.tests.lab.app import App
-from aitask.tests.lab.login import Login, log_in
+from aitask.tests.lab.login import WebLogin, log_in
 from aitask.tests.lab.tools import PROJECT
 
 HAND = """
@@ -72,7 +72,7 @@ class Site:
         return int(self.do(f"result = Task.objects.get(title={title!r}).pk"))
 
     @cached_property
-    def login(self) -> Login:
+    def login(self) -> WebLogin:
         return log_in(self.url, "ada", "correct horse")
 
     def show(self, page: Page, path: str = "/") -> None:
