@@ -62,24 +62,25 @@ class Budget:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._seconds: dict[str, float] = {}
-        self._problems: list[str] = []
+        self._lines: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
         is_rerun = report.outcome == "rerun"  # type: ignore[comparison-overlap]  # of pytest-rerunfailures
         if is_rerun or report.when == "teardown":
-            self._write(report, last_line(report) if is_rerun else "")
+            self._write(report, reason_of(report) if is_rerun else "")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         began, entries = read(self.file)
-        self._problems = problems(entries, time.time() - began)
-        if self._problems and session.exitstatus == pytest.ExitCode.OK:
+        total = time.time() - began
+        found = problems(entries, total)
+        self._lines = [*summary(entries, total), *found]
+        if found and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        began, entries = read(self.file)
         terminalreporter.section("budget")
-        for line in [*summary(entries, time.time() - began), *self._problems]:
+        for line in self._lines:
             terminalreporter.write_line(line)
 
     def _write(self, report: pytest.TestReport, rerun: str) -> None:
@@ -89,8 +90,8 @@ class Budget:
             out.write(f"{json.dumps(asdict(entry))}\n")
 
 
-def last_line(report: pytest.TestReport) -> str:
-    """The error that made the test fail, in one line."""
+def reason_of(report: pytest.TestReport) -> str:
+    """The error that made the test fail: its first line."""
     crash = getattr(report.longrepr, "reprcrash", None)
     words = str(crash.message if crash else report.longrepr).strip().splitlines()
     return words[0] if words else "no reason given"
