@@ -11,9 +11,10 @@ import pytest
 from django.test import TransactionTestCase
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
     from aitask.tests.lab.app import App
+    from aitask.tests.lab.browser import Chromium
     from aitask.tests.lab.endpoint import ScriptedEndpoint
 
 pytest_plugins = ["aitask.tests.budget"]
@@ -92,7 +93,7 @@ def app() -> Iterator[App]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     """One browser for a module: while it is open no test can run an event loop in this thread."""
     from aitask.tests.lab.browser import open_browser
 
@@ -101,7 +102,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(request: pytest.FixtureRequest, app: App, chromium: Browser) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, app: App, chromium: Chromium) -> Iterator[Page]:
     """A browser's page, logged in to `app`. A failed test leaves a picture in `test-artifacts/`."""
     from aitask.tests.lab.browser import open_page, screenshot
 

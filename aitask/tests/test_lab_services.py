@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import signal
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from aitask.tests.lab import repos
+from aitask.tests.lab import processes, repos
 from aitask.tests.lab.browser import open_browser, open_page
 from aitask.tests.lab.link import Link
 from aitask.tests.lab.services import PostgreSQL, Redis
@@ -77,6 +78,19 @@ def test_repositories_are_clean_and_where_they_should_be(
 def test_an_unborn_repository_has_no_commit(tmp_path: Path) -> None:
     repo = repos.make_unborn_repo(tmp_path / "repo")
     assert "No commits yet" in repos.git(repo, "status")
+
+
+@pytest.mark.browser
+def test_a_browser_that_hangs_is_ended_and_the_next_page_has_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aitask.tests.lab.browser.CLOSE_SECONDS", 1.0)
+    with open_browser() as browser:
+        with open_page(browser, "about:blank"):
+            hanging = browser.pids()
+            for pid in hanging:
+                processes.send(pid, signal.SIGSTOP)
+        with open_page(browser, "about:blank") as page:
+            assert page.evaluate("1 + 1") == 2
+        assert not set(hanging) & set(browser.pids())
 
 
 @pytest.mark.browser

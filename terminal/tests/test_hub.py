@@ -140,9 +140,12 @@ def test_windows_are_told_and_a_new_current_one_is_followed(hub: LocalHub) -> No
     def names() -> list[str]:
         return [window["name"] for window in browser.messages("windows")[-1]["windows"]]
 
-    # tmux looks for a window's name only while something is printed there.
-    browser.type("echo so''me\r")
-    wait_for(lambda: names() == ["bash"], 10, lambda: f"a window named after its program: {names()}")
+    def prints_under_its_name() -> bool:
+        """Tmux looks for a window's name only while something is printed there."""
+        browser.type("echo so''me\r")
+        return names() == ["bash"]
+
+    wait_for(prints_under_its_name, 20, lambda: f"a window named after its program: {names()}", every=0.5)
     hub.tmux.run("new-window", "-t", "=work:", "-n", "run-2", "echo second; cat")
     browser.wait_for("second")
     wait_for(lambda: names() == ["bash", "run-2"], 10, lambda: f"both windows: {names()}")

@@ -11,10 +11,10 @@ from itertools import count
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from aitask.tests.lab.axe import serious_findings
-from aitask.tests.lab.browser import open_page, press
+from aitask.tests.lab.browser import Chromium, open_page, press
 from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.tmux import TmuxServer
 from aitask.tests.lab.wait import wait_for
@@ -50,7 +50,7 @@ def task(desk: Site) -> int:
 
 
 @pytest.fixture
-def open_one(desk: Site, chromium: Browser) -> Open:
+def open_one(desk: Site, chromium: Chromium) -> Open:
     """Opens a page of somebody who is logged in."""
 
     def opened(**options: Any) -> AbstractContextManager[Page]:

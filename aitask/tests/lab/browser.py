@@ -1,15 +1,19 @@
-"""Debian's Chromium, driven by playwright, with nothing of its own on the network."""
+"""Chromium, driven by Playwright, with nothing of its own on the network."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
 
+from . import processes
 from .tools import PROJECT, require_tool
 
 ARTIFACTS = PROJECT / "test-artifacts"
@@ -25,22 +29,74 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 TIMEOUT_MS = 10_000
+CLOSE_SECONDS = 15.0
+"""A browser that takes longer to close a page hangs."""
+MARK = "AITASK_LAB_BROWSER"
+
+
+class Chromium:
+    """A headless browser. One that hangs is killed, and the next page starts another.
+
+    The headless shell is Chromium without windows; its pages cost half the time.
+    """
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._mark = uuid.uuid4().hex
+        self._browser: Browser | None = None
+
+    def new_context(self, **options: Any) -> BrowserContext:
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = self._launch()
+        return self._browser.new_context(**options)
+
+    def close_context(self, context: BrowserContext) -> None:
+        with self._killed_if_it_hangs():
+            context.close()
+
+    def close(self) -> None:
+        if self._browser is not None:
+            with self._killed_if_it_hangs():
+                self._browser.close()
+
+    def pids(self) -> list[int]:
+        return processes.with_variable(MARK, self._mark)
+
+    def _launch(self) -> Browser:
+        program = require_tool("chromium-headless-shell", "chromium")
+        environment: dict[str, str | float | bool] = {**os.environ, MARK: self._mark}
+        return self._playwright.chromium.launch(executable_path=program, args=FLAGS, env=environment)
+
+    @contextmanager
+    def _killed_if_it_hangs(self) -> Iterator[None]:
+        """Playwright has no limit for closing."""
+        hangs = threading.Event()
+
+        def kill() -> None:
+            hangs.set()
+            processes.end_all_with_variable(MARK, self._mark)
+
+        timer = threading.Timer(CLOSE_SECONDS, kill)
+        timer.start()
+        try:
+            yield
+        except Error:
+            if not hangs.is_set():
+                raise
+        finally:
+            timer.cancel()
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """A headless browser. Playwright keeps an event loop running in this thread until it closes."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=require_tool("chromium"), args=FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
+def open_browser() -> Iterator[Chromium]:
+    """A browser of its own. Playwright keeps an event loop running in this thread until it closes."""
+    with sync_playwright() as playwright, contextlib.closing(Chromium(playwright)) as browser:
+        yield browser
 
 
 @contextmanager
 def open_page(
-    browser: Browser,
+    browser: Chromium,
     base_url: str,
     *,
     width: int = 1280,
@@ -69,7 +125,7 @@ def open_page(
         yield page
         assert not failures, f"the page's scripts failed: {failures}"
     finally:
-        context.close()
+        browser.close_context(context)
 
 
 def press(page: Page, *keys: str) -> None:

@@ -33,11 +33,14 @@ def find_tool(name: str) -> str | None:
     return shutil.which(name, path=search_path()) or shutil.which(name)
 
 
-def require_tool(name: str) -> str:
-    """The path of a program. Skips the test where it is missing, but fails under CI=true."""
-    path = find_tool(name)
+def require_tool(*names: str) -> str:
+    """The path of a program, the first of `names` that is installed.
+
+    Skips the test where none is, but fails under CI=true.
+    """
+    path = next(filter(None, map(find_tool, names)), None)
     if path is None:
-        missing(f"{name} is not installed; `bash .ci/test` installs it")
+        missing(f"{' or '.join(names)} is not installed; `bash .ci/test` installs it")
     return path
 
 

@@ -162,7 +162,7 @@ function start() {
     box.addEventListener("change", () => {
       file.viewed = box.checked;
       details.open = !box.checked;
-      post(root.dataset.viewed, new URLSearchParams({ key: file.key, version: file.version, viewed: box.checked ? "yes" : "" }));
+      post(root.dataset.viewed, new URLSearchParams({ key: file.key, version: file.version, viewed: box.checked ? "yes" : "" }), { keepalive: true });
     });
     return label;
   }

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from aitask.tests.lab.browser import open_page, screenshot
+from aitask.tests.lab.browser import Chromium, open_page, screenshot
 from conftest import FAILED
 from tasks.tests.browser.site import Site
 
@@ -25,7 +25,7 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def open_one(request: pytest.FixtureRequest, site: Site, chromium: Browser) -> Iterator[OpenPage]:
+def open_one(request: pytest.FixtureRequest, site: Site, chromium: Chromium) -> Iterator[OpenPage]:
     """Opens a page, logged in; a failed test leaves a picture of each in `test-artifacts/`."""
     with ExitStack() as stack:
         pages: list[Page] = []

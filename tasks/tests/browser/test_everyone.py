@@ -165,9 +165,9 @@ def test_the_board_can_be_used_by_tab_and_enter_alone(open_one: OpenPage) -> Non
 def test_a_workspace_is_added_and_a_host_is_only_asked_for_with_ssh(site: Site, open_one: OpenPage) -> None:
     page = open_one("/workspaces/new")
     expect(page.get_by_label("SSH host")).to_be_hidden()
-    page.get_by_text("A server reached by SSH").click()
+    page.get_by_role("radio", name="A server reached by SSH").check()
     expect(page.get_by_label("SSH host")).to_be_visible()
-    page.get_by_text("This machine").click()
+    page.get_by_role("radio", name="This machine").check()
     page.get_by_label("Name", exact=True).fill("garden")
     page.get_by_label("Repository").fill(str(site.app.folder))
     page.get_by_role("button", name="Add the workspace").click()

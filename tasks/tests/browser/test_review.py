@@ -86,7 +86,8 @@ def test_a_viewed_file_is_folded_and_stays_so(shop: dict[str, int], open_one: Op
     page = open_one(f"/tasks/{shop['log']}/changes")
     moved = page.locator(".file", has_text="moved.txt")
     expect(moved).to_contain_text("part000/file00004.txt")
-    page.locator(".file", has_text="file00003.txt").get_by_label("Viewed").check()
+    with page.expect_response("**/viewed"):
+        page.locator(".file", has_text="file00003.txt").get_by_label("Viewed").check()
     page.reload()
     seen = page.locator(".file", has_text="file00003.txt")
     expect(seen.get_by_label("Viewed")).to_be_checked()

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from aitask.tests.lab.browser import open_page, press
+from aitask.tests.lab.browser import Chromium, open_page, press
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.accounts import Account, Comparison
 from tasks.tests.e2e.world import BACKENDS, World
@@ -26,7 +26,7 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-def page(world: World, chromium: Browser) -> Iterator[Page]:
+def page(world: World, chromium: Chromium) -> Iterator[Page]:
     with open_page(chromium, world.app.url) as page:
         world.app.show(page)
         yield page

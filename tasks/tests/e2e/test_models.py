@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from aitask.tests.lab.app import App
-from aitask.tests.lab.browser import open_page, press
+from aitask.tests.lab.browser import Chromium, open_page, press
 from aitask.tests.lab.cli_home import make_cli_home
 from aitask.tests.lab.headless import run_codex
 from aitask.tests.lab.repos import make_repo
@@ -77,7 +77,7 @@ class TestWithInventedClis:
         assert listed(machine)[0]["cli_version"] == "9.2.0"
 
     def test_a_host_with_one_cli_offers_only_that_one(
-        self, machine: App, folder: Path, chromium: Browser
+        self, machine: App, folder: Path, chromium: Chromium
     ) -> None:
         fake_codex(folder, ["gpt-a"])
         machine.up()
@@ -129,7 +129,7 @@ class TestTheForm:
     """One machine and one page for all: both CLIs are the test's, and nothing of theirs changes."""
 
     @pytest.fixture
-    def page(self, machine: App, chromium: Browser) -> Iterator[Page]:
+    def page(self, machine: App, chromium: Chromium) -> Iterator[Page]:
         with open_page(chromium, machine.url) as page:
             machine.show(page)
             yield page
