@@ -144,20 +144,21 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+_own_broker = {"orm": "default", "broker_class": "aitask.broker.DoorbellBroker"}
 # The retry clock starts when the pusher prefetches, so it must outlast several timeouts.
 Q_CLUSTER: dict[str, Any] = {
     "name": "aitask",
     "workers": 4,
     "queue_limit": 1,
     "bulk": 1,
-    "poll": 0.05,
+    "poll": 0,  # The broker waits for a ring instead.
     "timeout": 600,
     "retry": 2400,
     "max_attempts": 1,
     "ack_failures": True,
     "catch_up": False,
     "save_limit": 500,
-    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+    **({"redis": REDIS_URL} if REDIS_URL else _own_broker),
 }
 
 # Carries the doorbell where Redis is set up. Pubsub: it has no capacity that a burst could exceed.
