@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -221,33 +221,74 @@ def fake_clis_of(lab: SshLab) -> dict[str, str]:
 @pytest.mark.cli
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.long("a run for each model and effort of the CLI")
+@pytest.mark.long("every model and effort of the CLI")
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_model_and_effort_reaches_the_endpoint_as_chosen(backend: str) -> None:
+    """A run for each model, begun with one effort and changed to the others turn by turn."""
     with World() as world:
         lists = listed(world.app, f"?workspace={world.workspace}")
         models = next(each["models"] for each in lists if each["backend"] == backend)
-        chosen = [(model, effort) for model in models for effort in efforts(model)]
-        world.api.patch(f"/api/workspaces/{world.workspace}", {"max_parallel_runs": MANY})
-        runs = [
-            world.start("say ok", backend, model=model["id"], reasoning_effort=effort)
-            for model, effort in chosen
+        place = world.add_workspace("asking", permission_mode="ask", max_parallel_runs=MANY)["id"]
+        with ThreadPoolExecutor(MANY) as people:
+            jobs = [people.submit(try_efforts, world, place, backend, *each) for each in enumerate(models)]
+            seen = [pair for job in jobs for pair in job.result()]
+        wanted = [
+            (name_at_endpoint(model), at_endpoint(world, model, effort))
+            for number, model in enumerate(models)
+            for effort in efforts(model, number)
         ]
-        for run in runs:
-            ended = world.api.wait_for_run(run["id"], timeout=600)
-            assert ended["state"] == "succeeded", (run["model"], run["reasoning_effort"], ended["reason"])
-            (started,) = world.events(run, "started")
-            assert (started.get("reasoning_effort") or "") == run["reasoning_effort"]
-        seen = Counter((turn.model, turn.effort) for turn in world.endpoint.ledger.turns())
-        wanted = Counter(
-            (name_at_endpoint(model), at_endpoint(world, model, effort)) for model, effort in chosen
-        )
     assert seen == wanted
-    print(f"{backend}: {len(chosen)} combinations")
+    print(f"{backend}: {len(wanted)} combinations")
 
 
-def efforts(model: Any) -> list[str]:
-    return [effort["id"] for effort in model["reasoning_efforts"]] or [""]
+def try_efforts(world: World, workspace: int, backend: str, number: int, model: Any) -> list[tuple[str, str]]:
+    """The pairs of model and effort that the endpoint was asked for, turn by turn.
+
+    The agent asks before each command, so that a turn goes on until the next one is prepared.
+    """
+    first, *others = efforts(model, number)
+    words = {"model": model["id"], "reasoning_effort": first, "workspace": workspace}
+    run = world.start(f"effort-0 of {model['id']}\n@bash touch 0", backend, **words)
+    address = f"/api/runs/{run['id']}"
+    for turn, effort in enumerate(others, 1):
+        request = next_request(world, run, turn)
+        world.api.post(f"{address}/settings", {"reasoning_effort": effort})
+        world.api.post(
+            f"{address}/message", {"text": f"effort-{turn}\n@bash touch {turn}", "when": "after_turn"}
+        )
+        world.api.post(f"{address}/requests/{request}", {"decision": "allow"})
+    request = next_request(world, run, len(others) + 1)
+    world.api.post(f"{address}/requests/{request}", {"decision": "allow"})
+    ended = world.api.wait_for_run(run["id"], timeout=300)
+    assert ended["state"] == "succeeded", (model["id"], ended["reason"])
+    (started,) = world.events(run, "started")
+    assert (started.get("reasoning_effort") or "") == first
+    return [pair_of_turn(world, ended, turn) for turn in range(len(others) + 1)]
+
+
+def next_request(world: World, run: Any, number: int) -> str:
+    """The id of the run's request with this number, from 1."""
+
+    def opened() -> Any:
+        now = world.api.run(run["id"])
+        assert not now["finished_at"], now["reason"]
+        return len(world.events(run, "request")) == number and now["open_requests"]
+
+    return str(wait_for(opened, 120, f"request {number}", every=0.2)[0]["id"])
+
+
+def pair_of_turn(world: World, run: Any, turn: int) -> tuple[str, str]:
+    """Of its first request: Claude Code makes the rest of a turn with what was changed meanwhile."""
+    requests = world.endpoint.ledger.turns(run["cli_session"])
+    first = next(each for each in requests if f"effort-{turn}" in each.prompt)
+    return first.model, first.effort
+
+
+def efforts(model: Any, number: int) -> list[str]:
+    """The efforts of a model; which is the first goes with its number, so that each is one somewhere."""
+    ids = [effort["id"] for effort in model["reasoning_efforts"]] or [""]
+    first = number % len(ids)
+    return ids[first:] + ids[:first]
 
 
 def name_at_endpoint(model: Any) -> str:
