@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["aitask.tests.budget"]
 USES_DATABASE = {"db", "transactional_db", "django_db_serialized_rollback", "app", "world"}
-USES_SERVER = {"app", "world", "site", "installation", "home", "hub", "shared_lab", "serve", "endpoint"}
+USES_SERVER = {
+    "app",
+    "world",
+    "site",
+    "installation",
+    "lasting_installation",
+    "home",
+    "hub",
+    "shared_lab",
+    "serve",
+    "endpoint",
+}
 FAILED = pytest.StashKey[bool]()
 
 

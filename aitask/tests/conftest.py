@@ -22,6 +22,16 @@ def installation(tmp_path: Path, empty_database: Path) -> Iterator[Installation]
     made.end()
 
 
+@pytest.fixture(scope="module")
+def lasting_installation(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
+) -> Iterator[Installation]:
+    """One for all tests of a module that leave it as it is."""
+    made = make_installation(tmp_path_factory.mktemp("lasting") / "data", empty_database)
+    yield made
+    made.end()
+
+
 @pytest.fixture
 def enqueue(installation: Installation) -> Iterator[Enqueuer]:
     enqueuer = Enqueuer(installation)

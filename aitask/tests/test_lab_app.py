@@ -9,7 +9,6 @@ from aitask.tests.lab import processes
 from aitask.tests.lab.app import App, Role
 from aitask.tests.lab.axe import serious_findings
 from aitask.tests.lab.client import ApiClient, ApiError
-from aitask.tests.lab.services import PostgreSQL
 
 pytestmark = pytest.mark.server
 
@@ -50,14 +49,3 @@ def test_axe_finds_what_is_wrong_with_a_page(page: Page) -> None:
     page.goto("/healthz")
     page.set_content("<html><body><img src='data:,'></body></html>")
     assert any(finding.startswith("image-alt") for finding in serious_findings(page))
-
-
-def test_two_of_each_process_share_a_database() -> None:
-    with PostgreSQL() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", server.url)
-        with App() as app:
-            app.start()
-            assert app.api.get("/api/workspaces") == []
-            assert len({app.pid(role) for role in ("web", "web-2", "worker", "worker-2")}) == 4
-            assert app.stop() == 0
-            assert app.leftovers() == []

@@ -68,6 +68,14 @@ def up(installation: Installation) -> Up:
     return started
 
 
+@pytest.fixture(scope="module")
+def lasting_up(lasting_installation: Installation) -> Up:
+    """For tests that leave it running."""
+    started = Up(lasting_installation)
+    started.wait_until_ready()
+    return started
+
+
 def test_a_fresh_folder_becomes_a_site_with_a_link_to_make_the_first_administrator(
     installation: Installation,
 ) -> None:
@@ -111,7 +119,8 @@ def test_sigkill_of_the_parent_leaves_no_process_behind(up: Up) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
-def test_a_killed_child_is_started_again_and_leaves_nothing_behind(up: Up, role: str) -> None:
+def test_a_killed_child_is_started_again_and_leaves_nothing_behind(lasting_up: Up, role: str) -> None:
+    up = lasting_up
     victim = up.leader(role)
     left = processes.descendants_of(victim)
     processes.send(victim, signal.SIGKILL)
@@ -121,15 +130,14 @@ def test_a_killed_child_is_started_again_and_leaves_nothing_behind(up: Up, role:
     assert f"up       | {role} ended (signal 9); starting it again" in up.installation.log()
 
 
-def test_the_logs_are_told_apart_by_role(up: Up) -> None:
-    up.process.terminate()
-    up.process.wait(15)
-    prefixes = {line.partition(" |")[0].strip() for line in up.installation.log().splitlines()}
-    assert prefixes <= {"up", *ROLES}
+def test_the_logs_are_told_apart_by_role(lasting_up: Up) -> None:
+    written = lasting_up.installation.log().rpartition("\n")[0]
+    prefixes = {line.partition(" |")[0].strip() for line in written.splitlines()}
+    assert "up" in prefixes <= {"up", *ROLES}
 
 
-def test_a_second_up_of_the_same_folder_says_so_in_one_sentence(up: Up) -> None:
-    second = up.installation.run("up", "--port", str(free_port()))
+def test_a_second_up_of_the_same_folder_says_so_in_one_sentence(lasting_up: Up) -> None:
+    second = lasting_up.installation.run("up", "--port", str(free_port()))
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert "already running" in second.stderr

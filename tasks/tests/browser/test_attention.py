@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from aitask.tests.lab.browser import Chromium, open_browser
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.browser.site import Site
 
@@ -57,6 +58,12 @@ from tasks.follower.store import save_events
 save_events(run.pk, [{'v': 1, 'seq': 1, 'at': '2026-11-22T08:00:00.000Z', 'kind': 'thinking', 'text': 'Hm.'}],
     start=run.event_offset, end=run.event_offset + 1)
 """
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with open_browser(has_notifications=True) as browser:
+        yield browser
 
 
 @pytest.fixture(autouse=True)
