@@ -33,7 +33,7 @@ class Case:
 
 SCREENS = {
     "vim": Case(
-        "vi -u NONE -c 'call setline(1, range(1,99))' -c 'normal 50G'\r", "50", ":q!\r", program="vi"
+        "vi -n -u NONE -c 'call setline(1, range(1,99))' -c 'normal 50G'\r", "50", ":q!\r", program="vi"
     ),
     "less": Case("seq 1 500 | less\r", "23", "q", program="less"),
     "htop": Case("htop\r", "Load average", "q", program="htop"),
