@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import io
 import json
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -31,7 +34,19 @@ class Socket(WebsocketCommunicator):
     """Waits as long as a busy machine needs: who gives up while a query waits for this thread blocks it."""
 
     async def receive_output(self, timeout: float = PATIENCE) -> Any:
-        return await super().receive_output(max(timeout, PATIENCE))
+        waiting = asyncio.ensure_future(super().receive_output(2 * PATIENCE))
+        done, _ = await asyncio.wait([waiting], timeout=max(timeout, PATIENCE))
+        if not done:
+            raise AssertionError(f"the socket says nothing; it waits here:\n{self._stack()}")
+        return waiting.result()
+
+    def _stack(self) -> str:
+        lines = io.StringIO()
+        for task in asyncio.all_tasks():
+            task.print_stack(file=lines)
+        with contextlib.suppress(ValueError):  # A test that hangs for its whole time shows it at least.
+            print(lines.getvalue(), file=sys.__stderr__, flush=True)
+        return lines.getvalue()
 
 
 @functools.cache

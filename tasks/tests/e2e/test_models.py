@@ -269,12 +269,14 @@ def try_efforts(world: World, workspace: int, backend: str, number: int, model: 
 def next_request(world: World, run: Any, number: int) -> str:
     """The id of the run's request with this number, from 1."""
 
-    def opened() -> Any:
+    def opened() -> str:
         now = world.api.run(run["id"])
         assert not now["finished_at"], now["reason"]
-        return len(world.events(run, "request")) == number and now["open_requests"]
+        still_open = {str(request["id"]) for request in now["open_requests"]}
+        asked = [str(event["id"]) for event in world.events(run, "request")]
+        return asked[-1] if len(asked) == number and asked[-1] in still_open else ""
 
-    return str(wait_for(opened, 120, f"request {number}", every=0.2)[0]["id"])
+    return wait_for(opened, 120, f"request {number}", every=0.2)
 
 
 def pair_of_turn(world: World, run: Any, turn: int) -> tuple[str, str]:
