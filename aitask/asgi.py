@@ -18,8 +18,8 @@ from asgiref.sync import ThreadSensitiveContext
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 
-from aitask.origin import Application, Receive, Scope, Send, own_origin_only, refuse
-from aitask.sockets import let_go_of_database
+from aitask.lib.origin import Application, Receive, Scope, Send, own_origin_only, refuse
+from aitask.lib.sockets import let_go_of_database
 from tasks import routing as tasks
 from terminal import routing as terminal
 

@@ -144,7 +144,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-_own_broker = {"orm": "default", "broker_class": "aitask.broker.DoorbellBroker"}
+_own_broker = {"orm": "default", "broker_class": "aitask.lib.queue.DoorbellBroker"}
 # The retry clock starts when the pusher prefetches, so it must outlast several timeouts.
 Q_CLUSTER: dict[str, Any] = {
     "name": "aitask",

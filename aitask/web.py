@@ -26,7 +26,7 @@ from daphne.cli import CommandLineInterface
 from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
-from aitask.direct import EXTENSION, frame, short_message
+from aitask.lib.fast_socket import EXTENSION, frame, short_message
 from workspaces.hosts.hub import share_running_loop
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ M_ARENA_MAX = -8
 
 
 class DirectSocket(WebSocketProtocol):  # type: ignore[misc]
-    """Daphne's socket as an `aitask.direct.Direct`."""
+    """Daphne's socket as an `aitask.lib.fast_socket.Direct`."""
 
     _take: Callable[[bytes | str], None] | None = None
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask import hypermedia
+from aitask.lib import htmx
 from tasks.conversation import push
 from tasks.conversation.models import Attention, PushSubscription
 from workspaces.access import person
@@ -67,4 +67,4 @@ def _fields(subscription: Any) -> dict[str, str]:
 @require_POST
 def report_dismiss(request: HttpRequest, pk: int) -> HttpResponse:
     request.session[DISMISSED] = max(pk, request.session.get(DISMISSED, 0))
-    return hypermedia.done(request, to=reverse("board"))
+    return htmx.done(request, to=reverse("board"))

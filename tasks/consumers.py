@@ -9,7 +9,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.shortcuts import get_object_or_404
 
-from aitask.sockets import LiveConsumer
+from aitask.lib.sockets import LiveConsumer
 from tasks import queries
 from tasks.models import Task
 from tasks.rendering import render_event, render_head

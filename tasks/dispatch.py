@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
 from tasks import joints, leases
 from tasks.models import Run, Task
 from workspaces.models import BackendHold, Host, Workspace

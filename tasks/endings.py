@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
 from tasks import dispatch, joints, leases
 from tasks.conversation import attention
 from tasks.models import Run, Task

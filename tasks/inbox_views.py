@@ -11,14 +11,14 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask import hypermedia
-from aitask.numbers import whole
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.text import whole_number
 from tasks.access import run_for
 from tasks.conversation import asking, verbs
 from tasks.models import Run
 from tasks.talk_views import command_of
 from workspaces.access import person, visible_workspaces
-from workspaces.errors import Refused
 
 Key = tuple[int, str]
 
@@ -61,9 +61,9 @@ def inbox_answer(request: HttpRequest) -> HttpResponse:
     here = reverse("inbox")
     if problems:
         some = f"{len(problems)} of {len(keys)}: " if len(keys) > 1 else ""
-        return hypermedia.refused(request, f"{some}{problems[0].reason}", problems[0].hint, to=here)
+        return htmx.refused(request, f"{some}{problems[0].reason}", problems[0].hint, to=here)
     said = f"Answered {len(keys)} requests." if len(keys) > 1 else ""
-    return hypermedia.done(request, said, to=here)
+    return htmx.done(request, said, to=here)
 
 
 def _answer(request: HttpRequest, run_id: int, request_id: str) -> None:
@@ -73,5 +73,5 @@ def _answer(request: HttpRequest, run_id: int, request_id: str) -> None:
 
 def _key(text: str) -> Key | None:
     number, _, request_id = text.partition("-")
-    run = whole(number)
+    run = whole_number(number)
     return (run, request_id) if run is not None and request_id else None

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.db import transaction
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks import endings, launch, leases
 from tasks.conversation import by_hand
 from tasks.models import Run, Task
 from workspaces import tmux
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.links import note_down
 

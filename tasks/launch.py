@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db.models import F
 
+from aitask.lib.errors import Refused
 from tasks import leases
 from tasks.models import Run, Task
 from workspaces import git, hosts, tmux
-from workspaces.errors import Refused
 from workspaces.models import Installation, Workspace
 
 MOST_ATTEMPTS = 3

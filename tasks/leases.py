@@ -15,7 +15,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask.nudge import enqueue
+from aitask.lib.queue import enqueue
 from tasks.models import Run
 
 LEASE = timedelta(seconds=60)

@@ -10,11 +10,10 @@ from decimal import Decimal
 from django.db.models import Count, F, Max, Prefetch, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
-from aitask.numbers import whole
+from aitask.lib.text import storable, whole_number
 from tasks.access import visible_tasks
 from tasks.models import Event, Run, StartReport, Task
 from tasks.review.marks import SETTLED, Mark, marks_of
-from tasks.storable import storable
 from workspaces.access import Visitor
 from workspaces.catalog import reading
 from workspaces.models import Host, Workspace
@@ -169,7 +168,7 @@ def board(user: Visitor, *, workspace: Workspace | None = None, search: str = ""
     if workspace is not None:
         tasks = tasks.filter(workspace=workspace)
     for word in storable(search).split():
-        number = Q(pk=whole(word.lstrip("#")) or 0)
+        number = Q(pk=whole_number(word.lstrip("#")) or 0)
         tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
     lost = lost_hosts()
     cards = with_warnings(with_marks([card_of(task, lost) for task in tasks]))

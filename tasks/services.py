@@ -13,13 +13,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
+from aitask.lib.text import storable
 from tasks import dispatch, endings, joints, leases
 from tasks.conversation import by_hand
 from tasks.models import Run, Task
-from tasks.storable import storable
 from workspaces.catalog import reading
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Backend, BackendHold, Workspace
 from workspaces.validators import LINE_BREAKERS, validate_word

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from aitask.lib.errors import Refused
 from tasks import services
 from tasks.launch import site_of
 from tasks.models import Run
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 
 ANSWER_SECONDS = 10.0

@@ -12,14 +12,14 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from aitask import hypermedia
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
 from tasks import talk
 from tasks.access import run_for, task_for
 from tasks.conversation import by_hand, verbs
 from tasks.conversation.models import Outgoing
 from tasks.models import Run
 from workspaces.access import person
-from workspaces.errors import Refused
 from workspaces.models import PermissionMode
 
 WHEN = ("now", "after_turn")
@@ -185,7 +185,7 @@ def answered(
     try:
         words = verb()
     except Refused as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=here)
+        return htmx.refused(request, error.reason, error.hint, to=here)
     except ValidationError as error:
-        return hypermedia.refused(request, hypermedia.sentence(error), to=here)
-    return hypermedia.done(request, words if isinstance(words, str) else said, to=go or here, stay=not go)
+        return htmx.refused(request, htmx.sentence(error), to=here)
+    return htmx.done(request, words if isinstance(words, str) else said, to=go or here, stay=not go)

@@ -12,8 +12,9 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from aitask import hypermedia
-from aitask.numbers import whole
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.text import whole_number
 from tasks import queries, rendering, services
 from tasks.access import task_for
 from tasks.commands import commands
@@ -21,7 +22,6 @@ from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
 from tasks.rendering.talk import render_talk
 from workspaces.access import person
-from workspaces.errors import Refused
 
 PAGE_EVENTS = 200
 "How many events a page of the conversation has."
@@ -80,13 +80,13 @@ def task_events(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _parse_place(text: str) -> tuple[int, int] | None:
-    number, seq = (whole(part) for part in text.partition(".")[::2])
+    number, seq = (whole_number(part) for part in text.partition(".")[::2])
     return None if number is None or seq is None else (number, seq)
 
 
 @require_GET
 def task_event(request: HttpRequest, pk: int, number: int, seq: int) -> HttpResponse:
-    """One event whole, as plain text: what was too long for the conversation."""
+    """One event whole_number, as plain text: what was too long for the conversation."""
     event = get_object_or_404(Event, run__task=task_for(request.user, pk), run__number=number, seq=seq)
     fields = (value for name, value in event.data.items() if name not in ("id", "v") and value)
     texts = (
@@ -110,9 +110,9 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             services.update_task(task, **form.cleaned_data)
-            return hypermedia.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
+            return htmx.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
         except ValidationError as error:
-            form.add_error(None, hypermedia.sentence(error))
+            form.add_error(None, htmx.sentence(error))
     return _form(request, "edit_task", task, form, ids="edit_")
 
 
@@ -131,9 +131,9 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             services.queue_run(task, user=person(request), **form.cleaned_data)
-            return hypermedia.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
+            return htmx.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
         except ValidationError as error:
-            form.add_error(None, hypermedia.sentence(error))
+            form.add_error(None, htmx.sentence(error))
         except Refused as error:
             form.add_error(None, str(error))
     return _form(request, "run_task", task, form, ids="run_", backend=task.backend, fixed=True)
@@ -142,7 +142,7 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
 def _form(
     request: HttpRequest, name: str, task: Task, form: TaskForm | RunForm, **fixed: Any
 ) -> HttpResponse:
-    partial = hypermedia.is_partial(request)
+    partial = htmx.is_partial(request)
     context = {
         "form": form,
         "task": task,
@@ -172,9 +172,9 @@ def task_delete(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         services.delete_task(task)
     except Refused as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
+        return htmx.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
     on_board = request.POST.get("from") == "board"
-    return hypermedia.done(request, f"Deleted #{pk}.", to=reverse("board"), stay=on_board)
+    return htmx.done(request, f"Deleted #{pk}.", to=reverse("board"), stay=on_board)
 
 
 def _verb(request: HttpRequest, task: Task, verb: Callable[[], object], said: str) -> HttpResponse:
@@ -182,7 +182,7 @@ def _verb(request: HttpRequest, task: Task, verb: Callable[[], object], said: st
     try:
         verb()
     except Refused as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=here)
+        return htmx.refused(request, error.reason, error.hint, to=here)
     except ValidationError as error:
-        return hypermedia.refused(request, hypermedia.sentence(error), to=here)
-    return hypermedia.done(request, said, to=here)
+        return htmx.refused(request, htmx.sentence(error), to=here)
+    return htmx.done(request, said, to=here)

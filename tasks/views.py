@@ -12,8 +12,9 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from aitask import hypermedia
-from aitask.numbers import whole
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.text import whole_number
 from tasks import queries, services
 from tasks.access import task_for
 from tasks.attention_views import DISMISSED
@@ -23,7 +24,6 @@ from tasks.models import Run, Task
 from tasks.review import closing
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.catalog import choosing, reading
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Host, Workspace
 
@@ -82,18 +82,18 @@ def task_new(request: HttpRequest) -> HttpResponse:
         try:
             return created(request, form)
         except ValidationError as error:
-            form.add_error(None, hypermedia.sentence(error))
+            form.add_error(None, htmx.sentence(error))
         except Refused as error:
             form.add_error("text", str(error))
     status = 422 if form.errors else 200
-    template = "tasks/_new_task.html" if hypermedia.is_partial(request) else "tasks/new_task.html"
+    template = "tasks/_new_task.html" if htmx.is_partial(request) else "tasks/new_task.html"
     return render(request, template, new_task_context(request, form), status=status)
 
 
 def new_task_preset(request: HttpRequest) -> dict[str, Any]:
     """The workspace that the board is filtered by, else the one that was used last; and what it prefers."""
     workspaces = visible_workspaces(request.user)
-    chosen = workspaces.filter(pk=whole(request.GET.get("workspace")) or 0).first()
+    chosen = workspaces.filter(pk=whole_number(request.GET.get("workspace")) or 0).first()
     last = Task.objects.filter(created_by=person(request), workspace__in=workspaces).order_by("-pk").first()
     workspace = chosen or (last.workspace if last else workspaces.first())
     if workspace is None:
@@ -107,7 +107,7 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
     workspaces = visible_workspaces(request.user)
     workspace = form.initial.get("workspace")
     if form.is_bound:
-        workspace = workspaces.filter(pk=whole(form.data.get("workspace")) or 0).first() or workspace
+        workspace = workspaces.filter(pk=whole_number(form.data.get("workspace")) or 0).first() or workspace
     return {
         "form": form,
         "has_workspaces": workspaces.exists(),
@@ -126,11 +126,11 @@ def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
     runs = "run" in request.POST
     for task in tasks if runs else ():
         services.queue_run(task, user=user)
-    response = hypermedia.done(request, created_words(tasks, runs), to=reverse("board"))
+    response = htmx.done(request, created_words(tasks, runs), to=reverse("board"))
     if response.status_code == 204:
         toast = {"text": created_words(tasks, runs), "kind": "good"}
         more = {"more": bool(request.POST.get("more"))}
-        hypermedia.trigger(response, {"created": more, "changed": {}, "toast": toast})
+        htmx.trigger(response, {"created": more, "changed": {}, "toast": toast})
     return response
 
 
@@ -142,7 +142,7 @@ def created_words(tasks: list[Task], runs: bool) -> str:
 @require_GET
 def task_new_fields(request: HttpRequest) -> HttpResponse:
     """CLI, model and effort as they fit after a change of one of them; read from rows, no CLI is asked."""
-    wanted = whole(request.GET.get("workspace"))
+    wanted = whole_number(request.GET.get("workspace"))
     if wanted is None:
         raise Http404
     workspace = workspace_for(request.user, wanted)
@@ -158,12 +158,12 @@ def task_move(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     form = MoveForm(request.POST)
     if not form.is_valid():
-        return hypermedia.refused(request, "There is no such column.", to=reverse("board"))
+        return htmx.refused(request, "There is no such column.", to=reverse("board"))
     try:
         said = moved(task, **form.cleaned_data, user=person(request))
     except (Refused, HostError) as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=reverse("board"))
-    return hypermedia.done(request, said, to=reverse("board"))
+        return htmx.refused(request, error.reason, error.hint, to=reverse("board"))
+    return htmx.done(request, said, to=reverse("board"))
 
 
 def moved(task: Task, *, status: str, before: int | None, merge: str, user: AbstractBaseUser) -> str:
@@ -185,4 +185,4 @@ def hold_try(request: HttpRequest, pk: int) -> HttpResponse:
     keys = {workspace.address.key for workspace in visible_workspaces(request.user)}
     hold = get_object_or_404(BackendHold, pk=pk, host__key__in=keys)
     services.try_login_again(hold)
-    return hypermedia.done(request, "The next queued run tries the login.", to=reverse("board"))
+    return htmx.done(request, "The next queued run tries the login.", to=reverse("board"))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from aitask import numbers
+from aitask.lib.text import whole_number
 from terminal.control.viewer import Size
 
 LEAST, MOST = 2, 1000
@@ -47,4 +47,4 @@ def clamp(value: int) -> int:
 def query(scope: Mapping[str, Any]) -> Json:
     """The parameters of the socket's address; numbers are numbers."""
     pairs = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
-    return {name: value if (number := numbers.whole(value)) is None else number for name, value in pairs}
+    return {name: value if (number := whole_number(value)) is None else number for name, value in pairs}

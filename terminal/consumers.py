@@ -18,9 +18,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from aitask.direct import direct_of
-from aitask.origin import Receive, Scope, Send
-from aitask.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_database, session_is_valid
+from aitask.lib.errors import Refused
+from aitask.lib.fast_socket import direct_of
+from aitask.lib.origin import Receive, Scope, Send
+from aitask.lib.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_database, session_is_valid
 from terminal import access, commands, services
 from terminal.commands import Json
 from terminal.control import gateway
@@ -30,7 +31,6 @@ from terminal.control.viewer import Viewer
 from terminal.models import Visit
 from terminal.outbox import Outbox
 from terminal.places import Place
-from workspaces.errors import Refused
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-from aitask.direct import Direct
-from aitask.origin import Send
+from aitask.lib.fast_socket import Direct
+from aitask.lib.origin import Send
 from terminal.control.viewer import Frame
 
 Message = dict[str, Any]

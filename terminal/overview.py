@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.http import Http404
 from django.template.loader import render_to_string
 
-from aitask.sockets import LiveConsumer
+from aitask.lib.sockets import LiveConsumer
 from terminal import access, queries
 from terminal.control import gateway
 from terminal.control.client import Refused

@@ -10,11 +10,11 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
+from aitask.lib.errors import Refused
 from tasks import launch
 from terminal.models import Visit
 from terminal.places import Place
 from workspaces import tmux
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 
 WINDOW = "shell"

@@ -12,12 +12,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask import hypermedia
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
 from terminal import access, services
 from terminal.models import Visit
 from terminal.places import Place
 from workspaces.access import person
-from workspaces.errors import Refused
 
 # xterm.js writes its own style sheet, whose size and colours depend on the font; it gets the page's nonce.
 STYLES = {"style-src": [SELF, NONCE]}
@@ -78,9 +78,9 @@ def close(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     try:
         ended = services.close_session(place, person(request), client=_client(request))
     except Refused as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=here)
+        return htmx.refused(request, error.reason, error.hint, to=here)
     said = "Closed; its history is kept." if ended else "It was closed already."
-    return hypermedia.done(request, said, to=reverse("terminals"))
+    return htmx.done(request, said, to=reverse("terminals"))
 
 
 def _client(request: HttpRequest) -> str:

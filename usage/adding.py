@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from aitask.templatetags.ui import clock
+from aitask.lib.formats import clock
 from usage.models import TOKENS, Series, UsageByModel, dollars
 
 AMOUNTS = ("runs", "seconds", *TOKENS, "cost_micro")

@@ -10,13 +10,13 @@ from django.utils import timezone
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
+from aitask.lib.errors import Refused
 from tasks.access import task_for
 from tasks.api.schemas import Id, RunOut, run_out
 from usage import limits, pricing, queries, services
 from usage.adding import Sums
 from usage.periods import MOST_DAYS, Period, is_zone, zone_called
 from workspaces.access import person, visible_workspaces, workspace_for
-from workspaces.errors import Refused
 from workspaces.models import Workspace
 
 router = Router(tags=["Usage"])

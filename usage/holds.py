@@ -10,7 +10,7 @@ from functools import cached_property
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from aitask.templatetags.ui import in_words
+from aitask.lib.formats import in_words
 from tasks.models import Run
 from usage import limits
 from usage.models import SIZE, Budget, Postponed, UsageByModel, dollars

@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask import doorbell
-from aitask.nudge import enqueue
+from aitask.lib import doorbell
+from aitask.lib.queue import enqueue
 from usage import ledger, limits
 from usage.models import LimitReading, PlanSource
 from workspaces import hosts

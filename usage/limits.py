@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
 from tasks.models import Run
 from tasks.reducer import parse_time
 from usage.models import LimitReading, PlanSource

@@ -8,13 +8,13 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks import dispatch
 from tasks import services as task_services
 from tasks.models import Run, Task
 from usage import holds
 from usage.models import Budget, Postponed
-from workspaces.errors import Refused
 from workspaces.models import Workspace
 
 GO_ON = "The plan's limit, which ended your last turn, is reset. Go on where you stopped."

@@ -15,10 +15,11 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask import hypermedia
-from aitask.nudge import enqueue
-from aitask.numbers import whole
-from aitask.templatetags.ui import money, short_number
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.formats import money, short_number
+from aitask.lib.queue import enqueue
+from aitask.lib.text import whole_number
 from tasks.access import task_for
 from usage import download, holds, jobs, limits, plots, pricing, queries, services
 from usage.api import period_of
@@ -26,7 +27,6 @@ from usage.forms import BudgetForm
 from usage.models import Audit, Budget, PlanSource
 from usage.periods import MOST_DAYS, Period, zone_called
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
-from workspaces.errors import Refused
 from workspaces.models import Workspace
 
 ZONE_COOKIE = "aitask_zone"
@@ -44,7 +44,7 @@ def chosen_period(request: HttpRequest) -> Period:
     first, last = (_day(request.GET.get(name, "")) for name in ("from", "to"))
     if first or not request.GET.get("days"):
         return period_of(first, last, zone)
-    days = whole(request.GET["days"])
+    days = whole_number(request.GET["days"])
     if not days or days > MOST_DAYS:
         raise Refused("This number of days makes no sense.", f"1 to {MOST_DAYS} can be asked for.")
     today = timezone.now().astimezone(zone_called(zone)).date()
@@ -67,7 +67,7 @@ def _day(text: str) -> date | None:
 
 
 def chosen_workspace(request: HttpRequest) -> Workspace | None:
-    wanted = whole(request.GET.get("workspace"))
+    wanted = whole_number(request.GET.get("workspace"))
     return None if wanted is None else workspace_for(request.user, wanted)
 
 
@@ -211,12 +211,10 @@ def limits_ask(request: HttpRequest) -> HttpResponse:
     workspaces = list(visible_workspaces(request.user))
     logins = {(each.address.key, str(sorted(each.environment.items()))): each for each in workspaces}
     if jobs.next_asking(workspaces) is not None:
-        return hypermedia.refused(
-            request, "They were asked within the last five minutes.", to=reverse("usage")
-        )
+        return htmx.refused(request, "They were asked within the last five minutes.", to=reverse("usage"))
     for workspace in logins.values():
         enqueue("usage.jobs.ask", workspace.pk)
-    return hypermedia.done(request, "The CLIs are being asked.", to=reverse("usage"))
+    return htmx.done(request, "The CLIs are being asked.", to=reverse("usage"))
 
 
 @require_POST
@@ -224,7 +222,7 @@ def audit_start(request: HttpRequest) -> HttpResponse:
     """Compare with the transcripts, in a worker."""
     for workspace in visible_workspaces(request.user):
         enqueue("usage.audit.audit_job", workspace.pk)
-    return hypermedia.done(request, "The transcripts are being read.", to=reverse("usage"))
+    return htmx.done(request, "The transcripts are being read.", to=reverse("usage"))
 
 
 @require_POST
@@ -236,10 +234,10 @@ def budget_save(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         said = ((form.fields[name].label, errors) for name, errors in form.errors.items())
         words = " ".join(f"{capfirst(name)}: {' '.join(map(str, errors))}" for name, errors in said)
-        return hypermedia.refused(request, words, to=reverse("usage"))
+        return htmx.refused(request, words, to=reverse("usage"))
     budget.zone = str(zone_called(zone_of(request)))
     services.save_budget(budget)
-    return hypermedia.done(request, "Saved.", to=reverse("usage"), stay=False)
+    return htmx.done(request, "Saved.", to=reverse("usage"), stay=False)
 
 
 @require_POST
@@ -248,9 +246,9 @@ def budget_lift(request: HttpRequest, pk: int) -> HttpResponse:
     workspace = workspace_for(request.user, pk)
     if request.POST.get("lift") == "no":
         services.hold_again(workspace)
-        return hypermedia.done(request, "The budget holds again.", to=reverse("usage"), stay=False)
+        return htmx.done(request, "The budget holds again.", to=reverse("usage"), stay=False)
     services.lift_for_today(workspace)
-    return hypermedia.done(request, "The budget is lifted for today.", to=reverse("usage"), stay=False)
+    return htmx.done(request, "The budget is lifted for today.", to=reverse("usage"), stay=False)
 
 
 @require_POST
@@ -260,5 +258,5 @@ def task_resume(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         services.resume_at_reset(task, user=person(request))
     except Refused as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
-    return hypermedia.done(request, "It goes on when the limit is reset.", to=reverse("task", args=[pk]))
+        return htmx.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
+    return htmx.done(request, "It goes on when the limit is reset.", to=reverse("task", args=[pk]))

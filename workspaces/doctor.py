@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from posixpath import dirname
 from typing import Any
 
+from aitask.lib.errors import Refused
 from workspaces import git, hosts, tmux
-from workspaces.errors import Refused
 from workspaces.hosts import Host, HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Backend, Workspace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
 from workspaces.catalog import wanting
 from workspaces.hosts import HostError
 from workspaces.models import Host

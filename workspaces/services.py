@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from aitask.lib.errors import Refused
 from workspaces import hosts
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Host, Workspace
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workspaces.errors import Refused
+from aitask.lib.errors import Refused
 from workspaces.hosts import Completed, Host, HostError
 
 OLDEST = (3, 2)

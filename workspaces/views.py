@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from aitask import hypermedia
-from aitask.numbers import whole
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.text import whole_number
 from workspaces import doctor, services, ssh_aliases
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog import choosing, reading
-from workspaces.errors import Refused
 from workspaces.forms import TokenForm, WorkspaceForm
 from workspaces.hosts import HostError
 from workspaces.models import ApiToken, Host, Workspace
@@ -40,7 +40,7 @@ def workspace_new(request: HttpRequest) -> HttpResponse:
     form = WorkspaceForm(request.POST or None, instance=Workspace(owner=person(request)))
     if request.method == "POST" and form.is_valid():
         workspace = form.save()
-        return hypermedia.done(
+        return htmx.done(
             request,
             f"{workspace.name} is added. Check it, then write tasks for it.",
             to=reverse("workspace", args=[workspace.pk]) + "#doctor",
@@ -68,7 +68,7 @@ def workspace_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = WorkspaceForm(request.POST or None, instance=workspace_for_change(request.user, pk))
     if request.method == "POST" and form.is_valid():
         form.save()
-        return hypermedia.done(request, "Saved.", to=reverse("workspace", args=[pk]), stay=False)
+        return htmx.done(request, "Saved.", to=reverse("workspace", args=[pk]), stay=False)
     return _form(request, form)
 
 
@@ -93,7 +93,7 @@ def workspace_choices(request: HttpRequest) -> HttpResponse:
     workspace = Workspace(
         kind=given.get("kind", ""), ssh_host=given.get("ssh_host", ""), ssh_user=given.get("ssh_user", "")
     )
-    if (wanted := whole(given.get("workspace"))) is not None:
+    if (wanted := whole_number(given.get("workspace"))) is not None:
         workspace.environment = workspace_for(request.user, wanted).environment
     choices = choosing.after_change(reading.lists_of(workspace), None, given, "default_")
     context = {"c": choices, "choices_url": request.path}
@@ -106,8 +106,8 @@ def workspace_delete(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         services.delete_workspace(workspace)
     except Refused as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=reverse("workspace", args=[pk]))
-    return hypermedia.done(request, f"{workspace.name} is deleted.", to=reverse("workspaces"), stay=False)
+        return htmx.refused(request, error.reason, error.hint, to=reverse("workspace", args=[pk]))
+    return htmx.done(request, f"{workspace.name} is deleted.", to=reverse("workspaces"), stay=False)
 
 
 @require_POST
@@ -135,8 +135,8 @@ def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         services.accept_host_key(workspace.host, request.POST.get("fingerprint", ""))
     except (HostError, Refused) as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=here)
-    return hypermedia.done(request, "The host is trusted.", to=here + "#doctor", stay=False)
+        return htmx.refused(request, error.reason, error.hint, to=here)
+    return htmx.done(request, "The host is trusted.", to=here + "#doctor", stay=False)
 
 
 @never_cache

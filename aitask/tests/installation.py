@@ -30,7 +30,7 @@ OWN_VARIABLES = {
 ENQUEUER = """
 import json, sys, django
 django.setup()
-from aitask.nudge import enqueue
+from aitask.lib.queue import enqueue
 print("ready", flush=True)
 for line in sys.stdin:
     enqueue(*json.loads(line))

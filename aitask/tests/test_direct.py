@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from aitask.direct import TEXT, frame, short_message
+from aitask.lib.fast_socket import TEXT, frame, short_message
 from terminal.tests.socket_client import BINARY, RawSocket
 
 KEY = b"\x37\xfa\x21\x3d"

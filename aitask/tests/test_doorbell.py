@@ -17,10 +17,10 @@ import pytest
 from django.db import transaction
 from django.test import TransactionTestCase
 
-from aitask import doorbell
-from aitask.doorbell.hub import Hub
-from aitask.doorbell.local import LocalTransport
-from aitask.doorbell.transports import Heard, Look
+from aitask.lib import doorbell
+from aitask.lib.doorbell.hub import Hub
+from aitask.lib.doorbell.local import LocalTransport
+from aitask.lib.doorbell.transport import Heard, Look
 
 ANYTHING = frozenset({"*"})
 MakeHub = Callable[[], Hub]

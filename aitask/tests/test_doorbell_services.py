@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
-from aitask.doorbell.hub import ANYTHING, Hub
-from aitask.doorbell.redis import RedisTransport
+from aitask.lib.doorbell.hub import ANYTHING, Hub
+from aitask.lib.doorbell.redis import RedisTransport
 from aitask.tests.installation import ROOT, Installation
 from aitask.tests.lab.services import PostgreSQL, Redis
 from aitask.tests.lab.wait import wait_for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from aitask.origin import is_own_origin
+from aitask.lib.origin import is_own_origin
 
 
 @pytest.fixture(autouse=True)

@@ -22,9 +22,9 @@ from django.http import Http404
 from django.test import Client, TransactionTestCase
 from django.urls import path
 
-from aitask import doorbell, sockets
 from aitask.asgi import application, own_thread
-from aitask.sockets import LiveConsumer
+from aitask.lib import doorbell, sockets
+from aitask.lib.sockets import LiveConsumer
 
 ORIGIN, HOST = (b"origin", b"http://localhost:8000"), (b"host", b"localhost:8000")
 PATIENCE = 30.0
@@ -204,7 +204,7 @@ class SocketTest(TransactionTestCase):
                 raise ZeroDivisionError
 
         socket = self.open(Broken)
-        with self.assertLogs("aitask.sockets", "ERROR"):
+        with self.assertLogs("aitask.lib.sockets", "ERROR"):
             await socket.connect()
             assert (await socket.receive_output(5))["code"] == sockets.SERVER_ERROR
 

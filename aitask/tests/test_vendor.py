@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from aitask import vendoring
+from aitask.lib import vendoring
 
 ROOT = Path(__file__).resolve().parents[2]
 

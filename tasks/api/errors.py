@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
-from workspaces.errors import Refused
+from aitask.lib.errors import Refused
 from workspaces.hosts import HostError
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Router
 from pydantic import Field
 
+from aitask.lib.errors import Refused
 from tasks.access import task_for, visible_tasks
 from tasks.api.schemas import Answer, Body, Id, RunOut, TaskOut, Text, run_out
 from tasks.api.tasks import read
@@ -17,7 +18,6 @@ from tasks.models import Task
 from tasks.review import resolve, taken_back, trains, verdicts
 from tasks.review.models import MergeStep, MergeTrain
 from workspaces.access import person, visible_workspaces, workspace_for
-from workspaces.errors import Refused
 from workspaces.models import Workspace
 
 router = Router(tags=["Merging"])

@@ -8,14 +8,14 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks import dispatch
 from tasks.api.schemas import Id
 from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
 from workspaces import doctor
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog import wanting
-from workspaces.errors import Refused
 from workspaces.models import Workspace
 
 router = Router(tags=["Workspaces"])

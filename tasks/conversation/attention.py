@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
-from aitask.nudge import enqueue
+from aitask.lib.queue import enqueue
 from tasks.conversation.models import Attention
 from tasks.models import Run
 from workspaces.access import visible_workspaces

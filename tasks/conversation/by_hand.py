@@ -9,12 +9,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks import launch
 from tasks.conversation.models import ByHand
 from tasks.models import Run, Task
 from workspaces import tmux
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 
 OPENING = timedelta(seconds=60)

@@ -9,7 +9,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.utils import timezone
 
-from aitask.sockets import LiveConsumer
+from aitask.lib.sockets import LiveConsumer
 from tasks import inbox_views
 from tasks.conversation import asking, attention
 

@@ -15,12 +15,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask import doorbell
-from aitask.nudge import enqueue
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
+from aitask.lib.queue import enqueue
 from tasks import talk
 from tasks.conversation.models import Outgoing
 from tasks.models import Run
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Host
 

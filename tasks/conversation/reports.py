@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
 from tasks import leases
 from tasks.conversation.models import StartReport
 from tasks.models import Run

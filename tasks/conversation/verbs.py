@@ -9,15 +9,15 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
+from aitask.lib.text import storable
 from tasks import services, talk
 from tasks.conversation import delivery
 from tasks.conversation.models import Outgoing
 from tasks.models import Run, Task
-from tasks.storable import storable
 from workspaces import hosts
 from workspaces.catalog import reading
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Host
 

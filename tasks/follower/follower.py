@@ -11,7 +11,7 @@ from django.db import DatabaseError, close_old_connections
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
 from tasks import leases
 from tasks.follower import repairs
 from tasks.follower.watch import Watch, runs_to_follow

@@ -7,11 +7,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.text import storable
 from tasks import joints, reducer
 from tasks.conversation import attention, delivery
 from tasks.models import Event, Run, Task
-from tasks.storable import storable
 
 NOT_DATA = frozenset(("v", "seq", "at", "kind"))
 

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from aitask.templatetags.ui import ago
+from aitask.lib.formats import ago
 from tasks.commands import commands
 from tasks.models import Event, Run, Task
 from tasks.rendering.entries import RENDERERS

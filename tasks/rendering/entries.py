@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from aitask.templatetags.ui import at, clock, icon
+from aitask.lib.formats import at, clock, icon
 from tasks.reducer import parse_time
 from tasks.rendering import markdown
 from tasks.rendering.parts import (

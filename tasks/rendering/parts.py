@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from aitask.templatetags.ui import icon
+from aitask.lib.formats import icon
 from tasks.models import Run
 
 LONGEST = 12_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aitask.nudge import enqueue
+from aitask.lib.queue import enqueue
 
 
 def run_ended(task_id: int) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractBaseUser
 
+from aitask.lib.errors import Refused
 from tasks.models import Task
 from tasks.review import trains, verdicts
 from tasks.review.models import MergeStep, MergeTrain, Verdict
-from workspaces.errors import Refused
 
 
 def is_unmerged(task: Task) -> bool:

@@ -9,14 +9,14 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.review import verdicts
 from tasks.review.models import Comment
 from tasks.review.patches import parse
 from tasks.review.ranges import View
 from tasks.services import clean_text
-from workspaces.errors import Refused
 from workspaces.git.diffs import Range, file_patch, file_text, path_of
 from workspaces.merging.conflicts import visible
 

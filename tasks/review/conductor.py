@@ -9,7 +9,7 @@ from dataclasses import replace
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
 from tasks import leases
 from tasks.models import Run, Task
 from tasks.review import site as sites

@@ -11,8 +11,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask import hypermedia
-from aitask.numbers import whole
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.text import whole_number
 from tasks.access import task_for
 from tasks.models import Task
 from tasks.review import comments
@@ -23,7 +24,6 @@ from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
 from tasks.review.ranges import LABELS, View, view_of
 from workspaces.access import person
-from workspaces.errors import Refused
 from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
 from workspaces.hosts import HostError
 from workspaces.merging.conflicts import visible
@@ -165,7 +165,7 @@ def file_response(request: HttpRequest, task: Task) -> HttpResponse:
     if not hunks:
         return note("submodule" if "\nSubmodule " in patch else "empty")
     colours = colours_of(view, rng, path, old_path)
-    start = whole(request.GET.get("from")) or 0
+    start = whole_number(request.GET.get("from")) or 0
     rows, following = render_rows(hunks, colours, split=bool(request.GET.get("split")), start=start)
     response = HttpResponse(rows)
     response["X-Next"] = "" if following is None else str(following)
@@ -241,5 +241,5 @@ def comments_send(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         comments.send(task, user=person(request), message=request.POST.get("message", ""))
     except (Refused, HostError) as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=here)
-    return hypermedia.done(request, "Sent to the agent as one message.", to=here)
+        return htmx.refused(request, error.reason, error.hint, to=here)
+    return htmx.done(request, "Sent to the agent as one message.", to=here)

@@ -9,15 +9,15 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from aitask import doorbell
-from aitask.nudge import enqueue
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
+from aitask.lib.queue import enqueue
 from tasks.models import Run, Task
 from tasks.review import radar, resolve, trains, turns, undo
 from tasks.review.conductor import Conductor, Parked
 from tasks.review.models import MergeStep, MergeTrain, Resolution, Verdict
 from tasks.review.push import push
 from tasks.review.site import MergeSite, site_of
-from workspaces.errors import Refused
 from workspaces.git.writing import update_refs
 from workspaces.hosts import HostError
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.review import turns
 from tasks.review.models import Radar
 from tasks.review.site import MergeSite, site_of
-from workspaces.errors import Refused
 from workspaces.git import overlap
 from workspaces.git.repos import refs
 from workspaces.hosts import HostError

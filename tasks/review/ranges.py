@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from posixpath import join
 
+from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.review.models import Verdict
 from tasks.review.site import MergeSite, site_of
-from workspaces.errors import Refused
 from workspaces.git import git
 from workspaces.git.diffs import Commit, Range, commits, merge_base, merged_tree, spare_index
 from workspaces.git.repos import refs, status

@@ -8,12 +8,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.review import trains, verdicts
 from tasks.review.models import MergeStep, Resolution, Verdict
 from tasks.review.site import MergeSite, site_of
-from workspaces.errors import Refused
 from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of
 from workspaces.git.repos import refs, status

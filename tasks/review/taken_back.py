@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.review.models import MergeStep, MergeTrain
 from tasks.review.site import MergeSite, site_of
-from workspaces.errors import Refused
 from workspaces.git.repos import contains, refs
 from workspaces.merging import Bench, Mainline, MainMoved, open_bench
 from workspaces.merging.reverting import bring_back as on_top_of

@@ -8,13 +8,13 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.review import turns
 from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.site import MergeSite, site_of
 from tasks.review.taken_back import reverted_step, why_not
-from workspaces.errors import Refused
 from workspaces.git.repos import refs
 from workspaces.merging import Strategy
 from workspaces.models import Workspace

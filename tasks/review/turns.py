@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, models
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask.nudge import enqueue
+from aitask.lib.queue import enqueue
 from tasks import leases
 
 LEASE = timedelta(seconds=60)

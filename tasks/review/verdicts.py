@@ -8,14 +8,14 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
 from tasks import services
 from tasks.models import Run, Task
 from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.removal import Rescued, remove_tree
 from tasks.review.site import MergeSite, site_of
 from workspaces import tmux
-from workspaces.errors import Refused
 from workspaces.git.diffs import merge_base
 from workspaces.git.repos import refs, status
 from workspaces.git.worktrees import add_worktree

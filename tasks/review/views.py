@@ -10,14 +10,14 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask import hypermedia
-from aitask.numbers import whole
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.text import whole_number
 from tasks.access import task_for
 from tasks.models import Task
 from tasks.review import queries, radar, resolve, taken_back, trains, verdicts, worktrees
 from tasks.review.models import MergeTrain, Radar, Verdict
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
@@ -30,8 +30,8 @@ def answer(request: HttpRequest, verb: Verb, said: str, to: str, *, stay: bool =
     try:
         verb()
     except (Refused, HostError) as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=to)
-    return hypermedia.done(request, said, to=to, stay=stay)
+        return htmx.refused(request, error.reason, error.hint, to=to)
+    return htmx.done(request, said, to=to, stay=stay)
 
 
 @require_POST
@@ -95,7 +95,7 @@ def of_these(found: list[queries.Overlap], tasks: list[Task]) -> list[queries.Ov
 def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
     """The ticked tasks, in the order they stand on the page."""
     workspace = workspace_for(request.user, pk)
-    numbers = [whole(value) for value in request.POST.getlist("task")]
+    numbers = [whole_number(value) for value in request.POST.getlist("task")]
     chosen = [number for number in numbers if number is not None]
     found = {task.pk: task for task in Task.objects.filter(workspace=workspace, pk__in=chosen)}
     here = reverse("merge", args=[pk])
@@ -110,8 +110,8 @@ def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
             push="push" in request.POST,
         )
     except (Refused, HostError) as error:
-        return hypermedia.refused(request, error.reason, error.hint, to=here)
-    return hypermedia.done(request, to=reverse("train", args=[train.pk]), stay=False)
+        return htmx.refused(request, error.reason, error.hint, to=here)
+    return htmx.done(request, to=reverse("train", args=[train.pk]), stay=False)
 
 
 def train_for(request: HttpRequest, pk: int) -> MergeTrain:
@@ -124,7 +124,7 @@ def train_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One train with its steps; the page asks for its part again while the train is under way."""
     train = train_for(request, pk)
     context = {"nav": "workspaces", **train_context(train)}
-    partial = hypermedia.is_partial(request)
+    partial = htmx.is_partial(request)
     return render(request, "tasks/review/_train.html" if partial else "tasks/review/train.html", context)
 
 

@@ -12,6 +12,7 @@ from posixpath import join
 
 from django.contrib.auth.models import AbstractBaseUser
 
+from aitask.lib.errors import Refused
 from tasks import services
 from tasks.models import Run, Task
 from tasks.review import radar
@@ -19,7 +20,6 @@ from tasks.review.models import MergeTrain, Verdict
 from tasks.review.ranges import EMPTY_TREE
 from tasks.review.removal import Rescued, remove_tree
 from tasks.review.site import MergeSite, site_of
-from workspaces.errors import Refused
 from workspaces.git import git
 from workspaces.git.diffs import Range, changed_files
 from workspaces.git.repos import status

@@ -11,13 +11,13 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django_q.brokers import get_broker
 
+from aitask.lib.errors import Refused
 from tasks import dispatch, endings, leases, services
 from tasks.follower import repairs
 from tasks.follower.store import save_events
 from tasks.follower.watch import Watch, runs_to_follow
 from tasks.models import Event, Run, Task
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
-from workspaces.errors import Refused
 from workspaces.models import BackendHold, Host
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aitask.templatetags.ui import with_times
+from aitask.lib.formats import with_times
 from tasks.models import Run
 from tasks.rendering import markdown, render_event, render_head
 from tasks.rendering.parts import LONGEST

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask import doorbell
+from aitask.lib import doorbell
 from workspaces import hosts
 from workspaces.catalog.models import ModelList, digest_of, unleased
 from workspaces.catalog.wanting import environments, lies_on, make_rows

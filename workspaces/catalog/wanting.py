@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from aitask.nudge import enqueue
+from aitask.lib.queue import enqueue
 from workspaces.catalog.models import ModelList, digest_of, unleased
 from workspaces.hosts import local
 from workspaces.models import Backend, Host, Workspace

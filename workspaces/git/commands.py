@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posixpath import isabs, normpath
 
-from workspaces.errors import Refused
+from aitask.lib.errors import Refused
 from workspaces.hosts import Completed, Host, HostError
 
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0"}

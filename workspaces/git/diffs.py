@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from posixpath import join
 
-from workspaces.errors import Refused
+from aitask.lib.errors import Refused
 from workspaces.git.commands import ENVIRONMENT, failure, git
 from workspaces.git.repos import COMMIT
 from workspaces.git.writing import Writer

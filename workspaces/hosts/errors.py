@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workspaces.errors import Refused
+from aitask.lib.errors import Refused
 
 
 class HostError(Refused):

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from aitask.cluster import Cluster
+from aitask.worker import Cluster
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from aitask import vendoring
+from aitask.lib import vendoring
 
 
 class Command(BaseCommand):

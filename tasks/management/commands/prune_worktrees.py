@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
+from aitask.lib.errors import Refused
 from tasks.review import worktrees
-from workspaces.errors import Refused
 from workspaces.hosts import HostError
 from workspaces.models import Workspace
 

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from aitask.lib.errors import Refused
 from tasks import talk
 from tasks.conversation import by_hand, delivery, verbs
 from tasks.conversation.asking import Ask, groups
@@ -16,7 +17,6 @@ from tasks.models import Run
 from tasks.tests.conversation.hosts import ASKED, AWAY, FakeHost, states
 from tasks.tests.factories import make_run, make_task, make_user
 from tasks.tests.people import People, send
-from workspaces.errors import Refused
 from workspaces.models import Host
 
 pytestmark = pytest.mark.django_db

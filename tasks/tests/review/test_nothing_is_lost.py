@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git, make_repo
 from tasks.models import Run, Task
 from tasks.review import verdicts, worktrees
 from tasks.tests.factories import make_run
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
-from workspaces.errors import Refused
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git
 from tasks.models import Run, Task
 from tasks.review import jobs, resolve, trains, verdicts, worktrees
@@ -15,7 +16,6 @@ from tasks.review.models import Resolution, Verdict
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
-from workspaces.errors import Refused
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 

@@ -1,12 +1,15 @@
-"""What every database can hold."""
+"""Text from outside: what every database can hold, and whole numbers. Imports nothing of ours."""
 
 from __future__ import annotations
 
 from typing import Any
 
+MAX_DIGITS = 18
+"""What every database holds."""
+
 
 def storable(value: Any) -> Any:
-    """PostgreSQL takes neither NUL nor half characters, and both a person and an agent may write them.
+    """PostgreSQL takes neither NUL nor half characters, and both a user and an agent may write them.
 
     NUL becomes its visible sign, half a character a question mark, at any depth of lists and dictionaries.
     """
@@ -17,3 +20,8 @@ def storable(value: Any) -> Any:
     if isinstance(value, dict):
         return {storable(name): storable(item) for name, item in value.items()}
     return value
+
+
+def whole_number(text: str | None) -> int | None:
+    """The number that the text is; None for anything else, also for one that no row could have."""
+    return int(text) if text and text.isdecimal() and len(text) <= MAX_DIGITS else None

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from aitask.doorbell.transports import Heard, Look
+from aitask.lib.doorbell.transport import Heard, Look
 
 CHANNEL = "aitask_doorbell"
 LISTEN_SECONDS = 1.0

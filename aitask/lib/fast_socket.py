@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
-EXTENSION = "aitask.direct"
+EXTENSION = "aitask.lib.fast_socket"
 TEXT, BINARY = 0x81, 0x82
 """First bytes of frames that are a whole message."""
 MASKED, SHORT = 0x80, 125

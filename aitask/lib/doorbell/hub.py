@@ -12,7 +12,8 @@ import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
-from aitask.doorbell.transports import Transport, choose
+from aitask.lib.doorbell.choice import choose
+from aitask.lib.doorbell.transport import Transport
 
 log = logging.getLogger(__name__)
 

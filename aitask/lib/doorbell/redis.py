@@ -9,7 +9,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from aitask.doorbell.transports import Heard, Look
+from aitask.lib.doorbell.transport import Heard, Look
 
 GROUP = "doorbell"
 SEND_SECONDS = 5.0

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from aitask.doorbell.hub import ANYTHING, Hub, Subscription
+from aitask.lib.doorbell.hub import ANYTHING, Hub, Subscription
 
 __all__ = ["ANYTHING", "Subscription", "ring", "subscribe", "wait"]
 

@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from aitask.doorbell.transports import Heard, Look
+from aitask.lib.doorbell.transport import Heard, Look
 
 POLL_SECONDS = 0.25
 REGISTER_SECONDS = 60.0

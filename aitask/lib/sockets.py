@@ -20,7 +20,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.http import Http404, HttpRequest
 
-from aitask import doorbell
+from aitask.lib import doorbell
 
 log = logging.getLogger(__name__)
 
