@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from aitask.lib import htmx
 from tasks.conversation import push
-from tasks.conversation.models import Attention, PushSubscription
+from tasks.models import Attention, PushSubscription
 from workspaces.access import person
 
 WORKER = settings.BASE_DIR / "tasks" / "static" / "tasks" / "worker.js"

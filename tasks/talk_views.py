@@ -17,8 +17,7 @@ from aitask.lib.errors import Refused
 from tasks import talk
 from tasks.access import run_for, task_for
 from tasks.conversation import by_hand, verbs
-from tasks.conversation.models import Outgoing
-from tasks.models import Run
+from tasks.models import Outgoing, Run
 from workspaces.access import person
 from workspaces.models import PermissionMode
 

@@ -13,9 +13,9 @@ from aitask.lib.queue import enqueue
 from usage import ledger, limits
 from usage.models import LimitReading, PlanSource
 from workspaces import hosts
-from workspaces.catalog.models import digest_of
 from workspaces.hosts import HostError
 from workspaces.models import Backend, Workspace
+from workspaces.models.model_list import digest_of
 
 PAUSE = timedelta(minutes=5)
 "Between two askings of the same login, whoever wants it."

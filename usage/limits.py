@@ -15,8 +15,8 @@ from tasks.models import Run
 from tasks.reducer import parse_time
 from usage.models import LimitReading, PlanSource
 from usage.pace import Forecast, forecast
-from workspaces.catalog.models import digest_of
 from workspaces.models import Backend, Workspace
+from workspaces.models.model_list import digest_of
 
 SAME = timedelta(minutes=5)
 "A reading that says the same as one this young is not kept."

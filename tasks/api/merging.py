@@ -14,9 +14,8 @@ from aitask.lib.errors import Refused
 from tasks.access import task_for, visible_tasks
 from tasks.api.schemas import Answer, Body, Id, RunOut, TaskOut, Text, run_out
 from tasks.api.tasks import read
-from tasks.models import Task
+from tasks.models import MergeStep, MergeTrain, Task
 from tasks.review import resolve, taken_back, trains, verdicts
-from tasks.review.models import MergeStep, MergeTrain
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.models import Workspace
 

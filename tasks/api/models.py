@@ -11,7 +11,7 @@ from pydantic import Field
 from tasks.api.schemas import Answer, Backend
 from workspaces.access import visible_workspaces, workspace_for
 from workspaces.catalog import reading
-from workspaces.catalog.models import ModelList
+from workspaces.models.model_list import ModelList
 
 router = Router(tags=["Models"])
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from tasks.conversation.models import Outgoing
-from tasks.models import Run
+from tasks.models import Outgoing, Run
 from tasks.rendering import markdown
 from tasks.rendering.parts import diff_lines, readable, tool_input, wish
 

@@ -8,8 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
 from aitask.lib.queue import enqueue
-from tasks.conversation.models import Attention
-from tasks.models import Run
+from tasks.models import Attention, Run
 from workspaces.access import visible_workspaces
 
 Kind = Attention.Kind

@@ -12,8 +12,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks import launch
-from tasks.conversation.models import ByHand
-from tasks.models import Run, Task
+from tasks.models import ByHand, Run, Task
 from workspaces import tmux
 from workspaces.hosts import HostError
 

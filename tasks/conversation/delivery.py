@@ -19,8 +19,7 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
 from tasks import talk
-from tasks.conversation.models import Outgoing
-from tasks.models import Run
+from tasks.models import Outgoing, Run
 from workspaces.hosts import HostError
 from workspaces.models import Host
 

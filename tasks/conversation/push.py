@@ -18,7 +18,7 @@ from django.utils import timezone
 from py_vapid import Vapid02, b64urldecode, b64urlencode
 
 from tasks.conversation import attention
-from tasks.conversation.models import Attention, PushKey, PushSubscription
+from tasks.models import Attention, PushKey, PushSubscription
 
 if TYPE_CHECKING:
     import requests

@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from tasks import leases
-from tasks.conversation.models import StartReport
-from tasks.models import Run
+from tasks.models import Run, StartReport
 from workspaces.access import visible_workspaces
 from workspaces.models import Host
 

@@ -14,8 +14,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks import services, talk
 from tasks.conversation import delivery
-from tasks.conversation.models import Outgoing
-from tasks.models import Run, Task
+from tasks.models import Outgoing, Run, Task
 from workspaces import hosts
 from workspaces.catalog import reading
 from workspaces.hosts import HostError

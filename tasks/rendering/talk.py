@@ -9,8 +9,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from tasks.conversation import asking
-from tasks.conversation.models import Outgoing
-from tasks.models import Run, Task
+from tasks.models import Outgoing, Run, Task
 from workspaces.catalog import reading
 from workspaces.models import PermissionMode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from tasks.review.models import Comment, MergeStep, MergeTrain, Radar, Resolution, Verdict, ViewedFile
+from tasks.models import Comment, MergeStep, MergeTrain, Radar, Resolution, Verdict, ViewedFile
 from workspaces.admin import RecordAdmin
 
 

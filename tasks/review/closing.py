@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.contrib.auth.models import AbstractBaseUser
 
 from aitask.lib.errors import Refused
-from tasks.models import Task
+from tasks.models import MergeStep, MergeTrain, Task, Verdict
 from tasks.review import trains, verdicts
-from tasks.review.models import MergeStep, MergeTrain, Verdict
 
 
 def is_unmerged(task: Task) -> bool:

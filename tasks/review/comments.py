@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import Run, Task
+from tasks.models import Comment, Run, Task
 from tasks.review import verdicts
-from tasks.review.models import Comment
 from tasks.review.patches import parse
 from tasks.review.ranges import View
 from tasks.services import clean_text

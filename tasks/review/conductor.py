@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from tasks import leases
-from tasks.models import Run, Task
+from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.review import site as sites
-from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.turns import TurnLost
 from workspaces.git.repos import commits_between
 from workspaces.merging import (

@@ -15,10 +15,9 @@ from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import task_for
-from tasks.models import Task
+from tasks.models import Comment, Task, ViewedFile
 from tasks.review import comments
 from tasks.review.diff_html import render_rows
-from tasks.review.models import Comment, ViewedFile
 from tasks.review.nothing import why_nothing
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context

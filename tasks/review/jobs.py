@@ -12,10 +12,9 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
-from tasks.models import Run, Task
+from tasks.models import MergeStep, MergeTrain, Resolution, Run, Task, Verdict
 from tasks.review import radar, resolve, trains, turns, undo
 from tasks.review.conductor import Conductor, Parked
-from tasks.review.models import MergeStep, MergeTrain, Resolution, Verdict
 from tasks.review.push import push
 from tasks.review.site import MergeSite, site_of
 from workspaces.git.writing import update_refs

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.models import Run, Task
+from tasks.models import MergeStep, MergeTrain, Radar, Run, Task, Verdict
 from tasks.review import queries
-from tasks.review.models import MergeStep, MergeTrain, Radar, Verdict
 
 S = MergeStep.State
 

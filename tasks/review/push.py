@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.review.models import MergeTrain
+from tasks.models import MergeTrain
 from tasks.review.site import MergeSite
 from workspaces import git
 from workspaces.merging.conflicts import visible

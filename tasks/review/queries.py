@@ -9,8 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 
-from tasks.models import Task
-from tasks.review.models import Comment, MergeStep, MergeTrain, Radar, Verdict
+from tasks.models import Comment, MergeStep, MergeTrain, Radar, Task, Verdict
 from tasks.review.taken_back import undone_step
 from workspaces.models import Workspace
 

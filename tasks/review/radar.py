@@ -13,9 +13,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import Run, Task
+from tasks.models import Radar, Run, Task
 from tasks.review import turns
-from tasks.review.models import Radar
 from tasks.review.site import MergeSite, site_of
 from workspaces.git import overlap
 from workspaces.git.repos import refs

@@ -8,8 +8,7 @@ from functools import cached_property
 from posixpath import join
 
 from aitask.lib.errors import Refused
-from tasks.models import Run, Task
-from tasks.review.models import Verdict
+from tasks.models import Run, Task, Verdict
 from tasks.review.site import MergeSite, site_of
 from workspaces.git import git
 from workspaces.git.diffs import Commit, Range, commits, merge_base, merged_tree, spare_index

@@ -10,9 +10,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import Run, Task
+from tasks.models import MergeStep, Resolution, Run, Task, Verdict
 from tasks.review import trains, verdicts
-from tasks.review.models import MergeStep, Resolution, Verdict
 from tasks.review.site import MergeSite, site_of
 from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from posixpath import join
 
-from tasks.review.models import MergeTrain
+from tasks.models import MergeTrain
 from workspaces import git, hosts
 from workspaces.git.repos import Place, locate
 from workspaces.git.writing import Writer, writer

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import Run, Task
-from tasks.review.models import MergeStep, MergeTrain
+from tasks.models import MergeStep, MergeTrain, Run, Task
 from tasks.review.site import MergeSite, site_of
 from workspaces.git.repos import contains, refs
 from workspaces.merging import Bench, Mainline, MainMoved, open_bench

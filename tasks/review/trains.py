@@ -10,9 +10,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import Run, Task
+from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.review import turns
-from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.site import MergeSite, site_of
 from tasks.review.taken_back import reverted_step, why_not
 from workspaces.git.repos import refs

@@ -7,9 +7,8 @@ from itertools import pairwise
 from django.db import transaction
 from django.utils import timezone
 
-from tasks.models import Task
+from tasks.models import MergeStep, MergeTrain, Task, Verdict
 from tasks.review.conductor import Parked
-from tasks.review.models import MergeStep, MergeTrain, Verdict
 from tasks.review.site import MergeSite
 from tasks.review.turns import TurnLost
 from workspaces.git.commands import GitError, git

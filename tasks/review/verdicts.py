@@ -11,8 +11,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks import services
-from tasks.models import Run, Task
-from tasks.review.models import MergeStep, MergeTrain, Verdict
+from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.review.removal import Rescued, remove_tree
 from tasks.review.site import MergeSite, site_of
 from workspaces import tmux

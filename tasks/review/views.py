@@ -14,9 +14,8 @@ from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import task_for
-from tasks.models import Task
+from tasks.models import MergeTrain, Radar, Task, Verdict
 from tasks.review import queries, radar, resolve, taken_back, trains, verdicts, worktrees
-from tasks.review.models import MergeTrain, Radar, Verdict
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.hosts import HostError
 from workspaces.merging import Strategy

@@ -14,9 +14,8 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from aitask.lib.errors import Refused
 from tasks import services
-from tasks.models import Run, Task
+from tasks.models import MergeTrain, Run, Task, Verdict
 from tasks.review import radar
-from tasks.review.models import MergeTrain, Verdict
 from tasks.review.ranges import EMPTY_TREE
 from tasks.review.removal import Rescued, remove_tree
 from tasks.review.site import MergeSite, site_of

@@ -11,8 +11,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from tasks.tests.api_client import Script
 from tasks.tests.factories import make_user, make_workspace
-from workspaces.catalog.models import digest_of
 from workspaces.models import Host
+from workspaces.models.model_list import digest_of
 from workspaces.tests.catalog.conftest import keep, model
 
 pytestmark = pytest.mark.django_db

@@ -17,8 +17,7 @@ from django.test import Client
 from py_vapid import Vapid02
 
 from tasks.conversation import attention, push
-from tasks.conversation.models import Attention, PushKey, PushSubscription
-from tasks.models import Run
+from tasks.models import Attention, PushKey, PushSubscription, Run
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from workspaces import hosts
-from workspaces.catalog.models import ModelList, digest_of, unleased
 from workspaces.catalog.wanting import environments, lies_on, make_rows
 from workspaces.hosts import HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Host, Workspace
+from workspaces.models.model_list import ModelList, digest_of, unleased
 
 LEASE = timedelta(seconds=60)
 CALL_SECONDS = 30.0

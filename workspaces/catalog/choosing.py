@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from django.utils import dateformat
 
-from workspaces.catalog.models import Effort, ModelList, OfferedModel
 from workspaces.catalog.reading import warning
 from workspaces.models import Backend, Workspace
+from workspaces.models.model_list import Effort, ModelList, OfferedModel
 
 OTHER = "*"
 "Stands in the list of models for one that is typed."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workspaces.catalog.models import ModelList, digest_of
 from workspaces.models import Backend, Workspace
+from workspaces.models.model_list import ModelList, digest_of
 
 Place = tuple[str, str]
 """A host's key and the digest of an environment."""

@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from aitask.lib.queue import enqueue
-from workspaces.catalog.models import ModelList, digest_of, unleased
 from workspaces.hosts import local
 from workspaces.models import Backend, Host, Workspace
+from workspaces.models.model_list import ModelList, digest_of, unleased
 
 NUDGE = timedelta(seconds=15)
 "How long a nudge may take before it counts as lost."

@@ -10,9 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from aitask.lib.errors import Refused
-from tasks.models import Task
+from tasks.models import MergeStep, MergeTrain, Task
 from tasks.review import jobs, trains, undo
-from tasks.review.models import MergeStep, MergeTrain
 from workspaces.hosts import HostError
 from workspaces.merging import Strategy
 from workspaces.models import Workspace

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.conversation.models import Outgoing
-from tasks.models import Run
+from tasks.models import Outgoing, Run
 from workspaces.hosts import HostError
 
 AWAY = HostError("cloud does not answer.", code="timeout", retryable=True)

@@ -12,8 +12,7 @@ from aitask.lib.errors import Refused
 from tasks import talk
 from tasks.conversation import by_hand, delivery, verbs
 from tasks.conversation.asking import Ask, groups
-from tasks.conversation.models import ByHand, Outgoing
-from tasks.models import Run
+from tasks.models import ByHand, Outgoing, Run
 from tasks.tests.conversation.hosts import ASKED, AWAY, FakeHost, states
 from tasks.tests.factories import make_run, make_task, make_user
 from tasks.tests.people import People, send

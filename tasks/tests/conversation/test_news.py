@@ -10,8 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from tasks.conversation.consumers import AttentionConsumer
-from tasks.conversation.models import Attention
-from tasks.models import Run
+from tasks.models import Attention, Run
 from tasks.tests.people import People
 
 pytestmark = pytest.mark.django_db

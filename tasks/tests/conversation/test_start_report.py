@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from tasks import queries
 from tasks.conversation import reports
-from tasks.conversation.models import StartReport
-from tasks.models import Run
+from tasks.models import Run, StartReport
 from tasks.tests.factories import make_run, make_task
 from tasks.tests.people import People, send
 from workspaces.models import Host

@@ -90,7 +90,7 @@ def ride(train: int, seconds: float) -> bool:
 def look(train: int) -> tuple[str, int]:
     from django.db import connections
 
-    from tasks.review.models import MergeStep, MergeTrain
+    from tasks.models import MergeStep, MergeTrain
 
     row = MergeTrain.objects.get(pk=train)
     waiting = row.steps.filter(state__in=MergeStep.OPEN).count()
@@ -99,7 +99,7 @@ def look(train: int) -> tuple[str, int]:
 
 
 def report(train: int, repo: Path) -> dict[str, Any]:
-    from tasks.review.models import MergeTrain
+    from tasks.models import MergeTrain
 
     row = MergeTrain.objects.get(pk=train)
     steps = [{"state": step.state, "title": step.title, "task": step.task_id} for step in row.steps.all()]

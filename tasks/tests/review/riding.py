@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tasks.models import Task
+from tasks.models import MergeTrain, Task
 from tasks.review import jobs, trains
-from tasks.review.models import MergeTrain
 from workspaces.models import Workspace
 
 

@@ -11,8 +11,7 @@ import pytest
 from django.test import Client
 
 from aitask.tests.lab.repos import commit_file, git
-from tasks.models import Run, Task
-from tasks.review.models import Comment
+from tasks.models import Comment, Run, Task
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
 from workspaces.git.diffs import key_of
@@ -272,7 +271,7 @@ def test_strangers_see_nothing(shop: tuple[Client, Task, History]) -> None:
 
 
 def test_the_api_accepts_merges_and_undoes(shop: tuple[Client, Task, History]) -> None:
-    from tasks.review.models import MergeTrain
+    from tasks.models import MergeTrain
     from tasks.tests.api_client import Script
     from tasks.tests.review.riding import ride
 

@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from aitask.tests.lab.repos import git
 from tasks import queries
-from tasks.models import Task
+from tasks.models import Radar, Task
 from tasks.review import radar, taken_back, trains, verdicts
-from tasks.review.models import Radar
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
 from tasks.tests.review.riding import merge, ride

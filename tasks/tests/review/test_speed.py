@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from aitask.tests.lab.repos import git
-from tasks.models import Task
+from tasks.models import Radar, Task, Verdict
 from tasks.review import queries, radar
-from tasks.review.models import Radar, Verdict
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, twenty, workspace_of
 from tasks.tests.review.riding import merge, states
 from workspaces.tests.merging.repos import changed, first_parent_subjects

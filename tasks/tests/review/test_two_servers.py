@@ -15,8 +15,8 @@ from aitask.tests.installation import ROOT, Installation
 from aitask.tests.lab.databases import own_databases
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
+from tasks.models import MergeTrain
 from tasks.review import jobs, trains
-from tasks.review.models import MergeTrain
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
 from workspaces.tests.merging.repos import changed, first_parent_subjects
 
@@ -50,7 +50,7 @@ import sys, django
 django.setup()
 from datetime import timedelta
 from django.utils import timezone
-from tasks.review.models import MergeTrain
+from tasks.models import MergeTrain
 held = MergeTrain.objects.filter(lease_owner__startswith=sys.argv[1])
 print(held.update(lease_until=timezone.now() - timedelta(seconds=1)))
 """

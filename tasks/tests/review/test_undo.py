@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from aitask.tests.lab.repos import commit_file, git
-from tasks.models import Task
+from tasks.models import MergeTrain, Task
 from tasks.review import jobs, trains
-from tasks.review.models import MergeTrain
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, workspace_of
 from tasks.tests.review.riding import merge, ride, states
 from workspaces.models import Workspace

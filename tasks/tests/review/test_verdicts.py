@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git
-from tasks.models import Run, Task
+from tasks.models import Resolution, Run, Task, Verdict
 from tasks.review import jobs, resolve, trains, verdicts, worktrees
 from tasks.review.closing import is_unmerged
-from tasks.review.models import Resolution, Verdict
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states

@@ -7,9 +7,8 @@ from pathlib import Path
 from django.contrib.auth.models import User
 
 from aitask.tests.lab.repos import git
-from tasks.models import Task
+from tasks.models import Radar, Task
 from tasks.review import jobs, radar, trains, verdicts
-from tasks.review.models import Radar
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
 from workspaces.tests.merging.repos import Files, History, changed
 
@@ -90,7 +89,7 @@ def _with_worktree(history: History, task: Task) -> None:
 
 def ride(train_id: int) -> str:
     """A worker's part, which the browser's site does not have; how the train stands afterwards."""
-    from tasks.review.models import MergeTrain
+    from tasks.models import MergeTrain
 
     train = MergeTrain.objects.get(pk=train_id)
     while train.is_live:

@@ -13,10 +13,10 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from tasks.tests.factories import make_workspace
 from workspaces.catalog import asking, wanting
-from workspaces.catalog.models import digest_of
 from workspaces.hosts import HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Host, ModelList
+from workspaces.models.model_list import digest_of
 
 from .conftest import Door, keep, model, offers
 

@@ -1,4 +1,4 @@
-"""What people decided about finished work, and the trains that carry it into main."""
+"""Trains that carry accepted work into the base branch."""
 
 from __future__ import annotations
 
@@ -13,30 +13,6 @@ from workspaces.merging.attempts import Strategy
 from workspaces.models import Workspace
 
 STRATEGIES = [(strategy.value, strategy.name.capitalize()) for strategy in Strategy]
-
-
-class Verdict(models.Model):
-    """How a task's work was judged last; none while nobody has."""
-
-    class Kind(models.TextChoices):
-        ACCEPTED = "accepted", "Accepted"
-        MERGED = "merged", "Merged"
-        DROPPED = "dropped", "Dropped"
-
-    SETTLED = (Kind.MERGED, Kind.DROPPED)
-    """Nothing is left to be merged."""
-
-    task = models.OneToOneField("tasks.Task", on_delete=models.CASCADE, related_name="verdict")
-    kind = models.CharField(max_length=8, choices=Kind.choices)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    at = models.DateTimeField(default=timezone.now)
-    commit = models.CharField(max_length=64, blank=True, help_text="The branch as it was judged")
-    uncommitted = models.PositiveIntegerField(default=0, help_text="Files that were not committed then")
-    rescue_ref = models.CharField(max_length=300, blank=True)
-    patch_path = models.CharField(max_length=1500, blank=True)
-
-    def __str__(self) -> str:
-        return f"{self.kind}: task {self.task_id}"
 
 
 class MergeTrain(models.Model):
@@ -182,71 +158,6 @@ class MergeStep(models.Model):
         return bool(changed)
 
 
-class Comment(models.Model):
-    """What a person says about some lines of a task's work; drafts are sent together as one follow-up."""
-
-    class Side(models.TextChoices):
-        OLD = "old", "Before"
-        NEW = "new", "After"
-
-    task = models.ForeignKey("tasks.Task", on_delete=models.CASCADE, related_name="comments")
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    path_key = models.CharField(max_length=6000, help_text="The path's bytes in URL-safe base64")
-    side = models.CharField(max_length=3, choices=Side.choices, default=Side.NEW)
-    line = models.PositiveIntegerField()
-    end_line = models.PositiveIntegerField()
-    commit = models.CharField(max_length=64, help_text="The version that the line numbers are of")
-    quote = models.TextField(blank=True, help_text="The lines as they were")
-    text = models.TextField()
-    sent_in = models.ForeignKey(
-        "tasks.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="comments"
-    )
-    sent_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["path_key", "line", "pk"]
-
-    def __str__(self) -> str:
-        return f"comment {self.pk} on task {self.task_id}"
-
-
-class ViewedFile(models.Model):
-    """A person has seen a file's changes in this version; a new version is not viewed."""
-
-    task = models.ForeignKey("tasks.Task", on_delete=models.CASCADE, related_name="viewed_files")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    path_key = models.CharField(max_length=6000)
-    version = models.CharField(max_length=140, help_text="The objects of both sides")
-
-    class Meta:
-        indexes = [models.Index(fields=["task", "user"])]
-
-    def __str__(self) -> str:
-        return f"viewed by {self.user_id} in task {self.task_id}"
-
-
-class Radar(models.Model):
-    """Which branches of a workspace touch the same places, for exactly these tips."""
-
-    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="radar")
-    main = models.CharField(max_length=64, blank=True)
-    tips = models.JSONField(default=dict, help_text="Task → commit that was looked at")
-    pairs = models.JSONField(default=list, help_text="{left, right, left_tip, right_tip, files, conflicts}")
-    with_main = models.JSONField(default=dict, help_text="Task → {tip, main, conflicts}")
-    wanted_at = models.DateTimeField(null=True, blank=True, help_text="Somebody asked to look again")
-    looked_at = models.DateTimeField(null=True, blank=True)
-    seconds = models.FloatField(default=0)
-    reason = models.TextField(blank=True, help_text="Why it could not look")
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"radar of workspace {self.workspace_id}"
-
-
 class Resolution(models.Model):
     """A conflict that was handed to the agent: main was merged into the branch, the markers left for it."""
 
@@ -269,3 +180,22 @@ class Resolution(models.Model):
 
     def __str__(self) -> str:
         return f"resolution of task {self.task_id}: {self.state}"
+
+
+class Radar(models.Model):
+    """Which branches of a workspace touch the same places, for exactly these tips."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="radar")
+    main = models.CharField(max_length=64, blank=True)
+    tips = models.JSONField(default=dict, help_text="Task → commit that was looked at")
+    pairs = models.JSONField(default=list, help_text="{left, right, left_tip, right_tip, files, conflicts}")
+    with_main = models.JSONField(default=dict, help_text="Task → {tip, main, conflicts}")
+    wanted_at = models.DateTimeField(null=True, blank=True, help_text="Somebody asked to look again")
+    looked_at = models.DateTimeField(null=True, blank=True)
+    seconds = models.FloatField(default=0)
+    reason = models.TextField(blank=True, help_text="Why it could not look")
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"radar of workspace {self.workspace_id}"

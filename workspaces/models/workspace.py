@@ -1,11 +1,6 @@
-"""Who works where: installations, hosts, workspaces and the tokens of people's scripts."""
+"""A repository on a host, and how agents work in it."""
 
 from __future__ import annotations
-
-import hashlib
-import secrets
-import uuid
-from typing import Literal
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -13,6 +8,8 @@ from django.db import models
 from django.utils import timezone
 
 from workspaces.hosts.address import Address
+from workspaces.models.choices import Backend, PermissionMode
+from workspaces.models.host import Host
 from workspaces.validators import (
     validate_environment,
     validate_folder,
@@ -22,97 +19,6 @@ from workspaces.validators import (
     validate_person,
     validate_word,
 )
-
-
-class Backend(models.TextChoices):
-    """The agent CLIs; a new one is a file in hostkit/agents and a line here."""
-
-    CLAUDE_CODE = "claude_code", "Claude Code"
-    CODEX = "codex", "Codex"
-
-
-class PermissionMode(models.TextChoices):
-    """How much an agent may do without asking."""
-
-    ASK = "ask", "Ask before changes"
-    EDITS = "edits", "Edit files, ask for commands"
-    FULL = "full", "Everything without asking"
-
-
-class Installation(models.Model):
-    """One row: the name by which sessions and worktrees on shared hosts are known to be ours."""
-
-    key = models.CharField(max_length=32, unique=True, editable=False)
-
-    def __str__(self) -> str:
-        return self.key
-
-    @classmethod
-    def current_key(cls) -> str:
-        """Eight hex digits, made at the first call and never changed."""
-        row, _ = cls.objects.get_or_create(pk=1, defaults={"key": uuid.uuid4().hex[:8]})
-        return row.key
-
-
-class Host(models.Model):
-    """A machine that runs agents, and what is known of the way to it."""
-
-    class Link(models.TextChoices):
-        UNKNOWN = "unknown", "Not tried yet"
-        UP = "up", "Connected"
-        DOWN = "down", "Link lost"
-
-    key = models.CharField(max_length=300, unique=True, help_text="local, ssh:alias or ssh:user@alias")
-    kind = models.CharField(max_length=5, choices=[("local", "This machine"), ("ssh", "SSH")])
-    alias = models.CharField(max_length=200, blank=True)
-    user = models.CharField(max_length=100, blank=True)
-    accepted_keys = models.JSONField(
-        default=list, blank=True, help_text="Host keys that a person accepted, as known_hosts lines"
-    )
-    link = models.CharField(max_length=7, choices=Link.choices, default=Link.UNKNOWN)
-    link_reason = models.CharField(max_length=500, blank=True)
-    link_hint = models.CharField(max_length=500, blank=True)
-    last_heard_at = models.DateTimeField(null=True, blank=True)
-    lease_owner = models.CharField(max_length=100, blank=True, help_text="The follower that watches it")
-    lease_until = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return self.key
-
-    @property
-    def address(self) -> Address:
-        kind: Literal["local", "ssh"] = "local" if self.kind == "local" else "ssh"
-        return Address(kind=kind, alias=self.alias, user=self.user, accepted_keys=tuple(self.accepted_keys))
-
-    @property
-    def name(self) -> str:
-        """What a program calls it: local, an alias, or user@alias."""
-        return self.key.removeprefix("ssh:")
-
-    @property
-    def label(self) -> str:
-        """What a person calls it."""
-        return "this machine" if self.kind == "local" else self.name
-
-
-class BackendHold(models.Model):
-    """Starts of one CLI on one host held back because its login was refused."""
-
-    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="holds")
-    backend = models.CharField(max_length=20, choices=Backend.choices)
-    refusals = models.PositiveIntegerField(default=0, help_text="Runs in a row that met a refused login")
-    held_since = models.DateTimeField(null=True, blank=True)
-    reason = models.CharField(max_length=500, blank=True)
-    probe_run = models.BigIntegerField(null=True, blank=True, help_text="The one run let through to try")
-    next_probe_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["host", "backend"], name="one_hold_per_host_and_backend")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.backend} on {self.host_id}"
 
 
 class Workspace(models.Model):
@@ -240,31 +146,3 @@ class Workspace(models.Model):
     @property
     def copy_patterns(self) -> list[str]:
         return [line.strip() for line in self.copy_files.splitlines() if line.strip()]
-
-
-class ApiToken(models.Model):
-    """A person's key for scripts; only its digest is kept."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100)
-    digest = models.CharField(max_length=64, unique=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    def __str__(self) -> str:
-        return f"{self.name} of {self.user_id}"
-
-    @staticmethod
-    def digest_of(token: str) -> str:
-        """A token has 256 random bits, so a plain fast hash is as good as a slow one."""
-        return hashlib.sha256(token.encode()).hexdigest()
-
-    @classmethod
-    def issue(cls, *, user_id: int, name: str) -> str:
-        """Make a token and return it; it can't be read again."""
-        token = f"aitask_{secrets.token_urlsafe(32)}"
-        cls.objects.create(user_id=user_id, name=name, digest=cls.digest_of(token))
-        return token
-
-
-from workspaces.catalog.models import ModelList as ModelList  # noqa: E402  (it points at Host)

@@ -1,0 +1,27 @@
+"""The rows of tasks, by what they are about; each is imported from here."""
+
+from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, PushSubscription, StartReport
+from tasks.models.event import Event
+from tasks.models.review import Comment, Verdict, ViewedFile
+from tasks.models.run import Run
+from tasks.models.task import Task
+from tasks.models.trains import MergeStep, MergeTrain, Radar, Resolution
+
+__all__ = [
+    "Attention",
+    "ByHand",
+    "Comment",
+    "Event",
+    "MergeStep",
+    "MergeTrain",
+    "Outgoing",
+    "PushKey",
+    "PushSubscription",
+    "Radar",
+    "Resolution",
+    "Run",
+    "StartReport",
+    "Task",
+    "Verdict",
+    "ViewedFile",
+]

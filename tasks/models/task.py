@@ -1,0 +1,64 @@
+"""A piece of work that an agent is to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.text import Truncator, slugify
+
+from workspaces.models import Backend, Workspace
+
+if TYPE_CHECKING:
+    from tasks.models.run import Run
+
+
+class Task(models.Model):
+    """A piece of work on a branch of its own; its status is the column of the board."""
+
+    class Status(models.TextChoices):
+        BACKLOG = "backlog", "Backlog"
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        REVIEW = "review", "Review"
+        DONE = "done", "Done"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="tasks")
+    title = models.CharField(max_length=200)
+    prompt = models.TextField(blank=True)
+    backend = models.CharField(max_length=20, choices=Backend.choices)
+    model = models.CharField(max_length=100, blank=True, help_text="Empty: whatever the CLI picks")
+    reasoning_effort = models.CharField(max_length=20, blank=True)
+    status = models.CharField(max_length=7, choices=Status.choices, default=Status.BACKLOG)
+    rank = models.FloatField(default=0, help_text="Place in its column, smallest first")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    branch = models.CharField(max_length=250, blank=True, editable=False)
+    worktree_path = models.CharField(max_length=1500, blank=True, editable=False)
+    base_commit = models.CharField(max_length=64, blank=True, editable=False)
+    copied_files = models.JSONField(default=list, editable=False, help_text="Never committed for the agent")
+    files_changed = models.PositiveIntegerField(default=0, editable=False)
+    lines_added = models.PositiveIntegerField(default=0, editable=False)
+    lines_deleted = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ["rank", "pk"]
+        indexes = [models.Index(fields=["workspace", "status", "rank"])]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {Truncator(self.title).chars(60)}"
+
+    @property
+    def slug(self) -> str:
+        """The readable part of the branch's name; never empty, at most 40 characters."""
+        return slugify(self.title)[:40].strip("-_") or "task"
+
+    @property
+    def last_run(self) -> Run | None:
+        """The newest run; uses what `prefetch_related("runs")` brought."""
+        return max(self.runs.all(), key=lambda run: run.number, default=None)
