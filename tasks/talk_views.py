@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST
 
 from aitask.lib import htmx
 from aitask.lib.errors import Refused
-from tasks import talk
 from tasks.access import run_for, task_for
 from tasks.conversation import by_hand, verbs
 from tasks.models import Outgoing, Run
+from tasks.runs import control
 from workspaces.access import person
 from workspaces.models import PermissionMode
 
@@ -76,7 +76,7 @@ def run_interrupt(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = run_for(request.user, pk)
-    return answered(request, run.task_id, lambda: talk.stop(run), "Stopping…")
+    return answered(request, run.task_id, lambda: control.stop(run), "Stopping…")
 
 
 @require_POST

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from tasks import queries, rendering, services
+from tasks import editing, queries, rendering, services
 from tasks.access import task_for
-from tasks.commands import commands
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
 from tasks.rendering.talk import render_talk
+from tasks.runs import services as run_services
+from tasks.runs.shell_commands import commands
 from workspaces.access import person
 
 PAGE_EVENTS = 200
@@ -109,7 +110,7 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = TaskForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            services.update_task(task, **form.cleaned_data)
+            editing.update_task(task, **form.cleaned_data)
             return htmx.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
         except ValidationError as error:
             form.add_error(None, htmx.sentence(error))
@@ -121,7 +122,7 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Without words of its own: run as the task says. With the form: with another prompt or model."""
     task = task_for(request.user, pk)
     if request.method == "POST" and "prompt" not in request.POST:
-        return _verb(request, task, lambda: services.queue_run(task, user=person(request)), "Queued.")
+        return _verb(request, task, lambda: run_services.queue_run(task, user=person(request)), "Queued.")
     last = task.last_run
     resumable = bool(last and last.cli_session)
     initial = {"prompt": task.prompt, "model": task.model, "reasoning_effort": task.reasoning_effort}
@@ -130,7 +131,7 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
         del form.fields["resume"]
     if request.method == "POST" and form.is_valid():
         try:
-            services.queue_run(task, user=person(request), **form.cleaned_data)
+            run_services.queue_run(task, user=person(request), **form.cleaned_data)
             return htmx.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
         except ValidationError as error:
             form.add_error(None, htmx.sentence(error))
@@ -157,13 +158,13 @@ def _form(
 @require_POST
 def task_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    return _verb(request, task, lambda: services.cancel_task(task), "Cancelling…")
+    return _verb(request, task, lambda: run_services.cancel_task(task), "Cancelling…")
 
 
 @require_POST
 def task_unqueue(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    return _verb(request, task, lambda: services.unqueue(task), "Taken back from the queue.")
+    return _verb(request, task, lambda: run_services.unqueue(task), "Taken back from the queue.")
 
 
 @require_POST

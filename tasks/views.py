@@ -18,10 +18,11 @@ from aitask.lib.text import whole_number
 from tasks import queries, services
 from tasks.access import task_for
 from tasks.attention_views import DISMISSED
-from tasks.conversation import reports
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
 from tasks.models import Run, Task
 from tasks.review import closing
+from tasks.runs import restart_report
+from tasks.runs import services as run_services
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.catalog import choosing, reading
 from workspaces.hosts import HostError
@@ -52,7 +53,7 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
         "board": queries.board(user, workspace=chosen, search=search),
         "statuses": Task.Status.choices,
         "troubles": troubles(workspaces),
-        "report": reports.report_for(user, dismissed=request.session.get(DISMISSED, 0)),
+        "report": restart_report.report_for(user, dismissed=request.session.get(DISMISSED, 0)),
     }
 
 
@@ -125,7 +126,7 @@ def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
     )
     runs = "run" in request.POST
     for task in tasks if runs else ():
-        services.queue_run(task, user=user)
+        run_services.queue_run(task, user=user)
     response = htmx.done(request, created_words(tasks, runs), to=reverse("board"))
     if response.status_code == 204:
         toast = {"text": created_words(tasks, runs), "kind": "good"}
@@ -184,5 +185,5 @@ def hold_try(request: HttpRequest, pk: int) -> HttpResponse:
     """Let one queued run try whether the CLI's login works again."""
     keys = {workspace.address.key for workspace in visible_workspaces(request.user)}
     hold = get_object_or_404(BackendHold, pk=pk, host__key__in=keys)
-    services.try_login_again(hold)
+    run_services.try_login_again(hold)
     return htmx.done(request, "The next queued run tries the login.", to=reverse("board"))

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
 from aitask.lib.errors import Refused
-from tasks import launch
+from tasks.runs import launch
 from terminal.models import Visit
 from terminal.places import Place
 from workspaces import tmux

@@ -9,9 +9,9 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
-        from tasks import joints
+        from tasks.runs import hooks
         from usage import holds, ledger, limits
 
-        joints.usage_changed = ledger.record
-        joints.limit_reported = limits.note_report
-        joints.hurdle = holds.hurdle
+        hooks.usage_changed.join(ledger.record)
+        hooks.limit_reported.join(limits.note_report)
+        hooks.hurdle = holds.hurdle

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from tasks.models import Run
-from tasks.reducer import parse_time
+from tasks.runs.reducer import parse_time
 from usage.models import LimitReading, PlanSource
 from usage.pace import Forecast, forecast
 from workspaces.models import Backend, Workspace

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks import dispatch
 from tasks import services as task_services
 from tasks.models import Run, Task
+from tasks.runs import dispatch
 from usage import holds
 from usage.models import Budget, Postponed
 from workspaces.models import Workspace

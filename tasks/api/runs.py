@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from tasks import talk
 from tasks.access import run_for
 from tasks.api.schemas import (
     Decision,
@@ -22,6 +21,7 @@ from tasks.api.schemas import (
     run_out,
 )
 from tasks.conversation import verbs
+from tasks.runs import control
 from workspaces.access import person
 
 router = Router(tags=["Runs"])
@@ -43,13 +43,13 @@ def list_events(request: HttpRequest, run_id: Id, after: After = 0, limit: Limit
 
 @router.post("/runs/{run_id}/stop", response=RunOut, summary="End a run in an orderly way")
 def stop_run(request: HttpRequest, run_id: Id) -> RunOut:
-    talk.stop(run_for(request.user, run_id))
+    control.stop(run_for(request.user, run_id))
     return get_run(request, run_id)
 
 
 @router.post("/runs/{run_id}/interrupt", response=Done, summary="Stop its turn; the session stays")
 def interrupt_run(request: HttpRequest, run_id: Id) -> Done:
-    talk.send(run_for(request.user, run_id), {"command": "interrupt"})
+    control.send(run_for(request.user, run_id), {"command": "interrupt"})
     return Done()
 
 

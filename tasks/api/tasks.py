@@ -7,11 +7,12 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
-from tasks import queries, services
+from tasks import editing, queries, services
 from tasks.access import task_for, visible_tasks
 from tasks.api import schemas
 from tasks.api.schemas import Id, NewRun, NewTask, RunOut, TaskChange, TaskOut, run_out, task_out
 from tasks.models import Run, Task
+from tasks.runs import services as run_services
 from workspaces.access import Visitor, person, workspace_for
 
 router = Router(tags=["Tasks"])
@@ -46,7 +47,7 @@ def get_task(request: HttpRequest, task_id: Id) -> TaskOut:
 
 @router.patch("/tasks/{task_id}", response=TaskOut, summary="Change what a task says")
 def change_task(request: HttpRequest, task_id: Id, body: TaskChange) -> TaskOut:
-    services.update_task(task_for(request.user, task_id), **body.given())
+    editing.update_task(task_for(request.user, task_id), **body.given())
     return read(request, task_id)
 
 
@@ -61,13 +62,13 @@ def delete_task(request: HttpRequest, task_id: Id) -> Status[None]:
 def run_task(request: HttpRequest, task_id: Id, body: NewRun | None = None) -> RunOut:
     """It starts when there is room. A model or effort given here is kept for the task as well."""
     wanted = (body or NewRun()).model_dump()
-    return run_out(services.queue_run(task_for(request.user, task_id), user=person(request), **wanted))
+    return run_out(run_services.queue_run(task_for(request.user, task_id), user=person(request), **wanted))
 
 
 @router.post("/tasks/{task_id}/cancel", response=TaskOut, summary="End the run, wherever it stands")
 def cancel_task(request: HttpRequest, task_id: Id) -> TaskOut:
     """Harmless when none is going. The run's state tells when it has ended."""
-    services.cancel_task(task_for(request.user, task_id))
+    run_services.cancel_task(task_for(request.user, task_id))
     return read(request, task_id)
 
 
@@ -76,7 +77,7 @@ def try_login(request: HttpRequest, task_id: Id) -> TaskOut:
     """One queued run of this CLI and host is let through; when it gets an answer, the others follow."""
     task = task_for(request.user, task_id)
     for hold in task.workspace.host.holds.filter(backend=task.backend):
-        services.try_login_again(hold)
+        run_services.try_login_again(hold)
     return read(request, task_id)
 
 

@@ -10,9 +10,9 @@ from ninja import Router
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks import dispatch
 from tasks.api.schemas import Id
 from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
+from tasks.runs import dispatch
 from workspaces import doctor
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog import wanting

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks import launch
 from tasks.models import ByHand, Run, Task
+from tasks.runs import launch
 from workspaces import tmux
 from workspaces.hosts import HostError
 
@@ -81,6 +81,13 @@ def refuse_while_open(task: Task) -> None:
     """Raise Refused when a run would meet a person on the same session."""
     if is_open(task):
         raise Refused(OPEN, HINT)
+
+
+def refuse_beside_a_person(run: Run) -> None:
+    """Raise Refused when the run would meet a person on its session, in our window or in a shell."""
+    refuse_while_open(run.task)
+    if run.resumes:
+        refuse_beside_a_shell(launch.site_of(run.task.workspace), run.resumes)
 
 
 def refuse_beside_a_shell(site: launch.Site, session: str) -> None:

@@ -18,8 +18,9 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
-from tasks import talk
 from tasks.models import Outgoing, Run
+from tasks.runs import control
+from tasks.runs import services as run_services
 from workspaces.hosts import HostError
 from workspaces.models import Host
 
@@ -50,7 +51,7 @@ def _oldest(run_id: int) -> Outgoing | None:
 def _try(row: Outgoing) -> bool:
     """Whether the runner has answered; False: later."""
     try:
-        talk.reach(row.run)
+        control.reach(row.run)
     except HostError:
         return False  # it knows nothing of it: the row may still be changed or withdrawn
     marked = Outgoing.objects.filter(pk=row.pk, state=State.WAITING).update(tried_at=timezone.now())
@@ -58,8 +59,8 @@ def _try(row: Outgoing) -> bool:
         return True
     row.refresh_from_db(fields=["payload"])  # said in other words a moment ago
     try:
-        talk.send(row.run, {**row.payload, "id": str(row.key)})
-    except (HostError, talk.Later):
+        control.send(row.run, {**row.payload, "id": str(row.key)})
+    except (HostError, control.Later):
         return False
     except Refused as error:
         finish(row, State.FAILED, reason=error.reason)
@@ -137,11 +138,11 @@ def _all_is_read(run: Run) -> bool:
 
 
 def _go_on(run: Run, words: list[str], rows: list[Outgoing]) -> None:
-    from tasks import services
-
     try:
         with transaction.atomic():
-            services.queue_run(run.task, user=None, prompt="\n\n".join(words), resume=True, **_chosen(rows))
+            run_services.queue_run(
+                run.task, user=None, prompt="\n\n".join(words), resume=True, **_chosen(rows)
+            )
     except (Refused, ValidationError):
         return  # a newer run is live, or there is no session: the person reads that it was not taken
     said = [row.pk for row in rows if row.kind != Outgoing.Kind.ANSWER]

@@ -12,9 +12,11 @@ from django.db import IntegrityError, transaction
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.text import storable
-from tasks import services, talk
+from tasks import editing
 from tasks.conversation import delivery
 from tasks.models import Outgoing, Run, Task
+from tasks.runs import control
+from tasks.runs import services as run_services
 from workspaces import hosts
 from workspaces.catalog import reading
 from workspaces.hosts import HostError
@@ -58,11 +60,11 @@ def go_on(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None
     """Start a run that goes on with the last session of the task; from the start where there is none."""
     text = _words(text)
     resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
-    return services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
+    return run_services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
 
 
 def _words(text: str) -> str:
-    text = services.clean_text(text).strip()
+    text = editing.clean_text(text).strip()
     if not text:
         raise Refused("The message is empty.")
     return text
@@ -70,7 +72,7 @@ def _words(text: str) -> str:
 
 def resume(task: Task, *, user: AbstractBaseUser) -> Run:
     """Go on with the session of a run that was cut off, without words of one's own."""
-    return services.queue_run(task, user=user, prompt=GO_ON, resume=True)
+    return run_services.queue_run(task, user=user, prompt=GO_ON, resume=True)
 
 
 def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBaseUser | None) -> Outgoing:
@@ -162,7 +164,7 @@ def _put_in_line(run: Run, kind: str, payload: dict[str, Any], user: AbstractBas
 
 def interrupt(run: Run) -> None:
     """Stop the turn; the session stays and the next message goes on with it."""
-    talk.send(run, {"command": "interrupt"})
+    control.send(run, {"command": "interrupt"})
 
 
 def _check_reachable(run: Run) -> None:
@@ -220,7 +222,7 @@ def _withdraw_from_host(row: Outgoing) -> None:
     if row.kind != Outgoing.Kind.MESSAGE:
         raise Refused("The host may know it already.", "Change it back instead.")
     try:
-        talk.send(row.run, {"command": "withdraw", "id": str(row.key)})
+        control.send(row.run, {"command": "withdraw", "id": str(row.key)})
     except HostError as error:
         raise Refused("The host can't be reached, and may know the message already.", str(error)) from error
     if not Outgoing.objects.filter(pk=row.pk, state__in=Outgoing.OPEN).update(state=State.WITHDRAWN):

@@ -14,6 +14,9 @@ from workspaces.models import Backend, Workspace
 if TYPE_CHECKING:
     from tasks.models.run import Run
 
+RANK_GAP = 1024.0
+"""Distance of neighbours in a column: room for many moves in between."""
+
 
 class Task(models.Model):
     """A piece of work on a branch of its own; its status is the column of the board."""
@@ -52,6 +55,12 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {Truncator(self.title).chars(60)}"
+
+    @classmethod
+    def rank_at_end(cls, status: str) -> float:
+        """The rank of a card that comes last in a column."""
+        last: float | None = cls.objects.filter(status=status).aggregate(last=models.Max("rank"))["last"]
+        return (last or 0.0) + RANK_GAP
 
     @property
     def slug(self) -> str:

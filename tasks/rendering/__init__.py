@@ -10,11 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from aitask.lib.formats import ago
-from tasks.commands import commands
 from tasks.models import Event, Run, Task
 from tasks.rendering.entries import RENDERERS
 from tasks.rendering.parts import NOTHING, Entry
 from tasks.rendering.parts import readable as readable
+from tasks.runs.shell_commands import commands
 from workspaces.catalog import reading
 from workspaces.models import Host
 

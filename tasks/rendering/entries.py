@@ -12,7 +12,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, clock, icon
-from tasks.reducer import parse_time
 from tasks.rendering import markdown
 from tasks.rendering.parts import (
     NOTHING,
@@ -26,6 +25,7 @@ from tasks.rendering.parts import (
     tool_input,
     wish,
 )
+from tasks.runs.reducer import parse_time
 from workspaces.models import PermissionMode
 
 SHORT_LINES, SHORT_TEXT = 14, 1600

@@ -154,6 +154,11 @@ def repair() -> None:
         enqueue("tasks.review.jobs.run_ended", task_id)
 
 
+def look_at_branch(run: Run) -> None:
+    """Have a worker look at the branch of an ended run; a lost job is found by `repair`."""
+    enqueue("tasks.review.jobs.run_ended", run.task_id)
+
+
 def run_ended(task_id: int) -> None:
     """A run of the task is over: an accepted branch may have moved, a conflict may be resolved."""
     task = Task.objects.filter(pk=task_id).first()

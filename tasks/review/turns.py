@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from aitask.lib.queue import enqueue
-from tasks import leases
+from tasks.runs import leases
 
 LEASE = timedelta(seconds=60)
 RENEW_EVERY = 15.0

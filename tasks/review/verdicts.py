@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks import services
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.review.removal import Rescued, remove_tree
 from tasks.review.site import MergeSite, site_of
+from tasks.runs import services as run_services
 from workspaces import tmux
 from workspaces.git.diffs import merge_base
 from workspaces.git.repos import refs, status
@@ -68,7 +68,7 @@ def send_back(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run
 def follow_up(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
     """A run that goes on with the last session, or starts one when that is gone."""
     resume = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
-    return services.queue_run(task, user=user, prompt=message, resume=resume)
+    return run_services.queue_run(task, user=user, prompt=message, resume=resume)
 
 
 def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
@@ -125,7 +125,7 @@ def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
         sizes = {"files_changed": 0, "lines_added": 0, "lines_deleted": 0}
         Task.objects.filter(pk=task.pk).update(**cleared, **sizes)
         task.refresh_from_db()
-        return services.queue_run(task, user=user)
+        return run_services.queue_run(task, user=user)
 
 
 def _remove(task: Task) -> Rescued:

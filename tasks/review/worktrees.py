@@ -15,10 +15,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from aitask.lib.errors import Refused
 from tasks import services
 from tasks.models import MergeTrain, Run, Task, Verdict
-from tasks.review import radar
 from tasks.review.ranges import EMPTY_TREE
 from tasks.review.removal import Rescued, remove_tree
 from tasks.review.site import MergeSite, site_of
+from tasks.runs import hooks
 from workspaces.git import git
 from workspaces.git.diffs import Range, changed_files
 from workspaces.git.repos import status
@@ -228,7 +228,7 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
     sizes = _sizes(site, base.out.strip(), standing.tree.head)
     Task.objects.filter(pk=task.pk).update(**values, **sizes, status=Task.Status.REVIEW)
     task.refresh_from_db()
-    radar.soon(workspace.pk)
+    hooks.branch_changed(workspace.pk)
     return task
 
 

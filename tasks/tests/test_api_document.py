@@ -14,8 +14,8 @@ from django.conf import settings
 from django.test import Client
 
 from aitask.api import api
-from tasks import talk
 from tasks.conversation import verbs
+from tasks.runs import control
 from tasks.tests.api_client import Script
 from tasks.tests.factories import make_event, make_run, make_task, make_user, make_workspace
 from workspaces.hosts import HostError
@@ -177,7 +177,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     def away(workspace: Any) -> None:
         raise HostError("cloud does not answer.", code="timeout")
 
-    monkeypatch.setattr(talk, "site_of", away)
+    monkeypatch.setattr(control, "site_of", away)
     monkeypatch.setattr(verbs, "PATIENCE", 0)  # no worker will hand anything over
     return Script(make_user())
 

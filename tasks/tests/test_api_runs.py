@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import talk
 from tasks.models import Run
+from tasks.runs import control
 from tasks.tests.api_client import Script
 from tasks.tests.factories import make_event, make_run, make_task, make_user, make_workspace
 from workspaces.hosts import HostError
@@ -51,7 +51,7 @@ class FakeHost:
 def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     fake = FakeHost()
     site = type("Site", (), {"host": fake})()
-    monkeypatch.setattr(talk, "site_of", lambda workspace: site)
+    monkeypatch.setattr(control, "site_of", lambda workspace: site)
     return fake
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import reducer
 from tasks.models import Run
+from tasks.runs import reducer
 
 AT = "2026-11-22T08:00:00.123Z"
 

@@ -12,11 +12,13 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 
 from aitask.lib.errors import Refused
-from tasks import dispatch, endings, leases, services
-from tasks.follower import repairs
-from tasks.follower.store import save_events
-from tasks.follower.watch import Watch, runs_to_follow
+from tasks import editing, services
 from tasks.models import Event, Run, Task
+from tasks.runs import dispatch, endings, leases
+from tasks.runs import services as run_services
+from tasks.runs.follower import repairs
+from tasks.runs.follower.store import save_events
+from tasks.runs.follower.watch import Watch, runs_to_follow
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from workspaces.models import BackendHold, Host
 
@@ -94,34 +96,34 @@ class TestCreating:
 class TestQueueing:
     def test_a_run_is_frozen_when_it_is_asked_for(self) -> None:
         task = make_task(model="m1", reasoning_effort="low", prompt="first")
-        run = services.queue_run(task, user=None)
-        services.update_task(task, prompt="second", model="m2")
+        run = run_services.queue_run(task, user=None)
+        editing.update_task(task, prompt="second", model="m2")
         run.refresh_from_db()
         assert (run.number, run.prompt, run.model, run.reasoning_effort) == (1, "first", "m1", "low")
 
     def test_another_model_for_the_next_run_keeps_the_effort(self) -> None:
         task = make_task(model="m1", reasoning_effort="low")
-        run = services.queue_run(task, user=None, model="m2")
+        run = run_services.queue_run(task, user=None, model="m2")
         assert (run.model, run.reasoning_effort) == ("m2", "low")
 
     def test_a_task_has_one_live_run(self) -> None:
         task = make_task()
-        services.queue_run(task, user=None)
+        run_services.queue_run(task, user=None)
         with pytest.raises(Refused, match="already queued"):
-            services.queue_run(task, user=None)
+            run_services.queue_run(task, user=None)
 
     def test_a_task_without_a_prompt_is_not_run(self) -> None:
         with pytest.raises(Refused, match="no prompt"):
-            services.queue_run(make_task(prompt="  "), user=None)
+            run_services.queue_run(make_task(prompt="  "), user=None)
 
     def test_resuming_goes_on_with_the_last_session_of_that_cli(self) -> None:
         task = make_task()
         make_run(task=task, cli_session="s-1", state=Run.State.FAILED)
-        assert services.queue_run(task, user=None, resume=True).resumes == "s-1"
+        assert run_services.queue_run(task, user=None, resume=True).resumes == "s-1"
 
     def test_resuming_without_a_session_says_so(self) -> None:
         with pytest.raises(Refused, match="no session"):
-            services.queue_run(make_task(), user=None, resume=True)
+            run_services.queue_run(make_task(), user=None, resume=True)
 
 
 class TestStarting:
@@ -242,7 +244,7 @@ class TestEnding:
         assert dispatch.start_queued(workspace.pk) == []
         waiting[0].refresh_from_db()
         assert waiting[0].reason.startswith("Held: Claude Code on this machine refused the login")
-        services.try_login_again(BackendHold.objects.get())
+        run_services.try_login_again(BackendHold.objects.get())
         assert dispatch.start_queued(workspace.pk) == [waiting[0].pk]
         end(waiting[0])
         assert dispatch.start_queued(workspace.pk) == [waiting[1].pk]
@@ -280,26 +282,26 @@ class TestFollowing:
 class TestCancelling:
     def test_a_waiting_run_is_cancelled_at_once(self) -> None:
         run = make_run()
-        services.cancel_task(run.task)
+        run_services.cancel_task(run.task)
         run.refresh_from_db()
         assert (run.state, run.reason_code) == (Run.State.CANCELLED, "cancelled")
 
     def test_a_running_one_is_asked_once(self, django_capture_on_commit_callbacks: Any) -> None:
         run = make_run(state=Run.State.RUNNING)
         with django_capture_on_commit_callbacks(execute=True):
-            services.cancel_task(run.task)
-            services.cancel_task(run.task)
+            run_services.cancel_task(run.task)
+            run_services.cancel_task(run.task)
         run.refresh_from_db()
         assert run.cancel_requested_at is not None
         assert jobs_sent() == 1
 
     def test_after_the_end_it_is_harmless(self) -> None:
         run = make_run(state=Run.State.SUCCEEDED)
-        assert services.cancel_task(run.task) is None
+        assert run_services.cancel_task(run.task) is None
 
     def test_a_run_taken_back_returns_its_card_to_the_backlog(self) -> None:
         run = make_run(task=make_task(status="queued"))
-        services.unqueue(run.task)
+        run_services.unqueue(run.task)
         assert run.task.status == Task.Status.BACKLOG
 
 

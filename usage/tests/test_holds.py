@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from tasks import dispatch
 from tasks.models import Run, Task
+from tasks.runs import dispatch
 from tasks.tests.factories import make_run, make_task, make_workspace
 from usage import holds, limits, services
 from usage.models import Budget, LimitReading, Postponed

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tasks.follower.store import save_events
+from tasks.runs.follower.store import save_events
 from tasks.tests.factories import make_run, make_task, make_workspace
 from usage import jobs, limits
 from usage.models import LimitReading, PlanSource

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tasks import dispatch
 from tasks.models import Run, Task
+from tasks.runs import dispatch
 from tasks.tests.factories import make_run, make_task, make_workspace
 from tasks.tests.people import People, browser_of, send
 from usage import limits

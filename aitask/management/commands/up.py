@@ -22,7 +22,8 @@ from aitask import first_run
 from aitask.supervisor import preflight
 from aitask.supervisor.roles import Role
 from aitask.supervisor.supervisor import Console, Supervisor
-from tasks.conversation import push, reports
+from tasks.conversation import push
+from tasks.runs import restart_report
 
 ANSWER_SECONDS = 60.0
 
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         try:
             call_command("migrate", interactive=False, verbosity=0)
             push.private_key()
-            reports.note_start()
+            restart_report.note_start()
             self.supervise(host, port)
         finally:
             lock.close()

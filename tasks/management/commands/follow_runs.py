@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
-from tasks.conversation import reports
-from tasks.follower.follower import Follower
+from tasks.runs import restart_report
+from tasks.runs.follower.follower import Follower
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, no_report: bool, **options: Any) -> None:
         if not no_report:
             with contextlib.suppress(DatabaseError):  # one that is away is waited for below
-                reports.note_follower()
+                restart_report.note_follower()
         follower = Follower()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: follower.stop())

@@ -23,7 +23,7 @@ NOTED = """() => {
 }"""
 ASK = """
 run = Run.objects.get(task__title='Calls for you')
-from tasks.follower.store import save_events
+from tasks.runs.follower.store import save_events
 save_events(run.pk, [{'v': 1, 'seq': run.last_seq + 1, 'at': '2026-11-22T08:00:00.000Z', 'kind': 'request',
     'id': 'ask-%d' % run.last_seq, 'request_kind': 'approval', 'tool': 'Bash', 'title': 'make test',
     'input': {'command': 'make test'}, 'can_edit': True, 'can_allow_for_run': True}],
@@ -32,7 +32,7 @@ result = [run.task_id, run.task.title]
 """
 CLOSE = """
 run = Run.objects.get(task__title='Calls for you')
-from tasks.follower.store import save_events
+from tasks.runs.follower.store import save_events
 save_events(run.pk, [{'v': 1, 'seq': run.last_seq + 1, 'at': '2026-11-22T08:00:00.000Z', 'by': 'keyboard',
     'kind': 'request_closed', 'id': run.open_requests[0]['id'], 'decision': 'allow'}],
     start=run.event_offset, end=run.event_offset + 1)
@@ -54,7 +54,7 @@ result = run.task_id
 """
 SPOKEN = """
 run = Run.objects.get(task__title='Calls for you')
-from tasks.follower.store import save_events
+from tasks.runs.follower.store import save_events
 save_events(run.pk, [{'v': 1, 'seq': 1, 'at': '2026-11-22T08:00:00.000Z', 'kind': 'thinking', 'text': 'Hm.'}],
     start=run.event_offset, end=run.event_offset + 1)
 """

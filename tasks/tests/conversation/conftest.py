@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import talk
 from tasks.conversation import verbs
 from tasks.models import Run
+from tasks.runs import control
 from tasks.tests.conversation.hosts import ASKED, FakeHost
 from tasks.tests.factories import make_run
 from tasks.tests.people import People
@@ -16,7 +16,7 @@ from tasks.tests.people import People
 def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     fake = FakeHost()
     site = type("Site", (), {"host": fake})()
-    monkeypatch.setattr(talk, "site_of", lambda workspace: site)
+    monkeypatch.setattr(control, "site_of", lambda workspace: site)
     monkeypatch.setattr(verbs, "PATIENCE", 0)
     return fake
 

@@ -9,10 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from aitask.lib.errors import Refused
-from tasks import talk
 from tasks.conversation import by_hand, delivery, verbs
 from tasks.conversation.asking import Ask, groups
 from tasks.models import ByHand, Outgoing, Run
+from tasks.runs import control
 from tasks.tests.conversation.hosts import ASKED, AWAY, FakeHost, states
 from tasks.tests.factories import make_run, make_task, make_user
 from tasks.tests.people import People, send
@@ -65,7 +65,7 @@ class TestMessages:
         def away(workspace: object) -> None:
             raise AWAY
 
-        monkeypatch.setattr(talk, "site_of", away)
+        monkeypatch.setattr(control, "site_of", away)
         verbs.withdraw(verbs.say(run, "one", when="now", user=None))
         assert (states(run), host.commands) == (["withdrawn"], [])
 

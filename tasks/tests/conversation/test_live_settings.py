@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from aitask.lib.errors import Refused
 from tasks.conversation import delivery, verbs
-from tasks.follower.store import save_events
 from tasks.models import Outgoing, Run, Task
+from tasks.runs.follower.store import save_events
 from tasks.tests.conversation.hosts import AWAY, FakeHost, states
 from tasks.tests.people import People
 

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from tasks.follower.store import save_events
 from tasks.models import Run
-from tasks.reducer import parse_time
+from tasks.runs.follower.store import save_events
+from tasks.runs.reducer import parse_time
 from tasks.tests.people import People, send
 from workspaces.models import Host
 

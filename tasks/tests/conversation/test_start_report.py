@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from tasks import queries
-from tasks.conversation import reports
 from tasks.models import Run, StartReport
+from tasks.runs import restart_report
 from tasks.tests.factories import make_run, make_task
 from tasks.tests.people import People, send
 from workspaces.models import Host
@@ -24,7 +24,7 @@ class TestReport:
             state: make_run(task=make_task(workspace=people.workspace, title=f"the {state} one"), state=state)
             for state in ("running", "waiting", "starting")
         }
-        reports.note_start()
+        restart_report.note_start()
         before = StartReport.objects.get().at
         Run.objects.filter(pk=made["waiting"].pk).update(state="succeeded", finished_at=before)
         Run.objects.filter(pk=made["starting"].pk).update(state="lost", finished_at=before)
@@ -37,13 +37,13 @@ class TestReport:
         assert "The app was started again" not in browser.get("/").content.decode()
 
     def test_nothing_is_said_when_nothing_was_going_on(self, people: People) -> None:
-        reports.note_start()
+        restart_report.note_start()
         assert not StartReport.objects.exists()
 
     def test_many_runs_are_counted_and_the_first_ones_named(self, people: People) -> None:
         for number in range(7):
             make_run(task=make_task(workspace=people.workspace, title=f"number {number}"), state="running")
-        reports.note_start()
+        restart_report.note_start()
         page = people.browser("owner").get("/").content.decode()
         assert "7 runs went on" in page
         assert "and 3 more" in page
@@ -56,15 +56,15 @@ class TestReport:
     ) -> None:
         until = timezone.now() + timedelta(seconds=5)
         Host.objects.create(key="ssh:cloud", kind="ssh", lease_owner=owner, lease_until=until)
-        reports.note_follower()
+        restart_report.note_follower()
         assert StartReport.objects.count() == told
 
     def test_an_open_board_hears_of_it(self, people: People, run: Run) -> None:
         before = queries.board(people.owner).version, queries.board_stamp()
-        reports.note_start()
+        restart_report.note_start()
         assert before[0] != queries.board(people.owner).version
         assert before[1] != queries.board_stamp()
 
     def test_strangers_read_nothing_of_it(self, people: People, run: Run) -> None:
-        reports.note_start()
+        restart_report.note_start()
         assert "started again" not in people.browser("stranger").get("/").content.decode()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from tasks import services
+from tasks import editing, services
 from tasks.tests.factories import make_task, make_workspace
 from workspaces.catalog import choosing, reading
 from workspaces.models import Host, ModelList
@@ -105,7 +105,7 @@ def test_an_alias_that_no_list_has_is_let_through(lists: Lists) -> None:
 
 def test_a_task_whose_model_has_gone_can_still_be_changed(lists: Lists) -> None:
     task = make_task(model="haiku", reasoning_effort="high")
-    assert services.update_task(task, title="Other words").title == "Other words"
+    assert editing.update_task(task, title="Other words").title == "Other words"
 
 
 def test_nothing_is_warned_of_where_no_list_is() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aitask.lib.errors import Refused
-from tasks import services
-from tasks.launch import site_of
 from tasks.models import Run
+from tasks.runs import services as run_services
+from tasks.runs.launch import site_of
 from workspaces.hosts import HostError
 
 ANSWER_SECONDS = 10.0
@@ -55,9 +55,9 @@ class NoRunner(Later):
 def stop(run: Run) -> None:
     """End a run in an orderly way; one whose agent is not at work yet is cancelled."""
     if run.is_live and not run.run_dir:
-        services.cancel_task(run.task)
+        run_services.cancel_task(run.task)
         return
     try:
         send(run, {"command": "stop"})
     except NoRunner:
-        services.cancel_task(run.task)
+        run_services.cancel_task(run.task)

@@ -12,9 +12,8 @@ from django.db import transaction
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks import endings, launch, leases
-from tasks.conversation import by_hand
 from tasks.models import Run, Task
+from tasks.runs import endings, hooks, launch, leases
 from workspaces import tmux
 from workspaces.hosts import HostError
 from workspaces.links import note_down
@@ -63,9 +62,7 @@ class Failure:
 def _try_to_launch(run: Run) -> Failure | None:
     """None when it is started, or will be tried again; else why it never will."""
     try:
-        by_hand.refuse_while_open(run.task)
-        if run.resumes:
-            by_hand.refuse_beside_a_shell(launch.site_of(run.task.workspace), run.resumes)
+        hooks.before_start(run)
         launch.launch(run)
     except launch.LeaseLost:
         return None
@@ -129,7 +126,7 @@ def _after(run: Run) -> None:
     elif run.outcome is not None:
         endings.conclude(run.pk)
     elif run.cancel_requested_at:
-        leases.nudge(run.pk, "tasks.jobs.cancel_run")
+        leases.nudge(run.pk, "tasks.runs.jobs.cancel_run")
     elif run.state == Run.State.STARTING:
         leases.expect(run.pk, FIRST_WORD)
     doorbell.ring("queue", "board", f"task:{run.task_id}")

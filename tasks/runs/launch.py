@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import F
 
 from aitask.lib.errors import Refused
-from tasks import leases
 from tasks.models import Run, Task
+from tasks.runs import leases
 from workspaces import git, hosts, tmux
 from workspaces.models import Installation, Workspace
 

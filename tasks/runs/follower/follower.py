@@ -12,10 +12,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from aitask.lib import doorbell
-from tasks import leases
-from tasks.follower import repairs
-from tasks.follower.watch import Watch, runs_to_follow
 from tasks.models import Run
+from tasks.runs import leases
+from tasks.runs.follower import repairs
+from tasks.runs.follower.watch import Watch, runs_to_follow
 from workspaces.catalog import wanting
 from workspaces.models import Host, Workspace
 

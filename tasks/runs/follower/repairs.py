@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from tasks import dispatch, endings, leases
-from tasks.conversation import delivery
 from tasks.models import Run
-from tasks.review import jobs as review_jobs
+from tasks.runs import dispatch, endings, hooks, leases
 
 
 def repair() -> None:
@@ -16,14 +14,13 @@ def repair() -> None:
         dispatch.start_queued(workspace_id)
     for run in Run.objects.filter(leases.unheld(), state__in=Run.ACTIVE):
         _repair_run(run)
-    review_jobs.repair()
-    delivery.repair()
+    hooks.repair()
 
 
 def _repair_run(run: Run) -> None:
     if run.outcome is not None:
         endings.conclude(run.pk)
     elif run.cancel_requested_at:
-        leases.nudge(run.pk, "tasks.jobs.cancel_run")
+        leases.nudge(run.pk, "tasks.runs.jobs.cancel_run")
     elif run.state == Run.State.STARTING:
-        leases.nudge(run.pk, "tasks.jobs.start_run")
+        leases.nudge(run.pk, "tasks.runs.jobs.start_run")

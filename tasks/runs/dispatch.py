@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from aitask.lib import doorbell
-from tasks import joints, leases
 from tasks.models import Run, Task
+from tasks.runs import hooks, leases
 from workspaces.models import BackendHold, Host, Workspace
 
 
@@ -44,7 +44,7 @@ class Gate:
         self.workspace = workspace
         self.host = workspace.host
         self.active = Run.objects.filter(task__workspace=workspace, state__in=Run.ACTIVE).count()
-        self.hurdle = joints.hurdle(workspace)
+        self.hurdle = hooks.hurdle(workspace)
         self.holds = {hold.backend: hold for hold in self.host.holds.exclude(held_since=None)}
 
     def obstacle(self, run: Run) -> str:
@@ -84,6 +84,6 @@ def _start(run: Run, gate: Gate) -> bool:
         return False
     gate.active += 1
     Task.objects.filter(pk=run.task_id).update(status=Task.Status.RUNNING, updated_at=timezone.now())
-    leases.nudge(run.pk, "tasks.jobs.start_run")
+    leases.nudge(run.pk, "tasks.runs.jobs.start_run")
     doorbell.ring(f"task:{run.task_id}")
     return True

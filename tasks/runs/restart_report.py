@@ -9,8 +9,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 
 from aitask.lib import doorbell
-from tasks import leases
 from tasks.models import Run, StartReport
+from tasks.runs import leases
 from workspaces.access import visible_workspaces
 from workspaces.models import Host
 

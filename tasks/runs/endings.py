@@ -9,11 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from aitask.lib import doorbell
-from tasks import dispatch, joints, leases
-from tasks.conversation import attention
 from tasks.models import Run, Task
-from tasks.reducer import parse_time, take_usage
-from tasks.review import afterwards
+from tasks.runs import dispatch, hooks, leases
+from tasks.runs.reducer import parse_time, take_usage
 from workspaces.models import BackendHold, Host
 
 PROBE_AFTER = timedelta(minutes=5)
@@ -36,12 +34,11 @@ def conclude(run_id: int) -> bool:
         if run.outcome is None or not run.is_live or leases.is_held(run):
             return False
         _set_final_state(run, run.outcome)
-        joints.usage_changed(run)
+        hooks.usage_changed(run)
         _take_work(run, run.outcome)
         _count_refused_logins(run)
-        attention.note_end(run)
         dispatch.soon(run.task.workspace_id)
-        afterwards.run_ended(run.task_id)
+        hooks.run_ended(run)
         doorbell.ring(f"task:{run.task_id}", "board", "queue")
     return True
 

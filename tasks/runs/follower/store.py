@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.text import storable
-from tasks import joints, reducer
-from tasks.conversation import attention, delivery
 from tasks.models import Event, Run, Task
+from tasks.runs import hooks, reducer
 
 NOT_DATA = frozenset(("v", "seq", "at", "kind"))
 
@@ -31,8 +30,7 @@ def save_events(run_id: int, lines: list[dict[str, Any]], *, start: int, end: in
         if fresh:
             run.last_event_at = run.last_heard_at
         run.save(update_fields=[*reducer.FIELDS, "event_offset", "last_event_at"])
-        delivery.note_events(run, fresh)
-        attention.note_events(run, fresh)
+        hooks.events_saved(run, fresh)
         _tell(run, fresh)
         doorbell.ring(f"task:{run.task_id}", "board")
     return True
@@ -41,12 +39,12 @@ def save_events(run_id: int, lines: list[dict[str, Any]], *, start: int, end: in
 def _tell(run: Run, fresh: list[dict[str, Any]]) -> None:
     """Others keep sums of what is used, and how full the plans are."""
     if any(line["kind"] in ("usage", "started") for line in fresh):
-        joints.usage_changed(run)
+        hooks.usage_changed(run)
     for line in fresh:
         if line["kind"] == "settings":
             _keep_choice(run, line)
         if line["kind"] == "limit":
-            joints.limit_reported(run, line, reducer.parse_time(line.get("at")) or timezone.now())
+            hooks.limit_reported(run, line, reducer.parse_time(line.get("at")) or timezone.now())
 
 
 def _keep_choice(run: Run, line: dict[str, Any]) -> None:

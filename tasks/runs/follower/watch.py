@@ -12,9 +12,9 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
-from tasks import endings
-from tasks.follower.store import save_events
 from tasks.models import Run
+from tasks.runs import endings
+from tasks.runs.follower.store import save_events
 from workspaces import hosts
 from workspaces.hosts import HostError
 from workspaces.links import note_down, note_up

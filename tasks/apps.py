@@ -1,0 +1,24 @@
+"""Ties conversation, trains and worktrees to the life of runs, which knows only the hooks."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class TasksConfig(AppConfig):
+    name = "tasks"
+
+    def ready(self) -> None:
+        from tasks.conversation import attention, by_hand, delivery
+        from tasks.review import jobs, radar
+        from tasks.runs import hooks
+
+        hooks.before_queue.join(by_hand.refuse_while_open)
+        hooks.before_start.join(by_hand.refuse_beside_a_person)
+        hooks.events_saved.join(delivery.note_events)
+        hooks.events_saved.join(attention.note_events)
+        hooks.run_ended.join(attention.note_end)
+        hooks.run_ended.join(jobs.look_at_branch)
+        hooks.branch_changed.join(radar.soon)
+        hooks.repair.join(jobs.repair)
+        hooks.repair.join(delivery.repair)

@@ -1,0 +1,73 @@
+"""What a task says: cleaned, checked and changed."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
+from aitask.lib.text import storable
+from tasks.models import Task
+from workspaces.catalog import reading
+from workspaces.models import Backend
+from workspaces.validators import LINE_BREAKERS, validate_word
+
+EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort")
+
+
+def clean_text(text: str) -> str:
+    """What every database and CLI can hold."""
+    return str(storable(text))
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and control characters: a title stands in lists and heads a commit."""
+    signs = (" " if unicodedata.category(sign) in LINE_BREAKERS else sign for sign in clean_text(text))
+    return " ".join("".join(signs).split())
+
+
+def update_task(task: Task, **fields: Any) -> Task:
+    """Change what a task says; a run that is going keeps what it was started with."""
+    unknown = set(fields) - set(EDITABLE)
+    if unknown:
+        raise Refused(f"{', '.join(sorted(unknown))} can't be changed.")
+    before = choice_of(task)
+    for name, value in fields.items():
+        setattr(task, name, one_line(value) if name == "title" else clean_text(value))
+    check(task)
+    if choice_of(task) != before:
+        check_choice(task)
+    task.save(update_fields=[*fields, "updated_at"])
+    doorbell.ring(f"task:{task.pk}", "board")
+    return task
+
+
+def check(task: Task) -> None:
+    """Raise ValidationError for what a person can mend, with the field's name."""
+    problems: dict[str, ValidationError | str] = {}
+    if not task.title:
+        problems["title"] = "Give the task a title or a prompt."
+    if task.backend not in Backend.values:
+        problems["backend"] = f"{task.backend!r} is none of {', '.join(Backend.values)}."
+    for name in ("model", "reasoning_effort"):
+        try:
+            validate_word(getattr(task, name))
+        except ValidationError as error:
+            problems[name] = error
+    if problems:
+        raise ValidationError(problems)
+    task.full_clean(exclude=["workspace", "created_by"])
+
+
+def check_choice(task: Task) -> None:
+    """Raise ValidationError for what the host's CLI would certainly refuse."""
+    problems = reading.problem(task.workspace, *choice_of(task))
+    if problems:
+        raise ValidationError(problems)
+
+
+def choice_of(task: Task) -> tuple[str, str, str]:
+    return task.backend, task.model, task.reasoning_effort

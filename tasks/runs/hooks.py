@@ -1,0 +1,56 @@
+"""Where others join in a run's life; `apps.py` of tasks and of usage say who does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Generic, ParamSpec
+
+from tasks.models import Run, Task
+from workspaces.models import Workspace
+
+Arguments = ParamSpec("Arguments")
+Hurdle = Callable[[Run], str]
+"""Why a queued run can't start now, as a sentence; empty when it can."""
+
+
+class Hook(Generic[Arguments]):
+    """Functions that are called one after another, in the order in which they joined.
+
+    An exception of one goes to the caller, as if it had called that function itself.
+    """
+
+    def __init__(self) -> None:
+        self._functions: list[Callable[Arguments, object]] = []
+
+    def join(self, function: Callable[Arguments, object]) -> None:
+        if function not in self._functions:
+            self._functions.append(function)
+
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        for function in self._functions:
+            function(*args, **kwargs)
+
+
+def _no_hurdle(_workspace: Workspace) -> Hurdle:
+    return lambda _run: ""
+
+
+before_queue: Hook[[Task]] = Hook()
+"""A run is asked for. Raises Refused when it may not be; a HostError is passed over."""
+before_start: Hook[[Run]] = Hook()
+"""A run is about to start on its host. Raises Refused or HostError when it can't."""
+events_saved: Hook[[Run, list[dict[str, Any]]]] = Hook()
+"""New events of a run, within the transaction that saves them."""
+usage_changed: Hook[[Run]] = Hook()
+"""The run is new, its saved row says other tokens or another cost than before, or it has ended."""
+limit_reported: Hook[[Run, dict[str, Any], datetime]] = Hook()
+"""The CLI of a run said how full its plan is (a `limit` event and its time)."""
+run_ended: Hook[[Run]] = Hook()
+"""The run has its final state, within the transaction that saves it."""
+branch_changed: Hook[[int]] = Hook()
+"""A branch of the workspace with this id is new or has new commits, other than by a run."""
+repair: Hook[[]] = Hook()
+"""Each round of the follower: find what a lost job or a dead worker left undone."""
+hurdle: Callable[[Workspace], Hurdle] = _no_hurdle
+"""What else keeps the queued runs of a workspace back, read once for all of them."""

@@ -1,0 +1,125 @@
+"""Asking for runs and taking them back. Each verb changes rows by compare-and-set, and rings."""
+
+from __future__ import annotations
+
+import contextlib
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
+from tasks.editing import clean_text, update_task
+from tasks.models import Run, Task
+from tasks.runs import dispatch, endings, hooks, leases
+from workspaces.hosts import HostError
+from workspaces.models import BackendHold, Workspace
+
+
+def queue_run(
+    task: Task,
+    *,
+    user: AbstractBaseUser | None,
+    prompt: str | None = None,
+    model: str | None = None,
+    reasoning_effort: str | None = None,
+    resume: bool = False,
+) -> Run:
+    """Ask for a run: prompt, model and effort are frozen into it, and it starts as soon as there is room.
+
+    With `resume` it goes on with the CLI session of the last run that had one.
+    """
+    text = clean_text(prompt if prompt is not None else task.prompt)
+    if not text.strip():
+        raise Refused("The task has no prompt.", "Write what the agent should do, then run it.")
+    last = task.runs.order_by("-number").first()
+    if last and last.is_live:
+        raise Refused(f"This task is already {last.get_state_display().lower()}.", "Cancel that run first.")
+    with contextlib.suppress(HostError):  # a host that is away is asked again before the start
+        hooks.before_queue(task)
+    session = _session_to_resume(task) if resume else ""
+    chosen = {"model": model, "reasoning_effort": reasoning_effort}
+    if any(value is not None for value in chosen.values()):
+        update_task(task, **{name: value for name, value in chosen.items() if value is not None})
+    with transaction.atomic():
+        run = _make_run(task, text, session, user)
+        hooks.usage_changed(run)
+        Task.objects.filter(pk=task.pk).update(
+            status=Task.Status.QUEUED,
+            rank=Task.rank_at_end(Task.Status.QUEUED),
+            updated_at=timezone.now(),
+        )
+        dispatch.soon(task.workspace_id)
+        doorbell.ring(f"task:{task.pk}", "board", "queue")
+    task.refresh_from_db()
+    run.refresh_from_db()
+    return run
+
+
+def cancel_task(task: Task) -> Run | None:
+    """End the task's run wherever it stands; harmless when there is none. Returns the run it was about."""
+    run = task.runs.filter(state__in=Run.LIVE).order_by("-number").first()
+    if run is None:
+        return None
+    words = "Cancelled before it started."
+    if endings.end_here(run, state="cancelled", code="cancelled", reason=words, expected=(Run.State.QUEUED,)):
+        run.refresh_from_db()
+        return run
+    if Run.objects.filter(pk=run.pk, cancel_requested_at=None).update(cancel_requested_at=timezone.now()):
+        leases.nudge(run.pk, "tasks.runs.jobs.cancel_run", at_once=True)
+        doorbell.ring(f"task:{task.pk}", "board")
+    run.refresh_from_db()
+    return run
+
+
+def unqueue(task: Task) -> None:
+    """Take a waiting run back: the card returns to where it came from."""
+    run = task.runs.filter(state=Run.State.QUEUED).first()
+    values = {
+        "state": Run.State.CANCELLED,
+        "reason_code": "cancelled",
+        "reason": "Taken back before it started.",
+    }
+    with transaction.atomic():
+        if run is None or not run.change((Run.State.QUEUED,), **values, finished_at=timezone.now()):
+            raise Refused("The run has started already.", "Cancel it if it should stop.")
+        status = Task.Status.REVIEW if run.number > 1 else Task.Status.BACKLOG
+        Task.objects.filter(pk=task.pk).update(status=status, updated_at=timezone.now())
+        doorbell.ring(f"task:{task.pk}", "board")
+    task.refresh_from_db()
+
+
+def try_login_again(hold: BackendHold) -> None:
+    """Let the next queued run try whether the login works, without waiting for its time."""
+    hold.next_probe_at = None
+    hold.save(update_fields=["next_probe_at"])
+    for workspace in Workspace.objects.filter(tasks__runs__state=Run.State.QUEUED).distinct():
+        dispatch.soon(workspace.pk)
+
+
+def _session_to_resume(task: Task) -> str:
+    run = task.runs.filter(backend=task.backend).exclude(cli_session="").order_by("-number").first()
+    if run is None:
+        raise Refused("There is no session to go on with.", "Run it from the start.")
+    return run.cli_session
+
+
+def _make_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | None) -> Run:
+    number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
+    try:
+        with transaction.atomic():
+            return Run.objects.create(
+                task=task,
+                number=number,
+                backend=task.backend,
+                model=task.model,
+                reasoning_effort=task.reasoning_effort,
+                permission_mode=task.workspace.permission_mode,
+                prompt=prompt,
+                resumes=session,
+                asked_by_id=user.pk if user else None,
+            )
+    except IntegrityError as error:
+        raise Refused("This task is already queued or running.", "Somebody was faster.") from error
