@@ -9,15 +9,15 @@ class TasksConfig(AppConfig):
     name = "tasks"
 
     def ready(self) -> None:
-        from tasks.conversation import attention, by_hand, delivery
+        from tasks.conversation import delivery, interactive, notifications
         from tasks.review import jobs, radar
         from tasks.runs import hooks
 
-        hooks.before_queue.join(by_hand.refuse_while_open)
-        hooks.before_start.join(by_hand.refuse_beside_a_person)
+        hooks.before_queue.join(interactive.refuse_while_open)
+        hooks.before_start.join(interactive.refuse_beside_a_person)
         hooks.events_saved.join(delivery.note_events)
-        hooks.events_saved.join(attention.note_events)
-        hooks.run_ended.join(attention.note_end)
+        hooks.events_saved.join(notifications.note_events)
+        hooks.run_ended.join(notifications.note_end)
         hooks.run_ended.join(jobs.look_at_branch)
         hooks.branch_changed.join(radar.soon)
         hooks.repair.join(jobs.repair)

@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404
 
 from aitask.lib.sockets import LiveConsumer
 from tasks import queries
+from tasks.conversation.rendering import render_talk
 from tasks.models import Task
 from tasks.rendering import render_event, render_head
-from tasks.rendering.talk import render_talk
 
 BATCH = 200
 "Most events in one message."

@@ -17,9 +17,9 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks import editing, queries, rendering, services
 from tasks.access import task_for
+from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
-from tasks.rendering.talk import render_talk
 from tasks.runs import services as run_services
 from tasks.runs.shell_commands import commands
 from workspaces.access import person

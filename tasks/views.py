@@ -17,7 +17,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks import queries, services
 from tasks.access import task_for
-from tasks.attention_views import DISMISSED
+from tasks.conversation.notification_views import DISMISSED
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
 from tasks.models import Run, Task
 from tasks.review import closing

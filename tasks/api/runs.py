@@ -20,7 +20,7 @@ from tasks.api.schemas import (
     event_out,
     run_out,
 )
-from tasks.conversation import verbs
+from tasks.conversation import services as conversation
 from tasks.runs import control
 from workspaces.access import person
 
@@ -63,7 +63,7 @@ def send_message(request: HttpRequest, run_id: Id, body: Message) -> Said:
     """
     task = run_for(request.user, run_id).task
     choice = body.model_dump(include={"model", "reasoning_effort"}, exclude_none=True)
-    return Said(run=verbs.talk_to(task, body.text, when=body.when, user=person(request), **choice).pk)
+    return Said(run=conversation.talk_to(task, body.text, when=body.when, user=person(request), **choice).pk)
 
 
 @router.post("/runs/{run_id}/settings", response=Done, summary="Model, effort, permissions of a live run")
@@ -73,13 +73,13 @@ def change_settings(request: HttpRequest, run_id: Id, body: RunSettings) -> Done
     While the host can't be reached they wait in line with the messages, and are sent once.
     """
     run, mode = run_for(request.user, run_id), body.permission_mode or ""
-    verbs.change(run, model=body.model, effort=body.reasoning_effort, mode=mode, user=person(request))
+    conversation.change(run, model=body.model, effort=body.reasoning_effort, mode=mode, user=person(request))
     return Done()
 
 
 @router.post("/runs/{run_id}/requests/{request_id}", response=Done, summary="Answer what it asks")
 def decide(request: HttpRequest, run_id: Id, request_id: str, body: Decision) -> Done:
-    verbs.answer(run_for(request.user, run_id), request_id, command_of(body), user=person(request))
+    conversation.answer(run_for(request.user, run_id), request_id, command_of(body), user=person(request))
     return Done()
 
 

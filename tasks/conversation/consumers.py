@@ -10,8 +10,7 @@ from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from aitask.lib.sockets import LiveConsumer
-from tasks import inbox_views
-from tasks.conversation import asking, attention
+from tasks.conversation import inbox_views, notifications, requests
 
 MOST_NEWS = 20
 STALE = timedelta(hours=1)
@@ -74,8 +73,8 @@ class AttentionConsumer(LiveConsumer):
         The first look of a page that has heard of nothing is no news.
         """
         runs = inbox_views.waiting_runs(self.user)
-        count = sum(not ask.answered for ask in asking.all_asks(runs))
-        rows = attention.visible(self.user)
+        count = sum(not ask.answered for ask in requests.all_asks(runs))
+        rows = notifications.visible(self.user)
         if self.count < 0:
             newest = rows.values_list("pk", flat=True).last() or 0
             self.seen = newest if self.seen is None else min(self.seen, newest)
@@ -84,5 +83,5 @@ class AttentionConsumer(LiveConsumer):
             self.seen = fresh[-1].pk
         old = timezone.now() - STALE
         return count, [
-            attention.as_message(row) for row in fresh if row.at > old and not attention.is_over(row)
+            notifications.as_message(row) for row in fresh if row.at > old and not notifications.is_over(row)
         ]

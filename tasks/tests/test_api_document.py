@@ -14,7 +14,7 @@ from django.conf import settings
 from django.test import Client
 
 from aitask.api import api
-from tasks.conversation import verbs
+from tasks.conversation import services as conversation
 from tasks.runs import control
 from tasks.tests.api_client import Script
 from tasks.tests.factories import make_event, make_run, make_task, make_user, make_workspace
@@ -178,7 +178,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
         raise HostError("cloud does not answer.", code="timeout")
 
     monkeypatch.setattr(control, "site_of", away)
-    monkeypatch.setattr(verbs, "PATIENCE", 0)  # no worker will hand anything over
+    monkeypatch.setattr(conversation, "PATIENCE", 0)  # no worker will hand anything over
     return Script(make_user())
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client
 from py_vapid import Vapid02
 
-from tasks.conversation import attention, push
+from tasks.conversation import notifications, web_push
 from tasks.models import Attention, PushKey, PushSubscription, Run
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 
@@ -62,7 +62,7 @@ class Service:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     made = Service()
-    monkeypatch.setattr(push, "check_address", lambda endpoint: None)  # it is on loopback, without HTTPS
+    monkeypatch.setattr(web_push, "check_address", lambda endpoint: None)  # it is on loopback, without HTTPS
     yield made
     made.close()
 
@@ -94,7 +94,7 @@ def subscribe(run: Run, service: Service, key: ec.EllipticCurvePrivateKey, *kind
 def ended(run: Run, state: str = "succeeded") -> Attention:
     Run.objects.filter(pk=run.pk).update(state=state)
     run.refresh_from_db()
-    attention.note_end(run)
+    notifications.note_end(run)
     return Attention.objects.get(run=run)
 
 
@@ -102,7 +102,7 @@ def test_the_browser_can_read_it_and_the_service_knows_who_sent_it(
     run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey
 ) -> None:
     subscribe(run, service, browser_key, "finished")
-    push.send(ended(run).pk)
+    web_push.send(ended(run).pk)
     [(headers, body)] = service.got
     message = json.loads(
         http_ece.decrypt(body, private_key=browser_key, auth_secret=AUTH, version="aes128gcm")
@@ -110,7 +110,7 @@ def test_the_browser_can_read_it_and_the_service_knows_who_sent_it(
     assert (message["title"], message["url"]) == ("A run has finished: Paint it", f"/tasks/{run.task_id}")
     assert headers["content-encoding"] == "aes128gcm"
     assert Vapid02.verify(headers["authorization"])
-    assert f"k={push.public_key()}" in headers["authorization"]
+    assert f"k={web_push.public_key()}" in headers["authorization"]
 
 
 def test_it_is_told_once_and_only_to_who_wants_it(
@@ -118,18 +118,18 @@ def test_it_is_told_once_and_only_to_who_wants_it(
 ) -> None:
     subscribe(run, service, browser_key, "failed")
     row = ended(run)
-    push.send(row.pk)
+    web_push.send(row.pk)
     assert service.got == []
     again = Attention.objects.create(run=run, kind="failed")
-    push.send(again.pk)
-    push.send(again.pk)
+    web_push.send(again.pk)
+    web_push.send(again.pk)
     assert len(service.got) == 1
 
 
 def test_strangers_hear_nothing(run: Run, service: Service, browser_key: ec.EllipticCurvePrivateKey) -> None:
     subscription = subscribe(run, service, browser_key, "finished")
     PushSubscription.objects.filter(pk=subscription.pk).update(user=make_user("eve"))
-    push.send(ended(run).pk)
+    web_push.send(ended(run).pk)
     assert service.got == []
 
 
@@ -138,7 +138,7 @@ def test_what_was_answered_meanwhile_is_not_told(
 ) -> None:
     subscribe(run, service, browser_key, "needs_you")
     row = Attention.objects.create(run=run, kind="needs_you", subject="r1")
-    push.send(row.pk)
+    web_push.send(row.pk)
     assert service.got == []
 
 
@@ -148,7 +148,7 @@ def test_a_browser_that_is_gone_is_forgotten_and_trouble_is_noted(
 ) -> None:
     subscribe(run, service, browser_key, "finished")
     service.status = status
-    push.send(ended(run).pk)
+    web_push.send(ended(run).pk)
     kept = list(PushSubscription.objects.all())
     assert len(kept) == left
     assert all(str(status) in each.trouble for each in kept)
@@ -160,7 +160,7 @@ def test_one_browser_that_can_not_be_told_keeps_it_from_no_other(
     broken = subscribe(run, service, browser_key, "finished")
     PushSubscription.objects.filter(pk=broken.pk).update(endpoint=f"{service.url}/broken", p256dh="no key")
     subscribe(run, service, browser_key, "finished")
-    push.send(ended(run).pk)
+    web_push.send(ended(run).pk)
     assert len(service.got) == 1
     broken.refresh_from_db()
     assert broken.trouble
@@ -172,7 +172,7 @@ def test_a_service_that_names_another_address_is_not_followed(
     other = Service()
     service.status, service.location = 302, other.url
     subscription = subscribe(run, service, browser_key, "finished")
-    push.send(ended(run).pk)
+    web_push.send(ended(run).pk)
     other.close()
     assert (len(service.got), other.got) == (1, [])
     subscription.refresh_from_db()
@@ -180,14 +180,14 @@ def test_a_service_that_names_another_address_is_not_followed(
 
 
 def test_the_key_is_made_once() -> None:
-    assert push.public_key() == push.public_key()
+    assert web_push.public_key() == web_push.public_key()
     assert PushKey.objects.count() == 1
 
 
 def test_a_run_that_a_person_has_cancelled_is_no_news(run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(state="cancelled")
     run.refresh_from_db()
-    attention.note_end(run)
+    notifications.note_end(run)
     assert not Attention.objects.exists()
 
 

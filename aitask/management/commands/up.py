@@ -22,7 +22,7 @@ from aitask import first_run
 from aitask.supervisor import preflight
 from aitask.supervisor.roles import Role
 from aitask.supervisor.supervisor import Console, Supervisor
-from tasks.conversation import push
+from tasks.conversation import web_push
 from tasks.runs import restart_report
 
 ANSWER_SECONDS = 60.0
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         try:
             call_command("migrate", interactive=False, verbosity=0)
-            push.private_key()
+            web_push.private_key()
             restart_report.note_start()
             self.supervise(host, port)
         finally:

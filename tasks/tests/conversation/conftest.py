@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.conversation import verbs
+from tasks.conversation import services as conversation
 from tasks.models import Run
 from tasks.runs import control
 from tasks.tests.conversation.hosts import ASKED, FakeHost
@@ -17,7 +17,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     fake = FakeHost()
     site = type("Site", (), {"host": fake})()
     monkeypatch.setattr(control, "site_of", lambda workspace: site)
-    monkeypatch.setattr(verbs, "PATIENCE", 0)
+    monkeypatch.setattr(conversation, "PATIENCE", 0)
     return fake
 
 

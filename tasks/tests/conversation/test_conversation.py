@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from aitask.lib.errors import Refused
-from tasks.conversation import by_hand, delivery, verbs
-from tasks.conversation.asking import Ask, groups
+from tasks.conversation import delivery, interactive
+from tasks.conversation import services as conversation
+from tasks.conversation.requests import Ask, groups
 from tasks.models import ByHand, Outgoing, Run
 from tasks.runs import control
 from tasks.tests.conversation.hosts import ASKED, AWAY, FakeHost, states
@@ -26,28 +27,28 @@ class TestMessages:
         self, run: Run, host: FakeHost
     ) -> None:
         host.answers = [AWAY, AWAY]
-        verbs.say(run, "one", when="now", user=None)
-        verbs.say(run, "two", when="now", user=None)
+        conversation.say(run, "one", when="now", user=None)
+        conversation.say(run, "two", when="now", user=None)
         assert states(run) == ["waiting", "waiting"]
         delivery.deliver(run.pk)
         assert (host.texts, states(run)) == (["one", "two"], ["sent", "sent"])
 
     def test_it_keeps_its_key_when_it_is_sent_again(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        row = verbs.say(run, "one", when="now", user=None)
+        row = conversation.say(run, "one", when="now", user=None)
         delivery.deliver(run.pk)
         assert host.commands[0]["id"] == str(row.key)
 
     def test_the_event_tells_that_it_was_taken(self, run: Run, host: FakeHost) -> None:
-        row = verbs.say(run, "one", when="now", user=None)
+        row = conversation.say(run, "one", when="now", user=None)
         delivery.note_events(run, [{"kind": "message", "id": str(row.key), "text": "one"}])
         assert states(run) == ["taken"]
         with pytest.raises(Refused, match="taken"):
-            verbs.withdraw(Outgoing.objects.get(pk=row.pk))
+            conversation.withdraw(Outgoing.objects.get(pk=row.pk))
 
     def test_one_that_never_left_is_withdrawn_without_the_host(self, run: Run, host: FakeHost) -> None:
         Outgoing.objects.create(run=run, kind="message", payload={"command": "message", "text": "x"})
-        verbs.withdraw(Outgoing.objects.get())
+        conversation.withdraw(Outgoing.objects.get())
         delivery.deliver(run.pk)
         assert (states(run), host.commands) == (["withdrawn"], [])
 
@@ -55,7 +56,7 @@ class TestMessages:
         for text in ("one", "two"):
             said = {"command": "message", "text": text, "when": "now"}
             Outgoing.objects.create(run=run, kind="message", payload=said)
-        verbs.edit(Outgoing.objects.earliest("pk"), "first", user=make_user())
+        conversation.edit(Outgoing.objects.earliest("pk"), "first", user=make_user())
         delivery.deliver(run.pk)
         assert host.texts == ["first", "two"]
 
@@ -66,37 +67,37 @@ class TestMessages:
             raise AWAY
 
         monkeypatch.setattr(control, "site_of", away)
-        verbs.withdraw(verbs.say(run, "one", when="now", user=None))
+        conversation.withdraw(conversation.say(run, "one", when="now", user=None))
         assert (states(run), host.commands) == (["withdrawn"], [])
 
     def test_one_that_the_agent_knows_is_taken_back_and_said_anew(self, run: Run, host: FakeHost) -> None:
-        row = verbs.say(run, "one", when="after_turn", user=None)
-        verbs.edit(row, "first", user=make_user())
+        row = conversation.say(run, "one", when="after_turn", user=None)
+        conversation.edit(row, "first", user=make_user())
         assert [command["command"] for command in host.commands] == ["message", "withdraw", "message"]
         assert (host.commands[-1]["text"], host.commands[-1]["when"]) == ("first", "after_turn")
 
     def test_no_words_in_their_place_leave_it_as_it_was(self, run: Run, host: FakeHost) -> None:
-        row = verbs.say(run, "one", when="now", user=None)
+        row = conversation.say(run, "one", when="now", user=None)
         with pytest.raises(Refused, match="empty"):
-            verbs.edit(row, " \n", user=make_user())
+            conversation.edit(row, " \n", user=make_user())
         assert (host.texts, states(run)) == (["one"], ["sent"])
 
     def test_one_to_an_ended_run_goes_to_the_live_one_of_its_task(self, run: Run, host: FakeHost) -> None:
-        verbs.talk_to(run.task, "one", when="now", user=make_user(), model="m-2")
+        conversation.talk_to(run.task, "one", when="now", user=make_user(), model="m-2")
         assert [command["command"] for command in host.commands] == ["set_model", "message"]
 
     def test_one_that_the_host_may_know_is_not_withdrawn_behind_its_back(
         self, run: Run, host: FakeHost
     ) -> None:
         host.answers = [AWAY, AWAY]
-        row = verbs.say(run, "one", when="now", user=None)
+        row = conversation.say(run, "one", when="now", user=None)
         with pytest.raises(Refused, match="may know"):
-            verbs.withdraw(row)
+            conversation.withdraw(row)
         assert states(run) == ["waiting"]
 
     def test_what_a_run_did_not_take_starts_one_that_goes_on(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        verbs.say(run, "and then", when="after_turn", user=None)
+        conversation.say(run, "and then", when="after_turn", user=None)
         Run.objects.filter(pk=run.pk).update(state="succeeded", cli_session="s-1", finished_at=timezone.now())
         delivery.repair()
         newest = run.task.runs.order_by("-number").first()
@@ -105,7 +106,7 @@ class TestMessages:
 
     def test_after_a_cancel_it_is_told_that_it_was_not_taken(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        verbs.say(run, "and then", when="after_turn", user=None)
+        conversation.say(run, "and then", when="after_turn", user=None)
         Run.objects.filter(pk=run.pk).update(state="cancelled", cli_session="s-1")
         delivery.repair()
         assert (run.task.runs.count(), states(run)) == (1, ["failed"])
@@ -114,35 +115,35 @@ class TestMessages:
 class TestAnswers:
     def test_the_second_person_is_told_who_was_faster(self, run: Run, host: FakeHost) -> None:
         ada = make_user("ada")
-        verbs.answer(run, "r1", {"command": "approve"}, user=ada)
+        conversation.answer(run, "r1", {"command": "approve"}, user=ada)
         with pytest.raises(Refused, match="ada has answered"):
-            verbs.answer(run, "r1", {"command": "deny"}, user=make_user())
+            conversation.answer(run, "r1", {"command": "deny"}, user=make_user())
         assert [command["command"] for command in host.commands] == ["approve"]
 
     def test_also_while_the_link_is_lost(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        verbs.answer(run, "r1", {"command": "approve"}, user=None)
+        conversation.answer(run, "r1", {"command": "approve"}, user=None)
         with pytest.raises(Refused, match="answered this already"):
-            verbs.answer(run, "r1", {"command": "deny"}, user=None)
+            conversation.answer(run, "r1", {"command": "deny"}, user=None)
         assert states(run) == ["waiting"]
 
     def test_what_the_runner_refuses_may_be_answered_again(self, run: Run, host: FakeHost) -> None:
         host.answers = [{"ok": False, "error": "no such"}]
         with pytest.raises(Refused, match="no such"):
-            verbs.answer(run, "r1", {"command": "approve"}, user=None)
-        verbs.answer(run, "r1", {"command": "approve"}, user=None)
+            conversation.answer(run, "r1", {"command": "approve"}, user=None)
+        conversation.answer(run, "r1", {"command": "approve"}, user=None)
         assert states(run) == ["taken"]
 
     def test_the_terminal_was_faster(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        verbs.answer(run, "r1", {"command": "approve"}, user=None)
+        conversation.answer(run, "r1", {"command": "approve"}, user=None)
         delivery.note_events(run, [{"kind": "request_closed", "id": "r1", "by": "keyboard"}])
         row = Outgoing.objects.get()
         assert (row.state, row.reason) == ("failed", "It was answered in the terminal.")
 
     def test_what_is_on_its_way_waits_for_nobody(self, run: Run, host: FakeHost, people: People) -> None:
         host.answers = [AWAY]
-        verbs.answer(run, "r1", {"command": "approve"}, user=None)
+        conversation.answer(run, "r1", {"command": "approve"}, user=None)
         page = people.browser("owner").get(f"/tasks/{run.task_id}").content.decode()
         assert "waits until its host has heard it" in page
         assert "Allow once" not in page
@@ -225,14 +226,14 @@ class TestByHand:
     ) -> None:
         run = make_run(task=people.task, state="succeeded", run_dir="/r", cli_session="s")
         ByHand.objects.create(task=people.task, run=run, window="by-hand-1", tmux_session="aitask-1")
-        monkeypatch.setattr(by_hand, "is_open", lambda task: True)
+        monkeypatch.setattr(interactive, "is_open", lambda task: True)
         answer = send(people.browser("owner"), f"/tasks/{people.task.pk}/say", text="go on")
         assert (answer.status_code, people.task.runs.count()) == (409, 1)
 
     def test_it_does_not_open_beside_a_live_run(self, people: People, run: Run) -> None:
         Run.objects.filter(pk=run.pk).update(cli_session="s")
         with pytest.raises(Refused, match="is going"):
-            by_hand._claim(people.task, run, None)
+            interactive._claim(people.task, run, None)
         assert not ByHand.objects.exists()
 
 
@@ -270,7 +271,7 @@ def test_nobody_is_sent_to_the_login(client: Client) -> None:
 
 def test_a_host_that_is_away_is_not_nudged(run: Run, host: FakeHost, people: People) -> None:
     host.answers = [AWAY]
-    verbs.say(run, "one", when="now", user=None)
+    conversation.say(run, "one", when="now", user=None)
     Outgoing.objects.update(retry_at=None)
     Host.objects.update_or_create(key=people.workspace.address.key, defaults={"link": Host.Link.DOWN})
     delivery.repair()

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from aitask.lib.errors import Refused
-from tasks.conversation import delivery, verbs
+from tasks.conversation import delivery
+from tasks.conversation import services as conversation
 from tasks.models import Outgoing, Run, Task
 from tasks.runs.follower.store import save_events
 from tasks.tests.conversation.hosts import AWAY, FakeHost, states
@@ -19,11 +20,11 @@ class TestSettings:
     """Model, effort and permissions of a live run, from its next turn on."""
 
     def change(self, run: Run, **given: str) -> list[Outgoing]:
-        return verbs.change(run, **{"user": None, **given})  # type: ignore[arg-type]
+        return conversation.change(run, **{"user": None, **given})  # type: ignore[arg-type]
 
     def test_they_wait_for_the_host_in_line_and_are_sent_once(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY, AWAY, AWAY]
-        verbs.say(run, "one", when="after_turn", user=None)
+        conversation.say(run, "one", when="after_turn", user=None)
         self.change(run, model="haiku", mode="full")
         assert states(run) == ["waiting"] * 3
         delivery.deliver(run.pk)
@@ -38,7 +39,7 @@ class TestSettings:
         Outgoing.objects.create(run=run, kind="setting", payload={"command": "set_model", "model": "haiku"})
         page = people.browser("owner").get(f"/tasks/{run.task_id}").content.decode()
         assert "From the next turn on: model haiku" in page
-        verbs.withdraw(Outgoing.objects.get())
+        conversation.withdraw(Outgoing.objects.get())
         delivery.deliver(run.pk)
         assert (states(run), host.commands) == (["withdrawn"], [])
 
@@ -69,7 +70,7 @@ class TestSettings:
     def test_a_run_that_goes_on_has_the_model_that_still_waited(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY, AWAY]
         self.change(run, model="haiku", effort="low")
-        verbs.say(run, "and then", when="after_turn", user=None)
+        conversation.say(run, "and then", when="after_turn", user=None)
         Run.objects.filter(pk=run.pk).update(state="succeeded", cli_session="s-1", finished_at=timezone.now())
         delivery.repair()
         newest = run.task.runs.order_by("-number").first()

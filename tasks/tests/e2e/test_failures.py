@@ -18,7 +18,7 @@ from aitask.tests.lab.repos import (
     make_repo_with_submodule,
     make_unborn_repo,
 )
-from tasks.conversation.verbs import GO_ON
+from tasks.conversation.services import GO_ON
 from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from tasks.access import run_for, task_for
-from tasks.conversation import by_hand, verbs
+from tasks.conversation import interactive, services
 from tasks.models import Outgoing, Run
 from tasks.runs import control
 from workspaces.access import person
@@ -33,7 +33,7 @@ def task_say(request: HttpRequest, pk: int) -> HttpResponse:
     newest = task.last_run
 
     def say() -> str:
-        run = verbs.talk_to(task, text, when=_when(request), user=user, **choice)
+        run = services.talk_to(task, text, when=_when(request), user=user, **choice)
         return "" if run == newest else f"Run {run.number} goes on with it."
 
     return answered(request, pk, say)
@@ -43,20 +43,20 @@ def task_say(request: HttpRequest, pk: int) -> HttpResponse:
 def task_go_on(request: HttpRequest, pk: int) -> HttpResponse:
     """One click after a run that was cut off."""
     task, user = task_for(request.user, pk), person(request)
-    return answered(request, pk, lambda: f"Run {verbs.resume(task, user=user).number} goes on with it.")
+    return answered(request, pk, lambda: f"Run {services.resume(task, user=user).number} goes on with it.")
 
 
 @require_POST
 def message_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     row = _message(request, pk)
-    return answered(request, row.run.task_id, lambda: verbs.withdraw(row))
+    return answered(request, row.run.task_id, lambda: services.withdraw(row))
 
 
 @require_POST
 def message_edit(request: HttpRequest, pk: int) -> HttpResponse:
     row = _message(request, pk)
     text = request.POST.get("text", "")
-    return answered(request, row.run.task_id, lambda: verbs.edit(row, text, user=person(request)))
+    return answered(request, row.run.task_id, lambda: services.edit(row, text, user=person(request)))
 
 
 @require_POST
@@ -70,7 +70,7 @@ def message_dismiss(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def run_interrupt(request: HttpRequest, pk: int) -> HttpResponse:
     run = run_for(request.user, pk)
-    return answered(request, run.task_id, lambda: verbs.interrupt(run))
+    return answered(request, run.task_id, lambda: services.interrupt(run))
 
 
 @require_POST
@@ -88,7 +88,7 @@ def run_settings(request: HttpRequest, pk: int) -> HttpResponse:
 
     def change() -> str:
         known = mode if mode in PermissionMode.values else ""
-        rows = verbs.change(run, model=model, effort=effort, mode=known, user=person(request))
+        rows = services.change(run, model=model, effort=effort, mode=known, user=person(request))
         waits = any(row.state == Outgoing.State.WAITING for row in rows)
         return "Is sent once the host can be reached." if waits else "Holds from the next turn on."
 
@@ -100,7 +100,7 @@ def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
     run = run_for(request.user, pk)
 
     def answer() -> None:
-        verbs.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
+        services.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
 
     return answered(request, run.task_id, answer)
 
@@ -111,7 +111,7 @@ def task_by_hand(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
     said = "It is open in the task's terminal. Once per repository the CLI asks there whether you trust it."
     terminal = reverse("task_terminal", args=[pk]) if user.has_perm("terminal.use_terminal") else ""
-    return answered(request, pk, lambda: by_hand.open_window(task, user=user), said, go=terminal)
+    return answered(request, pk, lambda: interactive.open_window(task, user=user), said, go=terminal)
 
 
 def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:

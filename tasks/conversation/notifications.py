@@ -40,7 +40,7 @@ def _note(run: Run, kind: str, *, subject: str, text: str) -> None:
         run=run, kind=kind, subject=subject, defaults={"text": text[:300]}
     )
     if is_new:
-        enqueue("tasks.conversation.push.send", made.pk)
+        enqueue("tasks.conversation.web_push.send", made.pk)
 
 
 def visible(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Attention]:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from aitask.lib import htmx
-from tasks.conversation import push
+from tasks.conversation import web_push
 from tasks.models import Attention, PushSubscription
 from workspaces.access import person
 
@@ -32,7 +32,7 @@ def service_worker(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
 
 @require_GET
 def push_key(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
-    return JsonResponse({"key": push.public_key()})
+    return JsonResponse({"key": web_push.public_key()})
 
 
 @require_POST
@@ -59,8 +59,8 @@ def _fields(subscription: Any) -> dict[str, str]:
     found = {"endpoint": subscription["endpoint"], "p256dh": keys["p256dh"], "auth": keys["auth"]}
     if not all(isinstance(text, str) for text in found.values()) or len(found["endpoint"]) > LONGEST:
         raise ValueError("not the subscription of a browser")
-    push.check_keys(found["p256dh"], found["auth"])
-    push.check_address(found["endpoint"])
+    web_push.check_keys(found["p256dh"], found["auth"])
+    web_push.check_address(found["endpoint"])
     return found
 
 

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from py_vapid import Vapid02, b64urldecode, b64urlencode
 
-from tasks.conversation import attention
+from tasks.conversation import notifications
 from tasks.models import Attention, PushKey, PushSubscription
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def send(attention_id: int) -> None:
     if not waiting.update(pushed_at=timezone.now()):
         return
     row = Attention.objects.select_related("run__task__workspace").get(pk=attention_id)
-    if attention.is_over(row):
+    if notifications.is_over(row):
         return
     for subscription in PushSubscription.objects.select_related("user"):
         wanted = row.kind in subscription.kinds
-        if wanted and attention.visible(subscription.user).filter(pk=row.pk).exists():
-            push(subscription, attention.as_message(row))
+        if wanted and notifications.visible(subscription.user).filter(pk=row.pk).exists():
+            push(subscription, notifications.as_message(row))
 
 
 def push(subscription: PushSubscription, message: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from tasks.conversation import asking
+from tasks.conversation import requests
 from tasks.models import Outgoing, Run, Task
 from workspaces.catalog import reading
 from workspaces.models import PermissionMode
@@ -20,7 +20,7 @@ NEW_FAILURES = timedelta(minutes=30)
 def render_talk(task: Task, run: Run | None) -> dict[str, str]:
     """Safe HTML by place in the page, and the state that decides what the box offers."""
     state = state_of(run)
-    asks = asking.asks_of(run)
+    asks = requests.asks_of(run)
     context = {"task": task, "run": run, "talk_state": state, "sent": sent(task)}
     holds = run if state == "live" else task
     chosen = {**context, **choices(task, run), "modes": PermissionMode.choices, "chosen": holds}

@@ -15,9 +15,9 @@ from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import run_for
-from tasks.conversation import asking, verbs
+from tasks.conversation import requests, services
+from tasks.conversation.views import command_of
 from tasks.models import Run
-from tasks.talk_views import command_of
 from workspaces.access import person, visible_workspaces
 
 Key = tuple[int, str]
@@ -30,7 +30,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 
 
 def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
-    asks = asking.all_asks(waiting_runs(user))
+    asks = requests.all_asks(waiting_runs(user))
     return {"asks": render_asks(asks), "count": len([ask for ask in asks if not ask.answered])}
 
 
@@ -40,9 +40,9 @@ def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
     return list(runs.select_related("task__workspace"))
 
 
-def render_asks(asks: list[asking.Ask]) -> str:
+def render_asks(asks: list[requests.Ask]) -> str:
     """The HTML of all requests, identical ones of several runs together."""
-    found = asking.groups(asks)
+    found = requests.groups(asks)
     return "".join(
         render_to_string("tasks/talk/_request.html", {"ask": group.first, "group": group}) for group in found
     )
@@ -68,7 +68,7 @@ def inbox_answer(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, run_id: int, request_id: str) -> None:
     run = run_for(request.user, run_id)
-    verbs.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
+    services.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
 
 
 def _key(text: str) -> Key | None:
