@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
-from tasks.models import Run, Task
+from tasks.models import MergeTrain, Run, Task
 from workspaces.access import Visitor, visible_workspaces
 
 
@@ -23,3 +23,9 @@ def run_for(user: Visitor, pk: int) -> Run:
     """The run when the user sees its task, else 404."""
     runs = Run.objects.filter(task__workspace__in=visible_workspaces(user))
     return get_object_or_404(runs.select_related("task__workspace"), pk=pk)
+
+
+def train_for(user: Visitor, pk: int) -> MergeTrain:
+    """The merge train when the user sees its workspace, else 404."""
+    seen = MergeTrain.objects.filter(workspace__in=visible_workspaces(user))
+    return get_object_or_404(seen.select_related("workspace", "created_by"), pk=pk)

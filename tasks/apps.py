@@ -10,8 +10,8 @@ class TasksConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks.conversation import delivery, interactive, notifications
-        from tasks.review import jobs, radar
         from tasks.runs import hooks
+        from tasks.trains import jobs, overlap
 
         hooks.before_queue.join(interactive.refuse_while_open)
         hooks.before_start.join(interactive.refuse_beside_a_person)
@@ -19,6 +19,6 @@ class TasksConfig(AppConfig):
         hooks.events_saved.join(notifications.note_events)
         hooks.run_ended.join(notifications.note_end)
         hooks.run_ended.join(jobs.look_at_branch)
-        hooks.branch_changed.join(radar.soon)
+        hooks.branch_changed.join(overlap.soon)
         hooks.repair.join(jobs.repair)
         hooks.repair.join(delivery.repair)

@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 from aitask.lib.text import storable, whole_number
 from tasks.access import visible_tasks
 from tasks.models import Event, Run, StartReport, Task
-from tasks.review.marks import SETTLED, Mark, marks_of
+from tasks.review.card_badges import SETTLED, Mark, marks_of
 from workspaces.access import Visitor
 from workspaces.catalog import reading
 from workspaces.models import Host, Workspace

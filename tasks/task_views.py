@@ -179,11 +179,4 @@ def task_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _verb(request: HttpRequest, task: Task, verb: Callable[[], object], said: str) -> HttpResponse:
-    here = reverse("task", args=[task.pk])
-    try:
-        verb()
-    except Refused as error:
-        return htmx.refused(request, error.reason, error.hint, to=here)
-    except ValidationError as error:
-        return htmx.refused(request, htmx.sentence(error), to=here)
-    return htmx.done(request, said, to=here)
+    return htmx.answer(request, verb, said, to=reverse("task", args=[task.pk]))

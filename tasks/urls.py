@@ -7,9 +7,13 @@ from django.urls import path
 from tasks import task_views, views
 from tasks.conversation import urls as conversation_urls
 from tasks.review import urls as review_urls
+from tasks.trains import urls as trains_urls
+from tasks.worktrees import urls as worktrees_urls
 
 urlpatterns = [
     *review_urls.urlpatterns,
+    *trains_urls.urlpatterns,
+    *worktrees_urls.urlpatterns,
     *conversation_urls.urlpatterns,
     path("", views.board, name="board"),
     path("board/columns", views.board_columns, name="board_columns"),

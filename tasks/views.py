@@ -20,9 +20,9 @@ from tasks.access import task_for
 from tasks.conversation.notification_views import DISMISSED
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
 from tasks.models import Run, Task
-from tasks.review import closing
 from tasks.runs import restart_report
 from tasks.runs import services as run_services
+from tasks.trains import services as trains
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.catalog import choosing, reading
 from workspaces.hosts import HostError
@@ -170,11 +170,11 @@ def task_move(request: HttpRequest, pk: int) -> HttpResponse:
 def moved(task: Task, *, status: str, before: int | None, merge: str, user: AbstractBaseUser) -> str:
     """Do what the drop means; what the person should know of it. Work is never called done by accident."""
     done = Task.Status.DONE
-    if status == done != task.status and merge != "no" and closing.is_unmerged(task):
+    if status == done != task.status and merge != "no" and trains.is_unmerged(task):
         into = task.workspace.base_branch
         if merge != "yes":
             raise Refused(f"It is not merged into {into}.", "Merge it, or say that it is done without.")
-        train = closing.merge_now(task, user=user)
+        train = trains.merge_now(task, user=user)
         return f"Train {train.pk} merges it. The card moves to Done when {into} has it."
     services.move_task(task, status=status, before=before, user=user)
     return ""

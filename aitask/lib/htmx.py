@@ -1,14 +1,17 @@
-"""How a view answers htmx and a plain form alike. A leaf: imports nothing of ours."""
+"""How a view answers htmx and a plain form alike."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+
+from aitask.lib.errors import Refused
 
 
 def is_partial(request: HttpRequest) -> bool:
@@ -26,6 +29,22 @@ def done(request: HttpRequest, text: str = "", *, to: str, stay: bool = True) ->
     if is_partial(request):
         return HttpResponse(status=204, headers={"HX-Redirect": to})
     return redirect(to)
+
+
+def answer(
+    request: HttpRequest, verb: Callable[[], object], said: str = "", *, to: str, go: str = ""
+) -> HttpResponse:
+    """Carry out a verb and say so, or say why not; on the page at `to`, or `go` there when it has worked.
+
+    What a verb returns is said instead of `said` when it is a text.
+    """
+    try:
+        words = verb()
+    except Refused as error:
+        return refused(request, error.reason, error.hint, to=to)
+    except ValidationError as error:
+        return refused(request, sentence(error), to=to)
+    return done(request, words if isinstance(words, str) else said, to=go or to, stay=not go)
 
 
 def refused(request: HttpRequest, reason: str, hint: str = "", *, to: str) -> HttpResponse:

@@ -6,17 +6,18 @@ from datetime import datetime
 from typing import Literal
 
 from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
 from ninja import Router
 from pydantic import Field
 
 from aitask.lib.errors import Refused
-from tasks.access import task_for, visible_tasks
+from tasks.access import task_for, train_for, visible_tasks
 from tasks.api.schemas import Answer, Body, Id, RunOut, TaskOut, Text, run_out
 from tasks.api.tasks import read
 from tasks.models import MergeStep, MergeTrain, Task
-from tasks.review import resolve, taken_back, trains, verdicts
-from workspaces.access import person, visible_workspaces, workspace_for
+from tasks.review import verdicts
+from tasks.trains import conflicts, reapply
+from tasks.trains import services as trains
+from workspaces.access import person, workspace_for
 from workspaces.models import Workspace
 
 router = Router(tags=["Merging"])
@@ -135,7 +136,7 @@ def start_over(request: HttpRequest, task_id: Id) -> RunOut:
 @router.post("/tasks/{task_id}/resolve", response={201: RunOut}, summary="Have the agent resolve a conflict")
 def resolve_conflict(request: HttpRequest, task_id: Id) -> RunOut:
     """main is merged into its branch with the conflict markers; when they are gone, it joins a train."""
-    return run_out(resolve.resolve(task_for(request.user, task_id), user=person(request)))
+    return run_out(conflicts.resolve(task_for(request.user, task_id), user=person(request)))
 
 
 @router.post(
@@ -143,7 +144,7 @@ def resolve_conflict(request: HttpRequest, task_id: Id) -> RunOut:
 )
 def bring_back_task(request: HttpRequest, task_id: Id) -> TaskOut:
     """For a branch that git counts as merged though main has reverted it: then it can be merged again."""
-    taken_back.bring_back(task_for(request.user, task_id))
+    reapply.bring_back(task_for(request.user, task_id))
     return read(request, task_id)
 
 
@@ -169,29 +170,23 @@ def in_order(request: HttpRequest, workspace: Workspace, chosen: list[int]) -> l
 
 @router.get("/merge-trains/{train_id}", response=TrainOut, summary="How a train gets on")
 def get_train(request: HttpRequest, train_id: Id) -> TrainOut:
-    return train_out(train_for(request, train_id))
+    return train_out(train_for(request.user, train_id))
 
 
 @router.post("/merge-trains/{train_id}/stop", response=TrainOut, summary="Merge no further task")
 def stop_train(request: HttpRequest, train_id: Id) -> TrainOut:
-    trains.stop_train(train_for(request, train_id))
-    return train_out(train_for(request, train_id))
+    trains.stop_train(train_for(request.user, train_id))
+    return train_out(train_for(request.user, train_id))
 
 
 @router.post("/merge-trains/{train_id}/continue", response=TrainOut, summary="Go on where it stopped")
 def continue_train(request: HttpRequest, train_id: Id) -> TrainOut:
-    trains.go_on(train_for(request, train_id))
-    return train_out(train_for(request, train_id))
+    trains.go_on(train_for(request.user, train_id))
+    return train_out(train_for(request.user, train_id))
 
 
 @router.post("/merge-trains/{train_id}/undo", response=TrainOut, summary="Take back what it merged")
 def undo_train(request: HttpRequest, train_id: Id) -> TrainOut:
     """main returns to where it was while nothing was built on it, else a commit reverts the train."""
-    trains.undo_train(train_for(request, train_id))
-    return train_out(train_for(request, train_id))
-
-
-def train_for(request: HttpRequest, train_id: int) -> MergeTrain:
-    """The train when the user sees its workspace, else 404."""
-    trains_seen = MergeTrain.objects.filter(workspace__in=visible_workspaces(request.user))
-    return get_object_or_404(trains_seen, pk=train_id)
+    trains.undo_train(train_for(request.user, train_id))
+    return train_out(train_for(request.user, train_id))

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -179,12 +178,5 @@ def _message(request: HttpRequest, pk: int) -> Outgoing:
 def answered(
     request: HttpRequest, pk: int, verb: Callable[[], object], said: str = "", *, go: str = ""
 ) -> HttpResponse:
-    """Carry out a verb, then stay or `go` there; what it refuses is told as a sentence (409)."""
-    here = reverse("task", args=[pk])
-    try:
-        words = verb()
-    except Refused as error:
-        return htmx.refused(request, error.reason, error.hint, to=here)
-    except ValidationError as error:
-        return htmx.refused(request, htmx.sentence(error), to=here)
-    return htmx.done(request, words if isinstance(words, str) else said, to=go or here, stay=not go)
+    """`htmx.answer` on the page of the task with this id."""
+    return htmx.answer(request, verb, said, to=reverse("task", args=[pk]), go=go)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from tasks.models.task import Task
 from workspaces.merging.attempts import Strategy
 from workspaces.models import Workspace
 
@@ -199,3 +200,12 @@ class Radar(models.Model):
 
     def __str__(self) -> str:
         return f"radar of workspace {self.workspace_id}"
+
+
+def undone_step(task: Task) -> MergeStep | None:
+    """The task's last merge, if it was a merge commit that an undo has reverted."""
+    merged = MergeStep.objects.filter(task=task, state=MergeStep.State.MERGED, train__strategy="merge")
+    step = merged.select_related("train").order_by("-train").first()
+    if step is None or step.brought_back or step.train.state != MergeTrain.State.UNDONE:
+        return None
+    return step if step.train.undo_commit else None

@@ -13,8 +13,8 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import Comment, Run, Task
 from tasks.review import verdicts
+from tasks.review.comparisons import View
 from tasks.review.patches import parse
-from tasks.review.ranges import View
 from tasks.services import clean_text
 from workspaces.git.diffs import Range, file_patch, file_text, path_of
 from workspaces.merging.conflicts import visible

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 
 from tasks.models import Comment, MergeStep, MergeTrain, Radar, Task, Verdict
-from tasks.review.taken_back import undone_step
+from tasks.models.trains import undone_step
 from workspaces.models import Workspace
 
 

@@ -1,34 +1,24 @@
-"""Addresses of reviews, merge trains and worktrees."""
+"""Addresses of differences, comments and verdicts."""
 
 from __future__ import annotations
 
-from django.urls import path, re_path
+from django.urls import path
 
-from tasks.review import diff_views, views
-
-VERDICTS = "accept|take-back|send-back|drop|start-over|resolve|bring-back|restore"
+from tasks.review import verdict_views, views
 
 urlpatterns = [
-    path("tasks/<int:pk>/changes", diff_views.changes_page, name="task_changes"),
-    path("tasks/<int:pk>/review", diff_views.review_bar, name="task_review"),
-    path("tasks/<int:pk>/diff", diff_views.diff_list, name="task_diff"),
-    path("tasks/<int:pk>/diff/file", diff_views.diff_file, name="task_diff_file"),
-    path("tasks/<int:pk>/diff/viewed", diff_views.viewed, name="task_diff_viewed"),
-    path("tasks/<int:pk>/comments", diff_views.comment_new, name="task_comments"),
-    path("tasks/<int:pk>/comments/send", diff_views.comments_send, name="task_comments_send"),
-    path("comments/<int:pk>/delete", diff_views.comment_delete, name="comment_delete"),
-    re_path(rf"^tasks/(?P<pk>\d{{1,18}})/(?P<verb>{VERDICTS})$", views.task_verdict, name="task_verdict"),
-    path("workspaces/<int:pk>/merge", views.merge_page, name="merge"),
-    path("workspaces/<int:pk>/merge/start", views.merge_start, name="merge_start"),
-    path("merge-trains/<int:pk>", views.train_page, name="train"),
-    re_path(
-        r"^merge-trains/(?P<pk>\d{1,18})/(?P<verb>stop|continue|undo)$", views.train_verb, name="train_verb"
-    ),
-    path("workspaces/<int:pk>/worktrees", views.worktrees_page, name="worktrees"),
-    path("workspaces/<int:pk>/worktrees/list", views.worktrees_list, name="worktrees_list"),
-    re_path(
-        r"^workspaces/(?P<pk>\d{1,18})/worktrees/(?P<verb>remove|adopt|prune)$",
-        views.worktree_verb,
-        name="worktree_verb",
-    ),
+    path("tasks/<int:pk>/changes", views.changes_page, name="task_changes"),
+    path("tasks/<int:pk>/review", views.review_bar, name="task_review"),
+    path("tasks/<int:pk>/diff", views.diff_list, name="task_diff"),
+    path("tasks/<int:pk>/diff/file", views.diff_file, name="task_diff_file"),
+    path("tasks/<int:pk>/diff/viewed", views.viewed, name="task_diff_viewed"),
+    path("tasks/<int:pk>/comments", views.comment_new, name="task_comments"),
+    path("tasks/<int:pk>/comments/send", views.comments_send, name="task_comments_send"),
+    path("comments/<int:pk>/delete", views.comment_delete, name="comment_delete"),
+    path("tasks/<int:pk>/accept", verdict_views.task_accept, name="task_accept"),
+    path("tasks/<int:pk>/take-back", verdict_views.task_take_back, name="task_take_back"),
+    path("tasks/<int:pk>/send-back", verdict_views.task_send_back, name="task_send_back"),
+    path("tasks/<int:pk>/drop", verdict_views.task_drop, name="task_drop"),
+    path("tasks/<int:pk>/restore", verdict_views.task_restore, name="task_restore"),
+    path("tasks/<int:pk>/start-over", verdict_views.task_start_over, name="task_start_over"),
 ]

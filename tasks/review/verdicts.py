@@ -11,9 +11,9 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
-from tasks.review.removal import Rescued, remove_tree
-from tasks.review.site import MergeSite, site_of
+from tasks.repository import MergeSite, site_of
 from tasks.runs import services as run_services
+from tasks.worktrees.removal import Rescued, remove_tree
 from workspaces import tmux
 from workspaces.git.diffs import merge_base
 from workspaces.git.repos import refs, status

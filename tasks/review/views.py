@@ -1,12 +1,13 @@
-"""Verdicts, merge trains and worktrees, as a person uses them in the browser."""
+"""The differences of a task: the list of files, one file after another, viewed marks and comments."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
@@ -14,183 +15,229 @@ from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import task_for
-from tasks.models import MergeTrain, Radar, Task, Verdict
-from tasks.review import queries, radar, resolve, taken_back, trains, verdicts, worktrees
-from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
+from tasks.models import Comment, Task, ViewedFile
+from tasks.review import comments
+from tasks.review.comparisons import LABELS, View, view_of, why_nothing
+from tasks.review.diff_rows import render_rows
+from tasks.review.patches import Colours, is_binary, parse
+from tasks.review.queries import review_context
+from workspaces.access import person
+from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
 from workspaces.hosts import HostError
-from workspaces.merging import Strategy
-from workspaces.models import Workspace
+from workspaces.merging.conflicts import visible
 
-Verb = Callable[[], object]
-
-
-def answer(request: HttpRequest, verb: Verb, said: str, to: str, *, stay: bool = True) -> HttpResponse:
-    """Do it and say so, or say why not."""
-    try:
-        verb()
-    except (Refused, HostError) as error:
-        return htmx.refused(request, error.reason, error.hint, to=to)
-    return htmx.done(request, said, to=to, stay=stay)
-
-
-@require_POST
-def task_verdict(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """One of VERDICTS about a task."""
-    task, user = task_for(request.user, pk), person(request)
-    message = request.POST.get("message", "")
-    known: dict[str, tuple[Verb, str]] = {
-        "accept": (lambda: verdicts.accept(task, user=user), "Accepted: ready to merge."),
-        "take-back": (lambda: verdicts.take_back(task), "Not accepted any more."),
-        "send-back": (lambda: verdicts.send_back(task, message, user=user), "Sent back to the agent."),
-        "drop": (lambda: verdicts.drop(task, user=user), "Dropped; a rescue ref keeps the work."),
-        "restore": (lambda: verdicts.restore(task), "Restored: branch and worktree are there again."),
-        "start-over": (lambda: verdicts.start_over(task, user=user), "Queued, from the start."),
-        "bring-back": (lambda: taken_back.bring_back(task), "Brought back: it can be merged again."),
-        "resolve": (lambda: resolve.resolve(task, user=user), "The agent resolves the conflict."),
-    }
-    work, said = known[verb]
-    return answer(request, work, said, reverse("task", args=[pk]))
+MOST_FILES = 20_000
 
 
 @require_GET
-def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """What can be merged, in the order with the fewest conflicts, and the trains so far."""
-    workspace = workspace_for(request.user, pk)
-    radar.soon(workspace.pk)
-    return render(request, "tasks/review/merge.html", {"nav": "workspaces", **merge_context(workspace)})
+def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The differences with all the width there is."""
+    task = task_for(request.user, pk)
+    context = {"nav": "board", "task": task, "wide": True, **review_context(task, person(request))}
+    return render(request, "tasks/review/changes.html", context)
 
 
-def merge_context(workspace: Workspace) -> dict[str, Any]:
-    candidates = trains.finished(workspace)
-    tasks = radar.proposed_order(workspace, candidates)
-    marks = queries.overlaps(candidates)
-    with_main = queries.conflicts_with_main(workspace)
-    verdicts_of = {v.task_id: v for v in Verdict.objects.filter(task__in=tasks)}
-    rows = [
-        {
-            "task": task,
-            "verdict": verdicts_of.get(task.pk),
-            "overlaps": of_these(marks.get(task.pk, []), tasks),
-            "main_conflicts": with_main.get(task.pk, []),
-        }
-        for task in tasks
-    ]
+@require_GET
+def review_bar(request: HttpRequest, pk: int) -> HttpResponse:
+    """Verdict, overlaps and where the task stands on its way into main."""
+    task = task_for(request.user, pk)
+    return render(request, "tasks/review/_bar.html", {"task": task, **review_context(task, person(request))})
+
+
+def answer_json(work: Callable[[], dict[str, Any]]) -> JsonResponse:
+    """What `work` gives, or why it can't."""
+    try:
+        return JsonResponse(work())
+    except Refused as error:
+        return JsonResponse({"error": error.reason, "hint": error.hint}, status=409)
+    except HostError as error:
+        return JsonResponse({"error": error.reason, "hint": error.hint}, status=503)
+
+
+@require_GET
+def diff_list(request: HttpRequest, pk: int) -> HttpResponse:
+    """All files of a comparison, with marks and comments."""
+    task = task_for(request.user, pk)
+    return answer_json(lambda: list_of(request, task))
+
+
+def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
+    view = view_of(task)
+    name = request.GET.get("range") or first_range(view)
+    rng = view.range(name, fresh=True)
+    space = bool(request.GET.get("space"))
+    files = changed_files(view.site.host, rng, ignore_space=space)
+    viewed = ViewedFile.objects.filter(task=task, user=person(request))
+    versions = set(viewed.values_list("path_key", "version"))
     return {
-        "workspace": workspace,
-        "rows": rows,
-        "accepted": sum(row["verdict"] is not None for row in rows),
-        "trains": queries.trains_of(workspace),
-        "radar": Radar.objects.filter(workspace=workspace).first(),
-        "strategies": [(str(known), known.name.capitalize()) for known in Strategy],
+        "range": name,
+        "commit": rng.new or view.tip,
+        "old_commit": rng.old,
+        "ranges": ranges_of(view),
+        "commits": [
+            {
+                "sha": commit.sha,
+                "subject": visible(commit.subject),
+                "author": visible(commit.author),
+                "at": commit.at,
+            }
+            for commit in view.read_commits()
+        ],
+        "count": len(files),
+        "additions": sum(file.additions or 0 for file in files),
+        "deletions": sum(file.deletions or 0 for file in files),
+        "files": [file_out(file, versions) for file in files[:MOST_FILES]],
+        "comments": [comment_out(placed) for placed in comments.placed(view, rng)],
+        "nothing": "" if files else why_nothing(view, name, rng, ignore_space=space),
+        "live": view.live,
     }
 
 
-def of_these(found: list[queries.Overlap], tasks: list[Task]) -> list[queries.Overlap]:
-    known = {task.pk for task in tasks}
-    return [overlap for overlap in found if overlap.task in known]
+def first_range(view: View) -> str:
+    """For who has chosen nothing: the branch, or before its first commit what is in the worktree."""
+    return "work" if view.tip == view.base and view.uncommitted else "base"
+
+
+def ranges_of(view: View) -> list[dict[str, str]]:
+    names = ["base", "main", "turn", *(["work"] if view.has_worktree else [])]
+    return [{"name": name, "label": LABELS[name].format(branch=view.site.branch)} for name in names]
+
+
+def file_out(file: FileChange, viewed: set[tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "key": file.key,
+        "path": visible(file.path),
+        "old_path": visible(file.old_path) if file.old_path != file.path else "",
+        "old_key": key_of(file.old_path) if file.status == "R" else "",
+        "status": file.status,
+        "additions": file.additions,
+        "deletions": file.deletions,
+        "mode": f"{file.old_mode} → {file.new_mode}" if mode_changed(file) else "",
+        "version": file.version,
+        "viewed": (file.key, file.version) in viewed,
+    }
+
+
+def mode_changed(file: FileChange) -> bool:
+    return file.old_mode != file.new_mode and "000000" not in (file.old_mode, file.new_mode)
+
+
+def comment_out(placed: comments.Placed) -> dict[str, Any]:
+    comment = placed.comment
+    return {
+        "id": comment.pk,
+        "key": comment.path_key,
+        "path": visible(path_of(comment.path_key)),
+        "side": comment.side,
+        "line": placed.line,
+        "end_line": placed.end_line,
+        "was": comment.line,
+        "outdated": placed.outdated,
+        "quote": comment.quote,
+        "text": comment.text,
+        "author": str(comment.author or "somebody"),
+        "sent": comment.sent_in.number if comment.sent_in else (0 if comment.sent_at else None),
+    }
+
+
+@require_GET
+def diff_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """The rows of one file's difference from a row on; X-Next tells where the next ones begin."""
+    task = task_for(request.user, pk)
+    try:
+        return file_response(request, task)
+    except (Refused, HostError) as error:
+        return HttpResponse(error.reason, status=409, content_type="text/plain; charset=utf-8")
+
+
+def file_response(request: HttpRequest, task: Task) -> HttpResponse:
+    view = view_of(task)
+    rng = view.range(request.GET.get("range") or "base")
+    path = path_of(request.GET.get("key", ""))
+    old_path = path_of(request.GET["old"]) if request.GET.get("old") else path
+    space = bool(request.GET.get("space"))
+    patch, cut = file_patch(view.site.host, rng, path, old_path, ignore_space=space)
+    if is_binary(patch):
+        return note("binary")
+    hunks = parse(patch)
+    if not hunks:
+        return note("submodule" if "\nSubmodule " in patch else "empty")
+    colours = colours_of(view, rng, path, old_path)
+    start = whole_number(request.GET.get("from")) or 0
+    rows, following = render_rows(hunks, colours, split=bool(request.GET.get("split")), start=start)
+    response = HttpResponse(rows)
+    response["X-Next"] = "" if following is None else str(following)
+    response["X-Cut"] = "yes" if cut else ""
+    return response
+
+
+def note(kind: str) -> HttpResponse:
+    """Nothing to show line by line; the page says why."""
+    response = HttpResponse("")
+    response["X-Note"] = kind
+    return response
+
+
+def colours_of(view: View, rng: Range, path: str, old_path: str) -> Colours:
+    host = view.site.host
+    old = file_text(host, rng, old_path, old=True)
+    return Colours(visible(path), old, file_text(host, rng, path))
 
 
 @require_POST
-def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
-    """The ticked tasks, in the order they stand on the page."""
-    workspace = workspace_for(request.user, pk)
-    numbers = [whole_number(value) for value in request.POST.getlist("task")]
-    chosen = [number for number in numbers if number is not None]
-    found = {task.pk: task for task in Task.objects.filter(workspace=workspace, pk__in=chosen)}
-    here = reverse("merge", args=[pk])
+def viewed(request: HttpRequest, pk: int) -> HttpResponse:
+    """Set or clear the mark of a file in one version."""
+    task = task_for(request.user, pk)
+    key, version = request.POST.get("key", "")[:6000], request.POST.get("version", "")[:140]
+    marks = ViewedFile.objects.filter(task=task, user=person(request), path_key=key)
+    marks.delete()
+    if request.POST.get("viewed") == "yes":
+        ViewedFile.objects.create(task=task, user=person(request), path_key=key, version=version)
+    return HttpResponse(status=204)
+
+
+@require_POST
+def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
+    """A draft; the body is JSON."""
+    task = task_for(request.user, pk)
+
+    def work() -> dict[str, Any]:
+        try:
+            body = json.loads(request.body)
+            place = comments.Place(
+                key=str(body["key"]),
+                side=str(body["side"]),
+                line=int(body["line"]),
+                end_line=int(body["end_line"]),
+                commit=str(body["commit"])[:64],
+                quote=str(body["quote"]),
+            )
+            text = str(body["text"])
+        except (ValueError, KeyError, TypeError):
+            raise Refused("The comment is not complete.") from None
+        made = comments.write(task, place, text, user=person(request))
+        return comment_out(comments.Placed(made, made.line, made.end_line))
+
+    return answer_json(work)
+
+
+@require_POST
+def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take back a draft of one's own; what was sent stays."""
+    found = Comment.objects.filter(pk=pk, author=person(request), sent_at=None).select_related("task")
+    for comment in found:
+        task_for(request.user, comment.task_id)
+        comment.delete()
+    return HttpResponse(status=204)
+
+
+@require_POST
+def comments_send(request: HttpRequest, pk: int) -> HttpResponse:
+    """All drafts as one follow-up."""
+    task = task_for(request.user, pk)
+    here = reverse("task", args=[pk])
     try:
-        train = trains.start_train(
-            workspace,
-            [found[task] for task in chosen if task in found],
-            user=person(request),
-            strategy=request.POST.get("strategy", Strategy.MERGE),
-            check="check" in request.POST or not workspace.check_command.strip(),
-            dry_run="dry_run" in request.POST,
-            push="push" in request.POST,
-        )
+        comments.send(task, user=person(request), message=request.POST.get("message", ""))
     except (Refused, HostError) as error:
         return htmx.refused(request, error.reason, error.hint, to=here)
-    return htmx.done(request, to=reverse("train", args=[train.pk]), stay=False)
-
-
-def train_for(request: HttpRequest, pk: int) -> MergeTrain:
-    trains_seen = MergeTrain.objects.filter(workspace__in=visible_workspaces(request.user))
-    return get_object_or_404(trains_seen.select_related("workspace", "created_by"), pk=pk)
-
-
-@require_GET
-def train_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """One train with its steps; the page asks for its part again while the train is under way."""
-    train = train_for(request, pk)
-    context = {"nav": "workspaces", **train_context(train)}
-    partial = htmx.is_partial(request)
-    return render(request, "tasks/review/_train.html" if partial else "tasks/review/train.html", context)
-
-
-def train_context(train: MergeTrain) -> dict[str, Any]:
-    steps = list(train.steps.select_related("task"))
-    ended = sum(not step.is_open for step in steps)
-    return {
-        "train": train,
-        "workspace": train.workspace,
-        "steps": steps,
-        "ended": ended,
-        "merged": sum(step.state in step.GOOD for step in steps),
-        "can_go_on": train.state in ("stopped", "cancelled")
-        and any(step.is_open or step.state == step.State.BLOCKED for step in steps),
-        "can_undo": not train.is_live
-        and not train.dry_run
-        and bool(train.tip)
-        and train.tip != train.old_tip
-        and train.state != MergeTrain.State.UNDONE,
-    }
-
-
-@require_POST
-def train_verb(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    train = train_for(request, pk)
-    known: dict[str, tuple[Verb, str]] = {
-        "stop": (lambda: trains.stop_train(train), "It stops after the step that it is at."),
-        "continue": (lambda: trains.go_on(train), "It goes on."),
-        "undo": (lambda: trains.undo_train(train), "It is being taken back."),
-    }
-    work, said = known[verb]
-    return answer(request, work, said, reverse("train", args=[pk]))
-
-
-@require_GET
-def worktrees_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The frame; the trees come when the host has been asked."""
-    workspace = workspace_for(request.user, pk)
-    return render(request, "workspaces/worktrees.html", {"nav": "workspaces", "workspace": workspace})
-
-
-@require_GET
-def worktrees_list(request: HttpRequest, pk: int) -> HttpResponse:
-    workspace = workspace_for(request.user, pk)
-    context: dict[str, Any] = {"workspace": workspace}
-    try:
-        found = worktrees.survey(workspace)
-        sizes = [standing.size_kib for standing in found if standing.size_kib]
-        context |= {"trees": found, "total": sum(sizes) * 1024, "gone": any(tree.gone for tree in found)}
-    except (Refused, HostError) as error:
-        context |= {"error": error}
-    return render(request, "workspaces/_worktrees.html", context)
-
-
-@require_POST
-def worktree_verb(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Remove or adopt one, or have git forget those that are gone."""
-    change = verb in ("remove", "prune")
-    workspace = (workspace_for_change if change else workspace_for)(request.user, pk)
-    path = request.POST.get("path", "")
-    known: dict[str, tuple[Verb, str]] = {
-        "remove": (lambda: worktrees.remove(workspace, path), "Removed; a rescue ref keeps the work."),
-        "adopt": (
-            lambda: worktrees.adopt(workspace, path, user=person(request)),
-            "It is a task in review now.",
-        ),
-        "prune": (lambda: worktrees.prune(workspace), "git has forgotten what is gone."),
-    }
-    work, said = known[verb]
-    return answer(request, work, said, reverse("worktrees", args=[pk]))
+    return htmx.done(request, "Sent to the agent as one message.", to=here)

@@ -21,6 +21,8 @@ MOST_LIST_BYTES = 32 * 1024 * 1024
 MOST_FILE_BYTES = 4 * 1024 * 1024
 MOST_COMMITS = 500
 SECONDS = 120.0
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"The tree without files, which every repository knows."
 PLAIN = (
     *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=untracked"),
     *("--src-prefix=a/", "--dst-prefix=b/"),

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Task
-from tasks.review import jobs, trains, undo
+from tasks.trains import jobs, undo
+from tasks.trains import services as trains
 from workspaces.hosts import HostError
 from workspaces.merging import Strategy
 from workspaces.models import Workspace

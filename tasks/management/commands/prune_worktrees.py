@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
 from aitask.lib.errors import Refused
-from tasks.review import worktrees
+from tasks.worktrees import services as worktrees
 from workspaces.hosts import HostError
 from workspaces.models import Workspace
 

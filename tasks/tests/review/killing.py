@@ -44,8 +44,8 @@ def main(repo: Path, kills: int, seed: int, strategy: str = "merge") -> dict[str
 
 
 def prepare(repo: Path, strategy: str) -> tuple[int, Path]:
-    from tasks.review import trains
     from tasks.tests.review.branches import CHECK, make_tasks, small_repo, twenty, workspace_of
+    from tasks.trains import services as trains
 
     history = small_repo(repo)
     log = repo.parent / "checked"
@@ -70,7 +70,7 @@ def ride(train: int, seconds: float) -> bool:
     if child == 0:
         status = 1
         try:
-            from tasks.review import jobs
+            from tasks.trains import jobs
 
             jobs.run_train(train, patience=60)
             status = 0

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tasks.models import MergeTrain, Task
-from tasks.review import jobs, trains
+from tasks.trains import jobs
+from tasks.trains import services as trains
 from workspaces.models import Workspace
 
 

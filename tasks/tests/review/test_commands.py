@@ -11,9 +11,10 @@ from pytest_django.fixtures import Settings
 
 from aitask.tests.lab.link import free_port
 from aitask.tests.lab.repos import git
-from tasks.review import trains, verdicts
+from tasks.review import verdicts
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
 from tasks.tests.review.riding import ride
+from tasks.trains import services as trains
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 

@@ -9,9 +9,9 @@ from pytest_django.fixtures import Settings
 
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.sshd import SshLab
-from tasks.review import trains
 from tasks.tests.review.branches import CHECK, GOOD, make_tasks, small_repo, twenty, workspace_of
 from tasks.tests.review.riding import ride, states
+from tasks.trains import services as trains
 from workspaces import hosts
 from workspaces.hosts import registry
 from workspaces.tests.merging.repos import first_parent_subjects

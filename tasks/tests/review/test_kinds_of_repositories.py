@@ -9,9 +9,10 @@ import pytest
 
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
-from tasks.review import jobs, trains
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
+from tasks.trains import jobs
+from tasks.trains import services as trains
 from workspaces.tests.merging.repos import changed, first_parent_subjects, text
 
 pytestmark = pytest.mark.django_db

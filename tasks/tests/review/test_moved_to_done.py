@@ -12,10 +12,12 @@ from django.utils import timezone
 from aitask.tests.lab.repos import git
 from tasks import queries
 from tasks.models import Radar, Task
-from tasks.review import radar, taken_back, trains, verdicts
+from tasks.review import verdicts
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
 from tasks.tests.review.riding import merge, ride
+from tasks.trains import overlap, reapply
+from tasks.trains import services as trains
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 
@@ -96,8 +98,8 @@ def test_the_board_is_drawn_anew_when_only_its_marks_change(shop: tuple[Workspac
     workspace, history = shop
     tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(1, 2, "y"))])
     versions = [queries.board(workspace.owner).version]
-    radar.soon(workspace.pk)
-    radar.look(Radar.objects.get().pk)
+    overlap.soon(workspace.pk)
+    overlap.look(Radar.objects.get().pk)
     versions.append(queries.board(workspace.owner).version)
     verdicts.accept(tasks["one"], user=workspace.owner)
     versions.append(queries.board(workspace.owner).version)
@@ -128,7 +130,7 @@ def test_what_an_undo_reverted_is_not_called_merged_and_can_be_brought_back(
     assert step.state == "left_out"
     assert "Bring it back" in step.reason
 
-    taken_back.bring_back(two)
+    reapply.bring_back(two)
     assert marks(two) != ["taken back"]
     assert git(history.repo, "diff", "--name-only", "main...two") == "two.txt"
     assert merge(workspace, [two]).steps.get().state == "merged"
@@ -141,7 +143,7 @@ def test_work_done_after_the_undo_is_kept_when_it_is_brought_back(shop: tuple[Wo
     task = undone_by_a_revert(workspace, history)["two"]
     history.commit("two", {"more.txt": "more\n"}, parent="two").write()
 
-    taken_back.bring_back(task)
+    reapply.bring_back(task)
 
     assert merge(workspace, [task]).steps.get().state == "merged"
     assert (history.repo / "two.txt").exists()

@@ -10,9 +10,10 @@ import pytest
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git, make_repo
 from tasks.models import Run, Task
-from tasks.review import verdicts, worktrees
+from tasks.review import verdicts
 from tasks.tests.factories import make_run
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
+from tasks.worktrees import services as worktrees
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 

@@ -12,9 +12,10 @@ import pytest
 
 from aitask.tests.lab.repos import git
 from tasks.models import Radar, Task, Verdict
-from tasks.review import queries, radar
+from tasks.review import queries
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, twenty, workspace_of
 from tasks.tests.review.riding import merge, states
+from tasks.trains import overlap
 from workspaces.tests.merging.repos import changed, first_parent_subjects
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.alone]
@@ -136,14 +137,14 @@ def test_the_radar_sees_forty_branches_in_time_and_looks_at_nothing_twice(home: 
         for number in range(40)
     ]
     tasks = make_tasks(workspace, history, branches)
-    radar.soon(workspace.pk)
+    overlap.soon(workspace.pk)
     row = Radar.objects.get()
 
     began = time.monotonic()
-    radar.look(row.pk)
+    overlap.look(row.pk)
     first = time.monotonic() - began
     began = time.monotonic()
-    radar.look(row.pk)
+    overlap.look(row.pk)
     second = time.monotonic() - began
 
     row.refresh_from_db()

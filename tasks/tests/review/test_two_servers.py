@@ -16,8 +16,9 @@ from aitask.tests.lab.databases import own_databases
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
 from tasks.models import MergeTrain
-from tasks.review import jobs, trains
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
+from tasks.trains import jobs
+from tasks.trains import services as trains
 from workspaces.tests.merging.repos import changed, first_parent_subjects
 
 # The first mark has CI run it on PostgreSQL too.

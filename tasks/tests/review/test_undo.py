@@ -8,9 +8,10 @@ import pytest
 
 from aitask.tests.lab.repos import commit_file, git
 from tasks.models import MergeTrain, Task
-from tasks.review import jobs, trains
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, workspace_of
 from tasks.tests.review.riding import merge, ride, states
+from tasks.trains import jobs
+from tasks.trains import services as trains
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 

@@ -10,11 +10,14 @@ from django.utils import timezone
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git
 from tasks.models import Resolution, Run, Task, Verdict
-from tasks.review import jobs, resolve, trains, verdicts, worktrees
-from tasks.review.closing import is_unmerged
+from tasks.review import verdicts
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
+from tasks.trains import conflicts, jobs
+from tasks.trains import services as trains
+from tasks.trains.services import is_unmerged
+from tasks.worktrees import services as worktrees
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 
@@ -130,7 +133,7 @@ def resolving(shop: tuple[Workspace, History]) -> tuple[Task, Run]:
     task = with_worktree(workspace, history, "two", changed(1, 2, "theirs"))
     other = make_tasks(workspace, history, [("one", changed(1, 2, "ours"))])["one"]
     assert states(merge(workspace, [other, task])) == ["merged", "conflict"]
-    run = resolve.resolve(task, user=None)
+    run = conflicts.resolve(task, user=None)
     return task, run
 
 
@@ -178,7 +181,7 @@ def test_a_conflict_without_markers_is_not_resolved_by_doing_nothing(shop: tuple
     other = make_tasks(workspace, history, [("one", changed(1, 2, "ours"))])["one"]
     assert states(merge(workspace, [other, task])) == ["merged", "conflict"]
 
-    run = resolve.resolve(task, user=None)
+    run = conflicts.resolve(task, user=None)
     assert f"{path} (deleted on the branch, changed on main: decide what stays)" in run.prompt
     finish(run)
 
@@ -186,7 +189,7 @@ def test_a_conflict_without_markers_is_not_resolved_by_doing_nothing(shop: tuple
     assert (resolution.state, path in resolution.reason) == ("failed", True)
     assert git(history.repo, "show", f"main:{path}") != ""
 
-    again = resolve.resolve(task, user=None)  # goes on with the merge that is under way in the worktree
+    again = conflicts.resolve(task, user=None)  # goes on with the merge that is under way in the worktree
     assert path in again.prompt
     git(tree, "rm", "-q", path)
     finish(again)

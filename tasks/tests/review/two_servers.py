@@ -19,7 +19,7 @@ def main(name: str, patience: float, trains: list[int]) -> None:
     """Until all trains have ended, or somebody kills us."""
     socket.gethostname = lambda: name
     from tasks.models import MergeTrain
-    from tasks.review import jobs
+    from tasks.trains import jobs
 
     print("ready", flush=True)
     deadline = time.monotonic() + SECONDS

@@ -8,8 +8,10 @@ from django.contrib.auth.models import User
 
 from aitask.tests.lab.repos import git
 from tasks.models import Radar, Task
-from tasks.review import jobs, radar, trains, verdicts
+from tasks.review import verdicts
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
+from tasks.trains import jobs, overlap
+from tasks.trains import services as trains
 from workspaces.tests.merging.repos import Files, History, changed
 
 CODE = '''\
@@ -48,8 +50,8 @@ def build(folder: str, owner: str) -> dict[str, int]:
         tasks[name] = task_with(workspace, history.repo, name, title=TITLES[name], **sizes(name))
     _with_worktree(history, tasks["rounding"])
     verdicts.accept(tasks["log"], user=workspace.owner)
-    radar.soon(workspace.pk)
-    radar.look(Radar.objects.get(workspace=workspace).pk)
+    overlap.soon(workspace.pk)
+    overlap.look(Radar.objects.get(workspace=workspace).pk)
     return {"workspace": workspace.pk, **{name: task.pk for name, task in tasks.items()}}
 
 

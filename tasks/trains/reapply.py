@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import MergeStep, MergeTrain, Run, Task
-from tasks.review.site import MergeSite, site_of
+from tasks.models import MergeStep, Run, Task
+from tasks.models.trains import undone_step
+from tasks.repository import MergeSite, site_of
 from workspaces.git.repos import contains, refs
 from workspaces.merging import Bench, Mainline, MainMoved, open_bench
 from workspaces.merging.reverting import bring_back as on_top_of
 from workspaces.merging.reverting import merge_into
 
 HINT = "Press “Bring it back” on the task first: then it can be merged again."
-
-
-def undone_step(task: Task) -> MergeStep | None:
-    """The task's last merge, if it was a merge commit that an undo has reverted."""
-    merged = MergeStep.objects.filter(task=task, state=MergeStep.State.MERGED, train__strategy="merge")
-    step = merged.select_related("train").order_by("-train").first()
-    if step is None or step.brought_back or step.train.state != MergeTrain.State.UNDONE:
-        return None
-    return step if step.train.undo_commit else None
 
 
 def reverted_step(task: Task, site: MergeSite, tip: str) -> MergeStep | None:

@@ -13,10 +13,10 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
 from tasks.models import MergeStep, MergeTrain, Resolution, Run, Task, Verdict
-from tasks.review import radar, resolve, trains, turns, undo
-from tasks.review.conductor import Conductor, Parked
-from tasks.review.push import push
-from tasks.review.site import MergeSite, site_of
+from tasks.repository import MergeSite, site_of
+from tasks.trains import conflicts, overlap, services, turns, undo
+from tasks.trains.push import push
+from tasks.trains.train_runner import Conductor, Parked
 from workspaces.git.writing import update_refs
 from workspaces.hosts import HostError
 
@@ -52,7 +52,7 @@ def run_train(train_id: int, *, patience: float = PATIENCE, told: Callable[[], N
     doorbell.ring(f"train:{train_id}", f"workspace:{train.workspace_id}", "board")
     if pause is None:
         start_next(train.repo_key)
-        radar.soon(train.workspace_id)
+        overlap.soon(train.workspace_id)
 
 
 def _work(train: MergeTrain, patience: float, told: Callable[[], None] | None) -> timedelta | None:
@@ -136,7 +136,7 @@ def start_next(repo_key: str) -> None:
     following = ROWS.filter(repo_key=repo_key, state=State.QUEUED).order_by("pk").first()
     if following:
         ROWS.filter(pk=following.pk, lease_owner="").update(lease_until=None)
-        trains.send_for_worker(following)
+        services.send_for_worker(following)
 
 
 def repair() -> None:
@@ -144,19 +144,19 @@ def repair() -> None:
     live = ROWS.filter(state__in=MergeTrain.LIVE)
     turns.void_of_dead(live.filter(lease_until__gt=timezone.now()))
     for train in live.filter(turns.free()):
-        trains.send_for_worker(train)
-    radar.repair()
+        services.send_for_worker(train)
+    overlap.repair()
     overdue = timezone.now() - SETTLE_AFTER
     waiting = Resolution.objects.filter(state=Resolution.State.ASKED, asked_at__lt=overdue)
     asked = waiting.filter(run__finished_at__lt=overdue)
     for task_id in asked.values_list("task", flat=True):
         Resolution.objects.filter(task=task_id).update(asked_at=timezone.now())
-        enqueue("tasks.review.jobs.run_ended", task_id)
+        enqueue("tasks.trains.jobs.run_ended", task_id)
 
 
 def look_at_branch(run: Run) -> None:
     """Have a worker look at the branch of an ended run; a lost job is found by `repair`."""
-    enqueue("tasks.review.jobs.run_ended", run.task_id)
+    enqueue("tasks.trains.jobs.run_ended", run.task_id)
 
 
 def run_ended(task_id: int) -> None:
@@ -164,7 +164,7 @@ def run_ended(task_id: int) -> None:
     task = Task.objects.filter(pk=task_id).first()
     if task is None:
         return
-    radar.soon(task.workspace_id)
+    overlap.soon(task.workspace_id)
     _forget_old_verdict(task)
     for resolution in Resolution.objects.filter(task=task, state=Resolution.State.ASKED):
         _settle(resolution)
@@ -198,7 +198,7 @@ def _settle(resolution: Resolution) -> None:
     if not mine.update(asked_at=timezone.now()):
         return
     try:
-        resolve.settle(resolution)
+        conflicts.settle(resolution)
     except HostError as error:
         if not error.retryable:
             Resolution.objects.filter(pk=resolution.pk).update(state="failed", reason=str(error))

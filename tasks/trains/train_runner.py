@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from aitask.lib import doorbell
+from tasks import repository as sites
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
-from tasks.review import site as sites
-from tasks.review.turns import TurnLost
 from tasks.runs import leases
+from tasks.trains.turns import TurnLost
 from workspaces.git.repos import commits_between
 from workspaces.merging import (
     Attempt,

@@ -15,12 +15,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from aitask.lib.errors import Refused
 from tasks import services
 from tasks.models import MergeTrain, Run, Task, Verdict
-from tasks.review.ranges import EMPTY_TREE
-from tasks.review.removal import Rescued, remove_tree
-from tasks.review.site import MergeSite, site_of
+from tasks.repository import MergeSite, site_of
 from tasks.runs import hooks
+from tasks.worktrees.removal import Rescued, remove_tree
 from workspaces.git import git
-from workspaces.git.diffs import Range, changed_files
+from workspaces.git.diffs import EMPTY_TREE, Range, changed_files
 from workspaces.git.repos import status
 from workspaces.git.rescue import keep
 from workspaces.git.worktree_list import Tree, list_trees

@@ -11,14 +11,15 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
-from tasks.review import turns
-from tasks.review.site import MergeSite, site_of
-from tasks.review.taken_back import reverted_step, why_not
+from tasks.repository import MergeSite, site_of
+from tasks.review import verdicts
+from tasks.trains import turns
+from tasks.trains.reapply import reverted_step, why_not
 from workspaces.git.repos import refs
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
-JOB = "tasks.review.jobs.run_train"
+JOB = "tasks.trains.jobs.run_train"
 State = MergeTrain.State
 
 
@@ -177,3 +178,18 @@ def begin_undo(train: MergeTrain) -> None:
     train.change(
         (State.FINISHED, State.STOPPED, State.CANCELLED), state=State.UNDOING, stop_requested_at=None
     )
+
+
+def is_unmerged(task: Task) -> bool:
+    """Whether it has a branch that no train has merged and nobody has dropped."""
+    return bool(task.branch) and not Verdict.objects.filter(task=task, kind__in=Verdict.SETTLED).exists()
+
+
+def merge_now(task: Task, *, user: AbstractBaseUser) -> MergeTrain:
+    """Accept the branch as it is and merge it by a train of its own. Raises Refused and HostError."""
+    waiting = MergeStep.objects.filter(task=task, state__in=MergeStep.OPEN)
+    step = waiting.filter(train__state__in=MergeTrain.LIVE).first()
+    if step:
+        raise Refused(f"Train {step.train_id} is merging it already.", "The card moves when it is in.")
+    verdicts.accept(task, user=user)
+    return start_train(task.workspace, [task], user=user)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from posixpath import join
 from uuid import uuid4
 
-from tasks.review.site import MergeSite
+from tasks.repository import MergeSite
 from workspaces.git import git
 from workspaces.git.commands import GitError
 from workspaces.git.nested import keep_nested

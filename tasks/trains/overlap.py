@@ -14,15 +14,15 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import Radar, Run, Task
-from tasks.review import turns
-from tasks.review.site import MergeSite, site_of
+from tasks.repository import MergeSite, site_of
+from tasks.trains import turns
 from workspaces.git import overlap
 from workspaces.git.repos import refs
 from workspaces.hosts import HostError
 from workspaces.merging.conflicts import visible
 from workspaces.models import Workspace
 
-JOB = "tasks.review.radar.look"
+JOB = "tasks.trains.overlap.look"
 AT_ONCE = 2
 "Trial merges at the same time: the agents need the machine as well."
 MOST_FILES = 40

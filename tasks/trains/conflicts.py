@@ -11,8 +11,9 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, Resolution, Run, Task, Verdict
-from tasks.review import trains, verdicts
-from tasks.review.site import MergeSite, site_of
+from tasks.repository import MergeSite, site_of
+from tasks.review import verdicts
+from tasks.trains import services
 from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of
 from workspaces.git.repos import refs, status
@@ -193,7 +194,7 @@ def settle(resolution: Resolution) -> None:
         return
     user = resolution.by
     verdicts.accept(task, user=user)
-    train = trains.start_train(
+    train = services.start_train(
         task.workspace, [task], user=user, strategy=resolution.strategy, check=resolution.checked
     )
     _end(resolution, Resolution.State.DONE, "", train_id=train.pk)

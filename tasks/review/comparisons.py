@@ -1,4 +1,4 @@
-"""Which differences of a task a person can look at, and what each compares."""
+"""Which differences of a task a user can look at, what each compares, and why one is empty."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from posixpath import join
 
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task, Verdict
-from tasks.review.site import MergeSite, site_of
+from tasks.repository import MergeSite, site_of
 from workspaces.git import git
-from workspaces.git.diffs import Commit, Range, commits, merge_base, merged_tree, spare_index
+from workspaces.git.diffs import (
+    EMPTY_TREE,
+    Commit,
+    Range,
+    changed_files,
+    commits,
+    merge_base,
+    merged_tree,
+    spare_index,
+)
 from workspaces.git.repos import refs, status
 
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -93,9 +102,6 @@ class View:
         return self.commits
 
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-
-
 def view_of(task: Task) -> View:
     """How the task's branch stands. Raises Refused when there is none, GitError and HostError."""
     site = site_of(task.workspace)
@@ -126,3 +132,34 @@ def _base(task: Task, site: MergeSite, main: str, tip: str) -> str:
 
 def _exists(site: MergeSite, path: str) -> bool:
     return bool(site.host.call("stat", {"path": path})["exists"])
+
+
+def why_nothing(view: View, name: str, rng: Range, *, ignore_space: bool) -> str:
+    """About the range `name`, in which no file differs. Raises GitError and HostError."""
+    if ignore_space and changed_files(view.site.host, rng):
+        return "Only white space differs: turn off “Ignore spaces” to see it."
+    if name == "work":
+        return "Everything in the worktree is committed."
+    if name.startswith("commit:"):
+        return "This commit changes no file."
+    if view.tip == view.base:
+        return _about_branch(view)
+    if name == "main":
+        return f"Merging it would change nothing: today's {view.site.branch} has all of it."
+    if name == "turn":
+        return "The last turn changed nothing: choose “All changes” to see what was done before it."
+    return "Its commits change nothing in the end: later ones take back what earlier ones did."
+
+
+def _about_branch(view: View) -> str:
+    """The branch has no commits of its own."""
+    run = view.task.last_run
+    count = view.uncommitted
+    if count:
+        words = "1 file in the worktree is" if count == 1 else f"{count} files in the worktree are"
+        return f"Nothing is committed yet, but {words} changed: choose “Not committed” to see what."
+    if run is None:
+        return "Nothing is changed yet: run the task, or work in its terminal."
+    if run.is_live:
+        return "Nothing is changed yet: what the agent changes will stand here."
+    return "Nothing was changed: send it back with other words, or move the task to Done."

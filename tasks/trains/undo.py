@@ -8,9 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from tasks.models import MergeStep, MergeTrain, Task, Verdict
-from tasks.review.conductor import Parked
-from tasks.review.site import MergeSite
-from tasks.review.turns import TurnLost
+from tasks.repository import MergeSite
+from tasks.trains.train_runner import Parked
+from tasks.trains.turns import TurnLost
 from workspaces.git.commands import GitError, git
 from workspaces.git.writing import update_refs
 from workspaces.merging import Check, CheckLost, MainMoved

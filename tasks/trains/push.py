@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.models import MergeTrain
-from tasks.review.site import MergeSite
+from tasks.repository import MergeSite
 from workspaces import git
 from workspaces.merging.conflicts import visible
 

@@ -1,0 +1,156 @@
+"""Merge trains as a user sees and drives them in the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.text import whole_number
+from tasks.access import task_for, train_for
+from tasks.models import MergeTrain, Radar, Task, Verdict
+from tasks.review import queries
+from tasks.trains import conflicts, overlap, reapply, services
+from workspaces.access import person, workspace_for
+from workspaces.hosts import HostError
+from workspaces.merging import Strategy
+from workspaces.models import Workspace
+
+
+@require_GET
+def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """What can be merged, in the order with the fewest conflicts, and the trains so far."""
+    workspace = workspace_for(request.user, pk)
+    overlap.soon(workspace.pk)
+    return render(request, "tasks/review/merge.html", {"nav": "workspaces", **merge_context(workspace)})
+
+
+def merge_context(workspace: Workspace) -> dict[str, Any]:
+    candidates = services.finished(workspace)
+    tasks = overlap.proposed_order(workspace, candidates)
+    marks = queries.overlaps(candidates)
+    with_main = queries.conflicts_with_main(workspace)
+    verdicts_of = {v.task_id: v for v in Verdict.objects.filter(task__in=tasks)}
+    rows = [
+        {
+            "task": task,
+            "verdict": verdicts_of.get(task.pk),
+            "overlaps": of_these(marks.get(task.pk, []), tasks),
+            "main_conflicts": with_main.get(task.pk, []),
+        }
+        for task in tasks
+    ]
+    return {
+        "workspace": workspace,
+        "rows": rows,
+        "accepted": sum(row["verdict"] is not None for row in rows),
+        "trains": queries.trains_of(workspace),
+        "radar": Radar.objects.filter(workspace=workspace).first(),
+        "strategies": [(str(known), known.name.capitalize()) for known in Strategy],
+    }
+
+
+def of_these(found: list[queries.Overlap], tasks: list[Task]) -> list[queries.Overlap]:
+    known = {task.pk for task in tasks}
+    return [each for each in found if each.task in known]
+
+
+@require_POST
+def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
+    """The ticked tasks, in the order they stand on the page."""
+    workspace = workspace_for(request.user, pk)
+    numbers = [whole_number(value) for value in request.POST.getlist("task")]
+    chosen = [number for number in numbers if number is not None]
+    found = {task.pk: task for task in Task.objects.filter(workspace=workspace, pk__in=chosen)}
+    here = reverse("merge", args=[pk])
+    try:
+        train = services.start_train(
+            workspace,
+            [found[task] for task in chosen if task in found],
+            user=person(request),
+            strategy=request.POST.get("strategy", Strategy.MERGE),
+            check="check" in request.POST or not workspace.check_command.strip(),
+            dry_run="dry_run" in request.POST,
+            push="push" in request.POST,
+        )
+    except (Refused, HostError) as error:
+        return htmx.refused(request, error.reason, error.hint, to=here)
+    return htmx.done(request, to=reverse("train", args=[train.pk]), stay=False)
+
+
+@require_GET
+def train_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """One train with its steps; the page asks for its part again while the train is under way."""
+    train = train_for(request.user, pk)
+    context = {"nav": "workspaces", **train_context(train)}
+    partial = htmx.is_partial(request)
+    return render(request, "tasks/review/_train.html" if partial else "tasks/review/train.html", context)
+
+
+def train_context(train: MergeTrain) -> dict[str, Any]:
+    steps = list(train.steps.select_related("task"))
+    ended = sum(not step.is_open for step in steps)
+    return {
+        "train": train,
+        "workspace": train.workspace,
+        "steps": steps,
+        "ended": ended,
+        "merged": sum(step.state in step.GOOD for step in steps),
+        "can_go_on": train.state in ("stopped", "cancelled")
+        and any(step.is_open or step.state == step.State.BLOCKED for step in steps),
+        "can_undo": not train.is_live
+        and not train.dry_run
+        and bool(train.tip)
+        and train.tip != train.old_tip
+        and train.state != MergeTrain.State.UNDONE,
+    }
+
+
+@require_POST
+def train_stop(request: HttpRequest, pk: int) -> HttpResponse:
+    train = train_for(request.user, pk)
+    return _about(
+        train, request, lambda: services.stop_train(train), "It stops after the step that it is at."
+    )
+
+
+@require_POST
+def train_continue(request: HttpRequest, pk: int) -> HttpResponse:
+    train = train_for(request.user, pk)
+    said = "It goes on."
+    return _about(train, request, lambda: services.go_on(train), said)
+
+
+@require_POST
+def train_undo(request: HttpRequest, pk: int) -> HttpResponse:
+    train = train_for(request.user, pk)
+    said = "It is being taken back."
+    return _about(train, request, lambda: services.undo_train(train), said)
+
+
+def _about(train: MergeTrain, request: HttpRequest, verb: Callable[[], object], said: str) -> HttpResponse:
+    return htmx.answer(request, verb, said, to=reverse("train", args=[train.pk]))
+
+
+@require_POST
+def task_bring_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make work that an undo took back mergeable again."""
+    task = task_for(request.user, pk)
+    said = "Brought back: it can be merged again."
+    return htmx.answer(request, lambda: reapply.bring_back(task), said, to=reverse("task", args=[pk]))
+
+
+@require_POST
+def task_resolve(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have the agent resolve the task's conflict with the base branch."""
+    task, user = task_for(request.user, pk), person(request)
+    said = "The agent resolves the conflict."
+    return htmx.answer(
+        request, lambda: conflicts.resolve(task, user=user), said, to=reverse("task", args=[pk])
+    )
