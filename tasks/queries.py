@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 from aitask.lib.text import storable, whole_number
 from tasks.access import visible_tasks
 from tasks.models import Event, Run, StartReport, Task
-from tasks.review.card_badges import SETTLED, Mark, marks_of
+from tasks.review.card_badges import SETTLED, CardBadge, marks_of
 from workspaces.access import Visitor
 from workspaces.catalog import reading
 from workspaces.models import Host, Workspace
@@ -40,7 +40,7 @@ class Card:
     link_lost: bool
     warning: str = ""
     "What is wrong with the model that the next run would ask for."
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[CardBadge, ...] = ()
     "How its work stands on the way into main."
 
     @property

@@ -8,7 +8,7 @@ from posixpath import join
 
 from tasks.models import MergeTrain
 from workspaces import git, hosts
-from workspaces.git.repos import Place, locate
+from workspaces.git.repos import RepositoryPaths, locate
 from workspaces.git.writing import Writer, writer
 from workspaces.merging import Bench, Check, Mainline, bench_path, open_bench
 from workspaces.models import Installation, Workspace
@@ -21,9 +21,9 @@ class MergeSite:
     """A workspace's repository, ready to be written to."""
 
     workspace: Workspace
-    host: hosts.Host
+    host: hosts.HostConnection
     installation: str
-    place: Place
+    place: RepositoryPaths
     branch: str
     train: int = 0
     _bench: Bench | None = field(default=None, init=False)

@@ -106,7 +106,7 @@ def task_side(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    initial = {name: getattr(task, name) for name in services.EDITABLE}
+    initial = {name: getattr(task, name) for name in editing.EDITABLE}
     form = TaskForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:

@@ -25,8 +25,8 @@ from aitask.lib.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_
 from terminal import access, commands, services
 from terminal.commands import Json
 from terminal.control import gateway
-from terminal.control.client import Refused as TmuxRefused
-from terminal.control.hub import Hub, SessionGone
+from terminal.control.client import TmuxRefused as TmuxRefused
+from terminal.control.hub import SessionGone, TerminalHub
 from terminal.control.viewer import Viewer
 from terminal.models import Visit
 from terminal.outbox import Outbox
@@ -73,7 +73,7 @@ class TerminalSocket:
         except (Http404, PermissionDenied):
             await self.send({"type": "websocket.close"})
             return
-        self.hub: Hub = gateway.hub_of(self.place.address)
+        self.hub: TerminalHub = gateway.hub_of(self.place.address)
         self.viewer = Viewer(
             self.place.target,
             commands.size(self.query),

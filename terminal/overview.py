@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from aitask.lib.sockets import LiveConsumer
 from terminal import access, queries
 from terminal.control import gateway
-from terminal.control.client import Refused
+from terminal.control.client import TmuxRefused
 from terminal.control.listing import Row
 from workspaces.hosts import Address, HostError
 
@@ -57,7 +57,7 @@ async def _look(address: Address) -> list[Row] | str:
     try:
         async with asyncio.timeout(HOST_SECONDS):
             return await gateway.run(gateway.hub_of(address).sessions())
-    except (HostError, Refused) as error:
+    except (HostError, TmuxRefused) as error:
         return str(error)
     except TimeoutError:
         return "The host does not answer just now."

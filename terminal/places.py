@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from tasks.models import Task
-from terminal.control.viewer import Target
+from terminal.control.viewer import ViewTarget
 from workspaces.hosts import Address
 from workspaces.models import Installation, Workspace
 
@@ -53,8 +53,8 @@ class Place:
         return self.task.title if self.task else f"Shell of {self.workspace.name}"
 
     @property
-    def target(self) -> Target:
-        return Target(self.session, self.owner)
+    def target(self) -> ViewTarget:
+        return ViewTarget(self.session, self.owner)
 
     @property
     def key(self) -> str:

@@ -35,7 +35,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Group:
+class WorkspaceSessions:
     """The sessions of a workspace, the last active first."""
 
     workspace: Workspace
@@ -55,7 +55,7 @@ def addresses(user: AbstractBaseUser | AnonymousUser) -> dict[str, Address]:
     return {key: workspace.host.address for key, workspace in by_key.items()}
 
 
-def groups(user: AbstractBaseUser | AnonymousUser, sight: Sight) -> list[Group]:
+def groups(user: AbstractBaseUser | AnonymousUser, sight: Sight) -> list[WorkspaceSessions]:
     """All live sessions that are ours, by workspace."""
     key = Installation.current_key()
     by_owner = {host: _sessions(rows, key) for host, rows in sight.items() if not isinstance(rows, str)}
@@ -92,7 +92,7 @@ def _group(
     all_tasks: Iterable[Task],
     lost: set[str],
     labels: Mapping[str, str],
-) -> Group:
+) -> WorkspaceSessions:
     host = workspace.address.key
     said, marks = sight.get(host, []), by_owner.get(host, {})
     found = [
@@ -104,7 +104,7 @@ def _group(
         found.append(_of_workspace(workspace, rows))
     found.sort(key=lambda session: session.active_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     label = labels.get(host) or "this machine"
-    return Group(workspace, label, said if isinstance(said, str) else "", found)
+    return WorkspaceSessions(workspace, label, said if isinstance(said, str) else "", found)
 
 
 def _of_task(task: Task, rows: list[Row], lost: set[str]) -> Session:

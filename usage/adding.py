@@ -81,7 +81,7 @@ class Sums:
         return "reported" if self.has_report else None
 
 
-class Group(NamedTuple):
+class SpanSum(NamedTuple):
     """The rows of one series in one span of time."""
 
     span: int
@@ -89,7 +89,7 @@ class Group(NamedTuple):
     amounts: Amounts
 
 
-def groups(series: Collection[int], spans: Sequence[tuple[int, int]]) -> Iterator[Group]:
+def groups(series: Collection[int], spans: Sequence[tuple[int, int]]) -> Iterator[SpanSum]:
     """The sums per series in each span of minutes [from, to), by its place; empty ones are left out.
 
     The database reads each span in the order of its index. Grouping by the day of the reader's zone instead
@@ -103,7 +103,7 @@ def groups(series: Collection[int], spans: Sequence[tuple[int, int]]) -> Iterato
         for first in range(0, len(spans), step):
             part = list(enumerate(spans[first : first + step], first))
             cursor.execute(*statement(list(series), part))
-            yield from (Group(place, kind, amounts) for place, kind, *amounts in cursor.fetchall())
+            yield from (SpanSum(place, kind, amounts) for place, kind, *amounts in cursor.fetchall())
 
 
 TABLE = UsageByModel._meta.db_table

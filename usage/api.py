@@ -164,7 +164,7 @@ def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
     return Period(first, last, zone)
 
 
-def tasks_out(lines: list[queries.Line]) -> list[dict[str, object]]:
+def tasks_out(lines: list[queries.ReportRow]) -> list[dict[str, object]]:
     return [{"task": line.key, "title": line.label, **sums_out(line.sums)} for line in lines]
 
 

@@ -48,7 +48,7 @@ class Difference:
 
 
 @dataclass
-class Finding:
+class AuditFinding:
     """What comparing one workspace's login showed."""
 
     sessions: int = 0
@@ -97,9 +97,9 @@ def compare(
     ours: Sessions,
     theirs: Mapping[str, Mapping[str, Any]],
     aparts: Mapping[tuple[str, str], Apart] | None = None,
-) -> Finding:
+) -> AuditFinding:
     """Both tell tokens per CLI and session. What a session of ours has spawned is counted with it. Pure."""
-    finding = Finding(sessions=len(ours))
+    finding = AuditFinding(sessions=len(ours))
     known = _with_children(theirs)
     for key, mine in sorted(ours.items()):
         apart, found = (aparts or {}).get(key, Apart()), known.get(key)
@@ -149,7 +149,7 @@ def our_sessions(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dic
     }
 
 
-def audit(workspace: Workspace) -> tuple[Audit, Finding]:
+def audit(workspace: Workspace) -> tuple[Audit, AuditFinding]:
     """Compare and keep the result. HostError when the host can't be reached. Live sessions are left out, and
     those of which the CLI may have cleaned up the transcript."""
     same = [each for each in Workspace.objects.all() if _same_login(each, workspace)]
@@ -196,7 +196,7 @@ def _without(theirs: Mapping[str, Any], sessions: set[str]) -> dict[str, dict[st
     }
 
 
-def _keep(workspace: Workspace, finding: Finding) -> Audit:
+def _keep(workspace: Workspace, finding: AuditFinding) -> Audit:
     values = {
         "at": timezone.now(),
         "sessions": finding.sessions,

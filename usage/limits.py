@@ -38,7 +38,7 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Window:
+class LimitWindow:
     """One window of a plan as it stands now."""
 
     source: PlanSource
@@ -127,18 +127,18 @@ def login_of(workspace: Workspace) -> tuple[str, str]:
     return workspace.address.key, digest_of(workspace.environment)
 
 
-def windows_of(sources: Iterable[PlanSource]) -> list[Window]:
+def windows_of(sources: Iterable[PlanSource]) -> list[LimitWindow]:
     """What is known of each window now: the newest reading, and where it is going."""
     found = []
     for source in sources:
         names = source.readings.order_by("window").values_list("window", flat=True).distinct()
         for name in names:
             recent = list(source.readings.filter(window=name).order_by("-at", "-pk")[:200])
-            found.append(Window(source, recent[0], forecast(recent[::-1], timezone.now())))
+            found.append(LimitWindow(source, recent[0], forecast(recent[::-1], timezone.now())))
     return found
 
 
-def windows_for_start(workspace: Workspace, backend: str) -> list[Window]:
+def windows_for_start(workspace: Workspace, backend: str) -> list[LimitWindow]:
     """What counts when a run is to start; few queries, for this is looked at often."""
     found = PlanSource.objects.filter(
         host__key=workspace.address.key, backend=backend, environment=digest_of(workspace.environment)
@@ -148,7 +148,7 @@ def windows_for_start(workspace: Workspace, backend: str) -> list[Window]:
     newest: dict[str, LimitReading] = {}
     for reading in found.readings.filter(at__gt=timezone.now() - KEEP).order_by("at", "pk"):
         newest[reading.window] = reading
-    return [Window(found, reading, None) for reading in newest.values()]
+    return [LimitWindow(found, reading, None) for reading in newest.values()]
 
 
 def logins() -> dict[tuple[int, str], Workspace]:

@@ -11,7 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from usage.adding import Sums
-from usage.queries import Line, Report
+from usage.queries import ReportRow, UsageReport
 
 WIDTH, HEIGHT = 720, 160
 MOST_BARS = 62
@@ -34,7 +34,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Mark:
+class AxisLabel:
     """A word on an axis."""
 
     x: float
@@ -49,7 +49,7 @@ class Plot:
     title: str
     words: str
     pieces: list[Piece]
-    marks: list[Mark]
+    marks: list[AxisLabel]
     top: str
     legend: list[tuple[int, str]]
 
@@ -68,7 +68,7 @@ Measure = Callable[[Sums], float]
 Show = Callable[[float], str]
 
 
-def by_model(report: Report, what: str, measure: Measure, show: Show) -> Plot | None:
+def by_model(report: UsageReport, what: str, measure: Measure, show: Show) -> Plot | None:
     """Bars of each day, week or 30 days, parted by model; None when there is nothing to draw."""
     names = list(dict.fromkeys(line.key[1] for line in report.by_model))
     drawn = {line.key[1] for line in report.by_model if measure(line.sums)}
@@ -98,7 +98,7 @@ def step_of(days: int) -> int:
 
 
 def _bars(
-    report: Report, kept: list[str], measure: Measure, step: int
+    report: UsageReport, kept: list[str], measure: Measure, step: int
 ) -> list[tuple[date, dict[str, float]]]:
     """(first day, size per model)."""
     count = (report.period.days + step - 1) // step
@@ -131,12 +131,12 @@ def _pieces(
     return pieces
 
 
-def _marks(days: list[date]) -> list[Mark]:
+def _marks(days: list[date]) -> list[AxisLabel]:
     """At most six dates below the bars."""
     pitch = WIDTH / len(days)
     step = max(1, -(-len(days) // 6))
     return [
-        Mark(round(place * pitch, 2), HEIGHT + 16, date_format(days[place], "j M Y"))
+        AxisLabel(round(place * pitch, 2), HEIGHT + 16, date_format(days[place], "j M Y"))
         for place in range(0, len(days), step)
     ]
 
@@ -145,12 +145,12 @@ def _marks(days: list[date]) -> list[Mark]:
 class TaskBar:
     """What one task cost; the parts of its bar in percent of the costliest task."""
 
-    line: Line
+    line: ReportRow
     reported: float
     estimated: float
 
 
-def by_task(lines: list[Line]) -> list[TaskBar]:
+def by_task(lines: list[ReportRow]) -> list[TaskBar]:
     """A bar for each task whose cost is known."""
     priced = [line for line in lines if line.sums.cost_micro is not None]
     most = max((line.sums.cost_micro or 0 for line in priced), default=0)

@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet, Sum
 
 from tasks.models import Task, Verdict
-from usage.adding import AMOUNTS, Amounts, Group, Sums, groups
+from usage.adding import AMOUNTS, Amounts, SpanSum, Sums, groups
 from usage.models import SIZE, Series, UsageByModel, dollars
 from usage.periods import Period
 from workspaces.access import visible_workspaces
@@ -22,7 +22,7 @@ TASKS_SHOWN = 20
 
 
 @dataclass
-class Line:
+class ReportRow:
     """One line of a table."""
 
     key: Any
@@ -41,7 +41,7 @@ class Merged:
     "Those of them whose cost is known."
     cost_per_task: Decimal | None = None
     "Dollars, over the priced ones; None without any."
-    costliest: list[Line] = field(default_factory=list)
+    costliest: list[ReportRow] = field(default_factory=list)
 
     @property
     def unpriced(self) -> int:
@@ -49,18 +49,18 @@ class Merged:
 
 
 @dataclass
-class Report:
+class UsageReport:
     """Everything about one range of days."""
 
     period: Period
     totals: Sums = field(default_factory=Sums)
     before: Sums = field(default_factory=Sums)
-    by_workspace: list[Line] = field(default_factory=list)
-    by_backend: list[Line] = field(default_factory=list)
-    by_model: list[Line] = field(default_factory=list)
-    by_day: list[Line] = field(default_factory=list)
+    by_workspace: list[ReportRow] = field(default_factory=list)
+    by_backend: list[ReportRow] = field(default_factory=list)
+    by_model: list[ReportRow] = field(default_factory=list)
+    by_day: list[ReportRow] = field(default_factory=list)
     by_day_and_model: dict[tuple[date, str], Sums] = field(default_factory=dict)
-    by_task: list[Line] = field(default_factory=list)
+    by_task: list[ReportRow] = field(default_factory=list)
     merged: Merged = field(default_factory=Merged)
 
     @property
@@ -81,11 +81,11 @@ def series_of(workspaces: list[Workspace]) -> dict[int, Series]:
     return {each.pk: each for each in found}
 
 
-def report(user: User, period: Period, workspace: Workspace | None = None) -> Report:
+def report(user: User, period: Period, workspace: Workspace | None = None) -> UsageReport:
     """A few queries over the rows of the range and the one before, whatever their number."""
     workspaces = chosen(user, workspace)
     series = series_of(workspaces)
-    made = Report(period)
+    made = UsageReport(period)
     days = period.spans()
     found = list(groups(series, [*days, (period.before.start, period.before.end)]))
     for group in found:
@@ -98,8 +98,8 @@ def report(user: User, period: Period, workspace: Workspace | None = None) -> Re
     return made
 
 
-def _fill_days(made: Report, found: Iterable[Group], series: Mapping[int, Series]) -> None:
-    days = [Line(day, Sums(), str(day)) for day in made.period.dates()]
+def _fill_days(made: UsageReport, found: Iterable[SpanSum], series: Mapping[int, Series]) -> None:
+    days = [ReportRow(day, Sums(), str(day)) for day in made.period.dates()]
     whole: dict[int, list[int]] = {}
     for place, number, amounts in found:
         kind, line = series[number], days[place]
@@ -114,7 +114,7 @@ def _fill_days(made: Report, found: Iterable[Group], series: Mapping[int, Series
 Kinds = list[tuple[Series, Amounts]]
 
 
-def _fill_tables(made: Report, kinds: Kinds) -> None:
+def _fill_tables(made: UsageReport, kinds: Kinds) -> None:
     for kind, amounts in kinds:
         made.totals.add(amounts, kind.costing)
     made.by_workspace = _lines(kinds, lambda kind: kind.workspace_id, lambda kind: kind.workspace.name)
@@ -130,13 +130,15 @@ def _backend(kind: Series) -> str:
     return str(dict(Backend.choices).get(kind.backend, kind.backend))
 
 
-def _lines(kinds: Kinds, key_of: Callable[[Series], Any], label_of: Callable[[Series], str]) -> list[Line]:
+def _lines(
+    kinds: Kinds, key_of: Callable[[Series], Any], label_of: Callable[[Series], str]
+) -> list[ReportRow]:
     """The sums put together by a key, most tokens first."""
-    lines: dict[Any, Line] = {}
+    lines: dict[Any, ReportRow] = {}
     for kind, amounts in kinds:
         key = key_of(kind)
         if key not in lines:
-            lines[key] = Line(key, Sums(), label_of(kind), kind.backend)
+            lines[key] = ReportRow(key, Sums(), label_of(kind), kind.backend)
         lines[key].sums.add(amounts, kind.costing)
     return sorted(lines.values(), key=lambda line: (-line.sums.tokens, line.label))
 
@@ -147,7 +149,7 @@ def _of_tasks(series: Mapping[int, Series]) -> QuerySet[UsageByModel]:
     return rows.filter(series__in=list(series)) if Series.objects.count() > len(series) else rows
 
 
-def _tasks(rows: QuerySet[UsageByModel], series: Mapping[int, Series]) -> list[Line]:
+def _tasks(rows: QuerySet[UsageByModel], series: Mapping[int, Series]) -> list[ReportRow]:
     """The tasks that used most."""
     heavy = rows.values("task").annotate(weight=Sum(SIZE)).order_by("-weight")
     return _task_lines(rows, [row["task"] for row in heavy[:TASKS_SHOWN]], series)
@@ -161,10 +163,12 @@ def task_sums(series: Mapping[int, Series], period: Period) -> Iterable[tuple[An
     return parts.values_list("task", "task__title", "series", *sums).iterator()
 
 
-def _task_lines(rows: QuerySet[UsageByModel], tasks: list[int], series: Mapping[int, Series]) -> list[Line]:
+def _task_lines(
+    rows: QuerySet[UsageByModel], tasks: list[int], series: Mapping[int, Series]
+) -> list[ReportRow]:
     """What these tasks used, in this order."""
     titles = dict(Task.objects.filter(pk__in=tasks).values_list("pk", "title"))
-    lines = {task: Line(task, Sums(), titles.get(task, "")) for task in tasks}
+    lines = {task: ReportRow(task, Sums(), titles.get(task, "")) for task in tasks}
     sums = {f"sum_{name}": Sum(name) for name in AMOUNTS}
     parts = rows.filter(task__in=tasks).values("task", "series").annotate(**sums)
     for task, number, *amounts in parts.values_list("task", "series", *sums):

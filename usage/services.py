@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks import services as task_services
 from tasks.models import Run, Task
 from tasks.runs import dispatch
+from tasks.runs import services as run_services
 from usage import holds
 from usage.models import Budget, Postponed
 from workspaces.models import Workspace
@@ -36,7 +36,7 @@ def resume_at_reset(task: Task, *, user: AbstractBaseUser | None) -> Run:
         raise Refused("No limit with a known reset has ended the last run.", "Run it again by hand.")
     resumes = bool(ended.cli_session)
     with transaction.atomic():
-        run = task_services.queue_run(
+        run = run_services.queue_run(
             task, user=user, prompt=GO_ON if resumes else ended.prompt, resume=resumes
         )
         Postponed.objects.create(run=run, not_before=ended.limit_resets_at)

@@ -101,7 +101,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
         )
 
 
-def drawn(report: queries.Report) -> list[plots.Plot]:
+def drawn(report: queries.UsageReport) -> list[plots.Plot]:
     tokens = plots.by_model(report, "Tokens", lambda sums: sums.tokens, _short)
     cost = plots.by_model(report, "Cost", lambda sums: float(sums.cost or 0), _money)
     return [plot for plot in (tokens, cost) if plot]

@@ -10,7 +10,7 @@ from typing import Any
 
 from aitask.lib.errors import Refused
 from workspaces import git, hosts, tmux
-from workspaces.hosts import Host, HostError
+from workspaces.hosts import HostConnection, HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Backend, Workspace
 
@@ -46,7 +46,7 @@ class Patient:
     """A workspace and what its host says of itself."""
 
     workspace: Workspace
-    host: Host
+    host: HostConnection
     hello: dict[str, Any]
     facts: dict[str, Any]
     skew: float
@@ -63,18 +63,18 @@ def check(workspace: Workspace) -> list[Finding]:
         patient = _examine(workspace, host)
     except HostError as error:
         note_down(workspace.host, error)
-        return [Finding("Host", False, error.reason, error.hint, error)]
+        return [Finding("HostConnection", False, error.reason, error.hint, error)]
     note_up(workspace.host)
     reached = (
         f"{host.label}: {patient.hello['user']}@{patient.hello['hostname']}, {patient.hello['platform']}"
     )
-    findings = [Finding("Host", True, reached)]
+    findings = [Finding("HostConnection", True, reached)]
     for name, look in CHECKS.items():
         findings += _guarded(name, look, patient)
     return findings
 
 
-def _examine(workspace: Workspace, host: Host) -> Patient:
+def _examine(workspace: Workspace, host: HostConnection) -> Patient:
     hello = host.hello(force=True)
     before = time.time()
     params = {"repo_path": _expanded(workspace.repo_path, hello), "environment": workspace.environment}

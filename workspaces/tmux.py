@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aitask.lib.errors import Refused
-from workspaces.hosts import Completed, Host, HostError
+from workspaces.hosts import Completed, HostConnection, HostError
 
 OLDEST = (3, 2)
 PLACEHOLDER = "aitask-placeholder"
@@ -31,7 +31,7 @@ class TmuxError(Refused):
 
 
 @dataclass(frozen=True)
-class Window:
+class TmuxWindow:
     """One window as tmux lists it."""
 
     session: str
@@ -46,7 +46,7 @@ def version_of(text: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def require(host: Host) -> None:
+def require(host: HostConnection) -> None:
     """Raise TmuxError unless the host has a tmux that is new enough."""
     try:
         said = host.run(["tmux", "-V"], check=False).out
@@ -59,7 +59,7 @@ def require(host: Host) -> None:
     require_version(said, host)
 
 
-def require_version(said: str, host: Host) -> None:
+def require_version(said: str, host: HostConnection) -> None:
     """Raise TmuxError when `tmux -V` said a version that can't be worked with: before 3.2 there is no flow
     control, and a browser that sleeps would stop the program it looks at."""
     version = version_of(said)
@@ -69,22 +69,22 @@ def require_version(said: str, host: Host) -> None:
         )
 
 
-def list_windows(host: Host) -> list[Window]:
+def list_windows(host: HostConnection) -> list[TmuxWindow]:
     """All windows of the user's tmux server; none when it does not run."""
     done = _tmux(host, "list-windows", "-a", "-F", "#{session_name}:#{window_name}:#{@aitask}", check=False)
     if done.rc and not any(words in done.err for words in NO_SERVER):
         raise TmuxError(f"tmux on {host.label} refused: {done.err.strip()}")
     parts = (line.split(":") for line in done.out.splitlines())
-    return [Window(words[0], words[-1], ":".join(words[1:-1])) for words in parts if len(words) > 2]
+    return [TmuxWindow(words[0], words[-1], ":".join(words[1:-1])) for words in parts if len(words) > 2]
 
 
-def list_sessions(host: Host) -> dict[str, str]:
+def list_sessions(host: HostConnection) -> dict[str, str]:
     """Name → owner (`<installation>/<task>`, empty when not ours) of all sessions."""
     return {window.session: window.owner for window in list_windows(host)}
 
 
 def ensure_window(
-    host: Host,
+    host: HostConnection,
     *,
     session: str,
     owner: str,
@@ -119,7 +119,7 @@ def ensure_window(
         return name
 
 
-def save_histories(host: Host, session: str) -> list[str]:
+def save_histories(host: HostConnection, session: str) -> list[str]:
     """Write what each pane with a folder has shown into `history.txt` there; the files."""
     _check_names(session)
     listed = _tmux(host, "list-panes", "-s", "-t", f"={session}", "-F", "#{pane_id}|#{@aitask_folder}").out
@@ -132,13 +132,13 @@ def save_histories(host: Host, session: str) -> list[str]:
     return saved
 
 
-def capture_history(host: Host, session: str, to_path: str, *, window: str = "") -> bool:
+def capture_history(host: HostConnection, session: str, to_path: str, *, window: str = "") -> bool:
     """Write all that a window (default: the current one) has shown to a file there; False when it is gone."""
     _check_names(session)
     return _capture(host, f"={session}:={window}" if window else f"={session}:", to_path)
 
 
-def _capture(host: Host, target: str, to_path: str) -> bool:
+def _capture(host: HostConnection, target: str, to_path: str) -> bool:
     argv = ["tmux", "-u", "capture-pane", "-p", "-e", "-J", "-S", "-", "-E", "-", "-t", target]
     fresh = f"{to_path}.new"
     captured = not host.call("exec", {"argv": argv, "stdout_path": fresh})["rc"]
@@ -147,7 +147,7 @@ def _capture(host: Host, target: str, to_path: str) -> bool:
     return captured
 
 
-def kill_session(host: Host, session: str, *, owner: str) -> bool:
+def kill_session(host: HostConnection, session: str, *, owner: str) -> bool:
     """End our session and what runs in it; False when there is none of this name that is `owner`'s."""
     _check_names(session)
     if list_sessions(host).get(session) != owner:
@@ -155,7 +155,7 @@ def kill_session(host: Host, session: str, *, owner: str) -> bool:
     return not _tmux(host, "kill-session", "-t", f"={session}", check=False).rc
 
 
-def _own_name(windows: Sequence[Window], session: str, owner: str) -> str:
+def _own_name(windows: Sequence[TmuxWindow], session: str, owner: str) -> str:
     """The first of the two names that is ours or free."""
     owners = {window.session: window.owner for window in windows}
     for name in (session, f"{session}-{owner.split('/')[0]}"):
@@ -167,7 +167,7 @@ def _own_name(windows: Sequence[Window], session: str, owner: str) -> str:
 
 
 def _make(
-    host: Host,
+    host: HostConnection,
     name: str,
     owner: str,
     window: str,
@@ -230,6 +230,6 @@ def _check_names(*names: str) -> None:
             raise ValueError(f"{name!r} is not a name for a session or window.")
 
 
-def _tmux(host: Host, *words: str, cwd: str | None = None, check: bool = True) -> Completed:
+def _tmux(host: HostConnection, *words: str, cwd: str | None = None, check: bool = True) -> Completed:
     """-u: without a locale, which a remote command often lacks, tmux would replace all but ASCII."""
     return host.run(["tmux", "-u", *words], cwd=cwd, check=check)

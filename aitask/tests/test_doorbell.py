@@ -18,12 +18,12 @@ from django.db import transaction
 from django.test import TransactionTestCase
 
 from aitask.lib import doorbell
-from aitask.lib.doorbell.hub import Hub
+from aitask.lib.doorbell.hub import Doorbell
 from aitask.lib.doorbell.local import LocalTransport
 from aitask.lib.doorbell.transport import Heard, Look
 
 ANYTHING = frozenset({"*"})
-MakeHub = Callable[[], Hub]
+MakeHub = Callable[[], Doorbell]
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def make_hub(tmp_path: Path) -> Iterator[MakeHub]:
     sqlite3.connect(database).execute("CREATE TABLE t (x)").connection.close()
     hubs = []
 
-    def make() -> Hub:
-        hubs.append(Hub(lambda: LocalTransport(tmp_path / "doorbell", database)))
+    def make() -> Doorbell:
+        hubs.append(Doorbell(lambda: LocalTransport(tmp_path / "doorbell", database)))
         return hubs[-1]
 
     yield make
@@ -42,7 +42,7 @@ def make_hub(tmp_path: Path) -> Iterator[MakeHub]:
         hub.stop()
 
 
-def listening(hub: Hub, *topics: str) -> doorbell.Subscription:
+def listening(hub: Doorbell, *topics: str) -> doorbell.Subscription:
     """A subscription whose listener is up: its first look has been taken."""
     subscription = hub.subscribe(topics)
     assert subscription.wait_blocking(5) == ANYTHING
@@ -57,7 +57,7 @@ def test_a_ring_wakes_only_those_who_asked_for_the_topic(make_hub: MakeHub) -> N
     assert eight.wait_blocking(0) == frozenset()
 
 
-def listening_too(hub: Hub, *topics: str) -> doorbell.Subscription:
+def listening_too(hub: Doorbell, *topics: str) -> doorbell.Subscription:
     """A later subscription of a hub that listens already."""
     return hub.subscribe(topics)
 
@@ -165,7 +165,7 @@ def test_a_listener_that_breaks_is_started_again_and_everyone_looks() -> None:
             look()
             stopping.wait()
 
-    hub = Hub(Breaking)
+    hub = Doorbell(Breaking)
     assert hub.subscribe(["board"]).wait_blocking(5) == ANYTHING
     hub.stop()
 
@@ -178,7 +178,7 @@ def test_a_ring_never_raises_when_the_way_is_broken() -> None:
         def listen(self, heard: Heard, look: Look, stopping: threading.Event) -> None:
             stopping.wait()
 
-    Hub(Broken).ring(["board"])
+    Doorbell(Broken).ring(["board"])
 
 
 class AfterCommitTest(TransactionTestCase):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
-from aitask.lib.doorbell.hub import ANYTHING, Hub
+from aitask.lib.doorbell.hub import ANYTHING, Doorbell
 from aitask.lib.doorbell.redis import RedisTransport
 from aitask.tests.installation import ROOT, Installation
 from aitask.tests.lab.services import PostgreSQL, Redis
@@ -100,7 +100,9 @@ def test_a_ring_by_postgresql_arrives_within_50_ms(postgres: PostgreSQL, tmp_pat
 
 
 def test_after_a_restart_of_redis_everyone_looks_and_hears_again(redis: Redis) -> None:
-    listener, ringer = (Hub(lambda: RedisTransport(RedisPubSubChannelLayer([redis.url]))) for _ in range(2))
+    listener, ringer = (
+        Doorbell(lambda: RedisTransport(RedisPubSubChannelLayer([redis.url]))) for _ in range(2)
+    )
     with listener.subscribe(["board"]) as subscription:
         assert subscription.wait_blocking(10) == {ANYTHING}
         redis.stop()

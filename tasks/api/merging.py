@@ -49,7 +49,7 @@ class NewTrain(Body):
     push: bool = Field(default=False, description="Push the base branch at the end, never by force")
 
 
-class Message(Body):
+class SendBack(Body):
     message: Text
 
 
@@ -123,7 +123,7 @@ def restore_task(request: HttpRequest, task_id: Id) -> TaskOut:
 
 
 @router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Give the work back to the agent")
-def send_back_task(request: HttpRequest, task_id: Id, body: Message) -> RunOut:
+def send_back_task(request: HttpRequest, task_id: Id, body: SendBack) -> RunOut:
     return run_out(verdicts.send_back(task_for(request.user, task_id), body.message, user=person(request)))
 
 

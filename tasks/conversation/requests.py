@@ -109,7 +109,7 @@ class Ask:
 
 
 @dataclass
-class Group:
+class RequestGroup:
     """Requests that ask for the same, oldest first; one answer does for all of them."""
 
     asks: list[Ask] = field(default_factory=list)
@@ -146,11 +146,11 @@ def all_asks(runs: list[Run]) -> list[Ask]:
     return sorted(asks, key=lambda ask: (str(ask.request.get("at") or ""), ask.run.pk))
 
 
-def groups(asks: list[Ask]) -> list[Group]:
+def groups(asks: list[Ask]) -> list[RequestGroup]:
     """Identical requests of several runs together, in the order of the oldest of each."""
-    found: dict[tuple[str, str], Group] = {}
+    found: dict[tuple[str, str], RequestGroup] = {}
     for ask in asks:
-        found.setdefault((ask.same_as, ask.answered), Group()).asks.append(ask)
+        found.setdefault((ask.same_as, ask.answered), RequestGroup()).asks.append(ask)
     return list(found.values())
 
 

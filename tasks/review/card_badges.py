@@ -12,7 +12,7 @@ S = MergeStep.State
 
 
 @dataclass(frozen=True)
-class Mark:
+class CardBadge:
     """A badge: its colour (works, needs, good, bad or none), and the longer story for who points at it."""
 
     text: str
@@ -22,15 +22,15 @@ class Mark:
 
 
 VERDICTS = {
-    Verdict.Kind.ACCEPTED.value: Mark("accepted", "good", "check"),
-    Verdict.Kind.MERGED.value: Mark("merged", "good", "check"),
-    Verdict.Kind.DROPPED.value: Mark("dropped", "", "trash-2"),
+    Verdict.Kind.ACCEPTED.value: CardBadge("accepted", "good", "check"),
+    Verdict.Kind.MERGED.value: CardBadge("merged", "good", "check"),
+    Verdict.Kind.DROPPED.value: CardBadge("dropped", "", "trash-2"),
 }
 SETTLED = {VERDICTS[kind.value] for kind in Verdict.SETTLED}
-NOT_MERGED = Mark(
+NOT_MERGED = CardBadge(
     "not merged", "", "circle-x", "Its branch was not merged: somebody moved it to Done without."
 )
-UNDONE = Mark("taken back", "needs", "undo-2", "A train had merged it, and was undone.")
+UNDONE = CardBadge("taken back", "needs", "undo-2", "A train had merged it, and was undone.")
 ENDED = {
     S.CONFLICT.value: ("conflict", "bad"),
     S.CHECK_FAILED.value: ("check failed", "bad"),
@@ -41,7 +41,7 @@ ENDED = {
 }
 
 
-def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[Mark, ...]]:
+def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[CardBadge, ...]]:
     """The marks of these tasks, whose newest run is known; three small queries for all of them."""
     verdicts = dict(Verdict.objects.values_list("task", "kind"))
     near = queries.from_radars(Radar.objects.all(), {})
@@ -62,13 +62,13 @@ def newest_steps() -> dict[int, MergeStep]:
     return {step.task_id or 0: step for step in tried.select_related("train").order_by("train")}
 
 
-def _verdict(task: Task, kind: str) -> list[Mark]:
+def _verdict(task: Task, kind: str) -> list[CardBadge]:
     if kind in VERDICTS:
         return [VERDICTS[kind]]
     return [NOT_MERGED] if task.status == Task.Status.DONE and task.branch else []
 
 
-def _step(task: Task, step: MergeStep | None) -> list[Mark]:
+def _step(task: Task, step: MergeStep | None) -> list[CardBadge]:
     """How its merge goes or went, unless the agent has worked on it since."""
     if step is None or _is_old(step, task.last_run):
         return []
@@ -77,15 +77,15 @@ def _step(task: Task, step: MergeStep | None) -> list[Mark]:
     if step.state == S.MERGED:
         return [UNDONE] if step.train.state == MergeTrain.State.UNDONE and not step.brought_back else []
     text, kind = ENDED.get(step.state, ("", ""))
-    return [Mark(text, kind, "circle-x" if kind == "bad" else "git-branch", step.reason)] if text else []
+    return [CardBadge(text, kind, "circle-x" if kind == "bad" else "git-branch", step.reason)] if text else []
 
 
-def _under_way(train: MergeTrain) -> Mark:
+def _under_way(train: MergeTrain) -> CardBadge:
     if train.state == MergeTrain.State.QUEUED:
         story = f"Train {train.pk} waits for its turn. {train.reason}".strip()
-        return Mark("waits to merge", "", "clock", story)
+        return CardBadge("waits to merge", "", "clock", story)
     story = f"Train {train.pk} is under way. {train.reason}".strip()
-    return Mark("merging", "works", "loader-circle", story)
+    return CardBadge("merging", "works", "loader-circle", story)
 
 
 def _is_old(step: MergeStep, run: Run | None) -> bool:
@@ -93,9 +93,9 @@ def _is_old(step: MergeStep, run: Run | None) -> bool:
     return bool(run and ended and (run.is_live or (run.finished_at and run.finished_at > ended)))
 
 
-def _overlap(found: list[queries.Overlap]) -> Mark:
+def _overlap(found: list[queries.Overlap]) -> CardBadge:
     """One mark, with the tasks and files in its title."""
     conflicts = sum(bool(overlap.conflicts) for overlap in found)
     lines = [f"#{o.task}: {', '.join((o.conflicts or o.files)[:3])}" for o in found[:5]]
     words = f"conflicts with {conflicts}" if conflicts else f"shares files with {len(found)}"
-    return Mark(words, "needs" if conflicts else "", "git-branch", "\n".join(lines))
+    return CardBadge(words, "needs" if conflicts else "", "git-branch", "\n".join(lines))

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
+from tasks.editing import clean_text
 from tasks.models import Comment, Run, Task
 from tasks.review import verdicts
 from tasks.review.comparisons import View
 from tasks.review.patches import parse
-from tasks.services import clean_text
 from workspaces.git.diffs import Range, file_patch, file_text, path_of
 from workspaces.merging.conflicts import visible
 
@@ -38,7 +38,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Place:
+class CommentedLines:
     """Lines of one side of a file, in one version, with their text."""
 
     key: str
@@ -49,7 +49,7 @@ class Place:
     quote: str
 
 
-def write(task: Task, place: Place, text: str, *, user: AbstractBaseUser) -> Comment:
+def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUser) -> Comment:
     """A draft. Raises Refused for an empty text or lines that make no sense."""
     path_of(place.key)
     said = clean_text(text).strip()

@@ -7,7 +7,7 @@ from itertools import islice
 
 from django.utils.html import escape
 
-from tasks.review.patches import Colours, Hunk, Line, pairs
+from tasks.review.patches import Colours, DiffLine, Hunk, pairs
 
 MOST_ROWS = 1500
 "Rows in one answer; the page asks for more."
@@ -43,13 +43,13 @@ def _split_rows(hunks: Sequence[Hunk], colours: Colours) -> Iterator[str]:
             yield f"<tr>{_half(left, 'old', colours)}{_half(right, 'new', colours)}</tr>"
 
 
-def _half(line: Line | None, side: str, colours: Colours) -> str:
+def _half(line: DiffLine | None, side: str, colours: Colours) -> str:
     if line is None:
         return '<td class="n none"></td><td class="none"></td>'
     return _number(line, side) + _code(line, colours)
 
 
-def _number(line: Line, side: str) -> str:
+def _number(line: DiffLine, side: str) -> str:
     number = line.old if side == "old" else line.new
     if number is None:
         return f'<td class="n {CLASSES[line.kind]}"></td>'
@@ -59,12 +59,12 @@ def _number(line: Line, side: str) -> str:
     )
 
 
-def is_crlf(line: Line) -> bool:
+def is_crlf(line: DiffLine) -> bool:
     """Whether the line is a change that ends with CR LF, which nothing else would tell from LF."""
     return line.kind != " " and line.text.endswith("\r")
 
 
-def _code(line: Line, colours: Colours) -> str:
+def _code(line: DiffLine, colours: Colours) -> str:
     note = '<span class="eof" title="Ends with a carriage return (CRLF)">^M</span>' if is_crlf(line) else ""
     if line.no_newline:
         note += '<span class="eof" title="No line break at the end of the file">⏎̸</span>'

@@ -24,7 +24,7 @@ MOST_COLOURED_LINE = 2000
 
 
 @dataclass(frozen=True)
-class Line:
+class DiffLine:
     """One line: kind is ` `, `+` or `-`; its numbers in the old and the new file, None where it is not."""
 
     kind: str
@@ -39,7 +39,7 @@ class Hunk:
     heading: str
     old_start: int
     new_start: int
-    lines: list[Line] = field(default_factory=list)
+    lines: list[DiffLine] = field(default_factory=list)
 
 
 def parse(patch: str) -> list[Hunk]:
@@ -58,7 +58,7 @@ def parse(patch: str) -> list[Hunk]:
         elif text[0] in " +-":
             kind = text[0]
             at = (None if kind == "+" else old, None if kind == "-" else new)
-            hunks[-1].lines.append(Line(kind, *at, text[1:]))
+            hunks[-1].lines.append(DiffLine(kind, *at, text[1:]))
             old += kind != "+"
             new += kind != "-"
     return hunks
@@ -67,7 +67,7 @@ def parse(patch: str) -> list[Hunk]:
 def _mark_no_newline(hunk: Hunk) -> None:
     if hunk.lines:
         last = hunk.lines[-1]
-        hunk.lines[-1] = Line(last.kind, last.old, last.new, last.text, no_newline=True)
+        hunk.lines[-1] = DiffLine(last.kind, last.old, last.new, last.text, no_newline=True)
 
 
 def is_binary(patch: str) -> bool:
@@ -104,7 +104,7 @@ class Colours:
         self.old = colour(old, path) if old else None
         self.new = colour(new, path) if new else None
 
-    def of(self, line: Line) -> str:
+    def of(self, line: DiffLine) -> str:
         """The HTML of one line."""
         lines, number = (self.old, line.old) if line.kind == "-" else (self.new, line.new)
         if len(line.text) > MOST_LINE:
@@ -116,10 +116,10 @@ class Colours:
         return escape(visible(line.text.removesuffix("\r")))
 
 
-def pairs(lines: Iterable[Line]) -> Iterator[tuple[Line | None, Line | None]]:
+def pairs(lines: Iterable[DiffLine]) -> Iterator[tuple[DiffLine | None, DiffLine | None]]:
     """Side by side: removed lines beside the added ones that took their place."""
-    removed: list[Line] = []
-    added: list[Line] = []
+    removed: list[DiffLine] = []
+    added: list[DiffLine] = []
     for line in lines:
         if line.kind == "-" and not added:
             removed.append(line)
@@ -133,7 +133,9 @@ def pairs(lines: Iterable[Line]) -> Iterator[tuple[Line | None, Line | None]]:
     yield from _side_by_side(removed, added)
 
 
-def _side_by_side(removed: list[Line], added: list[Line]) -> Iterator[tuple[Line | None, Line | None]]:
+def _side_by_side(
+    removed: list[DiffLine], added: list[DiffLine]
+) -> Iterator[tuple[DiffLine | None, DiffLine | None]]:
     for number in range(max(len(removed), len(added))):
         yield (
             removed[number] if number < len(removed) else None,

@@ -22,7 +22,7 @@ from workspaces.hosts import HostError
 
 
 @dataclass(frozen=True)
-class Standing:
+class BranchState:
     """How a task's branch and worktree stand on the host."""
 
     tip: str
@@ -153,16 +153,16 @@ def _end_session(task: Task, site: MergeSite) -> None:
                 raise
 
 
-def _standing(task: Task, site: MergeSite) -> Standing:
+def _standing(task: Task, site: MergeSite) -> BranchState:
     ref = f"refs/heads/{task.branch}"
     tip = refs(site.host, site.place.path, ref).get(ref, "") if task.branch else ""
     uncommitted = 0
     if task.worktree_path and site.host.call("stat", {"path": task.worktree_path})["exists"]:
         uncommitted = status(site.host, task.worktree_path).uncommitted
-    return Standing(tip, uncommitted)
+    return BranchState(tip, uncommitted)
 
 
-def _what_else(standing: Standing) -> str:
+def _what_else(standing: BranchState) -> str:
     """What can be done about a branch without commits."""
     if not standing.uncommitted:
         return "Send it back with other words, or move it to Done without merging."

@@ -204,7 +204,7 @@ def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
     def work() -> dict[str, Any]:
         try:
             body = json.loads(request.body)
-            place = comments.Place(
+            place = comments.CommentedLines(
                 key=str(body["key"]),
                 side=str(body["side"]),
                 line=int(body["line"]),

@@ -52,14 +52,14 @@ def cancel_run(run_id: int) -> None:
 
 
 @dataclass(frozen=True)
-class Failure:
+class StartFailure:
     """Why a run could not start, as it will stand on the card."""
 
     code: str
     reason: str
 
 
-def _try_to_launch(run: Run) -> Failure | None:
+def _try_to_launch(run: Run) -> StartFailure | None:
     """None when it is started, or will be tried again; else why it never will."""
     try:
         hooks.before_start(run)
@@ -70,12 +70,12 @@ def _try_to_launch(run: Run) -> Failure | None:
         if error.retryable:
             _back_to_queue(run, error)
             return None
-        return Failure(error.code, str(error))
+        return StartFailure(error.code, str(error))
     except Refused as error:
-        return Failure("start", str(error))
+        return StartFailure("start", str(error))
     except Exception as error:
         log.exception("could not start %s", run)
-        return Failure("other", f"The app failed while starting it: {error!r}. The log has the details.")
+        return StartFailure("other", f"The app failed while starting it: {error!r}. The log has the details.")
     return None
 
 

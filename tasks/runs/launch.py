@@ -25,7 +25,7 @@ class LeaseLost(Exception):
 class Site:
     """Where runs of a task live on its host."""
 
-    host: hosts.Host
+    host: hosts.HostConnection
     hello: dict[str, Any]
     installation: str
 

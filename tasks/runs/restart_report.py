@@ -20,7 +20,7 @@ NAMED = 4
 
 
 @dataclass(frozen=True)
-class Report:
+class RestartReport:
     """The runs that were live when the app was started, by what became of them until then."""
 
     pk: int
@@ -50,13 +50,13 @@ def note_follower() -> None:
         note_start()
 
 
-def report_for(user: AbstractBaseUser | AnonymousUser, *, dismissed: int) -> Report | None:
+def report_for(user: AbstractBaseUser | AnonymousUser, *, dismissed: int) -> RestartReport | None:
     """The report of the last start, unless this person has seen it or it is old."""
     row = StartReport.objects.filter(pk__gt=dismissed, at__gt=timezone.now() - SHOWN_FOR).last()
     if row is None:
         return None
     runs = Run.objects.filter(pk__in=row.runs, task__workspace__in=visible_workspaces(user))
-    found = Report(row.pk, [], [], [])
+    found = RestartReport(row.pk, [], [], [])
     for run in runs.select_related("task").order_by("pk"):
         if run.state == Run.State.LOST:
             found.gone.append(run)

@@ -18,7 +18,7 @@ from tasks.runs import dispatch, endings, leases
 from tasks.runs import services as run_services
 from tasks.runs.follower import repairs
 from tasks.runs.follower.store import save_events
-from tasks.runs.follower.watch import Watch, runs_to_follow
+from tasks.runs.follower.watch import HostWatch, runs_to_follow
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from workspaces.models import BackendHold, Host
 
@@ -270,7 +270,7 @@ class TestFollowing:
 
     def test_lines_from_beyond_the_row_are_not_saved_but_asked_for_anew(self) -> None:
         run = make_run(state=Run.State.RUNNING, run_dir="/runs/1", event_offset=100, last_seq=2)
-        watch = Watch(run.task.workspace.host)
+        watch = HostWatch(run.task.workspace.host)
         watch._runs, watch._stream = {"/runs/1": run.pk}, Mock()
         watch._take({"dir": "/runs/1", "lines": [line(9)], "start": 300, "offset": 400})
         run.refresh_from_db()

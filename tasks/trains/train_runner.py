@@ -27,7 +27,7 @@ from workspaces.merging import (
     attempt,
     foresee,
 )
-from workspaces.merging import Verdict as Judged
+from workspaces.merging import MergeResult as Judged
 from workspaces.merging.checks import Pause
 from workspaces.merging.conflicts import visible
 from workspaces.merging.quick import is_plain, merge_options

@@ -31,7 +31,7 @@ SIZE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Standing:
+class WorktreeState:
     """A worktree with everything a person needs to decide about it."""
 
     tree: Tree
@@ -96,7 +96,7 @@ class Standing:
         return self.task is not None and self.task.status == Task.Status.DONE and self.merged
 
 
-def survey(workspace: Workspace, *, sizes: bool = True) -> list[Standing]:
+def survey(workspace: Workspace, *, sizes: bool = True) -> list[WorktreeState]:
     """All worktrees: the main one, those of tasks in their order, others. Raises HostError and GitError."""
     site = site_of(workspace)
     trees = list_trees(site.host, site.place.path)
@@ -111,7 +111,7 @@ def survey(workspace: Workspace, *, sizes: bool = True) -> list[Standing]:
         )
 
 
-def _place(standing: Standing) -> tuple[bool, float, str]:
+def _place(standing: WorktreeState) -> tuple[bool, float, str]:
     pk = standing.task.pk if standing.task else math.inf
     return not standing.tree.is_main, pk, standing.tree.path
 
@@ -122,11 +122,11 @@ def _owners(workspace: Workspace, trees: Sequence[Tree]) -> dict[str, Task]:
     return {task.worktree_path: task for task in found if task.workspace.address == workspace.address}
 
 
-def _standing(site: MergeSite, tree: Tree, owner: Task | None, live: set[int], sizes: bool) -> Standing:
+def _standing(site: MergeSite, tree: Tree, owner: Task | None, live: set[int], sizes: bool) -> WorktreeState:
     there = not tree.prunable and not tree.bare
     ahead, behind = _distance(site, tree)
     foreign = owner is not None and owner.workspace_id != site.workspace.pk
-    return Standing(
+    return WorktreeState(
         tree=tree,
         task=None if foreign else owner,
         is_bench=tree.path == site.bench_path,
@@ -183,7 +183,7 @@ def remove(workspace: Workspace, path: str) -> Rescued:
     return remove_standing(workspace, standing)
 
 
-def remove_standing(workspace: Workspace, standing: Standing) -> Rescued:
+def remove_standing(workspace: Workspace, standing: WorktreeState) -> Rescued:
     """Remove what `survey` showed; a task's branch stays, so that its work can still be merged."""
     if standing.obstacle:
         raise Refused(f"This worktree is not removed: {standing.obstacle}.")
@@ -241,7 +241,7 @@ def _sizes(site: MergeSite, base: str, head: str) -> dict[str, int]:
     }
 
 
-def _title(site: MergeSite, standing: Standing) -> str:
+def _title(site: MergeSite, standing: WorktreeState) -> str:
     """The subject of its last own commit, else the branch's name."""
     words = ("log", "-1", "--format=%s", f"{site.mainline.ref}..{standing.tree.head}", "--")
     return git(site.host, site.place.path, *words, check=False).out.strip() or standing.branch

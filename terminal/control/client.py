@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from terminal.control.protocol import Message, Parser, Reply
-from workspaces.hosts import Host, HostError
+from workspaces.hosts import HostConnection, HostError
 from workspaces.hosts.channel import Channel, open_process
 from workspaces.tmux import TmuxError, require_version
 
@@ -21,7 +21,7 @@ FIND_TMUX = 'command -v tmux && tmux -V && printf "%s\\n" "${TMUX_TMPDIR:-}"'
 Replies = list[list[bytes]]
 
 
-class Refused(Exception):
+class TmuxRefused(Exception):
     """tmux did not do what it was told; the text is its own."""
 
     retryable = True
@@ -48,7 +48,7 @@ class ControlClient:
         self._attached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._channel: Channel | None = None
 
-    async def start(self, host: Host, session: str) -> None:
+    async def start(self, host: HostConnection, session: str) -> None:
         """Make the session `session` on the host and attach to it. Raises HostError."""
         argv = await _tmux(host)
         size = ["-x", "80", "-y", "24"]
@@ -83,7 +83,7 @@ class ControlClient:
             if answer.done():
                 return
             if error:
-                answer.set_exception(Refused(error))
+                answer.set_exception(TmuxRefused(error))
             else:
                 answer.set_result(replies)
 
@@ -92,7 +92,7 @@ class ControlClient:
             async with asyncio.timeout(ASK_SECONDS):
                 return await answer
         except TimeoutError:
-            raise Refused("tmux did not answer in time.") from None
+            raise TmuxRefused("tmux did not answer in time.") from None
 
     def close(self) -> None:
         if self._channel:
@@ -141,7 +141,7 @@ class ControlClient:
             command.done(command.replies, error)
 
 
-async def _tmux(host: Host) -> Sequence[str]:
+async def _tmux(host: HostConnection) -> Sequence[str]:
     """How tmux is started so that it speaks with the same server as hostkit's: same program, same socket."""
     link = await host.link()
     answer = await link.call("exec", {"argv": ["sh", "-c", FIND_TMUX]}, 20.0)

@@ -7,22 +7,22 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from terminal.control.hub import Hub
+from terminal.control.hub import TerminalHub
 from workspaces import hosts
 from workspaces.hosts.hub import hub as hosts_hub
 
 T = TypeVar("T")
 
-_hubs: dict[str, Hub] = {}
+_hubs: dict[str, TerminalHub] = {}
 _lock = threading.Lock()
 
 
-def hub_of(address: hosts.Address) -> Hub:
+def hub_of(address: hosts.Address) -> TerminalHub:
     """The hub of a host; made when first asked for, connected when first used."""
     host = hosts.get(address)
     with _lock:
         if address.key not in _hubs:
-            _hubs[address.key] = Hub(host)
+            _hubs[address.key] = TerminalHub(host)
         return _hubs[address.key]
 
 

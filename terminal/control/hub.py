@@ -15,12 +15,12 @@ from dataclasses import replace
 from typing import Any
 
 from terminal.control import listing
-from terminal.control.client import ControlClient, Refused, Replies
+from terminal.control.client import ControlClient, Replies, TmuxRefused
 from terminal.control.listing import HUB, Row
-from terminal.control.panes import Pane, Window
+from terminal.control.panes import LinkedWindow, Pane
 from terminal.control.protocol import Message, Notice, Output
 from terminal.control.viewer import MOST_LINES, Size, Viewer
-from workspaces.hosts import Host, HostError
+from workspaces.hosts import HostConnection, HostError
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ class SessionGone(Exception):
     """There is no such tmux session on the host."""
 
 
-class Hub:
+class TerminalHub:
     """All terminals of one host."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: HostConnection) -> None:
         self.host = host
         self.name = f"{HUB}{secrets.token_hex(4)}"
         self.viewers: set[Viewer] = set()
@@ -62,7 +62,7 @@ class Hub:
 
     def _forget(self) -> None:
         """What was known belongs to a channel that is gone."""
-        self._windows: dict[str, Window] = {}
+        self._windows: dict[str, LinkedWindow] = {}
         self._panes: dict[str, Pane] = {}
         self._idle = ""
 
@@ -176,7 +176,7 @@ class Hub:
                 " ; display-message -p '#{window_id}'",
                 3,
             )
-        except Refused as error:
+        except TmuxRefused as error:
             client.close()
             raise HostError(
                 f"tmux on {self.host.label} refused: {error}",
@@ -248,7 +248,7 @@ class Hub:
         """Look at the server again: bring viewers to where they belong and clear away what is left over."""
         try:
             rows = await self._list(client)
-        except Refused:
+        except TmuxRefused:
             return  # the channel is gone, or will be asked again at the next notice
         for row in rows:
             if row.session == self.name and row.window != self._idle and row.is_left_over:
@@ -277,7 +277,7 @@ class Hub:
         self._leave(viewer)
         window = self._windows.get(row.window)
         if window is None:
-            window = self._windows[row.window] = Window(client, row.window, (0, 0))
+            window = self._windows[row.window] = LinkedWindow(client, row.window, (0, 0))
             client.send(f"link-window -d -s {row.window} -t {self.name}:")
         pane = window.panes.get(row.pane)
         if pane is None:
@@ -293,7 +293,7 @@ class Hub:
         if not window.viewers:
             asyncio.get_running_loop().call_later(LINGER_SECONDS, self._unlink, window)
 
-    def _unlink(self, window: Window) -> None:
+    def _unlink(self, window: LinkedWindow) -> None:
         """Let go of a window that nobody looks at; its size is again what real terminals make it."""
         if window.viewers or self._client is None or self._windows.get(window.id) is not window:
             return

@@ -20,7 +20,7 @@ FLOOD_PART = 256 * 1024
 SKIP_SECONDS, CALM_SECONDS = 0.25, 0.6
 
 
-class Window:
+class LinkedWindow:
     """A window that is linked into the hub session. The server owns its size: the last who typed sets it."""
 
     def __init__(self, client: ControlClient, window: str, size: Size) -> None:
@@ -59,7 +59,7 @@ def pane_size(layout: str, pane: str) -> Size | None:
 class Pane:
     """One pane and its viewers. Its output is never left unread: a pane nobody can follow is paused."""
 
-    def __init__(self, client: ControlClient, pane: str, window: Window) -> None:
+    def __init__(self, client: ControlClient, pane: str, window: LinkedWindow) -> None:
         self.id = pane
         self.window = window
         self.size: Size = (0, 0)

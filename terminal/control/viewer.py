@@ -33,7 +33,7 @@ class Pace(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Target:
+class ViewTarget:
     """What a viewer wants to see: a session, and one of its windows or whichever is current.
 
     With an owner, the session is known by that mark, whatever it is called.
@@ -53,7 +53,7 @@ class Target:
 class Viewer:
     """Belongs to the hub's loop; `put` hands a frame to the browser's side and never waits."""
 
-    def __init__(self, target: Target, size: Size, put: Callable[[Frame], None], *, looks: bool) -> None:
+    def __init__(self, target: ViewTarget, size: Size, put: Callable[[Frame], None], *, looks: bool) -> None:
         self.target = target
         self.size = size
         self.looks = looks

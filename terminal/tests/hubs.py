@@ -10,9 +10,9 @@ from aitask.tests.lab import processes
 from aitask.tests.lab.tmux import TmuxServer
 from aitask.tests.lab.wait import wait_for
 from terminal.control import gateway
-from terminal.control.hub import Hub
-from terminal.control.viewer import Frame, Target, Viewer
-from workspaces.hosts import Address, Host
+from terminal.control.hub import TerminalHub
+from terminal.control.viewer import Frame, Viewer, ViewTarget
+from workspaces.hosts import Address, HostConnection
 from workspaces.hosts.hub import hub as hosts_hub
 
 SHELL = "env PS1='$ ' HISTFILE= bash --norc --noprofile"
@@ -22,7 +22,7 @@ class FakeBrowser:
     """A viewer whose frames are kept; it acknowledges at once unless it sleeps."""
 
     def __init__(
-        self, hub: Hub, session: str, size: tuple[int, int], *, looks: bool = False, window: str = ""
+        self, hub: TerminalHub, session: str, size: tuple[int, int], *, looks: bool = False, window: str = ""
     ) -> None:
         self.hub = hub
         self.frames: list[Frame] = []
@@ -30,7 +30,7 @@ class FakeBrowser:
         self.shown = 0
         self.answered = 0
         "Answers of its terminal that were passed on."
-        self.viewer = Viewer(Target(session, window=window), size, self._put, looks=looks)
+        self.viewer = Viewer(ViewTarget(session, window=window), size, self._put, looks=looks)
 
     def _put(self, frame: Frame) -> None:
         self.frames.append(frame)
@@ -88,8 +88,8 @@ class LocalHub:
 
     def __init__(self, tmux: TmuxServer) -> None:
         self.tmux = tmux
-        self.host = Host(Address("local"))
-        self.hub = Hub(self.host)
+        self.host = HostConnection(Address("local"))
+        self.hub = TerminalHub(self.host)
 
     def session(
         self, name: str = "work", command: str = SHELL, *, cols: int = 80, rows: int = 24, limit: int = 50_000

@@ -8,12 +8,12 @@ from terminal.control import listing
 from terminal.control.modes import Modes, Names
 from terminal.control.panes import pane_size
 from terminal.control.snapshot import painted
-from terminal.control.viewer import HIGH, LOW, Frame, Pace, Target, Viewer
+from terminal.control.viewer import HIGH, LOW, Frame, Pace, Viewer, ViewTarget
 
 
 def make_viewer() -> tuple[Viewer, list[Frame]]:
     frames: list[Frame] = []
-    viewer = Viewer(Target("work"), (80, 24), frames.append, looks=False)
+    viewer = Viewer(ViewTarget("work"), (80, 24), frames.append, looks=False)
     viewer.snapshot(b"screen", {"cols": 80, "rows": 24})
     viewer.acknowledged(len(b"screen"))
     return viewer, frames
@@ -21,7 +21,7 @@ def make_viewer() -> tuple[Viewer, list[Frame]]:
 
 def test_output_before_the_snapshot_is_not_sent_twice() -> None:
     frames: list[Frame] = []
-    viewer = Viewer(Target("work"), (80, 24), frames.append, looks=False)
+    viewer = Viewer(ViewTarget("work"), (80, 24), frames.append, looks=False)
     viewer.output(b"in the snapshot already")
     assert frames == []
 
@@ -116,4 +116,4 @@ def test_a_window_that_only_hubs_hold_is_left_over() -> None:
 
 def test_a_session_is_known_by_its_owner_whatever_it_is_called() -> None:
     lines = [b"re|named:@1:1:%1:re|named:0:abc/7:w", b"aitask-7:@2:1:%2:aitask-7:0::w"]
-    assert [row.window for row in Target("aitask-7", "abc/7").rows(listing.parse(lines))] == ["@1"]
+    assert [row.window for row in ViewTarget("aitask-7", "abc/7").rows(listing.parse(lines))] == ["@1"]

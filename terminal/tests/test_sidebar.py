@@ -22,7 +22,7 @@ def row(mark: str, activity: int = 1_800_000_000, *, installation: str = "") -> 
     return Row(name, "@1", active=True, pane="%1", linked=(name,), activity=activity, owner=owner, name="w")
 
 
-def groups(user: User, *rows: Row, host: str = "local") -> list[queries.Group]:
+def groups(user: User, *rows: Row, host: str = "local") -> list[queries.WorkspaceSessions]:
     return queries.groups(user, {host: list(rows)})
 
 

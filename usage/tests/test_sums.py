@@ -25,7 +25,7 @@ def workspace() -> Workspace:
     return make_workspace(owner=make_user())
 
 
-def report(workspace: Workspace, period: Period = SEPTEMBER) -> queries.Report:
+def report(workspace: Workspace, period: Period = SEPTEMBER) -> queries.UsageReport:
     return queries.report(workspace.owner, period)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posixpath import isabs, normpath
 
 from aitask.lib.errors import Refused
-from workspaces.hosts import Completed, Host, HostError
+from workspaces.hosts import Completed, HostConnection, HostError
 
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0"}
 
@@ -18,7 +18,7 @@ class GitError(Refused):
         self.code = code
 
 
-def git(host: Host, path: str, *words: str, timeout: float = 60.0, check: bool = True) -> Completed:
+def git(host: HostConnection, path: str, *words: str, timeout: float = 60.0, check: bool = True) -> Completed:
     """Run git in a folder of the host. With `check`, a status other than 0 is a GitError."""
     try:
         done = host.run(["git", "-C", path, *words], env=ENVIRONMENT, timeout=timeout, check=False)
@@ -54,7 +54,7 @@ def failure(path: str, verb: str, done: Completed) -> GitError:
     return GitError(f"git {verb} failed: {said or f'status {done.rc}'}")
 
 
-def expand(host: Host, path: str) -> str:
+def expand(host: HostConnection, path: str) -> str:
     """An absolute, plain path: ~ is the home folder on the host. Raises GitError for what can't be one."""
     if not path.isprintable():
         raise GitError(

@@ -15,7 +15,7 @@ from aitask.lib.errors import Refused
 from workspaces.git.commands import ENVIRONMENT, failure, git
 from workspaces.git.repos import COMMIT
 from workspaces.git.writing import Writer
-from workspaces.hosts import Host
+from workspaces.hosts import HostConnection
 
 MOST_LIST_BYTES = 32 * 1024 * 1024
 MOST_FILE_BYTES = 4 * 1024 * 1024
@@ -101,7 +101,7 @@ def path_of(key: str) -> str:
     return path
 
 
-def _run(host: Host, rng: Range, words: Sequence[str], most: int) -> tuple[str, bool]:
+def _run(host: HostConnection, rng: Range, words: Sequence[str], most: int) -> tuple[str, bool]:
     """Output of a diff, and whether it was cut."""
     argv = ["git", "-C", rng.folder, "--literal-pathspecs", *words]
     params = {"argv": argv, "env": rng.environment, "timeout": SECONDS, "max_output": most}
@@ -111,7 +111,7 @@ def _run(host: Host, rng: Range, words: Sequence[str], most: int) -> tuple[str, 
     return str(done["out"]), bool(done["truncated"])
 
 
-def changed_files(host: Host, rng: Range, *, ignore_space: bool = False) -> list[FileChange]:
+def changed_files(host: HostConnection, rng: Range, *, ignore_space: bool = False) -> list[FileChange]:
     """All files that differ, in git's order. Raises Refused and HostError."""
     space = ("--ignore-all-space",) if ignore_space else ()
     words = (
@@ -144,7 +144,7 @@ def changed_files(host: Host, rng: Range, *, ignore_space: bool = False) -> list
     return listed if rng.new else _hashed(host, rng, listed)
 
 
-def _hashed(host: Host, rng: Range, changes: list[FileChange]) -> list[FileChange]:
+def _hashed(host: HostConnection, rng: Range, changes: list[FileChange]) -> list[FileChange]:
     """Files of a worktree with the object that they would be, which git's diff leaves out.
 
     Without it an edit that adds and deletes as many lines as the one before would look the same.
@@ -182,7 +182,13 @@ def _change(
 
 
 def file_patch(
-    host: Host, rng: Range, path: str, old_path: str, *, ignore_space: bool = False, context: int = 3
+    host: HostConnection,
+    rng: Range,
+    path: str,
+    old_path: str,
+    *,
+    ignore_space: bool = False,
+    context: int = 3,
 ) -> tuple[str, bool]:
     """The unified diff of one file, and whether it was cut since it is huge."""
     space = ("--ignore-all-space",) if ignore_space else ()
@@ -191,7 +197,9 @@ def file_patch(
     return _run(host, rng, words, MOST_FILE_BYTES)
 
 
-def file_text(host: Host, rng: Range, path: str, *, old: bool = False, most: int = 256 * 1024) -> str | None:
+def file_text(
+    host: HostConnection, rng: Range, path: str, *, old: bool = False, most: int = 256 * 1024
+) -> str | None:
     """One side of a file; None when it is not there or larger than `most` bytes."""
     if not old and not rng.new:
         where = join(rng.folder, path)
@@ -216,19 +224,19 @@ def spare_index(write: Writer, worktree: str, index: str) -> None:
         raise failure(worktree, "add", done)
 
 
-def merge_base(host: Host, repo: str, left: str, right: str) -> str:
+def merge_base(host: HostConnection, repo: str, left: str, right: str) -> str:
     """The best common ancestor; empty when there is none."""
     return git(host, repo, "merge-base", left, right, check=False).out.strip()
 
 
-def merged_tree(host: Host, repo: str, main: str, branch: str) -> str:
+def merged_tree(host: HostConnection, repo: str, main: str, branch: str) -> str:
     """The tree that merging would give, conflicts marked in it; empty when git is too old to say."""
     done = git(host, repo, "merge-tree", "--write-tree", "-z", main, branch, timeout=SECONDS, check=False)
     tree = done.out.split("\0")[0].strip()
     return tree if done.rc in (0, 1) and COMMIT.fullmatch(tree) else ""
 
 
-def commits(host: Host, repo: str, old: str, new: str) -> list[Commit]:
+def commits(host: HostConnection, repo: str, old: str, new: str) -> list[Commit]:
     """The commits that `new` has beyond `old`, newest first; at most MOST_COMMITS."""
     form = "--format=%H%x00%at%x00%P%x00%an%x00%s%x00"
     words = ("log", "-z", form, f"--max-count={MOST_COMMITS}", f"{old}..{new}", "--")

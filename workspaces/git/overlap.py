@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from workspaces.git.commands import ENVIRONMENT, failure, git
 from workspaces.git.diffs import merge_base
-from workspaces.hosts import Host
+from workspaces.hosts import HostConnection
 
 SECONDS = 120.0
 NO_WRITE_TREE = 129
@@ -34,7 +34,7 @@ class Touched:
         return bool(self.paths & _folders(other.paths) or other.paths & _folders(self.paths))
 
 
-def touched_by(host: Host, repo: str, main: str, tip: str) -> Touched:
+def touched_by(host: HostConnection, repo: str, main: str, tip: str) -> Touched:
     """What a branch has changed since it left main."""
     base = merge_base(host, repo, main, tip) or main
     words = ("diff-tree", "-r", "--name-status", "--no-renames", "-z", base, tip, "--")
@@ -56,7 +56,7 @@ def _folders(paths: set[str]) -> set[str]:
     return found
 
 
-def uncommitted_paths(host: Host, worktree: str) -> set[str]:
+def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
     """What is being changed in a worktree just now."""
     done = git(
         host, worktree, "status", "--porcelain=v1", "--no-renames", "-z", "--untracked-files=all", check=False
@@ -64,7 +64,7 @@ def uncommitted_paths(host: Host, worktree: str) -> set[str]:
     return {record[3:] for record in done.out.split("\0") if len(record) > 3}
 
 
-def conflicts_between(host: Host, repo: str, left: str, right: str) -> list[str]:
+def conflicts_between(host: HostConnection, repo: str, left: str, right: str) -> list[str]:
     """The files in which two commits can't be merged, by a trial merge in memory. Raises GitError."""
     words = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", left, right)
     done = git(host, repo, *words, timeout=SECONDS, check=False)
@@ -77,7 +77,7 @@ def conflicts_between(host: Host, repo: str, left: str, right: str) -> list[str]
     raise failure(repo, "merge-tree", done)
 
 
-def conflicts_in_spare_index(host: Host, repo: str, left: str, right: str) -> list[str]:
+def conflicts_in_spare_index(host: HostConnection, repo: str, left: str, right: str) -> list[str]:
     """The same for git before 2.38: what a three-way read leaves unmerged, file by file."""
     base = git(host, repo, "merge-base", left, right).out.strip()
     folder = join(str(host.hello()["state_dir"]), "overlaps", uuid4().hex[:12])
@@ -107,7 +107,7 @@ def _stages(out: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def _merges(host: Host, repo: str, folder: str, objects: dict[str, str]) -> bool:
+def _merges(host: HostConnection, repo: str, folder: str, objects: dict[str, str]) -> bool:
     """Whether both sides changed different places of one file."""
     if set(objects) != {"1", "2", "3"}:
         return False

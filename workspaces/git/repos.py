@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from posixpath import join, normpath
 
 from workspaces.git.commands import GitError, expand, failure, git
-from workspaces.hosts import Host
+from workspaces.hosts import HostConnection
 
 OF_TASKS = "aitask/"
 "Begins the branches that no person would start from."
@@ -17,7 +17,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True)
-class Place:
+class RepositoryPaths:
     """Where a repository lies on its host; paths are absolute."""
 
     path: str
@@ -29,7 +29,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Repo(Place):
+class Repo(RepositoryPaths):
     """A repository and what is checked out in it."""
 
     branch: str
@@ -70,7 +70,7 @@ class Status:
         return not self.uncommitted
 
 
-def locate(host: Host, path: str) -> Place:
+def locate(host: HostConnection, path: str) -> RepositoryPaths:
     """Where the repository at the path is. Raises GitError when it is none that git is willing to read."""
     path = expand(host, path)
     asked = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
@@ -79,7 +79,7 @@ def locate(host: Host, path: str) -> Place:
     if len(lines) < 3:
         raise failure(path, "rev-parse", done)
     # Inside a bare repository or a .git folder there is no top folder, which rev-parse reports as failure.
-    return Place(
+    return RepositoryPaths(
         path=lines[3] if len(lines) > 3 else lines[1],
         git_dir=lines[1],
         common_dir=normpath(join(path, lines[2])),
@@ -87,7 +87,7 @@ def locate(host: Host, path: str) -> Place:
     )
 
 
-def inspect_repo(host: Host, path: str) -> Repo:
+def inspect_repo(host: HostConnection, path: str) -> Repo:
     """What the repository at the path is like. Raises GitError as `locate` does."""
     place = locate(host, path)
     head = git(host, place.path, "symbolic-ref", "--quiet", "HEAD", check=False).out.strip()
@@ -101,19 +101,19 @@ def inspect_repo(host: Host, path: str) -> Repo:
     )
 
 
-def refs(host: Host, repo: str, *patterns: str) -> dict[str, str]:
+def refs(host: HostConnection, repo: str, *patterns: str) -> dict[str, str]:
     """Full name → object of the refs that match."""
     done = git(host, repo, "for-each-ref", "--format=%(objectname) %(refname)", *patterns)
     pairs = (line.split(" ", 1) for line in done.out.split("\n") if line)
     return {name: commit for commit, name in pairs}
 
 
-def contains(host: Host, repo: str, tip: str, commit: str) -> bool:
+def contains(host: HostConnection, repo: str, tip: str, commit: str) -> bool:
     """Whether a commit is among those that lead to the tip."""
     return git(host, repo, "merge-base", "--is-ancestor", commit, tip, check=False).rc == 0
 
 
-def commits_between(host: Host, repo: str, old: str, new: str) -> list[str]:
+def commits_between(host: HostConnection, repo: str, old: str, new: str) -> list[str]:
     """The commits that lead from one to the other along first parents, oldest first."""
     words = ("rev-list", "--reverse", "--first-parent", f"{old}..{new}", "--")
     return git(host, repo, *words).out.split()
@@ -124,7 +124,7 @@ def base_names(base: str) -> tuple[str, str]:
     return f"refs/heads/{base}", f"refs/remotes/origin/{base}"
 
 
-def base_commit(host: Host, repo: str, base: str, known: Mapping[str, str] | None = None) -> str:
+def base_commit(host: HostConnection, repo: str, base: str, known: Mapping[str, str] | None = None) -> str:
     """The commit that new work starts from: a local branch, else origin's, else a tag or commit of this name.
 
     `known` saves a call when the refs were read before. Raises GitError.
@@ -140,7 +140,7 @@ def base_commit(host: Host, repo: str, base: str, known: Mapping[str, str] | Non
     raise _no_base(host, repo, base)
 
 
-def _no_base(host: Host, repo: str, base: str) -> GitError:
+def _no_base(host: HostConnection, repo: str, base: str) -> GitError:
     names = [name.removeprefix("refs/heads/") for name in refs(host, repo, "refs/heads")]
     branches = [name for name in names if not name.startswith(OF_TASKS)][:MOST_NAMED]
     if not branches and not git(host, repo, "rev-list", "--all", "--max-count=1").out.strip():
@@ -153,7 +153,7 @@ def _no_base(host: Host, repo: str, base: str) -> GitError:
     return GitError(f"The base branch {base} does not exist.", hint, code="no_base")
 
 
-def diff_stat(host: Host, worktree: str, base: str) -> DiffStat:
+def diff_stat(host: HostConnection, worktree: str, base: str) -> DiffStat:
     """What a worktree has beyond a commit: committed, staged and plain changes, and untracked files."""
     done = git(host, worktree, "diff", "--numstat", "-z", "--no-renames", "--end-of-options", base, "--")
     rows = [row.split("\t") for row in done.out.split("\0") if row.count("\t") >= 2]
@@ -166,7 +166,7 @@ def diff_stat(host: Host, worktree: str, base: str) -> DiffStat:
     )
 
 
-def status(host: Host, worktree: str) -> Status:
+def status(host: HostConnection, worktree: str) -> Status:
     """What is not committed in a worktree."""
     words = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=normal")
     done = git(host, worktree, *words)

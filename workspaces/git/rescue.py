@@ -8,7 +8,7 @@ from posixpath import join
 
 from workspaces.git.repos import refs
 from workspaces.git.writing import Writer, update_refs
-from workspaces.hosts import Host, HostError
+from workspaces.hosts import HostConnection, HostError
 
 RESCUE = "refs/aitask/rescue"
 
@@ -40,7 +40,7 @@ def snapshot(write: Writer, worktree: str, index: str) -> str:
     return spare.git(worktree, *words).out.strip()
 
 
-def save_patch(host: Host, repo: str, base: str, commit: str, path: str) -> None:
+def save_patch(host: HostConnection, repo: str, base: str, commit: str, path: str) -> None:
     """Write the whole difference between two commits to a file of the host, binary files too."""
     # Not `git diff`: the person's diff.noprefix or textconv would make it a patch that can't be applied.
     words = ["diff-tree", "-p", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, commit]
@@ -50,12 +50,12 @@ def save_patch(host: Host, repo: str, base: str, commit: str, path: str) -> None
         raise HostError(f"The patch {path} could not be written: {done['err'].strip()}", code="remote_failed")
 
 
-def patch_path(host: Host, owner: int | str) -> str:
+def patch_path(host: HostConnection, owner: int | str) -> str:
     """Where the patch of something removed is kept on its host."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     return join(str(host.hello()["state_dir"]), "rescued", f"{owner}-{now}.patch")
 
 
-def rescued(host: Host, repo: str, owner: int | str) -> dict[str, str]:
+def rescued(host: HostConnection, repo: str, owner: int | str) -> dict[str, str]:
     """The rescue refs of an owner."""
     return refs(host, repo, f"{RESCUE}/{owner}/")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from posixpath import join
 
 from workspaces.git.commands import git
-from workspaces.hosts import Host, HostError
+from workspaces.hosts import HostConnection, HostError
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Tree:
     "Why git would prune it; empty when its folder is there."
 
 
-def list_trees(host: Host, repo: str) -> list[Tree]:
+def list_trees(host: HostConnection, repo: str) -> list[Tree]:
     """The worktrees of a repository, the main one first. Raises GitError."""
     done = git(host, repo, "worktree", "list", "--porcelain", "-z", check=False)
     separator = "\0"
@@ -37,7 +37,7 @@ def list_trees(host: Host, repo: str) -> list[Tree]:
     return [_tree(values, is_main=number == 0) for number, values in enumerate(drafts)]
 
 
-def busy_with(host: Host, trees: list[Tree], ref: str) -> str:
+def busy_with(host: HostConnection, trees: list[Tree], ref: str) -> str:
     """The path of a worktree in the middle of a rebase of this branch, which git will write at its end."""
     for tree in trees:
         if tree.bare or tree.branch or tree.prunable:
@@ -49,7 +49,7 @@ def busy_with(host: Host, trees: list[Tree], ref: str) -> str:
     return ""
 
 
-def _line(host: Host, path: str) -> str:
+def _line(host: HostConnection, path: str) -> str:
     try:
         return str(host.call("read", {"path": path, "limit": 4096})["data"]).strip()
     except HostError as error:

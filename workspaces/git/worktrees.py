@@ -18,8 +18,8 @@ from posixpath import basename, dirname, isabs, join, normpath
 from typing import Any
 
 from workspaces.git.commands import GitError, expand, failure, git
-from workspaces.git.repos import Place, base_commit, base_names, locate, refs
-from workspaces.hosts import Host, HostError
+from workspaces.git.repos import RepositoryPaths, base_commit, base_names, locate, refs
+from workspaces.hosts import HostConnection, HostError
 
 MARK = "aitask.json"
 CHECKOUT_SECONDS = 300.0
@@ -48,7 +48,14 @@ class Worktree:
 
 
 def add_worktree(
-    host: Host, *, repo: str, root: str, name: str, branch: str, base: str, owner_mark: Mapping[str, Any]
+    host: HostConnection,
+    *,
+    repo: str,
+    root: str,
+    name: str,
+    branch: str,
+    base: str,
+    owner_mark: Mapping[str, Any],
 ) -> Worktree:
     """The worktree of the task that `owner_mark` names ({installation, task}); made when there is none yet.
 
@@ -62,7 +69,7 @@ def add_worktree(
         return claim.known() or claim.make(join(folder, name), branch, base)
 
 
-def default_root(repo: Place) -> str:
+def default_root(repo: RepositoryPaths) -> str:
     """Beside the repository: `<repo>.worktrees`."""
     path = dirname(repo.path) if basename(repo.path) == ".git" else repo.path
     return f"{path}.worktrees"
@@ -71,7 +78,7 @@ def default_root(repo: Place) -> str:
 class _Claim:
     """One task's claim to a worktree of one repository."""
 
-    def __init__(self, host: Host, repo: Place, mark: dict[str, Any]) -> None:
+    def __init__(self, host: HostConnection, repo: RepositoryPaths, mark: dict[str, Any]) -> None:
         self.host = host
         self.repo = repo
         self.mark = mark

@@ -9,7 +9,7 @@ from posixpath import join
 from uuid import uuid4
 
 from workspaces.git.commands import ENVIRONMENT, GitError, failure, git
-from workspaces.hosts import Completed, Host, HostError
+from workspaces.hosts import Completed, HostConnection, HostError
 
 SECONDS = 600.0
 LOCK_PATIENCE = 20.0
@@ -35,7 +35,7 @@ FALLBACK_IDENTITY = ("AI Task Manager", "aitask@localhost")
 class Writer:
     """Who writes: empty names mean the host's own git identity."""
 
-    host: Host
+    host: HostConnection
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def git(self, path: str, *words: str, stdin: str | None = None, check: bool = True) -> Completed:
@@ -67,7 +67,7 @@ class Writer:
         return self.host.run(argv, env=self.variables, stdin=stdin, timeout=SECONDS, check=False)
 
 
-def writer(host: Host, path: str, *, name: str = "", email: str = "", reflog: str = "") -> Writer:
+def writer(host: HostConnection, path: str, *, name: str = "", email: str = "", reflog: str = "") -> Writer:
     """A writer with the identity given, else the host's own, else the app's; `reflog` names the deed."""
     own = git(host, path, "var", "GIT_COMMITTER_IDENT", check=False).rc == 0
     if not (name and email) and not own:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 from .files import Json
 
 
-class Verdict(NamedTuple):
+class Outcome(NamedTuple):
     """How a run ended; `state` is succeeded, failed or cancelled, `reason` a sentence."""
 
     state: str
@@ -16,10 +16,10 @@ class Verdict(NamedTuple):
     resets_at: Optional[str] = None
 
 
-def verdict_of(result: Optional[Json]) -> Optional[Verdict]:
+def verdict_of(result: Optional[Json]) -> Optional[Outcome]:
     """The runner's own word, if it left one."""
     if not result or "state" not in result:
         return None
-    return Verdict(
+    return Outcome(
         result["state"], result.get("reason_code", ""), result.get("reason", ""), result.get("resets_at")
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.host import Completed, Host
+from workspaces.hosts.host import Completed, HostConnection
 from workspaces.hosts.registry import close_all, get
 from workspaces.hosts.stream import Stream
 
-__all__ = ["Address", "Completed", "Host", "HostError", "Stream", "close_all", "get"]
+__all__ = ["Address", "Completed", "HostConnection", "HostError", "Stream", "close_all", "get"]

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 import asyncssh
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.host import Host
+from workspaces.hosts.host import HostConnection
 from workspaces.hosts.local import environment
 from workspaces.hosts.ssh import SshPipe
 
@@ -43,7 +43,7 @@ class Channel(Protocol):
         """Let go of it at once; it sees the end of its input, or a hangup."""
 
 
-async def open_process(host: Host, argv: Sequence[str], receiver: Receiver) -> Channel:
+async def open_process(host: HostConnection, argv: Sequence[str], receiver: Receiver) -> Channel:
     """Start a program on the host. Raises HostError: whatever the link says, or max_sessions."""
     link = await host.link()
     if isinstance(link.pipe, SshPipe):

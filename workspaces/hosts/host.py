@@ -71,7 +71,7 @@ class BackOff:
             )
 
 
-class Host:
+class HostConnection:
     """One machine, by one connection that all callers of this process share."""
 
     def __init__(self, address: Address) -> None:

@@ -21,14 +21,14 @@ T = TypeVar("T")
 LOOK_SECONDS = 1.0
 """How often who waits for the loop sees whether it still runs."""
 
-_hub: Hub | None = None
+_hub: HostLoop | None = None
 _lock = threading.Lock()
-_inherited: list[Hub] = []
+_inherited: list[HostLoop] = []
 descriptors: set[int] = set()
 """Open pipes and sockets of the connections, which a forked child must let go of."""
 
 
-class Hub:
+class HostLoop:
     """One event loop: a loop that runs already in the calling thread, or one in a thread of its own."""
 
     def __init__(self, running: asyncio.AbstractEventLoop | None = None) -> None:
@@ -72,12 +72,12 @@ class Hub:
                 raise HostError("The server is going down.", code="link_lost", retryable=True)
 
 
-def hub() -> Hub:
+def hub() -> HostLoop:
     """The hub of this process; started when first asked for."""
     global _hub
     with _lock:
         if _hub is None or _hub.pid != os.getpid():
-            _hub = Hub()
+            _hub = HostLoop()
         return _hub
 
 
@@ -89,7 +89,7 @@ def share_running_loop() -> None:
     global _hub
     with _lock:
         if sys.platform != "win32" and (_hub is None or _hub.pid != os.getpid()):
-            _hub = Hub(asyncio.get_running_loop())
+            _hub = HostLoop(asyncio.get_running_loop())
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

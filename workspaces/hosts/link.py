@@ -47,7 +47,7 @@ class Keepalive:
 
 
 @dataclass
-class Waiting:
+class PendingRequest:
     """A request under way: where its items and its answer go."""
 
     answer: asyncio.Future[Any]
@@ -111,7 +111,7 @@ class Link:
         self._lines = lines
         self._keepalive = keepalive
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, Waiting] = {}
+        self._waiting: dict[int, PendingRequest] = {}
         self._heard = time.monotonic()
         self._background: set[asyncio.Task[Any]] = set()
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
@@ -164,15 +164,15 @@ class Link:
         """End the link; whoever still waits gets link_lost."""
         await self._lose(HostError(f"The link to {self._name} was closed.", code="link_lost", retryable=True))
 
-    def _register(self, item: TakeItem | None = None) -> tuple[int, Waiting]:
+    def _register(self, item: TakeItem | None = None) -> tuple[int, PendingRequest]:
         if self.lost:
             raise self.lost
         number = next(self._numbers)
-        waiting = self._waiting[number] = Waiting(asyncio.get_running_loop().create_future(), item)
+        waiting = self._waiting[number] = PendingRequest(asyncio.get_running_loop().create_future(), item)
         waiting.answer.add_done_callback(lambda _: self._waiting.pop(number, None))
         return number, waiting
 
-    def _leave(self, number: int, waiting: Waiting) -> None:
+    def _leave(self, number: int, waiting: PendingRequest) -> None:
         """Nobody waits any longer: end it on the host when it has not answered."""
         # A caller that gave up has cancelled the future which it was waiting for.
         if waiting.answer.cancel() or waiting.answer.cancelled():

@@ -6,18 +6,18 @@ import os
 import threading
 
 from workspaces.hosts.address import Address
-from workspaces.hosts.host import Host
+from workspaces.hosts.host import HostConnection
 
-_hosts: dict[str, Host] = {}
+_hosts: dict[str, HostConnection] = {}
 _lock = threading.Lock()
 
 
-def get(address: Address) -> Host:
+def get(address: Address) -> HostConnection:
     """The host of this address; all callers of this process share it and its connection."""
     with _lock:
         host = _hosts.get(address.key)
         if host is None:
-            host = _hosts[address.key] = Host(address)
+            host = _hosts[address.key] = HostConnection(address)
     host.update(address)
     return host
 

@@ -18,7 +18,7 @@ from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.landing import Kit, land
 from workspaces.hosts.link import Keepalive, Link
-from workspaces.hosts.ssh_config import Name, Target, config_error, resolve
+from workspaces.hosts.ssh_config import Name, SshTarget, config_error, resolve
 from workspaces.hosts.ssh_host_keys import Gatekeeper, KnownKeys
 
 SESSION_SECONDS = 30.0
@@ -39,7 +39,7 @@ class Chain:
     gate: Gatekeeper | None = None
     "The gatekeeper of the host itself."
 
-    async def connect(self, target: Target, jumps: list[Name] | None = None, depth: int = 0) -> None:
+    async def connect(self, target: SshTarget, jumps: list[Name] | None = None, depth: int = 0) -> None:
         """Connect to the target, hop by hop. `jumps` replace those of its own configuration."""
         if depth > MOST_HOPS:
             raise config_error(f"ProxyJump leads through more than {MOST_HOPS} hosts, or in a circle.")
@@ -52,7 +52,7 @@ class Chain:
         self.connections.append(await self._connect(target, tunnel))
 
     async def _connect(
-        self, target: Target, tunnel: asyncssh.SSHClientConnection | None
+        self, target: SshTarget, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
         """One hop. A server with too many logins under way hangs up at random: that is worth another try."""
         for attempt in range(ATTEMPTS):
@@ -65,7 +65,7 @@ class Chain:
         raise AssertionError("unreachable")
 
     async def _connect_once(
-        self, target: Target, tunnel: asyncssh.SSHClientConnection | None
+        self, target: SshTarget, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
         known = KnownKeys.of(target, self.accepted)
         gate = self.gate = Gatekeeper(target, known)
@@ -171,7 +171,7 @@ async def connect(address: Address, kit: Kit, keepalive: Keepalive) -> Link:
 
 
 async def _open_session(
-    chain: Chain, target: Target, command: str, label: str
+    chain: Chain, target: SshTarget, command: str, label: str
 ) -> asyncssh.SSHClientProcess[bytes]:
     try:
         async with asyncio.timeout(SESSION_SECONDS):

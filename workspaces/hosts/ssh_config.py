@@ -33,7 +33,7 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Target:
+class SshTarget:
     """One machine as the configuration describes it. `options` holds the rest, by names in lower case."""
 
     alias: str
@@ -166,7 +166,7 @@ def check_name(name: Name) -> None:
             )
 
 
-async def resolve(name: Name, config: str) -> Target:
+async def resolve(name: Name, config: str) -> SshTarget:
     """What ssh would do for this name; `config` is the file that replaces the user's own, or empty."""
     check_name(name)
     if config and not Path(config).is_file():
@@ -180,10 +180,10 @@ async def resolve(name: Name, config: str) -> Target:
     return target_of(name, options)
 
 
-def target_of(name: Name, options: Options) -> Target:
+def target_of(name: Name, options: Options) -> SshTarget:
     """The machine that resolved options describe."""
-    bare = Target(name.alias, name.alias, 22, "", options)
-    target = Target(
+    bare = SshTarget(name.alias, name.alias, 22, "", options)
+    target = SshTarget(
         name.alias,
         bare.first("hostname", name.alias),
         int(bare.first("port", "22")),

@@ -9,14 +9,14 @@ from typing import Any
 from asyncssh.config import ConfigParseError, SSHClientConfig
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.ssh_config import Name, Options, Target, home, local_user, target_of
+from workspaces.hosts.ssh_config import Name, Options, SshTarget, home, local_user, target_of
 
 DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 EXPANDED = {"certificatefile", "forwardagent", "identityagent", "identityfile", "proxycommand"}
 """asyncssh has replaced the tokens in these already."""
 
 
-def read(name: Name, config: str) -> Target:
+def read(name: Name, config: str) -> SshTarget:
     """The target, from `config` or the usual files. Raises HostError with the file and line of a mistake."""
     files = [Path(config)] if config else usual_files()
     known = (local_user(), name.user or (), name.alias, name.port or ())

@@ -7,7 +7,7 @@ import socket
 import asyncssh
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.ssh_config import Target
+from workspaces.hosts.ssh_config import SshTarget
 from workspaces.hosts.ssh_host_keys import Gatekeeper
 from workspaces.hosts.ssh_login import Keys
 
@@ -15,7 +15,7 @@ TRANSIENT = (ConnectionResetError, BrokenPipeError, asyncssh.ConnectionLost)
 """How a server looks that has too many logins under way (MaxStartups)."""
 
 
-def explain(error: Exception, target: Target, gate: Gatekeeper, keys: Keys) -> HostError:
+def explain(error: Exception, target: SshTarget, gate: Gatekeeper, keys: Keys) -> HostError:
     """The HostError for whatever connecting to the target has raised."""
     if gate.refusal:
         return gate.refusal
@@ -32,7 +32,7 @@ def explain(error: Exception, target: Target, gate: Gatekeeper, keys: Keys) -> H
     return _no_network(error, target)
 
 
-def _denied(error: asyncssh.PermissionDenied, target: Target, keys: Keys) -> HostError:
+def _denied(error: asyncssh.PermissionDenied, target: SshTarget, keys: Keys) -> HostError:
     who = f"{target.user}@{target.alias}"
     if keys.locked:
         path = keys.locked[0]
@@ -49,7 +49,7 @@ def _denied(error: asyncssh.PermissionDenied, target: Target, keys: Keys) -> Hos
     return HostError(f"{who} was refused: {tried}.", hint, code="auth")
 
 
-def _untrusted(error: asyncssh.HostKeyNotVerifiable, target: Target) -> HostError:
+def _untrusted(error: asyncssh.HostKeyNotVerifiable, target: SshTarget) -> HostError:
     return HostError(
         f"ALARM: {target.alias} shows a host key that must not be trusted: {error.reason}.",
         "Ask whoever runs the machine; do not work around it.",
@@ -57,7 +57,7 @@ def _untrusted(error: asyncssh.HostKeyNotVerifiable, target: Target) -> HostErro
     )
 
 
-def _not_forwarded(error: asyncssh.ChannelOpenError, target: Target) -> HostError:
+def _not_forwarded(error: asyncssh.ChannelOpenError, target: SshTarget) -> HostError:
     return HostError(
         f"The jump host could not reach {target.host} port {target.port}: {error.reason}.",
         "Check HostName and Port, and that the machine is up.",
@@ -66,7 +66,7 @@ def _not_forwarded(error: asyncssh.ChannelOpenError, target: Target) -> HostErro
     )
 
 
-def _proxy_ended(target: Target) -> HostError:
+def _proxy_ended(target: SshTarget) -> HostError:
     command = target.expand(target.first("proxycommand"))
     return HostError(
         f"The ProxyCommand of {target.alias} ended before the login: {command}.",
@@ -76,7 +76,7 @@ def _proxy_ended(target: Target) -> HostError:
     )
 
 
-def _broken(error: asyncssh.Error, target: Target) -> HostError:
+def _broken(error: asyncssh.Error, target: SshTarget) -> HostError:
     if isinstance(error, TRANSIENT):
         return reset(target)
     if isinstance(error, asyncssh.KeyExchangeFailed):
@@ -89,7 +89,7 @@ def _broken(error: asyncssh.Error, target: Target) -> HostError:
     )
 
 
-def reset(target: Target) -> HostError:
+def reset(target: SshTarget) -> HostError:
     """The server hung up before the login, again and again."""
     return HostError(
         f"{target.alias} hung up before the login.",
@@ -99,7 +99,7 @@ def reset(target: Target) -> HostError:
     )
 
 
-def _no_network(error: Exception, target: Target) -> HostError:
+def _no_network(error: Exception, target: SshTarget) -> HostError:
     where = f"{target.host} port {target.port}"
     if isinstance(error, socket.gaierror):
         return HostError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.ssh_config import Target
+from workspaces.hosts.ssh_config import SshTarget
 
 CERTIFICATE = "-cert-"
 ALARM_HINT = (
@@ -30,7 +30,7 @@ class KnownKeys:
     revoked: list[asyncssh.SSHKey]
 
     @classmethod
-    def of(cls, target: Target, accepted: Iterable[str]) -> KnownKeys:
+    def of(cls, target: SshTarget, accepted: Iterable[str]) -> KnownKeys:
         """From the files that ssh would read, and the lines that a person has accepted here."""
         hosts = read_all([*_lines(target), *accepted])
         name = known_name(target)
@@ -45,7 +45,7 @@ class KnownKeys:
         fit = [name for name in wanted if self.authorities or CERTIFICATE not in name]
         return sorted(fit, key=lambda name: (CERTIFICATE not in name, name not in known))
 
-    def judge(self, target: Target, key: asyncssh.SSHKey) -> HostError:
+    def judge(self, target: SshTarget, key: asyncssh.SSHKey) -> HostError:
         """What to tell a person about a key that is not known."""
         fingerprint, algorithm = key.get_fingerprint("sha256"), key.get_algorithm()
         data = {
@@ -72,7 +72,7 @@ class KnownKeys:
 class Gatekeeper(asyncssh.SSHClient):
     """Refuses every key that is not known, and remembers why."""
 
-    def __init__(self, target: Target, known: KnownKeys) -> None:
+    def __init__(self, target: SshTarget, known: KnownKeys) -> None:
         self._target = target
         self._known = known
         self.refusal: HostError | None = None
@@ -88,7 +88,7 @@ class Gatekeeper(asyncssh.SSHClient):
         self.lost = exc
 
 
-def known_name(target: Target) -> str:
+def known_name(target: SshTarget) -> str:
     """The name under which ssh looks for its keys: HostKeyAlias, else the host, with a port other than 22."""
     alias = target.first("hostkeyalias")
     if alias:
@@ -114,13 +114,13 @@ def _readable(line: str) -> bool:
     return True
 
 
-def _lines(target: Target) -> Iterable[str]:
+def _lines(target: SshTarget) -> Iterable[str]:
     for option in ("userknownhostsfile", "globalknownhostsfile"):
         for path in target.paths(option):
             yield from path.read_text(errors="replace").splitlines()
 
 
-def _revoked(target: Target) -> list[asyncssh.SSHKey]:
+def _revoked(target: SshTarget) -> list[asyncssh.SSHKey]:
     keys: list[asyncssh.SSHKey] = []
     for path in target.paths("revokedhostkeys"):
         if path.read_bytes().startswith(b"SSHKRL"):

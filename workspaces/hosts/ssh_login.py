@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncssh
 
-from workspaces.hosts.ssh_config import Target, from_home
+from workspaces.hosts.ssh_config import SshTarget, from_home
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Keys:
             self.agent.close()
 
 
-def agent_path(target: Target) -> str:
+def agent_path(target: SshTarget) -> str:
     """The agent's socket; empty when there is none."""
     given = target.first("identityagent", "SSH_AUTH_SOCK")
     if (target.options.get("identityagent") or [""])[0].lower() == "none":
@@ -37,7 +37,7 @@ def agent_path(target: Target) -> str:
     return str(from_home(target.expand(given)))
 
 
-async def load(target: Target) -> Keys:
+async def load(target: SshTarget) -> Keys:
     """Keys of the agent that the configuration names, other keys of the agent, then key files."""
     keys = Keys()
     agent_pairs = await _agent_pairs(target, keys)
@@ -54,7 +54,7 @@ async def load(target: Target) -> Keys:
     return keys
 
 
-async def _agent_pairs(target: Target, keys: Keys) -> Sequence[asyncssh.SSHKeyPair]:
+async def _agent_pairs(target: SshTarget, keys: Keys) -> Sequence[asyncssh.SSHKeyPair]:
     path = agent_path(target)
     if not path:
         return []

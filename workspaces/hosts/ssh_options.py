@@ -14,7 +14,7 @@ from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_certificate_algs, get_public_key_algs
 
 from workspaces.hosts.link import Keepalive
-from workspaces.hosts.ssh_config import Target
+from workspaces.hosts.ssh_config import SshTarget
 from workspaces.hosts.ssh_host_keys import KnownKeys
 from workspaces.hosts.ssh_login import agent_path
 
@@ -23,7 +23,7 @@ FAST_CIPHER = "aes128-gcm@openssh.com"
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
-def session(target: Target, known: KnownKeys, keepalive: Keepalive) -> dict[str, Any]:
+def session(target: SshTarget, known: KnownKeys, keepalive: Keepalive) -> dict[str, Any]:
     """How to log in and to encrypt. Empty lists are left out: asyncssh's own choice is better than none."""
     key_algorithms = [*get_certificate_algs(), *get_public_key_algs()]
     options = {
@@ -45,7 +45,7 @@ def session(target: Target, known: KnownKeys, keepalive: Keepalive) -> dict[str,
     return {name: value for name, value in options.items() if value != []}
 
 
-def way(target: Target) -> dict[str, Any]:
+def way(target: SshTarget) -> dict[str, Any]:
     """How to get to a machine that no jump host leads to."""
     options: dict[str, Any] = {
         "connect_timeout": target.number("connecttimeout", CONNECT_SECONDS),
@@ -58,7 +58,7 @@ def way(target: Target) -> dict[str, Any]:
     return options
 
 
-def chosen(target: Target, option: str, known: Sequence[bytes]) -> list[str]:
+def chosen(target: SshTarget, option: str, known: Sequence[bytes]) -> list[str]:
     """The algorithms of the configuration that asyncssh has, too; the others can't be negotiated by us."""
     names = {name.decode() for name in known}
     return [name for name in target.algorithms(option) if name in names]
@@ -81,7 +81,7 @@ def proxy_words(command: str) -> list[str]:
     return ["sh", "-c", f"exec 9>&2 2>/dev/null; exec {command}"]
 
 
-def forwarded_agent(target: Target) -> bool | str:
+def forwarded_agent(target: SshTarget) -> bool | str:
     """The agent's socket where ForwardAgent asks for it."""
     given = target.first("forwardagent", "no")
     if given in {"no", "false"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspaces.merging.attempts import Attempt, Change, Strategy, Verdict, attempt, foresee
+from workspaces.merging.attempts import Attempt, Change, MergeResult, Strategy, attempt, foresee
 from workspaces.merging.bench import Bench, bench_path, open_bench
 from workspaces.merging.checks import Check, CheckLost, CheckResult
 from workspaces.merging.conflicts import Conflict
@@ -19,8 +19,8 @@ __all__ = [
     "Conflict",
     "MainMoved",
     "Mainline",
+    "MergeResult",
     "Strategy",
-    "Verdict",
     "attempt",
     "bench_path",
     "foresee",

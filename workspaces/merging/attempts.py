@@ -29,7 +29,7 @@ class Strategy(enum.StrEnum):
     REBASE = "rebase"
 
 
-class Verdict(enum.StrEnum):
+class MergeResult(enum.StrEnum):
     CLEAN = "clean"
     ALREADY = "already"
     "Its changes are there."
@@ -57,7 +57,7 @@ class Change:
 class Attempt:
     """How it went. `commit` is what main would be when the verdict is clean."""
 
-    verdict: Verdict
+    verdict: MergeResult
     commit: str = ""
     conflicts: list[Conflict] = field(default_factory=list)
     output: str = ""
@@ -76,11 +76,11 @@ def foresee(bench: Bench, onto: str, change: Change, strategy: Strategy, *, quic
         return _nothing_new(bench, onto, change)
     if done.rc == 0 and quick and strategy == Strategy.MERGE:
         made = commit(bench, tree, (onto, change.commit), change.message)
-        return Attempt(Verdict.CLEAN, commit=made)
+        return Attempt(MergeResult.CLEAN, commit=made)
     if done.rc == 1 and "\0" in done.out and quick and strategy != Strategy.REBASE:
         names = {onto: "main", change.commit: change.branch}
         found = from_merge_tree(bench.host, bench.path, done.out, names)
-        return Attempt(Verdict.CONFLICT, conflicts=found, output=said_by_merge_tree(done.out, names))
+        return Attempt(MergeResult.CONFLICT, conflicts=found, output=said_by_merge_tree(done.out, names))
     known = done.rc == 0 or not _contains(bench, onto, change.commit)
     return None if known else _nothing_new(bench, onto, change)
 
@@ -103,9 +103,9 @@ def _nothing_new(bench: Bench, onto: str, change: Change) -> Attempt:
     """Either its work is on main already, or it never did any."""
     base = git(bench.host, bench.path, "merge-base", onto, change.commit, check=False).out.strip()
     if base == change.commit:
-        return Attempt(Verdict.NOTHING if change.commit == change.fork else Verdict.ALREADY)
+        return Attempt(MergeResult.NOTHING if change.commit == change.fork else MergeResult.ALREADY)
     same = git(bench.host, bench.path, "diff", "--quiet", base, change.commit, "--", check=False).rc == 0
-    return Attempt(Verdict.NOTHING if base and same else Verdict.ALREADY)
+    return Attempt(MergeResult.NOTHING if base and same else MergeResult.ALREADY)
 
 
 def _merge(bench: Bench, _onto: str, change: Change) -> Completed:
@@ -140,12 +140,12 @@ def _what_went_wrong(bench: Bench, onto: str, change: Change, done: Completed) -
     kinds = kinds_by_path([record for record in records if record])
     said = (done.err.strip() + "\n" + done.out.strip()).strip()
     if not kinds:
-        return Attempt(Verdict.REFUSED, output=said[-8000:])
+        return Attempt(MergeResult.REFUSED, output=said[-8000:])
     names = {onto: "main", change.commit: change.branch, "HEAD": "main"}
     found = [
         Conflict(path, kind, _hunks(bench, path, names)) for path, kind in list(kinds.items())[:MOST_FILES]
     ]
-    return Attempt(Verdict.CONFLICT, conflicts=found, output=said[-8000:])
+    return Attempt(MergeResult.CONFLICT, conflicts=found, output=said[-8000:])
 
 
 def _hunks(bench: Bench, path: str, names: dict[str, str]) -> list[str]:
@@ -167,5 +167,7 @@ def _result(bench: Bench, onto: str, change: Change, strategy: Strategy, done: C
         return _nothing_new(bench, onto, change)
     if expected is not None and parents != expected:
         bench.reset(onto)
-        return Attempt(Verdict.REFUSED, output=f"git made {head}, whose parents are {parents}.\n{done.err}")
-    return Attempt(Verdict.CLEAN, commit=head, output=done.err.strip()[-2000:])
+        return Attempt(
+            MergeResult.REFUSED, output=f"git made {head}, whose parents are {parents}.\n{done.err}"
+        )
+    return Attempt(MergeResult.CLEAN, commit=head, output=done.err.strip()[-2000:])

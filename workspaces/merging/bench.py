@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from posixpath import isabs, join, normpath
 
 from workspaces.git.commands import GitError, expand, git
-from workspaces.git.repos import Place
+from workspaces.git.repos import RepositoryPaths
 from workspaces.git.worktrees import default_root
 from workspaces.git.writing import LockWait, Writer, is_locked
-from workspaces.hosts import Host, HostError
+from workspaces.hosts import HostConnection, HostError
 
 MARK = "aitask-bench.json"
 STALE_LOCK = 3.0
@@ -31,7 +31,7 @@ class Bench:
     """The worktree with its writer."""
 
     write: Writer
-    repo: Place
+    repo: RepositoryPaths
     path: str
     git_dir: str
     trees: dict[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Bench:
         return self.trees[commit]
 
     @property
-    def host(self) -> Host:
+    def host(self) -> HostConnection:
         return self.write.host
 
     def reset(self, commit: str) -> None:
@@ -82,13 +82,13 @@ class Bench:
                 wait = LockWait(STALE_LOCK)
 
 
-def bench_path(host: Host, place: Place, root: str, installation: str) -> str:
+def bench_path(host: HostConnection, place: RepositoryPaths, root: str, installation: str) -> str:
     """Where the bench of an installation lies: a hidden folder among the worktrees of the tasks."""
     folder = expand(host, root) if root.strip() else default_root(place)
     return join(folder, f".merge-{installation}")
 
 
-def open_bench(write: Writer, place: Place, path: str, commit: str) -> Bench:
+def open_bench(write: Writer, place: RepositoryPaths, path: str, commit: str) -> Bench:
     """The bench at `path`; made at `commit` when there is none. GitError when something else is there."""
     write = Writer(write.host, {**write.environment, **NO_RECURSION})
     git_dir = _git_dir(write.host, path)
@@ -118,7 +118,7 @@ def open_bench(write: Writer, place: Place, path: str, commit: str) -> Bench:
     return Bench(write, place, path, git_dir)
 
 
-def _is_ours(host: Host, git_dir: str, place: Place) -> bool:
+def _is_ours(host: HostConnection, git_dir: str, place: RepositoryPaths) -> bool:
     try:
         mark = json.loads(host.call("read", {"path": join(git_dir, MARK), "limit": 65536})["data"])
     except (HostError, ValueError):
@@ -127,7 +127,7 @@ def _is_ours(host: Host, git_dir: str, place: Place) -> bool:
     return bool(mark.get("repo") == place.common_dir and not head.rc)
 
 
-def _git_dir(host: Host, path: str) -> str | None:
+def _git_dir(host: HostConnection, path: str) -> str | None:
     """The bench's own git folder; None when there is no worktree at the path."""
     try:
         link = str(host.call("read", {"path": join(path, ".git"), "limit": 4096})["data"])

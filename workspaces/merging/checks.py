@@ -10,7 +10,7 @@ from posixpath import join
 from typing import Any
 
 from workspaces import tmux
-from workspaces.hosts import Host, HostError
+from workspaces.hosts import HostConnection, HostError
 
 HAND_OVER_SECONDS = 0.5
 START_SECONDS = 15.0
@@ -38,7 +38,7 @@ class CheckResult:
 class Check:
     """One check, known by its folder on the host. Starting it twice runs it once."""
 
-    host: Host
+    host: HostConnection
     folder: str
     session: str
     owner: str

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from workspaces.hosts import Host
+from workspaces.hosts import HostConnection
 
 MOST_FILES = 50
 MOST_FILES_READ = 12
@@ -63,7 +63,7 @@ def kinds_by_path(records: list[str]) -> dict[str, str]:
     return {path: KINDS.get(frozenset(found), "both changed it") for path, found in stages.items()}
 
 
-def from_merge_tree(host: Host, repo: str, out: str, names: dict[str, str]) -> list[Conflict]:
+def from_merge_tree(host: HostConnection, repo: str, out: str, names: dict[str, str]) -> list[Conflict]:
     """What `git merge-tree -z` said. `names` says what to call the two commits in the hunks."""
     fields = out.split("\0")
     tree, records = fields[0], list(takewhile(bool, fields[1:]))
@@ -89,7 +89,7 @@ def said_by_merge_tree(out: str, names: dict[str, str]) -> str:
     return said
 
 
-def _blob(host: Host, repo: str, name: str) -> str:
+def _blob(host: HostConnection, repo: str, name: str) -> str:
     """The beginning of a file in a tree; empty for a submodule or a path that is not there."""
     argv = ["git", "-C", repo, "cat-file", "blob", name]
     done = host.call("exec", {"argv": argv, "max_output": MOST_BYTES})

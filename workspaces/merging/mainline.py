@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workspaces.git.commands import GitError, git
 from workspaces.git.overlap import uncommitted_paths
-from workspaces.git.repos import Place, refs
+from workspaces.git.repos import RepositoryPaths, refs
 from workspaces.git.worktree_list import Tree, busy_with, list_trees
 from workspaces.git.writing import LockWait, Writer, is_locked
 from workspaces.hosts import Completed
@@ -27,7 +27,7 @@ class Mainline:
     """A branch of a repository, by its short name."""
 
     write: Writer
-    repo: Place
+    repo: RepositoryPaths
     branch: str
 
     @property

@@ -17,7 +17,7 @@ from workspaces.hosts import registry
 
 
 class Connect(Protocol):
-    def __call__(self, alias: str = "cloud", *accepted_keys: str) -> hosts.Host: ...
+    def __call__(self, alias: str = "cloud", *accepted_keys: str) -> hosts.HostConnection: ...
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def local(home: Path, tmux_server: TmuxServer, monkeypatch: pytest.MonkeyPatch) -> hosts.Host:
+def local(home: Path, tmux_server: TmuxServer, monkeypatch: pytest.MonkeyPatch) -> hosts.HostConnection:
     """This machine, with its own home and tmux server."""
     for name, value in tmux_server.environment.items():
         monkeypatch.setenv(name, value)
@@ -62,7 +62,7 @@ def repo(tmp_path: Path) -> Path:
 def connect() -> Connect:
     """A host of the present configuration, with no memory of earlier connections."""
 
-    def make(alias: str = "cloud", *accepted_keys: str) -> hosts.Host:
+    def make(alias: str = "cloud", *accepted_keys: str) -> hosts.HostConnection:
         address = hosts.Address("ssh", alias, accepted_keys=accepted_keys)
         old = registry._hosts.pop(address.key, None)
         if old:

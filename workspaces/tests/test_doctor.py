@@ -27,7 +27,7 @@ def owner() -> User:
 
 
 @pytest.fixture
-def workspace(local: hosts.Host, owner: User, repo: Path) -> Workspace:
+def workspace(local: hosts.HostConnection, owner: User, repo: Path) -> Workspace:
     return Workspace.objects.create(name="here", owner=owner, repo_path=str(repo))
 
 
@@ -82,7 +82,7 @@ def test_a_worktree_folder_that_cannot_be_made(workspace: Workspace, tmp_path: P
 
 
 def test_only_the_default_cli_must_be_there(
-    workspace: Workspace, local: hosts.Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, local: hosts.HostConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.environment = {"PATH": "/usr/bin:/bin"}
     found = examine(workspace)

@@ -16,7 +16,7 @@ from workspaces import git, hosts
 MARK = {"installation": "0a1b2c3d", "task": 7}
 
 
-def add(host: hosts.Host, repo: Path | str, **changes: Any) -> git.Worktree:
+def add(host: hosts.HostConnection, repo: Path | str, **changes: Any) -> git.Worktree:
     wanted: dict[str, Any] = {
         "repo": str(repo),
         "root": "",
@@ -32,7 +32,7 @@ def head(path: str | Path) -> str:
     return repos.git(Path(path), "rev-parse", "HEAD")
 
 
-def test_it_lies_beside_the_repository_on_its_own_branch(local: hosts.Host, repo: Path) -> None:
+def test_it_lies_beside_the_repository_on_its_own_branch(local: hosts.HostConnection, repo: Path) -> None:
     tree = add(local, repo)
 
     assert tree.created
@@ -41,11 +41,11 @@ def test_it_lies_beside_the_repository_on_its_own_branch(local: hosts.Host, repo
     assert head(tree.path) == tree.base_commit == head(repo)
 
 
-def test_it_may_lie_in_a_folder_of_its_own(local: hosts.Host, repo: Path, home: Path) -> None:
+def test_it_may_lie_in_a_folder_of_its_own(local: hosts.HostConnection, repo: Path, home: Path) -> None:
     assert add(local, repo, root="~/trees").path == str(home / "trees/7-fix")
 
 
-def test_asking_again_gives_the_same_one(local: hosts.Host, repo: Path) -> None:
+def test_asking_again_gives_the_same_one(local: hosts.HostConnection, repo: Path) -> None:
     first = add(local, repo)
     again = add(local, repo)
 
@@ -53,20 +53,20 @@ def test_asking_again_gives_the_same_one(local: hosts.Host, repo: Path) -> None:
     assert (again.path, again.branch, again.git_dir) == (first.path, first.branch, first.git_dir)
 
 
-def test_another_task_of_the_same_name_gets_another_one(local: hosts.Host, repo: Path) -> None:
+def test_another_task_of_the_same_name_gets_another_one(local: hosts.HostConnection, repo: Path) -> None:
     add(local, repo)
     other = add(local, repo, owner_mark={**MARK, "installation": "ffffffff"})
 
     assert (other.branch, other.path) == ("aitask/7-fix-2", f"{repo}.worktrees/7-fix-2")
 
 
-def test_a_branch_of_somebody_else_is_left_alone(local: hosts.Host, repo: Path) -> None:
+def test_a_branch_of_somebody_else_is_left_alone(local: hosts.HostConnection, repo: Path) -> None:
     repos.git(repo, "branch", "aitask/7-fix")
 
     assert add(local, repo).branch == "aitask/7-fix-2"
 
 
-def test_a_folder_of_somebody_else_is_left_alone(local: hosts.Host, repo: Path) -> None:
+def test_a_folder_of_somebody_else_is_left_alone(local: hosts.HostConnection, repo: Path) -> None:
     theirs = Path(f"{repo}.worktrees/7-fix/notes.txt")
     theirs.parent.mkdir(parents=True)
     theirs.write_text("mine")
@@ -75,7 +75,7 @@ def test_a_folder_of_somebody_else_is_left_alone(local: hosts.Host, repo: Path) 
     assert theirs.read_text() == "mine"
 
 
-def test_one_that_was_removed_is_made_again_with_its_work(local: hosts.Host, repo: Path) -> None:
+def test_one_that_was_removed_is_made_again_with_its_work(local: hosts.HostConnection, repo: Path) -> None:
     first = add(local, repo)
     work = repos.commit_file(Path(first.path), "work.txt", "done")
     shutil.rmtree(first.path)
@@ -85,7 +85,7 @@ def test_one_that_was_removed_is_made_again_with_its_work(local: hosts.Host, rep
     assert (again.path, again.created, head(again.path)) == (first.path, True, work)
 
 
-def test_one_that_was_never_finished_is_made_anew(local: hosts.Host, repo: Path) -> None:
+def test_one_that_was_never_finished_is_made_anew(local: hosts.HostConnection, repo: Path) -> None:
     first = add(local, repo)
     Path(first.git_dir, "aitask.json").unlink()
     intent = Path(first.common_dir, "aitask", "0a1b2c3d-7.json")
@@ -98,7 +98,7 @@ def test_one_that_was_never_finished_is_made_anew(local: hosts.Host, repo: Path)
     assert Path(again.path, "README.md").exists()
 
 
-def test_a_foreign_worktree_where_ours_was_is_not_touched(local: hosts.Host, repo: Path) -> None:
+def test_a_foreign_worktree_where_ours_was_is_not_touched(local: hosts.HostConnection, repo: Path) -> None:
     first = add(local, repo)
     repos.git(repo, "worktree", "remove", "--force", first.path)
     repos.git(repo, "worktree", "add", "-q", "-b", "theirs", first.path)
@@ -107,7 +107,7 @@ def test_a_foreign_worktree_where_ours_was_is_not_touched(local: hosts.Host, rep
     assert repos.git(Path(first.path), "branch", "--show-current") == "theirs"
 
 
-def test_an_oddly_named_repository_works(local: hosts.Host, tmp_path: Path) -> None:
+def test_an_oddly_named_repository_works(local: hosts.HostConnection, tmp_path: Path) -> None:
     tree = add(local, repos.make_oddly_named_repo(tmp_path))
 
     assert Path(tree.path, "README.md").exists()
@@ -115,20 +115,20 @@ def test_an_oddly_named_repository_works(local: hosts.Host, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("path", ["/tmp/a\nb", "/tmp/a\0b", "relative/repo", "~ada/repo"])
-def test_a_path_that_cannot_be_one_is_refused(local: hosts.Host, path: str) -> None:
+def test_a_path_that_cannot_be_one_is_refused(local: hosts.HostConnection, path: str) -> None:
     with pytest.raises(git.GitError) as caught:
         add(local, path)
 
     assert caught.value.code == "bad_path"
 
 
-def test_the_home_folder_on_the_host_may_be_meant(local: hosts.Host, home: Path) -> None:
+def test_the_home_folder_on_the_host_may_be_meant(local: hosts.HostConnection, home: Path) -> None:
     repos.make_repo(home / "project")
 
     assert add(local, "~/project").repo == str(home / "project")
 
 
-def test_a_repository_without_commits_says_what_to_do(local: hosts.Host, tmp_path: Path) -> None:
+def test_a_repository_without_commits_says_what_to_do(local: hosts.HostConnection, tmp_path: Path) -> None:
     with pytest.raises(git.GitError, match="no commit yet") as caught:
         add(local, repos.make_unborn_repo(tmp_path / "new"))
 
@@ -136,14 +136,14 @@ def test_a_repository_without_commits_says_what_to_do(local: hosts.Host, tmp_pat
     assert "git commit --allow-empty" in caught.value.hint
 
 
-def test_a_missing_base_branch_tells_which_there_are(local: hosts.Host, repo: Path) -> None:
+def test_a_missing_base_branch_tells_which_there_are(local: hosts.HostConnection, repo: Path) -> None:
     with pytest.raises(git.GitError, match="develop does not exist") as caught:
         add(local, repo, base="develop")
 
     assert "main" in caught.value.hint
 
 
-def test_branches_of_tasks_are_no_base_to_be_named(local: hosts.Host, repo: Path) -> None:
+def test_branches_of_tasks_are_no_base_to_be_named(local: hosts.HostConnection, repo: Path) -> None:
     for number in range(9):
         repos.git(repo, "branch", f"aitask/{number}-task")
     with pytest.raises(git.GitError) as caught:
@@ -153,18 +153,20 @@ def test_branches_of_tasks_are_no_base_to_be_named(local: hosts.Host, repo: Path
 
 
 @pytest.mark.parametrize("base", ["--help", "-x", "main; rm -rf /", "a..b", ""])
-def test_a_base_that_is_no_name_is_refused(local: hosts.Host, repo: Path, base: str) -> None:
+def test_a_base_that_is_no_name_is_refused(local: hosts.HostConnection, repo: Path, base: str) -> None:
     with pytest.raises(git.GitError):
         add(local, repo, base=base)
 
 
-def test_a_detached_head_is_fine(local: hosts.Host, tmp_path: Path) -> None:
+def test_a_detached_head_is_fine(local: hosts.HostConnection, tmp_path: Path) -> None:
     repo = repos.make_detached_repo(tmp_path / "detached")
 
     assert add(local, repo).base_commit == repos.git(repo, "rev-parse", "main")
 
 
-def test_a_branch_that_only_the_origin_has_is_found(local: hosts.Host, repo: Path, tmp_path: Path) -> None:
+def test_a_branch_that_only_the_origin_has_is_found(
+    local: hosts.HostConnection, repo: Path, tmp_path: Path
+) -> None:
     repos.git(repo, "branch", "develop")
     repos.git(tmp_path, "clone", "-q", str(repo), "clone")
 
@@ -176,30 +178,30 @@ def test_a_branch_that_only_the_origin_has_is_found(local: hosts.Host, repo: Pat
     )
 
 
-def test_a_bare_repository_works(local: hosts.Host, repo: Path, tmp_path: Path) -> None:
+def test_a_bare_repository_works(local: hosts.HostConnection, repo: Path, tmp_path: Path) -> None:
     repos.git(tmp_path, "clone", "-q", "--bare", str(repo), "bare.git")
 
     assert add(local, tmp_path / "bare.git").path == f"{tmp_path}/bare.git.worktrees/7-fix"
 
 
-def test_submodules_that_cannot_be_fetched_are_told_of(local: hosts.Host, tmp_path: Path) -> None:
+def test_submodules_that_cannot_be_fetched_are_told_of(local: hosts.HostConnection, tmp_path: Path) -> None:
     tree = add(local, repos.make_repo_with_submodule(tmp_path / "whole"))
 
     assert Path(tree.path, "README.md").exists()
     assert "submodules" in tree.notices[0]
 
 
-def test_a_folder_that_is_no_repository_says_so(local: hosts.Host, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_repository_says_so(local: hosts.HostConnection, tmp_path: Path) -> None:
     with pytest.raises(git.GitError, match="not a git repository"):
         add(local, tmp_path)
 
 
-def test_a_folder_that_is_not_there_says_so(local: hosts.Host, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_says_so(local: hosts.HostConnection, tmp_path: Path) -> None:
     with pytest.raises(git.GitError, match="no folder"):
         add(local, tmp_path / "missing")
 
 
-def test_many_at_the_same_time_all_succeed(local: hosts.Host, repo: Path) -> None:
+def test_many_at_the_same_time_all_succeed(local: hosts.HostConnection, repo: Path) -> None:
     made: list[git.Worktree] = []
 
     def one(number: int) -> None:
@@ -216,7 +218,7 @@ def test_many_at_the_same_time_all_succeed(local: hosts.Host, repo: Path) -> Non
     assert sorted(tree.branch for tree in made) == sorted(f"aitask/{number}-fix" for number in range(10))
 
 
-def test_a_lock_of_another_git_is_waited_for(local: hosts.Host, repo: Path) -> None:
+def test_a_lock_of_another_git_is_waited_for(local: hosts.HostConnection, repo: Path) -> None:
     lock = repo / ".git/refs/heads/aitask/7-fix.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()

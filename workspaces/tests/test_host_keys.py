@@ -16,7 +16,7 @@ from workspaces.tests.conftest import Connect
 pytestmark = pytest.mark.server
 
 
-def failure(host: hosts.Host) -> HostError:
+def failure(host: hosts.HostConnection) -> HostError:
     with pytest.raises(HostError) as caught:
         host.hello(force=True)
     return caught.value

@@ -18,11 +18,11 @@ from workspaces import hosts
 from workspaces.hosts import HostError
 
 
-def test_a_command_runs_without_a_shell(local: hosts.Host) -> None:
+def test_a_command_runs_without_a_shell(local: hosts.HostConnection) -> None:
     assert local.run(["echo", "$HOME; *", "a  b"]).out == "$HOME; * a  b\n"
 
 
-def test_a_command_gets_its_folder_environment_and_input(local: hosts.Host, tmp_path: Path) -> None:
+def test_a_command_gets_its_folder_environment_and_input(local: hosts.HostConnection, tmp_path: Path) -> None:
     done = local.run(
         ["sh", "-c", 'pwd; echo "$GREETING"; cat'], cwd=str(tmp_path), env={"GREETING": "hi"}, stdin="in"
     )
@@ -30,37 +30,37 @@ def test_a_command_gets_its_folder_environment_and_input(local: hosts.Host, tmp_
     assert done.out == f"{tmp_path}\nhi\nin"
 
 
-def test_a_failing_command_is_an_error_with_its_last_words(local: hosts.Host) -> None:
+def test_a_failing_command_is_an_error_with_its_last_words(local: hosts.HostConnection) -> None:
     with pytest.raises(HostError, match="status 3: so bad") as caught:
         local.run(["sh", "-c", "echo so bad >&2; exit 3"])
 
     assert (caught.value.code, caught.value.data["rc"]) == ("remote_failed", 3)
 
 
-def test_a_failing_command_may_be_no_error(local: hosts.Host) -> None:
+def test_a_failing_command_may_be_no_error(local: hosts.HostConnection) -> None:
     assert local.run(["false"], check=False).rc == 1
 
 
-def test_a_missing_program_says_so(local: hosts.Host) -> None:
+def test_a_missing_program_says_so(local: hosts.HostConnection) -> None:
     with pytest.raises(HostError, match="no-such-program") as caught:
         local.run(["no-such-program"])
 
     assert caught.value.code == "not_found"
 
 
-def test_a_command_that_takes_too_long_is_ended(local: hosts.Host) -> None:
+def test_a_command_that_takes_too_long_is_ended(local: hosts.HostConnection) -> None:
     with pytest.raises(HostError) as caught:
         local.run(["sleep", "60"], timeout=0.3)
 
     assert caught.value.code == "timeout_remote"
 
 
-def test_output_that_is_no_utf8_comes_through(local: hosts.Host) -> None:
+def test_output_that_is_no_utf8_comes_through(local: hosts.HostConnection) -> None:
     assert local.run(["printf", r"\377\0"]).out == "\udcff\0"
 
 
 def test_secrets_and_git_variables_of_the_server_stay_here(
-    local: hosts.Host, monkeypatch: pytest.MonkeyPatch
+    local: hosts.HostConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "hidden")
     monkeypatch.setenv("TMUX", "/tmp/x,1,0")
@@ -72,7 +72,7 @@ def test_secrets_and_git_variables_of_the_server_stay_here(
     assert names.isdisjoint({"SECRET_KEY", "TMUX", "GIT_DIR"})
 
 
-def test_hostkit_lies_there_for_its_owner_alone(local: hosts.Host, home: Path) -> None:
+def test_hostkit_lies_there_for_its_owner_alone(local: hosts.HostConnection, home: Path) -> None:
     name = local.hello()["hostkit"]
 
     path = home / ".local/state/aitask/hostkit" / name
@@ -80,7 +80,7 @@ def test_hostkit_lies_there_for_its_owner_alone(local: hosts.Host, home: Path) -
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_damaged_hostkit_is_put_there_anew(local: hosts.Host, home: Path) -> None:
+def test_a_damaged_hostkit_is_put_there_anew(local: hosts.HostConnection, home: Path) -> None:
     path = home / ".local/state/aitask/hostkit" / local.hello()["hostkit"]
     local.close()
     path.write_bytes(b"damaged")
@@ -88,7 +88,7 @@ def test_a_damaged_hostkit_is_put_there_anew(local: hosts.Host, home: Path) -> N
     assert local.run(["echo", "well"]).out == "well\n"
 
 
-def test_all_callers_share_one_process(local: hosts.Host) -> None:
+def test_all_callers_share_one_process(local: hosts.HostConnection) -> None:
     pids: set[int] = set()
     threads = [threading.Thread(target=lambda: pids.add(local.hello()["pid"])) for _ in range(12)]
     for thread in threads:
@@ -99,7 +99,7 @@ def test_all_callers_share_one_process(local: hosts.Host) -> None:
     assert len(pids) == 1
 
 
-def test_a_slow_command_holds_up_no_other(local: hosts.Host) -> None:
+def test_a_slow_command_holds_up_no_other(local: hosts.HostConnection) -> None:
     slow = threading.Thread(target=lambda: local.run(["sleep", "2"]))
     slow.start()
     local.run(["true"])
@@ -108,7 +108,9 @@ def test_a_slow_command_holds_up_no_other(local: hosts.Host) -> None:
     slow.join(10)
 
 
-def test_a_killed_helper_ends_waiting_calls_and_the_next_call_starts_another(local: hosts.Host) -> None:
+def test_a_killed_helper_ends_waiting_calls_and_the_next_call_starts_another(
+    local: hosts.HostConnection,
+) -> None:
     first = local.hello()["pid"]
     killer = threading.Timer(0.3, os.kill, (first, signal.SIGKILL))
     killer.start()
@@ -121,7 +123,7 @@ def test_a_killed_helper_ends_waiting_calls_and_the_next_call_starts_another(loc
     assert local.hello()["pid"] != first
 
 
-def test_a_lost_link_ends_a_stream(local: hosts.Host) -> None:
+def test_a_lost_link_ends_a_stream(local: hosts.HostConnection) -> None:
     stream = local.stream("tail", {"runs": {}})
     os.kill(local.hello()["pid"], signal.SIGKILL)
 
@@ -131,7 +133,7 @@ def test_a_lost_link_ends_a_stream(local: hosts.Host) -> None:
     assert caught.value.code == "link_lost"
 
 
-def test_a_stream_tells_of_what_it_is_asked_to_follow_later(local: hosts.Host, home: Path) -> None:
+def test_a_stream_tells_of_what_it_is_asked_to_follow_later(local: hosts.HostConnection, home: Path) -> None:
     stream = local.stream("tail", {"runs": {}})
     missing = str(home / "no-run")
     stream.send("tail_change", {"add": {missing: 0}, "remove": []})
@@ -139,14 +141,14 @@ def test_a_stream_tells_of_what_it_is_asked_to_follow_later(local: hosts.Host, h
     assert stream.get(10) == {"dir": missing, "missing": True}
 
 
-def test_a_closed_stream_ends(local: hosts.Host) -> None:
+def test_a_closed_stream_ends(local: hosts.HostConnection) -> None:
     stream = local.stream("tail", {"runs": {}})
     stream.close()
 
     assert list(stream) == []
 
 
-def test_nothing_is_left_after_closing(local: hosts.Host) -> None:
+def test_nothing_is_left_after_closing(local: hosts.HostConnection) -> None:
     pid = local.hello()["pid"]
     local.close()
 
@@ -154,7 +156,7 @@ def test_nothing_is_left_after_closing(local: hosts.Host) -> None:
 
 
 def test_a_helper_that_cannot_start_is_not_tried_again_at_once(
-    local: hosts.Host, home: Path, monkeypatch: pytest.MonkeyPatch
+    local: hosts.HostConnection, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     with pytest.raises(HostError) as first:
@@ -184,7 +186,7 @@ print(host.hello()["pid"] == parent)
 """
 
 
-def test_a_forked_child_has_a_connection_of_its_own(local: hosts.Host) -> None:
+def test_a_forked_child_has_a_connection_of_its_own(local: hosts.HostConnection) -> None:
     assert python(FORKED) == "own works\nTrue\n"
 
 
@@ -202,7 +204,7 @@ os._exit(0)
 """
 
 
-def test_a_forked_child_keeps_no_connection_of_its_parent_open(local: hosts.Host) -> None:
+def test_a_forked_child_keeps_no_connection_of_its_parent_open(local: hosts.HostConnection) -> None:
     helper = int(python(ORPHANED))
 
     wait_for(lambda: not processes.is_alive(helper), 10, "the end of the parent's helper")

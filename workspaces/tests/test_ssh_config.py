@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from workspaces.hosts import HostError
-from workspaces.hosts.ssh_config import Name, Target, check_name, existing_files, parse, parse_jump, target_of
+from workspaces.hosts.ssh_config import (
+    Name,
+    SshTarget,
+    check_name,
+    existing_files,
+    parse,
+    parse_jump,
+    target_of,
+)
 from workspaces.hosts.ssh_host_keys import known_name
 from workspaces.hosts.ssh_options import ciphers
 
@@ -26,7 +34,7 @@ sendenv LANG
 """
 
 
-def printed(text: str = PRINTED) -> Target:
+def printed(text: str = PRINTED) -> SshTarget:
     return target_of(Name("cloud"), parse(text))
 
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def failure(host: hosts.Host) -> HostError:
+def failure(host: hosts.HostConnection) -> HostError:
     """Why the host can't be reached."""
     with pytest.raises(HostError) as caught:
         host.hello(force=True)

@@ -17,7 +17,7 @@ OWNER = "0a1b2c3d/7"
 
 
 def open_window(
-    host: hosts.Host,
+    host: hosts.HostConnection,
     cwd: Path,
     *,
     window: str = "run-1",
@@ -34,7 +34,7 @@ def windows(server: TmuxServer, session: str = "aitask-7") -> list[str]:
 
 
 def test_a_new_session_has_just_the_window(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     assert open_window(local, tmp_path) == "aitask-7"
 
@@ -42,7 +42,7 @@ def test_a_new_session_has_just_the_window(
 
 
 def test_a_second_run_gets_a_window_that_is_selected(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     for window in ("run-1", "run-2"):
         open_window(local, tmp_path, window=window)
@@ -51,7 +51,9 @@ def test_a_second_run_gets_a_window_that_is_selected(
     assert tmux_server.run("display-message", "-p", "-t", "=aitask-7:", "#{window_name}") == "run-2"
 
 
-def test_asking_twice_makes_one_window(local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path) -> None:
+def test_asking_twice_makes_one_window(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
     threads = [threading.Thread(target=open_window, args=(local, tmp_path)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -62,7 +64,7 @@ def test_asking_twice_makes_one_window(local: hosts.Host, tmux_server: TmuxServe
 
 
 def test_words_reach_the_program_as_they_are(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     odd = ["a b", "$HOME", "#{pane_id}", "semi;", ";", "'\"", "ä", "\\;", "-x"]
     out = tmp_path / "out"
@@ -74,7 +76,7 @@ def test_words_reach_the_program_as_they_are(
 
 
 def test_it_starts_in_a_folder_of_any_name(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     folder = tmp_path / "Grüße #{pid} $(x) 'a'"
     folder.mkdir()
@@ -86,7 +88,7 @@ def test_it_starts_in_a_folder_of_any_name(
 
 
 def test_the_history_is_long_from_the_first_line_and_the_users_options_stay(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     tmux_server.run("new-session", "-d", "-s", "mine", "sleep", "60")
     before = tmux_server.run("show-options", "-g")
@@ -98,7 +100,7 @@ def test_the_history_is_long_from_the_first_line_and_the_users_options_stay(
 
 
 def test_all_that_the_pane_prints_is_recorded_till_it_ends(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     folder = tmp_path / "Grüße #{pid} 100%H $(x) 'a';"
     folder.mkdir()
@@ -116,7 +118,7 @@ def test_all_that_the_pane_prints_is_recorded_till_it_ends(
 
 
 def test_panes_that_are_opened_by_hand_are_recorded_each_for_itself(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     folder = tmp_path / "Grüße #{pid} 100%H $(x) 'a' \"b\""
     folder.mkdir()
@@ -144,7 +146,7 @@ def test_panes_that_are_opened_by_hand_are_recorded_each_for_itself(
 
 
 def test_each_window_is_saved_into_its_own_folder(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     folders = [tmp_path / "one #{pid}", tmp_path / "two|;"]
     for number, folder in enumerate(folders):
@@ -168,7 +170,7 @@ def test_each_window_is_saved_into_its_own_folder(
 
 
 def test_a_session_outlives_a_user_who_wants_unattached_ones_destroyed(
-    local: hosts.Host, tmux_server: TmuxServer, home: Path, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, home: Path, tmp_path: Path
 ) -> None:
     (home / ".tmux.conf").write_text("set -g destroy-unattached on\n")
 
@@ -178,7 +180,7 @@ def test_a_session_outlives_a_user_who_wants_unattached_ones_destroyed(
 
 
 def test_a_foreign_session_of_that_name_is_left_alone(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     tmux_server.run("new-session", "-d", "-s", "aitask-7", "-n", "theirs", "sleep", "60")
 
@@ -188,7 +190,7 @@ def test_a_foreign_session_of_that_name_is_left_alone(
 
 
 def test_a_session_whose_name_begins_alike_is_another_one(
-    local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
     tmux_server.run("new-session", "-d", "-s", "aitask-77", "sleep", "60")
 
@@ -199,7 +201,9 @@ def test_a_session_whose_name_begins_alike_is_another_one(
     assert tmux_server.sessions() == ["aitask-77"]
 
 
-def test_only_the_owner_ends_a_session(local: hosts.Host, tmux_server: TmuxServer, tmp_path: Path) -> None:
+def test_only_the_owner_ends_a_session(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
     open_window(local, tmp_path)
 
     assert not tmux.kill_session(local, "aitask-7", owner="ffffffff/7")
@@ -207,7 +211,7 @@ def test_only_the_owner_ends_a_session(local: hosts.Host, tmux_server: TmuxServe
     assert tmux.list_sessions(local) == {}
 
 
-def test_the_whole_history_is_saved_with_its_colours(local: hosts.Host, tmp_path: Path) -> None:
+def test_the_whole_history_is_saved_with_its_colours(local: hosts.HostConnection, tmp_path: Path) -> None:
     saved = tmp_path / "history.txt"
     open_window(local, tmp_path, argv=("sh", "-c", r"seq 1000; printf '\033[31mred ä\033[0m\n'; sleep 60"))
 
@@ -221,7 +225,7 @@ def test_the_whole_history_is_saved_with_its_colours(local: hosts.Host, tmp_path
     assert "\033[31mred ä" in saved.read_text()
 
 
-def test_a_late_capture_keeps_what_was_saved(local: hosts.Host, tmp_path: Path) -> None:
+def test_a_late_capture_keeps_what_was_saved(local: hosts.HostConnection, tmp_path: Path) -> None:
     saved = tmp_path / "history.txt"
     saved.write_text("earlier")
 
@@ -230,7 +234,7 @@ def test_a_late_capture_keeps_what_was_saved(local: hosts.Host, tmp_path: Path) 
     assert list(tmp_path.glob("history*")) == [saved]
 
 
-def test_without_a_server_there_is_nothing_to_list(local: hosts.Host) -> None:
+def test_without_a_server_there_is_nothing_to_list(local: hosts.HostConnection) -> None:
     assert tmux.list_windows(local) == []
 
 
@@ -242,7 +246,7 @@ def test_versions_are_understood(text: str, version: tuple[int, int] | None) -> 
     assert tmux.version_of(text) == version
 
 
-def test_an_old_tmux_is_refused(local: hosts.Host, home: Path, tmp_path: Path) -> None:
+def test_an_old_tmux_is_refused(local: hosts.HostConnection, home: Path, tmp_path: Path) -> None:
     old = home / "bin" / "tmux"
     old.parent.mkdir()
     old.write_text("#!/bin/sh\necho tmux 3.1c\n")
@@ -255,10 +259,10 @@ def test_an_old_tmux_is_refused(local: hosts.Host, home: Path, tmp_path: Path) -
     assert "3.2" in caught.value.hint
 
 
-class OldTmux(hosts.Host):
+class OldTmux(hosts.HostConnection):
     """A host whose tmux is the given program."""
 
-    def __init__(self, host: hosts.Host, program: str) -> None:
+    def __init__(self, host: hosts.HostConnection, program: str) -> None:
         super().__init__(host.address)
         self._program = program
 
@@ -267,6 +271,6 @@ class OldTmux(hosts.Host):
 
 
 @pytest.mark.parametrize("name", ["a:b", "a.b", "a b", "", "=x", "#{pid}"])
-def test_names_that_mean_more_to_tmux_are_refused(local: hosts.Host, name: str) -> None:
+def test_names_that_mean_more_to_tmux_are_refused(local: hosts.HostConnection, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
         tmux.kill_session(local, name, owner=OWNER)

@@ -14,12 +14,12 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from aitask.lib.doorbell.hub import ANYTHING, Hub, Subscription
+from aitask.lib.doorbell.hub import ANYTHING, Doorbell, Subscription
 
 __all__ = ["ANYTHING", "Subscription", "ring", "subscribe", "wait"]
 
 log = logging.getLogger(__name__)
-_hub = Hub()
+_hub = Doorbell()
 _of_thread = threading.local()
 
 
@@ -51,7 +51,7 @@ def wait(topics: Iterable[str], timeout: float) -> frozenset[str]:
 def _forget_parent() -> None:
     """After a fork the parent's listener thread does not exist here; begin afresh."""
     global _hub
-    _hub = Hub()
+    _hub = Doorbell()
 
 
 if hasattr(os, "register_at_fork"):

@@ -25,7 +25,7 @@ RETRY_SECONDS = (0.2, 1.0, 5.0)
 class Subscription:
     """What was rung for some topics since the last wait; rings between two waits are kept and coalesced."""
 
-    def __init__(self, hub: Hub, topics: Iterable[str]) -> None:
+    def __init__(self, hub: Doorbell, topics: Iterable[str]) -> None:
         self.topics = frozenset(topics)
         self.closed = False
         self._hub = hub
@@ -33,7 +33,7 @@ class Subscription:
         self._lock = threading.Lock()
         self._wake: Callable[[], object] | None = None
 
-    def belongs_to(self, hub: Hub) -> bool:
+    def belongs_to(self, hub: Doorbell) -> bool:
         return self._hub is hub
 
     def deliver(self, topics: frozenset[str]) -> None:
@@ -89,7 +89,7 @@ class Subscription:
         return rung
 
 
-class Hub:
+class Doorbell:
     """The doorbell of one process; its listener starts with the first subscription."""
 
     def __init__(self, make_transport: Callable[[], Transport] = choose) -> None:

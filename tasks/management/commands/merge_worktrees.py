@@ -107,7 +107,7 @@ class Command(BaseCommand):
     def _follow(self, train: MergeTrain) -> None:
         """Work on the train here, or watch whoever does, and tell each step as it ends."""
         told: set[int] = set()
-        waiting = Waiting(self.stdout.write)
+        waiting = WaitNotice(self.stdout.write)
         try:
             while True:
                 jobs.run_train(train.pk, patience=self._patience(), told=lambda: self._tell(train, told))
@@ -197,7 +197,7 @@ def refuse_contradictions(options: dict[str, Any]) -> None:
         raise CommandError(f"--undo takes a whole train back: it goes without {', '.join(given)}.")
 
 
-class Waiting:
+class WaitNotice:
     """Says why nothing happens, when that changes and now and then: a host that is away, another train."""
 
     def __init__(self, write: Callable[[str], object]) -> None:

@@ -41,14 +41,14 @@ class Command(BaseCommand):
         except (Refused, HostError) as error:
             raise CommandError(str(error)) from error
 
-    def _list(self, found: list[worktrees.Standing]) -> None:
+    def _list(self, found: list[worktrees.WorktreeState]) -> None:
         for standing in found:
             size = filesizeformat(standing.size_kib * 1024) if standing.size_kib is not None else "?"
             whose = f"#{standing.task.pk} {standing.task.title}" if standing.task else whose_else(standing)
             self.stdout.write(f"{fate(standing):<12} {size:>10}  {standing.tree.path}")
             self.stdout.write(f"{'':24} {whose} · {standing.branch or 'no branch'} · {condition(standing)}")
 
-    def _remove(self, workspace: Workspace, found: list[worktrees.Standing]) -> None:
+    def _remove(self, workspace: Workspace, found: list[worktrees.WorktreeState]) -> None:
         for standing in (s for s in found if s.is_finished):
             rescued = worktrees.remove_standing(workspace, standing)
             self.stdout.write(f"Removed {standing.tree.path}; rescued as {rescued.ref}")
@@ -56,14 +56,14 @@ class Command(BaseCommand):
             self.stdout.write(worktrees.prune(workspace))
 
 
-def fate(standing: worktrees.Standing) -> str:
+def fate(standing: worktrees.WorktreeState) -> str:
     """What --yes would do with it."""
     if standing.gone:
         return "forget"
     return "remove" if standing.is_finished else "keep"
 
 
-def whose_else(standing: worktrees.Standing) -> str:
+def whose_else(standing: worktrees.WorktreeState) -> str:
     if standing.is_bench:
         return "kept for merging"
     if standing.foreign:
@@ -71,7 +71,7 @@ def whose_else(standing: worktrees.Standing) -> str:
     return "the repository" if standing.tree.is_main else "made outside"
 
 
-def condition(standing: worktrees.Standing) -> str:
+def condition(standing: worktrees.WorktreeState) -> str:
     """Dirty, ahead, behind, in words."""
     if standing.gone:
         return "its folder is gone"

@@ -15,7 +15,7 @@ from aitask.lib import doorbell
 from tasks.models import Run
 from tasks.runs import leases
 from tasks.runs.follower import repairs
-from tasks.runs.follower.watch import Watch, runs_to_follow
+from tasks.runs.follower.watch import HostWatch, runs_to_follow
 from workspaces.catalog import wanting
 from workspaces.models import Host, Workspace
 
@@ -33,7 +33,7 @@ class Follower:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
-        self.watches: dict[int, Watch] = {}
+        self.watches: dict[int, HostWatch] = {}
         self._asked_for_models: float | None = None
 
     def stop(self) -> None:
@@ -80,7 +80,7 @@ class Follower:
     def _watch(self, pk: int, host: Host) -> None:
         watch = self.watches.get(pk)
         if watch is None or not watch.is_alive():
-            watch = self.watches[pk] = Watch(host)
+            watch = self.watches[pk] = HostWatch(host)
             watch.start()
         watch.look.set()
 

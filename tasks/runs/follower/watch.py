@@ -31,7 +31,7 @@ UNREAD_FOR = timedelta(days=1)
 "How long the last events of an ended run are still waited for."
 
 
-class Watch(threading.Thread):
+class HostWatch(threading.Thread):
     """One host's thread. The database says which runs to follow and from where; it remembers nothing."""
 
     def __init__(self, host: Host) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Type
 
 from ..files import Json
-from .base import Agent, Host
+from .base import Agent, AgentHost
 from .catalog import Catalog
 from .claude_code import ClaudeCode
 from .claude_limits import ClaudeLimits
@@ -19,7 +19,7 @@ CATALOGS: Dict[str, Type[Catalog]] = {each.backend: each for each in (ClaudeMode
 LIMITS: Dict[str, Type[Catalog]] = {each.backend: each for each in (ClaudeLimits, CodexLimits)}
 
 
-def make(spec: Json, host: Host) -> Agent:
+def make(spec: Json, host: AgentHost) -> Agent:
     """The agent that the spec asks for. KeyError for a backend that this version does not know."""
     kind: Any = AGENTS[spec["backend"]]
     agent: Agent = kind(spec, host)

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from ..files import Json
-from ..verdict import Verdict
+from ..verdict import Outcome
 
 Answer = Callable[[Json], None]
 OK: Json = {"ok": True}
@@ -38,7 +38,7 @@ def code_of_status(status: Optional[int]) -> str:
     return "rejected" if status < 500 else "server"
 
 
-class Host:
+class AgentHost:
     """What an agent needs around it: a way to its CLI and a place for its events."""
 
     def send(self, message: Json) -> None:
@@ -50,7 +50,7 @@ class Host:
         raise NotImplementedError
 
 
-class Message:
+class PendingMessage:
     """What a person said, until the CLI has taken it."""
 
     def __init__(self, text: str, by: str, identity: Optional[str] = None) -> None:
@@ -69,18 +69,18 @@ class Agent:
     death_signal = 0
     """Signal that the kernel sends to the CLI when the runner dies; 0 for none."""
 
-    def __init__(self, spec: Json, host: Host) -> None:
+    def __init__(self, spec: Json, host: AgentHost) -> None:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
         self.session: Optional[str] = spec.get("resume")
         self.requests: Dict[str, Json] = {}
-        self.waiting_messages: Dict[str, Message] = {}
+        self.waiting_messages: Dict[str, PendingMessage] = {}
         self.usage: Optional[Json] = None
         self.thread_total: Optional[Json] = None
-        self.verdict: Optional[Verdict] = None
+        self.verdict: Optional[Outcome] = None
         self.retrying_since: Optional[float] = None
-        self.last_retry = Verdict("failed", "connection", "The service does not answer.")
+        self.last_retry = Outcome("failed", "connection", "The service does not answer.")
         self._state = ""
 
     # to be said by each CLI
@@ -104,7 +104,7 @@ class Agent:
         """True when nothing is going on and nothing is queued: the run may end."""
         raise NotImplementedError
 
-    def say(self, message: Message, when: str, answer: Answer) -> None:
+    def say(self, message: PendingMessage, when: str, answer: Answer) -> None:
         raise NotImplementedError
 
     def withdraw(self, identity: str, answer: Answer) -> None:
@@ -158,7 +158,7 @@ class Agent:
         if message:
             self.host.emit("message", id=message.identity, text=message.text, by=message.by)
 
-    def message_of(self, identity: str) -> Optional[Message]:
+    def message_of(self, identity: str) -> Optional[PendingMessage]:
         return next((each for each in self.waiting_messages.values() if each.identity == identity), None)
 
     def report_usage(self, usage: Json) -> None:
@@ -173,12 +173,12 @@ class Agent:
     def report_retry(self, text: str, code: str, status: Optional[int]) -> None:
         if self.retrying_since is None:
             self.retrying_since = time.monotonic()
-        self.last_retry = Verdict("failed", code, text)
+        self.last_retry = Outcome("failed", code, text)
         self.host.emit("error", text=text, code=code, http_status=status, retrying=True)
 
     def report_failure(
         self, text: str, code: str, status: Optional[int] = None, resets_at: Optional[str] = None
     ) -> None:
         """A turn failed for good."""
-        self.verdict = Verdict("failed", code, text, resets_at)
+        self.verdict = Outcome("failed", code, text, resets_at)
         self.host.emit("error", text=text, code=code, http_status=status, retrying=False, resets_at=resets_at)

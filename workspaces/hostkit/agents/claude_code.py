@@ -7,10 +7,10 @@ import uuid
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from ..files import Json
-from ..verdict import Verdict
-from .base import OK, Agent, Answer, Host, Message, refusal
-from .claude_events import Translator, failure_code, limit_event, request_event
-from .claude_usage import Ledger
+from ..verdict import Outcome
+from .base import OK, Agent, AgentHost, Answer, PendingMessage, refusal
+from .claude_events import ClaudeTranslator, failure_code, limit_event, request_event
+from .claude_usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 AWAITED_TASKS = ("local_agent", "local_workflow")
@@ -27,10 +27,10 @@ class ClaudeCode(Agent):
     install_hint = "Install it on the host with: npm install -g @anthropic-ai/claude-code"
     death_signal = signal.SIGINT
 
-    def __init__(self, spec: Json, host: Host) -> None:
+    def __init__(self, spec: Json, host: AgentHost) -> None:
         super().__init__(spec, host)
-        self.ledger = Ledger()
-        self.translator = Translator(spec.get("worktree") or "", host.emit)
+        self.ledger = ClaudeLedger()
+        self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
         self._cli_state = ""
         self._tasks: Dict[str, str] = {}
         self._replies: Dict[str, Reply] = {}
@@ -65,7 +65,7 @@ class ClaudeCode(Agent):
         return {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
-        self._send_message(Message(prompt, "prompt", "prompt"), None)
+        self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
 
     def feed(self, line: Json) -> None:
         handler = self._handlers.get(str(line.get("type")))
@@ -181,11 +181,11 @@ class ClaudeCode(Agent):
         self.report_usage(self.ledger.close(line))
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
-            self.verdict = Verdict("cancelled", "interrupted", "The turn was interrupted.")
+            self.verdict = Outcome("cancelled", "interrupted", "The turn was interrupted.")
         elif line.get("is_error"):
             self._on_error_result(line)
         else:
-            self.verdict = Verdict("succeeded")
+            self.verdict = Outcome("succeeded")
 
     def _take_unreplayed(self, line: Json) -> None:
         """A turn that ended before the model answered replays no message; its first was taken anyway."""
@@ -250,7 +250,7 @@ class ClaudeCode(Agent):
             body["updatedPermissions"] = permissions
         self._respond(key, {"subtype": "success", "response": body})
 
-    def _send_message(self, message: Message, priority: Optional[str]) -> None:
+    def _send_message(self, message: PendingMessage, priority: Optional[str]) -> None:
         self.waiting_messages[message.wire] = message
         line: Json = {
             "type": "user",
@@ -263,7 +263,7 @@ class ClaudeCode(Agent):
             line["priority"] = priority
         self.host.send(line)
 
-    def say(self, message: Message, when: str, answer: Answer) -> None:
+    def say(self, message: PendingMessage, when: str, answer: Answer) -> None:
         self._send_message(message, "later" if when == "after_turn" else None)
         answer(dict(OK, id=message.identity))
 

@@ -82,7 +82,7 @@ def _questions(tool_input: Json) -> List[Json]:
     ]
 
 
-class Translator:
+class ClaudeTranslator:
     """Turns messages of the model and results of tools into events."""
 
     def __init__(self, worktree: str, emit: Callable[..., Any]) -> None:

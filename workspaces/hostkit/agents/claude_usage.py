@@ -29,7 +29,7 @@ BROKEN_OFF = re.compile(r"^API Error: ([A-Za-z ]+ mid-(response|stream)\b|Connec
 """The CLI's words for an answer whose end did not come."""
 
 
-class Ledger:
+class ClaudeLedger:
     """Exact totals after each result, which counts the whole process with its sub-agents and side requests.
 
     In between, what the messages since then have said: exact for input, a lower bound for output.
@@ -139,7 +139,7 @@ class Ledger:
 
 def settled(raw: Path, finals: Mapping[str, Json]) -> Json:
     """The totals of a process that ended without a result, from all that it said."""
-    ledger, asked = Ledger(), Asked()
+    ledger, asked = ClaudeLedger(), Asked()
     for line in _said(raw):
         asked.note(line)
         if line.get("type") == "assistant":

@@ -7,10 +7,10 @@ from typing import Callable, Dict, List, Optional
 
 from ..files import Json
 from ..run.commit import own_git_folder
-from ..verdict import Verdict
-from .base import OK, Agent, Answer, Host, Message, refusal
-from .codex_events import Translator, breaks_off, failure_of, limit_event, request_event
-from .codex_usage import Ledger
+from ..verdict import Outcome
+from .base import OK, Agent, AgentHost, Answer, PendingMessage, refusal
+from .codex_events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
+from .codex_usage import CodexLedger
 from .codex_wire import decision_of, listed, native_program, wire_id
 
 CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
@@ -26,17 +26,17 @@ class Codex(Agent):
     program = "codex"
     install_hint = "Install it on the host with: npm install -g @openai/codex"
 
-    def __init__(self, spec: Json, host: Host) -> None:
+    def __init__(self, spec: Json, host: AgentHost) -> None:
         super().__init__(spec, host)
-        self.ledger = Ledger(spec.get("thread_total"))
-        self.translator = Translator(spec.get("worktree") or "", host.emit)
+        self.ledger = CodexLedger(spec.get("thread_total"))
+        self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
         self.model: Optional[str] = spec.get("model")
         self.effort: Optional[str] = spec.get("reasoning_effort")
         self._numbers = itertools.count(1)
         self._replies: Dict[int, Reply] = {}
         self._turn: Optional[str] = None
         self._opening = ""
-        self._queue: List[Message] = []
+        self._queue: List[PendingMessage] = []
         self._busy_threads: Dict[str, bool] = {}
         self._leaving = False
         self._other_turns: Dict[str, str] = {}
@@ -62,7 +62,7 @@ class Codex(Agent):
         return [native_program(program), "app-server"]
 
     def begin(self, prompt: str) -> None:
-        self._queue.append(Message(prompt, "prompt", "prompt"))
+        self._queue.append(PendingMessage(prompt, "prompt", "prompt"))
         params = {"clientInfo": CLIENT, "capabilities": {"experimentalApi": True}}
         self._call("initialize", params, self._on_initialized)
 
@@ -225,11 +225,11 @@ class Codex(Agent):
         if turn.get("status") == "failed":
             self._on_failed_turn(turn.get("error") or {})
         elif interrupted:
-            self.verdict = Verdict("cancelled", "interrupted", "The turn was interrupted.")
+            self.verdict = Outcome("cancelled", "interrupted", "The turn was interrupted.")
             # an interrupt leaves the command running that the turn was waiting for
             self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
         else:
-            self.verdict = Verdict("succeeded")
+            self.verdict = Outcome("succeeded")
         self._queue = [] if self._leaving else [*self.waiting_messages.values(), *self._queue]
         self.waiting_messages.clear()
         self._next_turn()
@@ -293,7 +293,7 @@ class Codex(Agent):
 
     # what we say
 
-    def say(self, message: Message, when: str, answer: Answer) -> None:
+    def say(self, message: PendingMessage, when: str, answer: Answer) -> None:
         answer(dict(OK, id=message.identity))
         if self._turn and self._turn != STARTING and when == "now":
             self._steer(message)
@@ -302,7 +302,7 @@ class Codex(Agent):
             if self.session and self.verdict:
                 self._next_turn()
 
-    def _steer(self, message: Message) -> None:
+    def _steer(self, message: PendingMessage) -> None:
         self.waiting_messages[message.wire] = message
 
         def reply(line: Json) -> None:
@@ -351,7 +351,7 @@ class Codex(Agent):
             self._respond(key, decision_of(method, params, "cancel" if stop else "decline"))
             self.close_request(key, "deny", by, decision.get("text"))
             if decision.get("text") and not stop:
-                self.say(Message(decision["text"], by), "now", lambda _answer: None)
+                self.say(PendingMessage(decision["text"], by), "now", lambda _answer: None)
 
     def _answer_questions(self, key: str, decision: Json, by: str) -> None:
         given = decision.get("answers") or {}

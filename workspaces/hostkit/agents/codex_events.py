@@ -45,13 +45,13 @@ SIGNS = {"add": "+", "delete": "-"}
 SILENT_ITEMS = ("userMessage", "hookPrompt", "enteredReviewMode", "exitedReviewMode", "sleep")
 
 
-class Failure(NamedTuple):
+class TurnFailure(NamedTuple):
     text: str
     code: str
     status: Optional[int]
 
 
-def failure_of(error: Json) -> Failure:
+def failure_of(error: Json) -> TurnFailure:
     """Sentence, code and HTTP status of an error {message, codexErrorInfo, additionalDetails}."""
     text = _sentence(str(error.get("message") or "The turn failed."))
     details = str(error.get("additionalDetails") or "")
@@ -69,7 +69,7 @@ def failure_of(error: Json) -> Failure:
         code = "connection"
     if not code and "invalid_request_error" in str(error.get("message")):
         code = "rejected"
-    return Failure(f"{text} ({details})" if details else text, code or "other", status)
+    return TurnFailure(f"{text} ({details})" if details else text, code or "other", status)
 
 
 def breaks_off(error: Json) -> bool:
@@ -122,7 +122,7 @@ def limit_event(limits: Json) -> Json:
     }
 
 
-class Translator:
+class CodexTranslator:
     """Turns items into events, and remembers them for the approvals that name them only by id."""
 
     def __init__(self, worktree: str, emit: Callable[..., Any]) -> None:
@@ -231,7 +231,7 @@ def _output(item: Json, status: str) -> str:
     return json.dumps(result, ensure_ascii=False) if result else "" if status == "completed" else status
 
 
-def request_event(method: str, params: Json, translator: Translator) -> Optional[Json]:
+def request_event(method: str, params: Json, translator: CodexTranslator) -> Optional[Json]:
     """A `request` event for a request of the CLI; None for what a person cannot answer."""
     build = REQUESTS.get(method)
     return build(params, translator) if build else None
@@ -250,23 +250,23 @@ def _approval(tool: str, title: str, tool_input: Json, params: Json) -> Json:
     }
 
 
-def _command_approval(params: Json, _translator: Translator) -> Json:
+def _command_approval(params: Json, _translator: CodexTranslator) -> Json:
     command = plain_command(str(params.get("command") or ""))
     return _approval("command", one_line(command), {"command": command}, params)
 
 
-def _change_approval(params: Json, translator: Translator) -> Json:
+def _change_approval(params: Json, translator: CodexTranslator) -> Json:
     item = translator.items.get(str(params.get("itemId"))) or {"type": "fileChange", "changes": []}
     title = translator.title(item) or "file change"
     return _approval("apply_patch", title, {"changes": item["changes"]}, params)
 
 
-def _permission_approval(params: Json, _translator: Translator) -> Json:
+def _permission_approval(params: Json, _translator: CodexTranslator) -> Json:
     wanted = params.get("permissions") or {}
     return _approval("permissions", one_line(json.dumps(wanted)), {"permissions": wanted}, params)
 
 
-def _questions(params: Json, _translator: Translator) -> Json:
+def _questions(params: Json, _translator: CodexTranslator) -> Json:
     questions: List[Json] = [
         {
             "id": question.get("id"),
@@ -289,7 +289,7 @@ def _questions(params: Json, _translator: Translator) -> Json:
     }
 
 
-REQUESTS: Dict[str, Callable[[Json, Translator], Json]] = {
+REQUESTS: Dict[str, Callable[[Json, CodexTranslator], Json]] = {
     "item/commandExecution/requestApproval": _command_approval,
     "item/fileChange/requestApproval": _change_approval,
     "item/permissions/requestApproval": _permission_approval,

@@ -18,7 +18,7 @@ OWN = ""
 """The agent's own thread, beside those of its sub-agents."""
 
 
-class Ledger:
+class CodexLedger:
     """`model` is what new tokens are counted for; `untold` is the number of answers that were broken off, of
     which Codex does not tell what they used.
     """

@@ -50,7 +50,7 @@ def run_one(folder: RunFolder) -> int:
         return 2
     if not folder.claim():
         return 3
-    check = Check(folder, spec)
+    check = CheckCommand(folder, spec)
     outcome = check.run()
     write_atomic(folder.outcome, dumps(outcome))
     return 4 if check.told_to_stop else 0
@@ -67,7 +67,7 @@ def wait_for_next(folder: Path) -> Optional[str]:
     return None
 
 
-class Check:
+class CheckCommand:
     def __init__(self, folder: RunFolder, spec: Json) -> None:
         self.folder = folder
         self.spec = spec

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
-from ..agents.base import OK, Answer, Message, refusal
+from ..agents.base import OK, Answer, PendingMessage, refusal
 from ..agents.claude_code import MODES
 from ..files import Json
-from ..verdict import Verdict
+from ..verdict import Outcome
 
 if TYPE_CHECKING:
     from .runner import Runner
@@ -79,7 +79,7 @@ class Commands:
         if not text.strip():
             answer(refusal("the message is empty"))
         elif self._at_work(answer):
-            message = Message(text, by, command.get("id"))
+            message = PendingMessage(text, by, command.get("id"))
             self.runner.agent.say(message, str(command.get("when") or "now"), answer)
 
     def _at_work(self, answer: Answer) -> bool:
@@ -168,7 +168,7 @@ class Commands:
             self.runner.agent.set_mode(mode, self._told(answer, by, permission_mode=mode))
 
     def _stop(self, command: Json, _by: str, answer: Answer) -> None:
-        self.runner.stop(Verdict("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))
+        self.runner.stop(Outcome("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))
         answer(OK)
 
     def _status(self, _command: Json, _by: str, answer: Answer) -> None:

@@ -26,7 +26,7 @@ class Work(NamedTuple):
     notices: List[str] = []
 
 
-class GitError(Exception):
+class CommitError(Exception):
     """git refused; the message is its own."""
 
 
@@ -42,7 +42,7 @@ def save_work(spec: Json) -> Work:
         if (spec.get("commit") or {}).get("enabled"):
             committed = _commit(git, spec, notices)
         return _look(git, spec, committed, notices)
-    except (GitError, OSError, subprocess.TimeoutExpired) as error:
+    except (CommitError, OSError, subprocess.TimeoutExpired) as error:
         return Work(committed=committed, notices=[*notices, f"git: {error}"])
 
 
@@ -67,7 +67,7 @@ class Git:
             errors="surrogateescape",
         )
         if check and done.returncode:
-            raise GitError((done.stderr or done.stdout).strip()[-2000:])
+            raise CommitError((done.stderr or done.stdout).strip()[-2000:])
         return done
 
     def says(self, *words: str) -> str:
@@ -88,7 +88,7 @@ def _commit(git: Git, spec: Json, notices: List[str]) -> bool:
     added = git.run(*words, *(f":(top,exclude,literal){name}" for name in copied), check=False)
     said = added.stderr.strip()[-2000:]
     if added.returncode > 1:
-        raise GitError(said)
+        raise CommitError(said)
     if added.returncode:  # such as a repository without any commit inside of the worktree
         notices.append(f"git could not add all of it: {said}")
     if copied:  # an agent may have staged them by itself

@@ -11,11 +11,11 @@ from ..agents.transcripts import claude_messages
 from ..files import Json, dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
-from ..verdict import Verdict
+from ..verdict import Outcome
 from .commit import Work, save_work
 
 
-def finish(folder: RunFolder, verdict: Verdict, ended_by: str, swept: int = 0) -> Json:
+def finish(folder: RunFolder, verdict: Outcome, ended_by: str, swept: int = 0) -> Json:
     """Commit what was left, append `finished`, write outcome.json. Returns the outcome, also a former one."""
     outcome = folder.read_outcome()
     if outcome:
@@ -49,7 +49,7 @@ def finish(folder: RunFolder, verdict: Verdict, ended_by: str, swept: int = 0) -
     return outcome
 
 
-def _add_finished(folder: RunFolder, verdict: Verdict, work: Work) -> int:
+def _add_finished(folder: RunFolder, verdict: Outcome, work: Work) -> int:
     journal = Journal(folder.events)
     for notice in work.notices:
         journal.add("notice", text=notice)
@@ -96,7 +96,7 @@ def _whole(told: Json, folder: RunFolder, spec: Json, breaks_off: bool) -> Optio
         return usage
 
 
-def _breaks_off(folder: RunFolder, verdict: Verdict) -> bool:
+def _breaks_off(folder: RunFolder, verdict: Outcome) -> bool:
     """A turn was going on. Codex tells the tokens of an answer once its commands have ended, and asks for the
     next one at once: so there is always one that it did not tell. Of a CLI that died, the runner has closed
     what was open after it said so."""

@@ -15,7 +15,7 @@ from typing import Optional
 from .. import processes
 from ..files import Json, read_json
 from ..folder import RunFolder
-from ..verdict import Verdict, verdict_of
+from ..verdict import Outcome, verdict_of
 from . import terminal
 from .finish import finish
 from .shell import become_shell
@@ -35,7 +35,7 @@ def main(path: str) -> int:
         print(ALREADY)
         return 3
     if folder.cancelled:
-        finish(folder, Verdict("cancelled", "cancelled", folder.cancel_reason() or "Cancelled"), "guard")
+        finish(folder, Outcome("cancelled", "cancelled", folder.cancel_reason() or "Cancelled"), "guard")
         return 0
     guard = Guard(folder, spec)
     outcome = guard.run()
@@ -124,17 +124,17 @@ class Guard:
             if ended.si_pid == self.runner:
                 return status
 
-    def _verdict(self, status: Optional[int]) -> Verdict:
+    def _verdict(self, status: Optional[int]) -> Outcome:
         spoken = verdict_of(read_json(self.folder.result))
         if spoken:
             return spoken
         if self.folder.cancelled:
-            return Verdict("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
+            return Outcome("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
         if self.told_to_kill:
-            return Verdict("failed", "runner_died", "The run was ended from outside (SIGTERM).")
+            return Outcome("failed", "runner_died", "The run was ended from outside (SIGTERM).")
         if self.hung_up:
-            return Verdict("failed", "hangup", "The terminal was closed.")
-        return Verdict("failed", "runner_died", _how_it_died(self.folder, status))
+            return Outcome("failed", "hangup", "The terminal was closed.")
+        return Outcome("failed", "runner_died", _how_it_died(self.folder, status))
 
 
 WAITED = {signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM}

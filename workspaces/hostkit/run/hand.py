@@ -10,7 +10,7 @@ import time
 from typing import Dict, List
 
 from .. import agents, environment
-from ..agents.base import Host
+from ..agents.base import AgentHost
 from ..files import Json, read_json
 from ..folder import RunFolder
 
@@ -26,7 +26,7 @@ def main(path: str) -> int:
     folder = RunFolder(path)
     spec = read_json(folder.spec) or {}
     session = str((folder.read_outcome() or {}).get("cli_session") or spec.get("resume") or "")
-    program = agents.make(spec, Host()).program
+    program = agents.make(spec, AgentHost()).program
     env = environment.variables(spec.get("environment") or {}, spec.get("path"))
     found = environment.find(program, env["PATH"])
     if not session or not found:

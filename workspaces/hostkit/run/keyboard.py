@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional
 from ..files import Json
 from . import terminal
 from .commands import Commands
-from .pane import Pane
+from .pane import PaneWriter
 
 HELP = """\
 type a line      talk to the agent (a line that begins with a slash: two slashes)
@@ -22,7 +22,7 @@ Ctrl-C           interrupt what it does
 
 
 class Keyboard:
-    def __init__(self, commands: Commands, pane: Pane) -> None:
+    def __init__(self, commands: Commands, pane: PaneWriter) -> None:
         self.commands = commands
         self.pane = pane
         self._tty: Optional[int] = None

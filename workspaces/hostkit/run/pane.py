@@ -35,7 +35,7 @@ def indented(text: str) -> str:
     return "\n".join("  " + row for row in text.split("\n"))
 
 
-class Pane:
+class PaneWriter:
     """Writes without ever waiting: a window that does not read must not stop the agent."""
 
     def __init__(self, record: Path) -> None:

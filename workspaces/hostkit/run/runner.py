@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any, Optional, Set
 
 from .. import agents, environment, processes
-from ..agents.base import Host
+from ..agents.base import AgentHost
 from ..files import Json, dumps, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal
-from ..verdict import Verdict
+from ..verdict import Outcome
 from .cli import CliProcess
 from .commands import Commands
 from .control import ControlSocket
 from .finish import finish
 from .keyboard import Keyboard
-from .pane import Pane
+from .pane import PaneWriter
 from .setup import run_setup
 
 STALL_SECONDS = 300.0
@@ -48,12 +48,12 @@ def main(folder: RunFolder, spec: Json) -> int:
     return 0
 
 
-class Runner(Host):
+class Runner(AgentHost):
     def __init__(self, folder: RunFolder, spec: Json, guard: int) -> None:
         self.folder = folder
         self.spec = spec
         self.guard = guard
-        self.pane = Pane(folder.terminal)
+        self.pane = PaneWriter(folder.terminal)
         self.journal = Journal(folder.events, self.pane.show)
         self.agent = agents.make(spec, self)
         self.env = environment.variables(spec.get("environment") or {}, spec.get("path"))
@@ -62,8 +62,8 @@ class Runner(Host):
         self.closing = False
         self._open_tools: Set[str] = set()
         self._interrupting = False
-        self._verdict_before: Optional[Verdict] = None
-        self._stopped: Optional[Verdict] = None
+        self._verdict_before: Optional[Outcome] = None
+        self._stopped: Optional[Outcome] = None
 
     # Host, for the agent
 
@@ -82,7 +82,7 @@ class Runner(Host):
 
     # the run
 
-    async def run(self) -> Verdict:
+    async def run(self) -> Outcome:
         """Everything from the first line to the verdict."""
         self.over = asyncio.Event()
         self.pane.attach(asyncio.get_running_loop())
@@ -108,35 +108,35 @@ class Runner(Host):
     def _on_hangup(self) -> None:
         guarded = os.getppid() == self.guard
         why = "The terminal was closed." if guarded else "The run's guard was killed."
-        self.stop(Verdict("failed", "hangup", why))
+        self.stop(Outcome("failed", "hangup", why))
 
-    async def _work(self) -> Verdict:
+    async def _work(self) -> Outcome:
         self.pane.title(self.spec)
         if not Path(self.spec["worktree"]).is_dir():
-            return Verdict("failed", "other", f"The worktree {self.spec['worktree']} is not there.")
+            return Outcome("failed", "other", f"The worktree {self.spec['worktree']} is not there.")
         if self.folder.cancelled:
-            return Verdict("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
+            return Outcome("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
         failed = await run_setup(self)
         if failed or self._stopped:
-            return self._stopped or failed or Verdict("failed", "setup")
+            return self._stopped or failed or Outcome("failed", "setup")
         program = environment.find(self.agent.program, self.env["PATH"])
         if not program:
             return self._missing()
         return await self._converse(program)
 
-    def _missing(self) -> Verdict:
+    def _missing(self) -> Outcome:
         text = f"{self.agent.program} was not found on the host. {self.agent.install_hint}"
         self.emit("error", text=text, code="other", retrying=False)
-        return Verdict("failed", "cli_missing", text)
+        return Outcome("failed", "cli_missing", text)
 
-    async def _converse(self, program: str) -> Verdict:
+    async def _converse(self, program: str) -> Outcome:
         argv = self.agent.command_line(program)
         env = dict(self.env, **self.agent.environment())
         self.cli = CliProcess(self.folder.raw, self._on_line, self.over.set)
         try:
             await self.cli.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
         except OSError as error:
-            return Verdict("failed", "cli_missing", f"{program} could not be started: {error}")
+            return Outcome("failed", "cli_missing", f"{program} could not be started: {error}")
         self.agent.begin(self._prompt())
         verdict = await self._until_over()
         self.closing = True
@@ -165,7 +165,7 @@ class Runner(Host):
         if self.cli and self.cli.pid and not self.cli_ended:
             processes.end_strangers({self.cli.pid})
 
-    async def _until_over(self) -> Optional[Verdict]:
+    async def _until_over(self) -> Optional[Outcome]:
         """Wait for the agent's own end, for the CLI's, for a stop, or for a stall."""
         began = time.monotonic()
         while not (self.agent.settled or self.cli_ended or self._stopped):
@@ -184,14 +184,14 @@ class Runner(Host):
     def cli_ended(self) -> bool:
         return bool(self.cli and self.cli.ended)
 
-    def _stall(self, began: float) -> Optional[Verdict]:
+    def _stall(self, began: float) -> Optional[Outcome]:
         now = time.monotonic()
         since = self.agent.retrying_since
         if since is not None and now - since > float(self.spec.get("stall_seconds") or STALL_SECONDS):
             return self.agent.last_retry
         if self.cli and not self.cli.lines and now - began > START_SECONDS:
             text = f"{self.agent.program} did not answer within {START_SECONDS:g} s."
-            return Verdict("failed", "other", text)
+            return Outcome("failed", "other", text)
         return None
 
     async def _settle_down(self) -> None:
@@ -203,7 +203,7 @@ class Runner(Host):
             self.over.clear()
             await wait_for(self.over, 0.1)
 
-    def _ended_by_itself(self) -> Verdict:
+    def _ended_by_itself(self) -> Outcome:
         """The CLI ended without being asked to."""
         verdict = self.agent.verdict
         if verdict and verdict.state == "failed":
@@ -212,7 +212,7 @@ class Runner(Host):
         text = f"{self.agent.program} ended unexpectedly" + (f" ({how})" if how else "")
         text += f": {words}" if words else "."
         self.emit("error", text=text, code="other", retrying=False)
-        return Verdict("failed", "cli_died", text)
+        return Outcome("failed", "cli_died", text)
 
     # what commands and signals ask for
 
@@ -221,7 +221,7 @@ class Runner(Host):
             self._interrupting, self._verdict_before = True, self.agent.verdict
             self.agent.interrupt()
 
-    def stop(self, verdict: Verdict) -> None:
+    def stop(self, verdict: Outcome) -> None:
         """End the run with this verdict; the first one counts."""
         if self._stopped is None:
             self._stopped = verdict
@@ -231,7 +231,7 @@ class Runner(Host):
     def stopped(self) -> bool:
         return self._stopped is not None
 
-    def close(self, verdict: Verdict) -> None:
+    def close(self, verdict: Outcome) -> None:
         """Leave the result to the guard."""
         self._conclude()
         self.journal.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from ..files import write_atomic
-from ..verdict import Verdict
+from ..verdict import Outcome
 
 if TYPE_CHECKING:
     from .runner import Runner
@@ -21,7 +21,7 @@ TOOL = "setup"
 STOP_SECONDS = 0.1
 
 
-async def run_setup(runner: "Runner") -> Optional[Verdict]:
+async def run_setup(runner: "Runner") -> Optional[Outcome]:
     """Run it unless its marker says that it has been done; the verdict when it fails."""
     command = str(runner.spec.get("setup_command") or "").strip()
     marker = Path(runner.spec["setup_marker"]) if runner.spec.get("setup_marker") else None
@@ -47,11 +47,11 @@ async def run_setup(runner: "Runner") -> Optional[Verdict]:
     return None
 
 
-def _failed(runner: "Runner", status: int, output: str) -> Verdict:
+def _failed(runner: "Runner", status: int, output: str) -> Outcome:
     last = output.strip().splitlines()[-1:] or ["it said nothing"]
     text = f"The set-up command failed with status {status}: {last[0]}"
     runner.emit("error", text=text, code="setup", retrying=False)
-    return Verdict("failed", "setup", text)
+    return Outcome("failed", "setup", text)
 
 
 async def _execute(runner: "Runner", command: str) -> "tuple[str, int]":

@@ -12,7 +12,7 @@ from typing import IO, Any, Dict, Iterator, List, Optional
 
 from .. import environment
 from ..files import Json, make_private_folder
-from .requests import Failure, Request
+from .requests import Request, RequestFailure
 
 DEFAULT_SECONDS = 30.0
 DEFAULT_OUTPUT = 4 * 1024 * 1024
@@ -54,10 +54,10 @@ def _start(argv: List[str], params: Json) -> "subprocess.Popen[bytes]":
     env = environment.variables(params.get("env") or {})
     program = environment.find(argv[0], env["PATH"])
     if not program:
-        raise Failure("not_found", f"{argv[0]}: command not found")
+        raise RequestFailure("not_found", f"{argv[0]}: command not found")
     cwd = params.get("cwd")
     if cwd is not None and not Path(cwd).is_dir():
-        raise Failure("not_found", f"{cwd}: no such folder")
+        raise RequestFailure("not_found", f"{cwd}: no such folder")
     with _output(params.get("stdout_path")) as out:
         return subprocess.Popen(
             argv,
@@ -115,7 +115,7 @@ def _collect(process: "subprocess.Popen[bytes]", params: Json) -> Json:
     try:
         status = process.wait(seconds)
     except subprocess.TimeoutExpired:
-        raise Failure("timeout", f"{params['argv'][0]} did not end within {seconds:g} s") from None
+        raise RequestFailure("timeout", f"{params['argv'][0]} did not end within {seconds:g} s") from None
     _kill_group(process)
     for reader in (out, err):
         reader.join(GRACE_SECONDS)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Iterator, List, Set
 
 from ..files import Json, write_atomic
-from .requests import Failure, Request
+from .requests import Request, RequestFailure
 
 DEFAULT_LIMIT = 16 * 1024 * 1024
 
@@ -45,7 +45,7 @@ def copy(params: Json, _request: Request) -> Json:
     """Copy what the globs name from one folder into another. Nothing that is there is touched."""
     source, target = Path(params["source"]), Path(params["target"])
     if not source.is_dir():
-        raise Failure("not_found", f"{source}: no such folder")
+        raise RequestFailure("not_found", f"{source}: no such folder")
     copied: List[str] = []
     skipped: List[Json] = []
     for name in _names(source, target, params["patterns"], skipped):

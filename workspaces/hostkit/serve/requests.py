@@ -10,7 +10,7 @@ from ..files import Json
 Send = Callable[[bytes], None]
 
 
-class Failure(Exception):
+class RequestFailure(Exception):
     """An expected failure. `kind` is one of not_found, permission, timeout, exists, bad_request, failed."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -18,21 +18,21 @@ class Failure(Exception):
         self.kind = kind
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: Exception) -> RequestFailure:
     """The failure that the other side sees for any exception of a verb."""
-    if isinstance(error, Failure):
+    if isinstance(error, RequestFailure):
         return error
     if isinstance(error, FileNotFoundError):
-        return Failure("not_found", str(error))
+        return RequestFailure("not_found", str(error))
     if isinstance(error, PermissionError):
-        return Failure("permission", str(error))
+        return RequestFailure("permission", str(error))
     if isinstance(error, FileExistsError):
-        return Failure("exists", str(error))
+        return RequestFailure("exists", str(error))
     if isinstance(error, KeyError):
-        return Failure("bad_request", f"parameter missing: {error}")
+        return RequestFailure("bad_request", f"parameter missing: {error}")
     if isinstance(error, (TypeError, ValueError)):
-        return Failure("bad_request", f"{type(error).__name__}: {error}")
-    return Failure("failed", f"{type(error).__name__}: {error}")
+        return RequestFailure("bad_request", f"{type(error).__name__}: {error}")
+    return RequestFailure("failed", f"{type(error).__name__}: {error}")
 
 
 class Request:

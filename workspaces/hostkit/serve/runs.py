@@ -15,8 +15,8 @@ from ..files import Json, dumps, make_private_folder, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import last_sequence
 from ..run.finish import finish
-from ..verdict import Verdict, verdict_of
-from .requests import Failure, Request
+from ..verdict import Outcome, verdict_of
+from .requests import Request, RequestFailure
 
 ANSWER_SECONDS = 20.0
 STOP_SECONDS = 8.0
@@ -67,11 +67,11 @@ def ask_runner(folder: RunFolder, command: Json) -> Json:
             link.sendall(dumps(command) + b"\n")
             answer = _read_line(link)
         except socket.timeout:
-            raise Failure("timeout", "the runner did not answer") from None
+            raise RequestFailure("timeout", "the runner did not answer") from None
         except OSError:
             answer = b""
     if not answer:
-        raise Failure("not_found", "no runner listens: the run has not started or has ended")
+        raise RequestFailure("not_found", "no runner listens: the run has not started or has ended")
     value: Json = json.loads(answer)
     return value
 
@@ -114,7 +114,7 @@ def _stop(folder: RunFolder, reason: str, request: Request) -> Optional[Json]:
 def _ask_to_stop(folder: RunFolder, reason: str) -> bool:
     try:
         return bool(ask_runner(folder, {"command": "stop", "reason": reason}).get("ok"))
-    except (Failure, ValueError):
+    except (RequestFailure, ValueError):
         return False  # not listening yet, or already gone: the outcome will tell
 
 
@@ -138,5 +138,5 @@ def _bury(folder: RunFolder, reason: str) -> Optional[Json]:
     if folder.guard_pid() is not None:
         return None
     swept = processes.sweep_marked(os.fspath(folder.path))
-    verdict = verdict_of(read_json(folder.result)) or Verdict("cancelled", "cancelled", reason)
+    verdict = verdict_of(read_json(folder.result)) or Outcome("cancelled", "cancelled", reason)
     return finish(folder, verdict, ended_by="serve", swept=swept)

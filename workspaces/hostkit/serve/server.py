@@ -18,7 +18,7 @@ from .. import PROTOCOL, environment, processes
 from ..files import Json, dumps
 from ..folder import state_dir
 from . import commands, doctor, files, limits, models, printed, probe, runs, tail, transcripts
-from .requests import Failure, Request, failure_of
+from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Json, Request], Any]
 
@@ -114,7 +114,9 @@ class Server:
             message = json.loads(line)
             number = message["id"]
         except (ValueError, KeyError, TypeError):
-            self._fail(None, Failure("bad_request", "not a request: a JSON object with an id is needed"))
+            self._fail(
+                None, RequestFailure("bad_request", "not a request: a JSON object with an id is needed")
+            )
             return
         if message.get("cancel"):
             self._cancel(number)
@@ -134,12 +136,12 @@ class Server:
             request.tell(params)
             self._answer(number, {"ok": {}})
         else:
-            self._fail(number, Failure("not_found", "no such tail"))
+            self._fail(number, RequestFailure("not_found", "no such tail"))
 
     def _start(self, number: Any, verb: str, params: Json) -> None:
         with self._guard:
             if number in self._open:
-                self._fail(number, Failure("bad_request", f"request {number} is still open"))
+                self._fail(number, RequestFailure("bad_request", f"request {number} is still open"))
                 return
             request = self._open[number] = Request(number, verb, params, self._item)
         threading.Thread(target=self._work, args=(request,), daemon=True).start()
@@ -148,7 +150,7 @@ class Server:
         try:
             verb = VERBS.get(request.verb)
             if verb is None:
-                raise Failure("bad_request", f"unknown verb {request.verb}")
+                raise RequestFailure("bad_request", f"unknown verb {request.verb}")
             answer = {"ok": verb(request.params, request)}
         except Exception as error:  # whatever a verb meets is its answer, never the end of serve
             answer = {"error": _describe(failure_of(error))}
@@ -162,9 +164,9 @@ class Server:
     def _answer(self, number: Any, answer: Json) -> None:
         self.write(dumps(dict({"id": number}, **answer)))
 
-    def _fail(self, number: Any, failure: Failure) -> None:
+    def _fail(self, number: Any, failure: RequestFailure) -> None:
         self._answer(number, {"error": _describe(failure)})
 
 
-def _describe(failure: Failure) -> Json:
+def _describe(failure: RequestFailure) -> Json:
     return {"kind": failure.kind, "message": str(failure)}

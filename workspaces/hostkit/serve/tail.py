@@ -13,7 +13,7 @@ from ..files import Json, dumps
 from ..folder import RunFolder
 from ..journal import span_of_lines
 from .requests import Request
-from .watch import Watch
+from .watch import FolderWatch
 
 MAX_EVENTS = 512
 MAX_BYTES = 1024 * 1024
@@ -39,7 +39,7 @@ def tail(params: Json, request: Request) -> Json:
 class _Follower:
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.watch = Watch()
+        self.watch = FolderWatch()
         self.runs: Dict[str, _Run] = {}
         self._waker, self._wakes = os.pipe()
         self._closed = False
@@ -107,10 +107,10 @@ class _Run:
         self.watching = False
         self.dead_since: Optional[float] = None
 
-    def forget(self, watch: Watch) -> None:
+    def forget(self, watch: FolderWatch) -> None:
         watch.remove(self.name)
 
-    def step(self, request: Request, watch: Watch, look: bool) -> None:
+    def step(self, request: Request, watch: FolderWatch, look: bool) -> None:
         """Send what is new. `look` allows the dearer questions: is the folder there, does the guard live."""
         if self.told == "outcome":
             return

@@ -16,7 +16,7 @@ HEADER = struct.Struct("iIII")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Watch:
+class FolderWatch:
     """Watches run folders: new files in them, and growth of their events.
 
     Where the kernel has no more inotify to give, `works` is False and the caller has to look by itself.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workspaces.hostkit.agents.base import Host
+from workspaces.hostkit.agents.base import AgentHost
 from workspaces.hostkit.agents.claude_code import ClaudeCode
 from workspaces.hostkit.agents.codex import Codex
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 SAMPLES = Path(__file__).parent / "samples"
 
 
-class Tape(Host):
+class Tape(AgentHost):
     """Keeps what the agent sent and emitted."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from workspaces.hostkit.agents.base import Message
+from workspaces.hostkit.agents.base import PendingMessage
 
 from .replay import Json, claude, lines_of
 
@@ -163,7 +163,7 @@ def test_an_interrupted_turn_is_no_failure() -> None:
 def test_a_message_is_told_when_it_is_taken() -> None:
     agent, tape = claude()
     answers: list[Json] = []
-    agent.say(Message("and this", "web", "m1"), "after_turn", answers.append)
+    agent.say(PendingMessage("and this", "web", "m1"), "after_turn", answers.append)
     wire = tape.sent[-1]
     assert (wire["priority"], answers) == ("later", [{"ok": True, "id": "m1"}])
     assert not tape.of("message")
@@ -174,7 +174,7 @@ def test_a_message_is_told_when_it_is_taken() -> None:
 def test_what_waits_when_a_run_is_stopped_is_taken_back() -> None:
     agent, tape = claude()
     agent.feed({"type": "system", "subtype": "init", "session_id": "s"})
-    agent.say(Message("more", "web"), "after_turn", lambda _: None)
+    agent.say(PendingMessage("more", "web"), "after_turn", lambda _: None)
     wire = tape.sent[-1]["uuid"]
     agent.take_back()
     asked = tape.sent[-1]
@@ -195,7 +195,7 @@ def test_an_interrupt_also_ends_what_runs_in_the_background() -> None:
 def test_a_queued_message_keeps_the_run_from_ending() -> None:
     agent, _ = claude()
     agent.feed({"type": "system", "subtype": "init", "session_id": "s"})
-    agent.say(Message("more", "web"), "after_turn", lambda _: None)
+    agent.say(PendingMessage("more", "web"), "after_turn", lambda _: None)
     agent.feed(result())
     agent.feed(IDLE)
     assert not agent.settled
@@ -203,7 +203,7 @@ def test_a_queued_message_keeps_the_run_from_ending() -> None:
 
 def test_a_prompt_that_looks_like_a_command_stays_a_text() -> None:
     agent, tape = claude()
-    agent.say(Message("/compact", "web"), "now", lambda _: None)
+    agent.say(PendingMessage("/compact", "web"), "now", lambda _: None)
     assert tape.sent[-1]["message"]["content"] == [{"type": "text", "text": " /compact"}]
 
 

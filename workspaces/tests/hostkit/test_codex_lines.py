@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from workspaces.hostkit.agents.base import Message
+from workspaces.hostkit.agents.base import PendingMessage
 from workspaces.hostkit.agents.codex_events import failure_of
-from workspaces.hostkit.agents.codex_usage import Ledger
+from workspaces.hostkit.agents.codex_usage import CodexLedger
 from workspaces.hostkit.agents.codex_wire import native_program
 
 from .replay import Json, codex, lines_of
@@ -109,7 +109,7 @@ def test_a_retry_is_told_and_no_failure() -> None:
 
 
 def test_a_run_counts_only_its_own_share_of_the_thread() -> None:
-    ledger = Ledger({"inputTokens": 1000, "cachedInputTokens": 10, "outputTokens": 7})
+    ledger = CodexLedger({"inputTokens": 1000, "cachedInputTokens": 10, "outputTokens": 7})
     ledger.thread = "T"
     ledger.note(usage_line(1000, 500, "old turn"), own_turn="new turn")
     ledger.note(usage_line(1300, 300, "new turn"), own_turn="new turn")
@@ -119,7 +119,7 @@ def test_a_run_counts_only_its_own_share_of_the_thread() -> None:
 
 
 def test_what_a_person_used_by_hand_between_two_runs_is_neithers() -> None:
-    ledger = Ledger({"inputTokens": 1000, "cachedInputTokens": 10, "outputTokens": 7})
+    ledger = CodexLedger({"inputTokens": 1000, "cachedInputTokens": 10, "outputTokens": 7})
     ledger.thread = "T"
     ledger.note(usage_line(1700, 300, "new turn"), own_turn="new turn")
     ledger.note(usage_line(1900, 200, "new turn"), own_turn="new turn")
@@ -127,7 +127,7 @@ def test_what_a_person_used_by_hand_between_two_runs_is_neithers() -> None:
 
 
 def test_a_resumed_thread_without_a_known_total_starts_from_what_it_reports() -> None:
-    ledger = Ledger(None)
+    ledger = CodexLedger(None)
     ledger.thread = "T"
     ledger.note(usage_line(1000, 500, "old turn"), own_turn="starting")
     ledger.note(usage_line(1300, 300, "new turn"), own_turn="new turn")
@@ -135,7 +135,7 @@ def test_a_resumed_thread_without_a_known_total_starts_from_what_it_reports() ->
 
 
 def test_input_excludes_cache_reads_and_writes() -> None:
-    ledger = Ledger(None)
+    ledger = CodexLedger(None)
     ledger.thread = "T"
     ledger.note(usage_line(100, 100, "t"), own_turn="t")
     assert ledger.total()["input_tokens"] == 85
@@ -145,9 +145,9 @@ def test_input_excludes_cache_reads_and_writes() -> None:
 
 def test_a_message_steers_a_running_turn_and_waits_otherwise() -> None:
     agent, tape = codex()
-    agent.say(Message("now", "web", "m1"), "now", lambda _: None)
+    agent.say(PendingMessage("now", "web", "m1"), "now", lambda _: None)
     assert tape.sent[-1]["method"] == "turn/steer"
-    agent.say(Message("then", "web", "m2"), "after_turn", lambda _: None)
+    agent.say(PendingMessage("then", "web", "m2"), "after_turn", lambda _: None)
     turn = {"id": "turn-1", "status": "completed"}
     agent.feed({"method": "turn/completed", "params": {"threadId": "thread-1", "turn": turn}})
     assert tape.sent[-1]["method"] == "turn/start"
@@ -157,7 +157,7 @@ def test_a_message_steers_a_running_turn_and_waits_otherwise() -> None:
 def test_a_queued_message_can_be_withdrawn() -> None:
     agent, _ = codex()
     answers: list[Json] = []
-    agent.say(Message("then", "web", "m2"), "after_turn", lambda _: None)
+    agent.say(PendingMessage("then", "web", "m2"), "after_turn", lambda _: None)
     agent.withdraw("m2", answers.append)
     agent.withdraw("m2", answers.append)
     assert [answer["ok"] for answer in answers] == [True, False]
@@ -165,7 +165,7 @@ def test_a_queued_message_can_be_withdrawn() -> None:
 
 def test_what_waits_when_a_run_is_stopped_never_begins() -> None:
     agent, tape = codex()
-    agent.say(Message("then", "web", "m2"), "after_turn", lambda _: None)
+    agent.say(PendingMessage("then", "web", "m2"), "after_turn", lambda _: None)
     agent.take_back()
     turn = {"id": "turn-1", "status": "interrupted"}
     agent.feed({"method": "turn/completed", "params": {"threadId": "thread-1", "turn": turn}})
@@ -216,11 +216,11 @@ def test_the_native_program_is_found_behind_the_wrapper(tmp_path: Path) -> None:
 
 
 def test_a_sub_agent_that_works_again_in_a_later_run_counts_once() -> None:
-    first = Ledger(None)
+    first = CodexLedger(None)
     first.thread = "T"
     first.note(usage_line(1000, 1000, "t"), own_turn="t")
     first.note(usage_line(400, 400, "s", thread="S"), own_turn="t")
-    later = Ledger(first.thread_total)
+    later = CodexLedger(first.thread_total)
     later.thread = "T"
     later.note(usage_line(700, 300, "u", thread="S"), own_turn="v")
     assert later.total()["input_tokens"] == 300

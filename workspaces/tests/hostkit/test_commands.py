@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from workspaces.hostkit.agents.base import Host
+from workspaces.hostkit.agents.base import AgentHost
 from workspaces.hostkit.agents.claude_code import ClaudeCode
 from workspaces.hostkit.run.commands import Commands
 
 
-class Wire(Host):
+class Wire(AgentHost):
     """What the agent sends to its CLI and records."""
 
     def __init__(self) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from workspaces.hostkit.run.pane import Pane, clipped, plain
+from workspaces.hostkit.run.pane import PaneWriter, clipped, plain
 from workspaces.hostkit.run.record import Record
 
 
 def shown(tmp_path: Path, *events: dict[str, object]) -> str:
-    pane = Pane(tmp_path / "terminal.raw")
+    pane = PaneWriter(tmp_path / "terminal.raw")
     for event in events:
         pane.show(event)
     pane.detach()

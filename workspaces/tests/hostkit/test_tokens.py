@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from workspaces.hostkit.agents.claude_usage import Ledger, settled
+from workspaces.hostkit.agents.claude_usage import ClaudeLedger, settled
 from workspaces.hostkit.agents.codex_events import breaks_off
-from workspaces.hostkit.agents.codex_usage import Ledger as CodexLedger
+from workspaces.hostkit.agents.codex_usage import CodexLedger as CodexLedger
 from workspaces.hostkit.agents.transcripts import claude_messages
 from workspaces.hostkit.folder import RunFolder
 from workspaces.hostkit.journal import Journal
 from workspaces.hostkit.run.finish import finish
-from workspaces.hostkit.verdict import Verdict
+from workspaces.hostkit.verdict import Outcome
 
-DIED = Verdict("failed", "runner_died", "The runner died.")
+DIED = Outcome("failed", "runner_died", "The runner died.")
 
 
 def answer(key: str, sent: int, output: int = 1) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def transcript(home: Path, *records: dict[str, Any]) -> None:
 
 
 def test_what_a_result_counts_beyond_the_messages_are_side_requests() -> None:
-    ledger = Ledger()
+    ledger = ClaudeLedger()
     ledger.note(answer("a", 100))
     assert ledger.total()["open"]
     total = ledger.close(result(130, 20))
@@ -55,14 +55,14 @@ def test_what_a_result_counts_beyond_the_messages_are_side_requests() -> None:
 
 
 def test_without_side_requests_there_is_nothing_to_tell_apart() -> None:
-    ledger = Ledger()
+    ledger = ClaudeLedger()
     ledger.note(answer("a", 100))
     ledger.note(answer("a", 100))
     assert ledger.close(result(100, 20))["side"] == {}
 
 
 def test_the_last_message_of_a_sub_agent_is_no_side_request() -> None:
-    ledger = Ledger()
+    ledger = ClaudeLedger()
     ledger.note(answer("a", 100))
     usage = {"input_tokens": 40, "output_tokens": 9}
     ledger.note_agent({"type": "user", "tool_use_result": {"agentId": "x", "usage": usage}})
@@ -72,12 +72,12 @@ def test_the_last_message_of_a_sub_agent_is_no_side_request() -> None:
 
 
 def test_an_answer_that_an_interrupt_broke_off_is_counted() -> None:
-    total = Ledger().close(result(0, 0, terminal_reason="aborted_streaming"))
+    total = ClaudeLedger().close(result(0, 0, terminal_reason="aborted_streaming"))
     assert total["untold"] == 1
 
 
 def test_what_an_interrupted_answer_said_as_it_began_is_told_apart() -> None:
-    ledger = Ledger()
+    ledger = ClaudeLedger()
     ledger.note(answer("a", 100))
     ledger.note(answer("b", 120))
     total = ledger.close(result(100, 20, terminal_reason="aborted_streaming"))
@@ -86,7 +86,7 @@ def test_what_an_interrupted_answer_said_as_it_began_is_told_apart() -> None:
 
 
 def test_an_answer_that_the_cli_silently_asks_for_again_is_counted() -> None:
-    ledger = Ledger()
+    ledger = ClaudeLedger()
     whole = answer("a", 100, 20)
     whole["message"]["stop_reason"] = "tool_use"
     ledger.note(whole)
@@ -103,7 +103,7 @@ def test_an_answer_that_the_cli_silently_asks_for_again_is_counted() -> None:
     ],
 )
 def test_the_words_of_the_cli_tell_that_an_answer_was_broken_off(words: str, broken_off: int) -> None:
-    ledger = Ledger()
+    ledger = ClaudeLedger()
     message = {"id": "e", "model": "<synthetic>", "usage": {"input_tokens": 0}, "content": [{"text": words}]}
     ledger.note({"type": "assistant", "error": "server_error", "message": message})
     assert ledger.total()["untold"] == broken_off
@@ -175,7 +175,7 @@ def test_what_a_runner_closes_for_a_cli_that_died_was_open(tmp_path: Path) -> No
     died = ("error", {"text": "It ended.", "retrying": False})
     end = ("tool_result", {"id": "1"}), ("state", {"state": "idle"})
     folder = run_folder(tmp_path, "codex", ("tool", {"id": "1", "name": "exec"}), died, *end)
-    assert finish(folder, Verdict("failed", "cli_died", "It ended."), "runner")["usage"]["untold"] == 1
+    assert finish(folder, Outcome("failed", "cli_died", "It ended."), "runner")["usage"]["untold"] == 1
 
 
 def test_codex_that_has_told_all_breaks_nothing_off(tmp_path: Path) -> None:
