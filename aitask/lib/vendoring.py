@@ -15,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-MANIFEST = Path(__file__).parent / "vendor.toml"
-FOLDER = Path(__file__).parent / "static" / "vendor"
+APP = Path(__file__).parents[1]
+MANIFEST = APP / "vendor.toml"
+FOLDER = APP / "static" / "vendor"
 
 
 class VendorError(Exception):

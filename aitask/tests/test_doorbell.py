@@ -208,7 +208,7 @@ class AfterCommitTest(TransactionTestCase):
 def test_a_forked_child_has_a_doorbell_of_its_own(tmp_path: Path) -> None:
     program = """
 import os, django; django.setup()
-from aitask import doorbell
+from aitask.lib import doorbell
 parent = doorbell.subscribe(["board"]); parent.wait_blocking(2)
 pid = os.fork()
 if pid == 0:

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.server]
 LISTEN = """
 import time, django
 django.setup()
-from aitask import doorbell
+from aitask.lib import doorbell
 with doorbell.subscribe(["task:7"]) as subscription:
     assert subscription.wait_blocking(10) == {"*"}
     print("ready", flush=True)
@@ -34,7 +34,7 @@ with doorbell.subscribe(["task:7"]) as subscription:
 RING = """
 import sys, time, django
 django.setup()
-from aitask import doorbell
+from aitask.lib import doorbell
 for _ in sys.stdin:
     began = time.time()
     doorbell.ring("task:7")

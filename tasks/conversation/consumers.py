@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from aitask.lib.sockets import LiveConsumer
-from tasks.conversation import inbox_views, notifications, requests
+from tasks.conversation import notifications, rendering, requests
 
 MOST_NEWS = 20
 STALE = timedelta(hours=1)
@@ -31,7 +31,7 @@ class InboxConsumer(LiveConsumer):
         return {"board"}
 
     async def changed(self, topics: frozenset[str]) -> None:
-        now = await database_sync_to_async(inbox_views.inbox_context)(self.user)
+        now = await database_sync_to_async(rendering.inbox_context)(self.user)
         if now != self.shown:
             self.shown = now
             await self.push({"t": "asks", "html": now["asks"], "count": now["count"]})
@@ -72,7 +72,7 @@ class AttentionConsumer(LiveConsumer):
 
         The first look of a page that has heard of nothing is no news.
         """
-        runs = inbox_views.waiting_runs(self.user)
+        runs = rendering.waiting_runs(self.user)
         count = sum(not ask.answered for ask in requests.all_asks(runs))
         rows = notifications.visible(self.user)
         if self.count < 0:

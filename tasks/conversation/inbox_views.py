@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
@@ -15,10 +11,9 @@ from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import run_for
-from tasks.conversation import requests, services
+from tasks.conversation import rendering, services
 from tasks.conversation.views import command_of
-from tasks.models import Run
-from workspaces.access import person, visible_workspaces
+from workspaces.access import person
 
 Key = tuple[int, str]
 
@@ -26,26 +21,7 @@ Key = tuple[int, str]
 @require_GET
 def inbox_page(request: HttpRequest) -> HttpResponse:
     """Every open request of every task that the user sees, oldest first."""
-    return render(request, "tasks/inbox.html", {"nav": "inbox", **inbox_context(request.user)})
-
-
-def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
-    asks = requests.all_asks(waiting_runs(user))
-    return {"asks": render_asks(asks), "count": len([ask for ask in asks if not ask.answered])}
-
-
-def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
-    """Runs that wait for a person, of all tasks that the user sees."""
-    runs = Run.objects.filter(task__workspace__in=visible_workspaces(user), state=Run.State.WAITING)
-    return list(runs.select_related("task__workspace"))
-
-
-def render_asks(asks: list[requests.Ask]) -> str:
-    """The HTML of all requests, identical ones of several runs together."""
-    found = requests.groups(asks)
-    return "".join(
-        render_to_string("tasks/talk/_request.html", {"ask": group.first, "group": group}) for group in found
-    )
+    return render(request, "tasks/inbox.html", {"nav": "inbox", **rendering.inbox_context(request.user)})
 
 
 @require_POST

@@ -1,15 +1,18 @@
-"""The box to talk to an agent: what it asks, what is on its way to it, and what can be said now."""
+"""The box to talk to an agent, and the inbox: what is asked, what is on its way, what can be said now."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from tasks.conversation import requests
 from tasks.models import Outgoing, Run, Task
+from workspaces.access import visible_workspaces
 from workspaces.catalog import reading
 from workspaces.models import PermissionMode
 
@@ -54,3 +57,22 @@ def choices(task: Task, run: Run | None) -> dict[str, object]:
     models = offer.models if offer else []
     efforts = dict.fromkeys(level["id"] for model in models for level in model["reasoning_efforts"])
     return {"offered": models, "efforts": list(efforts)}
+
+
+def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
+    asks = requests.all_asks(waiting_runs(user))
+    return {"asks": render_asks(asks), "count": len([ask for ask in asks if not ask.answered])}
+
+
+def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
+    """Runs that wait for a person, of all tasks that the user sees."""
+    runs = Run.objects.filter(task__workspace__in=visible_workspaces(user), state=Run.State.WAITING)
+    return list(runs.select_related("task__workspace"))
+
+
+def render_asks(asks: list[requests.Ask]) -> str:
+    """The HTML of all requests, identical ones of several runs together."""
+    found = requests.groups(asks)
+    return "".join(
+        render_to_string("tasks/talk/_request.html", {"ask": group.first, "group": group}) for group in found
+    )

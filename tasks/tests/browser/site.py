@@ -20,7 +20,7 @@ import contextlib, json, sys, traceback, django
 django.setup()
 from django.db import transaction
 from django.contrib.auth.models import User
-from aitask import doorbell
+from aitask.lib import doorbell
 from tasks import services
 from tasks.models import Event, Run, Task
 from tasks.tests import factories, sample_board

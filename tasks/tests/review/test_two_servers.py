@@ -27,7 +27,7 @@ PREPARE = """
 import json, sys, django
 django.setup()
 from pathlib import Path
-from tasks.review import trains
+from tasks.trains import services as trains
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
 from workspaces import hosts
 from workspaces.tests.merging.repos import changed
