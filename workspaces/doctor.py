@@ -63,12 +63,12 @@ def check(workspace: Workspace) -> list[Finding]:
         patient = _examine(workspace, host)
     except HostError as error:
         note_down(workspace.host, error)
-        return [Finding("HostConnection", False, error.reason, error.hint, error)]
+        return [Finding("Host", False, error.reason, error.hint, error)]
     note_up(workspace.host)
     reached = (
         f"{host.label}: {patient.hello['user']}@{patient.hello['hostname']}, {patient.hello['platform']}"
     )
-    findings = [Finding("HostConnection", True, reached)]
+    findings = [Finding("Host", True, reached)]
     for name, look in CHECKS.items():
         findings += _guarded(name, look, patient)
     return findings
