@@ -79,7 +79,7 @@ class Race:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("check", "count", "repetitions"),
-    [("", 20, 3), (f"sleep 1; {CHECK}", 8, 1)],
+    [("", 20, 2), (f"sleep 1; {CHECK}", 5, 1)],
     ids=["without a check", "with a check"],
 )
 def test_a_train_costs_little_more_than_the_same_merges_by_hand(
