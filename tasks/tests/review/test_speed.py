@@ -1,4 +1,4 @@
-"""What trains and the radar cost in a repository of 20,000 files; the figures are printed."""
+"""What trains and the radar cost, mostly in a repository of 20,000 files; the figures are printed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ done
 class Race:
     """The same branches merged by a train and by hand in a clone, each time from the same start."""
 
-    def __init__(self, folder: Path, check: str, count: int) -> None:
-        self.history = small_repo(folder / "repo", FILES)
+    def __init__(self, folder: Path, check: str, count: int, files: int) -> None:
+        self.history = small_repo(folder / "repo", files)
         self.repo = self.history.repo
         self.clone = folder / "by hand"
         self.check = check
@@ -78,14 +78,14 @@ class Race:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("check", "count", "repetitions"),
-    [("", 20, 2), (f"sleep 1; {CHECK}", 5, 1)],
+    ("check", "count", "repetitions", "files"),
+    [("", 20, 2, FILES), (f"sleep 1; {CHECK}", 5, 1, 1000)],
     ids=["without a check", "with a check"],
 )
 def test_a_train_costs_little_more_than_the_same_merges_by_hand(
-    home: Path, tmp_path: Path, check: str, count: int, repetitions: int
+    home: Path, tmp_path: Path, check: str, count: int, repetitions: int, files: int
 ) -> None:
-    race = Race(tmp_path, check, count)
+    race = Race(tmp_path, check, count, files)
     merge(race.workspace, list(race.tasks.values())[:1], dry_run=True)  # the bench is there from now on
     ratios = []
     for _ in range(repetitions):
