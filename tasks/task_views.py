@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +16,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks import editing, queries, rendering, services
 from tasks.access import task_for
+from tasks.answers import answer_on_task
 from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
@@ -122,7 +122,9 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Without words of its own: run as the task says. With the form: with another prompt or model."""
     task = task_for(request.user, pk)
     if request.method == "POST" and "prompt" not in request.POST:
-        return _verb(request, task, lambda: run_services.queue_run(task, user=person(request)), "Queued.")
+        return answer_on_task(
+            request, pk, lambda: run_services.queue_run(task, user=person(request)), "Queued."
+        )
     last = task.last_run
     resumable = bool(last and last.cli_session)
     initial = {"prompt": task.prompt, "model": task.model, "reasoning_effort": task.reasoning_effort}
@@ -158,13 +160,13 @@ def _form(
 @require_POST
 def task_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    return _verb(request, task, lambda: run_services.cancel_task(task), "Cancelling…")
+    return answer_on_task(request, pk, lambda: run_services.cancel_task(task), "Cancelling…")
 
 
 @require_POST
 def task_unqueue(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    return _verb(request, task, lambda: run_services.unqueue(task), "Taken back from the queue.")
+    return answer_on_task(request, pk, lambda: run_services.unqueue(task), "Taken back from the queue.")
 
 
 @require_POST
@@ -176,7 +178,3 @@ def task_delete(request: HttpRequest, pk: int) -> HttpResponse:
         return htmx.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
     on_board = request.POST.get("from") == "board"
     return htmx.done(request, f"Deleted #{pk}.", to=reverse("board"), stay=on_board)
-
-
-def _verb(request: HttpRequest, task: Task, verb: Callable[[], object], said: str) -> HttpResponse:
-    return htmx.answer(request, verb, said, to=reverse("task", args=[task.pk]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -11,9 +10,9 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from tasks.access import run_for, task_for
+from tasks.answers import answer_on_task
 from tasks.conversation import interactive, services
 from tasks.models import Outgoing, Run
 from tasks.runs import control
@@ -35,27 +34,29 @@ def task_say(request: HttpRequest, pk: int) -> HttpResponse:
         run = services.talk_to(task, text, when=_when(request), user=user, **choice)
         return "" if run == newest else f"Run {run.number} goes on with it."
 
-    return answered(request, pk, say)
+    return answer_on_task(request, pk, say)
 
 
 @require_POST
 def task_go_on(request: HttpRequest, pk: int) -> HttpResponse:
     """One click after a run that was cut off."""
     task, user = task_for(request.user, pk), person(request)
-    return answered(request, pk, lambda: f"Run {services.resume(task, user=user).number} goes on with it.")
+    return answer_on_task(
+        request, pk, lambda: f"Run {services.resume(task, user=user).number} goes on with it."
+    )
 
 
 @require_POST
 def message_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     row = _message(request, pk)
-    return answered(request, row.run.task_id, lambda: services.withdraw(row))
+    return answer_on_task(request, row.run.task_id, lambda: services.withdraw(row))
 
 
 @require_POST
 def message_edit(request: HttpRequest, pk: int) -> HttpResponse:
     row = _message(request, pk)
     text = request.POST.get("text", "")
-    return answered(request, row.run.task_id, lambda: services.edit(row, text, user=person(request)))
+    return answer_on_task(request, row.run.task_id, lambda: services.edit(row, text, user=person(request)))
 
 
 @require_POST
@@ -63,19 +64,19 @@ def message_dismiss(request: HttpRequest, pk: int) -> HttpResponse:
     """A message that was not taken is seen and goes from the page."""
     row = _message(request, pk)
     gone = Outgoing.objects.filter(pk=row.pk, state=Outgoing.State.FAILED)
-    return answered(request, row.run.task_id, lambda: gone.update(state=Outgoing.State.WITHDRAWN))
+    return answer_on_task(request, row.run.task_id, lambda: gone.update(state=Outgoing.State.WITHDRAWN))
 
 
 @require_POST
 def run_interrupt(request: HttpRequest, pk: int) -> HttpResponse:
     run = run_for(request.user, pk)
-    return answered(request, run.task_id, lambda: services.interrupt(run))
+    return answer_on_task(request, run.task_id, lambda: services.interrupt(run))
 
 
 @require_POST
 def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = run_for(request.user, pk)
-    return answered(request, run.task_id, lambda: control.stop(run), "Stopping…")
+    return answer_on_task(request, run.task_id, lambda: control.stop(run), "Stopping…")
 
 
 @require_POST
@@ -91,7 +92,7 @@ def run_settings(request: HttpRequest, pk: int) -> HttpResponse:
         waits = any(row.state == Outgoing.State.WAITING for row in rows)
         return "Is sent once the host can be reached." if waits else "Holds from the next turn on."
 
-    return answered(request, run.task_id, change)
+    return answer_on_task(request, run.task_id, change)
 
 
 @require_POST
@@ -101,7 +102,7 @@ def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
     def answer() -> None:
         services.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
 
-    return answered(request, run.task_id, answer)
+    return answer_on_task(request, run.task_id, answer)
 
 
 @require_POST
@@ -110,7 +111,7 @@ def task_by_hand(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
     said = "It is open in the task's terminal. Once per repository the CLI asks there whether you trust it."
     terminal = reverse("task_terminal", args=[pk]) if user.has_perm("terminal.use_terminal") else ""
-    return answered(request, pk, lambda: interactive.open_window(task, user=user), said, go=terminal)
+    return answer_on_task(request, pk, lambda: interactive.open_window(task, user=user), said, go=terminal)
 
 
 def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
@@ -173,10 +174,3 @@ def _message(request: HttpRequest, pk: int) -> Outgoing:
     row = get_object_or_404(rows, pk=pk)
     run_for(request.user, row.run_id)
     return row
-
-
-def answered(
-    request: HttpRequest, pk: int, verb: Callable[[], object], said: str = "", *, go: str = ""
-) -> HttpResponse:
-    """`htmx.answer` on the page of the task with this id."""
-    return htmx.answer(request, verb, said, to=reverse("task", args=[pk]), go=go)

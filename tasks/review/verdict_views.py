@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from aitask.lib import htmx
 from tasks.access import task_for
-from tasks.models import Task
+from tasks.answers import answer_on_task
 from tasks.review import verdicts
 from workspaces.access import person
 
@@ -19,38 +15,38 @@ from workspaces.access import person
 def task_accept(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
     said = "Accepted: ready to merge."
-    return _about(task, request, lambda: verdicts.accept(task, user=user), said)
+    return answer_on_task(request, pk, lambda: verdicts.accept(task, user=user), said)
 
 
 @require_POST
 def task_take_back(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     said = "Not accepted any more."
-    return _about(task, request, lambda: verdicts.take_back(task), said)
+    return answer_on_task(request, pk, lambda: verdicts.take_back(task), said)
 
 
 @require_POST
 def task_send_back(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
     message = request.POST.get("message", "")
-    return _about(
-        task, request, lambda: verdicts.send_back(task, message, user=user), "Sent back to the agent."
+    return answer_on_task(
+        request, pk, lambda: verdicts.send_back(task, message, user=user), "Sent back to the agent."
     )
 
 
 @require_POST
 def task_drop(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
-    return _about(
-        task, request, lambda: verdicts.drop(task, user=user), "Dropped; a rescue ref keeps the work."
+    return answer_on_task(
+        request, pk, lambda: verdicts.drop(task, user=user), "Dropped; a rescue ref keeps the work."
     )
 
 
 @require_POST
 def task_restore(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    return _about(
-        task, request, lambda: verdicts.restore(task), "Restored: branch and worktree are there again."
+    return answer_on_task(
+        request, pk, lambda: verdicts.restore(task), "Restored: branch and worktree are there again."
     )
 
 
@@ -58,8 +54,4 @@ def task_restore(request: HttpRequest, pk: int) -> HttpResponse:
 def task_start_over(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
     said = "Queued, from the start."
-    return _about(task, request, lambda: verdicts.start_over(task, user=user), said)
-
-
-def _about(task: Task, request: HttpRequest, verb: Callable[[], object], said: str) -> HttpResponse:
-    return htmx.answer(request, verb, said, to=reverse("task", args=[task.pk]))
+    return answer_on_task(request, pk, lambda: verdicts.start_over(task, user=user), said)

@@ -14,6 +14,7 @@ from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import task_for, train_for
+from tasks.answers import answer_on_task
 from tasks.models import MergeTrain, Radar, Task, Verdict
 from tasks.review import queries
 from tasks.trains import conflicts, overlap, reapply, services
@@ -143,7 +144,7 @@ def task_bring_back(request: HttpRequest, pk: int) -> HttpResponse:
     """Make work that an undo took back mergeable again."""
     task = task_for(request.user, pk)
     said = "Brought back: it can be merged again."
-    return htmx.answer(request, lambda: reapply.bring_back(task), said, to=reverse("task", args=[pk]))
+    return answer_on_task(request, pk, lambda: reapply.bring_back(task), said)
 
 
 @require_POST
@@ -151,6 +152,4 @@ def task_resolve(request: HttpRequest, pk: int) -> HttpResponse:
     """Have the agent resolve the task's conflict with the base branch."""
     task, user = task_for(request.user, pk), person(request)
     said = "The agent resolves the conflict."
-    return htmx.answer(
-        request, lambda: conflicts.resolve(task, user=user), said, to=reverse("task", args=[pk])
-    )
+    return answer_on_task(request, pk, lambda: conflicts.resolve(task, user=user), said)
