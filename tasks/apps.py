@@ -10,15 +10,16 @@ class TasksConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks.conversation import delivery, interactive, notifications
-        from tasks.runs import hooks
-        from tasks.trains import jobs, overlap
+        from tasks.runs import dispatch, hooks
+        from tasks.trains import after_run, overlap, repairs
 
         hooks.before_queue.join(interactive.refuse_while_open)
         hooks.before_start.join(interactive.refuse_beside_a_person)
         hooks.events_saved.join(delivery.note_events)
         hooks.events_saved.join(notifications.note_events)
+        hooks.run_ended.join(dispatch.after_end)
         hooks.run_ended.join(notifications.note_end)
-        hooks.run_ended.join(jobs.look_at_branch)
+        hooks.run_ended.join(after_run.enqueue_inspection)
         hooks.branch_changed.join(overlap.soon)
-        hooks.repair.join(jobs.repair)
+        hooks.repair.join(repairs.repair)
         hooks.repair.join(delivery.repair)

@@ -11,7 +11,7 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks.models import Task
-from workspaces.catalog import reading
+from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Backend
 from workspaces.validators import LINE_BREAKERS, validate_word
 
@@ -64,7 +64,7 @@ def check(task: Task) -> None:
 
 def check_choice(task: Task) -> None:
     """Raise ValidationError for what the host's CLI would certainly refuse."""
-    problems = reading.problem(task.workspace, *choice_of(task))
+    problems = catalog_queries.problem(task.workspace, *choice_of(task))
     if problems:
         raise ValidationError(problems)
 

@@ -9,7 +9,8 @@ from django.urls import reverse_lazy
 
 from tasks.models import Run, Task
 from workspaces.access import Visitor, visible_workspaces
-from workspaces.catalog import choosing, reading
+from workspaces.catalog import form_choices
+from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Backend, Workspace
 
 
@@ -23,8 +24,8 @@ class ChoiceFields(forms.Form):
     def clean(self) -> dict[str, Any]:
         """A model that is typed stands in a field of its own."""
         cleaned = super().clean() or {}
-        if cleaned.get("model") == choosing.OTHER:
-            _, cleaned["model"], _ = choosing.chosen(self.data)
+        if cleaned.get("model") == form_choices.OTHER:
+            _, cleaned["model"], _ = form_choices.chosen(self.data)
             if not cleaned["model"]:
                 self.add_error("model", "Type its name, or choose one of the list.")
         return cleaned
@@ -94,12 +95,14 @@ class MoveForm(forms.Form):
     merge = forms.ChoiceField(choices=[("yes", "Merge it"), ("no", "Done without merging")], required=False)
 
 
-def choices_for(form: forms.Form, workspace: Workspace, backend: str = "", **more: Any) -> choosing.Choices:
+def choices_for(
+    form: forms.Form, workspace: Workspace, backend: str = "", **more: Any
+) -> form_choices.Choices:
     """What a form about this workspace offers, with what it says already; `backend` where that is fixed."""
     said = form.data if form.is_bound else form.initial
-    chosen, model, effort = choosing.chosen(said)
-    return choosing.Choices(
-        reading.lists_of(workspace),
+    chosen, model, effort = form_choices.chosen(said)
+    return form_choices.Choices(
+        catalog_queries.lists_of(workspace),
         backend or chosen,
         model,
         effort,

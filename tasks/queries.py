@@ -15,7 +15,7 @@ from tasks.access import visible_tasks
 from tasks.models import Event, Run, StartReport, Task
 from tasks.review.card_badges import SETTLED, CardBadge, marks_of
 from workspaces.access import Visitor
-from workspaces.catalog import reading
+from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host, Workspace
 
 DONE_SHOWN = 50
@@ -185,13 +185,13 @@ def with_marks(cards: list[Card]) -> list[Card]:
 def with_warnings(cards: list[Card]) -> list[Card]:
     """Cards that are still to run say when the host does not list their model."""
     waiting = [card for card in cards if card.task.status in (Task.Status.BACKLOG, Task.Status.QUEUED)]
-    places = {card.task.workspace_id: reading.place_of(card.task.workspace) for card in waiting}
-    lists = reading.lists_at(places.values())
+    places = {card.task.workspace_id: catalog_queries.place_of(card.task.workspace) for card in waiting}
+    lists = catalog_queries.lists_at(places.values())
     warned = {}
     for card in waiting:
         task = card.task
         offer = lists.get(places[task.workspace_id], {}).get(task.backend)
-        warned[task.pk] = reading.warning(offer, task.model, task.reasoning_effort)
+        warned[task.pk] = catalog_queries.warning(offer, task.model, task.reasoning_effort)
     return [replace(card, warning=warned.get(card.task.pk, "")) for card in cards]
 
 

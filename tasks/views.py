@@ -24,7 +24,8 @@ from tasks.runs import restart_report
 from tasks.runs import services as run_services
 from tasks.trains import services as trains
 from workspaces.access import person, visible_workspaces, workspace_for
-from workspaces.catalog import choosing, reading
+from workspaces.catalog import form_choices
+from workspaces.catalog import queries as catalog_queries
 from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Host, Workspace
 
@@ -99,7 +100,7 @@ def new_task_preset(request: HttpRequest) -> dict[str, Any]:
     workspace = chosen or (last.workspace if last else workspaces.first())
     if workspace is None:
         return {}
-    choices = choosing.preset(reading.lists_of(workspace), workspace)
+    choices = form_choices.preset(catalog_queries.lists_of(workspace), workspace)
     fields = {"backend": choices.backend, "model": choices.model, "reasoning_effort": choices.effort}
     return {"workspace": workspace, **fields}
 
@@ -147,10 +148,10 @@ def task_new_fields(request: HttpRequest) -> HttpResponse:
     if wanted is None:
         raise Http404
     workspace = workspace_for(request.user, wanted)
-    choices = choosing.after_change(reading.lists_of(workspace), workspace, request.GET.dict())
+    choices = form_choices.after_change(catalog_queries.lists_of(workspace), workspace, request.GET.dict())
     choices = replace(choices, suggestions=models_used(workspace, choices.backend))
     context = {"c": choices, "choices_url": request.path}
-    return render(request, choosing.template_after(request.GET.get("changed", "")), context)
+    return render(request, form_choices.template_after(request.GET.get("changed", "")), context)
 
 
 @require_POST

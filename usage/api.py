@@ -14,7 +14,7 @@ from aitask.lib.errors import Refused
 from tasks.access import task_for
 from tasks.api.schemas import Id, RunOut, run_out
 from usage import limits, pricing, queries, services
-from usage.adding import Sums
+from usage.aggregation import Sums
 from usage.periods import MOST_DAYS, Period, is_zone, zone_called
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.models import Workspace

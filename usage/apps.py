@@ -10,8 +10,8 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks.runs import hooks
-        from usage import holds, ledger, limits
+        from usage import admission, ledger, limits
 
         hooks.usage_changed.join(ledger.record)
         hooks.limit_reported.join(limits.note_report)
-        hooks.hurdle = holds.hurdle
+        hooks.hurdle = admission.hurdle

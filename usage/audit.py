@@ -14,7 +14,6 @@ from django.utils import timezone
 from tasks.models import Run
 from usage.models import TOKENS, Audit, UsageByModel
 from workspaces import hosts
-from workspaces.hosts import HostError
 from workspaces.models import Backend, Workspace
 
 CALL_SECONDS = 120.0
@@ -210,16 +209,3 @@ def _keep(workspace: Workspace, finding: AuditFinding) -> Audit:
     }
     row, _ = Audit.objects.update_or_create(workspace=workspace, defaults=values)
     return row
-
-
-def audit_job(workspace_id: int) -> None:
-    """The worker's way: a host that can't be reached is noted beside the last result."""
-    workspace = Workspace.objects.filter(pk=workspace_id).first()
-    if workspace is None:
-        return
-    try:
-        audit(workspace)
-    except HostError as error:
-        row, _ = Audit.objects.get_or_create(workspace=workspace)
-        row.error = str(error)[:500]
-        row.save(update_fields=["error"])

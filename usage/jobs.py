@@ -11,7 +11,8 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.queue import enqueue
 from usage import ledger, limits
-from usage.models import LimitReading, PlanSource
+from usage.audit import audit
+from usage.models import Audit, LimitReading, PlanSource
 from workspaces import hosts
 from workspaces.hosts import HostError
 from workspaces.models import Backend, Workspace
@@ -26,9 +27,9 @@ def ask_all() -> None:
     """The schedule, which comes more often than it asks: one job per login that is due."""
     ledger.catch_up()
     limits.prune()
-    for workspace in limits.logins().values():
+    for workspace in limits.logins(Workspace.objects.all()).values():
         if any(_is_due(source) for source in _sources(workspace)):
-            enqueue("usage.jobs.ask", workspace.pk)
+            enqueue(ask, workspace.pk)
 
 
 def ask(workspace_id: int) -> bool:
@@ -48,6 +49,19 @@ def ask(workspace_id: int) -> bool:
             _take(source, answers.get(source.backend) or {})
     doorbell.ring("board", "queue", "usage")
     return True
+
+
+def compare_with_transcripts(workspace_id: int) -> None:
+    """Audit one workspace; a host that can't be reached is noted beside the last result."""
+    workspace = Workspace.objects.filter(pk=workspace_id).first()
+    if workspace is None:
+        return
+    try:
+        audit(workspace)
+    except HostError as error:
+        row, _ = Audit.objects.get_or_create(workspace=workspace)
+        row.error = str(error)[:500]
+        row.save(update_fields=["error"])
 
 
 def _sources(workspace: Workspace) -> list[PlanSource]:

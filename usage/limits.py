@@ -13,8 +13,8 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from tasks.models import Run
 from tasks.runs.reducer import parse_time
+from usage.forecast import Forecast, forecast
 from usage.models import LimitReading, PlanSource
-from usage.pace import Forecast, forecast
 from workspaces.models import Backend, Workspace
 from workspaces.models.model_list import digest_of
 
@@ -151,6 +151,6 @@ def windows_for_start(workspace: Workspace, backend: str) -> list[LimitWindow]:
     return [LimitWindow(found, reading, None) for reading in newest.values()]
 
 
-def logins() -> dict[tuple[int, str], Workspace]:
-    """Every host with every set of variables that a workspace has there, and one such workspace."""
-    return {(each.host.pk, digest_of(each.environment)): each for each in Workspace.objects.all()}
+def logins(workspaces: Iterable[Workspace]) -> dict[tuple[int, str], Workspace]:
+    """One workspace for each login: each host with each set of variables that these workspaces have."""
+    return {(each.host.pk, digest_of(each.environment)): each for each in workspaces}

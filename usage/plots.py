@@ -10,7 +10,7 @@ from django.utils.dateformat import format as date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from usage.adding import Sums
+from usage.aggregation import Sums
 from usage.queries import ReportRow, UsageReport
 
 WIDTH, HEIGHT = 720, 160

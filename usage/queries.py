@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet, Sum
 
 from tasks.models import Task, Verdict
-from usage.adding import AMOUNTS, Amounts, SpanSum, Sums, groups
+from usage.aggregation import AMOUNTS, Amounts, SpanSum, Sums, groups
 from usage.models import SIZE, Series, UsageByModel, dollars
 from usage.periods import Period
 from workspaces.access import visible_workspaces

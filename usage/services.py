@@ -13,7 +13,7 @@ from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.runs import dispatch
 from tasks.runs import services as run_services
-from usage import holds
+from usage import admission
 from usage.models import Budget, Postponed
 from workspaces.models import Workspace
 
@@ -55,7 +55,7 @@ def lift_for_today(workspace: Workspace) -> datetime:
     """Let budgets hold nothing until the day ends where the budget's owner lives."""
     budget, _ = Budget.objects.get_or_create(workspace=workspace)
     now = timezone.now()
-    budget.lifted_until = datetime.fromtimestamp(holds.day(budget, now).end * 60, now.tzinfo)
+    budget.lifted_until = datetime.fromtimestamp(admission.day(budget, now).end * 60, now.tzinfo)
     budget.save(update_fields=["lifted_until"])
     _look_again(workspace)
     return budget.lifted_until

@@ -1,4 +1,4 @@
-"""The page of usage, its download, and its verbs."""
+"""The usage page, its CSV export and its buttons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aitask.lib.formats import money, short_number
 from aitask.lib.queue import enqueue
 from aitask.lib.text import whole_number
 from tasks.access import task_for
-from usage import download, holds, jobs, limits, plots, pricing, queries, services
+from usage import admission, csv_export, jobs, limits, plots, pricing, queries, services
 from usage.api import period_of
 from usage.forms import BudgetForm
 from usage.models import Audit, Budget, PlanSource
@@ -158,7 +158,7 @@ def budget_context(request: HttpRequest, workspace: Workspace, budget: Budget) -
     return {
         "workspace": workspace,
         "budget": budget,
-        "spending": holds.spending(budget, now) if budget.pk else [],
+        "spending": admission.spending(budget, now) if budget.pk else [],
         "is_lifted": bool(budget.lifted_until and budget.lifted_until > now),
         "form": BudgetForm(instance=budget, prefix=f"w{workspace.pk}"),
         "can_edit": can_edit(person(request), workspace),
@@ -189,7 +189,7 @@ def usage_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         return HttpResponseBadRequest(f"{error.reason} {error.hint}", content_type="text/plain")
     workspaces = queries.chosen(person(request), chosen_workspace(request))
     by_task = request.GET.get("by") == "task"
-    rows = (download.by_task if by_task else download.by_day)(workspaces, period)
+    rows = (csv_export.by_task if by_task else csv_export.by_day)(workspaces, period)
     writer = csv.writer(_Echo())
     lines = (writer.writerow(row) for row in rows)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
@@ -209,11 +209,10 @@ class _Echo:
 def limits_ask(request: HttpRequest) -> HttpResponse:
     """The button: ask the CLIs again, unless that was done within five minutes."""
     workspaces = list(visible_workspaces(request.user))
-    logins = {(each.address.key, str(sorted(each.environment.items()))): each for each in workspaces}
     if jobs.next_asking(workspaces) is not None:
         return htmx.refused(request, "They were asked within the last five minutes.", to=reverse("usage"))
-    for workspace in logins.values():
-        enqueue("usage.jobs.ask", workspace.pk)
+    for workspace in limits.logins(workspaces).values():
+        enqueue(jobs.ask, workspace.pk)
     return htmx.done(request, "The CLIs are being asked.", to=reverse("usage"))
 
 
@@ -221,7 +220,7 @@ def limits_ask(request: HttpRequest) -> HttpResponse:
 def audit_start(request: HttpRequest) -> HttpResponse:
     """Compare with the transcripts, in a worker."""
     for workspace in visible_workspaces(request.user):
-        enqueue("usage.audit.audit_job", workspace.pk)
+        enqueue(jobs.compare_with_transcripts, workspace.pk)
     return htmx.done(request, "The transcripts are being read.", to=reverse("usage"))
 
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from workspaces import doctor
-from workspaces.catalog import wanting
+from workspaces.catalog import services as catalog_services
 from workspaces.models import ApiToken, BackendHold, Host, Installation, ModelList, Workspace
 
 
@@ -145,5 +145,5 @@ def ask(
     site: admin.ModelAdmin[ModelList] | admin.ModelAdmin[Host], request: HttpRequest, hosts: QuerySet[Host]
 ) -> None:
     for host in hosts:
-        wanting.want(host, force=True)
+        catalog_services.want(host, force=True)
     site.message_user(request, "The workers are asking; reload the page in a moment.", messages.SUCCESS)

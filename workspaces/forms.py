@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.urls import reverse_lazy
 
-from workspaces.catalog import choosing, wanting
+from workspaces.catalog import form_choices
+from workspaces.catalog import services as catalog_services
 from workspaces.models import ApiToken, Workspace
 from workspaces.validators import validate_environment
 
@@ -100,8 +101,8 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
     def clean(self) -> dict[str, Any]:
         """A model that is typed stands in a field of its own."""
         cleaned = super().clean() or {}
-        if cleaned.get("default_model") == choosing.OTHER:
-            _, cleaned["default_model"], _ = choosing.chosen(self.data, "default_")
+        if cleaned.get("default_model") == form_choices.OTHER:
+            _, cleaned["default_model"], _ = form_choices.chosen(self.data, "default_")
             if not cleaned["default_model"]:
                 self.add_error("default_model", "Type its name, or choose one of the list.")
         return cleaned
@@ -132,7 +133,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         workspace.environment = {**kept, **self.cleaned_data["variables"]}
         workspace.save()
         workspace.members.set(self.cleaned_data["member_names"])
-        wanting.want_workspace(workspace)
+        catalog_services.want_workspace(workspace)
         return workspace
 
 

@@ -6,9 +6,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from aitask.lib import doorbell
-from workspaces.catalog import wanting
+from aitask.lib.hooks import Hook
 from workspaces.hosts import HostError
 from workspaces.models import Host
+
+answered_again: Hook[[Host]] = Hook()
+"""A host that had been away, or was never met, has just answered."""
 
 
 def note_up(host: Host) -> bool:
@@ -16,7 +19,7 @@ def note_up(host: Host) -> bool:
     values = {"link_reason": "", "link_hint": "", "last_heard_at": timezone.now()}
     came_back = Host.objects.filter(~Q(link=Host.Link.UP), pk=host.pk).update(link=Host.Link.UP, **values)
     if came_back:
-        wanting.meet(host)
+        answered_again(host)
         doorbell.ring("board", "queue", "hosts")
     else:
         Host.objects.filter(pk=host.pk).update(**values)

@@ -17,7 +17,8 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from workspaces import doctor, services, ssh_aliases
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
-from workspaces.catalog import choosing, reading
+from workspaces.catalog import form_choices
+from workspaces.catalog import queries as catalog_queries
 from workspaces.forms import TokenForm, WorkspaceForm
 from workspaces.hosts import HostError
 from workspaces.models import ApiToken, Host, Workspace
@@ -74,13 +75,13 @@ def workspace_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _form(request: HttpRequest, form: WorkspaceForm) -> HttpResponse:
     said = form.data if form.is_bound else {field: form[field].value() for field in PRESETS}
-    backend, model, effort = choosing.chosen(said, "default_")
-    lists = reading.lists_of(form.instance)
+    backend, model, effort = form_choices.chosen(said, "default_")
+    lists = catalog_queries.lists_of(form.instance)
     context = {
         "nav": "workspaces",
         "form": form,
         "aliases": ssh_aliases.aliases(),
-        "c": choosing.Choices(lists, backend, model, effort, prefix="default_"),
+        "c": form_choices.Choices(lists, backend, model, effort, prefix="default_"),
         "choices_url": reverse("workspace_choices"),
     }
     return render(request, "workspaces/form.html", context, status=422 if form.errors else 200)
@@ -95,9 +96,9 @@ def workspace_choices(request: HttpRequest) -> HttpResponse:
     )
     if (wanted := whole_number(given.get("workspace"))) is not None:
         workspace.environment = workspace_for(request.user, wanted).environment
-    choices = choosing.after_change(reading.lists_of(workspace), None, given, "default_")
+    choices = form_choices.after_change(catalog_queries.lists_of(workspace), None, given, "default_")
     context = {"c": choices, "choices_url": request.path}
-    return render(request, choosing.template_after(given.get("changed", "")), context)
+    return render(request, form_choices.template_after(given.get("changed", "")), context)
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -18,19 +19,20 @@ IDLE_SECONDS = 0.5
 """How long a job waits when its ring was lost, and how long a stop waits for the pusher."""
 
 
-def enqueue(function: str, *args: Any) -> None:
-    """Have a worker call `function` (a dotted path) with `args` (ids, small and picklable) after the commit.
+def enqueue(job: Callable[..., object], *args: Any) -> None:
+    """Have a worker call `job`, a function of a module, with `args` (small and picklable) after the commit.
 
-    Never raises when the broker can't be reached: the work is in its row, only the hurry is lost.
+    Never raises when the broker can't be reached: the row says what is due, and a repair enqueues it again.
     """
-    transaction.on_commit(lambda: _send(function, args))
+    path = f"{job.__module__}.{job.__qualname__}"
+    transaction.on_commit(lambda: _send(path, args))
 
 
-def _send(function: str, args: tuple[Any, ...]) -> None:
+def _send(path: str, args: tuple[Any, ...]) -> None:
     try:
-        async_task(function, *args)
+        async_task(path, *args)
     except Exception:
-        log.exception("could not enqueue %s%r", function, args)
+        log.exception("could not enqueue %s%r", path, args)
 
 
 class DoorbellBroker(ORM):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tasks.api.schemas import Answer, Backend
 from workspaces.access import visible_workspaces, workspace_for
-from workspaces.catalog import reading
+from workspaces.catalog import queries as catalog_queries
 from workspaces.models.model_list import ModelList
 
 router = Router(tags=["Models"])
@@ -53,12 +53,12 @@ def list_models(
         if workspace is not None
         else list(visible_workspaces(request.user))
     )
-    places: dict[reading.Place, list[int]] = {}
+    places: dict[catalog_queries.Place, list[int]] = {}
     for row in rows:
-        places.setdefault(reading.place_of(row), []).append(row.pk)
+        places.setdefault(catalog_queries.place_of(row), []).append(row.pk)
     if workspace is None and not any(key == "local" for key, _ in places):
-        places[reading.HERE] = []
-    found = reading.lists_at(places)
+        places[catalog_queries.HERE] = []
+    found = catalog_queries.lists_at(places)
     return [
         model_list_out(offer, places[place])
         for place, lists in found.items()

@@ -15,7 +15,7 @@ from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChang
 from tasks.runs import dispatch
 from workspaces import doctor
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
-from workspaces.catalog import wanting
+from workspaces.catalog import services as catalog_services
 from workspaces.models import Workspace
 
 router = Router(tags=["Workspaces"])
@@ -61,7 +61,7 @@ def save(workspace: Workspace, body: WorkspaceChange) -> Workspace:
         raise Refused("A workspace of this name has just been made.", "Choose another name.") from error
     doorbell.ring(f"workspace:{workspace.pk}", "board")
     dispatch.soon(workspace.pk)
-    wanting.want_workspace(workspace)
+    catalog_services.want_workspace(workspace)
     return workspace
 
 

@@ -33,7 +33,7 @@ ENDED = "The run ended before the agent took it."
 def soon(run: Run) -> None:
     """Have a worker deliver after the commit."""
     Outgoing.objects.filter(run=run, state=State.WAITING).update(retry_at=timezone.now() + RETRY)
-    enqueue("tasks.conversation.delivery.deliver", run.pk)
+    enqueue(deliver, run.pk)
 
 
 def deliver(run_id: int) -> None:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
 from aitask.lib.queue import enqueue
+from tasks.conversation import jobs
 from tasks.models import Attention, Run
 from workspaces.access import visible_workspaces
 
@@ -40,7 +41,7 @@ def _note(run: Run, kind: str, *, subject: str, text: str) -> None:
         run=run, kind=kind, subject=subject, defaults={"text": text[:300]}
     )
     if is_new:
-        enqueue("tasks.conversation.web_push.send", made.pk)
+        enqueue(jobs.push, made.pk)
 
 
 def visible(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Attention]:

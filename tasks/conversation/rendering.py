@@ -13,7 +13,7 @@ from django.utils import timezone
 from tasks.conversation import requests
 from tasks.models import Outgoing, Run, Task
 from workspaces.access import visible_workspaces
-from workspaces.catalog import reading
+from workspaces.catalog import queries as catalog_queries
 from workspaces.models import PermissionMode
 
 NEW_FAILURES = timedelta(minutes=30)
@@ -53,7 +53,7 @@ def sent(task: Task) -> list[Outgoing]:
 def choices(task: Task, run: Run | None) -> dict[str, object]:
     """Models and efforts that the host's CLI lists."""
     backend = run.backend if run else task.backend
-    offer = reading.lists_of(task.workspace).get(backend)
+    offer = catalog_queries.lists_of(task.workspace).get(backend)
     models = offer.models if offer else []
     efforts = dict.fromkeys(level["id"] for model in models for level in model["reasoning_efforts"])
     return {"offered": models, "efforts": list(efforts)}

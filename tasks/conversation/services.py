@@ -18,7 +18,7 @@ from tasks.models import Outgoing, Run, Task
 from tasks.runs import control
 from tasks.runs import services as run_services
 from workspaces import hosts
-from workspaces.catalog import reading
+from workspaces.catalog import queries as catalog_queries
 from workspaces.hosts import HostError
 from workspaces.models import Host
 
@@ -147,11 +147,11 @@ def _check_choice(run: Run, new: dict[str, str]) -> None:
         if value.startswith("-") or any(not c.isprintable() or c.isspace() for c in value):
             raise Refused("A model or effort has no spaces and no leading dash.")
     model, effort = (new.get(name) or getattr(run, name) for name in ("model", "reasoning_effort"))
-    offer = reading.lists_of(run.task.workspace).get(run.backend)
+    offer = catalog_queries.lists_of(run.task.workspace).get(run.backend)
     known = offer.find(model) if offer else None
     if known and not known["reasoning_efforts"] and "reasoning_effort" not in new:
         effort = ""  # the one that holds is not sent with such a model
-    if problems := reading.problem(run.task.workspace, run.backend, model, effort):
+    if problems := catalog_queries.problem(run.task.workspace, run.backend, model, effort):
         raise ValidationError(problems)
 
 

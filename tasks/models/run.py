@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from aitask.lib.compare_and_set import CompareAndSet
+from aitask.lib.leases import Leased
 from tasks.models.task import Task
 from workspaces.models import Backend, PermissionMode
 
 
-class Run(models.Model):
+class Run(CompareAndSet, Leased):
     """One try at a task by one agent, frozen when it was asked for."""
 
     class State(models.TextChoices):
@@ -63,10 +63,6 @@ class Run(models.Model):
     last_heard_at = models.DateTimeField(null=True, blank=True, help_text="When the host last spoke of it")
     last_event_at = models.DateTimeField(null=True, blank=True, help_text="When its newest event came")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
-    lease_until = models.DateTimeField(
-        null=True, blank=True, help_text="A worker is starting or ending it until then"
-    )
-    lease_owner = models.CharField(max_length=64, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker tried to start it")
 
     event_offset = models.BigIntegerField(default=0, help_text="Bytes of events.jsonl that are stored")
@@ -139,11 +135,3 @@ class Run(models.Model):
         """Since when a busy run has said nothing; None for one that waits, ends, or has not spoken yet."""
         busy = self.state in (self.State.STARTING, self.State.RUNNING) and not self.cancel_requested_at
         return self.last_event_at if busy else None
-
-    def change(self, expected: Iterable[str], **values: Any) -> bool:
-        """Compare and set: False, and nothing written, when the state is none of `expected` any more."""
-        changed = Run.objects.filter(pk=self.pk, state__in=list(expected)).update(**values)
-        if changed:
-            for name, value in values.items():
-                setattr(self, name, value)
-        return bool(changed)

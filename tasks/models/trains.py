@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from aitask.lib.compare_and_set import CompareAndSet
+from aitask.lib.leases import Leased
 from tasks.models.task import Task
 from workspaces.merging.attempts import Strategy
 from workspaces.models import Workspace
@@ -16,7 +15,7 @@ from workspaces.models import Workspace
 STRATEGIES = [(strategy.value, strategy.name.capitalize()) for strategy in Strategy]
 
 
-class MergeTrain(models.Model):
+class MergeTrain(CompareAndSet, Leased):
     """Some tasks on their way into the base branch of their workspace, one after another."""
 
     class State(models.TextChoices):
@@ -58,8 +57,6 @@ class MergeTrain(models.Model):
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     undo_commit = models.CharField(max_length=64, blank=True, help_text="The commit that takes it back")
     check_number = models.PositiveIntegerField(default=0, help_text="Checks that were begun for its undo")
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]
@@ -78,16 +75,8 @@ class MergeTrain(models.Model):
     def is_live(self) -> bool:
         return self.state in self.LIVE
 
-    def change(self, expected: Iterable[str], **values: Any) -> bool:
-        """Compare and set: False, and nothing written, when the state is none of `expected` any more."""
-        changed = MergeTrain.objects.filter(pk=self.pk, state__in=list(expected)).update(**values)
-        if changed:
-            for name, value in values.items():
-                setattr(self, name, value)
-        return bool(changed)
 
-
-class MergeStep(models.Model):
+class MergeStep(CompareAndSet):
     """One task's turn in a train; the row says at any moment how far it got."""
 
     class State(models.TextChoices):
@@ -150,14 +139,6 @@ class MergeStep(models.Model):
     def is_open(self) -> bool:
         return self.state in self.OPEN
 
-    def change(self, expected: Iterable[str], **values: Any) -> bool:
-        """Compare and set, as `MergeTrain.change`."""
-        changed = MergeStep.objects.filter(pk=self.pk, state__in=list(expected)).update(**values)
-        if changed:
-            for name, value in values.items():
-                setattr(self, name, value)
-        return bool(changed)
-
 
 class Resolution(models.Model):
     """A conflict that was handed to the agent: main was merged into the branch, the markers left for it."""
@@ -183,7 +164,7 @@ class Resolution(models.Model):
         return f"resolution of task {self.task_id}: {self.state}"
 
 
-class Radar(models.Model):
+class Radar(Leased):
     """Which branches of a workspace touch the same places, for exactly these tips."""
 
     workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="radar")
@@ -195,8 +176,6 @@ class Radar(models.Model):
     looked_at = models.DateTimeField(null=True, blank=True)
     seconds = models.FloatField(default=0)
     reason = models.TextField(blank=True, help_text="Why it could not look")
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"radar of workspace {self.workspace_id}"

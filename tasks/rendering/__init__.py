@@ -15,7 +15,7 @@ from tasks.rendering.entries import RENDERERS
 from tasks.rendering.parts import NOTHING, Entry
 from tasks.rendering.parts import readable as readable
 from tasks.runs.shell_commands import commands
-from workspaces.catalog import reading
+from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host
 
 
@@ -72,8 +72,8 @@ def render_head(task: Task, run: Run | None) -> SafeString:
 
 def model_warning(task: Task) -> str:
     """Whether the host lists the model that the next run would ask for; empty when it does."""
-    offer = reading.lists_of(task.workspace).get(task.backend)
-    return reading.warning(offer, task.model, task.reasoning_effort)
+    offer = catalog_queries.lists_of(task.workspace).get(task.backend)
+    return catalog_queries.warning(offer, task.model, task.reasoning_effort)
 
 
 def total_tokens(run: Run | None) -> int:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, leases
 from tasks.models import Run, Task
-from tasks.runs import hooks, leases
+from tasks.runs import hooks, jobs
 from workspaces.models import BackendHold, Host, Workspace
 
 
 def soon(workspace_id: int) -> None:
     """Look for runs to start once the present transaction is committed."""
     transaction.on_commit(lambda: start_queued(workspace_id))
+
+
+def after_end(run: Run) -> None:
+    """A run has ended and leaves room for the next one."""
+    soon(run.task.workspace_id)
 
 
 def start_queued(workspace_id: int) -> list[int]:
@@ -84,6 +89,6 @@ def _start(run: Run, gate: Gate) -> bool:
         return False
     gate.active += 1
     Task.objects.filter(pk=run.task_id).update(status=Task.Status.RUNNING, updated_at=timezone.now())
-    leases.nudge(run.pk, "tasks.runs.jobs.start_run")
+    leases.enqueue_once(Run.objects.filter(pk=run.pk), jobs.start_run, run.pk)
     doorbell.ring(f"task:{run.task_id}")
     return True

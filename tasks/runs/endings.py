@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from tasks.models import Run, Task
-from tasks.runs import dispatch, hooks, leases
+from tasks.runs import hooks
 from tasks.runs.reducer import parse_time, take_usage
 from workspaces.models import BackendHold, Host
 
@@ -31,13 +31,12 @@ def conclude(run_id: int) -> bool:
     """End the run by its outcome; False when there is none yet, a worker holds it, or it has ended."""
     with transaction.atomic():
         run = Run.objects.select_for_update().select_related("task__workspace").get(pk=run_id)
-        if run.outcome is None or not run.is_live or leases.is_held(run):
+        if run.outcome is None or not run.is_live or run.is_leased:
             return False
         _set_final_state(run, run.outcome)
         hooks.usage_changed(run)
         _take_work(run, run.outcome)
         _count_refused_logins(run)
-        dispatch.soon(run.task.workspace_id)
         hooks.run_ended(run)
         doorbell.ring(f"task:{run.task_id}", "board", "queue")
     return True

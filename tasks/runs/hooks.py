@@ -4,32 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Generic, ParamSpec
+from typing import Any
 
+from aitask.lib.hooks import Hook
 from tasks.models import Run, Task
 from workspaces.models import Workspace
 
-Arguments = ParamSpec("Arguments")
 Hurdle = Callable[[Run], str]
 """Why a queued run can't start now, as a sentence; empty when it can."""
-
-
-class Hook(Generic[Arguments]):
-    """Functions that are called one after another, in the order in which they joined.
-
-    An exception of one goes to the caller, as if it had called that function itself.
-    """
-
-    def __init__(self) -> None:
-        self._functions: list[Callable[Arguments, object]] = []
-
-    def join(self, function: Callable[Arguments, object]) -> None:
-        if function not in self._functions:
-            self._functions.append(function)
-
-    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        for function in self._functions:
-            function(*args, **kwargs)
 
 
 def _no_hurdle(_workspace: Workspace) -> Hurdle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from posixpath import join
@@ -10,10 +11,10 @@ from typing import Any
 
 from django.db import transaction
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task
-from tasks.runs import endings, hooks, launch, leases
+from tasks.runs import endings, hooks, launch
 from workspaces import tmux
 from workspaces.hosts import HostError
 from workspaces.links import note_down
@@ -26,7 +27,7 @@ FIRST_WORD = timedelta(seconds=60)
 
 def start_run(run_id: int) -> None:
     """Start a claimed run on its host; a second starter finds the first one's lease and stops."""
-    with leases.held(run_id, (Run.State.STARTING,)) as taken:
+    with leases.held(Run.objects.filter(pk=run_id, state=Run.State.STARTING)) as taken:
         if not taken:
             return
         run = Run.objects.select_related("task__workspace").get(pk=run_id)
@@ -39,7 +40,7 @@ def start_run(run_id: int) -> None:
 
 def cancel_run(run_id: int) -> None:
     """Save the pane, end the agent and all it started, and leave a shell in the worktree."""
-    with leases.held(run_id, Run.ACTIVE) as taken:
+    with leases.held(Run.objects.filter(pk=run_id, state__in=Run.ACTIVE)) as taken:
         if not taken:
             return
         run = Run.objects.select_related("task__workspace").get(pk=run_id)
@@ -49,6 +50,13 @@ def cancel_run(run_id: int) -> None:
     if outcome:
         endings.note_outcome(run_id, outcome)
     _after(run)
+
+
+def job_due(run: Run) -> Callable[[int], None] | None:
+    """The job that an active run needs next; None when its agent is at work."""
+    if run.cancel_requested_at:
+        return cancel_run
+    return start_run if run.state == Run.State.STARTING else None
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ def _try_to_launch(run: Run) -> StartFailure | None:
     try:
         hooks.before_start(run)
         launch.launch(run)
-    except launch.LeaseLost:
+    except leases.LeaseLost:
         return None
     except HostError as error:
         if error.retryable:
@@ -126,7 +134,7 @@ def _after(run: Run) -> None:
     elif run.outcome is not None:
         endings.conclude(run.pk)
     elif run.cancel_requested_at:
-        leases.nudge(run.pk, "tasks.runs.jobs.cancel_run")
+        leases.enqueue_once(Run.objects.filter(pk=run.pk), cancel_run, run.pk)
     elif run.state == Run.State.STARTING:
-        leases.expect(run.pk, FIRST_WORD)
+        leases.pause(Run.objects.filter(pk=run.pk), FIRST_WORD)
     doorbell.ring("queue", "board", f"task:{run.task_id}")

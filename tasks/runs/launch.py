@@ -8,17 +8,13 @@ from typing import Any
 
 from django.db.models import F
 
+from aitask.lib import leases
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task
-from tasks.runs import leases
 from workspaces import git, hosts, tmux
 from workspaces.models import Installation, Workspace
 
 MOST_ATTEMPTS = 3
-
-
-class LeaseLost(Exception):
-    """Another worker has taken the run over; this one must not touch it any more."""
 
 
 @dataclass(frozen=True)
@@ -191,5 +187,5 @@ def _count_attempt(run: Run) -> None:
 
 
 def _renewed(run: Run) -> None:
-    if not leases.renew(run.pk):
-        raise LeaseLost(f"{run} was taken over")
+    if not leases.renew(Run.objects.filter(pk=run.pk)):
+        raise leases.LeaseLost(f"{run} was taken over")

@@ -8,9 +8,8 @@ from datetime import timedelta
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, leases
 from tasks.models import Run, StartReport
-from tasks.runs import leases
 from workspaces.access import visible_workspaces
 from workspaces.models import Host
 

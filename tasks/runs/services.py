@@ -9,11 +9,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.editing import clean_text, update_task
 from tasks.models import Run, Task
-from tasks.runs import dispatch, endings, hooks, leases
+from tasks.runs import dispatch, endings, hooks, jobs
 from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Workspace
 
@@ -68,7 +68,8 @@ def cancel_task(task: Task) -> Run | None:
         run.refresh_from_db()
         return run
     if Run.objects.filter(pk=run.pk, cancel_requested_at=None).update(cancel_requested_at=timezone.now()):
-        leases.nudge(run.pk, "tasks.runs.jobs.cancel_run", at_once=True)
+        rows = Run.objects.filter(pk=run.pk)
+        leases.enqueue_once(rows, jobs.cancel_run, run.pk, even_if_queued=True)
         doorbell.ring(f"task:{task.pk}", "board")
     run.refresh_from_db()
     return run

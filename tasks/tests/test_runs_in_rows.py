@@ -8,13 +8,15 @@ from unittest.mock import Mock, patch
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.brokers import get_broker
 
+from aitask.lib import leases
 from aitask.lib.errors import Refused
 from tasks import editing, services
 from tasks.models import Event, Run, Task
-from tasks.runs import dispatch, endings, leases
+from tasks.runs import dispatch, endings, jobs
 from tasks.runs import services as run_services
 from tasks.runs.follower import repairs
 from tasks.runs.follower.store import save_events
@@ -168,33 +170,62 @@ class TestStarting:
         repairs.repair()
         run.refresh_from_db()
         assert run.lease_until is not None
-        assert run.lease_until > overdue + leases.NUDGE
+        assert run.lease_until > overdue + leases.QUEUED_FOR
         assert run.lease_owner == ""
+
+
+def rows_of(run: Run) -> QuerySet[Run]:
+    return Run.objects.filter(pk=run.pk)
 
 
 class TestLeases:
     def test_the_second_worker_leaves(self) -> None:
         run = make_run(state=Run.State.STARTING)
         with (
-            leases.held(run.pk, (Run.State.STARTING,)) as first,
-            leases.held(run.pk, (Run.State.STARTING,)) as second,
+            leases.held(rows_of(run)) as first,
+            leases.held(rows_of(run)) as second,
         ):
             assert (first, second) == (True, False)
-        assert leases.take(run.pk, (Run.State.STARTING,))
+        assert leases.take(rows_of(run))
+
+    def test_a_lease_is_released_although_the_state_has_changed_meanwhile(self) -> None:
+        run = make_run(state=Run.State.STARTING)
+        with leases.held(rows_of(run).filter(state=Run.State.STARTING)):
+            run.change((Run.State.STARTING,), state=Run.State.RUNNING)
+        run.refresh_from_db()
+        assert (run.lease_owner, run.lease_until) == ("", None)
+
+    def test_no_second_job_is_queued_while_one_waits_or_a_process_works(self) -> None:
+        run = make_run(state=Run.State.STARTING)
+        assert leases.enqueue_once(rows_of(run), jobs.start_run, run.pk)
+        assert not leases.enqueue_once(rows_of(run), jobs.start_run, run.pk)
+        assert leases.enqueue_once(rows_of(run), jobs.cancel_run, run.pk, even_if_queued=True)
+        with leases.held(rows_of(run)):
+            assert not leases.enqueue_once(rows_of(run), jobs.cancel_run, run.pk, even_if_queued=True)
+
+    def test_a_lease_is_renewed_while_its_holder_is_busy(self) -> None:
+        run = make_run(state=Run.State.STARTING)
+        with leases.held(rows_of(run)):
+            soon = timezone.now() + timedelta(seconds=1)
+            rows_of(run).update(lease_until=soon)
+            assert leases.renew(rows_of(run))
+            run.refresh_from_db()
+            assert run.lease_until is not None
+            assert run.lease_until > soon + timedelta(seconds=30)
 
     def test_a_lease_ends_with_its_process(self) -> None:
         run = make_run(state=Run.State.STARTING)
         with patch.object(leases, "me", return_value=f"{leases.me().rpartition(':')[0]}:999999999"):
-            assert leases.take(run.pk, (Run.State.STARTING,))
-        assert leases.void_of_dead_processes() == 1
-        assert leases.take(run.pk, (Run.State.STARTING,))
+            assert leases.take(rows_of(run))
+        assert leases.end_leases_of_dead_processes(Run.objects.all()) == 1
+        assert leases.take(rows_of(run))
 
     def test_a_lease_of_another_machine_lasts_its_time(self) -> None:
         run = make_run(
             state=Run.State.STARTING, lease_owner="elsewhere:1", lease_until=timezone.now() + leases.LEASE
         )
-        assert leases.void_of_dead_processes() == 0
-        assert not leases.take(run.pk, (Run.State.STARTING,))
+        assert leases.end_leases_of_dead_processes(Run.objects.all()) == 0
+        assert not leases.take(rows_of(run))
 
 
 class TestEvents:
@@ -227,7 +258,7 @@ class TestEnding:
 
     def test_a_worker_that_is_busy_with_the_run_ends_it_itself(self) -> None:
         run = make_run(state=Run.State.RUNNING)
-        with leases.held(run.pk, Run.ACTIVE):
+        with leases.held(rows_of(run)):
             end(run)
             assert run.state == Run.State.RUNNING
         assert endings.conclude(run.pk)

@@ -11,18 +11,16 @@ from typing import Any
 
 from django.utils import timezone
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.models import Radar, Run, Task
 from tasks.repository import MergeSite, site_of
-from tasks.trains import turns
 from workspaces.git import overlap
 from workspaces.git.repos import refs
 from workspaces.hosts import HostError
 from workspaces.merging.conflicts import visible
 from workspaces.models import Workspace
 
-JOB = "tasks.trains.overlap.look"
 AT_ONCE = 2
 "Trial merges at the same time: the agents need the machine as well."
 MOST_FILES = 40
@@ -34,16 +32,17 @@ Pair = dict[str, Any]
 def soon(workspace_id: int) -> None:
     """Have somebody look again; cheap, and harmless when nothing has changed."""
     radar, _ = Radar.objects.get_or_create(workspace_id=workspace_id)
-    Radar.objects.filter(pk=radar.pk).update(wanted_at=timezone.now())
-    turns.nudge(Radar.objects.all(), JOB, radar.pk)
+    rows = Radar.objects.filter(pk=radar.pk)
+    rows.update(wanted_at=timezone.now())
+    leases.enqueue_once(rows, look, radar.pk)
 
 
 def repair() -> None:
-    """Looks that a lost nudge left undone, and live branches that were not looked at for a while."""
+    """Enqueue checks whose job was lost, and checks of live branches that are due again."""
     rows = Radar.objects.all()
-    turns.void_of_dead(rows.filter(lease_until__gt=timezone.now()))
-    for pk in rows.filter(turns.free(), wanted_at__isnull=False).values_list("pk", flat=True):
-        turns.nudge(rows, JOB, pk)
+    leases.end_leases_of_dead_processes(rows)
+    for pk in rows.filter(leases.unleased(), wanted_at__isnull=False).values_list("pk", flat=True):
+        leases.enqueue_once(rows.filter(pk=pk), look, pk)
     recently = timezone.now() - LIVE_AGAIN
     live = Workspace.objects.filter(tasks__runs__state__in=Run.ACTIVE).exclude(radar__looked_at__gt=recently)
     for pk in live.exclude(radar__wanted_at__isnull=False).distinct().values_list("pk", flat=True):
@@ -52,7 +51,7 @@ def repair() -> None:
 
 def look(radar_id: int) -> None:
     """Compare what has changed since the last look."""
-    with turns.held(Radar.objects.all(), radar_id) as taken:
+    with leases.held(Radar.objects.filter(pk=radar_id)) as taken:
         if not taken:
             return
         radar = Radar.objects.select_related("workspace").get(pk=radar_id)

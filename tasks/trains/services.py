@@ -13,13 +13,12 @@ from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.repository import MergeSite, site_of
 from tasks.review import verdicts
-from tasks.trains import turns
+from tasks.trains import jobs
 from tasks.trains.reapply import reverted_step, why_not
 from workspaces.git.repos import refs
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
-JOB = "tasks.trains.jobs.run_train"
 State = MergeTrain.State
 
 
@@ -79,7 +78,7 @@ def start_train(
         for step in steps:
             step.train = train
         MergeStep.objects.bulk_create(steps)
-        send_for_worker(train)
+        jobs.enqueue_train(train.pk)
         doorbell.ring(f"workspace:{workspace.pk}", f"train:{train.pk}")
     return train
 
@@ -124,10 +123,6 @@ def _leave_out(step: MergeStep, reason: str) -> None:
     step.state, step.reason, step.finished_at = MergeStep.State.LEFT_OUT, reason, timezone.now()
 
 
-def send_for_worker(train: MergeTrain) -> bool:
-    return turns.nudge(MergeTrain.objects.all(), JOB, train.pk)
-
-
 def stop_train(train: MergeTrain) -> None:
     """No further task is merged; what was merged stays. A check that runs is ended."""
     if not train.is_live:
@@ -149,7 +144,7 @@ def go_on(train: MergeTrain) -> None:
         again = {"state": MergeStep.State.WAITING, "reason": "", "finished_at": None}
         train.steps.filter(state=MergeStep.State.BLOCKED).update(**again)
         MergeTrain.objects.filter(pk=train.pk).update(lease_until=None, lease_owner="")
-        send_for_worker(train)
+        jobs.enqueue_train(train.pk)
     doorbell.ring(f"train:{train.pk}")
 
 
@@ -166,7 +161,7 @@ def undo_train(train: MergeTrain) -> None:
     with transaction.atomic():
         train.change((State.FINISHED, State.STOPPED, State.CANCELLED), undo_commit="", reason="")
         begin_undo(train)
-        send_for_worker(train)
+        jobs.enqueue_train(train.pk)
     doorbell.ring(f"train:{train.pk}")
 
 

@@ -9,11 +9,10 @@ from dataclasses import replace
 from django.db import transaction
 from django.utils import timezone
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, leases
+from aitask.lib.leases import LeaseLost
 from tasks import repository as sites
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
-from tasks.runs import leases
-from tasks.trains.turns import TurnLost
 from workspaces.git.repos import commits_between
 from workspaces.merging import (
     Attempt,
@@ -80,7 +79,7 @@ class Conductor:
         "Where this worker has just moved main; asked again only when it has moved since."
 
     def run(self) -> None:
-        """All open steps in their order. Raises Parked, Blocked, TurnLost and what the host raises."""
+        """All open steps in their order. Raises Parked, Blocked, LeaseLost and what the host raises."""
         for step in self.train.steps.filter(state__in=MergeStep.OPEN).order_by("position"):
             if self._stop_requested() and step.state != S.CHECKING:  # a check that runs is ended first
                 return
@@ -280,21 +279,21 @@ class Conductor:
 
     def _set_tip(self, commit: str) -> None:
         if not self.train.change((MergeTrain.State.RUNNING,), tip=commit):
-            raise TurnLost
+            raise LeaseLost
 
     def _to(self, step: MergeStep, state: str, **values: object) -> None:
         """The next state of a step, unless another worker was here."""
         if not step.change((step.state,), state=state, **values):
-            raise TurnLost
+            raise LeaseLost
 
     def _end(self, step: MergeStep, state: str, **values: object) -> None:
         self._to(step, state, finished_at=timezone.now(), **values)
 
     def _stop_requested(self) -> bool:
-        """Whether a person wants it to stop. Raises TurnLost when we slept so long that another took over."""
+        """Whether a person wants it to stop. Raises LeaseLost when another worker has taken over."""
         self.train.refresh_from_db(fields=["stop_requested_at", "lease_owner"])
         if self.train.lease_owner != leases.me():
-            raise TurnLost
+            raise LeaseLost
         return self.train.stop_requested_at is not None
 
 

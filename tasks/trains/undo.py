@@ -7,10 +7,10 @@ from itertools import pairwise
 from django.db import transaction
 from django.utils import timezone
 
+from aitask.lib.leases import LeaseLost
 from tasks.models import MergeStep, MergeTrain, Task, Verdict
 from tasks.repository import MergeSite
 from tasks.trains.train_runner import Parked
-from tasks.trains.turns import TurnLost
 from workspaces.git.commands import GitError, git
 from workspaces.git.writing import update_refs
 from workspaces.merging import Check, CheckLost, MainMoved
@@ -89,7 +89,7 @@ def _make_revert(train: MergeTrain, site: MergeSite, tip: str) -> None:
     message = f"Undo merge train {train.pk}\n\nThis reverts what it merged:\n{names}\n"
     commit = revert(bench, tip, pairs, message)
     if not train.change((State.UNDOING,), undo_commit=commit, check_number=train.check_number + 1):
-        raise TurnLost
+        raise LeaseLost
 
 
 def _check(train: MergeTrain, site: MergeSite, patience: float) -> None:
@@ -126,7 +126,7 @@ def _undone(train: MergeTrain) -> None:
     tasks = [step.task_id for step in merged if step.task_id]
     with transaction.atomic():
         if not train.change((State.UNDOING,), state=State.UNDONE, finished_at=timezone.now(), reason=""):
-            raise TurnLost
+            raise LeaseLost
         Verdict.objects.filter(task__in=tasks, kind=Verdict.Kind.MERGED).delete()
         Task.objects.filter(pk__in=tasks, status=Task.Status.DONE).update(
             status=Task.Status.REVIEW, updated_at=timezone.now()

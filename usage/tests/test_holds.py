@@ -11,7 +11,7 @@ from django.utils import timezone
 from tasks.models import Run, Task
 from tasks.runs import dispatch
 from tasks.tests.factories import make_run, make_task, make_workspace
-from usage import holds, limits, services
+from usage import admission, limits, services
 from usage.models import Budget, LimitReading, Postponed
 from usage.tests.rows import used
 from workspaces.models import Workspace
@@ -89,7 +89,7 @@ def test_a_lift_holds_for_today_and_can_be_taken_back(workspace: Workspace, queu
 def test_a_budget_warns_before_it_is_used_up(workspace: Workspace) -> None:
     spend(workspace)
     budget = Budget.objects.create(workspace=workspace, day_usd=Decimal("3.5"))
-    (spent,) = holds.spending(budget, timezone.now())
+    (spent,) = admission.spending(budget, timezone.now())
     assert spent.warns
     assert spent.percent == 85
 
@@ -97,15 +97,15 @@ def test_a_budget_warns_before_it_is_used_up(workspace: Workspace) -> None:
 def test_tokens_of_unknown_cost_are_told_beside_the_dollars(workspace: Workspace) -> None:
     used(make_task(workspace=workspace), queued_at=timezone.now(), model="own-model")
     budget = Budget.objects.create(workspace=workspace, day_usd=3)
-    (spent,) = holds.spending(budget, timezone.now())
+    (spent,) = admission.spending(budget, timezone.now())
     assert spent.words == "$0.00 of $3.00 today, and 370 tokens of unknown cost"
 
 
 def test_the_budgets_day_is_that_of_its_zone(workspace: Workspace) -> None:
     spend(workspace, datetime(2026, 9, 10, 22, 30, tzinfo=UTC))
     budget = Budget.objects.create(workspace=workspace, day_usd=3, zone="Europe/Berlin")
-    assert holds.spending(budget, datetime(2026, 9, 10, 22, 40, tzinfo=UTC))[0].used == 3
-    assert holds.spending(budget, datetime(2026, 9, 10, 21, 40, tzinfo=UTC))[0].used == 0
+    assert admission.spending(budget, datetime(2026, 9, 10, 22, 40, tzinfo=UTC))[0].used == 3
+    assert admission.spending(budget, datetime(2026, 9, 10, 21, 40, tzinfo=UTC))[0].used == 0
 
 
 def test_a_full_plan_holds_new_starts_of_its_cli_only(workspace: Workspace, queued: Run) -> None:

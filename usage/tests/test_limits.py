@@ -12,8 +12,8 @@ from django.utils import timezone
 from tasks.runs.follower.store import save_events
 from tasks.tests.factories import make_run, make_task, make_workspace
 from usage import jobs, limits
+from usage.forecast import forecast
 from usage.models import LimitReading, PlanSource
-from usage.pace import forecast
 from workspaces.hosts import HostError
 from workspaces.models import Workspace
 

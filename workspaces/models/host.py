@@ -7,6 +7,7 @@ from typing import Literal
 
 from django.db import models
 
+from aitask.lib.leases import Leased
 from workspaces.hosts.address import Address
 from workspaces.models.choices import Backend
 
@@ -26,7 +27,7 @@ class Installation(models.Model):
         return row.key
 
 
-class Host(models.Model):
+class Host(Leased):
     """A machine that runs agents, and what is known of the way to it."""
 
     class Link(models.TextChoices):
@@ -45,8 +46,6 @@ class Host(models.Model):
     link_reason = models.CharField(max_length=500, blank=True)
     link_hint = models.CharField(max_length=500, blank=True)
     last_heard_at = models.DateTimeField(null=True, blank=True)
-    lease_owner = models.CharField(max_length=100, blank=True, help_text="The follower that watches it")
-    lease_until = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.key

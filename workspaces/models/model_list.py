@@ -9,8 +9,11 @@ from datetime import timedelta
 from typing import Any, TypedDict
 
 from django.db import models as db
-from django.db.models import Q
 from django.utils import timezone
+
+from aitask.lib.leases import Leased
+from workspaces.models.choices import Backend
+from workspaces.models.host import Host
 
 YOUNG = timedelta(minutes=10)
 "A list of this age is taken over at a restart, as long as the CLI's program and login are the same."
@@ -46,7 +49,7 @@ def digest_of(environment: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(environment, sort_keys=True).encode()).hexdigest()[:32]
 
 
-class ModelList(db.Model):
+class ModelList(Leased):
     """What one CLI of a host offers in one environment. A failure keeps the last list, as stale."""
 
     host = db.ForeignKey("workspaces.Host", on_delete=db.CASCADE, related_name="model_lists")
@@ -67,8 +70,6 @@ class ModelList(db.Model):
     asked_at = db.DateTimeField(null=True, blank=True, help_text="When it was last asked")
     due_at = db.DateTimeField(null=True, blank=True, help_text="When it is to be asked next")
     failures = db.PositiveSmallIntegerField(default=0, help_text="Times in a row that the host was away")
-    lease_owner = db.CharField(max_length=40, blank=True, help_text="Who asks; empty: sent for")
-    lease_until = db.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -79,6 +80,12 @@ class ModelList(db.Model):
 
     def __str__(self) -> str:
         return f"{self.backend} on {self.host.key}"
+
+    @classmethod
+    def make_rows(cls, host: Host, digest: str) -> None:
+        """A row for each CLI of the host, empty until it has answered."""
+        for backend in Backend.values:
+            cls.objects.get_or_create(host=host, backend=backend, environment=digest)
 
     @property
     def is_young(self) -> bool:
@@ -106,8 +113,3 @@ class ModelList(db.Model):
     def recommended(self) -> OfferedModel | None:
         """The one that the CLI calls its default."""
         return next((each for each in self.models if each["is_default"]), None)
-
-
-def unleased() -> Q:
-    """Lists that nobody is asking for just now."""
-    return Q(lease_until=None) | Q(lease_until__lt=timezone.now())

@@ -8,15 +8,12 @@ import time
 from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections
-from django.db.models import Q
-from django.utils import timezone
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, leases
 from tasks.models import Run
-from tasks.runs import leases
 from tasks.runs.follower import repairs
 from tasks.runs.follower.watch import HostWatch, runs_to_follow
-from workspaces.catalog import wanting
+from workspaces.catalog import services as catalog_services
 from workspaces.models import Host, Workspace
 
 log = logging.getLogger(__name__)
@@ -53,7 +50,7 @@ class Follower:
             watch.stop()
         for watch in self.watches.values():
             watch.join(timeout=2)
-        Host.objects.filter(lease_owner=leases.me()).update(lease_owner="", lease_until=None)
+        leases.release(Host.objects.all())
 
     def step(self) -> None:
         """One round: the right watches, then what others left undone."""
@@ -69,11 +66,11 @@ class Follower:
         """At the start of a backend every CLI is asked what it offers; later only what is due."""
         now = time.monotonic()
         if self._asked_for_models is None:
-            wanting.at_start()
+            catalog_services.at_start()
         elif now - self._asked_for_models >= MODELS_PACE:
-            wanting.missing()
+            catalog_services.missing()
         else:
-            wanting.due()
+            catalog_services.due()
             return
         self._asked_for_models = now
 
@@ -95,9 +92,9 @@ def busy_hosts() -> list[Host]:
 
 def lease_host(host: Host) -> bool:
     """Take or renew the right to watch a host; False when another follower has it."""
-    now = timezone.now()
-    free = Q(lease_owner__in=("", leases.me())) | Q(lease_until__lt=now) | Q(lease_until=None)
+    rows = Host.objects.filter(pk=host.pk)
+    if leases.renew(rows, duration=LEASE):
+        return True
     if leases.is_dead(host.lease_owner):
-        free |= Q(lease_owner=host.lease_owner)
-    hosts = Host.objects.filter(free, pk=host.pk)
-    return bool(hosts.update(lease_owner=leases.me(), lease_until=now + LEASE))
+        leases.end_leases_of_dead_processes(rows)
+    return leases.take(rows, duration=LEASE)

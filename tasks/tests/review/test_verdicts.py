@@ -14,7 +14,7 @@ from tasks.review import verdicts
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
-from tasks.trains import conflicts, jobs
+from tasks.trains import after_run, conflicts
 from tasks.trains import services as trains
 from tasks.trains.services import is_unmerged
 from tasks.worktrees import services as worktrees
@@ -139,7 +139,7 @@ def resolving(shop: tuple[Workspace, History]) -> tuple[Task, Run]:
 
 def finish(run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(state=Run.State.SUCCEEDED)
-    jobs.run_ended(run.task_id)
+    after_run.inspect_branch(run.task_id)
 
 
 def test_a_conflict_is_resolved_by_the_agent_and_the_task_rejoins(shop: tuple[Workspace, History]) -> None:
@@ -241,12 +241,12 @@ def test_an_acceptance_ends_with_the_next_run_that_changes_something(shop: tuple
     workspace, history = shop
     task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
     verdicts.accept(task, user=None)
-    jobs.run_ended(task.pk)
+    after_run.inspect_branch(task.pk)
     assert trains.is_accepted(task)
 
     commit = commit_file(Path(task.worktree_path), "late.txt", "late\n")
     make_run(task=task, state="succeeded", commit=commit)
-    jobs.run_ended(task.pk)
+    after_run.inspect_branch(task.pk)
     assert not trains.is_accepted(task)
 
 
@@ -257,12 +257,12 @@ def test_what_a_run_adds_to_a_settled_task_is_to_be_judged_anew(
     workspace, history = shop
     task = with_worktree(workspace, history, "one", changed(1, 2, "x"))
     Verdict.objects.create(task=task, kind=kind, commit=git(history.repo, "rev-parse", "one"))
-    jobs.run_ended(task.pk)
+    after_run.inspect_branch(task.pk)
     assert Verdict.objects.filter(task=task, kind=kind).exists()
 
     commit = commit_file(Path(task.worktree_path), "late.txt", "late\n")
     make_run(task=task, state="succeeded", commit=commit, finished_at=timezone.now())
-    jobs.run_ended(task.pk)
+    after_run.inspect_branch(task.pk)
 
     assert not Verdict.objects.filter(task=task).exists()
     assert is_unmerged(task)

@@ -8,7 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from workspaces import hosts
-from workspaces.catalog import asking, wanting
+from workspaces.catalog import jobs as catalog_jobs
+from workspaces.catalog import services as catalog_services
 from workspaces.models import Backend, Host, ModelList
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         failed = False
         try:
             for row in chosen_hosts(host):
-                for answer in asking.ask_host(row):
+                for answer in catalog_jobs.ask_host(row):
                     self.stdout.write(line_of(answer))
                     failed = failed or is_failure(answer)
         finally:
@@ -33,7 +34,7 @@ class Command(BaseCommand):
 
 def chosen_hosts(alias: str | None) -> list[Host]:
     """The host that is meant by `alias`, or all that are known."""
-    known = wanting.known()
+    known = catalog_services.known()
     if alias is None:
         return known
     found = [host for host in known if alias in (host.key, host.name, host.alias)]

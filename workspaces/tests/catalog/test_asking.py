@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from tasks.tests.factories import make_workspace
-from workspaces.catalog import asking, wanting
+from workspaces.catalog import jobs, services
 from workspaces.hosts import HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Host, ModelList
@@ -32,8 +32,8 @@ def ids(row: ModelList) -> list[str]:
 
 
 def ask(host: Host, *, force: bool = False) -> ModelList:
-    wanting.make_rows(host, "")
-    asking.ask(host.pk, "", force)
+    ModelList.make_rows(host, "")
+    jobs.ask(host.pk, "", force)
     return claude()
 
 
@@ -125,23 +125,23 @@ def test_by_force_a_young_list_is_asked_for_again(door: Door, host: Host) -> Non
 
 
 def test_who_comes_second_leaves_quietly(door: Door, host: Host) -> None:
-    wanting.make_rows(host, "")
+    ModelList.make_rows(host, "")
     ModelList.objects.update(lease_owner="another", lease_until=timezone.now() + timedelta(seconds=30))
-    asking.ask(host.pk, "")
+    jobs.ask(host.pk, "")
     assert door.calls == []
 
 
 def test_a_workspace_with_variables_is_asked_with_them(door: Door, host: Host) -> None:
     workspace = make_workspace(environment={"CODEX_HOME": "/elsewhere"})
     digest = digest_of(workspace.environment)
-    wanting.make_rows(host, digest)
-    asking.ask(host.pk, digest)
+    ModelList.make_rows(host, digest)
+    jobs.ask(host.pk, digest)
     assert door.calls[0]["environment"] == {"CODEX_HOME": "/elsewhere"}
 
 
 def test_lists_of_variables_that_nobody_has_any_more_go_away(door: Door, host: Host) -> None:
-    wanting.make_rows(host, "an old digest")
-    asking.ask(host.pk, "an old digest")
+    ModelList.make_rows(host, "an old digest")
+    jobs.ask(host.pk, "an old digest")
     assert not ModelList.objects.exists()
     assert door.calls == []
 
@@ -156,20 +156,20 @@ class TestWanting:
     ) -> None:
         with django_capture_on_commit_callbacks(execute=True):
             for _ in range(3):
-                wanting.at_start()
+                services.at_start()
         assert self.jobs() == 1
 
     def test_what_a_lost_nudge_left_is_asked_for_once_it_is_overdue(
         self, host: Host, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
     ) -> None:
-        wanting.want(host)
+        services.want(host)
         OrmQ.objects.all().delete()
         with django_capture_on_commit_callbacks(execute=True):
-            wanting.due()
+            services.due()
         assert self.jobs() == 0
         ModelList.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
         with django_capture_on_commit_callbacks(execute=True):
-            wanting.due()
+            services.due()
         assert self.jobs() == 1
 
     def test_a_host_that_answers_again_is_asked(
@@ -187,15 +187,15 @@ class TestWanting:
     ) -> None:
         workspace = make_workspace(environment={"A": "1"})
         with django_capture_on_commit_callbacks(execute=True):
-            wanting.want_workspace(workspace)
-            wanting.want_workspace(workspace)
+            services.want_workspace(workspace)
+            services.want_workspace(workspace)
         assert self.jobs() == 2
 
     def test_a_wish_that_comes_while_the_cli_is_asked_stays(self, door: Door, host: Host) -> None:
         door.answers["claude_code"] = offers(model("opus"))
         note_up(host)
-        wanting.make_rows(host, "")
+        ModelList.make_rows(host, "")
         soon = timezone.now() + timedelta(seconds=2)
         ModelList.objects.update(due_at=soon)
-        asking.ask(host.pk, "")
+        jobs.ask(host.pk, "")
         assert claude().due_at == soon

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from tasks import editing, services
 from tasks.tests.factories import make_task, make_workspace
-from workspaces.catalog import choosing, reading
+from workspaces.catalog import form_choices, queries
 from workspaces.models import Host, ModelList
 
 from .conftest import keep, model
@@ -20,34 +20,34 @@ Lists = dict[str, ModelList]
 
 def test_it_starts_with_the_workspaces_defaults(lists: Lists) -> None:
     workspace = make_workspace(default_backend="codex", default_model="gpt-b", default_reasoning_effort="low")
-    choices = choosing.preset(lists, workspace)
+    choices = form_choices.preset(lists, workspace)
     assert (choices.backend, choices.model, choices.effort) == ("codex", "gpt-b", "low")
 
 
 def test_without_defaults_it_starts_with_what_the_cli_recommends(lists: Lists) -> None:
-    choices = choosing.preset(lists, make_workspace(default_backend="codex"))
+    choices = form_choices.preset(lists, make_workspace(default_backend="codex"))
     assert (choices.model, choices.effort) == ("gpt-a", "medium")
 
 
 def test_another_cli_brings_its_own_recommendation(lists: Lists) -> None:
-    choices = choosing.preset(lists, make_workspace(default_model="haiku"), "codex")
+    choices = form_choices.preset(lists, make_workspace(default_model="haiku"), "codex")
     assert (choices.backend, choices.model) == ("codex", "gpt-a")
 
 
 def test_only_the_levels_of_the_chosen_model_are_offered(lists: Lists) -> None:
-    levels = [level["id"] for level in choosing.Choices(lists, "claude_code", "default", "").levels]
+    levels = [level["id"] for level in form_choices.Choices(lists, "claude_code", "default", "").levels]
     assert levels == ["low", "high"]
-    assert choosing.Choices(lists, "claude_code", "haiku", "").levels == []
+    assert form_choices.Choices(lists, "claude_code", "haiku", "").levels == []
 
 
 def test_an_effort_that_another_model_lacks_gives_way_to_its_default(lists: Lists) -> None:
     said = {"backend": "codex", "model": "gpt-b", "reasoning_effort": "ultra", "changed": "model"}
-    assert choosing.after_change(lists, None, said).effort == "low"
+    assert form_choices.after_change(lists, None, said).effort == "low"
 
 
 def test_an_effort_that_another_model_has_too_stays(lists: Lists) -> None:
     said = {"backend": "claude_code", "model": "default", "reasoning_effort": "high", "changed": "model"}
-    assert choosing.after_change(lists, None, said).effort == "high"
+    assert form_choices.after_change(lists, None, said).effort == "high"
 
 
 def test_a_cli_that_the_host_does_not_have_is_not_offered_and_says_why(host: Host) -> None:
@@ -55,7 +55,7 @@ def test_a_cli_that_the_host_does_not_have_is_not_offered_and_says_why(host: Hos
         "claude_code": keep(host, "claude_code", present=False, stale=True, error="It is not installed."),
         "codex": keep(host, "codex", model("gpt-a", default=True)),
     }
-    choices = choosing.preset(lists, make_workspace(default_backend="claude_code"))
+    choices = form_choices.preset(lists, make_workspace(default_backend="claude_code"))
     assert choices.backend == "codex"
     assert [cli.why_not for cli in choices.clis] == ["It is not installed.", ""]
     assert "Claude Code: It is not installed." in choices.notes
@@ -63,20 +63,20 @@ def test_a_cli_that_the_host_does_not_have_is_not_offered_and_says_why(host: Hos
 
 def test_with_no_list_ever_a_model_can_be_typed_and_the_reason_is_told(host: Host) -> None:
     broken = keep(host, "codex", stale=True, fetched_at=None, error="codex ended without an answer.")
-    choices = choosing.preset({"codex": broken}, None, "codex")
+    choices = form_choices.preset({"codex": broken}, None, "codex")
     assert (choices.models, choices.model, choices.effort_is_free) == ([], "", True)
     assert "codex ended without an answer." in choices.notes[0]
 
 
 def test_an_old_list_says_of_when_it_is_and_why(host: Host) -> None:
     old = keep(host, "codex", model("gpt-a"), stale=True, error="codex is slow.")
-    note = choosing.Choices({"codex": old}, "codex", "gpt-a", "").notes[0]
+    note = form_choices.Choices({"codex": old}, "codex", "gpt-a", "").notes[0]
     assert "The list is of" in note
     assert "codex is slow." in note
 
 
 def test_a_model_that_is_no_longer_listed_stays_with_a_warning(lists: Lists) -> None:
-    choices = choosing.Choices(lists, "codex", "gpt-old", "low")
+    choices = form_choices.Choices(lists, "codex", "gpt-old", "low")
     assert choices.is_typed
     assert "gpt-old is not in the list of Codex" in choices.warning
 
@@ -109,4 +109,4 @@ def test_a_task_whose_model_has_gone_can_still_be_changed(lists: Lists) -> None:
 
 
 def test_nothing_is_warned_of_where_no_list_is() -> None:
-    assert reading.warning(None, "opus", "high") == ""
+    assert queries.warning(None, "opus", "high") == ""

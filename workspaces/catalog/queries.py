@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workspaces.models import Backend, Workspace
+from workspaces.models import Backend, Host, Workspace
 from workspaces.models.model_list import ModelList, digest_of
 
 Place = tuple[str, str]
@@ -14,6 +14,18 @@ HERE: Place = ("local", "")
 
 def place_of(workspace: Workspace) -> Place:
     return workspace.address.key, digest_of(workspace.environment)
+
+
+def environments(host: Host) -> set[str]:
+    """Digests of what its workspaces set, and the bare one that a new workspace begins with."""
+    own = (
+        w for w in Workspace.objects.only("kind", "ssh_host", "ssh_user", "environment") if lies_on(w, host)
+    )
+    return {"", *(digest_of(workspace.environment) for workspace in own)}
+
+
+def lies_on(workspace: Workspace, host: Host) -> bool:
+    return workspace.address.key == host.key
 
 
 def lists_at(places: Iterable[Place]) -> dict[Place, dict[str, ModelList]]:

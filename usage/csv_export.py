@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from usage import queries
-from usage.adding import Sums, groups
+from usage.aggregation import Sums, groups
 from usage.models import TOKENS
 from usage.periods import Period
 from workspaces.models import Workspace

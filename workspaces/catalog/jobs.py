@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, leases
 from workspaces import hosts
-from workspaces.catalog.wanting import environments, lies_on, make_rows
+from workspaces.catalog.queries import environments, lies_on
 from workspaces.hosts import HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Host, Workspace
-from workspaces.models.model_list import ModelList, digest_of, unleased
+from workspaces.models.model_list import ModelList, digest_of
 
-LEASE = timedelta(seconds=60)
 CALL_SECONDS = 30.0
 """For connecting and for both CLIs, which have ten seconds each."""
 AGAIN = timedelta(days=1)
@@ -28,15 +26,9 @@ FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(minutes=15)
 
 def ask(host_id: int, digest: str, force: bool = False) -> None:
     """The worker's job: ask one host in one environment. Whoever comes second leaves quietly."""
-    rows = ModelList.objects.filter(host=host_id, environment=digest)
-    me = uuid.uuid4().hex
-    free = unleased() | Q(lease_owner="")
-    if not rows.filter(free).update(lease_owner=me, lease_until=timezone.now() + LEASE):
-        return
-    try:
-        ask_now(Host.objects.get(pk=host_id), digest, force=force)
-    finally:
-        rows.filter(lease_owner=me).update(lease_owner="", lease_until=None)
+    with leases.held(ModelList.objects.filter(host=host_id, environment=digest)) as taken:
+        if taken:
+            ask_now(Host.objects.get(pk=host_id), digest, force=force)
 
 
 def ask_now(host: Host, digest: str, *, force: bool = True) -> list[ModelList]:
@@ -62,7 +54,7 @@ def ask_host(host: Host) -> list[ModelList]:
     """Ask one host in all its environments, here and now."""
     lists: list[ModelList] = []
     for digest in sorted(environments(host)):
-        make_rows(host, digest)
+        ModelList.make_rows(host, digest)
         lists += ask_now(host, digest)
     return lists
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from django.utils import dateformat
 
-from workspaces.catalog.reading import warning
+from workspaces.catalog.queries import warning
 from workspaces.models import Backend, Workspace
 from workspaces.models.model_list import Effort, ModelList, OfferedModel
 

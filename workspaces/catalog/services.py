@@ -1,4 +1,4 @@
-"""Say that lists are to be asked for. The row says what is due; the nudge to a worker may get lost."""
+"""Request new model lists. The row says what is due, so that a lost job is noticed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from datetime import timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from aitask.lib.queue import enqueue
+from aitask.lib import leases
+from workspaces.catalog import jobs
+from workspaces.catalog.queries import environments, lies_on
 from workspaces.hosts import local
-from workspaces.models import Backend, Host, Workspace
-from workspaces.models.model_list import ModelList, digest_of, unleased
+from workspaces.models import Host, Workspace
+from workspaces.models.model_list import ModelList, digest_of
 
-NUDGE = timedelta(seconds=15)
-"How long a nudge may take before it counts as lost."
-JOB = "workspaces.catalog.asking.ask"
+QUEUED_FOR = timedelta(seconds=15)
+"How long a queued job may take to start before it counts as lost."
 
 
 def at_start() -> None:
@@ -53,18 +54,6 @@ def want(host: Host, *, force: bool = False) -> None:
     _want(host, environments(host), force=force)
 
 
-def environments(host: Host) -> set[str]:
-    """Digests of what its workspaces set, and the bare one that a new workspace begins with."""
-    own = (
-        w for w in Workspace.objects.only("kind", "ssh_host", "ssh_user", "environment") if lies_on(w, host)
-    )
-    return {"", *(digest_of(workspace.environment) for workspace in own)}
-
-
-def lies_on(workspace: Workspace, host: Host) -> bool:
-    return workspace.address.key == host.key
-
-
 def meet(host: Host) -> None:
     """A host that had been away, or was never met, has just answered."""
     if ModelList.objects.filter(host=host).exists() or any(lies_on(w, host) for w in Workspace.objects.all()):
@@ -72,33 +61,24 @@ def meet(host: Host) -> None:
 
 
 def due() -> None:
-    """Nudge for everything that is due: what a lost nudge or a dead worker left, and hosts that were away."""
-    rows = ModelList.objects.filter(unleased(), due_at__lte=timezone.now())
+    """Enqueue whatever is due: what a lost job or a dead worker left, and hosts that were away."""
+    rows = ModelList.objects.filter(leases.unleased(), due_at__lte=timezone.now())
     for host_id, digest in set(rows.values_list("host", "environment")):
-        _nudge(host_id, digest)
+        _enqueue(host_id, digest)
 
 
 def _want(host: Host, digests: Iterable[str], *, force: bool = False) -> None:
     now = timezone.now()
     for digest in digests:
-        make_rows(host, digest)
+        ModelList.make_rows(host, digest)
         _lists(host, digest).filter(Q(due_at=None) | Q(due_at__gt=now)).update(due_at=now)
-        _nudge(host.pk, digest, force=force)
-
-
-def make_rows(host: Host, digest: str) -> None:
-    """A row for each CLI, empty until it has answered."""
-    for backend in Backend.values:
-        ModelList.objects.get_or_create(host=host, backend=backend, environment=digest)
+        _enqueue(host.pk, digest, force=force)
 
 
 def _lists(host: Host, digest: str) -> QuerySet[ModelList]:
     return ModelList.objects.filter(host=host, environment=digest)
 
 
-def _nudge(host_id: int, digest: str, *, force: bool = False) -> None:
-    """Send for a worker, unless one is there or (not forced) sent for."""
-    free = unleased() | Q(lease_owner="") if force else unleased()
-    rows = ModelList.objects.filter(free, host=host_id, environment=digest)
-    if rows.update(lease_until=timezone.now() + NUDGE, lease_owner=""):
-        enqueue(JOB, host_id, digest, force)
+def _enqueue(host_id: int, digest: str, *, force: bool = False) -> None:
+    rows = ModelList.objects.filter(host=host_id, environment=digest)
+    leases.enqueue_once(rows, jobs.ask, host_id, digest, force, even_if_queued=force, patience=QUEUED_FOR)

@@ -1,0 +1,181 @@
+"""Leases on rows: which process works on a row right now.
+
+A lease ends when its time is over, or at once when its process has died. A lease without an owner means that
+a job is queued: any worker may take the row, and no second job is queued until that lease has ended.
+All functions take a queryset of the rows that they are about, usually narrowed to one primary key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.db import DatabaseError, connection, models
+from django.db.models import Q
+from django.utils import timezone
+
+from aitask.lib.queue import enqueue
+
+LEASE = timedelta(seconds=60)
+RENEW_EVERY = 15.0
+"Seconds."
+QUEUED_FOR = timedelta(seconds=10)
+"How long a queued job may take to start before it counts as lost."
+
+Rows = models.QuerySet[Any]
+
+log = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """Another process has taken the row; this one must stop working on it."""
+
+
+class Leased(models.Model):
+    """A row that one process at a time works on."""
+
+    lease_owner = models.CharField(
+        max_length=64, blank=True, help_text="The process that works on it; empty while a job is queued"
+    )
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether a process works on it."""
+        return bool(self.lease_owner) and self.lease_until is not None and self.lease_until > timezone.now()
+
+
+def me() -> str:
+    """This process, as `lease_owner` names it."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}"
+
+
+def unleased() -> Q:
+    """Rows that no process works on and no job is queued for."""
+    return Q(lease_until=None) | Q(lease_until__lt=timezone.now())
+
+
+def untaken() -> Q:
+    """Rows that no process works on, whether or not a job is queued for them."""
+    return unleased() | Q(lease_owner="")
+
+
+def take(rows: Rows, *, duration: timedelta = LEASE) -> bool:
+    """Take the rows for this process; False when another one has them or none is left."""
+    return bool(rows.filter(untaken()).update(lease_until=timezone.now() + duration, lease_owner=me()))
+
+
+def renew(rows: Rows, *, duration: timedelta = LEASE) -> bool:
+    """Extend this process's lease; False when it has ended or another process has taken the rows."""
+    mine = rows.filter(lease_owner=me(), lease_until__gt=timezone.now())
+    return bool(mine.update(lease_until=timezone.now() + duration))
+
+
+def release(rows: Rows) -> None:
+    """End this process's lease."""
+    rows.filter(lease_owner=me()).update(lease_until=None, lease_owner="")
+
+
+def pause(rows: Rows, duration: timedelta) -> None:
+    """Queue no job for the rows for a while, unless something happens to them before."""
+    rows.filter(unleased()).update(lease_until=timezone.now() + duration, lease_owner="")
+
+
+@contextlib.contextmanager
+def held(rows: Rows) -> Iterator[bool]:
+    """Take the rows, renew the lease meanwhile, release it at the end. Yields whether they were taken."""
+    # By key from here on: the holder may change what the queryset asks for, such as the state.
+    keys = list(rows.values_list("pk", flat=True))
+    found = rows.model._default_manager.filter(pk__in=keys)
+    end_leases_of_dead_processes(found)
+    taken = take(rows)
+    renewal = _Renewal(found) if taken else None
+    try:
+        yield taken
+    finally:
+        if renewal:
+            renewal.stop()
+            release(found)
+
+
+def enqueue_once(
+    rows: Rows,
+    job: Callable[..., object],
+    *args: Any,
+    even_if_queued: bool = False,
+    patience: timedelta = QUEUED_FOR,
+) -> bool:
+    """Queue a job for the rows unless a process works on them or one is queued; whether it was queued.
+
+    A job that has not started after `patience` counts as lost. With `even_if_queued` a second job is queued
+    beside a waiting one.
+    """
+    free = untaken() if even_if_queued else unleased()
+    queued = bool(rows.filter(free).update(lease_until=timezone.now() + patience, lease_owner=""))
+    if queued:
+        enqueue(job, *args)
+    return queued
+
+
+def end_leases_of_dead_processes(rows: Rows) -> int:
+    """End the leases of processes of this machine that no longer run; returns how many."""
+    ended = 0
+    leased = rows.filter(lease_until__gt=timezone.now()).exclude(lease_owner="")
+    for pk, owner in leased.values_list("pk", "lease_owner"):
+        if is_dead(owner):
+            row = rows.model._default_manager.filter(pk=pk, lease_owner=owner)
+            ended += row.update(lease_until=None, lease_owner="")
+    return ended
+
+
+def is_dead(owner: str) -> bool:
+    """Whether `owner` was a process of this machine that no longer runs; False for other machines."""
+    name, _, pid = owner.rpartition(":")
+    return name == me().rpartition(":")[0] and pid.isdigit() and not _is_alive(int(pid))
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process of this machine runs; on Windows always True, there the lease's time decides."""
+    if os.name == "nt":  # there os.kill(pid, 0) would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class _Renewal(threading.Thread):
+    """Renews a lease while its holder waits for long commands."""
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(name=f"lease of {rows.model.__name__}", daemon=True)
+        self._rows = rows.filter(lease_owner=me())
+        self._stopping = threading.Event()
+        self.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+    def run(self) -> None:
+        used_database = False
+        while not self._stopping.wait(RENEW_EVERY):
+            used_database = True
+            try:
+                self._rows.update(lease_until=timezone.now() + LEASE)
+            except DatabaseError:
+                log.exception("could not renew a lease")
+        if used_database:
+            connection.close()

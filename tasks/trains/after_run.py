@@ -1,0 +1,67 @@
+"""What the end of a run means for its task's branch: for its verdict, its overlaps and its conflict."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from aitask.lib import doorbell
+from aitask.lib.errors import Refused
+from aitask.lib.queue import enqueue
+from tasks.models import Resolution, Run, Task, Verdict
+from tasks.trains import conflicts, overlap
+from workspaces.hosts import HostError
+
+
+def enqueue_inspection(run: Run) -> None:
+    """Have a worker inspect the branch of an ended run; `repairs` finds a lost job."""
+    enqueue(inspect_branch, run.task_id)
+
+
+def inspect_branch(task_id: int) -> None:
+    """The worker's job after a run: an accepted branch may have moved, a conflict may be resolved."""
+    task = Task.objects.filter(pk=task_id).first()
+    if task is None:
+        return
+    overlap.soon(task.workspace_id)
+    _forget_old_verdict(task)
+    for resolution in Resolution.objects.filter(task=task, state=Resolution.State.ASKED):
+        _settle(resolution)
+
+
+def _forget_old_verdict(task: Task) -> None:
+    """What a run has changed since was not looked at by who judged the branch before, nor is it merged."""
+    verdict = Verdict.objects.filter(task=task).first()
+    newest = task.runs.exclude(commit="").order_by("-number").first()
+    if verdict is None or newest is None or newest.commit == verdict.commit:
+        return
+    is_later = newest.finished_at is not None and newest.finished_at > verdict.at
+    if verdict.kind in Verdict.SETTLED and not is_later:
+        return
+    verdict.delete()
+    doorbell.ring(f"task:{task.pk}", "board")
+
+
+def _settle(resolution: Resolution) -> None:
+    """Only once its run has ended; a host that is away is tried again by `repair`."""
+    run = resolution.run
+    if run is None or run.is_live:
+        return
+    if run.state != Run.State.SUCCEEDED:
+        reason = f"The agent's run did not end well: {run.reason or run.get_state_display()}"
+        Resolution.objects.filter(pk=resolution.pk).update(state=Resolution.State.FAILED, reason=reason)
+        return
+    mine = Resolution.objects.filter(
+        pk=resolution.pk, state=Resolution.State.ASKED, asked_at=resolution.asked_at
+    )
+    if not mine.update(asked_at=timezone.now()):
+        return
+    try:
+        conflicts.settle(resolution)
+    except HostError as error:
+        if not error.retryable:
+            Resolution.objects.filter(pk=resolution.pk).update(
+                state=Resolution.State.FAILED, reason=str(error)
+            )
+    except Refused as error:
+        Resolution.objects.filter(pk=resolution.pk).update(state=Resolution.State.FAILED, reason=str(error))
+    doorbell.ring(f"task:{resolution.task_id}", "board")
