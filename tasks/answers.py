@@ -7,11 +7,11 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from aitask.lib import htmx
+from aitask.lib.answers import answer
 
 
 def answer_on_task(
-    request: HttpRequest, pk: int, verb: Callable[[], object], said: str = "", *, go: str = ""
+    request: HttpRequest, pk: int, verb: Callable[[], object], text: str = "", *, go: str = ""
 ) -> HttpResponse:
-    """`htmx.answer` on the page of the task with this id."""
-    return htmx.answer(request, verb, said, to=reverse("task", args=[pk]), go=go)
+    """`answer` on the page of the task with this id."""
+    return answer(request, verb, text, to=reverse("task", args=[pk]), go=go)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask.lib import htmx
-from aitask.lib.errors import Refused
+from aitask.lib.answers import answer, succeeds
 from aitask.lib.text import whole_number
 from tasks import editing, queries, rendering, services
 from tasks.access import task_for
@@ -108,12 +107,12 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     initial = {name: getattr(task, name) for name in editing.EDITABLE}
     form = TaskForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            editing.update_task(task, **form.cleaned_data)
-            return htmx.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
-        except ValidationError as error:
-            form.add_error(None, htmx.sentence(error))
+    if (
+        request.method == "POST"
+        and form.is_valid()
+        and succeeds(form, lambda: editing.update_task(task, **form.cleaned_data))
+    ):
+        return htmx.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
     return _form(request, "edit_task", task, form, ids="edit_")
 
 
@@ -132,13 +131,9 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
     if not resumable:
         del form.fields["resume"]
     if request.method == "POST" and form.is_valid():
-        try:
-            run_services.queue_run(task, user=person(request), **form.cleaned_data)
+        user = person(request)
+        if succeeds(form, lambda: run_services.queue_run(task, user=user, **form.cleaned_data)):
             return htmx.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
-        except ValidationError as error:
-            form.add_error(None, htmx.sentence(error))
-        except Refused as error:
-            form.add_error(None, str(error))
     return _form(request, "run_task", task, form, ids="run_", backend=task.backend, fixed=True)
 
 
@@ -172,9 +167,8 @@ def task_unqueue(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def task_delete(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    try:
-        services.delete_task(task)
-    except Refused as error:
-        return htmx.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
-    on_board = request.POST.get("from") == "board"
-    return htmx.done(request, f"Deleted #{pk}.", to=reverse("board"), stay=on_board)
+    here, board = reverse("task", args=[pk]), reverse("board")
+    text = f"Deleted #{pk}."
+    if request.POST.get("from") == "board":
+        return answer(request, lambda: services.delete_task(task), text, to=board)
+    return answer(request, lambda: services.delete_task(task), text, to=here, go=board)

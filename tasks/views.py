@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask.lib import htmx
+from aitask.lib.answers import answer, attempt
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks import queries, services
-from tasks.access import task_for
+from tasks.access import hold_for, task_for
 from tasks.conversation.notification_views import DISMISSED
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
 from tasks.models import Run, Task
@@ -26,7 +26,6 @@ from tasks.trains import services as trains
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
-from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Host, Workspace
 
 
@@ -81,12 +80,10 @@ def task_new(request: HttpRequest) -> HttpResponse:
     user = person(request)
     form = NewTaskForm(request.POST or None, user=user, initial=new_task_preset(request))
     if request.method == "POST" and form.is_valid():
-        try:
-            return created(request, form)
-        except ValidationError as error:
-            form.add_error(None, htmx.sentence(error))
-        except Refused as error:
-            form.add_error("text", str(error))
+        result = attempt(lambda: created(request, form))
+        if not isinstance(result, Refused):
+            return result
+        form.add_error("text", str(result))
     status = 422 if form.errors else 200
     template = "tasks/_new_task.html" if htmx.is_partial(request) else "tasks/new_task.html"
     return render(request, template, new_task_context(request, form), status=status)
@@ -161,11 +158,8 @@ def task_move(request: HttpRequest, pk: int) -> HttpResponse:
     form = MoveForm(request.POST)
     if not form.is_valid():
         return htmx.refused(request, "There is no such column.", to=reverse("board"))
-    try:
-        said = moved(task, **form.cleaned_data, user=person(request))
-    except (Refused, HostError) as error:
-        return htmx.refused(request, error.reason, error.hint, to=reverse("board"))
-    return htmx.done(request, said, to=reverse("board"))
+    user = person(request)
+    return answer(request, lambda: moved(task, **form.cleaned_data, user=user), to=reverse("board"))
 
 
 def moved(task: Task, *, status: str, before: int | None, merge: str, user: AbstractBaseUser) -> str:
@@ -184,7 +178,5 @@ def moved(task: Task, *, status: str, before: int | None, merge: str, user: Abst
 @require_POST
 def hold_try(request: HttpRequest, pk: int) -> HttpResponse:
     """Let one queued run try whether the CLI's login works again."""
-    keys = {workspace.address.key for workspace in visible_workspaces(request.user)}
-    hold = get_object_or_404(BackendHold, pk=pk, host__key__in=keys)
-    run_services.try_login_again(hold)
+    run_services.try_login_again(hold_for(request.user, pk))
     return htmx.done(request, "The next queued run tries the login.", to=reverse("board"))

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask.lib import htmx
+from aitask.lib.answers import answer, attempt, text_answer
 from aitask.lib.errors import Refused
 from terminal import access, services
 from terminal.models import Visit
@@ -58,10 +58,9 @@ def _page(request: HttpRequest, place: Place | None) -> HttpResponse:
 def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """What a session that is gone had shown, for the page to paint."""
     place = access.place_for(request.user, kind, pk)
-    try:
-        found = services.read_history(place)
-    except Refused as error:
-        return HttpResponse(str(error), status=503, content_type="text/plain; charset=utf-8")
+    found = attempt(lambda: services.read_history(place))
+    if isinstance(found, Refused):
+        return text_answer(found)
     if found is None:
         raise Http404("Nothing was kept of this session.")
     services.log(place, person(request), Visit.Kind.HISTORY, client=_client(request))
@@ -74,13 +73,13 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 def close(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """End a session, its history saved."""
     place = access.place_for(request.user, kind, pk)
-    here = place.url
-    try:
-        ended = services.close_session(place, person(request), client=_client(request))
-    except Refused as error:
-        return htmx.refused(request, error.reason, error.hint, to=here)
-    said = "Closed; its history is kept." if ended else "It was closed already."
-    return htmx.done(request, said, to=reverse("terminals"))
+    user, client = person(request), _client(request)
+
+    def end() -> str:
+        ended = services.close_session(place, user, client=client)
+        return "Closed; its history is kept." if ended else "It was closed already."
+
+    return answer(request, end, to=reverse("terminals"))
 
 
 def _client(request: HttpRequest) -> str:

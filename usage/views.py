@@ -21,6 +21,7 @@ from aitask.lib.formats import money, short_number
 from aitask.lib.queue import enqueue
 from aitask.lib.text import whole_number
 from tasks.access import task_for
+from tasks.answers import answer_on_task
 from usage import admission, csv_export, jobs, limits, plots, pricing, queries, services
 from usage.api import period_of
 from usage.forms import BudgetForm
@@ -254,8 +255,5 @@ def budget_lift(request: HttpRequest, pk: int) -> HttpResponse:
 def task_resume(request: HttpRequest, pk: int) -> HttpResponse:
     """Go on by itself when the limit is reset."""
     task = task_for(request.user, pk)
-    try:
-        services.resume_at_reset(task, user=person(request))
-    except Refused as error:
-        return htmx.refused(request, error.reason, error.hint, to=reverse("task", args=[pk]))
-    return htmx.done(request, "It goes on when the limit is reset.", to=reverse("task", args=[pk]))
+    text = "It goes on when the limit is reset."
+    return answer_on_task(request, pk, lambda: services.resume_at_reset(task, user=person(request)), text)

@@ -13,14 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask.lib import htmx
-from aitask.lib.errors import Refused
+from aitask.lib.answers import answer
 from aitask.lib.text import whole_number
 from workspaces import doctor, services, ssh_aliases
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
 from workspaces.forms import TokenForm, WorkspaceForm
-from workspaces.hosts import HostError
 from workspaces.models import ApiToken, Host, Workspace
 
 PRESETS = ("default_backend", "default_model", "default_reasoning_effort")
@@ -104,11 +103,13 @@ def workspace_choices(request: HttpRequest) -> HttpResponse:
 @require_POST
 def workspace_delete(request: HttpRequest, pk: int) -> HttpResponse:
     workspace = workspace_for_change(request.user, pk)
-    try:
-        services.delete_workspace(workspace)
-    except Refused as error:
-        return htmx.refused(request, error.reason, error.hint, to=reverse("workspace", args=[pk]))
-    return htmx.done(request, f"{workspace.name} is deleted.", to=reverse("workspaces"), stay=False)
+    return answer(
+        request,
+        lambda: services.delete_workspace(workspace),
+        f"{workspace.name} is deleted.",
+        to=reverse("workspace", args=[pk]),
+        go=reverse("workspaces"),
+    )
 
 
 @require_POST
@@ -133,11 +134,14 @@ def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
     here = reverse("workspace", args=[pk])
     if workspace.kind == Workspace.Kind.LOCAL:
         raise PermissionDenied("This machine needs no key.")
-    try:
-        services.accept_host_key(workspace.host, request.POST.get("fingerprint", ""))
-    except (HostError, Refused) as error:
-        return htmx.refused(request, error.reason, error.hint, to=here)
-    return htmx.done(request, "The host is trusted.", to=here + "#doctor", stay=False)
+    fingerprint = request.POST.get("fingerprint", "")
+    return answer(
+        request,
+        lambda: services.accept_host_key(workspace.host, fingerprint),
+        "The host is trusted.",
+        to=here,
+        go=f"{here}#doctor",
+    )
 
 
 @never_cache

@@ -11,7 +11,6 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
 from aitask.lib.errors import Refused
-from workspaces.hosts import HostError
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +24,7 @@ def add_handlers(api: NinjaAPI) -> None:
 
     @api.exception_handler(Refused)
     def refused(request: HttpRequest, error: Any) -> HttpResponse:
-        return answer(request, 409, error.reason, error.hint)
-
-    @api.exception_handler(HostError)
-    def host_away(request: HttpRequest, error: Any) -> HttpResponse:
-        return answer(request, 503, error.reason, error.hint)
+        return answer(request, error.status, error.reason, error.hint)
 
     @api.exception_handler(ValidationError)
     def invalid(request: HttpRequest, error: Any) -> HttpResponse:

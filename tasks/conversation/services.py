@@ -105,6 +105,12 @@ def withdraw(row: Outgoing) -> None:
     doorbell.ring(f"task:{row.run.task_id}")
 
 
+def dismiss(row: Outgoing) -> None:
+    """Remove a message that was not taken from the page; its text was shown."""
+    row.change((State.FAILED,), state=State.WITHDRAWN)
+    doorbell.ring(f"task:{row.run.task_id}")
+
+
 def edit(row: Outgoing, text: str, *, user: AbstractBaseUser) -> Outgoing:
     """Say a message in other words: in its place while it waits for the host, else at the end of the line."""
     if row.kind != Outgoing.Kind.MESSAGE:

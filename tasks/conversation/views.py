@@ -6,12 +6,11 @@ import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from aitask.lib.errors import Refused
-from tasks.access import run_for, task_for
+from tasks.access import message_for, run_for, task_for
 from tasks.answers import answer_on_task
 from tasks.conversation import interactive, services
 from tasks.models import Outgoing, Run
@@ -48,13 +47,13 @@ def task_go_on(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def message_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
-    row = _message(request, pk)
+    row = message_for(request.user, pk)
     return answer_on_task(request, row.run.task_id, lambda: services.withdraw(row))
 
 
 @require_POST
 def message_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    row = _message(request, pk)
+    row = message_for(request.user, pk)
     text = request.POST.get("text", "")
     return answer_on_task(request, row.run.task_id, lambda: services.edit(row, text, user=person(request)))
 
@@ -62,9 +61,8 @@ def message_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def message_dismiss(request: HttpRequest, pk: int) -> HttpResponse:
     """A message that was not taken is seen and goes from the page."""
-    row = _message(request, pk)
-    gone = Outgoing.objects.filter(pk=row.pk, state=Outgoing.State.FAILED)
-    return answer_on_task(request, row.run.task_id, lambda: gone.update(state=Outgoing.State.WITHDRAWN))
+    row = message_for(request.user, pk)
+    return answer_on_task(request, row.run.task_id, lambda: services.dismiss(row))
 
 
 @require_POST
@@ -167,10 +165,3 @@ def _edited(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
 def _when(request: HttpRequest) -> str:
     when = request.POST.get("when", "now")
     return when if when in WHEN else "now"
-
-
-def _message(request: HttpRequest, pk: int) -> Outgoing:
-    rows = Outgoing.objects.select_related("run__task__workspace")
-    row = get_object_or_404(rows, pk=pk)
-    run_for(request.user, row.run_id)
-    return row

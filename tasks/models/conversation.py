@@ -8,10 +8,12 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from aitask.lib.compare_and_set import CompareAndSet
+
 SETTINGS = (("model", "model"), ("reasoning_effort", "effort"), ("permission_mode", "permissions"))
 
 
-class Outgoing(models.Model):
+class Outgoing(CompareAndSet):
     """One thing that a person said to a run. The row is the truth; telling the host may be repeated."""
 
     class Kind(models.TextChoices):

@@ -140,7 +140,7 @@ class MergeStep(CompareAndSet):
         return self.state in self.OPEN
 
 
-class Resolution(models.Model):
+class Resolution(CompareAndSet):
     """A conflict that was handed to the agent: main was merged into the branch, the markers left for it."""
 
     class State(models.TextChoices):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from aitask.lib import doorbell
@@ -47,6 +48,11 @@ class CommentedLines:
     end_line: int
     commit: str
     quote: str
+
+
+def delete_drafts(comments: QuerySet[Comment], *, user: AbstractBaseUser) -> None:
+    """Delete those that the user wrote and that were not sent; what was sent stays."""
+    comments.filter(author_id=user.pk, sent_at=None).delete()
 
 
 def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUser) -> Comment:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask.lib import htmx
+from aitask.lib.answers import attempt, json_answer, text_answer
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from tasks.access import task_for
+from tasks.access import task_for, visible_tasks
+from tasks.answers import answer_on_task
 from tasks.models import Comment, Task, ViewedFile
-from tasks.review import comments
+from tasks.review import comments, services
 from tasks.review.comparisons import LABELS, View, view_of, why_nothing
 from tasks.review.diff_rows import render_rows
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
 from workspaces.access import person
 from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
-from workspaces.hosts import HostError
 from workspaces.merging.conflicts import visible
 
 MOST_FILES = 20_000
@@ -44,21 +42,11 @@ def review_bar(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "tasks/review/_bar.html", {"task": task, **review_context(task, person(request))})
 
 
-def answer_json(work: Callable[[], dict[str, Any]]) -> JsonResponse:
-    """What `work` gives, or why it can't."""
-    try:
-        return JsonResponse(work())
-    except Refused as error:
-        return JsonResponse({"error": error.reason, "hint": error.hint}, status=409)
-    except HostError as error:
-        return JsonResponse({"error": error.reason, "hint": error.hint}, status=503)
-
-
 @require_GET
 def diff_list(request: HttpRequest, pk: int) -> HttpResponse:
     """All files of a comparison, with marks and comments."""
     task = task_for(request.user, pk)
-    return answer_json(lambda: list_of(request, task))
+    return json_answer(lambda: list_of(request, task))
 
 
 def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
@@ -144,10 +132,8 @@ def comment_out(placed: comments.Placed) -> dict[str, Any]:
 def diff_file(request: HttpRequest, pk: int) -> HttpResponse:
     """The rows of one file's difference from a row on; X-Next tells where the next ones begin."""
     task = task_for(request.user, pk)
-    try:
-        return file_response(request, task)
-    except (Refused, HostError) as error:
-        return HttpResponse(error.reason, status=409, content_type="text/plain; charset=utf-8")
+    result = attempt(lambda: file_response(request, task))
+    return text_answer(result) if isinstance(result, Refused) else result
 
 
 def file_response(request: HttpRequest, task: Task) -> HttpResponse:
@@ -189,10 +175,8 @@ def viewed(request: HttpRequest, pk: int) -> HttpResponse:
     """Set or clear the mark of a file in one version."""
     task = task_for(request.user, pk)
     key, version = request.POST.get("key", "")[:6000], request.POST.get("version", "")[:140]
-    marks = ViewedFile.objects.filter(task=task, user=person(request), path_key=key)
-    marks.delete()
-    if request.POST.get("viewed") == "yes":
-        ViewedFile.objects.create(task=task, user=person(request), path_key=key, version=version)
+    is_viewed = request.POST.get("viewed") == "yes"
+    services.mark_viewed(task, key, version if is_viewed else None, user=person(request))
     return HttpResponse(status=204)
 
 
@@ -218,16 +202,14 @@ def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
         made = comments.write(task, place, text, user=person(request))
         return comment_out(comments.Placed(made, made.line, made.end_line))
 
-    return answer_json(work)
+    return json_answer(work)
 
 
 @require_POST
 def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Take back a draft of one's own; what was sent stays."""
-    found = Comment.objects.filter(pk=pk, author=person(request), sent_at=None).select_related("task")
-    for comment in found:
-        task_for(request.user, comment.task_id)
-        comment.delete()
+    found = Comment.objects.filter(pk=pk, task__in=visible_tasks(request.user))
+    comments.delete_drafts(found, user=person(request))
     return HttpResponse(status=204)
 
 
@@ -235,9 +217,10 @@ def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
 def comments_send(request: HttpRequest, pk: int) -> HttpResponse:
     """All drafts as one follow-up."""
     task = task_for(request.user, pk)
-    here = reverse("task", args=[pk])
-    try:
-        comments.send(task, user=person(request), message=request.POST.get("message", ""))
-    except (Refused, HostError) as error:
-        return htmx.refused(request, error.reason, error.hint, to=here)
-    return htmx.done(request, "Sent to the agent as one message.", to=here)
+    user, message = person(request), request.POST.get("message", "")
+    return answer_on_task(
+        request,
+        pk,
+        lambda: comments.send(task, user=user, message=message),
+        "Sent to the agent as one message.",
+    )

@@ -17,7 +17,6 @@ from tasks.models import Radar, Run, Task
 from tasks.repository import MergeSite, site_of
 from workspaces.git import overlap
 from workspaces.git.repos import refs
-from workspaces.hosts import HostError
 from workspaces.merging.conflicts import visible
 from workspaces.models import Workspace
 
@@ -59,7 +58,7 @@ def look(radar_id: int) -> None:
         try:
             values = Look(radar).run()
             reason = ""
-        except (Refused, HostError) as error:
+        except Refused as error:
             values, reason = {}, str(error)
         seconds = round(time.monotonic() - began, 3)
         Radar.objects.filter(pk=radar_id).update(

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from aitask.lib import htmx
-from aitask.lib.errors import Refused
+from aitask.lib.answers import answer
 from aitask.lib.text import whole_number
 from tasks.access import task_for, train_for
 from tasks.answers import answer_on_task
@@ -19,7 +19,6 @@ from tasks.models import MergeTrain, Radar, Task, Verdict
 from tasks.review import queries
 from tasks.trains import conflicts, overlap, reapply, services
 from workspaces.access import person, workspace_for
-from workspaces.hosts import HostError
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
@@ -69,9 +68,9 @@ def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
     numbers = [whole_number(value) for value in request.POST.getlist("task")]
     chosen = [number for number in numbers if number is not None]
     found = {task.pk: task for task in Task.objects.filter(workspace=workspace, pk__in=chosen)}
-    here = reverse("merge", args=[pk])
-    try:
-        train = services.start_train(
+    return answer(
+        request,
+        lambda: services.start_train(
             workspace,
             [found[task] for task in chosen if task in found],
             user=person(request),
@@ -79,10 +78,10 @@ def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
             check="check" in request.POST or not workspace.check_command.strip(),
             dry_run="dry_run" in request.POST,
             push="push" in request.POST,
-        )
-    except (Refused, HostError) as error:
-        return htmx.refused(request, error.reason, error.hint, to=here)
-    return htmx.done(request, to=reverse("train", args=[train.pk]), stay=False)
+        ),
+        to=reverse("merge", args=[pk]),
+        go=lambda train: reverse("train", args=[train.pk]),
+    )
 
 
 @require_GET
@@ -135,8 +134,8 @@ def train_undo(request: HttpRequest, pk: int) -> HttpResponse:
     return _about(train, request, lambda: services.undo_train(train), said)
 
 
-def _about(train: MergeTrain, request: HttpRequest, verb: Callable[[], object], said: str) -> HttpResponse:
-    return htmx.answer(request, verb, said, to=reverse("train", args=[train.pk]))
+def _about(train: MergeTrain, request: HttpRequest, verb: Callable[[], object], text: str) -> HttpResponse:
+    return answer(request, verb, text, to=reverse("train", args=[train.pk]))
 
 
 @require_POST

@@ -143,7 +143,7 @@ def _standing(site: MergeSite, tree: Tree, owner: Task | None, live: set[int], s
 def _uncommitted(site: MergeSite, tree: Tree) -> int | None:
     try:
         return status(site.host, tree.path).uncommitted
-    except (Refused, HostError):
+    except Refused:
         return None
 
 

@@ -10,11 +10,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask.lib import htmx
+from aitask.lib.answers import answer, attempt
 from aitask.lib.errors import Refused
 from tasks.worktrees import services
 from workspaces.access import person, workspace_for, workspace_for_change
-from workspaces.hosts import HostError
 from workspaces.models import Workspace
 
 
@@ -29,12 +28,12 @@ def worktrees_page(request: HttpRequest, pk: int) -> HttpResponse:
 def worktrees_list(request: HttpRequest, pk: int) -> HttpResponse:
     workspace = workspace_for(request.user, pk)
     context: dict[str, Any] = {"workspace": workspace}
-    try:
-        found = services.survey(workspace)
-        sizes = [standing.size_kib for standing in found if standing.size_kib]
+    found = attempt(lambda: services.survey(workspace))
+    if isinstance(found, Refused):
+        context |= {"error": found}
+    else:
+        sizes = [state.size_kib for state in found if state.size_kib]
         context |= {"trees": found, "total": sum(sizes) * 1024, "gone": any(tree.gone for tree in found)}
-    except (Refused, HostError) as error:
-        context |= {"error": error}
     return render(request, "workspaces/_worktrees.html", context)
 
 
@@ -65,5 +64,5 @@ def worktrees_prune(request: HttpRequest, pk: int) -> HttpResponse:
     return _about(workspace, request, prune, said)
 
 
-def _about(workspace: Workspace, request: HttpRequest, verb: Callable[[], object], said: str) -> HttpResponse:
-    return htmx.answer(request, verb, said, to=reverse("worktrees", args=[workspace.pk]))
+def _about(workspace: Workspace, request: HttpRequest, verb: Callable[[], object], text: str) -> HttpResponse:
+    return answer(request, verb, text, to=reverse("worktrees", args=[workspace.pk]))

@@ -14,6 +14,8 @@ class HostError(Refused):
     doing anything, `data` carries what a page needs (the fingerprint of an unknown key, a command's output).
     """
 
+    status = 503
+
     def __init__(
         self,
         reason: str,

@@ -13,7 +13,6 @@ from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Task
 from tasks.trains import jobs, undo
 from tasks.trains import services as trains
-from workspaces.hosts import HostError
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
@@ -67,7 +66,7 @@ class Command(BaseCommand):
         try:
             train = self._train(workspace, options)
             self._follow(train)
-        except (Refused, HostError) as error:
+        except Refused as error:
             raise CommandError(str(error)) from error
         self._report(train)
 

@@ -10,7 +10,6 @@ from django.template.defaultfilters import filesizeformat
 
 from aitask.lib.errors import Refused
 from tasks.worktrees import services as worktrees
-from workspaces.hosts import HostError
 from workspaces.models import Workspace
 
 UNCOMMITTED = {0: "clean", None: "can't be read"}
@@ -38,7 +37,7 @@ class Command(BaseCommand):
             self._list(found)
             if options["yes"]:
                 self._remove(workspace, found)
-        except (Refused, HostError) as error:
+        except Refused as error:
             raise CommandError(str(error)) from error
 
     def _list(self, found: list[worktrees.WorktreeState]) -> None:
