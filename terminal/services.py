@@ -40,7 +40,7 @@ def ensure_session(place: Place) -> str:
     cwd = _folder(place, site)
     directory = _directories(place, site)[0]
     spec = {"worktree": cwd, "environment": place.workspace.environment}
-    if not site.host.call("stat", {"path": join(directory, "spec.json")})["exists"]:
+    if not site.host.exists(join(directory, "spec.json")):
         site.host.call("write", {"path": join(directory, "spec.json"), "data": json.dumps(spec)})
     return tmux.ensure_window(
         site.host,

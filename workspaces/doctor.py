@@ -144,7 +144,7 @@ def _worktree_folder(patient: Patient, repo: git.Repo) -> Iterator[Finding]:
     root = patient.workspace.worktree_root
     folder = git.expand(patient.host, root) if root.strip() else git.default_root(repo)
     existing = folder
-    while existing != "/" and not patient.host.call("stat", {"path": existing})["exists"]:
+    while existing != "/" and not patient.host.exists(existing):
         existing = dirname(existing)
     writable = patient.host.run(["test", "-d", existing, "-a", "-w", existing], check=False).rc == 0
     hint = (

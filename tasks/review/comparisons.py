@@ -21,7 +21,7 @@ from workspaces.git.diffs import (
     merged_tree,
     spare_index,
 )
-from workspaces.git.repos import refs, status
+from workspaces.git.repos import contains, refs, status
 
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LABELS = {
@@ -78,7 +78,7 @@ class View:
 
     def _worktree(self, *, fresh: bool) -> Range:
         path = self.task.worktree_path
-        if fresh or not self.site.host.call("stat", {"path": self.index})["exists"]:
+        if fresh or not self.site.host.exists(self.index):
             spare_index(self.site.write, path, self.index)
         return Range(path, "HEAD", "", self.index)
 
@@ -86,8 +86,7 @@ class View:
         """The commit at which the last run but one ended, if the branch still goes on from there."""
         ended = Run.objects.filter(task=self.task).exclude(commit="").order_by("-number")
         for earlier in ended.values_list("commit", flat=True)[1:5]:
-            words = ("merge-base", "--is-ancestor", earlier, self.tip)
-            if earlier != self.tip and git(self.site.host, self.repo, *words, check=False).rc == 0:
+            if earlier != self.tip and contains(self.site.host, self.repo, self.tip, earlier):
                 return earlier
         return self.base
 
@@ -112,7 +111,7 @@ def view_of(task: Task) -> View:
     if not tip:
         raise Refused("There is nothing to see yet.", "The branch is made when the task first runs.")
     main = found.get(site.mainline.ref, "")
-    has_worktree = bool(task.worktree_path) and _exists(site, task.worktree_path)
+    has_worktree = bool(task.worktree_path) and site.host.exists(task.worktree_path)
     return View(
         task=task,
         site=site,
@@ -128,10 +127,6 @@ def _base(task: Task, site: MergeSite, main: str, tip: str) -> str:
     """The merge base; for a branch that is on main already, where it was made."""
     base = merge_base(site.host, site.place.path, main, tip) if main else ""
     return base if base and base != tip else (task.base_commit or base or EMPTY_TREE)
-
-
-def _exists(site: MergeSite, path: str) -> bool:
-    return bool(site.host.call("stat", {"path": path})["exists"])
 
 
 def why_nothing(view: View, name: str, rng: Range, *, ignore_space: bool) -> str:

@@ -16,7 +16,7 @@ from tasks.runs import services as run_services
 from tasks.worktrees.removal import Rescued, remove_tree
 from workspaces import tmux
 from workspaces.git.diffs import merge_base
-from workspaces.git.repos import refs, status
+from workspaces.git.repos import branch_tip, status
 from workspaces.git.worktrees import add_worktree
 from workspaces.hosts import HostError
 
@@ -154,10 +154,9 @@ def _end_session(task: Task, site: MergeSite) -> None:
 
 
 def _standing(task: Task, site: MergeSite) -> BranchState:
-    ref = f"refs/heads/{task.branch}"
-    tip = refs(site.host, site.place.path, ref).get(ref, "") if task.branch else ""
+    tip = branch_tip(site.host, site.place.path, task.branch)
     uncommitted = 0
-    if task.worktree_path and site.host.call("stat", {"path": task.worktree_path})["exists"]:
+    if task.worktree_path and site.host.exists(task.worktree_path):
         uncommitted = status(site.host, task.worktree_path).uncommitted
     return BranchState(tip, uncommitted)
 

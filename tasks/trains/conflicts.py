@@ -16,7 +16,7 @@ from tasks.review import verdicts
 from tasks.trains import services
 from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of
-from workspaces.git.repos import refs, status
+from workspaces.git.repos import contains, refs, status
 from workspaces.git.rescue import keep
 from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers, visible
 
@@ -91,8 +91,7 @@ def _begin(task: Task, site: MergeSite) -> tuple[str, list[str]]:
 
 
 def _look_at_worktree(task: Task, site: MergeSite) -> None:
-    there = task.worktree_path and site.host.call("stat", {"path": task.worktree_path})["exists"]
-    if not there:
+    if not (task.worktree_path and site.host.exists(task.worktree_path)):
         raise Refused("The worktree of this task is gone.", "Run the task once more, then try again.")
     found = status(site.host, task.worktree_path)
     if found.branch != task.branch:
@@ -211,18 +210,13 @@ def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
     if undecided:
         return f"Nobody decided which side is to stay: {', '.join(visible(path) for path in undecided[:5])}."
     if _being_merged(site, task.worktree_path):
-        there = [
-            path
-            for path in paths
-            if site.host.call("stat", {"path": join(task.worktree_path, path)})["exists"]
-        ]
+        there = [path for path in paths if site.host.exists(join(task.worktree_path, path))]
         if there:
             names = (f":(top,literal){path}" for path in there)
             site.write.git(task.worktree_path, "add", "--all", "--", *names)
         site.write.git(task.worktree_path, "add", "--update", "--", ":(top)")
         site.write.git(task.worktree_path, "commit", "--quiet", "--no-edit")
-    words = ("merge-base", "--is-ancestor", resolution.main, f"refs/heads/{task.branch}")
-    if git(site.host, site.place.path, *words, check=False).rc:
+    if not contains(site.host, site.place.path, f"refs/heads/{task.branch}", resolution.main):
         return f"The merge of {site.branch} was given up: the branch does not hold it."
     return ""
 

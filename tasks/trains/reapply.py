@@ -7,7 +7,7 @@ from aitask.lib.errors import Refused
 from tasks.models import MergeStep, Run, Task
 from tasks.models.trains import undone_step
 from tasks.repository import MergeSite, site_of
-from workspaces.git.repos import contains, refs
+from workspaces.git.repos import branch_tip, contains
 from workspaces.merging import Bench, Mainline, MainMoved, open_bench
 from workspaces.merging.reverting import bring_back as on_top_of
 from workspaces.merging.reverting import merge_into
@@ -36,8 +36,7 @@ def bring_back(task: Task) -> None:
     if task.runs.filter(state__in=Run.LIVE).exists():
         raise Refused("A run of this task is going.", "Wait for its end, or cancel it.")
     site = site_of(task.workspace)
-    ref = f"refs/heads/{task.branch}"
-    tip = refs(site.host, site.place.path, ref).get(ref, "") if task.branch else ""
+    tip = branch_tip(site.host, site.place.path, task.branch)
     step = reverted_step(task, site, tip)
     if step is None:
         raise Refused("There is nothing to bring back.", "The branch is not counted as merged.")

@@ -9,11 +9,11 @@ from uuid import uuid4
 from tasks.repository import MergeSite
 from workspaces.git import git
 from workspaces.git.commands import GitError
+from workspaces.git.locks import retry_while_locked
 from workspaces.git.nested import keep_nested
-from workspaces.git.repos import contains, refs, status
+from workspaces.git.repos import branch_tip, contains, refs, status
 from workspaces.git.rescue import keep, patch_path, save_patch, snapshot
 from workspaces.git.worktree_list import Tree, list_trees
-from workspaces.git.writing import LockWait, is_locked
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def remove_tree(
     if branch and branch == site.branch:
         raise GitError(f"{branch} is what everything is merged into: it is not removed.")
     tree = _find(site, path)
-    tip = _tip(site, branch)
+    tip = branch_tip(site.host, site.place.path, branch)
     commit = (_everything(site, tree) if tree else "") or tip
     rescued = _rescue(site, owner, commit, base) if commit else Rescued()
     if tip and not contains(site.host, site.place.path, commit, tip):
@@ -64,12 +64,6 @@ def _find(site: MergeSite, path: str) -> Tree | None:
             f"The worktree {path} is locked{why}", f"Unlock it there: git worktree unlock '{path}'"
         )
     return tree
-
-
-def _tip(site: MergeSite, branch: str) -> str:
-    """The branch's commit; empty when it is gone."""
-    ref = f"refs/heads/{branch}"
-    return refs(site.host, site.place.path, ref).get(ref, "") if branch else ""
 
 
 def _everything(site: MergeSite, tree: Tree) -> str:
@@ -107,13 +101,10 @@ def _base(site: MergeSite, commit: str, base: str) -> str:
 
 def _remove(site: MergeSite, tree: Tree) -> None:
     """`--force`: submodules and files that git ignores would stop it; the work itself is rescued by now."""
-    wait = LockWait()
-    while True:
-        done = site.write.git_to_its_end(site.place.path, "worktree", "remove", "--force", "--", tree.path)
-        if not done.rc:
-            return
-        if not (is_locked(done) and wait.again()):
-            raise GitError(f"git could not remove {tree.path}: {done.err.strip()[-500:]}")
+    words = ("worktree", "remove", "--force", "--", tree.path)
+    done = retry_while_locked(lambda: site.write.git_to_its_end(site.place.path, *words))
+    if done.rc:
+        raise GitError(f"git could not remove {tree.path}: {done.err.strip()[-500:]}")
 
 
 def _delete_branch(site: MergeSite, branch: str) -> None:

@@ -203,7 +203,7 @@ def file_text(
     """One side of a file; None when it is not there or larger than `most` bytes."""
     if not old and not rng.new:
         where = join(rng.folder, path)
-        if not host.call("stat", {"path": where})["exists"]:
+        if not host.exists(where):
             return None
         answer = host.call("read", {"path": where, "limit": most + 1})
         return str(answer["data"]) if answer["size"] <= most else None

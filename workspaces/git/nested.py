@@ -40,7 +40,7 @@ def _nested(write: Writer, worktree: str) -> list[str]:
     others = git(write.host, worktree, "ls-files", "--others", "--exclude-standard", "-z").out.split("\0")
     found = []
     for path in (*links, *(other.rstrip("/") for other in others if other.endswith("/"))):
-        if write.host.call("stat", {"path": join(worktree, path, ".git")})["exists"]:
+        if write.host.exists(join(worktree, path, ".git")):
             found += [path, *(join(path, below) for below in _nested(write, join(worktree, path)))]
     return found
 

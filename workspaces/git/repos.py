@@ -97,7 +97,7 @@ def inspect_repo(host: HostConnection, path: str) -> Repo:
         branch=head.removeprefix("refs/heads/"),
         detached=not head,
         unborn=unborn,
-        has_submodules=bool(host.call("stat", {"path": join(place.path, ".gitmodules")})["exists"]),
+        has_submodules=host.exists(join(place.path, ".gitmodules")),
     )
 
 
@@ -108,8 +108,14 @@ def refs(host: HostConnection, repo: str, *patterns: str) -> dict[str, str]:
     return {name: commit for commit, name in pairs}
 
 
+def branch_tip(host: HostConnection, repo: str, branch: str) -> str:
+    """The commit of a local branch; empty when there is none."""
+    ref = f"refs/heads/{branch}"
+    return refs(host, repo, ref).get(ref, "") if branch else ""
+
+
 def contains(host: HostConnection, repo: str, tip: str, commit: str) -> bool:
-    """Whether a commit is among those that lead to the tip."""
+    """Whether the history of `tip` contains a commit; False when git does not know one of them."""
     return git(host, repo, "merge-base", "--is-ancestor", commit, tip, check=False).rc == 0
 
 

@@ -8,9 +8,7 @@ process ended meanwhile, is made anew: nobody has worked in it.
 from __future__ import annotations
 
 import json
-import random
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,15 +16,14 @@ from posixpath import basename, dirname, isabs, join, normpath
 from typing import Any
 
 from workspaces.git.commands import GitError, expand, failure, git
+from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.repos import RepositoryPaths, base_commit, base_names, locate, refs
-from workspaces.hosts import HostConnection, HostError
+from workspaces.hosts import Completed, HostConnection, HostError
 
 MARK = "aitask.json"
 CHECKOUT_SECONDS = 300.0
 SUBMODULE_SECONDS = 180.0
 MOST_NAMES = 50
-ATTEMPTS = 6
-LOCKED = (".lock': File exists", "could not lock", "Unable to create", "cannot lock ref")
 _locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -105,15 +102,16 @@ class _Claim:
         commit = base_commit(self.host, self.repo.path, base, taken)
         for suffix in _suffixes():
             tree = self._tree(path + suffix, branch + suffix, commit)
-            if f"refs/heads/{tree.branch}" in taken or self._exists(tree.path):
+            if f"refs/heads/{tree.branch}" in taken or self.host.exists(tree.path):
                 continue
             self._save_intent(tree, complete=False)
-            return self._check_out(tree, "-b", tree.branch, tree.path, commit)
+            return self._check_out(tree, "--no-track", "-b", tree.branch, tree.path, commit)
         raise GitError(f"All names from {path} to {path}-{MOST_NAMES} are taken.", "Remove old worktrees.")
 
     def _check_out(self, tree: Worktree, *words: str) -> Worktree:
-        track = ["--no-track"] if "-b" in words else []
-        self._git_retrying("worktree", "add", *track, *words)
+        done = retry_while_locked(lambda: self._add(tree, *words))
+        if done.rc:
+            raise failure(self.repo.path, "worktree add", done)
         git_dir = self._git_dir(tree.path)
         if git_dir is None:
             raise GitError(f"git made the worktree {tree.path}, but it can't be read.")
@@ -122,9 +120,17 @@ class _Claim:
         self._save_intent(tree, complete=True)
         return made
 
+    def _add(self, tree: Worktree, *words: str) -> Completed:
+        done = git(
+            self.host, self.repo.path, "worktree", "add", *words, timeout=CHECKOUT_SECONDS, check=False
+        )
+        if is_locked(done) and "-b" in words:
+            self._clear(tree)  # git may have made the branch before another git got in the way
+        return done
+
     def _submodules(self, path: str) -> tuple[str, ...]:
         """Fetch them as far as the person's own git settings allow."""
-        if not self._exists(join(path, ".gitmodules")):
+        if not self.host.exists(join(path, ".gitmodules")):
             return ()
         words = ("submodule", "update", "--init", "--recursive")
         try:
@@ -141,16 +147,6 @@ class _Claim:
         git(self.host, self.repo.path, "worktree", "prune", check=False)
         words = ("update-ref", "-d", f"refs/heads/{tree.branch}", tree.base_commit)
         git(self.host, self.repo.path, *words, check=False)
-
-    def _git_retrying(self, *words: str) -> None:
-        """Another git process holds a lock for moments only; its turn ends by itself."""
-        for attempt in range(ATTEMPTS):
-            done = git(self.host, self.repo.path, *words, timeout=CHECKOUT_SECONDS, check=False)
-            if not done.rc:
-                return
-            if attempt == ATTEMPTS - 1 or not any(words in done.err for words in LOCKED):
-                raise failure(self.repo.path, "worktree add", done)
-            time.sleep(random.uniform(0.05, 0.1) * 2**attempt)  # noqa: S311
 
     def _branches(self, *names: str) -> dict[str, str]:
         patterns = (name if name.startswith("refs/") else f"refs/heads/{name}" for name in names)
@@ -176,9 +172,6 @@ class _Claim:
     def _save_intent(self, tree: Worktree, *, complete: bool) -> None:
         intent = {"path": tree.path, "branch": tree.branch, "base_commit": tree.base_commit}
         self._write(self.intent_path, {**intent, "complete": complete})
-
-    def _exists(self, path: str) -> bool:
-        return bool(self.host.call("stat", {"path": path})["exists"])
 
     def _read(self, path: str) -> dict[str, Any] | None:
         try:

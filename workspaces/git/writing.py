@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import join
 from uuid import uuid4
 
 from workspaces.git.commands import ENVIRONMENT, GitError, failure, git
+from workspaces.git.locks import retry_while_locked
 from workspaces.hosts import Completed, HostConnection, HostError
 
 SECONDS = 600.0
-LOCK_PATIENCE = 20.0
-"Seconds for which another git process may hold a lock before we give up."
-LOCKED = (".lock': File exists", "cannot lock ref", "could not lock", "Unable to create")
 NO_QUESTIONS = {"GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "true", "GIT_MERGE_AUTOEDIT": "no"}
 OUTLIVE_SH = """\
 log=$1; shift
@@ -78,26 +75,6 @@ def writer(host: HostConnection, path: str, *, name: str = "", email: str = "", 
     return Writer(host, variables)
 
 
-def is_locked(done: Completed) -> bool:
-    """Whether git gave up since another git process was at work."""
-    return bool(done.rc) and any(words in done.err for words in LOCKED)
-
-
-class LockWait:
-    """Pauses between attempts while somebody else's git is at work; False when patience is at its end."""
-
-    def __init__(self, patience: float = LOCK_PATIENCE) -> None:
-        self._deadline = time.monotonic() + patience
-        self._pause = 0.02
-
-    def again(self) -> bool:
-        if time.monotonic() > self._deadline:
-            return False
-        time.sleep(self._pause)
-        self._pause = min(0.5, self._pause * 2)
-        return True
-
-
 def update_refs(write: Writer, repo: str, changes: Mapping[str, tuple[str, str | None]]) -> None:
     """Set refs, all or none: name → (new, old); old None whatever it is. Raises GitError."""
     lines = [
@@ -105,10 +82,7 @@ def update_refs(write: Writer, repo: str, changes: Mapping[str, tuple[str, str |
     ]
     if not lines:
         return
-    wait = LockWait()
-    while True:
-        done = write.git_to_its_end(repo, "update-ref", "-z", "--stdin", stdin="".join(lines))
-        if not done.rc:
-            return
-        if not (is_locked(done) and wait.again()):
-            raise GitError(f"git could not set refs: {done.err.strip()[:500]}", code="refs")
+    text = "".join(lines)
+    done = retry_while_locked(lambda: write.git_to_its_end(repo, "update-ref", "-z", "--stdin", stdin=text))
+    if done.rc:
+        raise GitError(f"git could not set refs: {done.err.strip()[:500]}", code="refs")

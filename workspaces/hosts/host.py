@@ -116,6 +116,10 @@ class HostConnection:
         """Ask hostkit for `verb`. Raises HostError; `timeout` in seconds covers connecting, too."""
         return self._run(self._call(verb, dict(params or {}), timeout))
 
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder at the path. Raises HostError."""
+        return bool(self.call("stat", {"path": path})["exists"])
+
     def run(
         self,
         argv: Sequence[str],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from posixpath import join
 
 from workspaces.git.commands import git
+from workspaces.git.repos import contains
 from workspaces.hosts import Completed
 from workspaces.merging.bench import Bench
 from workspaces.merging.conflicts import (
@@ -81,7 +82,7 @@ def foresee(bench: Bench, onto: str, change: Change, strategy: Strategy, *, quic
         names = {onto: "main", change.commit: change.branch}
         found = from_merge_tree(bench.host, bench.path, done.out, names)
         return Attempt(MergeResult.CONFLICT, conflicts=found, output=said_by_merge_tree(done.out, names))
-    known = done.rc == 0 or not _contains(bench, onto, change.commit)
+    known = done.rc == 0 or not contains(bench.host, bench.path, onto, change.commit)
     return None if known else _nothing_new(bench, onto, change)
 
 
@@ -93,10 +94,6 @@ def attempt(bench: Bench, onto: str, change: Change, strategy: Strategy) -> Atte
         bench.recover(onto)
         return found
     return _result(bench, onto, change, strategy, done)
-
-
-def _contains(bench: Bench, onto: str, commit: str) -> bool:
-    return git(bench.host, bench.path, "merge-base", "--is-ancestor", commit, onto, check=False).rc == 0
 
 
 def _nothing_new(bench: Bench, onto: str, change: Change) -> Attempt:
@@ -150,9 +147,8 @@ def _what_went_wrong(bench: Bench, onto: str, change: Change, done: Completed) -
 
 def _hunks(bench: Bench, path: str, names: dict[str, str]) -> list[str]:
     where = join(bench.path, path)
-    if not bench.host.call("stat", {"path": where})["exists"]:
-        return []
-    if bench.host.call("stat", {"path": where})["is_dir"]:
+    found = bench.host.call("stat", {"path": where})
+    if not found["exists"] or found["is_dir"]:
         return []
     return hunks_of(str(bench.host.call("read", {"path": where, "limit": 512 * 1024})["data"]), names)
 

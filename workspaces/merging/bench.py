@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from posixpath import isabs, join, normpath
 
 from workspaces.git.commands import GitError, expand, git
+from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.repos import RepositoryPaths
 from workspaces.git.worktrees import default_root
-from workspaces.git.writing import LockWait, Writer, is_locked
-from workspaces.hosts import HostConnection, HostError
+from workspaces.git.writing import Writer
+from workspaces.hosts import Completed, HostConnection, HostError
 
 MARK = "aitask-bench.json"
 STALE_LOCK = 3.0
@@ -62,7 +63,7 @@ class Bench:
 
     def prepare_submodules(self) -> str:
         """Fetch the submodules of the present commit; empty, or why that did not work."""
-        if not self.host.call("stat", {"path": join(self.path, ".gitmodules")})["exists"]:
+        if not self.host.exists(join(self.path, ".gitmodules")):
             return ""
         words = ("submodule", "--quiet", "update", "--init", "--recursive", "--force")
         done = self.write.git(self.path, *words, check=False)
@@ -70,16 +71,16 @@ class Bench:
 
     def _insist(self, *words: str) -> None:
         """A git that was ended in the bench may have left its lock there."""
-        wait = LockWait(STALE_LOCK)
-        while True:
-            done = self.write.git(self.path, *NO_HOOKS, *words, check=False)
-            if not done.rc:
-                return
-            if not is_locked(done):
-                raise GitError(f"git {words[0]} failed in {self.path}: {done.err.strip()[:500]}")
-            if not wait.again():
-                self.host.run(["rm", "-f", "--", *(join(self.git_dir, name) for name in LOCKS)])
-                wait = LockWait(STALE_LOCK)
+
+        def run() -> Completed:
+            return self.write.git(self.path, *NO_HOOKS, *words, check=False)
+
+        done = retry_while_locked(run, patience=STALE_LOCK)
+        if is_locked(done):
+            self.host.run(["rm", "-f", "--", *(join(self.git_dir, name) for name in LOCKS)])
+            done = retry_while_locked(run)
+        if done.rc:
+            raise GitError(f"git {words[0]} failed in {self.path}: {done.err.strip()[:500]}")
 
 
 def bench_path(host: HostConnection, place: RepositoryPaths, root: str, installation: str) -> str:
@@ -96,7 +97,7 @@ def open_bench(write: Writer, place: RepositoryPaths, path: str, commit: str) ->
         return Bench(write, place, path, git_dir)
     if git_dir and normpath(git_dir).startswith(join(place.common_dir, "worktrees") + "/"):
         write.git(place.path, "worktree", "remove", "--force", "--force", "--", path, check=False)
-    elif write.host.call("stat", {"path": path})["exists"]:
+    elif write.host.exists(path):
         raise GitError(f"{path} is in the way: merges are tried there.", "Move or remove that folder.")
     words = (
         *NO_HOOKS,

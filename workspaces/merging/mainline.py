@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workspaces.git.commands import GitError, git
+from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.overlap import uncommitted_paths
-from workspaces.git.repos import RepositoryPaths, refs
+from workspaces.git.repos import RepositoryPaths, contains, refs
 from workspaces.git.worktree_list import Tree, busy_with, list_trees
-from workspaces.git.writing import LockWait, Writer, is_locked
+from workspaces.git.writing import Writer
 from workspaces.hosts import Completed
 
 IN_THE_WAY = "would be overwritten"
@@ -43,8 +44,7 @@ class Mainline:
         raise GitError(f"There is no local branch {self.branch} to merge into.", hint, code="no_base")
 
     def contains(self, commit: str) -> bool:
-        words = ("merge-base", "--is-ancestor", commit, self.ref)
-        return git(self.write.host, self.repo.path, *words, check=False).rc == 0
+        return contains(self.write.host, self.repo.path, self.ref, commit)
 
     def check_ready(self) -> None:
         """Raise Blocked when a rebase of the branch is under way or two worktrees have it checked out."""
@@ -59,16 +59,12 @@ class Mainline:
 
         Raises MainMoved, or Blocked when a person's uncommitted work would be touched.
         """
-        wait = LockWait()
-        while True:
-            done = self._advance_once(old, new, why)
-            if not done.rc or self.tip() == new:
-                return
-            if is_locked(done) and wait.again():
-                continue
-            if self.tip() != old:
-                raise MainMoved
-            raise self._blocked(done)
+        done = retry_while_locked(lambda: self._advance_once(old, new, why))
+        if not done.rc or (tip := self.tip()) == new:
+            return
+        if tip != old:
+            raise MainMoved
+        raise self._blocked(done)
 
     def check_room(self, old: str, new: str) -> None:
         """Raise Blocked when uncommitted work stands in the way of a move from `old` to `new`."""

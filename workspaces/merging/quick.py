@@ -28,7 +28,7 @@ def is_plain(bench: Bench, onto: str, commits: Sequence[str]) -> bool:
         bench.host, bench.path, "rev-parse", "--path-format=absolute", "--git-path", "hooks"
     ).out.strip()
     places = [*(join(hooks, name) for name in HOOKS), join(bench.repo.common_dir, "info", "attributes")]
-    if any(bench.host.call("stat", {"path": place})["exists"] for place in places):
+    if any(bench.host.exists(place) for place in places):
         return False
     return not (_attributes_say(bench, onto) or _brings_attributes(bench, onto, commits))
 
