@@ -1,32 +1,59 @@
-"""Where the trains of a workspace work on its host: repository, bench, main, and the windows of checks."""
+"""Where tasks and merge trains of a workspace work: its host, its repository, and the app's folders there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
 from posixpath import join
+from typing import Any
 
-from tasks.models import MergeTrain
-from workspaces import git, hosts
+from tasks.models import MergeTrain, Run
+from workspaces import hosts, tmux
 from workspaces.git.repos import RepositoryPaths, locate
 from workspaces.git.writing import Writer, writer
 from workspaces.merging import Bench, Check, Mainline, bench_path, open_bench
 from workspaces.models import Installation, Workspace
 
-__all__ = ["Check", "MergeSite", "site_of"]
-
 
 @dataclass
-class MergeSite:
-    """A workspace's repository, ready to be written to."""
+class Site:
+    """A workspace's host, connected, and its repository, looked up when it is first used."""
 
     workspace: Workspace
     host: hosts.HostConnection
+    hello: dict[str, Any]
+    "What hostkit said about the host."
     installation: str
-    place: RepositoryPaths
     branch: str
+    "The branch that is merged into."
     train: int = 0
     _bench: Bench | None = field(default=None, init=False)
+
+    @cached_property
+    def place(self) -> RepositoryPaths:
+        """Raises GitError when git can't read the repository."""
+        return locate(self.host, self.workspace.repo_path)
+
+    @property
+    def key(self) -> str:
+        """Identifies the repository, whichever workspace shows it."""
+        return f"{self.host.key}:{self.place.common_dir}"
+
+    @property
+    def hostkit(self) -> str:
+        """The packed hostkit on the host."""
+        return join(self.hello["state_dir"], "hostkit", self.hello["hostkit"])
+
+    def command(self, subcommand: str, *words: str) -> list[str]:
+        """The argument list of a hostkit subcommand."""
+        return [self.hello["executable"], self.hostkit, subcommand, *words]
+
+    def run_dir(self, run: Run) -> str:
+        return join(self.hello["state_dir"], "runs", f"{self.installation}-{run.pk}")
+
+    def owner(self, name: int | str) -> str:
+        """Marks the tmux session of a task or train as ours."""
+        return tmux.owner_mark(self.installation, name)
 
     @cached_property
     def write(self) -> Writer:
@@ -50,34 +77,28 @@ class MergeSite:
 
     @property
     def refs(self) -> str:
-        """Where the train's rescue refs lie."""
+        """The namespace of the train's rescue refs."""
         return f"refs/aitask/trains/{self.installation}-{self.train}"
 
     def check(self, name: str) -> Check:
         """The check of a step, by a name that is unique in the train."""
-        key = f"{self.installation}-{self.train}"
         return Check(
             host=self.host,
-            folder=join(str(self.host.hello()["state_dir"]), "merges", key, name),
-            session=f"aitask-merge-{self.train}",
-            owner=f"{self.installation}/merge-{self.train}",
+            folder=join(self.hello["state_dir"], "merges", f"{self.installation}-{self.train}", name),
+            session=tmux.session_name(f"merge-{self.train}"),
+            owner=self.owner(f"merge-{self.train}"),
             window=f"check-{name}",
         )
 
-    @property
-    def key(self) -> str:
-        """What tells this repository from all others, whichever workspace shows it."""
-        return f"{self.host.key}:{self.place.common_dir}"
 
-
-def site_of(workspace: Workspace, train: MergeTrain | None = None) -> MergeSite:
-    """Connect and find the repository. Raises HostError and GitError."""
+def site_of(workspace: Workspace, train: MergeTrain | None = None) -> Site:
+    """Connect to the workspace's host. Raises HostError."""
     host = hosts.get(workspace.host.address)
-    return MergeSite(
+    return Site(
         workspace=workspace,
         host=host,
+        hello=host.hello(),
         installation=Installation.current_key(),
-        place=locate(host, git.expand(host, workspace.repo_path)),
         branch=train.branch if train else workspace.base_branch,
         train=train.pk if train else 0,
     )

@@ -13,10 +13,11 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.editing import check, check_choice, clean_text, one_line
-from tasks.models import Run, Task
+from tasks.models import Task
 from tasks.models.task import RANK_GAP
 from tasks.runs import dispatch
 from tasks.runs import services as run_services
+from tasks.runs.queries import refuse_live
 from workspaces.models import Workspace
 
 PARTING = re.compile(r"^---[ \t]*$", re.MULTILINE)
@@ -86,8 +87,7 @@ def move_task(task: Task, *, status: str, before: int | None, user: AbstractBase
 
 def delete_task(task: Task) -> None:
     """Remove a task and its history from the app. Its branch, worktree and session stay on the host."""
-    if task.runs.filter(state__in=Run.LIVE).exists():
-        raise Refused("A run of this task is still going.", "Cancel it first.")
+    refuse_live(task)
     task.delete()
     doorbell.ring("board")
 
@@ -114,4 +114,4 @@ def _change_column(task: Task, status: str, user: AbstractBaseUser) -> None:
     elif new == Task.Status.RUNNING:
         raise Refused("A card gets to Running by itself.", "Move it to Queued: it starts when there is room.")
     else:
-        raise Refused("A run of this task is going.", "Cancel it first, then move the card.")
+        raise Refused("A run of this task is in progress.", "Cancel it, then move the card.")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from tasks.models import Task
+from tasks.runs.shell_commands import attach_command
 from terminal.control.viewer import ViewTarget
+from workspaces import tmux
 from workspaces.hosts import Address
 from workspaces.models import Installation, Workspace
 
@@ -27,17 +29,17 @@ class Place:
     @classmethod
     def of_task(cls, task: Task) -> Place:
         last = task.runs.exclude(tmux_session="").order_by("-number").first()
-        name = last.tmux_session if last else f"aitask-{task.pk}"
+        name = last.tmux_session if last else tmux.session_name(task.pk)
         return cls._of(task.workspace, task, name, str(task.pk))
 
     @classmethod
     def of_workspace(cls, workspace: Workspace) -> Place:
-        return cls._of(workspace, None, f"aitask-w{workspace.pk}", f"w{workspace.pk}")
+        return cls._of(workspace, None, tmux.session_name(f"w{workspace.pk}"), f"w{workspace.pk}")
 
     @classmethod
     def _of(cls, workspace: Workspace, task: Task | None, session: str, mark: str) -> Place:
         host = workspace.host
-        owner = f"{Installation.current_key()}/{mark}"
+        owner = tmux.owner_mark(Installation.current_key(), mark)
         return cls(workspace, task, session, owner, host.address, host.label)
 
     @property
@@ -63,11 +65,8 @@ class Place:
 
     @property
     def attach_command(self) -> str:
-        """How a person gets there by hand."""
-        if self.address.kind == "local":
-            return f"tmux attach -t {self.session}"
-        name = self.address.key.removeprefix("ssh:")
-        return f"ssh -t {name} tmux attach -t {self.session}"
+        """How a user attaches to it in a terminal of their own."""
+        return attach_command(self.workspace, self.session)
 
     @property
     def url(self) -> str:

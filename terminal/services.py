@@ -11,6 +11,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
 from aitask.lib.errors import Refused
+from tasks.repository import Site, site_of
 from tasks.runs import launch
 from terminal.models import Visit
 from terminal.places import Place
@@ -36,7 +37,7 @@ def ensure_session(place: Place) -> str:
 
     A task without a worktree gets it now. Raises Refused (HostError, GitError, TmuxError).
     """
-    site = launch.site_of(place.workspace)
+    site = site_of(place.workspace)
     cwd = _folder(place, site)
     directory = _directories(place, site)[0]
     spec = {"worktree": cwd, "environment": place.workspace.environment}
@@ -44,10 +45,10 @@ def ensure_session(place: Place) -> str:
         site.host.call("write", {"path": join(directory, "spec.json"), "data": json.dumps(spec)})
     return tmux.ensure_window(
         site.host,
-        session=f"aitask-{place.task.pk}" if place.task else place.session,
+        session=tmux.session_name(place.task.pk) if place.task else place.session,
         owner=place.owner,
         window=WINDOW,
-        argv=[site.hello["executable"], site.hostkit, "shell", directory],
+        argv=site.command("shell", directory),
         cwd=cwd,
         recorder=launch.recorder(site, directory, "shell"),
         opened=launch.opened(site, directory),
@@ -61,7 +62,7 @@ def close_session(place: Place, user: AbstractBaseUser, *, client: str = "") -> 
         raise Refused(
             "An agent is at work in this session.", "Cancel its run first, or leave the session open."
         )
-    site = launch.site_of(place.workspace)
+    site = site_of(place.workspace)
     names = [name for name, owner in tmux.list_sessions(site.host).items() if owner == place.owner]
     if not names:
         return False
@@ -108,7 +109,7 @@ def log(place: Place, user: AbstractBaseUser, kind: str, *, client: str = "") ->
     )
 
 
-def _folder(place: Place, site: launch.Site) -> str:
+def _folder(place: Place, site: Site) -> str:
     """Where the shell starts."""
     if place.task is None:
         path = place.workspace.repo_path
@@ -116,7 +117,7 @@ def _folder(place: Place, site: launch.Site) -> str:
     return launch.worktree(place.task, site).path
 
 
-def _directories(place: Place, site: launch.Site) -> list[str]:
+def _directories(place: Place, site: Site) -> list[str]:
     """Folders on the host that keep something of this session, the newest first."""
     shell = join(site.hello["state_dir"], "shells", place.key)
     runs = place.task.runs.exclude(run_dir="").order_by("-number")[:MOST_RUNS] if place.task else []
@@ -125,7 +126,7 @@ def _directories(place: Place, site: launch.Site) -> list[str]:
 
 def _printed(place: Place, limit: int) -> list[dict[str, Any]]:
     """What the session's windows have printed, the newest first."""
-    site = launch.site_of(place.workspace)
+    site = site_of(place.workspace)
     asked = {"folders": _directories(place, site), "limit": limit}
     parts: list[dict[str, Any]] = site.host.call("read_printed", asked, timeout=60)["parts"]
     return parts

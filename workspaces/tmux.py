@@ -78,6 +78,16 @@ def list_windows(host: HostConnection) -> list[TmuxWindow]:
     return [TmuxWindow(words[0], words[-1], ":".join(words[1:-1])) for words in parts if len(words) > 2]
 
 
+def session_name(owner: int | str) -> str:
+    """The name of our session for a task (its number), a workspace (`w` and its number) or a train."""
+    return f"aitask-{owner}"
+
+
+def owner_mark(installation: str, owner: int | str) -> str:
+    """The mark on a session by which this installation recognises it."""
+    return f"{installation}/{owner}"
+
+
 def list_sessions(host: HostConnection) -> dict[str, str]:
     """Name → owner (`<installation>/<task>`, empty when not ours) of all sessions."""
     return {window.session: window.owner for window in list_windows(host)}

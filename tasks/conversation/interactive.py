@@ -12,7 +12,9 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import ByHand, Run, Task
+from tasks.repository import Site, site_of
 from tasks.runs import launch
+from tasks.runs.queries import refuse_live
 from workspaces import tmux
 from workspaces.hosts import HostError
 
@@ -32,7 +34,7 @@ def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
     run = task.runs.exclude(cli_session="").exclude(run_dir="").order_by("-number").first()
     if run is None:
         raise Refused("There is no session to open yet.", "Run the task first.")
-    site = launch.site_of(task.workspace)
+    site = site_of(task.workspace)
     if is_open(task):
         raise Refused(f"{OPEN[:-1]} already.", "Its window is in the task's terminal.")
     refuse_beside_a_shell(site, run.cli_session)
@@ -57,9 +59,11 @@ def _claim(task: Task, run: Run, user: AbstractBaseUser | None) -> ByHand:
             )
     except IntegrityError as error:
         raise Refused(f"{OPEN[:-1]} already.", "Somebody was faster.") from error
-    if task.runs.filter(state__in=Run.LIVE).exists():
+    try:
+        refuse_live(task)
+    except Refused:
         row.delete()
-        raise Refused("A run of this task is going.", "Talk to it here, or stop it first.")
+        raise
     return row
 
 
@@ -68,7 +72,7 @@ def is_open(task: Task) -> bool:
     row = ByHand.objects.filter(task=task).first()
     if row is None:
         return False
-    windows = tmux.list_windows(launch.site_of(task.workspace).host)
+    windows = tmux.list_windows(site_of(task.workspace).host)
     lives = any((window.session, window.name) == (row.tmux_session, row.window) for window in windows)
     if not lives and (row.tmux_session or row.opened_at < timezone.now() - OPENING):
         ByHand.objects.filter(pk=row.pk).delete()
@@ -87,10 +91,10 @@ def refuse_beside_a_person(run: Run) -> None:
     """Raise Refused when the run would meet a person on its session, in our window or in a shell."""
     refuse_while_open(run.task)
     if run.resumes:
-        refuse_beside_a_shell(launch.site_of(run.task.workspace), run.resumes)
+        refuse_beside_a_shell(site_of(run.task.workspace), run.resumes)
 
 
-def refuse_beside_a_shell(site: launch.Site, session: str) -> None:
+def refuse_beside_a_shell(site: Site, session: str) -> None:
     """Raise Refused when somebody has resumed this session in a shell, such as the one that a run leaves."""
     pattern = RESUMED.format(session=re.escape(session).replace("\\-", "-"))
     try:

@@ -17,6 +17,7 @@ from tasks.conversation import delivery
 from tasks.models import Outgoing, Run, Task
 from tasks.runs import control
 from tasks.runs import services as run_services
+from tasks.runs.queries import live_run
 from workspaces import hosts
 from workspaces.catalog import queries as catalog_queries
 from workspaces.hosts import HostError
@@ -35,7 +36,7 @@ def talk_to(task: Task, text: str, *, when: str, user: AbstractBaseUser, **choic
     A live run gets a message, and the chosen model or effort from its next turn on; where none is live a new
     run goes on with the conversation. Raises Refused, or ValidationError for a model that the CLI lacks.
     """
-    run = task.runs.filter(state__in=Run.LIVE).order_by("-number").first()
+    run = live_run(task)
     if run is None:
         return go_on(task, text, user=user, **choice)
     text = _words(text)

@@ -9,7 +9,7 @@ from posixpath import join
 
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task, Verdict
-from tasks.repository import MergeSite, site_of
+from tasks.repository import Site, site_of
 from workspaces.git import git
 from workspaces.git.diffs import (
     EMPTY_TREE,
@@ -37,7 +37,7 @@ class View:
     """A task's branch and everything that its differences are computed from."""
 
     task: Task
-    site: MergeSite
+    site: Site
     tip: str
     main: str
     base: str
@@ -123,7 +123,7 @@ def view_of(task: Task) -> View:
     )
 
 
-def _base(task: Task, site: MergeSite, main: str, tip: str) -> str:
+def _base(task: Task, site: Site, main: str, tip: str) -> str:
     """The merge base; for a branch that is on main already, where it was made."""
     base = merge_base(site.host, site.place.path, main, tip) if main else ""
     return base if base and base != tip else (task.base_commit or base or EMPTY_TREE)

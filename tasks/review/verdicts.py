@@ -11,8 +11,9 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
-from tasks.repository import MergeSite, site_of
+from tasks.repository import Site, site_of
 from tasks.runs import services as run_services
+from tasks.runs.queries import refuse_live
 from tasks.worktrees.removal import Rescued, remove_tree
 from workspaces import tmux
 from workspaces.git.diffs import merge_base
@@ -34,7 +35,7 @@ def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
 
     Raises Refused while a run is going, and when there is no branch or nothing on it.
     """
-    _refuse_live(task)
+    refuse_live(task)
     if task.status == Task.Status.DONE and _kind(task) == Verdict.Kind.MERGED:
         raise Refused("This task is merged already.")
     standing = _standing(task, site_of(task.workspace))
@@ -60,7 +61,7 @@ def send_back(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run
     """Give the work back to the agent, in the session that it knows; from the start when there is none."""
     if not message.strip():
         raise Refused("Say what should be different.")
-    _refuse_live(task)
+    refuse_live(task)
     take_back(task)
     return follow_up(task, message, user=user)
 
@@ -73,7 +74,7 @@ def follow_up(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run
 
 def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
     """Remove branch, worktree and session. All of it stays in a rescue ref and a patch on the host."""
-    _refuse_live(task)
+    refuse_live(task)
     _refuse_in_train(task)
     rescued = _remove(task)
     values = {"commit": rescued.commit, "rescue_ref": rescued.ref, "patch_path": rescued.patch}
@@ -89,7 +90,7 @@ def restore(task: Task) -> None:
 
     Raises Refused (GitError, HostError).
     """
-    _refuse_live(task)
+    refuse_live(task)
     verdict = Verdict.objects.filter(task=task, kind=Verdict.Kind.DROPPED).exclude(rescue_ref="").first()
     if verdict is None or task.branch:
         raise Refused("There is nothing to restore.", "Only what was dropped can be restored.")
@@ -114,7 +115,7 @@ def restore(task: Task) -> None:
 
 def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
     """Run the task from the start on a new branch from today's base; the old branch stays in a rescue ref."""
-    _refuse_live(task)
+    refuse_live(task)
     if not task.prompt.strip():
         raise Refused("The task has no prompt.", "Write what the agent should do, then run it.")
     _refuse_in_train(task)
@@ -141,9 +142,9 @@ def _remove(task: Task) -> Rescued:
     )
 
 
-def _end_session(task: Task, site: MergeSite) -> None:
+def _end_session(task: Task, site: Site) -> None:
     """The shells in the worktree would stand in a folder that is gone."""
-    owner = f"{site.installation}/{task.pk}"
+    owner = site.owner(task.pk)
     names = {run.tmux_session for run in task.runs.all() if run.tmux_session}
     for name in names:
         try:
@@ -153,7 +154,7 @@ def _end_session(task: Task, site: MergeSite) -> None:
                 raise
 
 
-def _standing(task: Task, site: MergeSite) -> BranchState:
+def _standing(task: Task, site: Site) -> BranchState:
     tip = branch_tip(site.host, site.place.path, task.branch)
     uncommitted = 0
     if task.worktree_path and site.host.exists(task.worktree_path):
@@ -166,14 +167,6 @@ def _what_else(standing: BranchState) -> str:
     if not standing.uncommitted:
         return "Send it back with other words, or move it to Done without merging."
     return f"Changed files in its worktree that are not committed: {standing.uncommitted}. Commit them first."
-
-
-def _refuse_live(task: Task) -> None:
-    live = task.runs.filter(state__in=Run.LIVE).first()
-    if live and live.state == Run.State.QUEUED:
-        raise Refused("A run of this task is queued.", "Wait for its end, or take it back.")
-    if live:
-        raise Refused("A run of this task is going.", "Wait for its end, or cancel it.")
 
 
 def _refuse_in_train(task: Task) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from aitask.lib.errors import Refused
 from tasks.models import Run
+from tasks.repository import site_of
 from tasks.runs import services as run_services
-from tasks.runs.launch import site_of
 from workspaces.hosts import HostError
 
 ANSWER_SECONDS = 10.0

@@ -14,6 +14,7 @@ from django.db import transaction
 from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task
+from tasks.repository import Site, site_of
 from tasks.runs import endings, hooks, launch
 from workspaces import tmux
 from workspaces.hosts import HostError
@@ -102,7 +103,7 @@ def _cancel_on_host(run: Run) -> dict[str, Any] | None:
     if not run.run_dir:
         return gone
     try:
-        site = launch.site_of(run.task.workspace)
+        site = site_of(run.task.workspace)
         if run.tmux_session:
             history = join(run.run_dir, "history.txt")
             tmux.capture_history(site.host, run.tmux_session, history, window=run.tmux_window)
@@ -119,9 +120,9 @@ def _cancel_on_host(run: Run) -> dict[str, Any] | None:
         return {**gone, "reason": f"Cancelled; its host said: {error}"}
 
 
-def _shell_in_place(run: Run, site: launch.Site) -> None:
+def _shell_in_place(run: Run, site: Site) -> None:
     """The session is made anew with a shell in the worktree and what the pane had shown above it."""
-    tmux.kill_session(site.host, run.tmux_session, owner=site.owner(run))
+    tmux.kill_session(site.host, run.tmux_session, owner=site.owner(run.task_id))
     cwd = run.task.worktree_path
     launch.open_window(run, site, window="shell", face="shell", cwd=cwd)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from posixpath import join
 from typing import Any
 
@@ -11,41 +10,10 @@ from django.db.models import F
 from aitask.lib import leases
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task
-from workspaces import git, hosts, tmux
-from workspaces.models import Installation, Workspace
+from tasks.repository import Site, site_of
+from workspaces import git, tmux
 
 MOST_ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where runs of a task live on its host."""
-
-    host: hosts.HostConnection
-    hello: dict[str, Any]
-    installation: str
-
-    @property
-    def hostkit(self) -> str:
-        """The packed hostkit on the host."""
-        return join(self.hello["state_dir"], "hostkit", self.hello["hostkit"])
-
-    def run_dir(self, run: Run) -> str:
-        return join(self.hello["state_dir"], "runs", f"{self.installation}-{run.pk}")
-
-    def owner(self, run: Run) -> str:
-        """What marks the task's tmux session as ours."""
-        return f"{self.installation}/{run.task_id}"
-
-    def command(self, face: str, run: Run) -> list[str]:
-        """The argument list of `hostkit run DIR` or `hostkit shell DIR`."""
-        return [self.hello["executable"], self.hostkit, face, self.run_dir(run)]
-
-
-def site_of(workspace: Workspace) -> Site:
-    """Connect to the workspace's host; HostError says why not."""
-    host = hosts.get(workspace.host.address)
-    return Site(host, host.hello(), Installation.current_key())
 
 
 def launch(run: Run) -> None:
@@ -72,10 +40,10 @@ def open_window(run: Run, site: Site, *, window: str, face: str, cwd: str) -> st
     """Make a window of the task's session that executes a face of hostkit; returns the session's name."""
     return tmux.ensure_window(
         site.host,
-        session=f"aitask-{run.task_id}",
-        owner=site.owner(run),
+        session=tmux.session_name(run.task_id),
+        owner=site.owner(run.task_id),
         window=window,
-        argv=site.command(face, run),
+        argv=site.command(face, site.run_dir(run)),
         cwd=cwd,
         recorder=recorder(site, site.run_dir(run), face),
         opened=opened(site, site.run_dir(run)),
@@ -88,16 +56,15 @@ def recorder(site: Site, folder: str, face: str) -> list[str]:
 
     A shell first shows what was there before, which is not recorded twice.
     """
-    program = [site.hello["executable"], site.hostkit, "record"]
     if face == "shell":
         shown = site.host.call("fold_printed", {"folder": folder})["shown"]
-        return [*program, join(folder, "pane.raw"), str(shown)]
-    return [*program, join(folder, "hand.raw" if face == "hand" else "pane.raw")]
+        return site.command("record", join(folder, "pane.raw"), str(shown))
+    return site.command("record", join(folder, "hand.raw" if face == "hand" else "pane.raw"))
 
 
 def opened(site: Site, folder: str) -> list[str]:
     """The same for panes that a person opens in the session; tmux names the file of each."""
-    return [site.hello["executable"], site.hostkit, "record", join(folder, "opened")]
+    return site.command("record", join(folder, "opened"))
 
 
 def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:

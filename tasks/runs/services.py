@@ -14,6 +14,7 @@ from aitask.lib.errors import Refused
 from tasks.editing import clean_text, update_task
 from tasks.models import Run, Task
 from tasks.runs import dispatch, endings, hooks, jobs
+from tasks.runs.queries import live_run
 from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Workspace
 
@@ -60,7 +61,7 @@ def queue_run(
 
 def cancel_task(task: Task) -> Run | None:
     """End the task's run wherever it stands; harmless when there is none. Returns the run it was about."""
-    run = task.runs.filter(state__in=Run.LIVE).order_by("-number").first()
+    run = live_run(task)
     if run is None:
         return None
     words = "Cancelled before it started."

@@ -226,7 +226,7 @@ class TestDeleting:
 
     def test_not_while_a_run_is_going(self, script: Script, task: Task) -> None:
         make_run(task=task, state="running")
-        assert script.delete(f"/tasks/{task.pk}")["hint"] == "Cancel it first."
+        assert script.delete(f"/tasks/{task.pk}")["hint"] == "Wait until it has ended, or cancel it."
         assert (script.status, Task.objects.count()) == (409, 1)
 
 

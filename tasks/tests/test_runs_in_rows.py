@@ -355,7 +355,7 @@ class TestMoving:
 
     def test_a_task_that_runs_is_not_deleted(self) -> None:
         run = make_run(state=Run.State.RUNNING)
-        with pytest.raises(Refused, match="still going"):
+        with pytest.raises(Refused, match="in progress"):
             services.delete_task(run.task)
 
 

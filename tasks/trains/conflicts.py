@@ -11,8 +11,9 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, Resolution, Run, Task, Verdict
-from tasks.repository import MergeSite, site_of
+from tasks.repository import Site, site_of
 from tasks.review import verdicts
+from tasks.runs.queries import refuse_live
 from tasks.trains import services
 from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of
@@ -50,8 +51,7 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
 
     Raises Refused when the worktree is gone, dirty or busy; then nothing was done.
     """
-    if task.runs.filter(state__in=Run.LIVE).exists():
-        raise Refused("A run of this task is going.", "Wait for its end.")
+    refuse_live(task)
     site = site_of(task.workspace)
     begun = _begun(task, site)
     main, paths = begun or _begin(task, site)
@@ -66,7 +66,7 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
     return run
 
 
-def _begun(task: Task, site: MergeSite) -> tuple[str, list[str]] | None:
+def _begun(task: Task, site: Site) -> tuple[str, list[str]] | None:
     """The main and the paths of an attempt that failed and whose merge is still under way in the worktree."""
     failed = Resolution.objects.filter(task=task, state=Resolution.State.FAILED).first()
     if failed is None or not task.worktree_path:
@@ -75,13 +75,13 @@ def _begun(task: Task, site: MergeSite) -> tuple[str, list[str]] | None:
     return (main, [path_of(key) for key in failed.paths]) if main == failed.main else None
 
 
-def _being_merged(site: MergeSite, worktree: str) -> str:
+def _being_merged(site: Site, worktree: str) -> str:
     """The commit of a merge under way in the worktree; empty when there is none."""
     words = ("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
     return git(site.host, worktree, *words, check=False).out.strip()
 
 
-def _begin(task: Task, site: MergeSite) -> tuple[str, list[str]]:
+def _begin(task: Task, site: Site) -> tuple[str, list[str]]:
     """Merge main into the branch, with a rescue ref first; that main and the paths that conflict."""
     main = site.mainline.tip()
     _look_at_worktree(task, site)
@@ -90,7 +90,7 @@ def _begin(task: Task, site: MergeSite) -> tuple[str, list[str]]:
     return main, _merge_main_in(task, site, main)
 
 
-def _look_at_worktree(task: Task, site: MergeSite) -> None:
+def _look_at_worktree(task: Task, site: Site) -> None:
     if not (task.worktree_path and site.host.exists(task.worktree_path)):
         raise Refused("The worktree of this task is gone.", "Run the task once more, then try again.")
     found = status(site.host, task.worktree_path)
@@ -103,7 +103,7 @@ def _look_at_worktree(task: Task, site: MergeSite) -> None:
         )
 
 
-def _merge_main_in(task: Task, site: MergeSite, main: str) -> list[str]:
+def _merge_main_in(task: Task, site: Site, main: str) -> list[str]:
     """Begin the merge; the paths that conflict."""
     title = f"Merge {site.branch} into {task.branch}"
     words = ("merge", "--no-ff", "--no-commit", "--no-edit", "--no-autostash", "--quiet", "-m", title, main)
@@ -119,7 +119,7 @@ def _merge_main_in(task: Task, site: MergeSite, main: str) -> list[str]:
     return paths
 
 
-def prompt_for(task: Task, site: MergeSite, main: str, paths: list[str]) -> str:
+def prompt_for(task: Task, site: Site, main: str, paths: list[str]) -> str:
     """What the agent is told: the files, what the other side did, how to end."""
     words = (
         "log",
@@ -146,7 +146,7 @@ def _line(path: str, kind: str) -> str:
     return f"- {visible(path)}" + (f" ({kind}: decide what stays)" if kind and kind not in MARKED else "")
 
 
-def _unmerged(site: MergeSite, worktree: str) -> dict[str, str]:
+def _unmerged(site: Site, worktree: str) -> dict[str, str]:
     """The paths that are in conflict now, each with what happened to it."""
     records = git(site.host, worktree, "ls-files", "--unmerged", "-z").out.split("\0")
     return kinds_by_path([_seen_from_main(record) for record in records if record])
@@ -199,7 +199,7 @@ def settle(resolution: Resolution) -> None:
     _end(resolution, Resolution.State.DONE, "", train_id=train.pk)
 
 
-def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
+def _what_is_left(resolution: Resolution, site: Site) -> str:
     """Why the conflict is not resolved; empty when it is. Concludes a merge that has no markers left."""
     task = resolution.task
     paths = [path_of(key) for key in resolution.paths]
@@ -221,7 +221,7 @@ def _what_is_left(resolution: Resolution, site: MergeSite) -> str:
     return ""
 
 
-def _undecided(site: MergeSite, worktree: str) -> list[str]:
+def _undecided(site: Site, worktree: str) -> list[str]:
     """Paths still in conflict that never had markers: one side has no file there, or it is no text."""
     kinds = _unmerged(site, worktree)
     return [
@@ -229,7 +229,7 @@ def _undecided(site: MergeSite, worktree: str) -> list[str]:
     ]
 
 
-def _is_no_text(site: MergeSite, path: str) -> bool:
+def _is_no_text(site: Site, path: str) -> bool:
     """A binary file or a submodule; one that is gone was deleted by the agent, which decides it."""
     found = site.host.call("stat", {"path": path})
     if not found["exists"] or found["is_dir"]:
@@ -237,7 +237,7 @@ def _is_no_text(site: MergeSite, path: str) -> bool:
     return "\0" in str(site.host.call("read", {"path": path, "limit": 8000})["data"])
 
 
-def _has_markers(site: MergeSite, path: str) -> bool:
+def _has_markers(site: Site, path: str) -> bool:
     found = site.host.call("stat", {"path": path})
     if not found["exists"] or found["is_dir"]:
         return False

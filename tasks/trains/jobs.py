@@ -12,7 +12,7 @@ from django.utils import timezone
 from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain
-from tasks.repository import MergeSite, site_of
+from tasks.repository import Site, site_of
 from tasks.trains import overlap, undo
 from tasks.trains.push import push
 from tasks.trains.train_runner import Conductor, Parked
@@ -101,7 +101,7 @@ def _take_turn(train: MergeTrain) -> bool:
         return False
 
 
-def _set_out(train: MergeTrain, site: MergeSite) -> None:
+def _set_out(train: MergeTrain, site: Site) -> None:
     """Once: note where main was, and make the rescue refs of main and of all branches."""
     if train.old_tip:
         if train.reason:
@@ -118,7 +118,7 @@ def _set_out(train: MergeTrain, site: MergeSite) -> None:
         raise leases.LeaseLost
 
 
-def _arrive(train: MergeTrain, site: MergeSite) -> None:
+def _arrive(train: MergeTrain, site: Site) -> None:
     """All steps have ended, or a person stopped the train."""
     left = train.steps.filter(state__in=MergeStep.OPEN).exists()
     if not left and train.push in (MergeTrain.Push.ASKED, MergeTrain.Push.FAILED):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.models import Radar, Run, Task
-from tasks.repository import MergeSite, site_of
+from tasks.repository import Site, site_of
 from workspaces.git import overlap
 from workspaces.git.repos import refs
 from workspaces.merging.conflicts import visible
@@ -74,7 +74,7 @@ class Look:
 
     def __init__(self, radar: Radar) -> None:
         self.radar = radar
-        self.site: MergeSite = site_of(radar.workspace)
+        self.site: Site = site_of(radar.workspace)
         self.tasks = {task.pk: task for task in open_tasks(radar.workspace)}
         names = [f"refs/heads/{task.branch}" for task in self.tasks.values()]
         found = refs(self.site.host, self.site.place.path, self.site.mainline.ref, *names) if names else {}

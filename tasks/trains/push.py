@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tasks.models import MergeTrain
-from tasks.repository import MergeSite
+from tasks.repository import Site
 from workspaces import git
 from workspaces.merging.conflicts import visible
 
 
-def push(train: MergeTrain, site: MergeSite) -> None:
+def push(train: MergeTrain, site: Site) -> None:
     """Push the train's branch to where the person's own `git push` would; the outcome is kept, not raised."""
     remote = remote_of(site)
     if not remote:
@@ -20,7 +20,7 @@ def push(train: MergeTrain, site: MergeSite) -> None:
     _note(train, state, f"{done.out.strip()}\n{done.err.strip()}".strip())
 
 
-def remote_of(site: MergeSite) -> str:
+def remote_of(site: Site) -> str:
     """The remote that git would push this branch to; empty when there is none."""
     for name in (f"branch.{site.branch}.pushRemote", "remote.pushDefault", f"branch.{site.branch}.remote"):
         found = git.git(site.host, site.place.path, "config", "--get", name, check=False).out.strip()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import MergeStep, Run, Task
+from tasks.models import MergeStep, Task
 from tasks.models.trains import undone_step
-from tasks.repository import MergeSite, site_of
+from tasks.repository import Site, site_of
+from tasks.runs.queries import refuse_live
 from workspaces.git.repos import branch_tip, contains
 from workspaces.merging import Bench, Mainline, MainMoved, open_bench
 from workspaces.merging.reverting import bring_back as on_top_of
@@ -15,7 +16,7 @@ from workspaces.merging.reverting import merge_into
 HINT = "Press “Bring it back” on the task first: then it can be merged again."
 
 
-def reverted_step(task: Task, site: MergeSite, tip: str) -> MergeStep | None:
+def reverted_step(task: Task, site: Site, tip: str) -> MergeStep | None:
     """`undone_step`, while the branch holds what was merged and not yet what took it back."""
     step = undone_step(task)
     if step is None or not tip:
@@ -33,8 +34,7 @@ def why_not(step: MergeStep) -> str:
 
 def bring_back(task: Task) -> None:
     """Give the branch a commit that holds today's main and what the undo took away. Raises Refused."""
-    if task.runs.filter(state__in=Run.LIVE).exists():
-        raise Refused("A run of this task is going.", "Wait for its end, or cancel it.")
+    refuse_live(task)
     site = site_of(task.workspace)
     tip = branch_tip(site.host, site.place.path, task.branch)
     step = reverted_step(task, site, tip)
@@ -49,7 +49,7 @@ def bring_back(task: Task) -> None:
     doorbell.ring(f"task:{task.pk}", "board")
 
 
-def _bring_back(task: Task, site: MergeSite, bench: Bench, step: MergeStep, tip: str) -> None:
+def _bring_back(task: Task, site: Site, bench: Bench, step: MergeStep, tip: str) -> None:
     main = site.mainline.tip()
     subject = f"Merge {site.branch} into {task.branch}"
     message = f"{subject}, with what the undo of train {step.train_id} took back\n"

@@ -11,7 +11,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
-from tasks.repository import MergeSite, site_of
+from tasks.repository import Site, site_of
 from tasks.review import verdicts
 from tasks.trains import jobs
 from tasks.trains.reapply import reverted_step, why_not
@@ -99,7 +99,7 @@ def step_of(task: Task, position: int) -> MergeStep:
     )
 
 
-def freeze_commits(site: MergeSite, steps: Sequence[MergeStep]) -> None:
+def freeze_commits(site: Site, steps: Sequence[MergeStep]) -> None:
     """Note the tip of each branch; one that moved since its task was accepted is left out."""
     tips = refs(site.host, site.place.path, "refs/heads")
     verdicts = Verdict.objects.filter(task__in=[step.task_id for step in steps])

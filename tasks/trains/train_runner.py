@@ -11,14 +11,16 @@ from django.utils import timezone
 
 from aitask.lib import doorbell, leases
 from aitask.lib.leases import LeaseLost
-from tasks import repository as sites
-from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
+from tasks.models import MergeStep, MergeTrain, Task, Verdict
+from tasks.repository import Site
+from tasks.runs.queries import live_run
 from workspaces.git.repos import commits_between
 from workspaces.merging import (
     Attempt,
     Bench,
     Blocked,
     Change,
+    Check,
     CheckLost,
     CheckResult,
     MainMoved,
@@ -55,7 +57,7 @@ class Conductor:
     def __init__(
         self,
         train: MergeTrain,
-        site: sites.MergeSite,
+        site: Site,
         *,
         patience: float,
         told: Callable[[], None] | None = None,
@@ -72,7 +74,7 @@ class Conductor:
         "Whether merges may be made in memory."
         self.options: tuple[str, ...] = ()
         "What the person's own configuration adds to each merge."
-        self.last_check: sites.Check | None = None
+        self.last_check: Check | None = None
         self.resumed = True
         "The first step may have been moved by a worker that could not say so any more."
         self.moved_to = ""
@@ -223,7 +225,7 @@ class Conductor:
             return ""
         return f"Commit {commits.index(step.checking) + 1} of {len(commits)} ({step.checking[:10]}) fails."
 
-    def _wait(self, step: MergeStep, check: sites.Check) -> CheckResult:
+    def _wait(self, step: MergeStep, check: Check) -> CheckResult:
         pause, told = Pause(), time.monotonic()
         since = step.checked_since or timezone.now()
         while True:
@@ -313,9 +315,7 @@ def obstacle(step: MergeStep) -> str:
     """Why the task can't be merged just now; empty when it can."""
     if step.task_id is None:
         return "The task was deleted."
-    if Run.objects.filter(task=step.task_id, state__in=Run.LIVE).exists():
-        return "A run of this task is going."
-    return ""
+    return "A run of this task is in progress." if live_run(step.task_id) else ""
 
 
 def note_merged(step: MergeStep, train: MergeTrain) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from aitask.lib.leases import LeaseLost
 from tasks.models import MergeStep, MergeTrain, Task, Verdict
-from tasks.repository import MergeSite
+from tasks.repository import Site
 from tasks.trains.train_runner import Parked
 from workspaces.git.commands import GitError, git
 from workspaces.git.writing import update_refs
@@ -22,7 +22,7 @@ MOST_TRIES = 10
 State = MergeTrain.State
 
 
-def work(train: MergeTrain, site: MergeSite, patience: float) -> None:
+def work(train: MergeTrain, site: Site, patience: float) -> None:
     """Undo the train. Raises GitError, HostError and Parked; may be repeated at any point."""
     for _ in range(MOST_TRIES):
         tip = site.mainline.tip()
@@ -52,7 +52,7 @@ def before(train: MergeTrain) -> str:
     return "" if between or not merged else merged[0].onto
 
 
-def _is_built_upon(train: MergeTrain, site: MergeSite) -> bool:
+def _is_built_upon(train: MergeTrain, site: Site) -> bool:
     """Whether a push, a tag or another branch holds what was merged: with them it would come back to main."""
     kinds = ("refs/heads", "refs/tags", "refs/remotes")
     words = ("for-each-ref", "--format=%(refname)", "--contains", train.tip, *kinds)
@@ -61,7 +61,7 @@ def _is_built_upon(train: MergeTrain, site: MergeSite) -> bool:
     return train.push == MergeTrain.Push.DONE or bool(holding - own - {site.mainline.ref})
 
 
-def _revert(train: MergeTrain, site: MergeSite, tip: str, patience: float) -> None:
+def _revert(train: MergeTrain, site: Site, tip: str, patience: float) -> None:
     """One commit that takes back all that the train brought; checked as any other."""
     if not site.mainline.contains(train.tip):
         raise GitError(
@@ -74,13 +74,13 @@ def _revert(train: MergeTrain, site: MergeSite, tip: str, patience: float) -> No
     site.mainline.advance(tip, train.undo_commit, f"aitask: undo train {train.pk}")
 
 
-def _stands_on(site: MergeSite, commit: str, tip: str) -> bool:
+def _stands_on(site: Site, commit: str, tip: str) -> bool:
     """Whether an earlier worker has made the commit for exactly this main."""
     words = ("rev-parse", "--quiet", "--verify", f"{commit}^")
     return bool(commit) and git(site.host, site.place.path, *words, check=False).out.strip() == tip
 
 
-def _make_revert(train: MergeTrain, site: MergeSite, tip: str) -> None:
+def _make_revert(train: MergeTrain, site: Site, tip: str) -> None:
     bench = site.bench(tip)
     bench.recover(tip)
     merged = train.steps.filter(state=MergeStep.State.MERGED).order_by("-position")
@@ -92,7 +92,7 @@ def _make_revert(train: MergeTrain, site: MergeSite, tip: str) -> None:
         raise LeaseLost
 
 
-def _check(train: MergeTrain, site: MergeSite, patience: float) -> None:
+def _check(train: MergeTrain, site: Site, patience: float) -> None:
     """Raises Parked when it takes longer than `patience` seconds; who comes next finds it running."""
     check, pause = site.check(f"undo-{train.check_number}"), Pause()
     if not check.is_started():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from posixpath import join
 from uuid import uuid4
 
-from tasks.repository import MergeSite
+from tasks.repository import Site
 from workspaces.git import git
 from workspaces.git.commands import GitError
 from workspaces.git.locks import retry_while_locked
@@ -26,7 +26,7 @@ class Rescued:
 
 
 def remove_tree(
-    site: MergeSite, *, owner: int | str, path: str, branch: str, base: str = "", intent: str = ""
+    site: Site, *, owner: int | str, path: str, branch: str, base: str = "", intent: str = ""
 ) -> Rescued:
     """Remove a worktree (uncommitted work included) and its branch. Raises GitError and HostError.
 
@@ -51,7 +51,7 @@ def remove_tree(
     return rescued
 
 
-def _find(site: MergeSite, path: str) -> Tree | None:
+def _find(site: Site, path: str) -> Tree | None:
     """The worktree at the path, if it is one that may be removed."""
     tree = next((tree for tree in list_trees(site.host, site.place.path) if tree.path == path), None)
     if tree is None or tree.prunable:
@@ -66,7 +66,7 @@ def _find(site: MergeSite, path: str) -> Tree | None:
     return tree
 
 
-def _everything(site: MergeSite, tree: Tree) -> str:
+def _everything(site: Site, tree: Tree) -> str:
     """The commit that holds all of the worktree: its HEAD, or a new one with what was not committed."""
     found = status(site.host, tree.path)
     if found.clean:
@@ -81,7 +81,7 @@ def _everything(site: MergeSite, tree: Tree) -> str:
         site.host.run(["rm", "-f", "--", index], check=False)
 
 
-def _rescue(site: MergeSite, owner: int | str, commit: str, base: str) -> Rescued:
+def _rescue(site: Site, owner: int | str, commit: str, base: str) -> Rescued:
     ref = keep(site.write, site.place.path, owner, commit)
     start = _base(site, commit, base)
     patch = ""
@@ -91,7 +91,7 @@ def _rescue(site: MergeSite, owner: int | str, commit: str, base: str) -> Rescue
     return Rescued(commit, ref, patch)
 
 
-def _base(site: MergeSite, commit: str, base: str) -> str:
+def _base(site: Site, commit: str, base: str) -> str:
     known = base and git(site.host, site.place.path, "cat-file", "-e", base, check=False).rc == 0
     if known:
         return base
@@ -99,7 +99,7 @@ def _base(site: MergeSite, commit: str, base: str) -> str:
     return git(site.host, site.place.path, *words, check=False).out.strip()
 
 
-def _remove(site: MergeSite, tree: Tree) -> None:
+def _remove(site: Site, tree: Tree) -> None:
     """`--force`: submodules and files that git ignores would stop it; the work itself is rescued by now."""
     words = ("worktree", "remove", "--force", "--", tree.path)
     done = retry_while_locked(lambda: site.write.git_to_its_end(site.place.path, *words))
@@ -107,7 +107,7 @@ def _remove(site: MergeSite, tree: Tree) -> None:
         raise GitError(f"git could not remove {tree.path}: {done.err.strip()[-500:]}")
 
 
-def _delete_branch(site: MergeSite, branch: str) -> None:
+def _delete_branch(site: Site, branch: str) -> None:
     words = ("branch", "--quiet", "-D", "--", branch)
     done = site.write.git_to_its_end(site.place.path, *words)
     if done.rc and f"refs/heads/{branch}" in refs(site.host, site.place.path, f"refs/heads/{branch}"):

@@ -15,7 +15,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from aitask.lib.errors import Refused
 from tasks import services
 from tasks.models import MergeTrain, Run, Task, Verdict
-from tasks.repository import MergeSite, site_of
+from tasks.repository import Site, site_of
 from tasks.runs import hooks
 from tasks.worktrees.removal import Rescued, remove_tree
 from workspaces.git import git
@@ -122,7 +122,7 @@ def _owners(workspace: Workspace, trees: Sequence[Tree]) -> dict[str, Task]:
     return {task.worktree_path: task for task in found if task.workspace.address == workspace.address}
 
 
-def _standing(site: MergeSite, tree: Tree, owner: Task | None, live: set[int], sizes: bool) -> WorktreeState:
+def _standing(site: Site, tree: Tree, owner: Task | None, live: set[int], sizes: bool) -> WorktreeState:
     there = not tree.prunable and not tree.bare
     ahead, behind = _distance(site, tree)
     foreign = owner is not None and owner.workspace_id != site.workspace.pk
@@ -140,14 +140,14 @@ def _standing(site: MergeSite, tree: Tree, owner: Task | None, live: set[int], s
     )
 
 
-def _uncommitted(site: MergeSite, tree: Tree) -> int | None:
+def _uncommitted(site: Site, tree: Tree) -> int | None:
     try:
         return status(site.host, tree.path).uncommitted
     except Refused:
         return None
 
 
-def _distance(site: MergeSite, tree: Tree) -> tuple[int | None, int | None]:
+def _distance(site: Site, tree: Tree) -> tuple[int | None, int | None]:
     """Commits that only the worktree has, and that only the base branch has."""
     if not tree.head:
         return None, None
@@ -156,7 +156,7 @@ def _distance(site: MergeSite, tree: Tree) -> tuple[int | None, int | None]:
     return (int(counts[0]), int(counts[1])) if len(counts) == 2 else (None, None)
 
 
-def _size(site: MergeSite, tree: Tree) -> int | None:
+def _size(site: Site, tree: Tree) -> int | None:
     try:
         done = site.host.run(["du", "-skx", "--", tree.path], timeout=SIZE_SECONDS, check=False)
     except HostError as error:
@@ -167,7 +167,7 @@ def _size(site: MergeSite, tree: Tree) -> int | None:
     return int(count) if count.isdecimal() else None
 
 
-def _last_used(site: MergeSite, tree: Tree) -> datetime | None:
+def _last_used(site: Site, tree: Tree) -> datetime | None:
     """When its index or its folder was written last."""
     done = git(site.host, tree.path, "rev-parse", "--absolute-git-dir", check=False)
     places = [tree.path, join(done.out.strip(), "index")] if not done.rc else [tree.path]
@@ -194,7 +194,7 @@ def remove_standing(workspace: Workspace, standing: WorktreeState) -> Rescued:
     return remove_tree(site, owner=owner, path=standing.tree.path, branch="")
 
 
-def _refuse_bench_at_work(site: MergeSite) -> None:
+def _refuse_bench_at_work(site: Site) -> None:
     if MergeTrain.objects.filter(repo_key=site.key, state__in=MergeTrain.AT_WORK).exists():
         raise Refused("A merge train works there just now.")
 
@@ -231,7 +231,7 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
     return task
 
 
-def _sizes(site: MergeSite, base: str, head: str) -> dict[str, int]:
+def _sizes(site: Site, base: str, head: str) -> dict[str, int]:
     """How much its card says that the branch changes."""
     files = changed_files(site.host, Range(site.place.path, base or EMPTY_TREE, head))
     return {
@@ -241,7 +241,7 @@ def _sizes(site: MergeSite, base: str, head: str) -> dict[str, int]:
     }
 
 
-def _title(site: MergeSite, standing: WorktreeState) -> str:
+def _title(site: Site, standing: WorktreeState) -> str:
     """The subject of its last own commit, else the branch's name."""
     words = ("log", "-1", "--format=%s", f"{site.mainline.ref}..{standing.tree.head}", "--")
     return git(site.host, site.place.path, *words, check=False).out.strip() or standing.branch

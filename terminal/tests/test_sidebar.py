@@ -75,7 +75,7 @@ def test_a_host_that_can_not_be_asked_says_so() -> None:
 def test_a_person_is_told_how_to_get_there_by_hand() -> None:
     near = make_task(workspace=make_workspace())
     far = make_task(workspace=make_workspace(kind="ssh", ssh_host="cloud"))
-    assert Place.of_task(near).attach_command == f"tmux attach -t aitask-{near.pk}"
-    assert Place.of_task(far).attach_command == f"ssh -t cloud tmux attach -t aitask-{far.pk}"
+    assert Place.of_task(near).attach_command == f"tmux attach -t =aitask-{near.pk}"
+    assert Place.of_task(far).attach_command == f"ssh -t cloud 'tmux attach -t =aitask-{far.pk}'"
     shell = Place.of_workspace(far.workspace).attach_command
-    assert shell == f"ssh -t cloud tmux attach -t aitask-w{far.workspace_id}"
+    assert shell == f"ssh -t cloud 'tmux attach -t =aitask-w{far.workspace_id}'"

@@ -232,7 +232,7 @@ class TestByHand:
 
     def test_it_does_not_open_beside_a_live_run(self, people: People, run: Run) -> None:
         Run.objects.filter(pk=run.pk).update(cli_session="s")
-        with pytest.raises(Refused, match="is going"):
+        with pytest.raises(Refused, match="in progress"):
             interactive._claim(people.task, run, None)
         assert not ByHand.objects.exists()
 

@@ -57,7 +57,7 @@ def test_a_live_run_keeps_a_task_out(shop: tuple[Workspace, History]) -> None:
     workspace, history = shop
     task = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])["one"]
     make_run(task=task, state=Run.State.RUNNING)
-    with pytest.raises(Refused, match="run of this task is going"):
+    with pytest.raises(Refused, match="run of this task is in progress"):
         verdicts.accept(task, user=None)
     assert states(merge(workspace, [task])) == ["left_out"]
 
