@@ -12,7 +12,9 @@ class TasksConfig(AppConfig):
         from tasks.conversation import delivery, interactive, notifications
         from tasks.runs import dispatch, hooks
         from tasks.trains import after_run, overlap, repairs
+        from workspaces.services import workspace_saved
 
+        workspace_saved.join(dispatch.after_save)
         hooks.before_queue.join(interactive.refuse_while_open)
         hooks.before_start.join(interactive.refuse_beside_a_person)
         hooks.events_saved.join(delivery.note_events)

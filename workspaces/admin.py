@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from workspaces import doctor
+from workspaces import doctor, services
 from workspaces.catalog import services as catalog_services
 from workspaces.models import ApiToken, BackendHold, Host, Installation, ModelList, Workspace
 
@@ -55,6 +55,9 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     list_select_related = ("owner",)
     filter_horizontal = ("members",)
     actions = ["check_with_the_doctor"]
+
+    def save_model(self, request: HttpRequest, obj: Workspace, form: object, change: object) -> None:
+        services.save_workspace(obj)
 
     @admin.action(description="Check with the doctor", permissions=["view"])
     def check_with_the_doctor(self, request: HttpRequest, workspaces: QuerySet[Workspace]) -> None:

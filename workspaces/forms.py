@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.urls import reverse_lazy
 
+from workspaces import services
 from workspaces.catalog import form_choices
-from workspaces.catalog import services as catalog_services
 from workspaces.models import ApiToken, Workspace
 from workspaces.validators import validate_environment
 
@@ -127,14 +127,11 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         return variables
 
     def save(self, commit: bool = True) -> Workspace:
-        """Save with members and variables."""
+        """Save with members and variables. Raises Refused as `save_workspace`."""
         workspace = super().save(commit=False)
         kept = {k: v for k, v in workspace.environment.items() if k not in self.cleaned_data["unset"]}
         workspace.environment = {**kept, **self.cleaned_data["variables"]}
-        workspace.save()
-        workspace.members.set(self.cleaned_data["member_names"])
-        catalog_services.want_workspace(workspace)
-        return workspace
+        return services.save_workspace(workspace, members=self.cleaned_data["member_names"])
 
 
 class TokenForm(forms.ModelForm[ApiToken]):

@@ -1,15 +1,44 @@
-"""What people do to workspaces and hosts, beyond filling in forms."""
+"""What users do with workspaces and hosts."""
 
 from __future__ import annotations
 
-from django.db import transaction
+from collections.abc import Iterable
 
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from aitask.lib import doorbell
 from aitask.lib.errors import Refused
+from aitask.lib.hooks import Hook
 from workspaces import hosts
+from workspaces.catalog import services as catalog_services
 from workspaces.hosts import HostError
 from workspaces.models import Host, Workspace
 
 BUSY = ("queued", "running")
+
+workspace_saved: Hook[[Workspace]] = Hook()
+"""A workspace was added or changed, after it has been saved."""
+
+
+def save_workspace(workspace: Workspace, *, members: Iterable[User] | None = None) -> Workspace:
+    """Save a valid workspace, and its members if given; model lists that it lacks are requested.
+
+    Raises Refused when another one of its name was made at the same moment.
+    """
+    try:
+        with transaction.atomic():
+            workspace.save()
+            if members is not None:
+                workspace.members.set(members)
+    except IntegrityError as error:
+        raise Refused(
+            f"There is a workspace called {workspace.name} already.", "Choose another name."
+        ) from error
+    catalog_services.want_workspace(workspace)
+    workspace_saved(workspace)
+    doorbell.ring(f"workspace:{workspace.pk}", "board")
+    return workspace
 
 
 def accept_host_key(row: Host, fingerprint: str) -> None:

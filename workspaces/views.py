@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask.lib import htmx
-from aitask.lib.answers import answer
+from aitask.lib.answers import answer, succeeds
 from aitask.lib.text import whole_number
 from workspaces import doctor, services, ssh_aliases
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
@@ -38,12 +38,11 @@ def workspace_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def workspace_new(request: HttpRequest) -> HttpResponse:
     form = WorkspaceForm(request.POST or None, instance=Workspace(owner=person(request)))
-    if request.method == "POST" and form.is_valid():
-        workspace = form.save()
+    if request.method == "POST" and form.is_valid() and succeeds(form, form.save, field="name"):
         return htmx.done(
             request,
-            f"{workspace.name} is added. Check it, then write tasks for it.",
-            to=reverse("workspace", args=[workspace.pk]) + "#doctor",
+            f"{form.instance.name} is added. Check it, then write tasks for it.",
+            to=reverse("workspace", args=[form.instance.pk]) + "#doctor",
             stay=False,
         )
     return _form(request, form)
@@ -66,8 +65,7 @@ def workspace_page(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def workspace_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = WorkspaceForm(request.POST or None, instance=workspace_for_change(request.user, pk))
-    if request.method == "POST" and form.is_valid():
-        form.save()
+    if request.method == "POST" and form.is_valid() and succeeds(form, form.save, field="name"):
         return htmx.done(request, "Saved.", to=reverse("workspace", args=[pk]), stay=False)
     return _form(request, form)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Router
@@ -11,39 +11,26 @@ from pydantic import Field
 
 from aitask.lib.errors import Refused
 from tasks.access import task_for, train_for, visible_tasks
-from tasks.api.schemas import Answer, Body, Id, RunOut, TaskOut, Text, run_out
+from tasks.api.schemas import Answer, Body, Id, OneOf, RunOut, TaskOut, Text, run_out
 from tasks.api.tasks import read
 from tasks.models import MergeStep, MergeTrain, Task
 from tasks.review import verdicts
 from tasks.trains import conflicts, reapply
 from tasks.trains import services as trains
 from workspaces.access import person, workspace_for
+from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
 router = Router(tags=["Merging"])
-TrainState = Literal["queued", "running", "finished", "stopped", "cancelled", "undoing", "undone"]
-StepState = Literal[
-    "waiting",
-    "merging",
-    "checking",
-    "moving",
-    "merged",
-    "clean",
-    "already",
-    "nothing",
-    "conflict",
-    "check_failed",
-    "refused",
-    "left_out",
-    "blocked",
-]
+TrainState = Annotated[str, OneOf(MergeTrain.State)]
+StepState = Annotated[str, OneOf(MergeStep.State)]
 
 
 class NewTrain(Body):
     """All may be left out: then the accepted tasks are merged, each as a merge commit, each checked."""
 
     tasks: list[int] | None = Field(default=None, description="In this order; null: all accepted ones")
-    strategy: Literal["merge", "squash", "rebase"] = "merge"
+    strategy: Annotated[str, OneOf(Strategy)] = Strategy.MERGE.value
     check: bool = Field(default=True, description="false: without the workspace's check command")
     dry_run: bool = Field(default=False, description="Try everything, move nothing")
     push: bool = Field(default=False, description="Push the base branch at the end, never by force")

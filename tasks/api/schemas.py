@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+from django.db.models import TextChoices
 from ninja import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 from tasks.models import Event, Run, Task
 from tasks.queries import Card
+from workspaces.models import choices
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The values of `choices`, as an enum in the API's document."""
+
+    choices: type[StrEnum] | type[TextChoices]
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> CoreSchema:
+        return core_schema.literal_schema([str(choice.value) for choice in self.choices])
+
 
 Backend = Literal["claude_code", "codex"]
-Status = Literal["backlog", "queued", "running", "review", "done"]
-State = Literal["queued", "starting", "running", "waiting", "succeeded", "failed", "cancelled", "lost"]
-PermissionMode = Literal["ask", "edits", "full"]
+Status = Annotated[str, OneOf(Task.Status)]
+State = Annotated[str, OneOf(Run.State)]
+PermissionMode = Annotated[str, OneOf(choices.PermissionMode)]
+CostSource = Annotated[str, OneOf(Run.CostSource)]
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 "The number of a row, in the address of a call."
@@ -150,7 +167,7 @@ class RunOut(Answer):
     cache_write_tokens: int
     reasoning_tokens: int = Field(description="A part of the output tokens")
     cost_usd: float | None
-    cost_source: Literal["reported", "estimated"] | None
+    cost_source: CostSource | None
     commit: str
     open_requests: list[dict[str, Any]] = Field(description="What it asks: {id, kind, …}")
     last_seq: int = Field(description="Number of its newest event")

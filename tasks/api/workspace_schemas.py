@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from tasks.api.schemas import NOT_SENT, Answer, Backend, Body, PermissionMode, Text
+from tasks.api.schemas import NOT_SENT, Answer, Backend, Body, OneOf, PermissionMode, Text
 from workspaces.models import Workspace
 
-Kind = Literal["local", "ssh"]
+Kind = Annotated[str, OneOf(Workspace.Kind)]
 Lines = Annotated[
     Text | list[Text],
     AfterValidator(lambda value: value if isinstance(value, str) else "\n".join(value)),

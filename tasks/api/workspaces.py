@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router
 
-from aitask.lib import doorbell
-from aitask.lib.errors import Refused
 from tasks.api.schemas import Id
 from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
-from tasks.runs import dispatch
-from workspaces import doctor
+from workspaces import doctor, services
 from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
-from workspaces.catalog import services as catalog_services
 from workspaces.models import Workspace
 
 router = Router(tags=["Workspaces"])
@@ -50,19 +45,11 @@ def check_workspace(request: HttpRequest, workspace_id: Id) -> list[doctor.Findi
 
 
 def save(workspace: Workspace, body: WorkspaceChange) -> Workspace:
-    """Check and keep what was sent; room for more runs is used at once."""
+    """Validate and save what was sent."""
     for name, value in body.given().items():
         setattr(workspace, name, variables(workspace, value) if name == "environment" else value)
     workspace.full_clean(exclude=["owner"])
-    try:
-        with transaction.atomic():
-            workspace.save()
-    except IntegrityError as error:
-        raise Refused("A workspace of this name has just been made.", "Choose another name.") from error
-    doorbell.ring(f"workspace:{workspace.pk}", "board")
-    dispatch.soon(workspace.pk)
-    catalog_services.want_workspace(workspace)
-    return workspace
+    return services.save_workspace(workspace)
 
 
 def variables(workspace: Workspace, sent: dict[str, str | None]) -> dict[str, str]:

@@ -16,6 +16,11 @@ def soon(workspace_id: int) -> None:
     transaction.on_commit(lambda: start_queued(workspace_id))
 
 
+def after_save(workspace: Workspace) -> None:
+    """A workspace may have room for more runs now."""
+    soon(workspace.pk)
+
+
 def after_end(run: Run) -> None:
     """A run has ended and leaves room for the next one."""
     soon(run.task.workspace_id)
