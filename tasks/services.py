@@ -17,7 +17,7 @@ from tasks.models import Task
 from tasks.models.task import RANK_GAP
 from tasks.runs import dispatch
 from tasks.runs import services as run_services
-from tasks.runs.queries import refuse_live
+from tasks.verbs import TaskVerb, require
 from workspaces.models import Workspace
 
 PARTING = re.compile(r"^---[ \t]*$", re.MULTILINE)
@@ -87,7 +87,7 @@ def move_task(task: Task, *, status: str, before: int | None, user: AbstractBase
 
 def delete_task(task: Task) -> None:
     """Remove a task and its history from the app. Its branch, worktree and session stay on the host."""
-    refuse_live(task)
+    require(task, TaskVerb.DELETE)
     task.delete()
     doorbell.ring("board")
 
@@ -105,13 +105,10 @@ def _rank_before(task: Task, status: str, before: int | None) -> float:
 
 def _change_column(task: Task, status: str, user: AbstractBaseUser) -> None:
     old, new = task.status, Task.Status(status)
-    if new == Task.Status.QUEUED and old in (Task.Status.BACKLOG, Task.Status.REVIEW, Task.Status.DONE):
+    require(task, TaskVerb(f"move-{new}"))
+    if new == Task.Status.QUEUED:
         run_services.queue_run(task, user=user)
-    elif new == Task.Status.BACKLOG and old == Task.Status.QUEUED:
+    elif old == Task.Status.QUEUED:
         run_services.unqueue(task)
-    elif {old, new} <= {Task.Status.BACKLOG, Task.Status.REVIEW, Task.Status.DONE}:
-        Task.objects.filter(pk=task.pk, status=old).update(status=new, updated_at=timezone.now())
-    elif new == Task.Status.RUNNING:
-        raise Refused("A card gets to Running by itself.", "Move it to Queued: it starts when there is room.")
     else:
-        raise Refused("A run of this task is in progress.", "Cancel it, then move the card.")
+        Task.objects.filter(pk=task.pk, status=old).update(status=new, updated_at=timezone.now())

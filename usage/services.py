@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
 from aitask.lib import doorbell
-from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.runs import dispatch
 from tasks.runs import services as run_services
+from tasks.verbs import TaskFacts, TaskVerb, require
 from usage import admission
 from usage.models import Budget, Postponed
 from workspaces.models import Workspace
@@ -20,26 +21,16 @@ from workspaces.models import Workspace
 GO_ON = "The plan's limit, which ended your last turn, is reset. Go on where you stopped."
 
 
-def resumable(task: Task) -> Run | None:
-    """The run that a limit ended, if it is the last one that began and its reset is known."""
-    taken_back = {"state": Run.State.CANCELLED, "started_at": None}
-    run = task.runs.exclude(**taken_back).order_by("-number").first()
-    if run is None or run.state != Run.State.FAILED or run.reason_code != "limit":
-        return None
-    return run if run.limit_resets_at else None
-
-
 def resume_at_reset(task: Task, *, user: AbstractBaseUser | None) -> Run:
     """Queue a follow-up that starts in the minute of the reset; it can be taken back like any queued run."""
-    ended = resumable(task)
-    if ended is None or ended.limit_resets_at is None:
-        raise Refused("No limit with a known reset has ended the last run.", "Run it again by hand.")
+    require(task, TaskVerb.RESUME_AT_RESET)
+    ended = cast(Run, TaskFacts(task).begun_run)
     resumes = bool(ended.cli_session)
     with transaction.atomic():
         run = run_services.queue_run(
             task, user=user, prompt=GO_ON if resumes else ended.prompt, resume=resumes
         )
-        Postponed.objects.create(run=run, not_before=ended.limit_resets_at)
+        Postponed.objects.create(run=run, not_before=ended.limit_resets_at or timezone.now())
     run.refresh_from_db()
     return run
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = ("aitask", "workspaces", "tasks", "terminal", "usage")
 FLOORS = (
     ("tasks.models",),
-    ("tasks.access", "tasks.answers", "tasks.editing", "tasks.repository"),
+    ("tasks.access", "tasks.answers", "tasks.badges", "tasks.editing", "tasks.repository", "tasks.verbs"),
     ("tasks.runs",),
     ("tasks.services",),
     ("tasks.rendering",),

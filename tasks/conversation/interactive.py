@@ -14,7 +14,7 @@ from aitask.lib.errors import Refused
 from tasks.models import ByHand, Run, Task
 from tasks.repository import Site, site_of
 from tasks.runs import launch
-from tasks.runs.queries import refuse_live
+from tasks.verbs import TaskVerb, require
 from workspaces import tmux
 from workspaces.hosts import HostError
 
@@ -60,7 +60,7 @@ def _claim(task: Task, run: Run, user: AbstractBaseUser | None) -> ByHand:
     except IntegrityError as error:
         raise Refused(f"{OPEN[:-1]} already.", "Somebody was faster.") from error
     try:
-        refuse_live(task)
+        require(task, TaskVerb.OPEN_IN_CLI)
     except Refused:
         row.delete()
         raise

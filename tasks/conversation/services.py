@@ -18,6 +18,7 @@ from tasks.models import Outgoing, Run, Task
 from tasks.runs import control
 from tasks.runs import services as run_services
 from tasks.runs.queries import live_run
+from tasks.verbs import TaskVerb, require
 from workspaces import hosts
 from workspaces.catalog import queries as catalog_queries
 from workspaces.hosts import HostError
@@ -73,6 +74,7 @@ def _words(text: str) -> str:
 
 def resume(task: Task, *, user: AbstractBaseUser) -> Run:
     """Go on with the session of a run that was cut off, without words of one's own."""
+    require(task, TaskVerb.RESUME)
     return run_services.queue_run(task, user=user, prompt=GO_ON, resume=True)
 
 

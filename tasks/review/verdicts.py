@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
+from tasks.models import Run, Task, Verdict
 from tasks.repository import Site, site_of
 from tasks.runs import services as run_services
-from tasks.runs.queries import refuse_live
+from tasks.verbs import TaskVerb, require
 from tasks.worktrees.removal import Rescued, remove_tree
 from workspaces import tmux
 from workspaces.git.diffs import merge_base
@@ -35,12 +35,10 @@ def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
 
     Raises Refused while a run is going, and when there is no branch or nothing on it.
     """
-    refuse_live(task)
-    if task.status == Task.Status.DONE and _kind(task) == Verdict.Kind.MERGED:
-        raise Refused("This task is merged already.")
+    require(task, TaskVerb.ACCEPT)
     standing = _standing(task, site_of(task.workspace))
     if not standing.tip:
-        raise Refused("This task has no branch to merge.", "Run it first.")
+        raise Refused(f"Its branch {task.branch} is gone.", "Run the task again.")
     if standing.tip == task.base_commit:
         raise Refused("Its branch has no commits of its own: nothing to merge.", _what_else(standing))
     cleared = {"rescue_ref": "", "patch_path": ""}
@@ -61,7 +59,7 @@ def send_back(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run
     """Give the work back to the agent, in the session that it knows; from the start when there is none."""
     if not message.strip():
         raise Refused("Say what should be different.")
-    refuse_live(task)
+    require(task, TaskVerb.REQUEST_CHANGES)
     take_back(task)
     return follow_up(task, message, user=user)
 
@@ -74,8 +72,7 @@ def follow_up(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run
 
 def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
     """Remove branch, worktree and session. All of it stays in a rescue ref and a patch on the host."""
-    refuse_live(task)
-    _refuse_in_train(task)
+    require(task, TaskVerb.DROP)
     rescued = _remove(task)
     values = {"commit": rescued.commit, "rescue_ref": rescued.ref, "patch_path": rescued.patch}
     with transaction.atomic():
@@ -90,10 +87,8 @@ def restore(task: Task) -> None:
 
     Raises Refused (GitError, HostError).
     """
-    refuse_live(task)
-    verdict = Verdict.objects.filter(task=task, kind=Verdict.Kind.DROPPED).exclude(rescue_ref="").first()
-    if verdict is None or task.branch:
-        raise Refused("There is nothing to restore.", "Only what was dropped can be restored.")
+    require(task, TaskVerb.RESTORE)
+    verdict = Verdict.objects.get(task=task)
     site, name = site_of(task.workspace), f"{task.pk}-{task.slug}"
     tree = add_worktree(
         site.host,
@@ -115,10 +110,7 @@ def restore(task: Task) -> None:
 
 def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
     """Run the task from the start on a new branch from today's base; the old branch stays in a rescue ref."""
-    refuse_live(task)
-    if not task.prompt.strip():
-        raise Refused("The task has no prompt.", "Write what the agent should do, then run it.")
-    _refuse_in_train(task)
+    require(task, TaskVerb.START_OVER)
     _remove(task)
     with transaction.atomic():
         Verdict.objects.filter(task=task).delete()
@@ -167,16 +159,6 @@ def _what_else(standing: BranchState) -> str:
     if not standing.uncommitted:
         return "Send it back with other words, or move it to Done without merging."
     return f"Changed files in its worktree that are not committed: {standing.uncommitted}. Commit them first."
-
-
-def _refuse_in_train(task: Task) -> None:
-    open_steps = MergeStep.objects.filter(task=task, state__in=MergeStep.OPEN)
-    if open_steps.filter(train__state__in=MergeTrain.LIVE).exists():
-        raise Refused("This task is in a merge train.", "Stop the train first.")
-
-
-def _kind(task: Task) -> str:
-    return Verdict.objects.filter(task=task).values_list("kind", flat=True).first() or ""
 
 
 def _judge(task: Task, kind: str, user: AbstractBaseUser | None, **values: str | int) -> Verdict:

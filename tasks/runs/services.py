@@ -15,6 +15,7 @@ from tasks.editing import clean_text, update_task
 from tasks.models import Run, Task
 from tasks.runs import dispatch, endings, hooks, jobs
 from tasks.runs.queries import live_run
+from tasks.verbs import TaskVerb, require
 from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Workspace
 
@@ -35,9 +36,7 @@ def queue_run(
     text = clean_text(prompt if prompt is not None else task.prompt)
     if not text.strip():
         raise Refused("The task has no prompt.", "Write what the agent should do, then run it.")
-    last = task.runs.order_by("-number").first()
-    if last and last.is_live:
-        raise Refused(f"This task is already {last.get_state_display().lower()}.", "Cancel that run first.")
+    require(task, TaskVerb.RUN)
     with contextlib.suppress(HostError):  # a host that is away is asked again before the start
         hooks.before_queue(task)
     session = _session_to_resume(task) if resume else ""

@@ -111,7 +111,7 @@ class TestQueueing:
     def test_a_task_has_one_live_run(self) -> None:
         task = make_task()
         run_services.queue_run(task, user=None)
-        with pytest.raises(Refused, match="already queued"):
+        with pytest.raises(Refused, match="is queued"):
             run_services.queue_run(task, user=None)
 
     def test_a_task_without_a_prompt_is_not_run(self) -> None:

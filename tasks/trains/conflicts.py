@@ -13,8 +13,8 @@ from aitask.lib.errors import Refused
 from tasks.models import MergeStep, Resolution, Run, Task, Verdict
 from tasks.repository import Site, site_of
 from tasks.review import verdicts
-from tasks.runs.queries import refuse_live
 from tasks.trains import services
+from tasks.verbs import TaskVerb, require
 from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of
 from workspaces.git.repos import contains, refs, status
@@ -51,7 +51,7 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
 
     Raises Refused when the worktree is gone, dirty or busy; then nothing was done.
     """
-    refuse_live(task)
+    require(task, TaskVerb.RESOLVE)
     site = site_of(task.workspace)
     begun = _begun(task, site)
     main, paths = begun or _begin(task, site)

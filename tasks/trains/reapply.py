@@ -7,7 +7,7 @@ from aitask.lib.errors import Refused
 from tasks.models import MergeStep, Task
 from tasks.models.trains import undone_step
 from tasks.repository import Site, site_of
-from tasks.runs.queries import refuse_live
+from tasks.verbs import TaskVerb, require
 from workspaces.git.repos import branch_tip, contains
 from workspaces.merging import Bench, Mainline, MainMoved, open_bench
 from workspaces.merging.reverting import bring_back as on_top_of
@@ -34,7 +34,7 @@ def why_not(step: MergeStep) -> str:
 
 def bring_back(task: Task) -> None:
     """Give the branch a commit that holds today's main and what the undo took away. Raises Refused."""
-    refuse_live(task)
+    require(task, TaskVerb.REAPPLY)
     site = site_of(task.workspace)
     tip = branch_tip(site.host, site.place.path, task.branch)
     step = reverted_step(task, site, tip)

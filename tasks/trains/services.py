@@ -15,6 +15,7 @@ from tasks.repository import Site, site_of
 from tasks.review import verdicts
 from tasks.trains import jobs
 from tasks.trains.reapply import reverted_step, why_not
+from tasks.verbs import TRAIN_RULES, TrainVerb
 from workspaces.git.repos import refs
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
@@ -125,8 +126,7 @@ def _leave_out(step: MergeStep, reason: str) -> None:
 
 def stop_train(train: MergeTrain) -> None:
     """No further task is merged; what was merged stays. A check that runs is ended."""
-    if not train.is_live:
-        raise Refused("This train is not under way.")
+    TRAIN_RULES.require(train, TrainVerb.STOP)
     values = {"state": State.CANCELLED, "reason": "Stopped before it began.", "finished_at": timezone.now()}
     if not train.change((State.QUEUED,), **values):
         MergeTrain.objects.filter(pk=train.pk, stop_requested_at=None).update(
@@ -137,10 +137,11 @@ def stop_train(train: MergeTrain) -> None:
 
 def go_on(train: MergeTrain) -> None:
     """Continue a stopped train with the task at which it stopped."""
+    TRAIN_RULES.require(train, TrainVerb.CONTINUE)
     with transaction.atomic():
         values = {"reason": "", "stop_requested_at": None, "finished_at": None}
         if not train.change((State.STOPPED, State.CANCELLED), state=State.QUEUED, **values):
-            raise Refused("Only a stopped train can go on.")
+            raise Refused("Another user has continued or undone this merge train.")
         again = {"state": MergeStep.State.WAITING, "reason": "", "finished_at": None}
         train.steps.filter(state=MergeStep.State.BLOCKED).update(**again)
         MergeTrain.objects.filter(pk=train.pk).update(lease_until=None, lease_owner="")
@@ -150,14 +151,7 @@ def go_on(train: MergeTrain) -> None:
 
 def undo_train(train: MergeTrain) -> None:
     """Take back what a train merged: main returns to where it was, or gets a commit that reverts it."""
-    if train.dry_run or not train.tip or train.tip == train.old_tip:
-        raise Refused("This train has merged nothing.")
-    if train.state in (State.UNDOING, State.UNDONE):
-        raise Refused(
-            "This train is undone already." if train.state == State.UNDONE else "It is being undone."
-        )
-    if train.is_live:
-        raise Refused("This train is still under way.", "Stop it first.")
+    TRAIN_RULES.require(train, TrainVerb.UNDO)
     with transaction.atomic():
         train.change((State.FINISHED, State.STOPPED, State.CANCELLED), undo_commit="", reason="")
         begin_undo(train)

@@ -18,6 +18,7 @@ from tasks.answers import answer_on_task
 from tasks.models import MergeTrain, Radar, Task, Verdict
 from tasks.review import queries
 from tasks.trains import conflicts, overlap, reapply, services
+from tasks.verbs import TRAIN_RULES
 from workspaces.access import person, workspace_for
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
@@ -102,13 +103,7 @@ def train_context(train: MergeTrain) -> dict[str, Any]:
         "steps": steps,
         "ended": ended,
         "merged": sum(step.state in step.GOOD for step in steps),
-        "can_go_on": train.state in ("stopped", "cancelled")
-        and any(step.is_open or step.state == step.State.BLOCKED for step in steps),
-        "can_undo": not train.is_live
-        and not train.dry_run
-        and bool(train.tip)
-        and train.tip != train.old_tip
-        and train.state != MergeTrain.State.UNDONE,
+        "verbs": TRAIN_RULES.possible(train),
     }
 
 

@@ -1,0 +1,286 @@
+"""Which verbs a task and a merge train allow right now.
+
+Services refuse by these rules, and pages, menus and keys show what they allow, so that no button promises
+what its service refuses. What only the host knows, such as a branch's commits, a service checks itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from aitask.lib.errors import Refused
+from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
+from tasks.models.trains import undone_step
+
+Facts = TypeVar("Facts")
+VerbName = TypeVar("VerbName", bound=StrEnum)
+Rule = Callable[[Facts], Refused | None]
+
+
+class TaskVerb(StrEnum):
+    """What a user can do with a task; the values are used in templates and scripts."""
+
+    RUN = "run"
+    UNQUEUE = "unqueue"
+    CANCEL = "cancel"
+    STOP = "stop"
+    RESUME = "resume"
+    RESUME_AT_RESET = "resume-at-reset"
+    OPEN_IN_CLI = "open-in-cli"
+    ACCEPT = "accept"
+    UNACCEPT = "unaccept"
+    REQUEST_CHANGES = "request-changes"
+    RESOLVE = "resolve"
+    REAPPLY = "reapply"
+    START_OVER = "start-over"
+    DROP = "drop"
+    RESTORE = "restore"
+    DELETE = "delete"
+    MOVE_TO_BACKLOG = "move-backlog"
+    MOVE_TO_QUEUED = "move-queued"
+    MOVE_TO_RUNNING = "move-running"
+    MOVE_TO_REVIEW = "move-review"
+    MOVE_TO_DONE = "move-done"
+
+
+class TrainVerb(StrEnum):
+    """What a user can do with a merge train."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
+    UNDO = "undo"
+
+
+class Rules(Generic[Facts, VerbName]):
+    """For each verb the rules that must hold, the most important one first."""
+
+    def __init__(self, rules: Mapping[VerbName, Sequence[Rule[Facts]]]) -> None:
+        self._rules = rules
+
+    def refusal(self, facts: Facts, verb: VerbName) -> Refused | None:
+        """Why the verb can't be done now; None when it can."""
+        return next((error for rule in self._rules[verb] if (error := rule(facts))), None)
+
+    def possible(self, facts: Facts) -> frozenset[str]:
+        """The verbs that can be done now."""
+        return frozenset(verb.value for verb in self._rules if self.refusal(facts, verb) is None)
+
+    def require(self, facts: Facts, verb: VerbName) -> None:
+        """Raise Refused unless the verb can be done now."""
+        if error := self.refusal(facts, verb):
+            raise error
+
+
+class TaskFacts:
+    """What the rules ask about a task, each read when it is first needed."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    @cached_property
+    def run(self) -> Run | None:
+        """The newest run: the only one that can be live."""
+        return self.task.runs.order_by("-number").first()
+
+    @property
+    def begun_run(self) -> Run | None:
+        """The newest run that began: one that was unqueued says nothing about the task."""
+        if self.run is None or self.run.state != Run.State.CANCELLED or self.run.started_at:
+            return self.run
+        unqueued = {"state": Run.State.CANCELLED, "started_at": None}
+        return self.task.runs.exclude(**unqueued).order_by("-number").first()
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        return Verdict.objects.filter(task=self.task).first()
+
+    @cached_property
+    def in_train(self) -> bool:
+        steps = MergeStep.objects.filter(task=self.task, state__in=MergeStep.OPEN)
+        return steps.filter(train__state__in=MergeTrain.LIVE).exists()
+
+    @cached_property
+    def has_session(self) -> bool:
+        return self.task.runs.exclude(cli_session="").exclude(run_dir="").exists()
+
+    @cached_property
+    def is_undone(self) -> bool:
+        return undone_step(self.task) is not None
+
+
+def possible(task: Task, run: Run | None) -> frozenset[str]:
+    """The verbs that `task` allows now; `run` is its newest one."""
+    facts = TaskFacts(task)
+    facts.run = run
+    return TASK_RULES.possible(facts)
+
+
+def possible_on_card(task: Task, run: Run | None) -> list[str]:
+    """The verbs of a card's menu and keys; they need nothing but the task and its newest run."""
+    facts = TaskFacts(task)
+    facts.run = run
+    return [verb.value for verb in CARD_VERBS if TASK_RULES.refusal(facts, verb) is None]
+
+
+def require(task: Task, verb: TaskVerb) -> None:
+    """Raise Refused unless the task allows the verb now."""
+    TASK_RULES.require(TaskFacts(task), verb)
+
+
+def _not_live(facts: TaskFacts) -> Refused | None:
+    if facts.run is None or not facts.run.is_live:
+        return None
+    if facts.run.state == Run.State.QUEUED:
+        return Refused("A run of this task is queued.", "Wait until it has ended, or unqueue it.")
+    return Refused("A run of this task is in progress.", "Wait until it has ended, or cancel it.")
+
+
+def _queued(facts: TaskFacts) -> Refused | None:
+    if facts.run and facts.run.state == Run.State.QUEUED:
+        return None
+    return Refused("The run has started already.", "Cancel it if it should stop.")
+
+
+def _active(facts: TaskFacts) -> Refused | None:
+    return None if facts.run and facts.run.is_active else Refused("No run of this task is in progress.")
+
+
+def _cut_off(facts: TaskFacts) -> Refused | None:
+    if facts.run and facts.run.was_cut_off:
+        return None
+    return Refused("The last run was not interrupted, or has no session to resume.", "Run it again.")
+
+
+def _limited(facts: TaskFacts) -> Refused | None:
+    if facts.begun_run and facts.begun_run.limit_holds:
+        return None
+    return Refused("No limit with a known reset has ended the last run.", "Run it again.")
+
+
+def _with_session(facts: TaskFacts) -> Refused | None:
+    return None if facts.has_session else Refused("There is no session to open yet.", "Run the task first.")
+
+
+def _with_prompt(facts: TaskFacts) -> Refused | None:
+    if facts.task.prompt.strip():
+        return None
+    return Refused("The task has no prompt.", "Write what the agent should do, then run it.")
+
+
+def _with_branch(facts: TaskFacts) -> Refused | None:
+    return None if facts.task.branch else Refused("This task has no branch to merge.", "Run it first.")
+
+
+def _not_merged(facts: TaskFacts) -> Refused | None:
+    merged = facts.verdict is not None and facts.verdict.kind == Verdict.Kind.MERGED
+    is_done = facts.task.status == Task.Status.DONE
+    return Refused("This task is merged already.") if is_done and merged else None
+
+
+def _accepted(facts: TaskFacts) -> Refused | None:
+    accepted = facts.verdict is not None and facts.verdict.kind == Verdict.Kind.ACCEPTED
+    return None if accepted else Refused("This task is not accepted.")
+
+
+def _dropped(facts: TaskFacts) -> Refused | None:
+    verdict = facts.verdict
+    dropped = verdict is not None and verdict.kind == Verdict.Kind.DROPPED and bool(verdict.rescue_ref)
+    return None if dropped and not facts.task.branch else Refused("There is nothing to restore.")
+
+
+def _undone(facts: TaskFacts) -> Refused | None:
+    if facts.is_undone:
+        return None
+    return Refused("There is nothing to reapply.", "No undo of a merge train has reverted this task.")
+
+
+def _not_in_train(facts: TaskFacts) -> Refused | None:
+    return Refused("This task is in a merge train.", "Stop the train first.") if facts.in_train else None
+
+
+AT_REST = (Task.Status.BACKLOG, Task.Status.REVIEW, Task.Status.DONE)
+"Columns between which a card moves without starting or ending a run."
+
+
+def _may_move(target: Task.Status) -> Rule[TaskFacts]:
+    def rule(facts: TaskFacts) -> Refused | None:
+        status = Task.Status(facts.task.status)
+        if target == status or (status in AT_REST and target in (*AT_REST, Task.Status.QUEUED)):
+            return None
+        if target == Task.Status.RUNNING:
+            hint = "Move it to Queued: it starts when there is a free slot."
+            return Refused("A card moves to Running by itself.", hint)
+        if target == Task.Status.BACKLOG and status == Task.Status.QUEUED:
+            return _queued(facts)
+        return Refused("A run of this task is in progress.", "Cancel it, then move the card.")
+
+    return rule
+
+
+TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
+    {
+        TaskVerb.RUN: (_not_live,),
+        TaskVerb.UNQUEUE: (_queued,),
+        TaskVerb.CANCEL: (_active,),
+        TaskVerb.STOP: (_active,),
+        TaskVerb.RESUME: (_not_live, _cut_off),
+        TaskVerb.RESUME_AT_RESET: (_not_live, _limited),
+        TaskVerb.OPEN_IN_CLI: (_not_live, _with_session),
+        TaskVerb.ACCEPT: (_not_live, _not_merged, _with_branch),
+        TaskVerb.UNACCEPT: (_accepted,),
+        TaskVerb.REQUEST_CHANGES: (_not_live,),
+        TaskVerb.RESOLVE: (_not_live,),
+        TaskVerb.REAPPLY: (_not_live, _undone),
+        TaskVerb.START_OVER: (_not_live, _with_prompt, _not_in_train),
+        TaskVerb.DROP: (_not_live, _not_in_train),
+        TaskVerb.RESTORE: (_not_live, _dropped),
+        TaskVerb.DELETE: (_not_live,),
+        **{TaskVerb(f"move-{status}"): (_may_move(status),) for status in Task.Status},
+    }
+)
+CARD_VERBS = (
+    *(TaskVerb.RUN, TaskVerb.UNQUEUE, TaskVerb.CANCEL, TaskVerb.DELETE),
+    *(TaskVerb(f"move-{status}") for status in Task.Status),
+)
+
+
+def _train_live(train: MergeTrain) -> Refused | None:
+    return None if train.is_live else Refused("This merge train is not running.")
+
+
+def _train_stopped(train: MergeTrain) -> Refused | None:
+    if train.state in (MergeTrain.State.STOPPED, MergeTrain.State.CANCELLED):
+        return None
+    return Refused("Only a stopped merge train can continue.")
+
+
+def _steps_left(train: MergeTrain) -> Refused | None:
+    unfinished = (*MergeStep.OPEN, MergeStep.State.BLOCKED)
+    left = any(step.state in unfinished for step in train.steps.all())
+    return None if left else Refused("All steps of this merge train have ended.", "Start a new one.")
+
+
+def _train_merged(train: MergeTrain) -> Refused | None:
+    if train.dry_run or not train.tip or train.tip == train.old_tip:
+        return Refused("This merge train has merged nothing.")
+    return None
+
+
+def _train_not_undone(train: MergeTrain) -> Refused | None:
+    if train.state == MergeTrain.State.UNDONE:
+        return Refused("This merge train is undone already.")
+    if train.state == MergeTrain.State.UNDOING:
+        return Refused("This merge train is being undone.")
+    return Refused("This merge train is still running.", "Stop it first.") if train.is_live else None
+
+
+TRAIN_RULES: Rules[MergeTrain, TrainVerb] = Rules(
+    {
+        TrainVerb.STOP: (_train_live,),
+        TrainVerb.CONTINUE: (_train_stopped, _steps_left),
+        TrainVerb.UNDO: (_train_merged, _train_not_undone),
+    }
+)
