@@ -73,5 +73,13 @@ class Place:
         return reverse(f"{self.kind}_terminal", args=[self.pk])
 
     @property
+    def history_url(self) -> str:
+        return reverse(f"{self.kind}_terminal_history", args=[self.pk])
+
+    @property
+    def close_url(self) -> str:
+        return reverse(f"{self.kind}_terminal_close", args=[self.pk])
+
+    @property
     def socket(self) -> str:
         return f"/api/{self.kind}s/{self.pk}/terminal"

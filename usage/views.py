@@ -125,7 +125,7 @@ def limits_context(workspaces: list[Workspace]) -> dict[str, Any]:
     plans = [
         {
             "source": source,
-            "of": logins.get((source.host.key, source.environment), []) if source.environment else [],
+            "place": place_of(source, logins.get((source.host.key, source.environment), [])),
             "windows": [window for window in windows if window.source.pk == source.pk],
             "console": limits.CONSOLES[source.backend],
             "api_console": limits.API_CONSOLES[source.backend],
@@ -138,6 +138,16 @@ def limits_context(workspaces: list[Workspace]) -> dict[str, Any]:
         "ask_again_at": jobs.next_asking(workspaces),
         "has_workspaces": bool(workspaces),
     }
+
+
+def place_of(source: PlanSource, workspaces: list[str]) -> str:
+    """Where a plan is used, in words."""
+    parts = [source.host.label]
+    if source.account:
+        parts.append(f"{source.account} plan")
+    if source.environment and workspaces:
+        parts.append(f"with the variables of {', '.join(workspaces)}")
+    return ", ".join(parts)
 
 
 def subscription(plan: dict[str, Any]) -> str:

@@ -28,6 +28,9 @@ OTHER_HOST = {
 """Another host offers other models."""
 
 
+WORKTREE_FIELDS = ("worktree_root", "copy_files", "setup_command", "check_command", "git_name", "git_email")
+
+
 class WorkspaceForm(forms.ModelForm[Workspace]):
     """All of a workspace but its owner."""
 
@@ -97,6 +100,16 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         if workspace.pk:
             members = workspace.members.order_by("username").values_list("username", flat=True)
             self.initial.setdefault("member_names", ", ".join(members))
+
+    @property
+    def opens_worktrees(self) -> bool:
+        """Whether the page shows the fields about worktrees without a click."""
+        return bool(self.instance.pk) or any(self[name].errors for name in WORKTREE_FIELDS)
+
+    @property
+    def opens_variables(self) -> bool:
+        fields = (self["variables"], self["member_names"])
+        return bool(self.instance.pk) or any(field.value() or field.errors for field in fields)
 
     def clean(self) -> dict[str, Any]:
         """A model that is typed stands in a field of its own."""

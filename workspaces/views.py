@@ -77,6 +77,7 @@ def _form(request: HttpRequest, form: WorkspaceForm) -> HttpResponse:
     context = {
         "nav": "workspaces",
         "form": form,
+        "heading": f"Edit {form.instance.name}" if form.instance.pk else "Add a workspace",
         "aliases": ssh_aliases.aliases(),
         "c": form_choices.Choices(lists, backend, model, effort, prefix="default_"),
         "choices_url": reverse("workspace_choices"),

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from django import template
 from django.conf import settings
+from django.forms import BaseForm
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from aitask.lib import formats
@@ -63,6 +64,24 @@ def badge(text: str, kind: str, css: str = "") -> SafeString:
     return format_html('<span class="badge {} {}">{}{}</span>', kind, css, icon(sign, "small"), text)
 
 
+STATE_KINDS = {
+    "starting": "works",
+    "running": "works",
+    "waiting": "needs",
+    "succeeded": "good",
+    "finished": "good",
+    "failed": "bad",
+    "lost": "bad",
+    "stopped": "bad",
+}
+
+
+@register.filter
+def state_kind(state: str) -> str:
+    """The colour of the badge of a run or train in this state; empty is grey."""
+    return STATE_KINDS.get(state, "")
+
+
 COLUMN_ICONS = {
     "backlog": "circle-dashed",
     "queued": "clock",
@@ -76,3 +95,29 @@ COLUMN_ICONS = {
 def column_icon(status: str) -> SafeString:
     """The sign of a column of the board."""
     return icon(COLUMN_ICONS[status], f"col-{status}")
+
+
+@register.simple_tag
+def shortcut(keys: str, does: str) -> SafeString:
+    """A row of the list of keys: `{% shortcut "g b" "to the board" %}`."""
+    pressed = format_html_join(" ", "<kbd>{}</kbd>", ((key,) for key in keys.split()))
+    return format_html("<div><dt>{}</dt><dd>{}</dd></div>", pressed, does)
+
+
+@register.simple_tag
+def copy_button(text: str, label: str) -> SafeString:
+    """A button that copies a text to the clipboard."""
+    return format_html(
+        '<button class="button quiet tiny icon" type="button" data-copy="{}" aria-label="{}">{}</button>',
+        text,
+        label,
+        icon("copy", "small"),
+    )
+
+
+@register.simple_tag
+def field_errors(form: BaseForm | str, prefix: str, name: str) -> SafeString:
+    """What is wrong with a field that the template draws itself; nothing where there is no form."""
+    field = f"{prefix}{name}"
+    errors = form[field].errors if isinstance(form, BaseForm) and field in form.fields else []
+    return format_html_join("", '<span class="error">{}</span>', ((error,) for error in errors))

@@ -139,6 +139,11 @@ class MergeStep(CompareAndSet):
     def is_open(self) -> bool:
         return self.state in self.OPEN
 
+    @property
+    def opens(self) -> bool:
+        """Whether its output is shown without a click."""
+        return self.state in (self.State.CHECKING, self.State.CHECK_FAILED, self.State.REFUSED)
+
 
 class Resolution(CompareAndSet):
     """A conflict that was handed to the agent: main was merged into the branch, the markers left for it."""

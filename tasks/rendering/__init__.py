@@ -64,10 +64,18 @@ def render_head(task: Task, run: Run | None) -> SafeString:
         "host": host,
         "link_lost": bool(run and run.is_active and host.link == Host.Link.DOWN),
         "tokens": total_tokens(run),
+        "kinds_of_tokens": kinds_of_tokens(run) if run else "",
         "warning": "" if run and run.is_active else model_warning(task),
         "attach": commands(task, run).get("attach", ""),
     }
     return SafeString(render_to_string("tasks/_head.html", context))
+
+
+def kinds_of_tokens(run: Run) -> str:
+    return (
+        f"Input {run.input_tokens} · cache read {run.cache_read_tokens}"
+        f" · cache write {run.cache_write_tokens} · output {run.output_tokens}"
+    )
 
 
 def model_warning(task: Task) -> str:

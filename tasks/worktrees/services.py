@@ -62,6 +62,17 @@ class WorktreeState:
         return self.ahead == 0 or (verdict is not None and verdict.commit == self.tree.head)
 
     @property
+    def against_base(self) -> str:
+        """How its branch compares with the base branch, in a word or two; empty where that says nothing."""
+        if self.is_bench or self.tree.is_main:
+            return ""
+        if self.task and self.tree.head == self.task.base_commit:
+            return "no commits"
+        if self.merged:
+            return "merged"
+        return "" if self.ahead is None else f"{self.ahead} ahead"
+
+    @property
     def size(self) -> int | None:
         """Bytes on the disk."""
         return None if self.size_kib is None else self.size_kib * 1024

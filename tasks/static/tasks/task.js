@@ -10,7 +10,7 @@ import "./newtask.js";
 const panes = document.querySelector(".panes");
 const head = document.getElementById("head");
 const log = openLog(document.getElementById("conversation"), panes.dataset.events);
-const stands = () => document.getElementById("stands").value;
+const stands = () => document.getElementById("stands").value.trim();
 let stale;
 let stood = stands();
 
