@@ -26,9 +26,12 @@ test-all *arguments:
 format:
     ruff check --fix-only --quiet .
     ruff format --quiet .
+    -djlint --reformat --quiet templates
 
 # Check style and types.
 lint:
     ruff check .
     ruff format --check .
+    djlint --check --quiet templates
+    djlint --lint --quiet templates
     mypy .

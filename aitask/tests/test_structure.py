@@ -1,4 +1,4 @@
-"""Imports run one way, without circles, and a class's name is found once."""
+"""Imports run one way, without circles, a class's name is found once, and no template line is too long."""
 
 from __future__ import annotations
 
@@ -105,3 +105,13 @@ def test_each_class_has_a_name_of_its_own() -> None:
                 places[node.name].append(name)
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
     assert Counter(len(found) for found in places.values())[1] > 200
+
+
+def test_no_line_of_a_template_is_longer_than_120_characters() -> None:
+    too_long = [
+        f"{file.relative_to(ROOT)}:{number} has {len(line)}"
+        for file in sorted((ROOT / "templates").rglob("*.html"))
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if len(line) > 120
+    ]
+    assert too_long == []
