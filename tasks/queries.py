@@ -10,24 +10,19 @@ from decimal import Decimal
 from django.db.models import Count, F, Max, Prefetch, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
+from aitask.lib.badges import Badge
 from aitask.lib.text import storable, whole_number
 from tasks.access import visible_tasks
+from tasks.badges import run_badge
 from tasks.models import Event, Run, StartReport, Task
-from tasks.review.card_badges import SETTLED, CardBadge, marks_of
+from tasks.review.card_badges import SETTLED, marks_of
+from tasks.verbs import possible_on_card
 from workspaces.access import Visitor
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host, Workspace
 
 DONE_SHOWN = 50
 "Most cards of the Done column; older ones are found by search."
-
-
-@dataclass(frozen=True)
-class Badge:
-    """What a card says at a glance. Kinds carry the colour: works, needs, good, bad, waits."""
-
-    text: str
-    kind: str
 
 
 @dataclass(frozen=True)
@@ -40,8 +35,13 @@ class Card:
     link_lost: bool
     warning: str = ""
     "What is wrong with the model that the next run would ask for."
-    marks: tuple[CardBadge, ...] = ()
+    marks: tuple[Badge, ...] = ()
     "How its work stands on the way into main."
+
+    @property
+    def verbs(self) -> list[str]:
+        """What its menu and the keys can do with it now."""
+        return possible_on_card(self.task, self.run)
 
     @property
     def needs_you(self) -> bool:
@@ -111,35 +111,6 @@ class Board:
     "Changes whenever anything that the board shows has changed."
 
 
-def badge_of(run: Run | None, *, link_lost: bool = False) -> Badge | None:
-    """What the newest run means for the card; None when it says nothing that the column does not say."""
-    if run is None:
-        return None
-    if run.is_active and run.cancel_requested_at:
-        return Badge("cancelling", "waits")
-    if run.is_active and link_lost:
-        return Badge("link lost", "needs")
-    if run.state == Run.State.FAILED:
-        return FAILURES.get(run.reason_code, Badge("failed", "bad"))
-    return BADGES.get(run.state)
-
-
-BADGES = {
-    Run.State.STARTING.value: Badge("starting", "works"),
-    Run.State.RUNNING.value: Badge("working", "works"),
-    Run.State.WAITING.value: Badge("needs you", "needs"),
-    Run.State.SUCCEEDED.value: Badge("finished", "good"),
-    Run.State.CANCELLED.value: Badge("cancelled", "waits"),
-    Run.State.LOST.value: Badge("lost", "bad"),
-}
-FAILURES = {
-    "login": Badge("login refused", "bad"),
-    "limit": Badge("limit reached", "bad"),
-    "setup": Badge("set-up failed", "bad"),
-    "model": Badge("wrong model", "bad"),
-}
-
-
 def with_newest_run(user: Visitor) -> QuerySet[Task]:
     """The tasks that the user may see, each with its workspace and newest run."""
     return visible_tasks(user).prefetch_related(newest_run())
@@ -154,7 +125,9 @@ def newest_run() -> Prefetch[str]:
 def card_of(task: Task, lost_hosts: set[str]) -> Card:
     run = task.last_run
     link_lost = task.workspace.address.key in lost_hosts
-    return Card(task=task, run=run, badge=badge_of(run, link_lost=link_lost), link_lost=link_lost)
+    # Of a queued run the column says it already.
+    badge = run_badge(run, link_lost=link_lost) if run and run.state != Run.State.QUEUED else None
+    return Card(task=task, run=run, badge=badge, link_lost=link_lost)
 
 
 def lost_hosts() -> set[str]:

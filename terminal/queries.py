@@ -10,9 +10,9 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from aitask.lib.badges import Badge
 from tasks import queries as tasks
 from tasks.models import Task
-from tasks.queries import Badge
 from terminal.control.listing import Row
 from workspaces.access import visible_workspaces
 from workspaces.hosts import Address

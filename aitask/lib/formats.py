@@ -11,8 +11,10 @@ from django.utils import timezone
 from django.utils.dateformat import format as date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from aitask.lib import vendoring
+from aitask.lib.badges import Badge
 
 TICKED = re.compile(r"`([^`]+)`")
 WORDED = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d UTC)\b")
@@ -30,6 +32,18 @@ def icon(name: str, css: str = "") -> SafeString:
         css,
         vendor("lucide", "sprite.svg"),
         name,
+    )
+
+
+def badge(shown: Badge, css: str = "", *, capital: bool = True) -> SafeString:
+    """A state in a word, told by icon as well as by colour; `{% badge run_badge "filled" %}`."""
+    return format_html(
+        '<span class="badge {} {}"{}>{}{}</span>',
+        shown.kind,
+        css,
+        format_html(' title="{}"', shown.title) if shown.title else "",
+        icon(shown.icon, "small"),
+        capfirst(shown.text) if capital else shown.text,
     )
 
 

@@ -23,7 +23,7 @@ for _filter in (
     formats.with_times,
 ):
     register.filter(_filter)
-for _tag in (formats.vendor, formats.icon, formats.ago, formats.at, formats.elapsed):
+for _tag in (formats.vendor, formats.icon, formats.badge, formats.ago, formats.at, formats.elapsed):
     register.simple_tag(_tag)
 
 
@@ -41,45 +41,6 @@ def silent(since: datetime | None) -> SafeString:
         "Nothing was heard of its agent since. It may think, wait for a command, or hang; it is let alone.",
         int(seconds // 60),
     )
-
-
-BADGE_ICONS = {
-    "starting": "loader-circle",
-    "working": "loader-circle",
-    "needs you": "hand",
-    "finished": "circle-check",
-    "cancelled": "circle-slash",
-    "cancelling": "loader-circle",
-    "link lost": "cloud-off",
-    "lost": "unplug",
-    "login refused": "key-round",
-    "limit reached": "gauge",
-}
-
-
-@register.simple_tag
-def badge(text: str, kind: str, css: str = "") -> SafeString:
-    """A state in a word, told by icon as well as by colour."""
-    sign = BADGE_ICONS.get(text, "circle-x" if kind == "bad" else "circle-dot")
-    return format_html('<span class="badge {} {}">{}{}</span>', kind, css, icon(sign, "small"), text)
-
-
-STATE_KINDS = {
-    "starting": "works",
-    "running": "works",
-    "waiting": "needs",
-    "succeeded": "good",
-    "finished": "good",
-    "failed": "bad",
-    "lost": "bad",
-    "stopped": "bad",
-}
-
-
-@register.filter
-def state_kind(state: str) -> str:
-    """The colour of the badge of a run or train in this state; empty is grey."""
-    return STATE_KINDS.get(state, "")
 
 
 COLUMN_ICONS = {

@@ -10,11 +10,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from aitask.lib.formats import ago
+from tasks.badges import run_badge
 from tasks.models import Event, Run, Task
 from tasks.rendering.entries import RENDERERS
 from tasks.rendering.parts import NOTHING, Entry
 from tasks.rendering.parts import readable as readable
 from tasks.runs.shell_commands import commands
+from tasks.verbs import possible
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host
 
@@ -58,11 +60,14 @@ def _run_head(run: Run) -> SafeString:
 def render_head(task: Task, run: Run | None) -> SafeString:
     """The strip above the box: what the run is doing just now, and what can be done about it."""
     host = task.workspace.host
+    link_lost = bool(run and run.is_active and host.link == Host.Link.DOWN)
     context = {
         "task": task,
         "run": run,
         "host": host,
-        "link_lost": bool(run and run.is_active and host.link == Host.Link.DOWN),
+        "link_lost": link_lost,
+        "shown": run_badge(run, link_lost=link_lost) if run else None,
+        "verbs": possible(task, run),
         "tokens": total_tokens(run),
         "kinds_of_tokens": kinds_of_tokens(run) if run else "",
         "warning": "" if run and run.is_active else model_warning(task),

@@ -11,7 +11,8 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from aitask.lib.formats import at, clock, icon
+from aitask.lib.formats import at, badge, clock, icon
+from tasks.badges import outcome_badge
 from tasks.rendering import markdown
 from tasks.rendering.parts import (
     NOTHING,
@@ -217,15 +218,8 @@ def _raw(entry: Entry) -> SafeString:
     return folded("circle-help", "Unknown line of the CLI", text, block(entry, text))
 
 
-ENDS = {
-    "succeeded": ("circle-check", "good", "Finished"),
-    "failed": ("circle-x", "bad", "Failed"),
-    "cancelled": ("circle-slash", "", "Cancelled"),
-}
-
-
 def _finished(entry: Entry) -> SafeString:
-    sign, kind, word = ENDS.get(entry.text("state"), ("circle-help", "", "Ended"))
+    shown = outcome_badge(entry.text("state"))
     diff = entry.data.get("diff") or {}
     size = NOTHING
     if files := diff.get("files"):
@@ -233,14 +227,12 @@ def _finished(entry: Entry) -> SafeString:
         size = format_html('<span class="num">{} file{} {}</span>', files, pluralize(files), lines)
     reason = entry.text("reason")
     return format_html(
-        '<div class="ended {}"><span class="badge {}">{}{}</span> {} <code>{}</code><p>{}</p></div>',
-        kind,
-        kind,
-        icon(sign),
-        word,
+        '<div class="ended {}">{} {} <code>{}</code><p>{}</p></div>',
+        shown.kind,
+        badge(shown),
         size,
         entry.text("commit")[:10],
-        "" if reason == f"{word}." else reason,
+        "" if reason.lower() == f"{shown.text}." else reason,
     )
 
 

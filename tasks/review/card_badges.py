@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from aitask.lib.badges import Badge
+from tasks.badges import VERDICTS
 from tasks.models import MergeStep, MergeTrain, Radar, Run, Task, Verdict
 from tasks.review import queries
 
 S = MergeStep.State
 
 
-@dataclass(frozen=True)
-class CardBadge:
-    """A badge: its colour (works, needs, good, bad or none), and the longer story for who points at it."""
-
-    text: str
-    kind: str
-    icon: str
-    title: str = ""
-
-
-VERDICTS = {
-    Verdict.Kind.ACCEPTED.value: CardBadge("accepted", "good", "check"),
-    Verdict.Kind.MERGED.value: CardBadge("merged", "good", "check"),
-    Verdict.Kind.DROPPED.value: CardBadge("dropped", "", "trash-2"),
-}
 SETTLED = {VERDICTS[kind.value] for kind in Verdict.SETTLED}
-NOT_MERGED = CardBadge(
+NOT_MERGED = Badge(
     "not merged", "", "circle-x", "Its branch was not merged: somebody moved it to Done without."
 )
-UNDONE = CardBadge("taken back", "needs", "undo-2", "A train had merged it, and was undone.")
+UNDONE = Badge("taken back", "needs", "undo-2", "A train had merged it, and was undone.")
 ENDED = {
     S.CONFLICT.value: ("conflict", "bad"),
     S.CHECK_FAILED.value: ("check failed", "bad"),
@@ -41,7 +27,7 @@ ENDED = {
 }
 
 
-def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[CardBadge, ...]]:
+def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[Badge, ...]]:
     """The marks of these tasks, whose newest run is known; three small queries for all of them."""
     verdicts = dict(Verdict.objects.values_list("task", "kind"))
     near = queries.from_radars(Radar.objects.all(), {})
@@ -62,13 +48,13 @@ def newest_steps() -> dict[int, MergeStep]:
     return {step.task_id or 0: step for step in tried.select_related("train").order_by("train")}
 
 
-def _verdict(task: Task, kind: str) -> list[CardBadge]:
+def _verdict(task: Task, kind: str) -> list[Badge]:
     if kind in VERDICTS:
         return [VERDICTS[kind]]
     return [NOT_MERGED] if task.status == Task.Status.DONE and task.branch else []
 
 
-def _step(task: Task, step: MergeStep | None) -> list[CardBadge]:
+def _step(task: Task, step: MergeStep | None) -> list[Badge]:
     """How its merge goes or went, unless the agent has worked on it since."""
     if step is None or _is_old(step, task.last_run):
         return []
@@ -77,15 +63,15 @@ def _step(task: Task, step: MergeStep | None) -> list[CardBadge]:
     if step.state == S.MERGED:
         return [UNDONE] if step.train.state == MergeTrain.State.UNDONE and not step.brought_back else []
     text, kind = ENDED.get(step.state, ("", ""))
-    return [CardBadge(text, kind, "circle-x" if kind == "bad" else "git-branch", step.reason)] if text else []
+    return [Badge(text, kind, "circle-x" if kind == "bad" else "git-branch", step.reason)] if text else []
 
 
-def _under_way(train: MergeTrain) -> CardBadge:
+def _under_way(train: MergeTrain) -> Badge:
     if train.state == MergeTrain.State.QUEUED:
         story = f"Train {train.pk} waits for its turn. {train.reason}".strip()
-        return CardBadge("waits to merge", "", "clock", story)
+        return Badge("waits to merge", "", "clock", story)
     story = f"Train {train.pk} is under way. {train.reason}".strip()
-    return CardBadge("merging", "works", "loader-circle", story)
+    return Badge("merging", "works", "loader-circle", story)
 
 
 def _is_old(step: MergeStep, run: Run | None) -> bool:
@@ -93,9 +79,9 @@ def _is_old(step: MergeStep, run: Run | None) -> bool:
     return bool(run and ended and (run.is_live or (run.finished_at and run.finished_at > ended)))
 
 
-def _overlap(found: list[queries.Overlap]) -> CardBadge:
+def _overlap(found: list[queries.Overlap]) -> Badge:
     """One mark, with the tasks and files in its title."""
     conflicts = sum(bool(overlap.conflicts) for overlap in found)
     lines = [f"#{o.task}: {', '.join((o.conflicts or o.files)[:3])}" for o in found[:5]]
     words = f"conflicts with {conflicts}" if conflicts else f"shares files with {len(found)}"
-    return CardBadge(words, "needs" if conflicts else "", "git-branch", "\n".join(lines))
+    return Badge(words, "needs" if conflicts else "", "git-branch", "\n".join(lines))
