@@ -68,7 +68,9 @@ document.addEventListener("htmx:after:swap", (event) => {
 });
 
 document.addEventListener("toast", (event) => toast(event.detail));
-document.addEventListener("close-dialogs", () => document.querySelectorAll("dialog[open]").forEach((d) => d.close()));
+document.addEventListener("close-dialogs", () => {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+});
 document.addEventListener("htmx:response:error", (event) => {
   const { status, headers } = event.detail.ctx.response;
   if (headers.get("HX-Trigger") || status === 422) return;  // The server has said it itself.

@@ -15,7 +15,7 @@ const nodesOf = (html) => {
 export function update(box, html) {
   const fresh = nodesOf(html);
   const ids = new Set(fresh.map((node) => node.id));
-  for (const old of [...box.children]) if (!ids.has(old.id)) leave(box, old);
+  for (const old of [...box.children]) if (!ids.has(old.id)) leave(old);
   let place = box.firstElementChild;
   for (const node of fresh) {
     const old = document.getElementById(node.id);
@@ -36,7 +36,7 @@ const isBeingAnswered = (node) => [...node.querySelectorAll("input, textarea")].
   (field) => field === document.activeElement || field.value !== field.defaultValue || field.checked !== field.defaultChecked,
 );
 
-function leave(box, old) {
+function leave(old) {
   if (!old.matches(".is-answered, .is-sending")) moved = performance.now();
   const chosen = old.contains(document.activeElement);
   const next = old.nextElementSibling ?? old.previousElementSibling;

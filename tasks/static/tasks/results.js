@@ -21,7 +21,8 @@ function putBehind(tool, result) {
   }
   tool.classList.toggle("bad", tool.classList.contains("bad") || result.classList.contains("bad"));
   tool.querySelector(".inside").append(...moved);
-  (tool.behind ??= []).push([result, moved]);
+  tool.behind ??= [];
+  tool.behind.push([result, moved]);
   result.parentElement.hidden = true;
 }
 

@@ -129,7 +129,7 @@ function start() {
     const body = details.appendChild(make("div", "filebody"));
     if (file.mode) body.append(make("p", "small dim", `Rights: ${file.mode}`));
     const size = (file.additions ?? 0) + (file.deletions ?? 0);
-    if (size > AUTO_LINES) body.append(bigButton(file, size, box));
+    if (size > AUTO_LINES) body.append(bigButton(size, box));
     else box.dataset.waits = "yes";
     let wasOpen = details.open;  // Opening thousands of them in the beginning is told as well.
     details.addEventListener("toggle", () => {
@@ -167,7 +167,7 @@ function start() {
     return label;
   }
 
-  function bigButton(file, size, box) {
+  function bigButton(size, box) {
     const button = make("button", "button tiny", `Show ${size.toLocaleString()} lines`);
     button.type = "button";
     button.addEventListener("click", () => { button.remove(); box.dataset.waits = "yes"; fill(box); });

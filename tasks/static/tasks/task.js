@@ -11,7 +11,7 @@ const panes = document.querySelector(".panes");
 const head = document.getElementById("head");
 const log = openLog(document.getElementById("conversation"), panes.dataset.events);
 const stands = () => document.getElementById("stands").value.trim();
-let stale;
+let isStale = false;
 let stood = stands();
 
 const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
@@ -34,7 +34,12 @@ function showHead(html) {
 
 // Busy agents change their strip often; the panes beside it can wait a little.
 function refreshSoon() {
-  stale ??= setTimeout(() => { stale = null; refresh(); }, 700);
+  if (isStale) return;
+  isStale = true;
+  setTimeout(() => {
+    isStale = false;
+    refresh();
+  }, 700);
 }
 
 async function refresh() {

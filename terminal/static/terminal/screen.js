@@ -45,7 +45,7 @@ export async function makeScreen(root, on) {
   return new Screen(term, { fit: new FitAddon(), links: new WebLinksAddon(openLink), search: new SearchAddon(), unicode: new Unicode11Addon(), gl }, on);
 }
 
-function openLink(event, address) {
+function openLink(_event, address) {
   if (/^https?:/.test(address)) window.open(address, "_blank", "noopener,noreferrer");
 }
 
@@ -88,7 +88,10 @@ class Screen {
   }
 
   drawFast() {
-    if (drawsInSoftware()) return (this.renderer = "dom");
+    if (drawsInSoftware()) {
+      this.renderer = "dom";
+      return;
+    }
     try {
       const webgl = new this.addons.gl.WebglAddon();
       webgl.onContextLoss(() => webgl.dispose());

@@ -121,7 +121,10 @@ const MESSAGES = {
   error(data) {
     if (data.kind === "paste") return toast({ text: data.message, kind: "failed" });
     mayType = false;
-    if (data.retry) return (trouble = data.message);
+    if (data.retry) {
+      trouble = data.message;
+      return;
+    }
     setState("off", "refused", "circle-slash");
     show("failed", data.message, "Try again", () => wire.start());
   },
@@ -228,7 +231,11 @@ part("room").addEventListener("paste", (event) => {
   if (!mayType || !wire.paste(text)) return refuse();
   claimed();
 }, true);
-part("link").addEventListener("click", () => (wire.wanted && wire.socket ? (hideBanner(), wire.stop()) : (hideBanner(), wire.start())));
+part("link").addEventListener("click", () => {
+  hideBanner();
+  if (wire.wanted && wire.socket) wire.stop();
+  else wire.start();
+});
 part("smaller").addEventListener("click", () => screen.enlarge(-1));
 part("larger").addEventListener("click", () => screen.enlarge(1));
 part("search").addEventListener("click", () => find.open());

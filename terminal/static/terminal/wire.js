@@ -39,7 +39,8 @@ export class Wire {
     this.shown = this.told = this.unshown = 0;
     const query = new URLSearchParams({ ...this.parameters(), ...more });
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = (this.socket = new WebSocket(`${scheme}://${location.host}${this.path}?${query}`));
+    const socket = new WebSocket(`${scheme}://${location.host}${this.path}?${query}`);
+    this.socket = socket;
     socket.binaryType = "arraybuffer";
     this.on.state("connecting");
     socket.addEventListener("message", ({ data }) => this.socket === socket && this.take(socket, data));
