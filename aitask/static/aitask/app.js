@@ -2,8 +2,8 @@
 import "./times.js";
 import "./menus.js";
 import { ask, openDialog } from "./dialogs.js";
-import { toast } from "./toasts.js";
 import { onKeys } from "./keys.js";
+import { toast } from "./toasts.js";
 
 export const csrf = () => document.body.dataset.csrf;
 
@@ -23,7 +23,7 @@ export async function copyText(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const box = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
   box.select();
-  document.execCommand("copy");  // The only way on a page that is not served by HTTPS or loopback.
+  document.execCommand("copy"); // The only way on a page that is not served by HTTPS or loopback.
   box.remove();
 }
 
@@ -45,14 +45,26 @@ document.addEventListener("submit", async (event) => {
 
 // A second press while the first is on its way is none: it would be done once more.
 let sending = new WeakSet();
-document.addEventListener("submit", (event) => {
-  if (!sending.has(event.target)) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-}, { capture: true });
-addEventListener("submit", ({ target, defaultPrevented }) => defaultPrevented || target.method !== "post" || sending.add(target));
-addEventListener("pageshow", () => { sending = new WeakSet(); });  // Back from where it led.
-document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => ctx.request.method !== "GET" && sending.add(ctx.sourceElement));
+document.addEventListener(
+  "submit",
+  (event) => {
+    if (!sending.has(event.target)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  { capture: true },
+);
+addEventListener(
+  "submit",
+  ({ target, defaultPrevented }) => defaultPrevented || target.method !== "post" || sending.add(target),
+);
+addEventListener("pageshow", () => {
+  sending = new WeakSet();
+}); // Back from where it led.
+document.addEventListener(
+  "htmx:before:request",
+  ({ detail: { ctx } }) => ctx.request.method !== "GET" && sending.add(ctx.sourceElement),
+);
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => sending.delete(ctx.sourceElement));
 
 // htmx would write the height that a person has pulled a box to into its successor, which the site's policy forbids.
@@ -73,8 +85,12 @@ document.addEventListener("close-dialogs", () => {
 });
 document.addEventListener("htmx:response:error", (event) => {
   const { status, headers } = event.detail.ctx.response;
-  if (headers.get("HX-Trigger") || status === 422) return;  // The server has said it itself.
-  const known = { 403: "You may not do that, or this page is too old: reload it.", 404: "That is not there any more.", 409: "That can't be done now." };
+  if (headers.get("HX-Trigger") || status === 422) return; // The server has said it itself.
+  const known = {
+    403: "You may not do that, or this page is too old: reload it.",
+    404: "That is not there any more.",
+    409: "That can't be done now.",
+  };
   toast({ text: known[status] ?? `The server could not do that (error ${status}).`, kind: "failed" });
 });
 document.addEventListener("htmx:error", (event) => {

@@ -14,7 +14,9 @@ export function ask(question, { lost = "", yes = "Yes", no = "Keep it" } = {}) {
   dialog.querySelector("[value=no] span").textContent = no;
   dialog.returnValue = "no";
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((resolve) =>
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }),
+  );
 }
 
 document.getElementById("confirm")?.addEventListener("keydown", (event) => {
@@ -26,6 +28,7 @@ document.addEventListener("pointerdown", (event) => {
   const dialog = event.target;
   if (dialog.nodeName !== "DIALOG" || dialog.hasAttribute("data-stays")) return;
   const box = dialog.getBoundingClientRect();
-  const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+  const inside =
+    event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
   if (!inside) dialog.close();
 });

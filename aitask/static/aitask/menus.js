@@ -16,19 +16,27 @@ export function openMenu(menu, anchor) {
 
 const items = (menu) => [...menu.querySelectorAll("a[href], button:not(:disabled)")].filter((e) => e.offsetParent);
 
-document.addEventListener("toggle", (event) => {
-  const menu = event.target;
-  if (!menu.classList?.contains("menu") || event.newState !== "open") return;
-  const opener = document.querySelector(`[data-menu="${menu.id}"]`);
-  if (opener) placeMenu(menu, opener);
-}, true);
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const menu = event.target;
+    if (!menu.classList?.contains("menu") || event.newState !== "open") return;
+    const opener = document.querySelector(`[data-menu="${menu.id}"]`);
+    if (opener) placeMenu(menu, opener);
+  },
+  true,
+);
 
-document.addEventListener("keydown", (event) => {
-  const menu = event.target.closest?.(".menu:popover-open");
-  const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
-  if (!menu || !step) return;
-  const all = items(menu);
-  all.at((all.indexOf(document.activeElement) + step) % all.length)?.focus();
-  event.preventDefault();
-  event.stopPropagation();
-}, true);
+document.addEventListener(
+  "keydown",
+  (event) => {
+    const menu = event.target.closest?.(".menu:popover-open");
+    const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
+    if (!menu || !step) return;
+    const all = items(menu);
+    all.at((all.indexOf(document.activeElement) + step) % all.length)?.focus();
+    event.preventDefault();
+    event.stopPropagation();
+  },
+  true,
+);

@@ -1,7 +1,7 @@
 // A WebSocket that comes back: after a loss it tries again, slower each time, and tells the page meanwhile.
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8000;
-const SILENT_LOSS = 1500;  // A restart of the server shorter than this is nobody's business.
+const SILENT_LOSS = 1500; // A restart of the server shorter than this is nobody's business.
 const LOGIN_NEEDED = 4401;
 const NOT_FOUND = 4404;
 

@@ -12,7 +12,11 @@ export function clock(seconds) {
 }
 
 function relative(seconds) {
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
+  for (const [size, unit] of [
+    [86400, "d"],
+    [3600, "h"],
+    [60, "m"],
+  ]) {
     if (Math.abs(seconds) < size) continue;
     const amount = Math.floor(Math.abs(seconds) / size);
     return seconds > 0 ? `${amount}${unit} ago` : `in ${amount}${unit}`;
@@ -40,19 +44,30 @@ function showSilence(element) {
 }
 
 export function tick(root = document) {
-  for (const e of root.querySelectorAll("time[data-since]")) show(e, clock((now() - Date.parse(e.dataset.since)) / 1000));
+  for (const e of root.querySelectorAll("time[data-since]"))
+    show(e, clock((now() - Date.parse(e.dataset.since)) / 1000));
   for (const e of root.querySelectorAll("[data-silent]")) showSilence(e);
   for (const e of root.querySelectorAll("time[data-at]")) show(e, at(Date.parse(e.dateTime)));
   for (const e of root.querySelectorAll("time[data-ago]")) show(e, relative((now() - Date.parse(e.dateTime)) / 1000));
 }
 
-const whole = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
+const whole = new Intl.DateTimeFormat("sv-SE", {
+  year: "numeric",
+  month: "2-digit",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  timeZoneName: "short",
+});
 
 // What shows on hover comes in UTC.
 document.addEventListener("pointerover", ({ target }) => {
   const element = target.closest?.("[title$=' UTC']");
   if (!element) return;
-  element.title = element.title.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/, (_, date, time) => whole.format(Date.parse(`${date}T${time}Z`)));
+  element.title = element.title.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/, (_, date, time) =>
+    whole.format(Date.parse(`${date}T${time}Z`)),
+  );
 });
 
 setInterval(() => document.hidden || tick(), 1000);

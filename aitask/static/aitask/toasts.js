@@ -12,7 +12,13 @@ export function toast({ text, hint = "", kind = "", undo = null }) {
     more.className = "hint";
     more.textContent = ` ${hint}`;
   }
-  if (undo) box.append(button("Undo", () => { box.remove(); undo(); }));
+  if (undo)
+    box.append(
+      button("Undo", () => {
+        box.remove();
+        undo();
+      }),
+    );
   const close = button("×", () => box.remove());
   close.setAttribute("aria-label", "Dismiss");
   box.append(close);
@@ -23,7 +29,11 @@ export function toast({ text, hint = "", kind = "", undo = null }) {
 }
 
 function button(label, action) {
-  const made = Object.assign(document.createElement("button"), { type: "button", className: "button quiet tiny", textContent: label });
+  const made = Object.assign(document.createElement("button"), {
+    type: "button",
+    className: "button quiet tiny",
+    textContent: label,
+  });
   made.addEventListener("click", action);
   return made;
 }

@@ -2,7 +2,7 @@
 import { toast } from "../aitask/toasts.js";
 import { send } from "./send.js";
 
-const LOOK_AGAIN = 600;  // Milliseconds in which nothing is answered after somebody else's answer has moved the list.
+const LOOK_AGAIN = 600; // Milliseconds in which nothing is answered after somebody else's answer has moved the list.
 let moved = -LOOK_AGAIN;
 
 const nodesOf = (html) => {
@@ -32,9 +32,11 @@ export function update(box, html) {
   }
 }
 
-const isBeingAnswered = (node) => [...node.querySelectorAll("input, textarea")].some(
-  (field) => field === document.activeElement || field.value !== field.defaultValue || field.checked !== field.defaultChecked,
-);
+const isBeingAnswered = (node) =>
+  [...node.querySelectorAll("input, textarea")].some(
+    (field) =>
+      field === document.activeElement || field.value !== field.defaultValue || field.checked !== field.defaultChecked,
+  );
 
 function leave(old) {
   if (!old.matches(".is-answered, .is-sending")) moved = performance.now();
@@ -98,37 +100,43 @@ document.addEventListener("click", (event) => {
 });
 
 // Enter in a field does what the field is for; Esc leaves it and keeps the words.
-document.addEventListener("keydown", (event) => {
-  const article = event.target.closest?.(".asked");
-  if (!article) return;
-  const typing = event.target.matches("input, textarea");
-  if (event.key === "Escape" && typing) {
-    event.preventDefault();
-    event.stopPropagation();
-    article.focus();
-  } else if (event.key === "Enter" && event.target.closest(".denial") && event.target.matches("input")) {
-    event.preventDefault();
-    decide(article, "deny");
-  } else if (event.key === "Enter" && event.target.matches("textarea") && !event.shiftKey) {
-    event.preventDefault();
-    decide(article, "allow");
-  } else if (event.key === "Enter" && event.target.matches("fieldset input")) {
-    event.preventDefault();
-    decide(article, "answer");
-  } else if (/^[1-9]$/.test(event.key) && event.target.matches("[type=radio], [type=checkbox]")) {
-    event.preventDefault();
-    pick(article, Number(event.key));
-  }
-}, true);
+document.addEventListener(
+  "keydown",
+  (event) => {
+    const article = event.target.closest?.(".asked");
+    if (!article) return;
+    const typing = event.target.matches("input, textarea");
+    if (event.key === "Escape" && typing) {
+      event.preventDefault();
+      event.stopPropagation();
+      article.focus();
+    } else if (event.key === "Enter" && event.target.closest(".denial") && event.target.matches("input")) {
+      event.preventDefault();
+      decide(article, "deny");
+    } else if (event.key === "Enter" && event.target.matches("textarea") && !event.shiftKey) {
+      event.preventDefault();
+      decide(article, "allow");
+    } else if (event.key === "Enter" && event.target.matches("fieldset input")) {
+      event.preventDefault();
+      decide(article, "answer");
+    } else if (/^[1-9]$/.test(event.key) && event.target.matches("[type=radio], [type=checkbox]")) {
+      event.preventDefault();
+      pick(article, Number(event.key));
+    }
+  },
+  true,
+);
 
 // What a key means for a request that is chosen; the same in the inbox and on the page of a task. One press is one answer.
 export const keysFor = (chosen) => {
   const on = (action) => (event) => (chosen() && !event.repeat ? action(chosen()) : false);
-  const numbers = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), on((article) => pick(article, n))]));
+  const numbers = Object.fromEntries(
+    [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), on((article) => pick(article, n))]),
+  );
   return {
     ...numbers,
-    "a": on((article) => article.dataset.kind !== "question" && decide(article, "allow")),
-    "A": on((article) => article.querySelector("[value=allow_for_run], [data-mode]")?.click()),
-    "d": on(deny),
+    a: on((article) => article.dataset.kind !== "question" && decide(article, "allow")),
+    A: on((article) => article.querySelector("[value=allow_for_run], [data-mode]")?.click()),
+    d: on(deny),
   };
 };

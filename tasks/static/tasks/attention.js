@@ -6,7 +6,7 @@ const badge = document.getElementById("needs-count");
 const form = document.getElementById("attention");
 const icon = document.querySelector("link[rel=icon]");
 const plain = icon?.href;
-const OTHERS_FIRST = 400;  // Milliseconds by which a page that nobody looks at lets the one that is seen go first.
+const OTHERS_FIRST = 400; // Milliseconds by which a page that nobody looks at lets the one that is seen go first.
 const KEPT = "aitask-attention";
 const TOLD = "aitask-told";
 const HEARD = "aitask-heard";
@@ -25,7 +25,7 @@ if (badge) {
       count = data.count;
       showCount();
       sessionStorage.setItem(HEARD, data.last);
-      if (told() > data.last) localStorage.setItem(TOLD, data.last);  // another installation had this address
+      if (told() > data.last) localStorage.setItem(TOLD, data.last); // another installation had this address
       for (const news of data.news) setTimeout(() => tell(news), seen() ? 0 : OTHERS_FIRST);
     },
   });
@@ -41,7 +41,8 @@ function showCount() {
   if (icon) icon.href = count ? `data:image/svg+xml,${encodeURIComponent(counted(count))}` : plain;
 }
 
-const counted = (number) => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#e0a030"/><text x="16" y="23" text-anchor="middle" font-family="system-ui,sans-serif" font-weight="700" font-size="${number > 9 ? 17 : 21}" fill="#1c1d1b">${number > 99 ? "99" : number}</text></svg>`;
+const counted = (number) =>
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#e0a030"/><text x="16" y="23" text-anchor="middle" font-family="system-ui,sans-serif" font-weight="700" font-size="${number > 9 ? 17 : 21}" fill="#1c1d1b">${number > 99 ? "99" : number}</text></svg>`;
 
 const told = () => Number(localStorage.getItem(TOLD) ?? 0);
 
@@ -58,7 +59,8 @@ function tell(news) {
   navigator.locks ? navigator.locks.request("aitask-attention", once) : once();
 }
 
-const looksAt = (news) => location.pathname === news.url || (news.kind === "needs_you" && location.pathname === "/inbox");
+const looksAt = (news) =>
+  location.pathname === news.url || (news.kind === "needs_you" && location.pathname === "/inbox");
 
 async function notify(news) {
   if (!allowed()) return;
@@ -66,7 +68,10 @@ async function notify(news) {
   const worker = await navigator.serviceWorker?.getRegistration();
   if (worker) return worker.showNotification(news.title, options);
   const shown = new Notification(news.title, options);
-  shown.onclick = () => { window.focus(); location.assign(news.url); };
+  shown.onclick = () => {
+    window.focus();
+    location.assign(news.url);
+  };
 }
 
 function chime() {
@@ -74,7 +79,10 @@ function chime() {
   const gain = audio.createGain();
   gain.gain.setValueAtTime(0.08, audio.currentTime);
   gain.gain.exponentialRampToValueAtTime(0.0001, audio.currentTime + 0.5);
-  for (const [tone, after] of [[660, 0], [880, 0.12]]) {
+  for (const [tone, after] of [
+    [660, 0],
+    [880, 0.12],
+  ]) {
     const voice = new OscillatorNode(audio, { frequency: tone });
     voice.connect(gain).connect(audio.destination);
     voice.start(audio.currentTime + after);
@@ -104,11 +112,19 @@ form?.addEventListener("change", async (event) => {
 
 async function mayNotify() {
   if (!("Notification" in window)) {
-    toast({ text: "This browser shows notifications only for pages served by HTTPS or from this machine.", kind: "failed" });
+    toast({
+      text: "This browser shows notifications only for pages served by HTTPS or from this machine.",
+      kind: "failed",
+    });
     return false;
   }
   if (Notification.permission === "default") await Notification.requestPermission();
-  if (!allowed()) toast({ text: "Notifications are blocked for this page.", hint: "Allow them in the browser's settings of this site.", kind: "failed" });
+  if (!allowed())
+    toast({
+      text: "Notifications are blocked for this page.",
+      hint: "Allow them in the browser's settings of this site.",
+      kind: "failed",
+    });
   return allowed();
 }
 
@@ -135,12 +151,16 @@ async function subscribe({ kinds, push }) {
 }
 
 // The server's key that a subscription was made with; that of another installation is of no use to this one.
-const keyOf = ({ options }) => btoa(String.fromCharCode(...new Uint8Array(options.applicationServerKey)))
-  .replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+const keyOf = ({ options }) =>
+  btoa(String.fromCharCode(...new Uint8Array(options.applicationServerKey)))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
 
 if (form) showWishes();
 if (form && allowed() && "serviceWorker" in navigator && wishes().kinds.length) {
   navigator.serviceWorker.register("/worker.js").catch(() => {});
   // Once per visit: the push service may have ended the subscription, and another person may be logged in.
-  if (wishes().push && !sessionStorage.getItem(KEPT)) subscribe(wishes()).then(() => sessionStorage.setItem(KEPT, "yes"));
+  if (wishes().push && !sessionStorage.getItem(KEPT))
+    subscribe(wishes()).then(() => sessionStorage.setItem(KEPT, "yes"));
 }

@@ -1,17 +1,18 @@
 // The live board: refetched when the server says that it has changed, never under a card that is being dragged.
-import { connect } from "../aitask/socket.js";
+
 import { onKeys } from "../aitask/keys.js";
+import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { toast } from "../aitask/toasts.js";
+import { choose, chosen, step, verbs } from "./cards.js";
 import { watchDrag } from "./drag.js";
-import { chosen, choose, step, verbs } from "./cards.js";
 import "./newtask.js";
 
 const board = document.getElementById("board");
 const needs = document.getElementById("needs");
 const filter = document.getElementById("filter");
 let version = document.getElementById("needs-you").dataset.version;
-let wanted = false;  // A refresh was asked for while it could not be done.
+let wanted = false; // A refresh was asked for while it could not be done.
 let asking = false;
 
 const drag = watchDrag(board, { settled: () => wanted && refresh() });
@@ -24,7 +25,12 @@ export async function refresh() {
   if (wanted) return;
   asking = true;
   try {
-    await htmx.ajax("GET", `${board.dataset.url}?${query()}`, { target: board, swap: "innerMorph", source: board, quiet: true });
+    await htmx.ajax("GET", `${board.dataset.url}?${query()}`, {
+      target: board,
+      swap: "innerMorph",
+      source: board,
+      quiet: true,
+    });
   } finally {
     asking = false;
     if (wanted && !drag.active) refresh();
@@ -83,21 +89,28 @@ document.addEventListener("keydown", (event) => {
 // Where one column is seen at a time, on a phone, begin with the one in which something happens.
 function showWhatHappens() {
   const columns = ["running", "review", "queued"].map((status) => document.getElementById(`col-${status}`));
-  const busy = board.querySelector(".card.needs-you")?.closest(".column") ?? columns.find((column) => column?.querySelector(".card"));
+  const busy =
+    board.querySelector(".card.needs-you")?.closest(".column") ??
+    columns.find((column) => column?.querySelector(".card"));
   if (!location.hash) busy?.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
 }
 showWhatHappens();
 
-const withCard = (action) => () => (chosen() ? action(chosen()) : toast({ text: "Choose a card first, with the arrow keys." }));
+const withCard = (action) => () =>
+  chosen() ? action(chosen()) : toast({ text: "Choose a card first, with the arrow keys." });
 onKeys({
-  "n": () => document.querySelector("[data-new-task]").click(),
+  n: () => document.querySelector("[data-new-task]").click(),
   "/": () => document.getElementById("f-search").focus(),
-  "ArrowDown": () => step(0, 1), "j": () => step(0, 1),
-  "ArrowUp": () => step(0, -1), "k": () => step(0, -1),
-  "ArrowRight": () => step(1, 0), "l": () => step(1, 0),
-  "ArrowLeft": () => step(-1, 0), "h": () => step(-1, 0),
-  "r": withCard(verbs.run),
-  "x": withCard(verbs.cancel),
-  "m": withCard(verbs.menu),
-  "e": withCard(verbs.edit),
+  ArrowDown: () => step(0, 1),
+  j: () => step(0, 1),
+  ArrowUp: () => step(0, -1),
+  k: () => step(0, -1),
+  ArrowRight: () => step(1, 0),
+  l: () => step(1, 0),
+  ArrowLeft: () => step(-1, 0),
+  h: () => step(-1, 0),
+  r: withCard(verbs.run),
+  x: withCard(verbs.cancel),
+  m: withCard(verbs.menu),
+  e: withCard(verbs.edit),
 });

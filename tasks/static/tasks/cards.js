@@ -1,6 +1,7 @@
 // Which card is chosen, moving between cards by keys, and what can be done with one.
-import { openMenu } from "../aitask/menus.js";
+
 import { ask } from "../aitask/dialogs.js";
+import { openMenu } from "../aitask/menus.js";
 import { move } from "./move.js";
 import { send } from "./send.js";
 
@@ -36,7 +37,8 @@ export const verbs = {
   run: (card) => post(card, "run"),
   move: (card, { status }) => move(card, { status }),
   up: (card) => move(card, { status: card.dataset.status, before: card.previousElementSibling?.dataset.pk ?? "" }),
-  down: (card) => move(card, { status: card.dataset.status, before: card.nextElementSibling?.nextElementSibling?.dataset.pk ?? "" }),
+  down: (card) =>
+    move(card, { status: card.dataset.status, before: card.nextElementSibling?.nextElementSibling?.dataset.pk ?? "" }),
   edit: (card) => htmx.ajax("GET", `/tasks/${card.dataset.pk}/edit`, { target: "#edit-task", swap: "innerHTML" }),
   menu: (card) => {
     menuCard = card;
@@ -48,11 +50,15 @@ export const verbs = {
   cancel: async (card) => {
     if (!card.dataset.live) return;
     const queued = card.dataset.live === "queued";
-    const lost = queued ? "It has not started; nothing is lost." : "The agent and all that it started end. Its work so far stays in the worktree.";
-    if (await ask(`Cancel “${titleOf(card)}”?`, { lost, yes: "Cancel the run", no: "Let it go on" })) post(card, queued ? "unqueue" : "cancel");
+    const lost = queued
+      ? "It has not started; nothing is lost."
+      : "The agent and all that it started end. Its work so far stays in the worktree.";
+    if (await ask(`Cancel “${titleOf(card)}”?`, { lost, yes: "Cancel the run", no: "Let it go on" }))
+      post(card, queued ? "unqueue" : "cancel");
   },
   delete: async (card) => {
-    const lost = "Its runs and events are removed from the app. Its tokens and cost stay in the totals; branch, worktree and commits stay on the host.";
+    const lost =
+      "Its runs and events are removed from the app. Its tokens and cost stay in the totals; branch, worktree and commits stay on the host.";
     if (await ask(`Delete “${titleOf(card)}”?`, { lost, yes: "Delete" })) post(card, "delete", { from: "board" });
   },
 };

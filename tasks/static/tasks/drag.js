@@ -11,23 +11,26 @@ export function watchDrag(board, { settled }) {
   function attach() {
     for (const list of board.querySelectorAll(".cards")) {
       if (made.has(list)) continue;
-      made.set(list, new Sortable(list, {
-        group: "cards",
-        draggable: ".card",
-        filter: ".tools",
-        preventOnFilter: false,
-        animation: 120,
-        delay: 180,
-        delayOnTouchOnly: true,
-        emptyInsertThreshold: 60,
-        scroll: true,
-        bubbleScroll: true,
-        onChoose: () => (state.active = true),
-        onUnchoose: () => moving || release(),
-        onStart: started,
-        onMove: ({ to }) => mark(to),
-        onEnd: ended,
-      }));
+      made.set(
+        list,
+        new Sortable(list, {
+          group: "cards",
+          draggable: ".card",
+          filter: ".tools",
+          preventOnFilter: false,
+          animation: 120,
+          delay: 180,
+          delayOnTouchOnly: true,
+          emptyInsertThreshold: 60,
+          scroll: true,
+          bubbleScroll: true,
+          onChoose: () => (state.active = true),
+          onUnchoose: () => moving || release(),
+          onStart: started,
+          onMove: ({ to }) => mark(to),
+          onEnd: ended,
+        }),
+      );
     }
   }
 

@@ -1,6 +1,7 @@
 // The inbox: live, and complete by keyboard.
-import { connect } from "../aitask/socket.js";
+
 import { onKeys } from "../aitask/keys.js";
+import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { edit, keysFor, update } from "./asks.js";
 
@@ -43,11 +44,16 @@ box.addEventListener("answered", (event) => {
 const keys = keysFor(chosen);
 onKeys({
   ...keys,
-  "j": () => step(1), "ArrowDown": () => step(1),
-  "k": () => step(-1), "ArrowUp": () => step(-1),
-  "e": () => chosen() && edit(chosen()),
-  "o": () => chosen()?.querySelector(".from a")?.click(),
-  "Enter": () => chosen()?.dataset.kind === "question" ? chosen().querySelector("form").requestSubmit(chosen().querySelector("[value=answer]")) : false,
+  j: () => step(1),
+  ArrowDown: () => step(1),
+  k: () => step(-1),
+  ArrowUp: () => step(-1),
+  e: () => chosen() && edit(chosen()),
+  o: () => chosen()?.querySelector(".from a")?.click(),
+  Enter: () =>
+    chosen()?.dataset.kind === "question"
+      ? chosen().querySelector("form").requestSubmit(chosen().querySelector("[value=answer]"))
+      : false,
 });
 open()[0]?.focus({ preventScroll: true });
 tick(box);

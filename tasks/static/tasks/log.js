@@ -2,9 +2,9 @@
 // read is in the page; it follows the end unless the reader has scrolled up.
 import { adopt, release } from "./results.js";
 
-const MOST = 600;  // Rows kept in the page.
-const NEAR = 600;  // Pixels from an edge at which more is fetched.
-const END = 48;  // Pixels from the end that still count as reading the end.
+const MOST = 600; // Rows kept in the page.
+const NEAR = 600; // Pixels from an edge at which more is fetched.
+const END = 48; // Pixels from the end that still count as reading the end.
 
 const parse = (text) => (text ? text.split(".").map(Number) : null);
 const later = (a, b) => !b || a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
@@ -15,9 +15,9 @@ export function openLog(box, address) {
   const older = box.querySelector("#older");
   const newest = document.getElementById("newest");
   const end = parse(rows.dataset.last) ?? [0, 0];
-  const log = { last: end, known: end, onCaughtUp() {}, add, toNewest };  // The last in the page, the last heard of.
+  const log = { last: end, known: end, onCaughtUp() {}, add, toNewest }; // The last in the page, the last heard of.
   let first = parse(rows.dataset.first);
-  let complete = true;  // The newest event is in the page.
+  let complete = true; // The newest event is in the page.
   let following = true;
   let loading = false;
   let missed = 0;
@@ -144,14 +144,18 @@ export function openLog(box, address) {
     toEnd();
   }
 
-  box.addEventListener("scroll", () => {
-    const left = box.scrollHeight - box.scrollTop - box.clientHeight;
-    following = complete && left < END;
-    if (following) missed = 0;
-    showNewest();
-    if (box.scrollTop < NEAR && !older.hidden && first && !following) load("older");
-    if (left < NEAR && !complete) load("newer");
-  }, { passive: true });
+  box.addEventListener(
+    "scroll",
+    () => {
+      const left = box.scrollHeight - box.scrollTop - box.clientHeight;
+      following = complete && left < END;
+      if (following) missed = 0;
+      showNewest();
+      if (box.scrollTop < NEAR && !older.hidden && first && !following) load("older");
+      if (left < NEAR && !complete) load("newer");
+    },
+    { passive: true },
+  );
   older.addEventListener("click", () => load("older"));
   newest.addEventListener("click", toNewest);
   // Rows get their true height when they come into view; the end stays in view meanwhile.

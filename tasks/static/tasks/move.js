@@ -3,7 +3,7 @@ import { toast } from "../aitask/toasts.js";
 import { send } from "./send.js";
 
 const dialog = document.getElementById("to-done");
-const STILL = ["backlog", "review", "done"];  // Between these nothing starts or ends, so a move can be taken back.
+const STILL = ["backlog", "review", "done"]; // Between these nothing starts or ends, so a move can be taken back.
 
 // `next` is the card that it stood before.
 export async function move(card, values, next = card.nextElementSibling?.dataset.pk ?? "") {
@@ -13,8 +13,10 @@ export async function move(card, values, next = card.nextElementSibling?.dataset
   if (asks && !merge) return document.dispatchEvent(new CustomEvent("changed"));
   const path = `/tasks/${card.dataset.pk}/move`;
   const done = await send(path, merge ? { ...values, merge } : values);
-  const mayReturn = values.status !== from && merge !== "yes" && [from, values.status].every((status) => STILL.includes(status));
-  if (done && mayReturn) toast({ text: `Moved to ${nameOf(values.status)}.`, undo: () => send(path, { status: from, before: next }) });
+  const mayReturn =
+    values.status !== from && merge !== "yes" && [from, values.status].every((status) => STILL.includes(status));
+  if (done && mayReturn)
+    toast({ text: `Moved to ${nameOf(values.status)}.`, undo: () => send(path, { status: from, before: next }) });
   return done;
 }
 
@@ -24,7 +26,9 @@ const nameOf = (status) => document.getElementById(`colname-${status}`).textCont
 function answer(card) {
   const { into, check } = card.dataset;
   dialog.querySelector("h2").textContent = `Merge “${card.querySelector(".title").textContent}” into ${into}?`;
-  dialog.querySelector("[data-check]").textContent = check ? `First it must pass the check: ${check}` : "No check command is set, so nothing is checked first.";
+  dialog.querySelector("[data-check]").textContent = check
+    ? `First it must pass the check: ${check}`
+    : "No check command is set, so nothing is checked first.";
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));

@@ -22,10 +22,14 @@ for (const bar of document.querySelectorAll(".resizer")) {
     bar.setPointerCapture(down.pointerId);
     bar.classList.add("moving");
     bar.addEventListener("pointermove", move);
-    bar.addEventListener("pointerup", () => {
-      bar.removeEventListener("pointermove", move);
-      bar.classList.remove("moving");
-    }, { once: true });
+    bar.addEventListener(
+      "pointerup",
+      () => {
+        bar.removeEventListener("pointermove", move);
+        bar.classList.remove("moving");
+      },
+      { once: true },
+    );
   });
   bar.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -STEP, ArrowRight: STEP }[event.key];

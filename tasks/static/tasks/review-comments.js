@@ -44,16 +44,36 @@ export function openComments(root, list) {
     if (!row) return;
     const lines = Array.from({ length: end - line + 1 }, (_, at) => textOf(box, side, line + at));
     const form = full(row, "commentform");
-    const label = form.appendChild(make("label", "small dim", line === end ? `On line ${line}` : `On lines ${line} to ${end}`));
-    const text = form.appendChild(Object.assign(make("textarea"), { rows: 3, required: true, placeholder: "What should be different? (Shift-click another number for several lines)" }));
+    const label = form.appendChild(
+      make("label", "small dim", line === end ? `On line ${line}` : `On lines ${line} to ${end}`),
+    );
+    const text = form.appendChild(
+      Object.assign(make("textarea"), {
+        rows: 3,
+        required: true,
+        placeholder: "What should be different? (Shift-click another number for several lines)",
+      }),
+    );
     text.id = `comment-${box.dataset.key}-${line}`;
     label.htmlFor = text.id;
     const verbs = form.appendChild(make("div", "row"));
-    const keep = verbs.appendChild(Object.assign(make("button", "button primary tiny", "Add comment"), { type: "button" }));
-    verbs.appendChild(Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" })).addEventListener("click", () => form.closest("tr").remove());
+    const keep = verbs.appendChild(
+      Object.assign(make("button", "button primary tiny", "Add comment"), { type: "button" }),
+    );
+    verbs
+      .appendChild(Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" }))
+      .addEventListener("click", () => form.closest("tr").remove());
     const save = async () => {
       const commit = side === "old" ? list().old_commit : list().commit;
-      const body = JSON.stringify({ key: box.dataset.key, side, line, end_line: end, commit, quote: lines.join("\n"), text: text.value });
+      const body = JSON.stringify({
+        key: box.dataset.key,
+        side,
+        line,
+        end_line: end,
+        commit,
+        quote: lines.join("\n"),
+        text: text.value,
+      });
       const response = await post(root.dataset.comments, body);
       const answer = await response.json();
       if (!response.ok) return toast({ text: answer.error, hint: answer.hint, kind: "failed" });
@@ -65,7 +85,10 @@ export function openComments(root, list) {
     keep.addEventListener("click", save);
     text.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
-      if (event.key === "Escape") { event.stopPropagation(); form.closest("tr").remove(); }
+      if (event.key === "Escape") {
+        event.stopPropagation();
+        form.closest("tr").remove();
+      }
     });
     text.focus();
   }
@@ -81,7 +104,10 @@ export function openComments(root, list) {
   function note(comment) {
     const box = make("div", `comment${comment.sent === null ? " draft" : ""}`);
     const head = box.appendChild(make("p", "small dim row"));
-    head.append(make("b", "", comment.author), comment.sent === null ? "draft" : comment.sent ? `sent with run ${comment.sent}` : "sent");
+    head.append(
+      make("b", "", comment.author),
+      comment.sent === null ? "draft" : comment.sent ? `sent with run ${comment.sent}` : "sent",
+    );
     if (comment.outdated) head.append(make("span", "badge needs", "outdated"));
     if (comment.outdated && comment.quote) box.append(make("pre", "quote small", comment.quote));
     box.append(make("p", "words", comment.text));
@@ -120,7 +146,8 @@ export function openComments(root, list) {
   }
 
   function show() {
-    for (const box of root.querySelectorAll(".file")) if (list().comments.some((each) => each.key === box.dataset.key)) showIn(box);
+    for (const box of root.querySelectorAll(".file"))
+      if (list().comments.some((each) => each.key === box.dataset.key)) showIn(box);
     count();
   }
 

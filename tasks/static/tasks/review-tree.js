@@ -64,8 +64,13 @@ function drawFile(name, file, choose) {
   label.className = "cut";
   label.textContent = name;
   if (file.additions !== null) {
-    for (const [css, text] of [["plus", `+${file.additions}`], ["minus", `−${file.deletions}`]]) {
-      button.append(Object.assign(document.createElement("span"), { className: `${css} num small`, textContent: text }));
+    for (const [css, text] of [
+      ["plus", `+${file.additions}`],
+      ["minus", `−${file.deletions}`],
+    ]) {
+      button.append(
+        Object.assign(document.createElement("span"), { className: `${css} num small`, textContent: text }),
+      );
     }
   }
   button.addEventListener("click", () => choose(file));

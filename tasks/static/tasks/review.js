@@ -6,35 +6,57 @@ import { buildTree } from "./review-tree.js";
 
 const root = document.getElementById("diff");
 const AUTO_LINES = 1000;
-const LIVE_PAUSE = 4000;  // Milliseconds between two looks at what a working agent has changed.
+const LIVE_PAUSE = 4000; // Milliseconds between two looks at what a working agent has changed.
 const STATUS = { A: "added", D: "deleted", M: "changed", R: "renamed", C: "copied", T: "kind changed" };
-const NOTES = { binary: "A binary file: nothing to show line by line.", empty: "Only its name or its rights changed.", nothing: "An empty file.", submodule: "A submodule points to another commit." };
+const NOTES = {
+  binary: "A binary file: nothing to show line by line.",
+  empty: "Only its name or its rights changed.",
+  nothing: "An empty file.",
+  submodule: "A submodule points to another commit.",
+};
 
 if (root) start();
 
 function start() {
-  const settings = { split: recall("split"), space: recall("space"), tree: recall("tree", root.classList.contains("wide") && matchMedia("(min-width: 700px)").matches) };
-  const place = { files: root.querySelector("[data-files]"), tree: root.querySelector("[data-tree]"), status: root.querySelector("[data-status]"), range: root.querySelector("[data-range]") };
+  const settings = {
+    split: recall("split"),
+    space: recall("space"),
+    tree: recall("tree", root.classList.contains("wide") && matchMedia("(min-width: 700px)").matches),
+  };
+  const place = {
+    files: root.querySelector("[data-files]"),
+    tree: root.querySelector("[data-tree]"),
+    status: root.querySelector("[data-status]"),
+    range: root.querySelector("[data-range]"),
+  };
   let list = null;
   let loading = null;
-  let chosen = "";  // Which comparison the person has chosen; before that the host says which there is something in.
+  let chosen = ""; // Which comparison the person has chosen; before that the host says which there is something in.
   let later = 0;
   const comments = openComments(root, () => list);
-  const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) if (entry.isIntersecting) fill(entry.target);
-  }, { rootMargin: "600px" });
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) if (entry.isIntersecting) fill(entry.target);
+    },
+    { rootMargin: "600px" },
+  );
 
   for (const button of root.querySelectorAll("[data-toggle]")) {
     button.ariaPressed = String(settings[button.dataset.toggle]);
     button.addEventListener("click", () => toggle(button));
   }
-  place.range.addEventListener("change", () => { chosen = place.range.value; load(); });
+  place.range.addEventListener("change", () => {
+    chosen = place.range.value;
+    load();
+  });
   document.addEventListener("changed", () => root.hidden || load());
-  document.addEventListener("stands", ({ detail }) => {  // A run has begun or ended; who writes a comment is not disturbed.
+  document.addEventListener("stands", ({ detail }) => {
+    // A run has begun or ended; who writes a comment is not disturbed.
     if (detail.branch) root.hidden = false;
     if (isCalm()) load();
   });
-  document.addEventListener("worked", () => {  // The agent has done something: look again soon at what is not committed.
+  document.addEventListener("worked", () => {
+    // The agent has done something: look again soon at what is not committed.
     if (!later && list?.live && (list.range === "work" || !list.count)) later = setTimeout(lookAgain, LIVE_PAUSE);
   });
 
@@ -91,10 +113,12 @@ function start() {
     showTotals();
     const boxes = new Map([...place.files.children].map((box) => [box.dataset.key + box.dataset.version, box]));
     seen.disconnect();
-    place.files.replaceChildren(...list.files.map((file) => {
-      const old = boxes.get(file.key + file.version);
-      return (keep && old) || section(file, old?.querySelector("details").open);
-    }));
+    place.files.replaceChildren(
+      ...list.files.map((file) => {
+        const old = boxes.get(file.key + file.version);
+        return (keep && old) || section(file, old?.querySelector("details").open);
+      }),
+    );
     place.tree.hidden = !settings.tree;
     place.tree.replaceChildren(buildTree(list.files, goTo));
     say(list.nothing);
@@ -106,7 +130,11 @@ function start() {
     const options = list.ranges.map((range) => new Option(range.label, range.name));
     const commits = document.createElement("optgroup");
     commits.label = "Commits";
-    commits.append(...list.commits.map((commit) => new Option(`${commit.sha.slice(0, 8)} ${commit.subject}`.slice(0, 80), `commit:${commit.sha}`)));
+    commits.append(
+      ...list.commits.map(
+        (commit) => new Option(`${commit.sha.slice(0, 8)} ${commit.subject}`.slice(0, 80), `commit:${commit.sha}`),
+      ),
+    );
     place.range.replaceChildren(...options, ...(list.commits.length ? [commits] : []));
     place.range.value = list.range;
   }
@@ -114,7 +142,10 @@ function start() {
   function showTotals() {
     const box = root.querySelector("[data-totals]");
     if (!list.count) return box.replaceChildren();
-    box.replaceChildren(`${list.count} file${list.count === 1 ? "" : "s"} `, ...figures(list.additions, list.deletions));
+    box.replaceChildren(
+      `${list.count} file${list.count === 1 ? "" : "s"} `,
+      ...figures(list.additions, list.deletions),
+    );
   }
 
   function section(file, open) {
@@ -124,14 +155,19 @@ function start() {
     const details = box.appendChild(make("details"));
     details.open = open ?? !file.viewed;
     const head = details.appendChild(make("summary", "filehead"));
-    head.append(make("span", `status ${file.status}`, file.status), path(file), make("span", "grow"), ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)));
+    head.append(
+      make("span", `status ${file.status}`, file.status),
+      path(file),
+      make("span", "grow"),
+      ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)),
+    );
     box.append(viewedBox(file, details));
     const body = details.appendChild(make("div", "filebody"));
     if (file.mode) body.append(make("p", "small dim", `Rights: ${file.mode}`));
     const size = (file.additions ?? 0) + (file.deletions ?? 0);
     if (size > AUTO_LINES) body.append(bigButton(size, box));
     else box.dataset.waits = "yes";
-    let wasOpen = details.open;  // Opening thousands of them in the beginning is told as well.
+    let wasOpen = details.open; // Opening thousands of them in the beginning is told as well.
     details.addEventListener("toggle", () => {
       if (details.open && !wasOpen) watch(box);
       wasOpen = details.open;
@@ -151,7 +187,11 @@ function start() {
     words.title = `${file.path}, ${STATUS[file.status] ?? file.status}`;
     const slash = file.path.lastIndexOf("/") + 1;
     const text = words.appendChild(Object.assign(make("bdi"), { dir: "ltr" }));
-    text.append(...(file.old_path ? [make("span", "dim", `${file.old_path} → `)] : []), make("span", "dim", file.path.slice(0, slash)), make("b", "", file.path.slice(slash)));
+    text.append(
+      ...(file.old_path ? [make("span", "dim", `${file.old_path} → `)] : []),
+      make("span", "dim", file.path.slice(0, slash)),
+      make("b", "", file.path.slice(slash)),
+    );
     return words;
   }
 
@@ -162,7 +202,11 @@ function start() {
     box.addEventListener("change", () => {
       file.viewed = box.checked;
       details.open = !box.checked;
-      post(root.dataset.viewed, new URLSearchParams({ key: file.key, version: file.version, viewed: box.checked ? "yes" : "" }), { keepalive: true });
+      post(
+        root.dataset.viewed,
+        new URLSearchParams({ key: file.key, version: file.version, viewed: box.checked ? "yes" : "" }),
+        { keepalive: true },
+      );
     });
     return label;
   }
@@ -170,7 +214,11 @@ function start() {
   function bigButton(size, box) {
     const button = make("button", "button tiny", `Show ${size.toLocaleString()} lines`);
     button.type = "button";
-    button.addEventListener("click", () => { button.remove(); box.dataset.waits = "yes"; fill(box); });
+    button.addEventListener("click", () => {
+      button.remove();
+      box.dataset.waits = "yes";
+      fill(box);
+    });
     return button;
   }
 
@@ -187,15 +235,26 @@ function start() {
   }
 
   async function rows(file, body, from) {
-    const query = new URLSearchParams({ range: list.range, key: file.key, old: file.old_key, split: settings.split ? "1" : "", space: settings.space ? "1" : "", from });
+    const query = new URLSearchParams({
+      range: list.range,
+      key: file.key,
+      old: file.old_key,
+      split: settings.split ? "1" : "",
+      space: settings.space ? "1" : "",
+      from,
+    });
     const response = await fetch(`${root.dataset.file}?${query}`);
     if (!response.ok) return body.append(make("p", "small bad", (await response.text()).slice(0, 300)));
     const kind = response.headers.get("X-Note");
-    if (kind) return body.append(make("p", "small dim", NOTES[kind === "empty" && "AD".includes(file.status) ? "nothing" : kind] ?? kind));
+    if (kind)
+      return body.append(
+        make("p", "small dim", NOTES[kind === "empty" && "AD".includes(file.status) ? "nothing" : kind] ?? kind),
+      );
     table(body, file).insertAdjacentHTML("beforeend", await response.text());
     const next = response.headers.get("X-Next");
     if (next) more(file, body, next);
-    else if (response.headers.get("X-Cut")) body.append(make("p", "small needs", "The rest is not shown: the difference of this file is larger than 4 MB."));
+    else if (response.headers.get("X-Cut"))
+      body.append(make("p", "small needs", "The rest is not shown: the difference of this file is larger than 4 MB."));
   }
 
   function table(body, file) {
@@ -220,7 +279,11 @@ function start() {
     const button = make("button", "button tiny", "Show more lines");
     button.type = "button";
     body.append(button);
-    button.addEventListener("click", async () => { button.remove(); await rows(file, body, next); comments.showIn(body.closest(".file")); });
+    button.addEventListener("click", async () => {
+      button.remove();
+      await rows(file, body, next);
+      comments.showIn(body.closest(".file"));
+    });
   }
 
   function goTo(file) {
@@ -237,7 +300,15 @@ function start() {
   }
 
   if (root.classList.contains("wide")) {
-    onKeys({ "n": () => step(1), "p": () => step(-1), "v": () => [...place.files.children].find((box) => box.getBoundingClientRect().bottom > 120)?.querySelector(".viewed input").click() });
+    onKeys({
+      n: () => step(1),
+      p: () => step(-1),
+      v: () =>
+        [...place.files.children]
+          .find((box) => box.getBoundingClientRect().bottom > 120)
+          ?.querySelector(".viewed input")
+          .click(),
+    });
   }
   if (!root.hidden) load();
 }
@@ -248,5 +319,9 @@ function recall(name, preset = false) {
 }
 
 function figures(added, deleted) {
-  return [make("span", "plus num small", `+${added.toLocaleString()}`), " ", make("span", "minus num small", `−${deleted.toLocaleString()}`)];
+  return [
+    make("span", "plus num small", `+${added.toLocaleString()}`),
+    " ",
+    make("span", "minus num small", `−${deleted.toLocaleString()}`),
+  ];
 }

@@ -20,7 +20,8 @@ export async function send(path, values = {}) {
   for (const [name, detail] of Object.entries(events)) fire(name, detail);
   const away = response.headers.get("HX-Redirect");
   if (away) location.assign(away);
-  if (!response.ok && !events.toast) fire("toast", { text: `The server could not do that (error ${response.status}).`, kind: "failed" });
+  if (!response.ok && !events.toast)
+    fire("toast", { text: `The server could not do that (error ${response.status}).`, kind: "failed" });
   return response.ok;
 }
 

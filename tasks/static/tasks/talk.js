@@ -125,14 +125,18 @@ function editMessage(button) {
 const chosen = () => document.activeElement.closest?.(".asked") ?? asks.querySelector(".asked:not(.is-answered)");
 onKeys({
   ...keysFor(chosen),
-  "i": () => words.focus(),
+  i: () => words.focus(),
 });
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "e" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
-  const article = document.activeElement.closest?.(".asked");
-  if (!article) return;
-  event.preventDefault();
-  event.stopPropagation();
-  edit(article);
-}, true);
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key !== "e" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
+    const article = document.activeElement.closest?.(".asked");
+    if (!article) return;
+    event.preventDefault();
+    event.stopPropagation();
+    edit(article);
+  },
+  true,
+);
 showState();

@@ -1,6 +1,7 @@
 // The task page: the socket feeds the conversation and the strip; the panes refresh when the board has changed.
-import { connect } from "../aitask/socket.js";
+
 import { onKeys } from "../aitask/keys.js";
+import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { openLog } from "./log.js";
 import { toggleFold } from "./panes.js";
@@ -72,14 +73,14 @@ function sibling(by) {
 }
 
 onKeys({
-  "j": () => sibling(1),
-  "k": () => sibling(-1),
-  "r": () => document.getElementById("run-now")?.click(),
-  "s": () => document.getElementById("stop")?.click(),
-  "x": () => document.getElementById("cancel")?.click(),
-  "e": () => document.querySelector("[data-edit]").click(),
-  "G": () => log.toNewest(),
+  j: () => sibling(1),
+  k: () => sibling(-1),
+  r: () => document.getElementById("run-now")?.click(),
+  s: () => document.getElementById("stop")?.click(),
+  x: () => document.getElementById("cancel")?.click(),
+  e: () => document.querySelector("[data-edit]").click(),
+  G: () => log.toNewest(),
   "[": () => toggleFold("list"),
   "]": () => toggleFold("side"),
-  "Escape": () => interrupt() || location.assign("/"),
+  Escape: () => interrupt() || location.assign("/"),
 });

@@ -1,7 +1,12 @@
 // Finding text in the terminal and its history.
-const COLOURS = { matchBackground: "#e0a030", matchOverviewRuler: "#e0a030", activeMatchBackground: "#2a5bd7", activeMatchColorOverviewRuler: "#2a5bd7" };
+const COLOURS = {
+  matchBackground: "#e0a030",
+  matchOverviewRuler: "#e0a030",
+  activeMatchBackground: "#2a5bd7",
+  activeMatchColorOverviewRuler: "#2a5bd7",
+};
 
-const MOST = 1000;  // The addon looks for no more.
+const MOST = 1000; // The addon looks for no more.
 
 // Lines that came after the last step are searched, too, and then no match is the current one.
 function said(index, count) {
@@ -23,7 +28,7 @@ export function makeFind(form, search, term, older) {
 
   function open() {
     form.hidden = false;
-    older.all();  // Or it would find nothing where there is something.
+    older.all(); // Or it would find nothing where there is something.
     const selected = term.getSelection();
     if (selected && !selected.includes("\n")) input.value = selected;
     input.focus();
@@ -36,15 +41,23 @@ export function makeFind(form, search, term, older) {
     term.focus();
   }
 
-  form.addEventListener("submit", (event) => { event.preventDefault(); next(); });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    next();
+  });
   form.addEventListener("click", (event) => {
     const button = event.target.closest("button[type=button]");
     if (button) (button.value === "back" ? back : close)();
   });
-  input.addEventListener("input", () => (input.value ? search.findPrevious(input.value, { ...options, incremental: true }) : search.clearDecorations()));
+  input.addEventListener("input", () =>
+    input.value ? search.findPrevious(input.value, { ...options, incremental: true }) : search.clearDecorations(),
+  );
   input.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();
-    if (event.key === "Enter" && event.shiftKey) { event.preventDefault(); back(); }
+    if (event.key === "Enter" && event.shiftKey) {
+      event.preventDefault();
+      back();
+    }
   });
   return { open };
 }

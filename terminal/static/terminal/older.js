@@ -10,7 +10,9 @@ export class Older {
     this.lines = this.history = 0;
     button.addEventListener("click", () => this.more());
     term.onScroll(() => this.look());
-    term.element.addEventListener("wheel", (event) => event.deltaY < 0 && this.isAtTop && this.more(), { passive: true });
+    term.element.addEventListener("wheel", (event) => event.deltaY < 0 && this.isAtTop && this.more(), {
+      passive: true,
+    });
     term.onWriteParsed(() => this.look());
   }
 
@@ -20,9 +22,13 @@ export class Older {
   }
 
   // What was printed since the last snapshot has pushed lines out.
-  get isFull() { return this.term.buffer.normal.baseY >= this.term.options.scrollback; }
+  get isFull() {
+    return this.term.buffer.normal.baseY >= this.term.options.scrollback;
+  }
 
-  get missing() { return this.isFull || this.history > this.lines; }
+  get missing() {
+    return this.isFull || this.history > this.lines;
+  }
 
   // A snapshot is about to be written. Who reads further up stays at that place.
   painting({ lines, history }) {
@@ -46,7 +52,9 @@ export class Older {
     this.ask(lines);
   }
 
-  all() { this.more(ALL); }
+  all() {
+    this.more(ALL);
+  }
 
   look() {
     const show = this.isAtTop && this.missing && !this.asked;

@@ -2,7 +2,7 @@
 // A second answer would be typed into the program.
 export class Questions {
   constructor(parser, isAway = () => false) {
-    this.mine = true;  // The server says which viewer answers what tmux does not.
+    this.mine = true; // The server says which viewer answers what tmux does not.
     this.answering = false;
     this.isAway = isAway;
     this.leaveToTmux(parser);
@@ -17,10 +17,24 @@ export class Questions {
   }
 
   answerTheRest(parser) {
-    for (const number of [10, 11, 12]) parser.registerOscHandler(number, this.one((data) => data.includes("?")));
-    parser.registerOscHandler(4, this.one((data) => data.endsWith("?")));
-    for (const prefix of ["", "?"]) parser.registerCsiHandler({ prefix, intermediates: "$", final: "p" }, this.one(() => true));
-    parser.registerDcsHandler({ intermediates: "$", final: "q" }, this.one(() => true));
+    for (const number of [10, 11, 12])
+      parser.registerOscHandler(
+        number,
+        this.one((data) => data.includes("?")),
+      );
+    parser.registerOscHandler(
+      4,
+      this.one((data) => data.endsWith("?")),
+    );
+    for (const prefix of ["", "?"])
+      parser.registerCsiHandler(
+        { prefix, intermediates: "$", final: "p" },
+        this.one(() => true),
+      );
+    parser.registerDcsHandler(
+      { intermediates: "$", final: "q" },
+      this.one(() => true),
+    );
   }
 
   // What xterm.js sends while it handles the sequence is its answer, not what a person types. A page that nobody

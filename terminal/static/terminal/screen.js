@@ -31,9 +31,10 @@ export async function makeScreen(root, on) {
   );
   const term = new Terminal({
     allowProposedApi: true,
-    cols: 80, rows: 24,
+    cols: 80,
+    rows: 24,
     scrollback: SCROLLBACK,
-    scrollOnEraseInDisplay: true,  // As tmux does it: what was cleared away is in the history.
+    scrollOnEraseInDisplay: true, // As tmux does it: what was cleared away is in the history.
     fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
     fontSize: savedFont(),
     theme: colours(),
@@ -42,7 +43,17 @@ export async function makeScreen(root, on) {
     rightClickSelectsWord: false,
     screenReaderMode: false,
   });
-  return new Screen(term, { fit: new FitAddon(), links: new WebLinksAddon(openLink), search: new SearchAddon(), unicode: new Unicode11Addon(), gl }, on);
+  return new Screen(
+    term,
+    {
+      fit: new FitAddon(),
+      links: new WebLinksAddon(openLink),
+      search: new SearchAddon(),
+      unicode: new Unicode11Addon(),
+      gl,
+    },
+    on,
+  );
 }
 
 function openLink(_event, address) {
@@ -111,7 +122,9 @@ class Screen {
     this.term.onBinary((data) => this.on.type(Uint8Array.from(data, (char) => char.charCodeAt(0))));
   }
 
-  write(bytes, shown) { this.term.write(bytes, shown); }
+  write(bytes, shown) {
+    this.term.write(bytes, shown);
+  }
 
   // The room in columns and rows at the person's own font size. Measured once for each room and font: the width of a
   // character as xterm.js gives it varies with the columns shown, and two viewers would resize in turns for ever.

@@ -1,6 +1,7 @@
 // The sidebar: all live sessions, filtered by typing, next and previous by keys.
-import { connect } from "../aitask/socket.js";
+
 import { onKeys } from "../aitask/keys.js";
+import { connect } from "../aitask/socket.js";
 
 const KEPT = "terminal-sessions";
 const list = document.getElementById("sessions");
@@ -42,11 +43,14 @@ filter.addEventListener("input", narrow);
 filter.addEventListener("keydown", (event) => {
   const first = list.querySelector(".session:not([hidden]) a");
   if (event.key === "Enter" && first) location.assign(first.href);
-  if (event.key === "Escape") { filter.value = ""; narrow(); }
+  if (event.key === "Escape") {
+    filter.value = "";
+    narrow();
+  }
 });
 onKeys({ j: () => step(1), k: () => step(-1), "/": () => filter.focus() });
 
-const kept = sessionStorage.getItem(KEPT);  // What was shown a moment ago, until the hosts have answered.
+const kept = sessionStorage.getItem(KEPT); // What was shown a moment ago, until the hosts have answered.
 if (kept) show(kept);
 connect("/ws/terminals", {
   message({ t, html }) {

@@ -1,25 +1,26 @@
 // The page of one session: ties screen, socket and controls together.
-import { Wire } from "./wire.js";
-import { makeScreen } from "./screen.js";
-import { makeTouch } from "./touch.js";
-import { makeFind } from "./find.js";
-import { makeWindows } from "./windows.js";
-import { Older } from "./older.js";
-import { step } from "./sessions.js";
+
 import { copyText } from "../aitask/app.js";
 import { toast } from "../aitask/toasts.js";
+import { makeFind } from "./find.js";
+import { Older } from "./older.js";
+import { makeScreen } from "./screen.js";
+import { step } from "./sessions.js";
+import { makeTouch } from "./touch.js";
+import { makeWindows } from "./windows.js";
+import { Wire } from "./wire.js";
 
 const root = document.getElementById("screen");
 const part = (id) => document.getElementById(id);
 const phone = matchMedia("(max-width: 640px), (pointer: coarse)");
-const drawer = matchMedia("(max-width: 800px)");  // The sessions lie over the terminal.
+const drawer = matchMedia("(max-width: 800px)"); // The sessions lie over the terminal.
 const icons = document.querySelector("#link use").getAttribute("href").split("#")[0];
-const toRead = new URLSearchParams(location.search).has("saved");  // Opened for what was kept, not for the session.
+const toRead = new URLSearchParams(location.search).has("saved"); // Opened for what was kept, not for the session.
 let mayType = false;
-let looks = phone.matches;  // On a phone, looking does not change the size that others see.
-let trouble = "";  // Why the host can't be asked just now.
+let looks = phone.matches; // On a phone, looking does not change the size that others see.
+let trouble = ""; // Why the host can't be asked just now.
 let chosen = "";
-let told = { cols: 0, rows: 0 };  // The room that the server knows of.
+let told = { cols: 0, rows: 0 }; // The room that the server knows of.
 
 const screen = await makeScreen(root, { type, answer, room: roomChanged, sized });
 const { term } = screen;
@@ -32,8 +33,13 @@ const showWindows = makeWindows(part("windows"), (id, work) => {
   if (work) term.focus();
 });
 const find = makeFind(part("find"), screen.addons.search, term, older);
-const wire = new Wire(root.dataset.socket, parameters, { message, bytes: (bytes, shown) => screen.write(bytes, shown), state }, !toRead);
-window.terminalPage = { term, wire, screen };  // For the browser's console.
+const wire = new Wire(
+  root.dataset.socket,
+  parameters,
+  { message, bytes: (bytes, shown) => screen.write(bytes, shown), state },
+  !toRead,
+);
+window.terminalPage = { term, wire, screen }; // For the browser's console.
 
 function parameters() {
   told = screen.capacity();
@@ -58,7 +64,7 @@ function refuse() {
   const banner = part("banner");
   if (banner.hidden) show("needs", "Not connected yet: nothing was typed.");
   banner.classList.remove("refuses");
-  void banner.offsetWidth;  // Restarts the animation.
+  void banner.offsetWidth; // Restarts the animation.
   banner.classList.add("refuses");
 }
 
@@ -83,7 +89,7 @@ function sized(cols, rows) {
 // The session's real name, which is another one where a foreign session has ours or somebody has renamed it.
 function called(session) {
   part("name").textContent = session;
-  if (!/^[\w-]+$/.test(session)) return;  // Such a name would have to be quoted twice.
+  if (!/^[\w-]+$/.test(session)) return; // Such a name would have to be quoted twice.
   const button = document.querySelector(".termbar [data-copy]");
   const command = button.dataset.copy.replace(/\S+$/, session);
   button.dataset.copy = command;
@@ -115,7 +121,9 @@ const MESSAGES = {
     mayType = false;
     setState("off", "ended", "circle-slash");
     wire.stop();
-    show("", `${reason} What it showed stays here until you leave.`, "Open a new shell", () => wire.start({ create: 1 }));
+    show("", `${reason} What it showed stays here until you leave.`, "Open a new shell", () =>
+      wire.start({ create: 1 }),
+    );
   },
   gone: () => showSaved({ gone: true }),
   error(data) {
@@ -140,7 +148,7 @@ function up() {
   wire.settled();
   setState("up", "connected", "circle-check");
   hideBanner();
-  roomChanged();  // Tabs or a banner may have come since the server was told.
+  roomChanged(); // Tabs or a banner may have come since the server was told.
 }
 
 function state(name, unsure) {
@@ -176,7 +184,11 @@ function show(kind, text, label = "", action = null) {
   banner.querySelector("span").textContent = text;
   button.hidden = !action;
   button.textContent = label;
-  button.onclick = () => { hideBanner(); action?.(); term.focus(); };
+  button.onclick = () => {
+    hideBanner();
+    action?.();
+    term.focus();
+  };
   banner.hidden = false;
 }
 
@@ -191,7 +203,7 @@ async function showSaved({ gone }) {
   const is = gone ? "The session is gone. " : "";
   const label = gone ? "Open a new shell" : "Open the terminal";
   const open = () => {
-    history.replaceState(null, "", location.pathname);  // A reload shows the session, too.
+    history.replaceState(null, "", location.pathname); // A reload shows the session, too.
     term.reset();
     wire.start(gone ? { create: 1 } : {});
   };
@@ -202,7 +214,7 @@ async function showSaved({ gone }) {
   const bytes = new Uint8Array(await response.arrayBuffer());
   screen.reserve(bytes.reduce((lines, byte) => lines + (byte === 10), 0));
   show("", `${is}This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, label, open);
-  screen.fill();  // Below the banner.
+  screen.fill(); // Below the banner.
   term.write(bytes, () => term.write("\x1b[?25l"));
 }
 
@@ -214,7 +226,7 @@ function hotkeys(event) {
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
   };
-  if (event.code === "KeyV") return false;  // The browser pastes.
+  if (event.code === "KeyV") return false; // The browser pastes.
   if (!actions[event.code]) return true;
   event.preventDefault();
   actions[event.code]();
@@ -223,14 +235,18 @@ function hotkeys(event) {
 term.attachCustomKeyEventHandler(hotkeys);
 document.addEventListener("keydown", (event) => event.target.closest?.(".xterm") || hotkeys(event));
 
-part("room").addEventListener("paste", (event) => {
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  const text = event.clipboardData.getData("text/plain");
-  if (!text) return;
-  if (!mayType || !wire.paste(text)) return refuse();
-  claimed();
-}, true);
+part("room").addEventListener(
+  "paste",
+  (event) => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const text = event.clipboardData.getData("text/plain");
+    if (!text) return;
+    if (!mayType || !wire.paste(text)) return refuse();
+    claimed();
+  },
+  true,
+);
 part("link").addEventListener("click", () => {
   hideBanner();
   if (wire.wanted && wire.socket) wire.stop();
@@ -245,6 +261,9 @@ part("take").addEventListener("click", () => {
   wire.say({ t: "resize", ...told, looks });
 });
 part("fold").addEventListener("click", () => document.querySelector(".terminals").classList.toggle("folded"));
-part("room").addEventListener("pointerdown", () => drawer.matches && document.querySelector(".terminals").classList.remove("folded"));
+part("room").addEventListener(
+  "pointerdown",
+  () => drawer.matches && document.querySelector(".terminals").classList.remove("folded"),
+);
 if (toRead) showSaved({ gone: false });
 if (!phone.matches) term.focus();

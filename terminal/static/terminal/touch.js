@@ -12,7 +12,7 @@ export function makeTouch(bar, term, type) {
     ctrl.setAttribute("aria-pressed", String(on));
   }
 
-  bar.addEventListener("pointerdown", (event) => event.preventDefault());  // The keyboard stays where it is.
+  bar.addEventListener("pointerdown", (event) => event.preventDefault()); // The keyboard stays where it is.
   bar.addEventListener("click", (event) => {
     const key = event.target.closest("button")?.dataset.key;
     if (!key) return;

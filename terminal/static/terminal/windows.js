@@ -20,12 +20,18 @@ export function makeWindows(bar, choose) {
     const focused = bar.contains(document.activeElement) && document.activeElement.dataset.window;
     bar.hidden = windows.length < 2;
     bar.replaceChildren(...windows.map(makeTab));
-    tabs().find((tab) => tab.dataset.window === focused)?.focus();
+    tabs()
+      .find((tab) => tab.dataset.window === focused)
+      ?.focus();
   };
 }
 
 function makeTab({ id, name, current }) {
-  const tab = Object.assign(document.createElement("button"), { type: "button", textContent: name, tabIndex: current ? 0 : -1 });
+  const tab = Object.assign(document.createElement("button"), {
+    type: "button",
+    textContent: name,
+    tabIndex: current ? 0 : -1,
+  });
   tab.dataset.window = id;
   tab.setAttribute("role", "tab");
   tab.setAttribute("aria-selected", String(current));

@@ -4,10 +4,10 @@ import { reloadIfNoLongerAllowed } from "../aitask/socket.js";
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8000;
 const ACK_BYTES = 64 * 1024;
-const PASTE_PIECE = 150_000;  // Characters, each up to six bytes as JSON; the server takes no message above 1 MiB.
-const PULSE_SECONDS = 15;  // A laptop that slept has a socket that looks open and is not.
+const PASTE_PIECE = 150_000; // Characters, each up to six bytes as JSON; the server takes no message above 1 MiB.
+const PULSE_SECONDS = 15; // A laptop that slept has a socket that looks open and is not.
 const ANSWER_SECONDS = 10;
-const DOUBT_SECONDS = 2;  // After a key that nothing followed, the way is tried, and an answer is due sooner.
+const DOUBT_SECONDS = 2; // After a key that nothing followed, the way is tried, and an answer is due sooner.
 const SOONER_SECONDS = 5;
 const LOGIN_NEEDED = 4401;
 const FINAL = new Set([4403, 4404, 4410]);
@@ -30,7 +30,9 @@ export class Wire {
     if (wanted) this.start();
   }
 
-  get isOpen() { return this.socket?.readyState === WebSocket.OPEN; }
+  get isOpen() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
 
   start(more = {}) {
     clearTimeout(this.timer);
@@ -77,7 +79,9 @@ export class Wire {
     this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
   }
 
-  settled() { this.delay = FIRST_DELAY; }
+  settled() {
+    this.delay = FIRST_DELAY;
+  }
 
   retry() {
     if (this.wanted && !this.isOpen) this.start();
@@ -127,7 +131,7 @@ export class Wire {
   paste(text) {
     for (let start = 0, end; start < text.length; start = end) {
       end = start + PASTE_PIECE;
-      if (isHighSurrogate(text.charCodeAt(end - 1))) end++;  // Never half a character.
+      if (isHighSurrogate(text.charCodeAt(end - 1))) end++; // Never half a character.
       if (!this.say({ t: "paste", d: text.slice(start, end), more: end < text.length })) return false;
     }
     return true;
