@@ -1,6 +1,6 @@
 # Commands for developers; `just` alone lists them. CONTRIBUTING.md says more.
 
-export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".tools/node_modules/.bin:" + env("PATH")
 quick := "not browser and not cli and not server and not slow and not alone"
 
 _list:
@@ -27,6 +27,7 @@ format:
     ruff check --fix-only --quiet .
     ruff format --quiet .
     -djlint --reformat --quiet templates
+    biome check --write --log-level error .
 
 # Check style and types.
 lint:
@@ -34,4 +35,5 @@ lint:
     ruff format --check .
     djlint --check --quiet templates
     djlint --lint --quiet templates
+    biome ci --error-on-warnings .
     mypy .

@@ -1,4 +1,5 @@
-// Drafts: a form with data-draft keeps what is typed, for this tab, until it is saved; also over a reload and a new login.
+// Drafts: a form with data-draft keeps what is typed, for this tab, until it is saved;
+// also over a reload and a new login.
 const kept = (form) => `draft:${form.dataset.draft}`;
 const boxes = (form) => form.querySelectorAll("textarea:not([data-secret]), input[type=text]:not([data-secret])");
 

@@ -127,7 +127,8 @@ document.addEventListener(
   true,
 );
 
-// What a key means for a request that is chosen; the same in the inbox and on the page of a task. One press is one answer.
+// What a key means for a request that is chosen; the same in the inbox and on the page of a task.
+// One press is one answer.
 export const keysFor = (chosen) => {
   const on = (action) => (event) => (chosen() && !event.repeat ? action(chosen()) : false);
   const numbers = Object.fromEntries(
