@@ -26,7 +26,7 @@ test-all *arguments:
 format:
     ruff check --fix-only --quiet .
     ruff format --quiet .
-    -djlint --reformat --quiet templates
+    djlint --reformat --warn --quiet templates
     biome check --write --log-level error .
 
 # Check style and types.
