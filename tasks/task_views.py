@@ -21,6 +21,7 @@ from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
 from tasks.runs import services as run_services
 from tasks.runs.shell_commands import commands
+from tasks.verbs import possible
 from workspaces.access import person
 
 PAGE_EVENTS = 200
@@ -44,6 +45,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
     return {
         "task": task,
         "run": run,
+        "verbs": possible(task, run),
         "runs": task.runs.order_by("-number"),
         "head": rendering.render_head(task, run),
         "talk": render_talk(task, run),

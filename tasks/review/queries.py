@@ -11,6 +11,7 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from tasks.models import Comment, MergeStep, MergeTrain, Radar, Task, Verdict
 from tasks.models.trains import undone_step
+from tasks.verbs import possible
 from workspaces.models import Workspace
 
 
@@ -61,6 +62,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
     """What the bar above the differences shows."""
     mine = overlaps(Task.objects.filter(workspace=task.workspace_id)).get(task.pk, [])
     return {
+        "verbs": possible(task, task.last_run),
         "run": task.last_run,
         "verdict": Verdict.objects.filter(task=task).select_related("by").first(),
         "step": last_step(task),

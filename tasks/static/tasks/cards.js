@@ -43,13 +43,12 @@ export const verbs = {
   menu: (card) => {
     menuCard = card;
     menu.querySelector("[data-title]").textContent = titleOf(card);
-    const live = card.dataset.live;
-    for (const item of menu.querySelectorAll("[data-verb]")) item.disabled = !fits(item.dataset, card, live);
+    for (const item of menu.querySelectorAll("[data-verb]")) item.disabled = !fits(item.dataset, card);
     openMenu(menu, card.querySelector("[data-cardmenu]"));
   },
   cancel: async (card) => {
-    if (!card.dataset.live) return;
-    const queued = card.dataset.live === "queued";
+    const queued = allows(card, "unqueue");
+    if (!queued && !allows(card, "cancel")) return;
     const lost = queued
       ? "It has not started; nothing is lost."
       : "The agent and all that it started end. Its work so far stays in the worktree.";
@@ -63,10 +62,13 @@ export const verbs = {
   },
 };
 
-function fits({ verb, status }, card, live) {
-  if (verb === "run" || verb === "delete") return !live;
-  if (verb === "cancel") return !!live;
-  if (verb === "move") return status !== card.dataset.status && (!live || (live === "queued" && status === "backlog"));
+// What the server allows now; see tasks/verbs.py.
+const allows = (card, verb) => card.dataset.verbs.split(" ").includes(verb);
+
+function fits({ verb, status }, card) {
+  if (verb === "run" || verb === "delete") return allows(card, verb);
+  if (verb === "cancel") return allows(card, "unqueue") || allows(card, "cancel");
+  if (verb === "move") return status !== card.dataset.status && allows(card, `move-${status}`);
   if (verb === "up") return !!card.previousElementSibling;
   if (verb === "down") return !!card.nextElementSibling;
   return true;

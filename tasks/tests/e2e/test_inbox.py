@@ -126,10 +126,15 @@ def no_run_is_shown(board: Page, inbox: Page) -> bool:
 
 def shown(board: Page, inbox: Page) -> tuple[dict[str, str], set[str]]:
     """The state of each card's live run by task, and the ids of the runs that ask something in the inbox."""
-    cards = board.evaluate(
-        "() => Object.fromEntries([...document.querySelectorAll('.card')]"
-        ".map((card) => [card.dataset.pk, card.dataset.live ?? '']))"
-    )
+    cards = board.evaluate("""() => {
+        const stateOf = (card) => {
+            if (card.matches(".needs-you")) return "waiting";
+            const verbs = card.dataset.verbs.split(" ");
+            return verbs.includes("unqueue") ? "queued" : verbs.includes("cancel") ? "running" : "";
+        };
+        return Object.fromEntries(
+            [...document.querySelectorAll(".card")].map((card) => [card.dataset.pk, stateOf(card)]));
+    }""")
     asked = inbox.evaluate(
         "() => [...document.querySelectorAll('.asked:not(.is-answered) [name=ask]')].map((ask) => ask.value)"
     )
