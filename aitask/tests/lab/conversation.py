@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from .ledger import Tokens
@@ -49,6 +49,12 @@ class Conversation:
     def digest(self) -> str:
         return hashlib.sha256(self.prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
+    def with_scripts(self, scripts: Mapping[str, str]) -> Conversation:
+        """The same conversation, with a script in place of each prompt that contains the script's key."""
+        if not scripts:
+            return self
+        return replace(self, turns=tuple(_scripted(turn, scripts) for turn in self.turns))
+
     def script(self) -> tuple[str, int]:
         """The last text with directives, and how many responses the model has given since."""
         for index in reversed(range(len(self.turns))):
@@ -61,6 +67,11 @@ class Conversation:
         """The step that is due. Raises ScriptError."""
         text, number = self.script()
         return number, step_at(parse(text), number)
+
+
+def _scripted(turn: Turn, scripts: Mapping[str, str]) -> Turn:
+    script = next((script for key, script in scripts.items() if key in turn.text), None)
+    return turn if script is None or turn.role != "user" else replace(turn, text=script)
 
 
 def _responses(turns: tuple[Turn, ...]) -> int:

@@ -49,6 +49,11 @@ codex's thread id), step, tokens, the whole last text of a person with its diges
 answer was delivered whole. Each response has token numbers that no other has. `kind` is "turn" for the
 agent's own requests; session titles and compactions are told apart, token counts are not listed. A request
 with no script answers "Done.".
+
+Prompts without directives
+--------------------------
+`ScriptedEndpoint(scripts={"Fix the page": "@text …"})` plays a script where the prompt contains its key,
+so that tasks can read like those of a real project.
 """
 
 from __future__ import annotations
@@ -58,6 +63,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -82,8 +88,11 @@ class Gone(Exception):
 class ScriptedEndpoint:
     """The server as a context manager; `url` has no path."""
 
-    def __init__(self, port: int = 0, ledger_file: Path | None = None) -> None:
+    def __init__(
+        self, port: int = 0, ledger_file: Path | None = None, scripts: Mapping[str, str] | None = None
+    ) -> None:
         self.ledger = Ledger(ledger_file)
+        self.scripts = dict(scripts or {})
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._requests = 0
@@ -217,7 +226,7 @@ class _Answer:
         self.endpoint = handler.server.endpoint
         self.api = api
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        self.talk = api.read(body, headers)
+        self.talk = api.read(body, headers).with_scripts(self.endpoint.scripts)
         self.number = self.endpoint.next_number()
         self.started_at = time.time()
         self.step_number = 0
