@@ -1,4 +1,4 @@
-"""Settings, each from the environment (names in the README); a wrong value stops the start with its name."""
+"""Settings, each from the environment (docs/configuration.md); a wrong value stops the start and is named."""
 
 from __future__ import annotations
 
