@@ -22,7 +22,7 @@ test *arguments:
 test-all *arguments:
     bash .ci/test {{arguments}}
 
-# Format, and mend what can be mended.
+# Format, and fix what ruff can fix.
 format:
     ruff check --fix-only --quiet .
     ruff format --quiet .
