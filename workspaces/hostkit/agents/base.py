@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from ..files import Json
-from ..verdict import Outcome
+from ..outcome import Outcome
 
 Answer = Callable[[Json], None]
 OK: Json = {"ok": True}
@@ -78,7 +78,7 @@ class Agent:
         self.waiting_messages: Dict[str, PendingMessage] = {}
         self.usage: Optional[Json] = None
         self.thread_total: Optional[Json] = None
-        self.verdict: Optional[Outcome] = None
+        self.outcome: Optional[Outcome] = None
         self.retrying_since: Optional[float] = None
         self.last_retry = Outcome("failed", "connection", "The service does not answer.")
         self._state = ""
@@ -180,5 +180,5 @@ class Agent:
         self, text: str, code: str, status: Optional[int] = None, resets_at: Optional[str] = None
     ) -> None:
         """A turn failed for good."""
-        self.verdict = Outcome("failed", code, text, resets_at)
+        self.outcome = Outcome("failed", code, text, resets_at)
         self.host.emit("error", text=text, code=code, http_status=status, retrying=False, resets_at=resets_at)

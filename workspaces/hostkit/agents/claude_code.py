@@ -7,7 +7,7 @@ import uuid
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from ..files import Json
-from ..verdict import Outcome
+from ..outcome import Outcome
 from .base import OK, Agent, AgentHost, Answer, PendingMessage, refusal
 from .claude_events import ClaudeTranslator, failure_code, limit_event, request_event
 from .claude_usage import ClaudeLedger
@@ -78,7 +78,7 @@ class ClaudeCode(Agent):
     def settled(self) -> bool:
         return (
             self._cli_state == "idle"
-            and self.verdict is not None
+            and self.outcome is not None
             and not self._tasks_awaited()
             and not self.requests
             and not self.waiting_messages
@@ -181,11 +181,11 @@ class ClaudeCode(Agent):
         self.report_usage(self.ledger.close(line))
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
-            self.verdict = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
         elif line.get("is_error"):
             self._on_error_result(line)
         else:
-            self.verdict = Outcome("succeeded")
+            self.outcome = Outcome("succeeded")
 
     def _take_unreplayed(self, line: Json) -> None:
         """A turn that ended before the model answered replays no message; its first was taken anyway."""

@@ -6,8 +6,8 @@ import itertools
 from typing import Callable, Dict, List, Optional
 
 from ..files import Json
+from ..outcome import Outcome
 from ..run.commit import own_git_folder
-from ..verdict import Outcome
 from .base import OK, Agent, AgentHost, Answer, PendingMessage, refusal
 from .codex_events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
 from .codex_usage import CodexLedger
@@ -69,7 +69,7 @@ class Codex(Agent):
     @property
     def settled(self) -> bool:
         idle = not self._turn and not self._queue and not any(self._busy_threads.values())
-        return self.verdict is not None and idle and not self.requests and not self._replies
+        return self.outcome is not None and idle and not self.requests and not self._replies
 
     # the wire
 
@@ -225,11 +225,11 @@ class Codex(Agent):
         if turn.get("status") == "failed":
             self._on_failed_turn(turn.get("error") or {})
         elif interrupted:
-            self.verdict = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
             # an interrupt leaves the command running that the turn was waiting for
             self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
         else:
-            self.verdict = Outcome("succeeded")
+            self.outcome = Outcome("succeeded")
         self._queue = [] if self._leaving else [*self.waiting_messages.values(), *self._queue]
         self.waiting_messages.clear()
         self._next_turn()
@@ -299,7 +299,7 @@ class Codex(Agent):
             self._steer(message)
         else:
             self._queue.append(message)
-            if self.session and self.verdict:
+            if self.session and self.outcome:
                 self._next_turn()
 
     def _steer(self, message: PendingMessage) -> None:

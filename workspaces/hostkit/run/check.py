@@ -1,4 +1,4 @@
-"""One command with a verdict, shown in its window and kept: the check of a merge.
+"""One command with an exit status, shown in its window and kept: the check of a merge.
 
 The folder is like a run's: spec.json says what to do, guard.json who does it, terminal.raw holds the last
 part of what the command printed, outcome.json (written last) how it ended.

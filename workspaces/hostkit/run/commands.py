@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 from ..agents.base import OK, Answer, PendingMessage, refusal
 from ..agents.claude_code import MODES
 from ..files import Json
-from ..verdict import Outcome
+from ..outcome import Outcome
 
 if TYPE_CHECKING:
     from .runner import Runner

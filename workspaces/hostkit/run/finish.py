@@ -11,29 +11,29 @@ from ..agents.transcripts import claude_messages
 from ..files import Json, dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
-from ..verdict import Outcome
+from ..outcome import Outcome
 from .commit import Work, save_work
 
 
-def finish(folder: RunFolder, verdict: Outcome, ended_by: str, swept: int = 0) -> Json:
-    """Commit what was left, append `finished`, write outcome.json. Returns the outcome, also a former one."""
-    outcome = folder.read_outcome()
-    if outcome:
-        return outcome
+def finish(folder: RunFolder, outcome: Outcome, ended_by: str, swept: int = 0) -> Json:
+    """Commit what was left, append `finished`, write outcome.json; returns what that file says."""
+    earlier = folder.read_outcome()
+    if earlier:
+        return earlier
     spec = read_json(folder.spec) or {}
     result = read_json(folder.result)
     work = save_work(spec)
     told = _told(folder, result)
-    if verdict.state != "succeeded":
-        told["usage"] = _whole(told, folder, spec, _breaks_off(folder, verdict))
-    last_seq = _add_finished(folder, verdict, work)
-    outcome = {
+    if outcome.state != "succeeded":
+        told["usage"] = _whole(told, folder, spec, _breaks_off(folder, outcome))
+    last_seq = _add_finished(folder, outcome, work)
+    written = {
         "v": PROTOCOL,
         "key": spec.get("key"),
-        "state": verdict.state,
-        "reason_code": verdict.code,
-        "reason": verdict.reason,
-        "resets_at": verdict.resets_at,
+        "state": outcome.state,
+        "reason_code": outcome.code,
+        "reason": outcome.reason,
+        "resets_at": outcome.resets_at,
         "finished_at": now(),
         "last_seq": last_seq,
         "cli_session": told["cli_session"],
@@ -45,20 +45,20 @@ def finish(folder: RunFolder, verdict: Outcome, ended_by: str, swept: int = 0) -
         "ended_by": "runner" if result and ended_by == "guard" else ended_by,
         "swept": swept,
     }
-    write_atomic(folder.outcome, dumps(outcome))
-    return outcome
+    write_atomic(folder.outcome, dumps(written))
+    return written
 
 
-def _add_finished(folder: RunFolder, verdict: Outcome, work: Work) -> int:
+def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> int:
     journal = Journal(folder.events)
     for notice in work.notices:
         journal.add("notice", text=notice)
     journal.add(
         "finished",
-        state=verdict.state,
-        reason_code=verdict.code,
-        reason=verdict.reason,
-        resets_at=verdict.resets_at,
+        state=outcome.state,
+        reason_code=outcome.code,
+        reason=outcome.reason,
+        resets_at=outcome.resets_at,
         commit=work.commit,
         diff=work.diff,
     )
@@ -96,7 +96,7 @@ def _whole(told: Json, folder: RunFolder, spec: Json, breaks_off: bool) -> Optio
         return usage
 
 
-def _breaks_off(folder: RunFolder, verdict: Outcome) -> bool:
+def _breaks_off(folder: RunFolder, outcome: Outcome) -> bool:
     """A turn was going on. Codex tells the tokens of an answer once its commands have ended, and asks for the
     next one at once: so there is always one that it did not tell. Of a CLI that died, the runner has closed
     what was open after it said so."""
@@ -108,7 +108,7 @@ def _breaks_off(folder: RunFolder, verdict: Outcome) -> bool:
             breaks_off = False
         elif event.get("kind") == "error":
             at_error = breaks_off
-    return at_error if verdict.code == "cli_died" else breaks_off
+    return at_error if outcome.code == "cli_died" else breaks_off
 
 
 SIGNS = ("message", "text", "thinking", "tool", "usage")

@@ -15,7 +15,7 @@ from typing import Optional
 from .. import processes
 from ..files import Json, read_json
 from ..folder import RunFolder
-from ..verdict import Outcome, verdict_of
+from ..outcome import Outcome, outcome_of
 from . import terminal
 from .finish import finish
 from .shell import become_shell
@@ -63,7 +63,7 @@ class Guard:
         status = self._wait()
         swept = processes.sweep()
         terminal.restore_modes(modes)
-        return finish(self.folder, self._verdict(status), "guard", swept)
+        return finish(self.folder, self._outcome(status), "guard", swept)
 
     def _listen(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -124,8 +124,8 @@ class Guard:
             if ended.si_pid == self.runner:
                 return status
 
-    def _verdict(self, status: Optional[int]) -> Outcome:
-        spoken = verdict_of(read_json(self.folder.result))
+    def _outcome(self, status: Optional[int]) -> Outcome:
+        spoken = outcome_of(read_json(self.folder.result))
         if spoken:
             return spoken
         if self.folder.cancelled:

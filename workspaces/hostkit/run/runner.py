@@ -15,7 +15,7 @@ from ..agents.base import AgentHost
 from ..files import Json, dumps, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal
-from ..verdict import Outcome
+from ..outcome import Outcome
 from .cli import CliProcess
 from .commands import Commands
 from .control import ControlSocket
@@ -39,12 +39,12 @@ def main(folder: RunFolder, spec: Json) -> int:
     processes.die_with_parent(signal.SIGTERM)
     processes.become_subreaper()
     runner = Runner(folder, spec, guard)
-    verdict = asyncio.run(runner.run())
-    runner.close(verdict)
+    outcome = asyncio.run(runner.run())
+    runner.close(outcome)
     if os.getppid() != guard:
         # the guard was killed: nobody else is left to end what runs and to write the outcome
         swept = processes.sweep() + processes.sweep_marked(os.fspath(folder.path))
-        finish(folder, verdict, "runner", swept)
+        finish(folder, outcome, "runner", swept)
     return 0
 
 
@@ -62,7 +62,7 @@ class Runner(AgentHost):
         self.closing = False
         self._open_tools: Set[str] = set()
         self._interrupting = False
-        self._verdict_before: Optional[Outcome] = None
+        self._outcome_before: Optional[Outcome] = None
         self._stopped: Optional[Outcome] = None
 
     # Host, for the agent
@@ -83,7 +83,7 @@ class Runner(AgentHost):
     # the run
 
     async def run(self) -> Outcome:
-        """Everything from the first line to the verdict."""
+        """Everything from the first line to the outcome."""
         self.over = asyncio.Event()
         self.pane.attach(asyncio.get_running_loop())
         commands = Commands(self)
@@ -138,12 +138,12 @@ class Runner(AgentHost):
         except OSError as error:
             return Outcome("failed", "cli_missing", f"{program} could not be started: {error}")
         self.agent.begin(self._prompt())
-        verdict = await self._until_over()
+        outcome = await self._until_over()
         self.closing = True
         if not self.cli.ended:
             self.agent.part()
         await self.cli.close()
-        return self._stopped or verdict or self._ended_by_itself()
+        return self._stopped or outcome or self._ended_by_itself()
 
     def _prompt(self) -> str:
         """The prompt as the model can have it: JSON cannot carry NUL to it, nor a prompt be no text."""
@@ -154,7 +154,7 @@ class Runner(AgentHost):
 
     def _on_line(self, line: Json) -> None:
         self.agent.feed(line)
-        if self._interrupting and self.agent.verdict is not self._verdict_before:
+        if self._interrupting and self.agent.outcome is not self._outcome_before:
             self._interrupting = False
             asyncio.get_running_loop().call_later(LEFTOVER_SECONDS, self._end_leftovers)
         if self.agent.settled:
@@ -178,7 +178,7 @@ class Runner(AgentHost):
                 return stalled
         if self._stopped:
             await self._settle_down()
-        return None if self.cli_ended and not self.agent.settled else self.agent.verdict
+        return None if self.cli_ended and not self.agent.settled else self.agent.outcome
 
     @property
     def cli_ended(self) -> bool:
@@ -205,9 +205,9 @@ class Runner(AgentHost):
 
     def _ended_by_itself(self) -> Outcome:
         """The CLI ended without being asked to."""
-        verdict = self.agent.verdict
-        if verdict and verdict.state == "failed":
-            return verdict
+        outcome = self.agent.outcome
+        if outcome and outcome.state == "failed":
+            return outcome
         how, words = self.cli.last_words() if self.cli else ("", "")
         text = f"{self.agent.program} ended unexpectedly" + (f" ({how})" if how else "")
         text += f": {words}" if words else "."
@@ -218,28 +218,28 @@ class Runner(AgentHost):
 
     def interrupt(self) -> None:
         if self.cli and not self.cli_ended:
-            self._interrupting, self._verdict_before = True, self.agent.verdict
+            self._interrupting, self._outcome_before = True, self.agent.outcome
             self.agent.interrupt()
 
-    def stop(self, verdict: Outcome) -> None:
-        """End the run with this verdict; the first one counts."""
+    def stop(self, outcome: Outcome) -> None:
+        """End the run with this outcome; the first one counts."""
         if self._stopped is None:
-            self._stopped = verdict
+            self._stopped = outcome
             self.over.set()
 
     @property
     def stopped(self) -> bool:
         return self._stopped is not None
 
-    def close(self, verdict: Outcome) -> None:
+    def close(self, outcome: Outcome) -> None:
         """Leave the result to the guard."""
         self._conclude()
         self.journal.close()
         result = {
-            "state": verdict.state,
-            "reason_code": verdict.code,
-            "reason": verdict.reason,
-            "resets_at": verdict.resets_at,
+            "state": outcome.state,
+            "reason_code": outcome.code,
+            "reason": outcome.reason,
+            "resets_at": outcome.resets_at,
             "cli_session": self.agent.session,
             "usage": self.agent.usage,
             "thread_total": self.agent.thread_total,

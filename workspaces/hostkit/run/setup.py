@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from ..files import write_atomic
-from ..verdict import Outcome
+from ..outcome import Outcome
 
 if TYPE_CHECKING:
     from .runner import Runner
@@ -22,7 +22,7 @@ STOP_SECONDS = 0.1
 
 
 async def run_setup(runner: "Runner") -> Optional[Outcome]:
-    """Run it unless its marker says that it has been done; the verdict when it fails."""
+    """Run it unless its marker says that it has been done; the outcome when it fails."""
     command = str(runner.spec.get("setup_command") or "").strip()
     marker = Path(runner.spec["setup_marker"]) if runner.spec.get("setup_marker") else None
     if not command or (marker and marker.exists()):

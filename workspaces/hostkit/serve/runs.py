@@ -14,8 +14,8 @@ from ..control_address import reachable
 from ..files import Json, dumps, make_private_folder, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import last_sequence
+from ..outcome import Outcome, outcome_of
 from ..run.finish import finish
-from ..verdict import Outcome, verdict_of
 from .requests import Request, RequestFailure
 
 ANSWER_SECONDS = 20.0
@@ -138,5 +138,5 @@ def _bury(folder: RunFolder, reason: str) -> Optional[Json]:
     if folder.guard_pid() is not None:
         return None
     swept = processes.sweep_marked(os.fspath(folder.path))
-    verdict = verdict_of(read_json(folder.result)) or Outcome("cancelled", "cancelled", reason)
-    return finish(folder, verdict, ended_by="serve", swept=swept)
+    outcome = outcome_of(read_json(folder.result)) or Outcome("cancelled", "cancelled", reason)
+    return finish(folder, outcome, ended_by="serve", swept=swept)

@@ -136,8 +136,8 @@ def test_failures_are_classified(status: int | None, word: str, text: str, code:
     if word:
         agent.feed({"type": "assistant", "error": word, "message": {"content": []}})
     agent.feed(result(is_error=True, api_error_status=status, result=text))
-    assert agent.verdict is not None
-    assert (agent.verdict.state, agent.verdict.code) == ("failed", code)
+    assert agent.outcome is not None
+    assert (agent.outcome.state, agent.outcome.code) == ("failed", code)
 
 
 def test_a_reached_limit_tells_when_it_resets() -> None:
@@ -146,8 +146,8 @@ def test_a_reached_limit_tells_when_it_resets() -> None:
     agent.feed({"type": "rate_limit_event", "rate_limit_info": info})
     agent.feed(result(is_error=True, api_error_status=429, result="You've hit your limit"))
     assert tape.of("limit")[0]["status"] == "reached"
-    assert agent.verdict is not None
-    assert agent.verdict.resets_at == "2030-03-17T17:46:40Z"
+    assert agent.outcome is not None
+    assert agent.outcome.resets_at == "2030-03-17T17:46:40Z"
 
 
 def test_an_interrupted_turn_is_no_failure() -> None:
@@ -156,8 +156,8 @@ def test_an_interrupted_turn_is_no_failure() -> None:
     agent, _ = claude()
     for line in lines[: 1 + next(i for i, line in enumerate(lines) if line["type"] == "result")]:
         agent.feed(line)
-    assert agent.verdict is not None
-    assert (agent.verdict.state, agent.verdict.code) == ("cancelled", "interrupted")
+    assert agent.outcome is not None
+    assert (agent.outcome.state, agent.outcome.code) == ("cancelled", "interrupted")
 
 
 def test_a_message_is_told_when_it_is_taken() -> None:

@@ -69,8 +69,8 @@ def test_the_plans_limit_ends_the_turn_with_its_reset() -> None:
     lines = [line for line in lines_of("codex-limit-and-error") if "method" in line]
     ends = [place for place, line in enumerate(lines) if line["method"] == "turn/completed"]
     agent, tape = codex("codex-limit-and-error", most=ends[1] + 1)
-    assert agent.verdict is not None
-    assert (agent.verdict.code, agent.verdict.resets_at) == ("limit", "2030-03-17T17:46:40Z")
+    assert agent.outcome is not None
+    assert (agent.outcome.code, agent.outcome.resets_at) == ("limit", "2030-03-17T17:46:40Z")
     limit = tape.of("limit")[-1]
     assert limit["status"] == "reached"
     assert [window["window"] for window in limit["windows"]] == ["five_hour", "seven_day"]
@@ -105,7 +105,7 @@ def test_a_retry_is_told_and_no_failure() -> None:
     agent.feed({"method": "error", "params": {"error": error, "willRetry": True}})
     assert tape.of("error")[0]["retrying"]
     assert agent.retrying_since is not None
-    assert agent.verdict is None
+    assert agent.outcome is None
 
 
 def test_a_run_counts_only_its_own_share_of_the_thread() -> None:
@@ -195,7 +195,7 @@ def test_the_sandbox_may_write_both_git_folders(tmp_path: Path) -> None:
 def test_a_refused_start_fails_the_run() -> None:
     agent, tape = codex()
     agent.feed({"method": "error", "params": {"error": {"message": "x"}, "willRetry": False}})
-    agent.verdict = None
+    agent.outcome = None
     agent._turn = None
     agent._give_up({"error": {"message": "no rollout found"}})
     assert agent.settled

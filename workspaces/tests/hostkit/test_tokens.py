@@ -14,8 +14,8 @@ from workspaces.hostkit.agents.codex_usage import CodexLedger as CodexLedger
 from workspaces.hostkit.agents.transcripts import claude_messages
 from workspaces.hostkit.folder import RunFolder
 from workspaces.hostkit.journal import Journal
+from workspaces.hostkit.outcome import Outcome
 from workspaces.hostkit.run.finish import finish
-from workspaces.hostkit.verdict import Outcome
 
 DIED = Outcome("failed", "runner_died", "The runner died.")
 

@@ -16,7 +16,7 @@ class Outcome(NamedTuple):
     resets_at: Optional[str] = None
 
 
-def verdict_of(result: Optional[Json]) -> Optional[Outcome]:
+def outcome_of(result: Optional[Json]) -> Optional[Outcome]:
     """The runner's own word, if it left one."""
     if not result or "state" not in result:
         return None
