@@ -78,7 +78,7 @@ def close_session(place: Place, user: AbstractBaseUser, *, client: str = "") -> 
 
 def read_history(place: Place) -> History | None:
     """What was kept of a session that is gone; None when there is nothing. Raises HostError."""
-    parts = _printed(place, MOST_HISTORY)
+    parts = _scrollback(place, MOST_HISTORY)
     if not parts:
         return None
     data = b"".join(part["data"].encode("utf-8", "surrogateescape") for part in reversed(parts))
@@ -88,7 +88,7 @@ def read_history(place: Place) -> History | None:
 def has_history(place: Place) -> bool:
     """Whether anything was kept of this session."""
     try:
-        return bool(_printed(place, 0))
+        return bool(_scrollback(place, 0))
     except HostError:
         return False
 
@@ -124,11 +124,11 @@ def _directories(place: Place, site: Site) -> list[str]:
     return [*[run.run_dir for run in runs], shell]
 
 
-def _printed(place: Place, limit: int) -> list[dict[str, Any]]:
+def _scrollback(place: Place, limit: int) -> list[dict[str, Any]]:
     """What the session's windows have printed, the newest first."""
     site = site_of(place.workspace)
     asked = {"folders": _directories(place, site), "limit": limit}
-    parts: list[dict[str, Any]] = site.host.call("read_printed", asked, timeout=60)["parts"]
+    parts: list[dict[str, Any]] = site.host.call("read_scrollback", asked, timeout=60)["parts"]
     return parts
 
 

@@ -57,7 +57,7 @@ def recorder(site: Site, folder: str, face: str) -> list[str]:
     A shell first shows what was there before, which is not recorded twice.
     """
     if face == "shell":
-        shown = site.host.call("fold_printed", {"folder": folder})["shown"]
+        shown = site.host.call("fold_scrollback", {"folder": folder})["shown"]
         return site.command("record", join(folder, "pane.raw"), str(shown))
     return site.command("record", join(folder, "hand.raw" if face == "hand" else "pane.raw"))
 

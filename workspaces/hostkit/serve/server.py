@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Callable, Dict
 from .. import PROTOCOL, environment, processes
 from ..files import Json, dumps
 from ..folder import state_dir
-from . import commands, doctor, files, limits, models, printed, probe, runs, tail, transcripts
+from . import commands, doctor, files, history, limits, models, probe, runs, tail
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Json, Request], Any]
@@ -36,10 +36,10 @@ VERBS: Dict[str, Verb] = {
     "probe": probe.probe,
     "models": models.models,
     "limits": limits.limits,
-    "transcripts": transcripts.transcripts,
+    "transcripts": history.transcripts,
     "doctor": doctor.doctor,
-    "read_printed": printed.read_printed,
-    "fold_printed": printed.fold_printed,
+    "read_scrollback": history.read_scrollback,
+    "fold_scrollback": history.fold_scrollback,
 }
 
 

@@ -1,4 +1,4 @@
-"""What panes have printed, as it was kept on this host, made fit to be printed again."""
+"""The scrollback of panes, as recorded on this host, made safe to be printed again."""
 
 from __future__ import annotations
 
