@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from workspaces.hostkit.run.pane import PaneWriter, clipped, plain
-from workspaces.hostkit.run.record import Record
 
 
 def shown(tmp_path: Path, *events: dict[str, object]) -> str:
@@ -51,14 +50,3 @@ def test_a_request_says_how_to_answer_it(tmp_path: Path) -> None:
     assert "? Bash  rm x" in text
     assert "/y allows" in text
     assert "deny (keyboard): no" in text
-
-
-def test_the_record_keeps_the_newest_part(tmp_path: Path) -> None:
-    record = Record(tmp_path / "terminal.raw", most=10_000, kept=4_000)
-    for number in range(2_000):
-        record.add(b"line %d\n" % number)
-    record.close()
-    lines = (tmp_path / "terminal.raw").read_text().splitlines()
-    assert lines[-1] == "line 1999"
-    assert (tmp_path / "terminal.raw").stat().st_size <= 10_000
-    assert all(line.startswith("line ") for line in lines)

@@ -12,7 +12,7 @@ import pytest
 
 from aitask.tests.lab.wait import wait_for
 from workspaces.hostkit import scrollback
-from workspaces.hostkit.run.record import RollingRecord
+from workspaces.hostkit.run.record import Record
 
 from .client import Serve
 
@@ -67,7 +67,7 @@ def test_a_recorder_that_can_not_write_goes_on_reading(pyz: Path, tmp_path: Path
 
 def test_a_record_keeps_the_newest_within_its_bound(tmp_path: Path) -> None:
     file = tmp_path / "pane.raw"
-    record = RollingRecord(file, most=10_000)
+    record = Record(file, max_bytes=10_000)
     for number in range(2000):
         record.add(b"line %d\r\n" % number)
     (kept,) = scrollback.records(tmp_path)
@@ -79,7 +79,7 @@ def test_a_record_keeps_the_newest_within_its_bound(tmp_path: Path) -> None:
 
 def test_a_record_goes_on_in_the_file_of_an_earlier_one(tmp_path: Path) -> None:
     for text in (b"first\r\n", b"second\r\n"):
-        RollingRecord(tmp_path / "pane.raw").add(text)
+        Record(tmp_path / "pane.raw").add(text)
     (kept,) = scrollback.records(tmp_path)
     assert scrollback.newest_part(kept, 1000) == b"first\r\nsecond\r\n" + USUAL
 
