@@ -41,7 +41,9 @@ def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
     row = _claim(task, run, user)
     try:
         run.task = task
-        session = launch.open_window(run, site, window=row.window, face="hand", cwd=task.worktree_path)
+        session = launch.open_window(
+            run, site, window=row.window, subcommand="interactive", cwd=task.worktree_path
+        )
     except Refused:
         row.delete()
         raise

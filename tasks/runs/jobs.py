@@ -124,7 +124,7 @@ def _shell_in_place(run: Run, site: Site) -> None:
     """The session is made anew with a shell in the worktree and what the pane had shown above it."""
     tmux.kill_session(site.host, run.tmux_session, owner=site.owner(run.task_id))
     cwd = run.task.worktree_path
-    launch.open_window(run, site, window="shell", face="shell", cwd=cwd)
+    launch.open_window(run, site, window="shell", subcommand="shell", cwd=cwd)
 
 
 def _after(run: Run) -> None:

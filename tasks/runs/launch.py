@@ -32,34 +32,34 @@ def launch(run: Run) -> None:
     if run.cancel_requested_at or prepared.get("started"):
         return
     _count_attempt(run)
-    session = open_window(run, site, window=f"run-{run.number}", face="run", cwd=tree.path)
+    session = open_window(run, site, window=f"run-{run.number}", subcommand="run", cwd=tree.path)
     Run.objects.filter(pk=run.pk).update(tmux_session=session, tmux_window=f"run-{run.number}")
 
 
-def open_window(run: Run, site: Site, *, window: str, face: str, cwd: str) -> str:
-    """Make a window of the task's session that executes a face of hostkit; returns the session's name."""
+def open_window(run: Run, site: Site, *, window: str, subcommand: str, cwd: str) -> str:
+    """Make a window of the task's session that runs a subcommand of hostkit; returns the session's name."""
     return tmux.ensure_window(
         site.host,
         session=tmux.session_name(run.task_id),
         owner=site.owner(run.task_id),
         window=window,
-        argv=site.command(face, site.run_dir(run)),
+        argv=site.command(subcommand, site.run_dir(run)),
         cwd=cwd,
-        recorder=recorder(site, site.run_dir(run), face),
+        recorder=recorder(site, site.run_dir(run), subcommand),
         opened=opened(site, site.run_dir(run)),
-        folder="" if face == "hand" else site.run_dir(run),
+        folder="" if subcommand == "interactive" else site.run_dir(run),
     )
 
 
-def recorder(site: Site, folder: str, face: str) -> list[str]:
+def recorder(site: Site, folder: str, subcommand: str) -> list[str]:
     """The program that keeps what a pane prints in a file of this folder, longer than tmux lives.
 
     A shell first shows what was there before, which is not recorded twice.
     """
-    if face == "shell":
+    if subcommand == "shell":
         shown = site.host.call("fold_scrollback", {"folder": folder})["shown"]
         return site.command("record", join(folder, "pane.raw"), str(shown))
-    return site.command("record", join(folder, "hand.raw" if face == "hand" else "pane.raw"))
+    return site.command("record", join(folder, "hand.raw" if subcommand == "interactive" else "pane.raw"))
 
 
 def opened(site: Site, folder: str) -> list[str]:

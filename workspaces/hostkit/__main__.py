@@ -1,10 +1,10 @@
-"""Command line: each face (see USAGE) loads only its own."""
+"""Command line: each subcommand (see USAGE) loads only its own."""
 
 from __future__ import annotations
 
 import sys
 
-USAGE = "usage: hostkit serve | run DIR | shell DIR | hand DIR | check DIR | record FILE [PASSED OVER]"
+USAGE = "usage: hostkit serve | run DIR | shell DIR | interactive DIR | check DIR | record FILE [PASSED OVER]"
 
 
 def main() -> int:
@@ -21,10 +21,10 @@ def main() -> int:
         from .run.shell import main as shell
 
         return shell(words[1])
-    if len(words) == 2 and words[0] == "hand":
-        from .run.hand import main as hand
+    if len(words) == 2 and words[0] == "interactive":
+        from .run.interactive import main as interactive
 
-        return hand(words[1])
+        return interactive(words[1])
     if len(words) == 2 and words[0] == "check":
         from .run.check import main as check
 

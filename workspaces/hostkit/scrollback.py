@@ -9,7 +9,9 @@ from typing import List, NamedTuple, Optional
 from .files import write_atomic
 from .run.record import older
 
-PANE, HAND, AGENT, SAVED = "pane.raw", "hand.raw", "terminal.raw", "history.txt"
+PANE, AGENT, SAVED = "pane.raw", "terminal.raw", "history.txt"
+INTERACTIVE = "hand.raw"
+"""The pane of an interactive session; its name is that of older versions, whose records stay readable."""
 OPENED = "opened-*.raw"
 """Panes that somebody opened in the session by hand."""
 SHOWN_AGAIN = 4 * 1024 * 1024
@@ -62,7 +64,7 @@ def records(folder: Path) -> List[Kept]:
     """What there is to read of a folder, in the order to be shown."""
     main = max(filter(None, (_kept(folder / SAVED), _kept(folder / PANE))), key=_newest, default=None)
     opened = sorted(filter(None, map(_kept, folder.glob(OPENED))), key=_newest)
-    return [kept for kept in (main or _kept(folder / AGENT), _kept(folder / HAND), *opened) if kept]
+    return [kept for kept in (main or _kept(folder / AGENT), _kept(folder / INTERACTIVE), *opened) if kept]
 
 
 def _newest(kept: Kept) -> "tuple[float, bool]":

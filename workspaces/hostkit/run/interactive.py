@@ -1,4 +1,4 @@
-"""The CLI's own interface on the session of an ended run, for a person who goes on by hand."""
+"""`interactive`: the CLI's own interface on the session of an ended run."""
 
 from __future__ import annotations
 
