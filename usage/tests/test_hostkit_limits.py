@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from workspaces.hostkit.agents import claude_limits, claude_screen, codex_limits
-from workspaces.hostkit.agents.catalog import NoAnswer, NotSupported
-from workspaces.hostkit.agents.transcripts import claude_sessions, codex_sessions
+from workspaces.hostkit.agents.claude_code import limits as claude_limits
+from workspaces.hostkit.agents.claude_code import screen as claude_screen
+from workspaces.hostkit.agents.codex import limits as codex_limits
+from workspaces.hostkit.base.talk import NoAnswer, NotSupported
+from workspaces.hostkit.base.transcripts import claude_sessions, codex_sessions
 
 CLAUDE = {
     "subscription_type": "max",

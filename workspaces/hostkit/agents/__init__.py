@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Dict, Type
 
+from ..base.agent import Agent, AgentHost
+from ..base.talk import Catalog
 from ..files import Json
-from .base import Agent, AgentHost
-from .catalog import Catalog
-from .claude_code import ClaudeCode
-from .claude_limits import ClaudeLimits
-from .claude_models import ClaudeModels
-from .codex import Codex
-from .codex_limits import CodexLimits
-from .codex_models import CodexModels
+from .claude_code.agent import ClaudeCode
+from .claude_code.limits import ClaudeLimits
+from .claude_code.models import ClaudeModels
+from .codex.agent import Codex
+from .codex.limits import CodexLimits
+from .codex.models import CodexModels
 
 AGENTS: Dict[str, Type[Agent]] = {agent.backend: agent for agent in (ClaudeCode, Codex)}
 CATALOGS: Dict[str, Type[Catalog]] = {each.backend: each for each in (ClaudeModels, CodexModels)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
-from ..agents.base import OK, Answer, PendingMessage, refusal
-from ..agents.claude_code import MODES
+from ..agents.claude_code.agent import MODES
+from ..base.agent import OK, Answer, PendingMessage, refusal
 from ..files import Json
 from ..outcome import Outcome
 

@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Optional, Set
 
-from ..agents.base import refusal
+from ..base.agent import refusal
 from ..control_address import reachable
 from ..files import Json, dumps
 from .commands import Commands

@@ -6,8 +6,8 @@ import os
 from typing import Any, Dict, Optional
 
 from .. import PROTOCOL
-from ..agents.claude_usage import settled
-from ..agents.transcripts import claude_messages
+from ..agents.claude_code.usage import settled
+from ..base.transcripts import claude_messages
 from ..files import Json, dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events

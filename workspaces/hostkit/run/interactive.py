@@ -10,7 +10,7 @@ import time
 from typing import Dict, List
 
 from .. import agents, environment
-from ..agents.base import AgentHost
+from ..base.agent import AgentHost
 from ..files import Json, read_json
 from ..folder import RunFolder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Optional, Set
 
 from .. import agents, environment, processes
-from ..agents.base import AgentHost
+from ..base.agent import AgentHost
 from ..files import Json, dumps, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal

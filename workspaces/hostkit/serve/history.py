@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import List
 
 from .. import environment, scrollback
-from ..agents.transcripts import claude_sessions, codex_sessions
+from ..base.transcripts import claude_sessions, codex_sessions
 from ..files import Json
 from .requests import Request
 

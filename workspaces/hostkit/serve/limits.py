@@ -8,7 +8,7 @@ from typing import Dict
 
 from .. import environment
 from ..agents import LIMITS
-from ..agents.catalog import Catalog, NoAnswer, NoPlan, NotSupported, Talk
+from ..base.talk import Catalog, NoAnswer, NoPlan, NotSupported, Talk
 from ..files import Json
 from . import commands
 from .requests import Request

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional
 
 from .. import environment
 from ..agents import CATALOGS
-from ..agents.catalog import Catalog, NoAnswer, Talk
+from ..base.talk import Catalog, NoAnswer, Talk
 from ..files import Json
 from . import commands, probe
 from .requests import Request

@@ -10,7 +10,7 @@ import time
 from typing import Callable, Dict, List, Optional
 
 from .. import environment
-from ..agents.codex_wire import native_program
+from ..agents.codex.protocol import native_program
 from ..files import Json
 from .requests import Request
 

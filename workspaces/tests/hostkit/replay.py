@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workspaces.hostkit.agents.base import AgentHost
-from workspaces.hostkit.agents.claude_code import ClaudeCode
-from workspaces.hostkit.agents.codex import Codex
+from workspaces.hostkit.agents.claude_code.agent import ClaudeCode
+from workspaces.hostkit.agents.codex.agent import Codex
+from workspaces.hostkit.base.agent import AgentHost
 
 Json = dict[str, Any]
 SAMPLES = Path(__file__).parent / "samples"

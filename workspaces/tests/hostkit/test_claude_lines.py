@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from workspaces.hostkit.agents.base import PendingMessage
+from workspaces.hostkit.base.agent import PendingMessage
 
 from .replay import Json, claude, lines_of
 

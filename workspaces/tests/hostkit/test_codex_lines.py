@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from workspaces.hostkit.agents.base import PendingMessage
-from workspaces.hostkit.agents.codex_events import failure_of
-from workspaces.hostkit.agents.codex_usage import CodexLedger
-from workspaces.hostkit.agents.codex_wire import native_program
+from workspaces.hostkit.agents.codex.events import failure_of
+from workspaces.hostkit.agents.codex.protocol import native_program
+from workspaces.hostkit.agents.codex.usage import CodexLedger
+from workspaces.hostkit.base.agent import PendingMessage
 
 from .replay import Json, codex, lines_of
 

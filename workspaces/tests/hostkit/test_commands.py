@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from workspaces.hostkit.agents.base import AgentHost
-from workspaces.hostkit.agents.claude_code import ClaudeCode
+from workspaces.hostkit.agents.claude_code.agent import ClaudeCode
+from workspaces.hostkit.base.agent import AgentHost
 from workspaces.hostkit.run.commands import Commands
 
 

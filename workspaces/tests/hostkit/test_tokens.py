@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from workspaces.hostkit.agents.claude_usage import ClaudeLedger, settled
-from workspaces.hostkit.agents.codex_events import breaks_off
-from workspaces.hostkit.agents.codex_usage import CodexLedger as CodexLedger
-from workspaces.hostkit.agents.transcripts import claude_messages
+from workspaces.hostkit.agents.claude_code.usage import ClaudeLedger, settled
+from workspaces.hostkit.agents.codex.events import breaks_off
+from workspaces.hostkit.agents.codex.usage import CodexLedger as CodexLedger
+from workspaces.hostkit.base.transcripts import claude_messages
 from workspaces.hostkit.folder import RunFolder
 from workspaces.hostkit.journal import Journal
 from workspaces.hostkit.outcome import Outcome

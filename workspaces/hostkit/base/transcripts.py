@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional
 
+from ..agents.claude_code.usage import LIVE_NAMES
 from ..files import Json
-from .claude_usage import LIVE_NAMES
 
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 

@@ -6,11 +6,11 @@ import signal
 import uuid
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from ..files import Json
-from ..outcome import Outcome
-from .base import OK, Agent, AgentHost, Answer, PendingMessage, refusal
-from .claude_events import ClaudeTranslator, failure_code, limit_event, request_event
-from .claude_usage import ClaudeLedger
+from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, refusal
+from ...files import Json
+from ...outcome import Outcome
+from .events import ClaudeTranslator, failure_code, limit_event, request_event
+from .usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 AWAITED_TASKS = ("local_agent", "local_workflow")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, Optional, Set
 
-from ..files import Json
+from ...files import Json
 
 FIELDS = (
     "inputTokens",

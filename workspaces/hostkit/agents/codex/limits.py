@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from ..files import Json
-from .catalog import NoAnswer, NoPlan, Talk
-from .codex_events import limit_event
-from .codex_models import CodexModels
+from ...base.talk import NoAnswer, NoPlan, Talk
+from ...files import Json
+from .events import limit_event
+from .models import CodexModels
 
 LIMITS = 2
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import Callable, Dict, List, Optional
 
-from ..files import Json
-from ..outcome import Outcome
-from ..run.commit import own_git_folder
-from .base import OK, Agent, AgentHost, Answer, PendingMessage, refusal
-from .codex_events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
-from .codex_usage import CodexLedger
-from .codex_wire import decision_of, listed, native_program, wire_id
+from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, refusal
+from ...files import Json
+from ...outcome import Outcome
+from ...run.commit import own_git_folder
+from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
+from .protocol import decision_of, listed, native_program, wire_id
+from .usage import CodexLedger
 
 CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
 APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}

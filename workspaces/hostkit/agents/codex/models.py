@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
-from ..files import Json
-from .catalog import Catalog, NoAnswer, Talk
-from .codex_wire import native_program
+from ...base.talk import Catalog, NoAnswer, Talk
+from ...files import Json
+from .protocol import native_program
 
 ACCOUNT, FIRST_PAGE = 2, 3
 ACCOUNT_SECONDS = 1.0

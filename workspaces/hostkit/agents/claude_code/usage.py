@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional, Set
 
-from ..files import Json
+from ...files import Json
 
 NAMES = {
     "input_tokens": "inputTokens",

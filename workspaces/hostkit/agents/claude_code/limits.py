@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-from ..files import Json
-from . import claude_screen
-from .catalog import NoAnswer, NoPlan, NotSupported, Talk
-from .claude_models import ClaudeModels
+from ...base.talk import NoAnswer, NoPlan, NotSupported, Talk
+from ...files import Json
+from . import screen
+from .models import ClaudeModels
 
 KEY = "limits"
 
@@ -24,7 +24,7 @@ class ClaudeLimits(ClaudeModels):
         raise NoAnswer("claude did not answer.")
 
     def ask_otherwise(self, program: str, env: Dict[str, str], deadline: float) -> Json:
-        return claude_screen.ask(program, env, deadline)
+        return screen.ask(program, env, deadline)
 
 
 def limits_of(response: Json) -> Json:

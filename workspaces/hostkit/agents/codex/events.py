@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from ..files import Json
-from .base import code_of_status, iso
-from .titles import one_line, plain_command, relative, shortened, whole_file_diff
+from ...base.agent import code_of_status, iso
+from ...base.titles import one_line, plain_command, relative, shortened, whole_file_diff
+from ...files import Json
 
 WORDS = {
     "usageLimitExceeded": "limit",

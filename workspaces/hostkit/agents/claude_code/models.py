@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
-from ..files import Json
-from .catalog import PATIENCE, Catalog, NoAnswer, Talk
+from ...base.talk import PATIENCE, Catalog, NoAnswer, Talk
+from ...files import Json
 
 KEY, VERSION = "models", "version"
 VERSION_SECONDS = 1.0

@@ -6,9 +6,9 @@ import re
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from ..files import Json
-from .base import code_of_status, iso
-from .titles import relative, shortened, tool_title, unified_diff, whole_file_diff
+from ...base.agent import code_of_status, iso
+from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
+from ...files import Json
 
 WORDS = {
     "authentication_failed": "login",

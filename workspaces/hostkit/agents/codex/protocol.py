@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 from typing import Any, List
 
-from ..files import Json
+from ...files import Json
 
 TARGETS = {"x86_64": ("x64", "x86_64"), "aarch64": ("arm64", "aarch64")}
 """Names of this machine in npm packages and in the folders inside."""

@@ -15,10 +15,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
-from .. import processes
-from ..files import Json, make_private_folder
-from ..folder import state_dir
-from .catalog import NoAnswer
+from ... import processes
+from ...base.talk import NoAnswer
+from ...files import Json, make_private_folder
+from ...folder import state_dir
 
 SECONDS = 20.0
 LOOK_SECONDS = 0.2
