@@ -11,9 +11,10 @@ import pytest
 
 from workspaces.hostkit.agents.claude_code import limits as claude_limits
 from workspaces.hostkit.agents.claude_code import screen as claude_screen
+from workspaces.hostkit.agents.claude_code import transcripts as claude_transcripts
 from workspaces.hostkit.agents.codex import limits as codex_limits
+from workspaces.hostkit.agents.codex import transcripts as codex_transcripts
 from workspaces.hostkit.base.talk import NoAnswer, NotSupported
-from workspaces.hostkit.base.transcripts import claude_sessions, codex_sessions
 
 CLAUDE = {
     "subscription_type": "max",
@@ -164,7 +165,7 @@ def test_the_last_record_of_a_message_counts_and_sub_agents_too(tmp_path: Path) 
     project = tmp_path / "projects" / "-w"
     write(project / "s1.jsonl", message(1, 1), message(1, 20), message(2, 30))
     write(project / "s1" / "subagents" / "agent-x.jsonl", message(3, 40), message(1, 20))
-    found = claude_sessions({"CLAUDE_CONFIG_DIR": str(tmp_path)}, 0)
+    found = claude_transcripts.sessions({"CLAUDE_CONFIG_DIR": str(tmp_path)}, 0)
     assert list(found) == ["s1"]
     assert found["s1"]["tokens"]["output_tokens"] == 90
     assert found["s1"]["tokens"]["input_tokens"] == 15
@@ -177,6 +178,6 @@ def test_the_last_total_of_a_thread_counts(tmp_path: Path) -> None:
 
     meta = {"type": "session_meta", "payload": {"id": "t1", "session_id": "t1", "cwd": "/w"}}
     write(tmp_path / "sessions" / "2026" / "rollout-a-t1.jsonl", meta, count(50), count(90))
-    found = codex_sessions({"CODEX_HOME": str(tmp_path)}, 0)
+    found = codex_transcripts.sessions({"CODEX_HOME": str(tmp_path)}, 0)
     assert found["t1"]["tokens"]["input_tokens"] == 80
     assert found["t1"]["parent"] == ""

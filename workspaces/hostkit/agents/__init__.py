@@ -1,26 +1,28 @@
-"""One module per CLI: how it is started and spoken to, and what its lines mean. A new CLI is a new module."""
+"""The agent CLIs, each a module or package that has an `AgentCli` as `CLI`; its name is the CLI's name.
+
+A new CLI is a new module here: nothing else on the host names one.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Type
+import pkgutil
+from importlib import import_module
+from typing import Dict, List
 
-from ..base.agent import Agent, AgentHost
-from ..base.talk import Catalog
-from ..files import Json
-from .claude_code.agent import ClaudeCode
-from .claude_code.limits import ClaudeLimits
-from .claude_code.models import ClaudeModels
-from .codex.agent import Codex
-from .codex.limits import CodexLimits
-from .codex.models import CodexModels
-
-AGENTS: Dict[str, Type[Agent]] = {agent.backend: agent for agent in (ClaudeCode, Codex)}
-CATALOGS: Dict[str, Type[Catalog]] = {each.backend: each for each in (ClaudeModels, CodexModels)}
-LIMITS: Dict[str, Type[Catalog]] = {each.backend: each for each in (ClaudeLimits, CodexLimits)}
+from ..base.cli import AgentCli
 
 
-def make(spec: Json, host: AgentHost) -> Agent:
-    """The agent that the spec asks for. KeyError for a backend that this version does not know."""
-    kind: Any = AGENTS[spec["backend"]]
-    agent: Agent = kind(spec, host)
-    return agent
+def names() -> List[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def get(name: str) -> AgentCli:
+    """Loads no other CLI: a run starts sooner. KeyError for one that this version does not know."""
+    if name not in names():
+        raise KeyError(name)
+    cli: AgentCli = import_module(f"{__name__}.{name}").CLI
+    return cli
+
+
+def everyone() -> Dict[str, AgentCli]:
+    return {name: get(name) for name in names()}

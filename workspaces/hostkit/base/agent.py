@@ -1,11 +1,11 @@
-"""What both CLIs have in common: states, open requests, messages, tokens, errors, in our own words."""
+"""What all CLIs have in common in a run: states, requests, messages, tokens and errors, in our own words."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..files import Json
 from ..outcome import Outcome
@@ -63,9 +63,8 @@ class PendingMessage:
 class Agent:
     """One CLI in one run, as a state machine that is fed lines: no threads, no waiting, no files."""
 
-    backend = ""
-    program = ""
-    install_hint = ""
+    modes: Tuple[str, ...] = ("ask", "edits", "full")
+    """The permission modes that it knows."""
     death_signal = 0
     """Signal that the kernel sends to the CLI when the runner dies; 0 for none."""
 
@@ -140,6 +139,19 @@ class Agent:
     @property
     def state(self) -> str:
         return self._state
+
+    def report_start(self, version: Optional[str], model: Optional[str], effort: Optional[str]) -> None:
+        """The CLI has begun or resumed `session`."""
+        self.host.emit(
+            "started",
+            backend=self.spec["backend"],
+            cli_version=version,
+            cli_session=self.session,
+            model=model,
+            reasoning_effort=effort,
+            permission_mode=self.mode,
+            resumed=bool(self.spec.get("resume")),
+        )
 
     def open_request(self, key: str, request: Json, private: Json) -> None:
         self.requests[key] = dict(request, private=private)

@@ -1,4 +1,4 @@
-"""Asking a CLI which models it offers: it is started for the one question, in a folder of no repository."""
+"""Asking a CLI something: it is started for the one question, in a folder of no repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Deque, Dict, Iterator, List, Mapping, Sequence
+from typing import Deque, Dict, Iterator, List, Sequence
 
 from .. import processes
 from ..files import Json
@@ -34,32 +34,6 @@ class NotSupported(NoAnswer):
 
 class NoPlan(NoAnswer):
     """The login that it works with has no plan: an API key, or there is none."""
-
-
-class Catalog:
-    """How one CLI is asked for its models."""
-
-    backend = ""
-    program = ""
-
-    def command_line(self, program: str) -> List[str]:
-        raise NotImplementedError
-
-    def ask(self, talk: "Talk") -> Json:
-        """{models, account, logged_in, version?}: logged_in is None when it does not tell. Raises NoAnswer.
-
-        A model is {id, name, description, is_default, reasoning_efforts: [{id, description}],
-        default_reasoning_effort, resolves_to}, ids and efforts as the CLI wrote them.
-        """
-        raise NotImplementedError
-
-    def ask_otherwise(self, program: str, env: Dict[str, str], deadline: float) -> Json:
-        """The last resort after NotSupported; as `ask`. Raises NoAnswer."""
-        raise NoAnswer(f"{self.program} has no other way to tell.")
-
-    def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
-        """Files on which the answer depends: the program and what a login changes."""
-        raise NotImplementedError
 
 
 class Talk:
@@ -133,6 +107,20 @@ class Talk:
     def _last_words(self) -> str:
         text = " ".join(self._complaints.read_text("utf-8", "replace").split())
         return f": {text[-LAST_WORDS:]}" if text else "."
+
+
+def output_of(argv: List[str], env: Dict[str, str], deadline: float) -> str:
+    """What a command prints. Raises TimeoutExpired or OSError."""
+    return subprocess.run(
+        argv,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=max(0.1, deadline - time.monotonic()),
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    ).stdout
 
 
 def _parsed(line: bytes) -> Json:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
-from ..agents.claude_code.agent import MODES
-from ..base.agent import OK, Answer, PendingMessage, refusal
+from ..base.agent import OK, Agent, Answer, PendingMessage, refusal
 from ..files import Json
 from ..outcome import Outcome
 
@@ -87,7 +86,7 @@ class Commands:
         if self.runner.closing or self.runner.stopped or self.runner.cli_ended:
             answer(dict(refusal(ENDING), later=True))
             return False
-        if not self.runner.cli:
+        if not self.runner.process:
             answer(dict(refusal("the agent has not started yet"), later=True))
             return False
         return True
@@ -112,7 +111,7 @@ class Commands:
         if key is None:
             return
         mode = command.get("mode")
-        why_not = _why_not(self.runner.agent.requests[key], command)
+        why_not = _why_not(self.runner.agent, key, command)
         if why_not:
             answer(refusal(why_not))
             return
@@ -162,7 +161,7 @@ class Commands:
 
     def _set_mode(self, command: Json, by: str, answer: Answer) -> None:
         mode = command["permission_mode"]
-        if mode not in MODES:
+        if mode not in self.runner.agent.modes:
             answer(refusal(f"unknown permission mode {mode!r}"))
         elif self._at_work(answer):
             self.runner.agent.set_mode(mode, self._told(answer, by, permission_mode=mode))
@@ -185,15 +184,15 @@ class Commands:
                 "permission_mode": agent.mode,
                 "requests": requests,
                 "last_seq": self.runner.journal.last_seq,
-                "pid": self.runner.cli.pid if self.runner.cli else None,
+                "pid": self.runner.process.pid if self.runner.process else None,
             }
         )
 
 
-def _why_not(request: Json, command: Json) -> str:
+def _why_not(agent: Agent, key: str, command: Json) -> str:
     """Why this request can't be allowed so. What the CLI would pass over must not look as if it held."""
-    mode = command.get("mode")
-    if mode is not None and mode not in MODES:
+    request, mode = agent.requests[key], command.get("mode")
+    if mode is not None and mode not in agent.modes:
         return f"unknown permission mode {mode!r}"
     if request["request_kind"] == "question":
         return "this is a question: answer it, or refuse it"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Optional
 
-from .. import PROTOCOL
-from ..agents.claude_code.usage import settled
-from ..base.transcripts import claude_messages
+from .. import PROTOCOL, agents
+from ..base.cli import EndedRun
 from ..files import Json, dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
@@ -25,7 +24,7 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: str, swept: int = 0) -
     work = save_work(spec)
     told = _told(folder, result)
     if outcome.state != "succeeded":
-        told["usage"] = _whole(told, folder, spec, _breaks_off(folder, outcome))
+        told["usage"] = _final_usage(told, folder, spec, _is_cut_off(folder, outcome))
     last_seq = _add_finished(folder, outcome, work)
     written = {
         "v": PROTOCOL,
@@ -81,34 +80,28 @@ def _told(folder: RunFolder, result: Optional[Json]) -> Dict[str, Any]:
     return told
 
 
-def _whole(told: Json, folder: RunFolder, spec: Json, breaks_off: bool) -> Optional[Json]:
-    """A CLI that was killed could not tell the tokens of its last answers; claude's transcript has them."""
+def _final_usage(told: Json, folder: RunFolder, spec: Json, cut_off: bool) -> Optional[Json]:
+    """The tokens as the CLI's records have them, where the CLI could not report all of them."""
     usage: Optional[Json] = told["usage"]
-    if spec.get("backend") == "codex":
-        known = usage or {}
-        return dict(known, untold=int(known.get("untold") or 0) + 1) if breaks_off else usage
-    if not told["cli_session"] or not (breaks_off or (usage or {}).get("open")):
-        return usage
     env = dict(os.environ, **(spec.get("environment") or {}))
+    run = EndedRun(folder.raw, str(told["cli_session"] or ""), env, cut_off)
     try:
-        return settled(folder.raw, claude_messages(env, told["cli_session"]))
-    except (OSError, ValueError, TypeError, AttributeError):  # the lower bound is better than no outcome
-        return usage
+        return agents.get(str(spec.get("backend"))).final_usage(usage, run)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return usage  # the lower bound is better than no outcome
 
 
-def _breaks_off(folder: RunFolder, outcome: Outcome) -> bool:
-    """A turn was going on. Codex tells the tokens of an answer once its commands have ended, and asks for the
-    next one at once: so there is always one that it did not tell. Of a CLI that died, the runner has closed
-    what was open after it said so."""
-    breaks_off = at_error = False
+def _is_cut_off(folder: RunFolder, outcome: Outcome) -> bool:
+    """Whether a turn was running. When the CLI died, the runner closed what was open after its `error`."""
+    cut_off = at_error = False
     for event in read_events(folder.events):
         if event.get("kind") in SIGNS:
-            breaks_off = True
+            cut_off = True
         elif event.get("retrying") or event.get("state") == "idle":
-            breaks_off = False
+            cut_off = False
         elif event.get("kind") == "error":
-            at_error = breaks_off
-    return at_error if outcome.code == "cli_died" else breaks_off
+            at_error = cut_off
+    return at_error if outcome.code == "cli_died" else cut_off
 
 
 SIGNS = ("message", "text", "thinking", "tool", "usage")

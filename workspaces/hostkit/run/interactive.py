@@ -10,41 +10,27 @@ import time
 from typing import Dict, List
 
 from .. import agents, environment
-from ..base.agent import AgentHost
-from ..files import Json, read_json
+from ..files import read_json
 from ..folder import RunFolder
 
-RESUME = {"claude_code": ["--resume"], "codex": ["resume"]}
-ALONE = "--no-daemon"
-"""Codex would else leave a server behind that keeps the session in its hands."""
 TOO_SHORT = 15.0
 """Seconds within which an end with an error is shown before the window closes with it."""
 
 
 def main(path: str) -> int:
-    """Run `claude --resume ID` or `codex resume ID` in the run's worktree, with the run's variables."""
+    """Run such as `claude --resume ID` in the run's worktree, with the run's variables."""
     folder = RunFolder(path)
     spec = read_json(folder.spec) or {}
     session = str((folder.read_outcome() or {}).get("cli_session") or spec.get("resume") or "")
-    program = agents.make(spec, AgentHost()).program
+    cli = agents.get(str(spec.get("backend")))
     env = environment.variables(spec.get("environment") or {}, spec.get("path"))
-    found = environment.find(program, env["PATH"])
+    found = environment.find(cli.program, env["PATH"])
     if not session or not found:
-        print(f"{program} was not found." if session else "This run has left no session to go on with.")
+        print(f"{cli.program} was not found." if session else "This run has left no session to go on with.")
         sys.stdin.readline()
         return 1
     os.chdir(str(spec["worktree"]))
-    return _run([found, *_words(spec, found, env), session], env)
-
-
-def _words(spec: Json, found: str, env: Dict[str, str]) -> List[str]:
-    words = RESUME[str(spec["backend"])]
-    if spec["backend"] != "codex":
-        return words
-    told = subprocess.run(
-        [found, *words, "--help"], env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    return [*words, ALONE] if ALONE.encode() in told.stdout else words
+    return _run(cli.interactive_command(found, session, env), env)
 
 
 def _run(argv: List[str], env: Dict[str, str]) -> int:

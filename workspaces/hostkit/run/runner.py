@@ -55,10 +55,11 @@ class Runner(AgentHost):
         self.guard = guard
         self.pane = PaneWriter(folder.terminal)
         self.journal = Journal(folder.events, self.pane.show)
-        self.agent = agents.make(spec, self)
+        self.cli = agents.get(spec["backend"])
+        self.agent = self.cli.agent(spec, self)
         self.env = environment.variables(spec.get("environment") or {}, spec.get("path"))
         self.env[processes.MARKER] = os.fspath(folder.path)
-        self.cli: Optional[CliProcess] = None
+        self.process: Optional[CliProcess] = None
         self.closing = False
         self._open_tools: Set[str] = set()
         self._interrupting = False
@@ -68,12 +69,12 @@ class Runner(AgentHost):
     # Host, for the agent
 
     def send(self, message: Json) -> None:
-        if self.cli:
-            self.cli.send(message)
+        if self.process:
+            self.process.send(message)
 
     def emit(self, kind: str, **fields: Any) -> None:
         if kind == "started":
-            fields["pid"] = self.cli.pid if self.cli else None
+            fields["pid"] = self.process.pid if self.process else None
         elif kind == "tool":
             self._open_tools.add(fields["id"])
         elif kind == "tool_result":
@@ -119,30 +120,30 @@ class Runner(AgentHost):
         failed = await run_setup(self)
         if failed or self._stopped:
             return self._stopped or failed or Outcome("failed", "setup")
-        program = environment.find(self.agent.program, self.env["PATH"])
+        program = environment.find(self.cli.program, self.env["PATH"])
         if not program:
             return self._missing()
         return await self._converse(program)
 
     def _missing(self) -> Outcome:
-        text = f"{self.agent.program} was not found on the host. {self.agent.install_hint}"
+        text = f"{self.cli.program} was not found on the host. {self.cli.install_hint}"
         self.emit("error", text=text, code="other", retrying=False)
         return Outcome("failed", "cli_missing", text)
 
     async def _converse(self, program: str) -> Outcome:
         argv = self.agent.command_line(program)
         env = dict(self.env, **self.agent.environment())
-        self.cli = CliProcess(self.folder.raw, self._on_line, self.over.set)
+        self.process = CliProcess(self.folder.raw, self._on_line, self.over.set)
         try:
-            await self.cli.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
+            await self.process.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
         except OSError as error:
             return Outcome("failed", "cli_missing", f"{program} could not be started: {error}")
         self.agent.begin(self._prompt())
         outcome = await self._until_over()
         self.closing = True
-        if not self.cli.ended:
+        if not self.process.ended:
             self.agent.part()
-        await self.cli.close()
+        await self.process.close()
         return self._stopped or outcome or self._ended_by_itself()
 
     def _prompt(self) -> str:
@@ -162,8 +163,8 @@ class Runner(AgentHost):
 
     def _end_leftovers(self) -> None:
         """What the interrupted turn started and the CLI has let go of ends too, though the run goes on."""
-        if self.cli and self.cli.pid and not self.cli_ended:
-            processes.end_strangers({self.cli.pid})
+        if self.process and self.process.pid and not self.cli_ended:
+            processes.end_strangers({self.process.pid})
 
     async def _until_over(self) -> Optional[Outcome]:
         """Wait for the agent's own end, for the CLI's, for a stop, or for a stall."""
@@ -171,7 +172,7 @@ class Runner(AgentHost):
         while not (self.agent.settled or self.cli_ended or self._stopped):
             self.over.clear()
             await wait_for(self.over, TICK_SECONDS)
-            processes.reap_strangers({self.cli.pid} if self.cli and self.cli.pid else set())
+            processes.reap_strangers({self.process.pid} if self.process and self.process.pid else set())
             stalled = self._stall(began)
             if stalled:
                 self.agent.report_failure(stalled.reason, stalled.code)
@@ -182,15 +183,15 @@ class Runner(AgentHost):
 
     @property
     def cli_ended(self) -> bool:
-        return bool(self.cli and self.cli.ended)
+        return bool(self.process and self.process.ended)
 
     def _stall(self, began: float) -> Optional[Outcome]:
         now = time.monotonic()
         since = self.agent.retrying_since
         if since is not None and now - since > float(self.spec.get("stall_seconds") or STALL_SECONDS):
             return self.agent.last_retry
-        if self.cli and not self.cli.lines and now - began > START_SECONDS:
-            text = f"{self.agent.program} did not answer within {START_SECONDS:g} s."
+        if self.process and not self.process.lines and now - began > START_SECONDS:
+            text = f"{self.cli.program} did not answer within {START_SECONDS:g} s."
             return Outcome("failed", "other", text)
         return None
 
@@ -208,8 +209,8 @@ class Runner(AgentHost):
         outcome = self.agent.outcome
         if outcome and outcome.state == "failed":
             return outcome
-        how, words = self.cli.last_words() if self.cli else ("", "")
-        text = f"{self.agent.program} ended unexpectedly" + (f" ({how})" if how else "")
+        how, words = self.process.last_words() if self.process else ("", "")
+        text = f"{self.cli.program} ended unexpectedly" + (f" ({how})" if how else "")
         text += f": {words}" if words else "."
         self.emit("error", text=text, code="other", retrying=False)
         return Outcome("failed", "cli_died", text)
@@ -217,7 +218,7 @@ class Runner(AgentHost):
     # what commands and signals ask for
 
     def interrupt(self) -> None:
-        if self.cli and not self.cli_ended:
+        if self.process and not self.cli_ended:
             self._interrupting, self._outcome_before = True, self.agent.outcome
             self.agent.interrupt()
 

@@ -8,13 +8,13 @@ import termios
 from contextlib import suppress
 from typing import Any, List, Optional
 
+from .. import agents
 from ..files import Json
 from ..folder import RunFolder
 from .pane import plain
 from .record import Record
 
 STDIN = 0
-HOW_TO_RESUME = {"claude_code": "claude --resume {}", "codex": "codex resume {}"}
 
 
 def save_modes() -> Optional[List[Any]]:
@@ -47,7 +47,8 @@ def say_how_to_go_on(folder: RunFolder, spec: Json, outcome: Json) -> None:
     session = outcome.get("cli_session")
     lines = [f"-- {outcome['state']}" + (f": {outcome['reason']}" if outcome.get("reason") else "")]
     if session:
-        lines.append("-- go on by hand: " + HOW_TO_RESUME[spec["backend"]].format(session))
+        cli = agents.get(spec["backend"])
+        lines.append("-- go on by hand: " + " ".join([cli.program, *cli.resume_words, session]))
     text = "\n" + "\n".join(plain(line) for line in lines) + "\n"
     record = Record(folder.terminal)
     record.add(text.replace("\n", "\r\n").encode("utf-8", "replace"))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List
 
-from .. import environment, scrollback
-from ..base.transcripts import claude_sessions, codex_sessions
+from .. import agents, environment, scrollback
 from ..files import Json
 from .requests import Request
 
@@ -38,4 +37,4 @@ def transcripts(params: Json, _request: Request) -> Json:
     """{backend: {session: {cwd, tokens, parent?}}} of files written since `since` (Unix time)."""
     env = environment.variables(params.get("environment") or {})
     since = float(params.get("since") or 0)
-    return {"claude_code": claude_sessions(env, since), "codex": codex_sessions(env, since)}
+    return {name: cli.sessions(env, since) for name, cli in agents.everyone().items()}

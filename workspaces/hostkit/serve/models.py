@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
 from .. import environment
-from ..agents import CATALOGS
-from ..base.talk import Catalog, NoAnswer, Talk
+from ..base.cli import AgentCli
+from ..base.talk import NoAnswer
 from ..files import Json
-from . import commands, probe
+from . import probe
+from .asking import ask_all, talking
 from .requests import Request
 
 LIMIT_SECONDS = 10.0
@@ -25,24 +25,18 @@ def models(params: Json, request: Request) -> Json:
     a CLI whose files are as they were is not started again, its answer is {"unchanged": true}."""
     env = environment.variables(params.get("environment") or {})
     known = params.get("known") or {}
-    found: Dict[str, Json] = {}
 
-    def ask(catalog: Catalog) -> None:
+    def ask(name: str, cli: AgentCli) -> Json:
         started = time.monotonic()
-        found[catalog.backend] = _ask_one(catalog, env, known.get(catalog.backend), request)
-        found[catalog.backend]["seconds"] = round(time.monotonic() - started, 3)
+        answer = _ask_one(cli, env, known.get(name), request)
+        return dict(answer, seconds=round(time.monotonic() - started, 3))
 
-    threads = [threading.Thread(target=ask, args=(make(),), daemon=True) for make in CATALOGS.values()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
+    return ask_all(ask)
 
 
-def _ask_one(catalog: Catalog, env: Dict[str, str], known: Optional[str], request: Request) -> Json:
+def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: Request) -> Json:
     deadline = time.monotonic() + LIMIT_SECONDS
-    path = environment.find(catalog.program, env["PATH"])
+    path = environment.find(cli.program, env["PATH"])
     answer: Json = {
         "path": path,
         "version": None,
@@ -52,31 +46,26 @@ def _ask_one(catalog: Catalog, env: Dict[str, str], known: Optional[str], reques
         "error": None,
     }
     if not path:
-        answer["error"] = f"{catalog.program} is not installed, or not on the PATH."
+        answer["error"] = f"{cli.program} is not installed, or not on the PATH."
         return answer
-    answer["fingerprint"] = _fingerprint(catalog.files(path, env))
+    answer["fingerprint"] = _fingerprint(cli.files(path, env))
     if known == answer["fingerprint"]:
         return dict(answer, unchanged=True)
     try:
-        answer.update(_asked(catalog, path, env, deadline, request))
+        answer.update(_asked(cli, path, env, deadline, request))
         answer["version"] = answer["version"] or _version(path, env, deadline)
     except NoAnswer as error:
         answer["error"] = str(error)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        answer["error"] = f"{catalog.program} gave no list of models that makes sense: {error!r}"
+        answer["error"] = f"{cli.program} gave no list of models that makes sense: {error!r}"
     return answer
 
 
-def _asked(catalog: Catalog, path: str, env: Dict[str, str], deadline: float, request: Request) -> Json:
-    talk = Talk(catalog.command_line(path), env, deadline)
-    request.on_change(lambda: talk.end() if request.cancelled else None)
-    try:
-        with commands.ended_with_us(talk.process):
-            offer = catalog.ask(talk)
-    finally:
-        talk.close()
+def _asked(cli: AgentCli, path: str, env: Dict[str, str], deadline: float, request: Request) -> Json:
+    with talking(cli, path, env, deadline, request) as talk:
+        offer = cli.ask_models(talk)
     if not offer["models"]:
-        raise NoAnswer(f"{catalog.program} lists no models.")
+        raise NoAnswer(f"{cli.program} lists no models.")
     return offer
 
 

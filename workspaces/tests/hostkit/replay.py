@@ -45,7 +45,7 @@ def spec(**changes: Any) -> Json:
 def claude(sample: str = "", **changes: Any) -> tuple[ClaudeCode, Tape]:
     """An agent that has sent its prompt and heard the lines of the sample."""
     tape = Tape()
-    agent = ClaudeCode(spec(**changes), tape)
+    agent = ClaudeCode(spec(backend="claude_code", **changes), tape)
     agent.begin("do it")
     for line in lines_of(sample) if sample else []:
         agent.feed(line)
@@ -57,7 +57,7 @@ def codex(sample: str = "", most: int | None = None, **changes: Any) -> tuple[Co
     lines = [line for line in lines_of(sample) if "method" in line] if sample else []
     thread = next((line["params"]["threadId"] for line in lines if "threadId" in line["params"]), "thread-1")
     tape = Tape()
-    agent = Codex(spec(**changes), tape)
+    agent = Codex(spec(backend="codex", **changes), tape)
     agent.begin("do it")
     agent.feed({"id": 1, "result": {"userAgent": "aitask/0.169.0 (Debian)"}})
     agent.feed({"id": 2, "result": {"account": None, "requiresOpenaiAuth": False}})

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from workspaces import hostkit_build
+from workspaces.hostkit import agents
 
 SOURCES = sorted(hostkit_build.PACKAGE.rglob("*.py"))
 
@@ -32,7 +33,17 @@ def test_nothing_beyond_the_standard_library_is_imported(path: Path) -> None:
             assert name.partition(".")[0] in sys.stdlib_module_names
 
 
-def test_an_unknown_face_says_how_it_is_used(pyz: Path) -> None:
+def test_the_packed_kit_finds_the_same_clis(pyz: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from hostkit import agents; print(*agents.everyone())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(pyz)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == agents.names()
+
+
+def test_an_unknown_subcommand_says_how_it_is_used(pyz: Path) -> None:
     done = subprocess.run([sys.executable, str(pyz), "dance"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "serve" in done.stderr

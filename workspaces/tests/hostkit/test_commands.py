@@ -29,7 +29,7 @@ class Wire(AgentHost):
 def test_one_that_comes_again_before_the_cli_has_answered_waits_for_the_same_answer() -> None:
     wire = Wire()
     agent = ClaudeCode({"permission_mode": "ask"}, wire)
-    at_work = {"cli": object(), "closing": False, "stopped": False, "cli_ended": False}
+    at_work = {"process": object(), "closing": False, "stopped": False, "cli_ended": False}
     commands = Commands(SimpleNamespace(agent=agent, emit=wire.emit, **at_work))  # type: ignore[arg-type]
     heard: list[dict[str, Any]] = []
     for _ in range(2):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from workspaces.hostkit.agents.claude_code.transcripts import messages_of
 from workspaces.hostkit.agents.claude_code.usage import ClaudeLedger, settled
 from workspaces.hostkit.agents.codex.events import breaks_off
 from workspaces.hostkit.agents.codex.usage import CodexLedger as CodexLedger
-from workspaces.hostkit.base.transcripts import claude_messages
 from workspaces.hostkit.folder import RunFolder
 from workspaces.hostkit.journal import Journal
 from workspaces.hostkit.outcome import Outcome
@@ -138,7 +138,7 @@ def test_a_killed_agent_whose_command_ran_awaited_nothing(tmp_path: Path) -> Non
 def test_the_transcript_tells_the_answers_after_the_last_result(tmp_path: Path) -> None:
     transcript(tmp_path, answer("a", 100, 20), answer("b", 50, 9))
     raw = raw_of(tmp_path, answer("a", 100), result(100, 20), answer("b", 50), answer("c", 7))
-    total = settled(raw, claude_messages({"CLAUDE_CONFIG_DIR": str(tmp_path)}, "s1"))
+    total = settled(raw, messages_of({"CLAUDE_CONFIG_DIR": str(tmp_path)}, "s1"))
     assert (total["input_tokens"], total["output_tokens"]) == (157, 20 + 9 + 1)
     assert (total["untold"], total["open"], total["cost_usd"]) == (1, False, None)
 

@@ -1,1 +1,56 @@
 """Claude Code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional
+
+from ...base.agent import Agent, AgentHost
+from ...base.cli import AgentCli, EndedRun
+from ...base.talk import Talk, output_of
+from ...files import Json
+from . import limits, models, screen, transcripts
+from .agent import ClaudeCode
+from .usage import settled
+
+
+class ClaudeCodeCli(AgentCli):
+    program = "claude"
+    install_hint = "Install it on the host with: npm install -g @anthropic-ai/claude-code"
+    resume_words = ("--resume",)
+
+    def agent(self, spec: Json, host: AgentHost) -> Agent:
+        return ClaudeCode(spec, host)
+
+    def question_command(self, program: str) -> List[str]:
+        return [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
+
+    def ask_models(self, talk: Talk) -> Json:
+        return models.ask(talk)
+
+    def ask_limits(self, talk: Talk) -> Json:
+        return limits.ask(talk)
+
+    def read_limits(self, program: str, env: Dict[str, str], deadline: float) -> Json:
+        return screen.ask(program, env, deadline)
+
+    def login(self, program: str, env: Dict[str, str], deadline: float) -> Json:
+        status = json.loads(output_of([program, "auth", "status"], env, deadline))
+        kind = status.get("subscriptionType") or status.get("apiKeySource") or status.get("authMethod")
+        return {"logged_in": bool(status.get("loggedIn")), "detail": str(kind or "")}
+
+    def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
+        return [Path(program), transcripts.home(env) / ".credentials.json"]
+
+    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, Json]:
+        return transcripts.sessions(env, since)
+
+    def final_usage(self, usage: Optional[Json], run: EndedRun) -> Optional[Json]:
+        """A process that was killed did not report its last answers; the transcript has their tokens."""
+        if not run.session or not (run.cut_off or (usage or {}).get("open")):
+            return usage
+        return settled(run.raw, transcripts.messages_of(run.env, run.session))
+
+
+CLI = ClaudeCodeCli()

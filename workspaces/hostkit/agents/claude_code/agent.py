@@ -22,9 +22,6 @@ Reply = Callable[[Json], None]
 
 
 class ClaudeCode(Agent):
-    backend = "claude_code"
-    program = "claude"
-    install_hint = "Install it on the host with: npm install -g @anthropic-ai/claude-code"
     death_signal = signal.SIGINT
 
     def __init__(self, spec: Json, host: AgentHost) -> None:
@@ -113,16 +110,8 @@ class ClaudeCode(Agent):
         if self._announced:
             return
         self._announced = True
-        self.host.emit(
-            "started",
-            backend=self.backend,
-            cli_version=line.get("claude_code_version"),
-            cli_session=self.session,
-            model=line.get("model"),
-            reasoning_effort=self.spec.get("reasoning_effort"),
-            permission_mode=self.mode,
-            resumed=bool(self.spec.get("resume")),
-        )
+        version, effort = line.get("claude_code_version"), self.spec.get("reasoning_effort")
+        self.report_start(version, line.get("model"), effort)
         self._take_prompt()
 
     def _take_prompt(self) -> None:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 from ...base.talk import NoAnswer, NoPlan, NotSupported, Talk
 from ...files import Json
-from . import screen
-from .models import ClaudeModels
 
 KEY = "limits"
 
 
-class ClaudeLimits(ClaudeModels):
-    """Started as for its models, and asked for another thing."""
-
-    def ask(self, talk: Talk) -> Json:
-        talk.send({"type": "control_request", "request_id": KEY, "request": {"subtype": "get_usage"}})
-        for line in talk.lines():
-            response = line.get("response") or {}
-            if line.get("type") == "control_response" and response.get("request_id") == KEY:
-                return limits_of(response)
-        raise NoAnswer("claude did not answer.")
-
-    def ask_otherwise(self, program: str, env: Dict[str, str], deadline: float) -> Json:
-        return screen.ask(program, env, deadline)
+def ask(talk: Talk) -> Json:
+    talk.send({"type": "control_request", "request_id": KEY, "request": {"subtype": "get_usage"}})
+    for line in talk.lines():
+        response = line.get("response") or {}
+        if line.get("type") == "control_response" and response.get("request_id") == KEY:
+            return limits_of(response)
+    raise NoAnswer("claude did not answer.")
 
 
 def limits_of(response: Json) -> Json:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List
 
-from ...base.talk import PATIENCE, Catalog, NoAnswer, Talk
+from ...base.talk import PATIENCE, NoAnswer, Talk
 from ...files import Json
 
 KEY, VERSION = "models", "version"
@@ -14,25 +13,14 @@ VERSION_SECONDS = 1.0
 """How long the word about the version is awaited once the models are known."""
 
 
-class ClaudeModels(Catalog):
-    backend = "claude_code"
-    program = "claude"
-
-    def command_line(self, program: str) -> List[str]:
-        return [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
-
-    def ask(self, talk: Talk) -> Json:
-        talk.send(_request(KEY, "initialize"))
-        offer = _offer(_response(talk, KEY))
-        talk.send(_request(VERSION, "get_binary_version"))
-        with suppress(NoAnswer):
-            said = _response(talk, VERSION, VERSION_SECONDS).get("response") or {}
-            offer["version"] = said.get("version")
-        return offer
-
-    def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
-        home = Path(env.get("CLAUDE_CONFIG_DIR") or Path(env.get("HOME", ""), ".claude"))
-        return [Path(program), home / ".credentials.json"]
+def ask(talk: Talk) -> Json:
+    talk.send(_request(KEY, "initialize"))
+    offer = _offer(_response(talk, KEY))
+    talk.send(_request(VERSION, "get_binary_version"))
+    with suppress(NoAnswer):
+        said = _response(talk, VERSION, VERSION_SECONDS).get("response") or {}
+        offer["version"] = said.get("version")
+    return offer
 
 
 def _request(key: str, subtype: str) -> Json:

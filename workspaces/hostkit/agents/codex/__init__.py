@@ -1,1 +1,71 @@
 """Codex CLI."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional
+
+from ...base.agent import Agent, AgentHost
+from ...base.cli import AgentCli, EndedRun
+from ...base.talk import Talk
+from ...files import Json
+from . import limits, login, models, transcripts
+from .agent import Codex
+from .protocol import native_program
+
+ALONE = "--no-daemon"
+"""Its own interface would else leave a server behind that keeps the session open."""
+
+
+class CodexCli(AgentCli):
+    program = "codex"
+    install_hint = "Install it on the host with: npm install -g @openai/codex"
+    resume_words = ("resume",)
+
+    def agent(self, spec: Json, host: AgentHost) -> Agent:
+        return Codex(spec, host)
+
+    def question_command(self, program: str) -> List[str]:
+        return [native_program(program), "app-server"]
+
+    def ask_models(self, talk: Talk) -> Json:
+        return models.ask(talk)
+
+    def ask_limits(self, talk: Talk) -> Json:
+        return limits.ask(talk)
+
+    def login(self, program: str, env: Dict[str, str], deadline: float) -> Json:
+        talk = Talk(self.question_command(program), env, deadline)
+        try:
+            return login.ask(talk)
+        finally:
+            talk.close()
+
+    def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
+        return [Path(program), Path(native_program(program)), transcripts.home(env) / "auth.json"]
+
+    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, Json]:
+        return transcripts.sessions(env, since)
+
+    def final_usage(self, usage: Optional[Json], run: EndedRun) -> Optional[Json]:
+        """It reports the tokens of an answer once its commands have ended, and asks for the next one at once:
+        so there is always one that it did not report."""
+        if not run.cut_off:
+            return usage
+        known = usage or {}
+        return dict(known, untold=int(known.get("untold") or 0) + 1)
+
+    def interactive_command(self, program: str, session: str, env: Mapping[str, str]) -> List[str]:
+        words = super().interactive_command(program, session, env)
+        asked = subprocess.run(
+            [program, *self.resume_words, "--help"],
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        return [*words[:-1], ALONE, session] if ALONE.encode() in asked.stdout else words
+
+
+CLI = CodexCli()

@@ -10,10 +10,9 @@ from ...files import Json
 from ...outcome import Outcome
 from ...run.commit import own_git_folder
 from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
-from .protocol import decision_of, listed, native_program, wire_id
+from .protocol import CLIENT, decision_of, listed, native_program, wire_id
 from .usage import CodexLedger
 
-CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
 APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
 STARTING = "starting"
 """The turn that was asked for, as long as its id is not known."""
@@ -22,10 +21,6 @@ Reply = Callable[[Json], None]
 
 
 class Codex(Agent):
-    backend = "codex"
-    program = "codex"
-    install_hint = "Install it on the host with: npm install -g @openai/codex"
-
     def __init__(self, spec: Json, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = CodexLedger(spec.get("thread_total"))
@@ -139,16 +134,8 @@ class Codex(Agent):
         self.session = result["thread"]["id"]
         self.ledger.thread = self.session
         self.ledger.model = str(result.get("model") or self.model or "")
-        self.host.emit(
-            "started",
-            backend=self.backend,
-            cli_version=self._version,
-            cli_session=self.session,
-            model=result.get("model") or self.model,
-            reasoning_effort=result.get("reasoningEffort") or self.effort,
-            permission_mode=self.mode,
-            resumed=bool(self.spec.get("resume")),
-        )
+        effort = result.get("reasoningEffort") or self.effort
+        self.report_start(self._version, result.get("model") or self.model, effort)
         self._next_turn()
 
     def _next_turn(self) -> None:

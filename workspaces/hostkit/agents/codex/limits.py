@@ -7,22 +7,17 @@ from typing import Any, Dict, List
 from ...base.talk import NoAnswer, NoPlan, Talk
 from ...files import Json
 from .events import limit_event
-from .models import CodexModels
+from .protocol import GREETING
 
 LIMITS = 2
 
 
-class CodexLimits(CodexModels):
-    """Started as for its models, and asked for another thing."""
-
-    def ask(self, talk: Talk) -> Json:
-        client = {"clientInfo": {"name": "aitask", "title": "AI Task Manager", "version": "1"}}
-        talk.send({"id": 1, "method": "initialize", "params": client}, {"method": "initialized"})
-        talk.send({"id": LIMITS, "method": "account/rateLimits/read", "params": {}})
-        for line in talk.lines():
-            if line.get("id") == LIMITS and "method" not in line:
-                return limits_of(line)
-        raise NoAnswer("codex did not answer.")
+def ask(talk: Talk) -> Json:
+    talk.send(*GREETING, {"id": LIMITS, "method": "account/rateLimits/read", "params": {}})
+    for line in talk.lines():
+        if line.get("id") == LIMITS and "method" not in line:
+            return limits_of(line)
+    raise NoAnswer("codex did not answer.")
 
 
 def limits_of(answer: Json) -> Json:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Optional
 
-from ...base.talk import Catalog, NoAnswer, Talk
+from ...base.talk import NoAnswer, Talk
 from ...files import Json
-from .protocol import native_program
+from .protocol import GREETING
 
 ACCOUNT, FIRST_PAGE = 2, 3
 ACCOUNT_SECONDS = 1.0
@@ -15,40 +14,28 @@ ACCOUNT_SECONDS = 1.0
 MOST_PAGES = 50
 
 
-class CodexModels(Catalog):
-    backend = "codex"
-    program = "codex"
+def ask(talk: Talk) -> Json:
+    answers: Dict[Any, Json] = {}
+    talk.send(*GREETING, {"id": ACCOUNT, "method": "account/read", "params": {}})
+    models = _pages(talk, answers)
+    offer: Json = {"models": [_model(each) for each in models if not each.get("hidden")]}
+    offer.update(_account(_awaited(talk, ACCOUNT, answers)))
+    offer["version"] = _version((answers.get(1) or {}).get("result") or {})
+    return offer
 
-    def command_line(self, program: str) -> List[str]:
-        return [native_program(program), "app-server"]
 
-    def ask(self, talk: Talk) -> Json:
-        answers: Dict[Any, Json] = {}
-        client = {"clientInfo": {"name": "aitask", "title": "AI Task Manager", "version": "1"}}
-        talk.send({"id": 1, "method": "initialize", "params": client}, {"method": "initialized"})
-        talk.send({"id": ACCOUNT, "method": "account/read", "params": {}})
-        models = self._pages(talk, answers)
-        offer: Json = {"models": [_model(each) for each in models if not each.get("hidden")]}
-        offer.update(_account(_awaited(talk, ACCOUNT, answers)))
-        offer["version"] = _version((answers.get(1) or {}).get("result") or {})
-        return offer
-
-    def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
-        home = Path(env.get("CODEX_HOME") or Path(env.get("HOME", ""), ".codex"))
-        return [Path(program), Path(native_program(program)), home / "auth.json"]
-
-    def _pages(self, talk: Talk, answers: Dict[Any, Json]) -> List[Json]:
-        models: List[Json] = []
-        cursor = None
-        for number in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
-            params: Json = {"cursor": cursor} if cursor else {}
-            talk.send({"id": number, "method": "model/list", "params": params})
-            page = _answer(talk, number, answers)
-            models += page.get("data") or []
-            cursor = page.get("nextCursor")
-            if not cursor:
-                return models
-        raise NoAnswer(f"codex gave more than {MOST_PAGES} pages of models.")
+def _pages(talk: Talk, answers: Dict[Any, Json]) -> List[Json]:
+    models: List[Json] = []
+    cursor = None
+    for number in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
+        params: Json = {"cursor": cursor} if cursor else {}
+        talk.send({"id": number, "method": "model/list", "params": params})
+        page = _answer(talk, number, answers)
+        models += page.get("data") or []
+        cursor = page.get("nextCursor")
+        if not cursor:
+            return models
+    raise NoAnswer(f"codex gave more than {MOST_PAGES} pages of models.")
 
 
 def _answer(talk: Talk, number: int, answers: Dict[Any, Json]) -> Json:

@@ -1,13 +1,19 @@
-"""How answers to codex app-server look, and where its program lies."""
+"""What codex app-server is sent, and where its program lies."""
 
 from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Tuple
 
 from ...files import Json
 
+CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
+GREETING: Tuple[Json, ...] = (
+    {"id": 1, "method": "initialize", "params": {"clientInfo": CLIENT}},
+    {"method": "initialized"},
+)
+"""What its app-server is told before a question."""
 TARGETS = {"x86_64": ("x64", "x86_64"), "aarch64": ("arm64", "aarch64")}
 """Names of this machine in npm packages and in the folders inside."""
 

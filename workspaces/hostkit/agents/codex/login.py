@@ -1,0 +1,27 @@
+"""Whether Codex is logged in, by its app-server: `codex login status` ignores the keys of other providers."""
+
+from __future__ import annotations
+
+from ...base.talk import NoAnswer, Talk
+from ...files import Json
+from .protocol import GREETING
+
+ACCOUNT = 2
+
+
+def ask(talk: Talk) -> Json:
+    """{logged_in, detail}. Raises NoAnswer."""
+    talk.send(*GREETING, {"id": ACCOUNT, "method": "account/read", "params": {}})
+    for line in talk.lines():
+        if line.get("id") == ACCOUNT and "method" not in line:
+            return _login_of(line.get("result"))
+    raise NoAnswer("codex did not answer.")
+
+
+def _login_of(account: object) -> Json:
+    if not isinstance(account, dict):
+        raise NoAnswer("codex gave no answer about its account.")
+    if account.get("account"):
+        return {"logged_in": True, "detail": str(account["account"].get("type") or "")}
+    needed = bool(account.get("requiresOpenaiAuth"))
+    return {"logged_in": not needed, "detail": "" if needed else "a provider of its own"}
