@@ -11,8 +11,8 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks.models import Task
+from workspaces import clis
 from workspaces.catalog import queries as catalog_queries
-from workspaces.models import Backend
 from workspaces.validators import LINE_BREAKERS, validate_word
 
 EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort")
@@ -50,8 +50,8 @@ def check(task: Task) -> None:
     problems: dict[str, ValidationError | str] = {}
     if not task.title:
         problems["title"] = "Give the task a title or a prompt."
-    if task.backend not in Backend.values:
-        problems["backend"] = f"{task.backend!r} is none of {', '.join(Backend.values)}."
+    if task.backend not in clis.names():
+        problems["backend"] = f"{task.backend!r} is none of {', '.join(clis.names())}."
     for name in ("model", "reasoning_effort"):
         try:
             validate_word(getattr(task, name))

@@ -8,16 +8,17 @@ from django import forms
 from django.urls import reverse_lazy
 
 from tasks.models import Run, Task
+from workspaces import clis
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
-from workspaces.models import Backend, Workspace
+from workspaces.models import Workspace
 
 
 class ChoiceFields(forms.Form):
     """CLI, model and effort, drawn by workspaces/_choices.html; empty for the CLI's own choice."""
 
-    backend = forms.ChoiceField(label="CLI", choices=Backend.choices)
+    backend = forms.ChoiceField(label="CLI", choices=clis.choices)
     model = forms.CharField(required=False, max_length=100)
     reasoning_effort = forms.CharField(label="Effort", required=False, max_length=20)
 

@@ -16,6 +16,7 @@ from tasks.api.schemas import Id, RunOut, run_out
 from usage import limits, pricing, queries, services
 from usage.aggregation import Sums
 from usage.periods import MOST_DAYS, Period, is_zone, zone_called
+from workspaces import clis
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.models import Workspace
 
@@ -135,7 +136,7 @@ def usage(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, object]:
         "by_task": tasks_out(report.by_task),
         **merged_out(report.merged),
         "limits": limits_out(chosen),
-        "console_urls": limits.CONSOLES,
+        "console_urls": {cli.name: cli.console for cli in clis.every()},
         "prices": pricing.source(),
     }
 

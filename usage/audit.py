@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from tasks.models import Run
 from usage.models import TOKENS, Audit, UsageByModel
-from workspaces import hosts
-from workspaces.models import Backend, Workspace
+from workspaces import clis, hosts
+from workspaces.models import Workspace
 
 CALL_SECONDS = 120.0
 KEPT = timedelta(days=28)
@@ -35,7 +35,7 @@ class Difference:
 
     @property
     def words(self) -> str:
-        name = Backend(self.backend).label
+        name = clis.label_of(self.backend)
         if self.theirs is None:
             return f"{name} session {self.session}: no transcript on the host; ours {told(self.ours)}."
         parts = [
@@ -71,8 +71,9 @@ def told(tokens: Tokens) -> str:
 
 
 def compared(backend: str) -> tuple[str, ...]:
-    """Claude Code reports no reasoning tokens, so there is nothing to compare."""
-    return TOKENS if backend == Backend.CODEX else TOKENS[:-1]
+    """The kinds of tokens that the CLI counts."""
+    cli = clis.find(backend)
+    return TOKENS if cli and cli.reports_reasoning else TOKENS[:-1]
 
 
 @dataclass

@@ -13,9 +13,9 @@ from aitask.lib.queue import enqueue
 from usage import ledger, limits
 from usage.audit import audit
 from usage.models import Audit, LimitReading, PlanSource
-from workspaces import hosts
+from workspaces import clis, hosts
 from workspaces.hosts import HostError
-from workspaces.models import Backend, Workspace
+from workspaces.models import Workspace
 from workspaces.models.model_list import digest_of
 
 PAUSE = timedelta(minutes=5)
@@ -65,7 +65,7 @@ def compare_with_transcripts(workspace_id: int) -> None:
 
 
 def _sources(workspace: Workspace) -> list[PlanSource]:
-    return [limits.source_for(workspace, backend) for backend in Backend.values]
+    return [limits.source_for(workspace, backend) for backend in clis.names()]
 
 
 def _is_due(source: PlanSource) -> bool:

@@ -15,20 +15,12 @@ from tasks.models import Run
 from tasks.runs.reducer import parse_time
 from usage.forecast import Forecast, forecast
 from usage.models import LimitReading, PlanSource
-from workspaces.models import Backend, Workspace
+from workspaces.models import Workspace
 from workspaces.models.model_list import digest_of
 
 SAME = timedelta(minutes=5)
 "A reading that says the same as one this young is not kept."
 KEEP = timedelta(days=8)
-CONSOLES = {
-    Backend.CLAUDE_CODE.value: "https://claude.ai/settings/usage",
-    Backend.CODEX.value: "https://chatgpt.com/codex/settings/usage",
-}
-API_CONSOLES = {
-    Backend.CLAUDE_CODE.value: "https://console.anthropic.com/settings/usage",
-    Backend.CODEX.value: "https://platform.openai.com/usage",
-}
 LABELS = {
     "five_hour": "5 hours",
     "seven_day": "7 days",

@@ -9,7 +9,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from tasks.models import Run, Task
-from workspaces.models import Backend, Host, Workspace
+from workspaces import clis
+from workspaces.models import Host, Workspace
 
 MICRO = 1_000_000
 "Costs are whole millionths of a dollar, so that sums are exact in every database."
@@ -28,7 +29,7 @@ class Series(models.Model):
         UNKNOWN = "unknown", "Not known"
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
-    backend = models.CharField(max_length=20, choices=Backend.choices)
+    backend = models.CharField(max_length=20, choices=clis.choices)
     model = models.CharField(max_length=150, blank=True, help_text="Empty: nobody named it")
     costing = models.CharField(max_length=9, choices=Costing.choices)
 
@@ -85,7 +86,7 @@ class PlanSource(models.Model):
     """One login of a CLI on a host: whose plan limits are asked for, and how the last asking went."""
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="plans")
-    backend = models.CharField(max_length=20, choices=Backend.choices)
+    backend = models.CharField(max_length=20, choices=clis.choices)
     environment = models.CharField(
         max_length=32, blank=True, help_text="Digest of the workspace's variables; empty without any"
     )

@@ -9,9 +9,8 @@ from decimal import Decimal
 from functools import lru_cache
 from importlib.metadata import version
 
-from workspaces.models import Backend
+from workspaces import clis
 
-PROVIDERS = {Backend.CLAUDE_CODE.value: "anthropic", Backend.CODEX.value: "openai"}
 SAMPLE = 1000
 """Prices are read off a small request: several models cost more per token in a single very long one, and the
 sum of a run must not be taken for such a request."""
@@ -22,10 +21,10 @@ def estimate(
     backend: str, model: str, tokens: Mapping[str, int], at: datetime | None = None
 ) -> Decimal | None:
     """Dollars for these tokens at the prices of that day; None for a model without a known price."""
-    provider = PROVIDERS.get(backend)
-    if not model or not provider:
+    cli = clis.find(backend)
+    if not model or cli is None or not cli.provider:
         return None
-    rates = _rates(provider, model, (at or datetime.now(UTC)).date())
+    rates = _rates(cli.provider, model, (at or datetime.now(UTC)).date())
     return sum((rates[kind] * tokens[kind] for kind in rates), Decimal(0)) if rates else None
 
 
@@ -60,7 +59,8 @@ def source() -> str:
     """The list of prices with its version and the newest day on which a price of it was checked."""
     from genai_prices.data import providers
 
-    ours = (each for each in providers if each.id in PROVIDERS.values())
+    own = {cli.provider for cli in clis.every()}
+    ours = (each for each in providers if each.id in own)
     notes = " ".join(model.price_comments or "" for each in ours for model in each.models)
     newest = max(CHECKED.findall(notes), default="")
     return f"genai-prices {version('genai-prices')}" + (f" (prices checked until {newest})" if newest else "")

@@ -15,8 +15,9 @@ from tasks.models import Task, Verdict
 from usage.aggregation import AMOUNTS, Amounts, SpanSum, Sums, groups
 from usage.models import SIZE, Series, UsageByModel, dollars
 from usage.periods import Period
+from workspaces import clis
 from workspaces.access import visible_workspaces
-from workspaces.models import Backend, Workspace
+from workspaces.models import Workspace
 
 TASKS_SHOWN = 20
 
@@ -127,7 +128,7 @@ def _fill_tables(made: UsageReport, kinds: Kinds) -> None:
 
 
 def _backend(kind: Series) -> str:
-    return str(dict(Backend.choices).get(kind.backend, kind.backend))
+    return clis.label_of(kind.backend)
 
 
 def _lines(

@@ -27,6 +27,7 @@ from usage.api import period_of
 from usage.forms import BudgetForm
 from usage.models import Audit, Budget, PlanSource
 from usage.periods import MOST_DAYS, Period, zone_called
+from workspaces import clis
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.models import Workspace
 
@@ -127,10 +128,11 @@ def limits_context(workspaces: list[Workspace]) -> dict[str, Any]:
             "source": source,
             "place": place_of(source, logins.get((source.host.key, source.environment), [])),
             "windows": [window for window in windows if window.source.pk == source.pk],
-            "console": limits.CONSOLES[source.backend],
-            "api_console": limits.API_CONSOLES[source.backend],
+            "console": cli.console,
+            "api_console": cli.api_console,
         }
         for source in sources
+        if (cli := clis.find(source.backend))
     ]
     return {
         "plans": plans,

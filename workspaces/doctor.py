@@ -9,10 +9,10 @@ from posixpath import dirname
 from typing import Any
 
 from aitask.lib.errors import Refused
-from workspaces import git, hosts, tmux
+from workspaces import clis, git, hosts, tmux
 from workspaces.hosts import HostConnection, HostError
 from workspaces.links import note_down, note_up
-from workspaces.models import Backend, Workspace
+from workspaces.models import Workspace
 
 OLDEST_PYTHON = (3, 8)
 FEW_BYTES, LITTLE_BYTES = 500 << 20, 5 << 30
@@ -21,11 +21,6 @@ SMALL_SKEW, LARGE_SKEW = 5.0, 60.0
 """Seconds that two clocks may differ before it is worth a word, or wrong."""
 DEFAULT_SESSIONS = 10
 GIBIBYTE = 1 << 30
-HOW = {
-    Backend.CLAUDE_CODE: ("@anthropic-ai/claude-code", "claude"),
-    Backend.CODEX: ("@openai/codex", "codex login"),
-}
-"""The package of each CLI, and the command that logs in."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +153,9 @@ def _worktree_folder(patient: Patient, repo: git.Repo) -> Iterator[Finding]:
 def _clis(patient: Patient) -> Iterator[Finding]:
     """What a workspace does not use by default may be missing."""
     found = patient.host.call("probe", {"environment": patient.workspace.environment}, timeout=40)
-    for backend in Backend:
-        is_default = backend == patient.workspace.default_backend
-        finding = _cli(backend, found[backend])
+    for cli in clis.every():
+        is_default = cli.name == patient.workspace.default_backend
+        finding = _cli(cli, found[cli.name])
         yield (
             finding
             if is_default or finding.ok is not False
@@ -173,14 +168,16 @@ def _clis(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _cli(backend: Backend, found: dict[str, Any]) -> Finding:
-    name, version = backend.label, found["version"] or "of unknown version"
-    package, command = HOW[backend]
+def _cli(cli: clis.Cli, found: dict[str, Any]) -> Finding:
+    name, version = cli.label, found["version"] or "of unknown version"
     if not found["path"]:
-        return Finding(name, False, "not installed", f"Install it there, such as: npm install -g {package}")
+        return Finding(name, False, "not installed", f"Install it there, such as: {cli.how_to_install}")
     if found["logged_in"] is False:
         return Finding(
-            name, False, f"{version}, not logged in", f"Log in there: run `{command}` in a terminal."
+            name,
+            False,
+            f"{version}, not logged in",
+            f"Log in there: run `{cli.how_to_log_in}` in a terminal.",
         )
     if found["logged_in"] is None:
         return Finding(name, None, f"{version}; whether it is logged in is not known", found["detail"])

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aitask.lib.errors import Refused
 from tasks.access import task_for, train_for, visible_tasks
-from tasks.api.schemas import Answer, Body, Id, OneOf, RunOut, TaskOut, Text, run_out
+from tasks.api.schemas import Answer, Body, Id, RunOut, TaskOut, Text, one_of, run_out
 from tasks.api.tasks import read
 from tasks.models import MergeStep, MergeTrain, Task
 from tasks.review import verdicts
@@ -22,15 +22,15 @@ from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
 router = Router(tags=["Merging"])
-TrainState = Annotated[str, OneOf(MergeTrain.State)]
-StepState = Annotated[str, OneOf(MergeStep.State)]
+TrainState = Annotated[str, one_of(MergeTrain.State.values)]
+StepState = Annotated[str, one_of(MergeStep.State.values)]
 
 
 class NewTrain(Body):
     """All may be left out: then the accepted tasks are merged, each as a merge commit, each checked."""
 
     tasks: list[int] | None = Field(default=None, description="In this order; null: all accepted ones")
-    strategy: Annotated[str, OneOf(Strategy)] = Strategy.MERGE.value
+    strategy: Annotated[str, one_of(Strategy)] = Strategy.MERGE.value
     check: bool = Field(default=True, description="false: without the workspace's check command")
     dry_run: bool = Field(default=False, description="Try everything, move nothing")
     push: bool = Field(default=False, description="Push the base branch at the end, never by force")

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from django.db.models import TextChoices
 from ninja import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from tasks.models import Event, Run, Task
 from tasks.queries import Card
+from workspaces import clis
 from workspaces.models import choices
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """The values of `choices`, as an enum in the API's document."""
+    """One of these values, as an enum in the API's document."""
 
-    choices: type[StrEnum] | type[TextChoices]
+    values: tuple[str, ...]
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> CoreSchema:
-        return core_schema.literal_schema([str(choice.value) for choice in self.choices])
+        return core_schema.literal_schema(list(self.values))
 
 
-Backend = Literal["claude_code", "codex"]
-Status = Annotated[str, OneOf(Task.Status)]
-State = Annotated[str, OneOf(Run.State)]
-PermissionMode = Annotated[str, OneOf(choices.PermissionMode)]
-CostSource = Annotated[str, OneOf(Run.CostSource)]
+def one_of(values: Iterable[str]) -> OneOf:
+    return OneOf(tuple(map(str, values)))
+
+
+Backend = Annotated[str, one_of(clis.names())]
+Status = Annotated[str, one_of(Task.Status.values)]
+State = Annotated[str, one_of(Run.State.values)]
+PermissionMode = Annotated[str, one_of(choices.PermissionMode.values)]
+CostSource = Annotated[str, one_of(Run.CostSource.values)]
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 "The number of a row, in the address of a call."

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from tasks.api.schemas import NOT_SENT, Answer, Backend, Body, OneOf, PermissionMode, Text
+from tasks.api.schemas import NOT_SENT, Answer, Backend, Body, PermissionMode, Text, one_of
 from workspaces.models import Workspace
 
-Kind = Annotated[str, OneOf(Workspace.Kind)]
+Kind = Annotated[str, one_of(Workspace.Kind.values)]
 Lines = Annotated[
     Text | list[Text],
     AfterValidator(lambda value: value if isinstance(value, str) else "\n".join(value)),

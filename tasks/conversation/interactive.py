@@ -15,7 +15,7 @@ from tasks.models import ByHand, Run, Task
 from tasks.repository import Site, site_of
 from tasks.runs import launch
 from tasks.verbs import TaskVerb, require
-from workspaces import tmux
+from workspaces import clis, tmux
 from workspaces.hosts import HostError
 
 OPENING = timedelta(seconds=60)
@@ -23,10 +23,8 @@ OPENING = timedelta(seconds=60)
 OPEN = "This task's session is open by hand."
 HINT = "End the CLI in its terminal first: both on one session would spoil it."
 IN_A_SHELL = "This task's session is open in a shell on its host."
-RESUMED = r"^([^ ]*/)?(node [^ ]*/?)?(claude|codex)[^ ]* (.* )?(-r|--resume|resume)[ =](.* )?{session}( |$)"
+RESUMED = r"^([^ ]*/)?(node [^ ]*/?)?{cli}( |$)"
 "The command line of a CLI that somebody has started on a session."
-OURS = " --permission-prompt-tool "
-"What only the runner says to it: a start that is repeated must not take its own agent for a person."
 
 
 def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
@@ -37,7 +35,7 @@ def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
     site = site_of(task.workspace)
     if is_open(task):
         raise Refused(f"{OPEN[:-1]} already.", "Its window is in the task's terminal.")
-    refuse_beside_a_shell(site, run.cli_session)
+    refuse_beside_a_shell(site, run.backend, run.cli_session)
     row = _claim(task, run, user)
     try:
         run.task = task
@@ -93,17 +91,25 @@ def refuse_beside_a_person(run: Run) -> None:
     """Raise Refused when the run would meet a person on its session, in our window or in a shell."""
     refuse_while_open(run.task)
     if run.resumes:
-        refuse_beside_a_shell(site_of(run.task.workspace), run.resumes)
+        refuse_beside_a_shell(site_of(run.task.workspace), run.backend, run.resumes)
 
 
-def refuse_beside_a_shell(site: Site, session: str) -> None:
-    """Raise Refused when somebody has resumed this session in a shell, such as the one that a run leaves."""
-    pattern = RESUMED.format(session=re.escape(session).replace("\\-", "-"))
+def refuse_beside_a_shell(site: Site, backend: str, session: str) -> None:
+    """Raise Refused when somebody has resumed this session in a shell, such as the one that a run leaves.
+
+    A start that is repeated must not take its own agent for a person: the runner's words tell them apart.
+    """
+    cli = clis.find(backend)
+    if cli is None:
+        return
+    resumed = cli.resume_pattern.format(session=re.escape(session).replace("\\-", "-"))
     try:
-        found = site.host.run(["pgrep", "-a", "-f", "--", pattern], check=False, timeout=10)
+        found = site.host.run(
+            ["pgrep", "-a", "-f", "--", RESUMED.format(cli=resumed)], check=False, timeout=10
+        )
     except HostError as error:
         if error.code == "not_found":  # no pgrep there, and nobody else to ask
             return
         raise
-    if any(OURS not in line for line in found.out.splitlines()):
+    if any(not cli.runner_words or cli.runner_words not in line for line in found.out.splitlines()):
         raise Refused(IN_A_SHELL, HINT)

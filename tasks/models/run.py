@@ -11,7 +11,8 @@ from django.utils import timezone
 from aitask.lib.compare_and_set import CompareAndSet
 from aitask.lib.leases import Leased
 from tasks.models.task import Task
-from workspaces.models import Backend, PermissionMode
+from workspaces import clis
+from workspaces.models import PermissionMode
 
 
 class Run(CompareAndSet, Leased):
@@ -41,7 +42,7 @@ class Run(CompareAndSet, Leased):
     reason_code = models.CharField(max_length=20, blank=True, help_text="Why it ended, for programs")
     reason = models.TextField(blank=True, help_text="Why it ended or waits, for people")
 
-    backend = models.CharField(max_length=20, choices=Backend.choices)
+    backend = models.CharField(max_length=20, choices=clis.choices)
     model = models.CharField(max_length=100, blank=True)
     reasoning_effort = models.CharField(max_length=20, blank=True)
     permission_mode = models.CharField(max_length=5, choices=PermissionMode.choices)

@@ -9,7 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.text import Truncator, slugify
 
-from workspaces.models import Backend, Workspace
+from workspaces import clis
+from workspaces.models import Workspace
 
 if TYPE_CHECKING:
     from tasks.models.run import Run
@@ -31,7 +32,7 @@ class Task(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="tasks")
     title = models.CharField(max_length=200)
     prompt = models.TextField(blank=True)
-    backend = models.CharField(max_length=20, choices=Backend.choices)
+    backend = models.CharField(max_length=20, choices=clis.choices)
     model = models.CharField(max_length=100, blank=True, help_text="Empty: whatever the CLI picks")
     reasoning_effort = models.CharField(max_length=20, blank=True)
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.BACKLOG)

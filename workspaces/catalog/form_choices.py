@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from django.utils import dateformat
 
+from workspaces import clis
 from workspaces.catalog.queries import warning
-from workspaces.models import Backend, Workspace
+from workspaces.models import Workspace
 from workspaces.models.model_list import Effort, ModelList, OfferedModel
 
 OTHER = "*"
@@ -17,7 +18,7 @@ OTHER = "*"
 
 
 @dataclass(frozen=True)
-class Cli:
+class CliOption:
     """One CLI as the form shows it; `why_not` tells why it can't be chosen."""
 
     value: str
@@ -51,8 +52,8 @@ class Choices:
         return json.dumps(known)[:-1]
 
     @property
-    def clis(self) -> list[Cli]:
-        return [Cli(value, label, self._why_not(value)) for value, label in Backend.choices]
+    def clis(self) -> list[CliOption]:
+        return [CliOption(cli.name, cli.label, self._why_not(cli.name)) for cli in clis.every()]
 
     def _why_not(self, backend: str) -> str:
         offer = self.lists.get(backend)
@@ -111,7 +112,7 @@ class Choices:
         return [*self._of_list(), *(f"{cli.label}: {cli.why_not}" for cli in self.clis if cli.why_not)]
 
     def _of_list(self) -> list[str]:
-        offer, cli = self.offer, Backend(self.backend).label if self.backend in Backend.values else ""
+        offer, cli = self.offer, clis.label_of(self.backend)
         if offer is None:
             return [f"{cli} has not been asked for its models on this host yet."]
         if offer.is_awaited:
@@ -131,7 +132,7 @@ class Choices:
 
 def preset(lists: Mapping[str, ModelList], workspace: Workspace | None, backend: str = "") -> Choices:
     """What a form starts with: the workspace's defaults, else what the CLI recommends."""
-    wanted = backend or (workspace.default_backend if workspace else Backend.CLAUDE_CODE.value)
+    wanted = backend or (workspace.default_backend if workspace else clis.default())
     if not backend and (offer := lists.get(wanted)) is not None and not offer.is_offered:
         wanted = next((other for other, row in lists.items() if row.is_offered), wanted)
     own = workspace is not None and wanted == workspace.default_backend
@@ -168,7 +169,7 @@ def after_change(
     """
     backend, model, effort = chosen(data, prefix)
     what = data.get("changed", "")
-    if backend not in Backend.values or what == "workspace":
+    if backend not in clis.names() or what == "workspace":
         choices = preset(lists, workspace)
     elif what == "backend" or (what == "lists" and not model):
         choices = preset(lists, workspace, backend)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workspaces.models import Backend, Host, Workspace
+from workspaces import clis
+from workspaces.models import Host, Workspace
 from workspaces.models.model_list import ModelList, digest_of
 
 Place = tuple[str, str]
@@ -35,7 +36,7 @@ def lists_at(places: Iterable[Place]) -> dict[Place, dict[str, ModelList]]:
     found: dict[Place, dict[str, ModelList]] = {}
     for row in sorted(rows, key=lambda row: (row.host.key, row.environment, row.backend)):
         place = (row.host.key, row.environment)
-        if place in wanted and row.backend in Backend.values:
+        if place in wanted and row.backend in clis.names():
             found.setdefault(place, {})[row.backend] = row
     return found
 
@@ -50,7 +51,7 @@ def warning(offer: ModelList | None, model: str, effort: str) -> str:
     """What a person should know before a run; empty when there is no list to judge by."""
     if offer is None or not offer.models or not model:
         return ""
-    cli = Backend(offer.backend).label
+    cli = clis.label_of(offer.backend)
     found = offer.find(model)
     if found is None:
         return f"{model} is not in the list of {cli} on {offer.host.label}; it runs only if the CLI knows it."
@@ -71,10 +72,10 @@ def problem(workspace: Workspace, backend: str, model: str, effort: str) -> dict
         return {}
     if found := offer.find(model):
         return _without(effort, [level["id"] for level in found["reasoning_efforts"]], model)
-    others = (Backend(other.backend).label for other in lists.values() if other.find(model))
+    others = (clis.label_of(other.backend) for other in lists.values() if other.find(model))
     if owner := next(others, ""):
         return {"model": f"{model} is a model of {owner}."}
-    return _without(effort, offer.levels, Backend(backend).label)
+    return _without(effort, offer.levels, clis.label_of(backend))
 
 
 def _without(effort: str, levels: list[str], who: str) -> dict[str, str]:

@@ -1,14 +1,13 @@
 """The rows of workspaces and hosts; each is imported from here."""
 
 from workspaces.models.api_token import ApiToken
-from workspaces.models.choices import Backend, PermissionMode
+from workspaces.models.choices import PermissionMode
 from workspaces.models.host import BackendHold, Host, Installation
 from workspaces.models.model_list import ModelList
 from workspaces.models.workspace import Workspace
 
 __all__ = [
     "ApiToken",
-    "Backend",
     "BackendHold",
     "Host",
     "Installation",

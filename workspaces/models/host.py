@@ -8,8 +8,8 @@ from typing import Literal
 from django.db import models
 
 from aitask.lib.leases import Leased
+from workspaces import clis
 from workspaces.hosts.address import Address
-from workspaces.models.choices import Backend
 
 
 class Installation(models.Model):
@@ -70,7 +70,7 @@ class BackendHold(models.Model):
     """Starts of one CLI on one host held back because its login was refused."""
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="holds")
-    backend = models.CharField(max_length=20, choices=Backend.choices)
+    backend = models.CharField(max_length=20, choices=clis.choices)
     refusals = models.PositiveIntegerField(default=0, help_text="Runs in a row that met a refused login")
     held_since = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=500, blank=True)

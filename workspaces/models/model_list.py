@@ -12,7 +12,7 @@ from django.db import models as db
 from django.utils import timezone
 
 from aitask.lib.leases import Leased
-from workspaces.models.choices import Backend
+from workspaces import clis
 from workspaces.models.host import Host
 
 YOUNG = timedelta(minutes=10)
@@ -84,7 +84,7 @@ class ModelList(Leased):
     @classmethod
     def make_rows(cls, host: Host, digest: str) -> None:
         """A row for each CLI of the host, empty until it has answered."""
-        for backend in Backend.values:
+        for backend in clis.names():
             cls.objects.get_or_create(host=host, backend=backend, environment=digest)
 
     @property

@@ -7,8 +7,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from workspaces import clis
 from workspaces.hosts.address import Address
-from workspaces.models.choices import Backend, PermissionMode
+from workspaces.models.choices import PermissionMode
 from workspaces.models.host import Host
 from workspaces.validators import (
     validate_environment,
@@ -65,7 +66,7 @@ class Workspace(models.Model):
     )
     setup_command = models.TextField(blank=True, help_text="Run once in each new worktree, such as npm ci")
     check_command = models.TextField(blank=True, help_text="Says whether the work is good, such as make test")
-    default_backend = models.CharField(max_length=20, choices=Backend.choices, default=Backend.CLAUDE_CODE)
+    default_backend = models.CharField(max_length=20, choices=clis.choices, default=clis.default())
     default_model = models.CharField(max_length=100, blank=True, help_text="Empty: whatever the CLI picks")
     default_reasoning_effort = models.CharField(max_length=20, blank=True)
     permission_mode = models.CharField(

@@ -63,7 +63,7 @@ class AgentCli:
     def login(self, program: str, env: Dict[str, str], deadline: float) -> Json:
         """{logged_in, detail}: logged_in is None when it does not tell.
 
-        Raises NoAnswer, TimeoutExpired, OSError or ValueError.
+        Raises NoAnswer, TimeoutExpired or OSError.
         """
         return {"logged_in": None, "detail": ""}
 

@@ -20,6 +20,8 @@ from ..files import Json
 
 CHUNK = 1 << 16
 PATIENCE = 3600.0
+NONSENSE = (ValueError, LookupError, TypeError, AttributeError)
+"""What is raised where an answer of a CLI looks other than expected."""
 LAST_WORDS = 400
 """Characters of a CLI's complaint that are passed on."""
 

@@ -7,6 +7,7 @@ from typing import Any, Dict, Optional
 
 from .. import PROTOCOL, agents
 from ..base.cli import EndedRun
+from ..base.talk import NONSENSE
 from ..files import Json, dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
@@ -87,7 +88,7 @@ def _final_usage(told: Json, folder: RunFolder, spec: Json, cut_off: bool) -> Op
     run = EndedRun(folder.raw, str(told["cli_session"] or ""), env, cut_off)
     try:
         return agents.get(str(spec.get("backend"))).final_usage(usage, run)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, *NONSENSE):
         return usage  # the lower bound is better than no outcome
 
 

@@ -7,7 +7,7 @@ from typing import Dict
 
 from .. import environment
 from ..base.cli import AgentCli
-from ..base.talk import NoAnswer, NoPlan, NotSupported
+from ..base.talk import NONSENSE, NoAnswer, NoPlan, NotSupported
 from ..files import Json
 from .asking import ask_all, talking
 from .requests import Request
@@ -41,7 +41,7 @@ def _ask_one(cli: AgentCli, env: Dict[str, str], request: Request) -> Json:
         answer.update(_told(cli, path, env, request))
     except NoAnswer as error:
         answer.update(error=str(error), has_plan=not isinstance(error, NoPlan))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *NONSENSE) as error:
         answer["error"] = f"{cli.program} gave no limits that make sense: {error!r}"
     return answer
 

@@ -10,7 +10,7 @@ from typing import Dict, List, Optional
 
 from .. import environment
 from ..base.cli import AgentCli
-from ..base.talk import NoAnswer
+from ..base.talk import NONSENSE, NoAnswer
 from ..files import Json
 from . import probe
 from .asking import ask_all, talking
@@ -56,7 +56,7 @@ def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: 
         answer["version"] = answer["version"] or _version(path, env, deadline)
     except NoAnswer as error:
         answer["error"] = str(error)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *NONSENSE) as error:
         answer["error"] = f"{cli.program} gave no list of models that makes sense: {error!r}"
     return answer
 

@@ -9,7 +9,7 @@ from typing import Dict, Optional
 
 from .. import environment
 from ..base.cli import AgentCli
-from ..base.talk import NoAnswer, output_of
+from ..base.talk import NONSENSE, NoAnswer, output_of
 from ..files import Json
 from .asking import ask_all
 from .requests import Request
@@ -34,7 +34,7 @@ def _probe_one(cli: AgentCli, env: Dict[str, str]) -> Json:
     try:
         answer["version"] = version_of(path, env, deadline)
         answer.update(cli.login(path, env, deadline))
-    except (subprocess.TimeoutExpired, OSError, ValueError, NoAnswer) as error:
+    except (subprocess.TimeoutExpired, OSError, NoAnswer, *NONSENSE) as error:
         answer["detail"] = f"{cli.program} did not answer: {error}"
     return answer
 

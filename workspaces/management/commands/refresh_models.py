@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from workspaces import hosts
+from workspaces import clis, hosts
 from workspaces.catalog import jobs as catalog_jobs
 from workspaces.catalog import services as catalog_services
-from workspaces.models import Backend, Host, ModelList
+from workspaces.models import Host, ModelList
 
 
 class Command(BaseCommand):
@@ -50,7 +50,7 @@ def is_failure(answer: ModelList) -> bool:
 
 
 def line_of(answer: ModelList) -> str:
-    where = f"{answer.host.name} {Backend(answer.backend).label}"
+    where = f"{answer.host.name} {clis.label_of(answer.backend)}"
     setting = f" (variables {answer.environment[:8]})" if answer.environment else ""
     if answer.error:
         return f"{where}{setting}: {answer.error}"

@@ -1,0 +1,19 @@
+"""Claude Code."""
+
+from __future__ import annotations
+
+from workspaces.clis import Cli
+
+CLI = Cli(
+    name="claude_code",
+    label="Claude Code",
+    provider="anthropic",
+    console="https://claude.ai/settings/usage",
+    api_console="https://console.anthropic.com/settings/usage",
+    how_to_install="npm install -g @anthropic-ai/claude-code",
+    how_to_log_in="claude",
+    resume_pattern=r"claude[^ ]* (.* )?(-r|--resume)[ =](.* )?{session}",
+    runner_words=" --permission-prompt-tool ",
+    reports_reasoning=False,
+    order=1,
+)
