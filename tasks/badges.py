@@ -23,7 +23,7 @@ FAILURES = {
     "setup": Badge("set-up failed", "bad", "circle-x"),
     "model": Badge("wrong model", "bad", "circle-x"),
 }
-ENDED = Badge("ended", "", "circle-help")
+ENDED = Badge("ended", "", "circle-dot")
 
 VERDICTS = {
     Verdict.Kind.ACCEPTED.value: Badge("accepted", "good", "circle-check"),
