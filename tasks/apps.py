@@ -22,6 +22,6 @@ class TasksConfig(AppConfig):
         hooks.run_ended.join(dispatch.after_end)
         hooks.run_ended.join(notifications.note_end)
         hooks.run_ended.join(after_run.enqueue_inspection)
-        hooks.branch_changed.join(overlap.soon)
+        hooks.branch_changed.join(overlap.enqueue_check)
         hooks.repair.join(repairs.repair)
         hooks.repair.join(delivery.repair)

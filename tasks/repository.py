@@ -11,7 +11,7 @@ from tasks.models import MergeTrain, Run
 from workspaces import hosts, tmux
 from workspaces.git.repos import RepositoryPaths, locate
 from workspaces.git.writing import Writer, writer
-from workspaces.merging import Bench, Check, Mainline, bench_path, open_bench
+from workspaces.merging import Check, Mainline, MergeWorktree, merge_worktree_path, open_merge_worktree
 from workspaces.models import Installation, Workspace
 
 
@@ -27,7 +27,7 @@ class Site:
     branch: str
     "The branch that is merged into."
     train: int = 0
-    _bench: Bench | None = field(default=None, init=False)
+    _merge_worktree: MergeWorktree | None = field(default=None, init=False)
 
     @cached_property
     def place(self) -> RepositoryPaths:
@@ -66,14 +66,16 @@ class Site:
         return Mainline(self.write, self.place, self.branch)
 
     @property
-    def bench_path(self) -> str:
-        return bench_path(self.host, self.place, self.workspace.worktree_root, self.installation)
+    def merge_worktree_path(self) -> str:
+        return merge_worktree_path(self.host, self.place, self.workspace.worktree_root, self.installation)
 
-    def bench(self, commit: str) -> Bench:
+    def merge_worktree(self, commit: str) -> MergeWorktree:
         """The worktree kept for merging; made at `commit` when there is none."""
-        if self._bench is None:
-            self._bench = open_bench(self.write, self.place, self.bench_path, commit)
-        return self._bench
+        if self._merge_worktree is None:
+            self._merge_worktree = open_merge_worktree(
+                self.write, self.place, self.merge_worktree_path, commit
+            )
+        return self._merge_worktree
 
     @property
     def refs(self) -> str:

@@ -82,7 +82,7 @@ def move_task(task: Task, *, status: str, before: int | None, user: AbstractBase
     task.refresh_from_db()
     doorbell.ring("board")
     if task.status == Task.Status.QUEUED:
-        dispatch.soon(task.workspace_id)
+        dispatch.start_after_commit(task.workspace_id)
 
 
 def delete_task(task: Task) -> None:

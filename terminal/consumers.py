@@ -22,12 +22,12 @@ from aitask.lib.errors import Refused
 from aitask.lib.fast_socket import direct_of
 from aitask.lib.origin import Receive, Scope, Send
 from aitask.lib.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_database, session_is_valid
-from terminal import access, commands, services
-from terminal.commands import Json
+from terminal import access, frames, services
 from terminal.control import gateway
 from terminal.control.client import TmuxRefused as TmuxRefused
 from terminal.control.hub import SessionGone, TerminalHub
 from terminal.control.viewer import Viewer
+from terminal.frames import Json
 from terminal.models import Visit
 from terminal.outbox import Outbox
 from terminal.places import Place
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 30.0
 """How often the login and the permission are checked again."""
-MOST_PASTED = 16 << 20
+MAX_PASTED = 16 << 20
 REFUSED, AWAY = 4410, 4411
 """The session can't be shown, or not just now; a frame before it says why."""
 FORBIDDEN = 4403
@@ -63,7 +63,7 @@ class TerminalSocket:
         self.outbox = Outbox(send, self.direct)
         self.early: list[bytes | str] | None = []
         "What came before the session was shown; None from then on."
-        self.query = commands.query(scope)
+        self.query = frames.query(scope)
         self.pasted: list[str] = []
 
     async def run(self) -> None:
@@ -76,9 +76,9 @@ class TerminalSocket:
         self.hub: TerminalHub = gateway.hub_of(self.place.address)
         self.viewer = Viewer(
             self.place.target,
-            commands.size(self.query),
+            frames.size(self.query),
             self.outbox.put,
-            looks=bool(commands.whole(self.query, "looks")),
+            looks=bool(frames.whole(self.query, "looks")),
         )
         self.visit = await database_sync_to_async(services.log)(
             self.place, self.user, Visit.Kind.OPEN, client=_client(self.scope)
@@ -152,7 +152,7 @@ class TerminalSocket:
 
     def _received(self, message: bytes | str) -> None:
         """Keys, or a text frame of the page. Until the session is shown all but a pulse waits."""
-        said = commands.parse(message) if isinstance(message, str) else {}
+        said = frames.parse(message) if isinstance(message, str) else {}
         if self.early is not None and said.get("t") != "pulse":
             self.early.append(message)
         elif isinstance(message, bytes):
@@ -185,42 +185,42 @@ class TerminalSocket:
 
     def _take(self, message: Json) -> None:
         """A text frame of the page; what is not understood is ignored."""
-        verb = VERBS.get(commands.words(message, "t"))
+        verb = VERBS.get(frames.words(message, "t"))
         if verb:
             verb(self, message)
 
     def ack(self, message: Json) -> None:
-        gateway.soon(self.hub.acknowledged, self.viewer, commands.whole(message, "n"))
+        gateway.soon(self.hub.acknowledged, self.viewer, frames.whole(message, "n"))
 
     def resize(self, message: Json) -> None:
-        size, looks = commands.size(message), bool(message.get("looks"))
+        size, looks = frames.size(message), bool(message.get("looks"))
         gateway.soon(lambda: self.hub.resized(self.viewer, size, looks=looks))
 
     def paste(self, message: Json) -> None:
         """A long text comes in pieces, as the server takes no message above 1 MiB; too long a one is refused
         as a whole."""
-        if sum(map(len, self.pasted)) <= MOST_PASTED:
-            self.pasted.append(commands.words(message, "d"))
+        if sum(map(len, self.pasted)) <= MAX_PASTED:
+            self.pasted.append(frames.words(message, "d"))
         if message.get("more"):
             return
         text = "".join(self.pasted)
         self.pasted.clear()
-        if len(text) > MOST_PASTED:
+        if len(text) > MAX_PASTED:
             too_much = "That is too much to paste at once: nothing was pasted."
             self.outbox.put({"t": "error", "kind": "paste", "message": too_much})
         else:
             gateway.soon(self.hub.pasted, self.viewer, text)
 
     def answer(self, message: Json) -> None:
-        data = commands.words(message, "d").encode("utf-8", "replace")
+        data = frames.words(message, "d").encode("utf-8", "replace")
         if data:
             gateway.soon(self.hub.answered, self.viewer, data[:4096])
 
     def history(self, message: Json) -> None:
-        gateway.soon(self.hub.wants_history, self.viewer, commands.whole(message, "lines"))
+        gateway.soon(self.hub.wants_history, self.viewer, frames.whole(message, "lines"))
 
     def window(self, message: Json) -> None:
-        gateway.soon(self.hub.choose, self.viewer, commands.words(message, "id"))
+        gateway.soon(self.hub.choose, self.viewer, frames.words(message, "id"))
 
     def pulse(self, _message: Json) -> None:
         gateway.soon(self.hub.pulse, self.viewer)

@@ -19,8 +19,8 @@ from workspaces import tmux
 from workspaces.hosts import HostError
 
 WINDOW = "shell"
-MOST_HISTORY = 8 << 20
-MOST_RUNS = 20
+MAX_HISTORY = 8 << 20
+MAX_RUNS = 20
 """Runs of a task whose panes are read again, the newest first."""
 
 
@@ -78,7 +78,7 @@ def close_session(place: Place, user: AbstractBaseUser, *, client: str = "") -> 
 
 def read_history(place: Place) -> History | None:
     """What was kept of a session that is gone; None when there is nothing. Raises HostError."""
-    parts = _scrollback(place, MOST_HISTORY)
+    parts = _scrollback(place, MAX_HISTORY)
     if not parts:
         return None
     data = b"".join(part["data"].encode("utf-8", "surrogateescape") for part in reversed(parts))
@@ -120,7 +120,7 @@ def _folder(place: Place, site: Site) -> str:
 def _directories(place: Place, site: Site) -> list[str]:
     """Folders on the host that keep something of this session, the newest first."""
     shell = join(site.hello["state_dir"], "shells", place.key)
-    runs = place.task.runs.exclude(run_dir="").order_by("-number")[:MOST_RUNS] if place.task else []
+    runs = place.task.runs.exclude(run_dir="").order_by("-number")[:MAX_RUNS] if place.task else []
     return [*[run.run_dir for run in runs], shell]
 
 

@@ -55,12 +55,12 @@ class Spent:
         return f"{int(self.used):,} of {int(self.limit):,} tokens {when}"
 
 
-def hurdle(workspace: Workspace) -> Hurdle:
+def hold_reason(workspace: Workspace) -> HoldReason:
     """The joint of the dispatcher."""
-    return Hurdle(workspace)
+    return HoldReason(workspace)
 
 
-class Hurdle:
+class HoldReason:
     """Asked for each queued run of one workspace; reads what it needs once."""
 
     def __init__(self, workspace: Workspace) -> None:

@@ -15,8 +15,8 @@ from usage.models import TOKENS, Series, UsageByModel, dollars
 AMOUNTS = ("runs", "seconds", *TOKENS, "cost_micro")
 Amounts = Sequence[Any]
 "The sums of the columns AMOUNTS, whole numbers; the cost may be None."
-MOST_SPANS = 100
-MOST_PARAMETERS = 30_000
+MAX_SPANS = 100
+MAX_PARAMETERS = 30_000
 "In one statement; SQLite takes 500 spans and 32,766 parameters."
 
 
@@ -98,7 +98,7 @@ def groups(series: Collection[int], spans: Sequence[tuple[int, int]]) -> Iterato
     if not series:
         return
     statement = _lateral if connection.vendor == "postgresql" else _union
-    step = max(1, min(MOST_SPANS, MOST_PARAMETERS // (len(series) + 3)))
+    step = max(1, min(MAX_SPANS, MAX_PARAMETERS // (len(series) + 3)))
     with connection.cursor() as cursor:
         for first in range(0, len(spans), step):
             part = list(enumerate(spans[first : first + step], first))

@@ -15,7 +15,7 @@ from tasks.access import task_for
 from tasks.api.schemas import Id, RunOut, run_out
 from usage import limits, pricing, queries, services
 from usage.aggregation import Sums
-from usage.periods import MOST_DAYS, Period, is_zone, zone_called
+from usage.periods import MAX_DAYS, Period, is_zone, zone_called
 from workspaces import clis
 from workspaces.access import person, visible_workspaces, workspace_for
 from workspaces.models import Workspace
@@ -160,7 +160,7 @@ def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
     first = first or last - timedelta(days=DAYS_SHOWN - 1)
     if first > last:
         raise Refused("The range ends before it begins.", "`from` is the first day and `to` the last one.")
-    if (last - first).days >= MOST_DAYS:
+    if (last - first).days >= MAX_DAYS:
         raise Refused("This range is too long.", "Ten years is the most.")
     return Period(first, last, zone)
 

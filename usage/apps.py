@@ -14,4 +14,4 @@ class UsageConfig(AppConfig):
 
         hooks.usage_changed.join(ledger.record)
         hooks.limit_reported.join(limits.note_report)
-        hooks.hurdle = admission.hurdle
+        hooks.hold_reason = admission.hold_reason

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-MOST_DAYS = 3660
+MAX_DAYS = 3660
 
 
 def zone_called(name: str) -> ZoneInfo:

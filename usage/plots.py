@@ -14,7 +14,7 @@ from usage.aggregation import Sums
 from usage.queries import ReportRow, UsageReport
 
 WIDTH, HEIGHT = 720, 160
-MOST_BARS = 62
+MAX_BARS = 62
 MODELS_SHOWN = 5
 OTHERS = "others"
 SPANS = {1: "a day", 7: "a week", 30: "in 30 days"}
@@ -94,7 +94,7 @@ def by_model(report: UsageReport, what: str, measure: Measure, show: Show) -> Pl
 
 def step_of(days: int) -> int:
     """How many days a bar stands for: they are put together when there are too many for the picture."""
-    return 1 if days <= MOST_BARS else 7 if days <= 7 * MOST_BARS else 30
+    return 1 if days <= MAX_BARS else 7 if days <= 7 * MAX_BARS else 30
 
 
 def _bars(

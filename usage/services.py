@@ -59,5 +59,5 @@ def hold_again(workspace: Workspace) -> None:
 
 
 def _look_again(workspace: Workspace) -> None:
-    dispatch.soon(workspace.pk)
+    dispatch.start_after_commit(workspace.pk)
     doorbell.ring("board", "queue")

@@ -26,7 +26,7 @@ from usage import admission, csv_export, jobs, limits, plots, pricing, queries, 
 from usage.api import period_of
 from usage.forms import BudgetForm
 from usage.models import Audit, Budget, PlanSource
-from usage.periods import MOST_DAYS, Period, zone_called
+from usage.periods import MAX_DAYS, Period, zone_called
 from workspaces import clis
 from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.models import Workspace
@@ -47,8 +47,8 @@ def chosen_period(request: HttpRequest) -> Period:
     if first or not request.GET.get("days"):
         return period_of(first, last, zone)
     days = whole_number(request.GET["days"])
-    if not days or days > MOST_DAYS:
-        raise Refused("This number of days makes no sense.", f"1 to {MOST_DAYS} can be asked for.")
+    if not days or days > MAX_DAYS:
+        raise Refused("This number of days makes no sense.", f"1 to {MAX_DAYS} can be asked for.")
     today = timezone.now().astimezone(zone_called(zone)).date()
     return period_of(today - timedelta(days=days - 1), today, zone)
 

@@ -148,5 +148,5 @@ def ask(
     site: admin.ModelAdmin[ModelList] | admin.ModelAdmin[Host], request: HttpRequest, hosts: QuerySet[Host]
 ) -> None:
     for host in hosts:
-        catalog_services.want(host, force=True)
+        catalog_services.request_lists(host, force=True)
     site.message_user(request, "The workers are asking; reload the page in a moment.", messages.SUCCESS)

@@ -12,4 +12,4 @@ class WorkspacesConfig(AppConfig):
         from workspaces import links
         from workspaces.catalog import services
 
-        links.answered_again.join(services.meet)
+        links.answered_again.join(services.request_when_back)

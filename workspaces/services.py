@@ -35,7 +35,7 @@ def save_workspace(workspace: Workspace, *, members: Iterable[User] | None = Non
         raise Refused(
             f"There is a workspace called {workspace.name} already.", "Choose another name."
         ) from error
-    catalog_services.want_workspace(workspace)
+    catalog_services.request_for_workspace(workspace)
     workspace_saved(workspace)
     doorbell.ring(f"workspace:{workspace.pk}", "board")
     return workspace

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from workspaces.hosts.ssh_config import from_home, home
+from workspaces.hosts.ssh_target import from_home, home
 
-MOST_INCLUDES = 16
+MAX_INCLUDES = 16
 PATTERN = set("*?!")
 EQUALS = re.compile(r"^\s*(\w+)\s*=\s*")
 
@@ -22,7 +22,7 @@ def aliases(config: str = "") -> list[str]:
     `config` defaults to SSH_CONFIG, else the user's own file. Include is followed as ssh does it.
     """
     path = Path(config or settings.SSH_CONFIG or home() / ".ssh" / "config")
-    return list(dict.fromkeys(_named_in(path, MOST_INCLUDES)))
+    return list(dict.fromkeys(_named_in(path, MAX_INCLUDES)))
 
 
 def _named_in(path: Path, depth: int) -> Iterator[str]:

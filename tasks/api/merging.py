@@ -111,7 +111,9 @@ def restore_task(request: HttpRequest, task_id: Id) -> TaskOut:
 
 @router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Give the work back to the agent")
 def send_back_task(request: HttpRequest, task_id: Id, body: SendBack) -> RunOut:
-    return run_out(verdicts.send_back(task_for(request.user, task_id), body.message, user=person(request)))
+    return run_out(
+        verdicts.request_changes(task_for(request.user, task_id), body.message, user=person(request))
+    )
 
 
 @router.post("/tasks/{task_id}/start-over", response={201: RunOut}, summary="Run it again on a new branch")
@@ -131,7 +133,7 @@ def resolve_conflict(request: HttpRequest, task_id: Id) -> RunOut:
 )
 def bring_back_task(request: HttpRequest, task_id: Id) -> TaskOut:
     """For a branch that git counts as merged though main has reverted it: then it can be merged again."""
-    reapply.bring_back(task_for(request.user, task_id))
+    reapply.reapply(task_for(request.user, task_id))
     return read(request, task_id)
 
 
@@ -168,7 +170,7 @@ def stop_train(request: HttpRequest, train_id: Id) -> TrainOut:
 
 @router.post("/merge-trains/{train_id}/continue", response=TrainOut, summary="Go on where it stopped")
 def continue_train(request: HttpRequest, train_id: Id) -> TrainOut:
-    trains.go_on(train_for(request.user, train_id))
+    trains.continue_train(train_for(request.user, train_id))
     return train_out(train_for(request.user, train_id))
 
 

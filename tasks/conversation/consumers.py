@@ -12,7 +12,7 @@ from django.utils import timezone
 from aitask.lib.sockets import LiveConsumer
 from tasks.conversation import notifications, rendering, requests
 
-MOST_NEWS = 20
+MAX_NEWS = 20
 STALE = timedelta(hours=1)
 "What is older was missed by a page that slept, and is no news any more."
 
@@ -78,7 +78,7 @@ class AttentionConsumer(LiveConsumer):
         if self.count < 0:
             newest = rows.values_list("pk", flat=True).last() or 0
             self.seen = newest if self.seen is None else min(self.seen, newest)
-        fresh = list(rows.filter(pk__gt=self.seen)[:MOST_NEWS])
+        fresh = list(rows.filter(pk__gt=self.seen)[:MAX_NEWS])
         if fresh:
             self.seen = fresh[-1].pk
         old = timezone.now() - STALE

@@ -30,7 +30,7 @@ RETRY = timedelta(seconds=2)
 ENDED = "The run ended before the agent took it."
 
 
-def soon(run: Run) -> None:
+def enqueue_delivery(run: Run) -> None:
     """Have a worker deliver after the commit."""
     Outgoing.objects.filter(run=run, state=State.WAITING).update(retry_at=timezone.now() + RETRY)
     enqueue(deliver, run.pk)
@@ -113,7 +113,7 @@ def repair() -> None:
         "task__workspace"
     ):
         if run.task.workspace.address.key not in down:
-            soon(run)
+            enqueue_delivery(run)
     over = Outgoing.objects.filter(state__in=Outgoing.OPEN, run__state__in=Run.ENDED)
     for run in Run.objects.filter(pk__in=over.values("run")).select_related("task__workspace"):
         conclude(run)

@@ -39,7 +39,7 @@ def talk_to(task: Task, text: str, *, when: str, user: AbstractBaseUser, **choic
     """
     run = live_run(task)
     if run is None:
-        return go_on(task, text, user=user, **choice)
+        return continue_conversation(task, text, user=user, **choice)
     text = _words(text)
     new = {name: value for name, value in choice.items() if value and value != getattr(run, name)}
     if new:
@@ -58,7 +58,7 @@ def say(run: Run, text: str, *, when: str, user: AbstractBaseUser | None) -> Out
     return _hand_over(_put_in_line(run, Outgoing.Kind.MESSAGE, payload, user))
 
 
-def go_on(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None) -> Run:
+def continue_conversation(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None) -> Run:
     """Start a run that goes on with the last session of the task; from the start where there is none."""
     text = _words(text)
     resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
@@ -189,7 +189,7 @@ def _hand_over(row: Outgoing) -> Outgoing:
     if _is_near(run):
         delivery.deliver(run.pk)
     if Outgoing.objects.filter(pk=row.pk, state=State.WAITING).exists():
-        delivery.soon(run)
+        delivery.enqueue_delivery(run)
         _await(row)
     doorbell.ring(f"task:{run.task_id}", "board")
     row.refresh_from_db()

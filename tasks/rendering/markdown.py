@@ -22,7 +22,7 @@ INLINE = {"a", "br", "code", "em", "s", "span", "strong"}
 TABLE = {"table", "tbody", "td", "th", "thead", "tr"}
 ATTRIBUTES = {"a": {"href", "title"}, "span": {"class"}, "ol": {"start"}}
 LINK = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
-MOST_TO_COLOUR = 20_000
+MAX_TO_COLOUR = 20_000
 "Characters of a code block above which colouring costs more than it tells."
 
 
@@ -41,7 +41,7 @@ def render(text: str) -> SafeString:
 
 def colour(code: str, language: str, _attributes: str = "") -> str:
     """Code with classes for its colours; plain when the language is unknown."""
-    if not language or len(code) > MOST_TO_COLOUR:
+    if not language or len(code) > MAX_TO_COLOUR:
         return escape(code)
     try:
         lexer = get_lexer_by_name(language, stripnl=False)

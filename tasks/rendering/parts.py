@@ -16,7 +16,7 @@ from tasks.models import Run
 
 LONGEST = 12_000
 "Characters of a text that are put into the page; the rest is one click away."
-MOST_DIFF_LINES = 400
+MAX_DIFF_LINES = 400
 NOTHING = SafeString("")
 CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # colours, titles, links of a terminal
@@ -104,9 +104,9 @@ def diff_lines(lines: list[str]) -> SafeString:
     shown = format_html_join(
         "",
         '<span class="{}">{}\n</span>',
-        ((kinds.get(text[:1], ""), text) for text in lines[:MOST_DIFF_LINES]),
+        ((kinds.get(text[:1], ""), text) for text in lines[:MAX_DIFF_LINES]),
     )
-    rest = len(lines) - MOST_DIFF_LINES
+    rest = len(lines) - MAX_DIFF_LINES
     more = format_html('<p class="dim">… {} more lines</p>', rest) if rest > 0 else NOTHING
     return format_html('<pre class="diff" tabindex="0">{}</pre>{}', shown, more)
 

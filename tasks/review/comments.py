@@ -20,9 +20,9 @@ from tasks.review.patches import parse
 from workspaces.git.diffs import Range, file_patch, file_text, path_of
 from workspaces.merging.conflicts import visible
 
-MOST_TEXT = 20_000
-MOST_QUOTE = 4_000
-MOST_BYTES = 4 * 1024 * 1024
+MAX_TEXT = 20_000
+MAX_QUOTE = 4_000
+MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUse
     said = clean_text(text).strip()
     if not said:
         raise Refused("The comment is empty.")
-    if len(said) > MOST_TEXT:
-        raise Refused("The comment is too long.", f"{MOST_TEXT} characters is the most.")
+    if len(said) > MAX_TEXT:
+        raise Refused("The comment is too long.", f"{MAX_TEXT} characters is the most.")
     if place.side not in Comment.Side.values or not 1 <= place.line <= place.end_line:
         raise Refused("There are no such lines.")
     return Comment.objects.create(
@@ -73,7 +73,7 @@ def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUse
         line=place.line,
         end_line=place.end_line,
         commit=place.commit,
-        quote=clean_text(place.quote)[:MOST_QUOTE],
+        quote=clean_text(place.quote)[:MAX_QUOTE],
         text=said,
     )
 
@@ -89,7 +89,7 @@ def send(task: Task, *, user: AbstractBaseUser, message: str = "") -> Run:
     if not found:
         raise Refused("There are no comments to send.", "Click a line number to write one.")
     with transaction.atomic():
-        run = verdicts.send_back(task, follow_up_text(found, message), user=user)
+        run = verdicts.request_changes(task, follow_up_text(found, message), user=user)
         ids = [comment.pk for comment in found]
         Comment.objects.filter(pk__in=ids).update(sent_at=timezone.now(), sent_in=run)
     doorbell.ring(f"task:{task.pk}")
@@ -145,7 +145,7 @@ class Places:
     def _lines(self, key: str, side: str) -> list[str] | None:
         if (key, side) not in self._texts:
             old = side == Comment.Side.OLD
-            text = file_text(self.view.site.host, self.rng, path_of(key), old=old, most=MOST_BYTES)
+            text = file_text(self.view.site.host, self.rng, path_of(key), old=old, most=MAX_BYTES)
             lines = None if text is None else text.split("\n")
             self._texts[key, side] = lines and [visible(line.removesuffix("\r")) for line in lines]
         return self._texts[key, side]

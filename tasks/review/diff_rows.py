@@ -9,7 +9,7 @@ from django.utils.html import escape
 
 from tasks.review.patches import Colours, DiffLine, Hunk, pairs
 
-MOST_ROWS = 1500
+MAX_ROWS = 1500
 "Rows in one answer; the page asks for more."
 CLASSES = {" ": "same", "+": "new", "-": "old"}
 NAMES = {" ": "", "+": "added", "-": "removed"}
@@ -20,9 +20,9 @@ def render_rows(
 ) -> tuple[str, int | None]:
     """The rows from number `start` on, and the number of the next one when there are more."""
     rows = _split_rows(hunks, colours) if split else _unified_rows(hunks, colours)
-    taken = list(islice(rows, start, start + MOST_ROWS + 1))
-    following = start + MOST_ROWS if len(taken) > MOST_ROWS else None
-    return "".join(taken[:MOST_ROWS]), following
+    taken = list(islice(rows, start, start + MAX_ROWS + 1))
+    following = start + MAX_ROWS if len(taken) > MAX_ROWS else None
+    return "".join(taken[:MAX_ROWS]), following
 
 
 def _where(hunk: Hunk) -> str:

@@ -17,10 +17,10 @@ from pygments.util import ClassNotFound
 from workspaces.merging.conflicts import visible
 
 HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
-MOST_LINE = 2000
+MAX_LINE = 2000
 "Characters of a line that are shown."
-MOST_COLOURED = 160 * 1024
-MOST_COLOURED_LINE = 2000
+MAX_COLOURED = 160 * 1024
+MAX_COLOURED_LINE = 2000
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def lexer_for(name: str) -> Lexer:
 
 def colour(text: str, path: str) -> list[str] | None:
     """The lines of a file as HTML with Pygments' classes; None when it is too large to be quick."""
-    if len(text) > MOST_COLOURED or any(len(line) > MOST_COLOURED_LINE for line in text.split("\n")):
+    if len(text) > MAX_COLOURED or any(len(line) > MAX_COLOURED_LINE for line in text.split("\n")):
         return None
     lexer = lexer_for(path.rpartition("/")[2])
     if isinstance(lexer, TextLexer):
@@ -107,9 +107,9 @@ class Colours:
     def of(self, line: DiffLine) -> str:
         """The HTML of one line."""
         lines, number = (self.old, line.old) if line.kind == "-" else (self.new, line.new)
-        if len(line.text) > MOST_LINE:
-            more = len(line.text) - MOST_LINE
-            shown = escape(visible(line.text[:MOST_LINE]))
+        if len(line.text) > MAX_LINE:
+            more = len(line.text) - MAX_LINE
+            shown = escape(visible(line.text[:MAX_LINE]))
             return f'{shown}<span class="more">… {more:,} more characters</span>'
         if lines and number and number <= len(lines):
             return lines[number - 1]

@@ -22,7 +22,7 @@ def task_accept(request: HttpRequest, pk: int) -> HttpResponse:
 def task_take_back(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     said = "Not accepted any more."
-    return answer_on_task(request, pk, lambda: verdicts.take_back(task), said)
+    return answer_on_task(request, pk, lambda: verdicts.undo_accept(task), said)
 
 
 @require_POST
@@ -30,7 +30,7 @@ def task_send_back(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
     message = request.POST.get("message", "")
     return answer_on_task(
-        request, pk, lambda: verdicts.send_back(task, message, user=user), "Sent back to the agent."
+        request, pk, lambda: verdicts.request_changes(task, message, user=user), "Sent back to the agent."
     )
 
 

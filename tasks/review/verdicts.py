@@ -49,18 +49,18 @@ def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
     return verdict
 
 
-def take_back(task: Task) -> None:
+def undo_accept(task: Task) -> None:
     """The task stands in review again, not accepted."""
     Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED).delete()
     doorbell.ring(f"task:{task.pk}", "board")
 
 
-def send_back(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
+def request_changes(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
     """Give the work back to the agent, in the session that it knows; from the start when there is none."""
     if not message.strip():
         raise Refused("Say what should be different.")
     require(task, TaskVerb.REQUEST_CHANGES)
-    take_back(task)
+    undo_accept(task)
     return follow_up(task, message, user=user)
 
 

@@ -24,7 +24,7 @@ from workspaces.access import person
 from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
 from workspaces.merging.conflicts import visible
 
-MOST_FILES = 20_000
+MAX_FILES = 20_000
 
 
 @require_GET
@@ -74,7 +74,7 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
         "count": len(files),
         "additions": sum(file.additions or 0 for file in files),
         "deletions": sum(file.deletions or 0 for file in files),
-        "files": [file_out(file, versions) for file in files[:MOST_FILES]],
+        "files": [file_out(file, versions) for file in files[:MAX_FILES]],
         "comments": [comment_out(placed) for placed in comments.placed(view, rng)],
         "nothing": "" if files else why_nothing(view, name, rng, ignore_space=space),
         "live": view.live,

@@ -11,19 +11,19 @@ from tasks.runs import hooks, jobs
 from workspaces.models import BackendHold, Host, Workspace
 
 
-def soon(workspace_id: int) -> None:
+def start_after_commit(workspace_id: int) -> None:
     """Look for runs to start once the present transaction is committed."""
     transaction.on_commit(lambda: start_queued(workspace_id))
 
 
 def after_save(workspace: Workspace) -> None:
     """A workspace may have room for more runs now."""
-    soon(workspace.pk)
+    start_after_commit(workspace.pk)
 
 
 def after_end(run: Run) -> None:
     """A run has ended and leaves room for the next one."""
-    soon(run.task.workspace_id)
+    start_after_commit(run.task.workspace_id)
 
 
 def start_queued(workspace_id: int) -> list[int]:
@@ -54,16 +54,16 @@ class Gate:
         self.workspace = workspace
         self.host = workspace.host
         self.active = Run.objects.filter(task__workspace=workspace, state__in=Run.ACTIVE).count()
-        self.hurdle = hooks.hurdle(workspace)
+        self.hold_reason = hooks.hold_reason(workspace)
         self.holds = {hold.backend: hold for hold in self.host.holds.exclude(held_since=None)}
 
-    def obstacle(self, run: Run) -> str:
+    def reason_to_wait(self, run: Run) -> str:
         """Why the run can't start now, as a sentence; empty when it can."""
         if self.host.link == Host.Link.DOWN:
             return f"Waits for {self.host.label}: {self.host.link_reason}"
         if self.active >= self.workspace.max_parallel_runs:
             return f"Waits for room: {self.active} going, {self.workspace.max_parallel_runs} at most."
-        if why := self.hurdle(run):
+        if why := self.hold_reason(run):
             return why
         hold = self.holds.get(run.backend)
         if hold and not self._lets_through(hold, run):
@@ -83,7 +83,7 @@ class Gate:
 
 
 def _start(run: Run, gate: Gate) -> bool:
-    why = gate.obstacle(run)
+    why = gate.reason_to_wait(run)
     if why:
         if why != run.reason and run.change((Run.State.QUEUED,), reason=why):
             doorbell.ring(f"task:{run.task_id}", "board")

@@ -10,11 +10,11 @@ from aitask.lib.hooks import Hook
 from tasks.models import Run, Task
 from workspaces.models import Workspace
 
-Hurdle = Callable[[Run], str]
+HoldReason = Callable[[Run], str]
 """Why a queued run can't start now, as a sentence; empty when it can."""
 
 
-def _no_hurdle(_workspace: Workspace) -> Hurdle:
+def _no_hold(_workspace: Workspace) -> HoldReason:
     return lambda _run: ""
 
 
@@ -34,5 +34,5 @@ branch_changed: Hook[[int]] = Hook()
 """A branch of the workspace with this id is new or has new commits, other than by a run."""
 repair: Hook[[]] = Hook()
 """Each round of the follower: find what a lost job or a dead worker left undone."""
-hurdle: Callable[[Workspace], Hurdle] = _no_hurdle
+hold_reason: Callable[[Workspace], HoldReason] = _no_hold
 """What else keeps the queued runs of a workspace back, read once for all of them."""

@@ -13,7 +13,7 @@ from tasks.models import Run, Task
 from tasks.repository import Site, site_of
 from workspaces import git, tmux
 
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 
 
 def launch(run: Run) -> None:
@@ -145,7 +145,7 @@ def _counted_before(run: Run) -> dict[str, Any] | None:
 
 def _count_attempt(run: Run) -> None:
     """A window whose runner never claimed its folder is made again, but not for ever."""
-    if run.attempts >= MOST_ATTEMPTS:
+    if run.attempts >= MAX_ATTEMPTS:
         raise Refused(
             f"Its window was made {run.attempts} times, but the runner never started in it.",
             "Open the tmux session on the host to see why.",

@@ -51,7 +51,7 @@ def queue_run(
             rank=Task.rank_at_end(Task.Status.QUEUED),
             updated_at=timezone.now(),
         )
-        dispatch.soon(task.workspace_id)
+        dispatch.start_after_commit(task.workspace_id)
         doorbell.ring(f"task:{task.pk}", "board", "queue")
     task.refresh_from_db()
     run.refresh_from_db()
@@ -97,7 +97,7 @@ def try_login_again(hold: BackendHold) -> None:
     hold.next_probe_at = None
     hold.save(update_fields=["next_probe_at"])
     for workspace in Workspace.objects.filter(tasks__runs__state=Run.State.QUEUED).distinct():
-        dispatch.soon(workspace.pk)
+        dispatch.start_after_commit(workspace.pk)
 
 
 def _session_to_resume(task: Task) -> str:

@@ -22,7 +22,7 @@ def inspect_branch(task_id: int) -> None:
     task = Task.objects.filter(pk=task_id).first()
     if task is None:
         return
-    overlap.soon(task.workspace_id)
+    overlap.enqueue_check(task.workspace_id)
     _forget_old_verdict(task)
     for resolution in Resolution.objects.filter(task=task, state=Resolution.State.ASKED):
         _settle(resolution)

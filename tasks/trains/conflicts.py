@@ -21,11 +21,11 @@ from workspaces.git.repos import contains, refs, status
 from workspaces.git.rescue import keep
 from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers, visible
 
-MOST_COMMITS = 30
+MAX_COMMITS = 30
 MARKED = {KINDS[frozenset("123")], KINDS[frozenset("23")]}
 "Kinds of conflicts in which git writes both sides into the file."
 SWAPPED = str.maketrans("23", "32")
-MOST_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 
 PROMPT = """\
 Your branch {branch} conflicts with {main}. I have merged {main} into it here, in your worktree,
@@ -57,7 +57,7 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
     main, paths = begun or _begin(task, site)
     prompt = prompt_for(task, site, main, paths)
     try:
-        run = verdicts.send_back(task, prompt, user=user)
+        run = verdicts.request_changes(task, prompt, user=user)
     except Refused:
         if not begun:
             site.write.git(task.worktree_path, "merge", "--abort", check=False)
@@ -125,7 +125,7 @@ def prompt_for(task: Task, site: Site, main: str, paths: list[str]) -> str:
         "log",
         "--no-merges",
         "--format=- %h %s",
-        f"--max-count={MOST_COMMITS}",
+        f"--max-count={MAX_COMMITS}",
         f"refs/heads/{task.branch}..{main}",
     )
     argv = ["git", "-C", site.place.path, "--literal-pathspecs", *words, "--", *paths[:200]]
@@ -241,7 +241,7 @@ def _has_markers(site: Site, path: str) -> bool:
     found = site.host.call("stat", {"path": path})
     if not found["exists"] or found["is_dir"]:
         return False
-    return leftover_markers(str(site.host.call("read", {"path": path, "limit": MOST_BYTES})["data"]))
+    return leftover_markers(str(site.host.call("read", {"path": path, "limit": MAX_BYTES})["data"]))
 
 
 def _end(resolution: Resolution, state: str, reason: str, **values: int) -> None:

@@ -15,7 +15,7 @@ from tasks.models import MergeStep, MergeTrain
 from tasks.repository import Site, site_of
 from tasks.trains import overlap, undo
 from tasks.trains.push import push
-from tasks.trains.train_runner import Conductor, Parked
+from tasks.trains.train_runner import Parked, TrainRunner
 from workspaces.git.writing import update_refs
 from workspaces.hosts import HostError
 
@@ -54,7 +54,7 @@ def run_train(train_id: int, *, patience: float = PATIENCE, told: Callable[[], N
     doorbell.ring(f"train:{train_id}", f"workspace:{train.workspace_id}", "board")
     if pause is None:
         start_next(train.repo_key)
-        overlap.soon(train.workspace_id)
+        overlap.enqueue_check(train.workspace_id)
 
 
 def _work(train: MergeTrain, patience: float, told: Callable[[], None] | None) -> timedelta | None:
@@ -67,7 +67,7 @@ def _work(train: MergeTrain, patience: float, told: Callable[[], None] | None) -
             undo.work(train, site, patience)
             return None
         _set_out(train, site)
-        Conductor(train, site, patience=patience, told=told).run()
+        TrainRunner(train, site, patience=patience, told=told).run()
         _arrive(train, site)
     except Parked:
         return LOOK_AGAIN

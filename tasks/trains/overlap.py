@@ -22,13 +22,13 @@ from workspaces.models import Workspace
 
 AT_ONCE = 2
 "Trial merges at the same time: the agents need the machine as well."
-MOST_FILES = 40
+MAX_FILES = 40
 LIVE_AGAIN = timedelta(seconds=60)
 "How often branches of live runs are looked at."
 Pair = dict[str, Any]
 
 
-def soon(workspace_id: int) -> None:
+def enqueue_check(workspace_id: int) -> None:
     """Have somebody look again; cheap, and harmless when nothing has changed."""
     radar, _ = Radar.objects.get_or_create(workspace_id=workspace_id)
     rows = Radar.objects.filter(pk=radar.pk)
@@ -45,7 +45,7 @@ def repair() -> None:
     recently = timezone.now() - LIVE_AGAIN
     live = Workspace.objects.filter(tasks__runs__state__in=Run.ACTIVE).exclude(radar__looked_at__gt=recently)
     for pk in live.exclude(radar__wanted_at__isnull=False).distinct().values_list("pk", flat=True):
-        soon(pk)
+        enqueue_check(pk)
 
 
 def look(radar_id: int) -> None:
@@ -128,8 +128,8 @@ class Look:
             "right": right,
             "left_tip": tips[0],
             "right_tip": tips[1],
-            "files": [visible(path) for path in files[:MOST_FILES]],
-            "conflicts": [visible(path) for path in conflicts[:MOST_FILES]],
+            "files": [visible(path) for path in files[:MAX_FILES]],
+            "conflicts": [visible(path) for path in conflicts[:MAX_FILES]],
         }
 
     def _known(self, tips: tuple[str, str]) -> list[str] | None:
@@ -141,7 +141,7 @@ class Look:
         if known.get("tip") == self.tips[pk] and known.get("main") == self.main:
             return known
         found = overlap.conflicts_between(self.site.host, self.site.place.path, self.main, self.tips[pk])
-        conflicts = [visible(path) for path in found[:MOST_FILES]]
+        conflicts = [visible(path) for path in found[:MAX_FILES]]
         return {"tip": self.tips[pk], "main": self.main, "conflicts": conflicts}
 
 

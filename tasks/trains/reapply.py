@@ -9,7 +9,7 @@ from tasks.models.trains import undone_step
 from tasks.repository import Site, site_of
 from tasks.verbs import TaskVerb, require
 from workspaces.git.repos import branch_tip, contains
-from workspaces.merging import Bench, Mainline, MainMoved, open_bench
+from workspaces.merging import Mainline, MainMoved, MergeWorktree, open_merge_worktree
 from workspaces.merging.reverting import bring_back as on_top_of
 from workspaces.merging.reverting import merge_into
 
@@ -32,7 +32,7 @@ def why_not(step: MergeStep) -> str:
     return f"Train {step.train_id} merged it, and its undo took it back: git counts it as merged. {HINT}"
 
 
-def bring_back(task: Task) -> None:
+def reapply(task: Task) -> None:
     """Give the branch a commit that holds today's main and what the undo took away. Raises Refused."""
     require(task, TaskVerb.REAPPLY)
     site = site_of(task.workspace)
@@ -40,22 +40,22 @@ def bring_back(task: Task) -> None:
     step = reverted_step(task, site, tip)
     if step is None:
         raise Refused("There is nothing to bring back.", "The branch is not counted as merged.")
-    path = f"{site.bench_path}-{task.pk}"
-    bench = open_bench(site.write, site.place, path, tip)
+    path = f"{site.merge_worktree_path}-{task.pk}"
+    worktree = open_merge_worktree(site.write, site.place, path, tip)
     try:
-        _bring_back(task, site, bench, step, tip)
+        _bring_back(task, site, worktree, step, tip)
     finally:
         site.write.git(site.place.path, "worktree", "remove", "--force", "--", path, check=False)
     doorbell.ring(f"task:{task.pk}", "board")
 
 
-def _bring_back(task: Task, site: Site, bench: Bench, step: MergeStep, tip: str) -> None:
+def _bring_back(task: Task, site: Site, worktree: MergeWorktree, step: MergeStep, tip: str) -> None:
     main = site.mainline.tip()
     subject = f"Merge {site.branch} into {task.branch}"
     message = f"{subject}, with what the undo of train {step.train_id} took back\n"
-    commit = on_top_of(bench, main, step.candidate, step.commit, message)
+    commit = on_top_of(worktree, main, step.candidate, step.commit, message)
     if tip != step.commit:
-        commit = merge_into(bench, tip, commit, message)
+        commit = merge_into(worktree, tip, commit, message)
     try:
         Mainline(site.write, site.place, task.branch).advance(tip, commit, "aitask: bring back")
     except MainMoved:

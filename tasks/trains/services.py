@@ -135,7 +135,7 @@ def stop_train(train: MergeTrain) -> None:
     doorbell.ring(f"train:{train.pk}")
 
 
-def go_on(train: MergeTrain) -> None:
+def continue_train(train: MergeTrain) -> None:
     """Continue a stopped train with the task at which it stopped."""
     TRAIN_RULES.require(train, TrainVerb.CONTINUE)
     with transaction.atomic():

@@ -17,13 +17,13 @@ from tasks.runs.queries import live_run
 from workspaces.git.repos import commits_between
 from workspaces.merging import (
     Attempt,
-    Bench,
     Blocked,
     Change,
     Check,
     CheckLost,
     CheckResult,
     MainMoved,
+    MergeWorktree,
     Strategy,
     attempt,
     foresee,
@@ -33,8 +33,8 @@ from workspaces.merging.checks import Pause
 from workspaces.merging.conflicts import visible
 from workspaces.merging.quick import is_plain, merge_options
 
-MOST_TRIES = 20
-MOST_CHECKS = 3
+MAX_TRIES = 20
+MAX_CHECKS = 3
 "How often a check that ended without a word is begun again."
 TAIL_EVERY = 1.0
 S = MergeStep.State
@@ -51,7 +51,7 @@ class Parked(Exception):
     """A check takes long: this worker has other things to do, and somebody looks again soon."""
 
 
-class Conductor:
+class TrainRunner:
     """Works on one train of which this thread holds the lease."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Conductor:
         self.site = site
         self.deadline = time.monotonic() + patience
         self.at: str | None = None
-        "The commit that the bench is known to stand at; None when an earlier worker may have left it anyhow."
+        "HEAD of the merge worktree; None when unknown, as an earlier worker may have died there."
         self.dirty = False
         "A check has run there since, and may have written files."
         self.plain: bool | None = None
@@ -109,7 +109,7 @@ class Conductor:
         if why or not step.commit:
             self._end(step, S.LEFT_OUT, reason=why or f"Its branch {step.branch} is gone.")
             return
-        if step.tries >= MOST_TRIES:
+        if step.tries >= MAX_TRIES:
             self._end(step, S.LEFT_OUT, reason=f"{self.train.branch} moved {step.tries} times meanwhile.")
             return
         self._to(
@@ -126,18 +126,18 @@ class Conductor:
         return known or self.site.mainline.tip()
 
     def _merge(self, step: MergeStep) -> None:
-        bench, strategy = self.site.bench(step.onto), Strategy(self.train.strategy)
+        worktree, strategy = self.site.merge_worktree(step.onto), Strategy(self.train.strategy)
         if self.plain is None:
-            self._read_set_up(bench, step)
+            self._read_set_up(worktree, step)
         change = replace(change_of(step), options=self.options)
-        found = foresee(bench, step.onto, change, strategy, quick=bool(self.plain))
+        found = foresee(worktree, step.onto, change, strategy, quick=bool(self.plain))
         if found is None:
             self._bring_to(step.onto)
             self.at = None
-            found = attempt(bench, step.onto, change, strategy)
+            found = attempt(worktree, step.onto, change, strategy)
             self.at = found.commit or step.onto
         if found.verdict == Judged.CLEAN:
-            self._merged_on_the_bench(step, found)
+            self._merged_in_worktree(step, found)
         else:
             self._not_merged(step, found)
 
@@ -148,13 +148,13 @@ class Conductor:
             if found.verdict == Judged.ALREADY and not self.train.dry_run:
                 note_merged(step, self.train)
 
-    def _read_set_up(self, bench: Bench, step: MergeStep) -> None:
+    def _read_set_up(self, worktree: MergeWorktree, step: MergeStep) -> None:
         """What the person's git would heed in the merges that are left."""
         left = self.train.steps.filter(position__gte=step.position).exclude(commit="")
-        self.plain = is_plain(bench, step.onto, list(left.values_list("commit", flat=True)))
-        self.options = () if self.plain else merge_options(bench, self.train.branch)
+        self.plain = is_plain(worktree, step.onto, list(left.values_list("commit", flat=True)))
+        self.options = () if self.plain else merge_options(worktree, self.train.branch)
 
-    def _merged_on_the_bench(self, step: MergeStep, found: Attempt) -> None:
+    def _merged_in_worktree(self, step: MergeStep, found: Attempt) -> None:
         values = {"candidate": found.commit, "output": visible(found.output)}
         if not self.train.check_command:
             self._to(step, S.MOVING, **values)
@@ -179,7 +179,7 @@ class Conductor:
         except CheckLost:
             if self._stop_requested():
                 self._to(step, S.WAITING)
-            elif step.checks_lost >= MOST_CHECKS:
+            elif step.checks_lost >= MAX_CHECKS:
                 self._end(step, S.CHECK_FAILED, reason="The check was ended from outside, again and again.")
             else:
                 again = self._new_check(step, step.checking, step.checks_lost + 1)
@@ -209,10 +209,10 @@ class Conductor:
         """Start the check of the candidate, or find the one that runs, and wait for its end."""
         check = self.site.check(f"{step.position}-{step.check_number}")
         if step.checked_since is None:
-            bench = self._bring_to(step.checking or step.candidate)
-            notice = bench.prepare_submodules()
+            worktree = self._bring_to(step.checking or step.candidate)
+            notice = worktree.prepare_submodules()
             environment = self.train.workspace.environment
-            check.start(self.train.check_command, bench.path, environment, after=self.last_check)
+            check.start(self.train.check_command, worktree.path, environment, after=self.last_check)
             self._to(step, S.CHECKING, checked_since=timezone.now(), reason=visible(notice))
         result = self._wait(step, check)
         self.last_check = check
@@ -243,16 +243,16 @@ class Conductor:
                 doorbell.ring(f"train:{self.train.pk}")
             pause.wait()
 
-    def _bring_to(self, commit: str) -> Bench:
-        """The bench at exactly this commit."""
+    def _bring_to(self, commit: str) -> MergeWorktree:
+        """The merge worktree at exactly this commit."""
         self._stop_requested()
-        bench = self.site.bench(commit)
+        worktree = self.site.merge_worktree(commit)
         if self.at is None:
-            bench.recover(commit)
+            worktree.recover(commit)
         elif self.dirty or self.at != commit:
-            bench.reset(commit)
+            worktree.reset(commit)
         self.at, self.dirty = commit, False
-        return bench
+        return worktree
 
     def _move(self, step: MergeStep) -> None:
         why = f"aitask: merge {step.branch}"

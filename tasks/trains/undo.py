@@ -18,13 +18,13 @@ from workspaces.merging.checks import Pause
 from workspaces.merging.conflicts import visible
 from workspaces.merging.reverting import revert
 
-MOST_TRIES = 10
+MAX_TRIES = 10
 State = MergeTrain.State
 
 
 def work(train: MergeTrain, site: Site, patience: float) -> None:
     """Undo the train. Raises GitError, HostError and Parked; may be repeated at any point."""
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         tip = site.mainline.tip()
         if train.undo_commit and site.mainline.contains(train.undo_commit):
             break
@@ -41,7 +41,7 @@ def work(train: MergeTrain, site: Site, patience: float) -> None:
             continue
         break
     else:
-        raise GitError(f"{train.branch} moved {MOST_TRIES} times meanwhile.", "Try again when it is quiet.")
+        raise GitError(f"{train.branch} moved {MAX_TRIES} times meanwhile.", "Try again when it is quiet.")
     _undone(train)
 
 
@@ -81,13 +81,13 @@ def _stands_on(site: Site, commit: str, tip: str) -> bool:
 
 
 def _make_revert(train: MergeTrain, site: Site, tip: str) -> None:
-    bench = site.bench(tip)
-    bench.recover(tip)
+    worktree = site.merge_worktree(tip)
+    worktree.recover(tip)
     merged = train.steps.filter(state=MergeStep.State.MERGED).order_by("-position")
     pairs = [(step.onto, step.candidate) for step in merged]
     names = "\n".join(f"- {step.title} (task {step.task_id})" for step in merged)
     message = f"Undo merge train {train.pk}\n\nThis reverts what it merged:\n{names}\n"
-    commit = revert(bench, tip, pairs, message)
+    commit = revert(worktree, tip, pairs, message)
     if not train.change((State.UNDOING,), undo_commit=commit, check_number=train.check_number + 1):
         raise LeaseLost
 
@@ -96,10 +96,10 @@ def _check(train: MergeTrain, site: Site, patience: float) -> None:
     """Raises Parked when it takes longer than `patience` seconds; who comes next finds it running."""
     check, pause = site.check(f"undo-{train.check_number}"), Pause()
     if not check.is_started():
-        bench = site.bench(train.undo_commit)
-        bench.recover(train.undo_commit)
-        bench.prepare_submodules()
-        check.start(train.check_command, bench.path, train.workspace.environment)
+        worktree = site.merge_worktree(train.undo_commit)
+        worktree.recover(train.undo_commit)
+        worktree.prepare_submodules()
+        check.start(train.check_command, worktree.path, train.workspace.environment)
     try:
         while (result := check.look(pause.elapsed)) is None:
             _look_up(train, check, pause.elapsed > patience)

@@ -28,7 +28,7 @@ from workspaces.models import Workspace
 def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
     """What can be merged, in the order with the fewest conflicts, and the trains so far."""
     workspace = workspace_for(request.user, pk)
-    overlap.soon(workspace.pk)
+    overlap.enqueue_check(workspace.pk)
     return render(request, "tasks/review/merge.html", {"nav": "workspaces", **merge_context(workspace)})
 
 
@@ -119,7 +119,7 @@ def train_stop(request: HttpRequest, pk: int) -> HttpResponse:
 def train_continue(request: HttpRequest, pk: int) -> HttpResponse:
     train = train_for(request.user, pk)
     said = "It goes on."
-    return _about(train, request, lambda: services.go_on(train), said)
+    return _about(train, request, lambda: services.continue_train(train), said)
 
 
 @require_POST
@@ -138,7 +138,7 @@ def task_bring_back(request: HttpRequest, pk: int) -> HttpResponse:
     """Make work that an undo took back mergeable again."""
     task = task_for(request.user, pk)
     said = "Brought back: it can be merged again."
-    return answer_on_task(request, pk, lambda: reapply.bring_back(task), said)
+    return answer_on_task(request, pk, lambda: reapply.reapply(task), said)
 
 
 @require_POST

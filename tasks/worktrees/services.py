@@ -36,7 +36,7 @@ class WorktreeState:
 
     tree: Tree
     task: Task | None
-    is_bench: bool
+    is_merge_worktree: bool
     uncommitted: int | None
     "None when it can't be read."
     ahead: int | None
@@ -64,7 +64,7 @@ class WorktreeState:
     @property
     def against_base(self) -> str:
         """How its branch compares with the base branch, in a word or two; empty where that says nothing."""
-        if self.is_bench or self.tree.is_main:
+        if self.is_merge_worktree or self.tree.is_main:
             return ""
         if self.task and self.tree.head == self.task.base_commit:
             return "no commits"
@@ -102,7 +102,7 @@ class WorktreeState:
     @property
     def is_finished(self) -> bool:
         """Nothing in it is still to be decided: merged and clean, or its task done."""
-        if self.is_bench or self.obstacle or self.uncommitted != 0 or self.gone:
+        if self.is_merge_worktree or self.obstacle or self.uncommitted != 0 or self.gone:
             return False
         return self.task is not None and self.task.status == Task.Status.DONE and self.merged
 
@@ -140,7 +140,7 @@ def _standing(site: Site, tree: Tree, owner: Task | None, live: set[int], sizes:
     return WorktreeState(
         tree=tree,
         task=None if foreign else owner,
-        is_bench=tree.path == site.bench_path,
+        is_merge_worktree=tree.path == site.merge_worktree_path,
         uncommitted=_uncommitted(site, tree) if there else None,
         ahead=ahead,
         behind=behind,
@@ -199,13 +199,13 @@ def remove_standing(workspace: Workspace, standing: WorktreeState) -> Rescued:
     if standing.obstacle:
         raise Refused(f"This worktree is not removed: {standing.obstacle}.")
     site = site_of(workspace)
-    if standing.is_bench:
-        _refuse_bench_at_work(site)
+    if standing.is_merge_worktree:
+        _refuse_while_merging(site)
     owner = standing.task.pk if standing.task else "worktrees"
     return remove_tree(site, owner=owner, path=standing.tree.path, branch="")
 
 
-def _refuse_bench_at_work(site: Site) -> None:
+def _refuse_while_merging(site: Site) -> None:
     if MergeTrain.objects.filter(repo_key=site.key, state__in=MergeTrain.AT_WORK).exists():
         raise Refused("A merge train works there just now.")
 
@@ -225,7 +225,7 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
     standing = next((s for s in survey(workspace, sizes=False) if s.tree.path == path), None)
     if standing is None or standing.gone or standing.tree.bare:
         raise Refused(f"There is no worktree {path}.")
-    if standing.task or standing.foreign or standing.is_bench or standing.tree.is_main:
+    if standing.task or standing.foreign or standing.is_merge_worktree or standing.tree.is_main:
         raise Refused("This worktree belongs to something already.")
     if not standing.branch:
         raise Refused("This worktree is on no branch.", "Make one there: git switch -c NAME")

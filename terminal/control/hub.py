@@ -19,7 +19,7 @@ from terminal.control.client import ControlClient, Replies, TmuxRefused
 from terminal.control.listing import HUB, Row
 from terminal.control.panes import LinkedWindow, Pane
 from terminal.control.protocol import Message, Notice, Output
-from terminal.control.viewer import MOST_LINES, Size, Viewer
+from terminal.control.viewer import MAX_LINES, Size, Viewer
 from workspaces.hosts import HostConnection, HostError
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class TerminalHub:
 
     def wants_history(self, viewer: Viewer, lines: int) -> None:
         """Show the viewer that many lines of history, now and after each repaint."""
-        viewer.lines = max(viewer.lines, min(lines, MOST_LINES))
+        viewer.lines = max(viewer.lines, min(lines, MAX_LINES))
         if viewer.pane:
             viewer.pane.sync(viewer)
 

@@ -18,7 +18,7 @@ LOW = 128 * 1024
 """Unacknowledged bytes below which it is fit again."""
 FIRST_LINES = 2000
 """Lines of history in a snapshot, unless the viewer asked for more."""
-MOST_LINES = 200_000
+MAX_LINES = 200_000
 
 Size = tuple[int, int]
 Frame = bytes | dict[str, Any]

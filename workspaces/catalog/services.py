@@ -19,10 +19,10 @@ QUEUED_FOR = timedelta(seconds=15)
 "How long a queued job may take to start before it counts as lost."
 
 
-def at_start() -> None:
+def request_at_start() -> None:
     """A backend starts: ask every known host. Any number of processes may say so."""
     for host in known():
-        want(host)
+        request_lists(host)
 
 
 def known() -> list[Host]:
@@ -34,40 +34,40 @@ def known() -> list[Host]:
     return list(rows.values())
 
 
-def want_workspace(workspace: Workspace) -> None:
+def request_for_workspace(workspace: Workspace) -> None:
     """A workspace was added or changed: ask for the lists that are not there yet."""
     host = workspace.host
     missing = [
         digest for digest in ("", digest_of(workspace.environment)) if not _lists(host, digest).exists()
     ]
-    _want(host, missing)
+    _request(host, missing)
 
 
-def missing() -> None:
+def request_missing() -> None:
     """Ask for what a new or changed workspace lacks, whoever wrote it."""
     for workspace in Workspace.objects.all():
-        want_workspace(workspace)
+        request_for_workspace(workspace)
 
 
-def want(host: Host, *, force: bool = False) -> None:
+def request_lists(host: Host, *, force: bool = False) -> None:
     """Ask a host in each of its environments; a young list stays when the CLI is the same, unless forced."""
-    _want(host, environments(host), force=force)
+    _request(host, environments(host), force=force)
 
 
-def meet(host: Host) -> None:
+def request_when_back(host: Host) -> None:
     """A host that had been away, or was never met, has just answered."""
     if ModelList.objects.filter(host=host).exists() or any(lies_on(w, host) for w in Workspace.objects.all()):
-        want(host)
+        request_lists(host)
 
 
-def due() -> None:
+def enqueue_due() -> None:
     """Enqueue whatever is due: what a lost job or a dead worker left, and hosts that were away."""
     rows = ModelList.objects.filter(leases.unleased(), due_at__lte=timezone.now())
     for host_id, digest in set(rows.values_list("host", "environment")):
         _enqueue(host_id, digest)
 
 
-def _want(host: Host, digests: Iterable[str], *, force: bool = False) -> None:
+def _request(host: Host, digests: Iterable[str], *, force: bool = False) -> None:
     now = timezone.now()
     for digest in digests:
         ModelList.make_rows(host, digest)

@@ -17,9 +17,9 @@ from workspaces.git.repos import COMMIT
 from workspaces.git.writing import Writer
 from workspaces.hosts import HostConnection
 
-MOST_LIST_BYTES = 32 * 1024 * 1024
-MOST_FILE_BYTES = 4 * 1024 * 1024
-MOST_COMMITS = 500
+MAX_LIST_BYTES = 32 * 1024 * 1024
+MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_COMMITS = 500
 SECONDS = 120.0
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 "The tree without files, which every repository knows."
@@ -126,7 +126,7 @@ def changed_files(host: HostConnection, rng: Range, *, ignore_space: bool = Fals
         *rng.words,
         "--",
     )
-    out, _ = _run(host, rng, words, MOST_LIST_BYTES)
+    out, _ = _run(host, rng, words, MAX_LIST_BYTES)
     fields = iter(out.split("\0"))
     raw: list[tuple[list[str], str, str]] = []
     numbers: dict[str, tuple[int | None, int | None]] = {}
@@ -194,7 +194,7 @@ def file_patch(
     space = ("--ignore-all-space",) if ignore_space else ()
     names = [path] if old_path == path else [old_path, path]
     words = ("diff", "--find-renames", f"--unified={context}", *PLAIN, *space, *rng.words, "--", *names)
-    return _run(host, rng, words, MOST_FILE_BYTES)
+    return _run(host, rng, words, MAX_FILE_BYTES)
 
 
 def file_text(
@@ -237,9 +237,9 @@ def merged_tree(host: HostConnection, repo: str, main: str, branch: str) -> str:
 
 
 def commits(host: HostConnection, repo: str, old: str, new: str) -> list[Commit]:
-    """The commits that `new` has beyond `old`, newest first; at most MOST_COMMITS."""
+    """The commits that `new` has beyond `old`, newest first; at most MAX_COMMITS."""
     form = "--format=%H%x00%at%x00%P%x00%an%x00%s%x00"
-    words = ("log", "-z", form, f"--max-count={MOST_COMMITS}", f"{old}..{new}", "--")
+    words = ("log", "-z", form, f"--max-count={MAX_COMMITS}", f"{old}..{new}", "--")
     fields = git(host, repo, *words).out.split("\0")
     found = []
     for start in range(0, len(fields) - 4, 6):

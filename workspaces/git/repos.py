@@ -12,7 +12,7 @@ from workspaces.hosts import HostConnection
 
 OF_TASKS = "aitask/"
 "Begins the branches that no person would start from."
-MOST_NAMED = 8
+MAX_NAMED = 8
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -148,7 +148,7 @@ def base_commit(host: HostConnection, repo: str, base: str, known: Mapping[str, 
 
 def _no_base(host: HostConnection, repo: str, base: str) -> GitError:
     names = [name.removeprefix("refs/heads/") for name in refs(host, repo, "refs/heads")]
-    branches = [name for name in names if not name.startswith(OF_TASKS)][:MOST_NAMED]
+    branches = [name for name in names if not name.startswith(OF_TASKS)][:MAX_NAMED]
     if not branches and not git(host, repo, "rev-list", "--all", "--max-count=1").out.strip():
         return GitError(
             f"{repo} has no commit yet, so there is nothing to start from.",

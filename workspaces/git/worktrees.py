@@ -23,7 +23,7 @@ from workspaces.hosts import Completed, HostConnection, HostError
 MARK = "aitask.json"
 CHECKOUT_SECONDS = 300.0
 SUBMODULE_SECONDS = 180.0
-MOST_NAMES = 50
+MAX_NAMES = 50
 _locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -106,7 +106,7 @@ class _Claim:
                 continue
             self._save_intent(tree, complete=False)
             return self._check_out(tree, "--no-track", "-b", tree.branch, tree.path, commit)
-        raise GitError(f"All names from {path} to {path}-{MOST_NAMES} are taken.", "Remove old worktrees.")
+        raise GitError(f"All names from {path} to {path}-{MAX_NAMES} are taken.", "Remove old worktrees.")
 
     def _check_out(self, tree: Worktree, *words: str) -> Worktree:
         done = retry_while_locked(lambda: self._add(tree, *words))
@@ -190,4 +190,4 @@ class _Claim:
 
 def _suffixes() -> Iterator[str]:
     yield ""
-    yield from (f"-{number}" for number in range(2, MOST_NAMES + 1))
+    yield from (f"-{number}" for number in range(2, MAX_NAMES + 1))

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from workspaces.hosts import local
 from workspaces.hosts.address import Address
+from workspaces.hosts.bootstrap import Kit
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.hub import hub
-from workspaces.hosts.landing import Kit
 from workspaces.hosts.link import Json, Keepalive, Link
 from workspaces.hosts.stream import Stream
 

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import cast
 
+from workspaces.hosts.bootstrap import Kit, land
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.landing import Kit, land
 from workspaces.hosts.link import Keepalive, Link
 
 CHUNK = 1 << 18

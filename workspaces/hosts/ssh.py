@@ -15,14 +15,15 @@ from django.conf import settings
 
 from workspaces.hosts import ssh_errors, ssh_login, ssh_options
 from workspaces.hosts.address import Address
+from workspaces.hosts.bootstrap import Kit, land
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.landing import Kit, land
 from workspaces.hosts.link import Keepalive, Link
-from workspaces.hosts.ssh_config import Name, SshTarget, config_error, resolve
+from workspaces.hosts.ssh_config import resolve
 from workspaces.hosts.ssh_host_keys import Gatekeeper, KnownKeys
+from workspaces.hosts.ssh_target import Name, SshTarget, config_error
 
 SESSION_SECONDS = 30.0
-MOST_HOPS = 8
+MAX_HOPS = 8
 ATTEMPTS = 4
 CHUNK = 1 << 18
 UNCHAINED = ("gcm", "chacha20", "ctr")
@@ -41,8 +42,8 @@ class Chain:
 
     async def connect(self, target: SshTarget, jumps: list[Name] | None = None, depth: int = 0) -> None:
         """Connect to the target, hop by hop. `jumps` replace those of its own configuration."""
-        if depth > MOST_HOPS:
-            raise config_error(f"ProxyJump leads through more than {MOST_HOPS} hosts, or in a circle.")
+        if depth > MAX_HOPS:
+            raise config_error(f"ProxyJump leads through more than {MAX_HOPS} hosts, or in a circle.")
         hops = target.jumps if jumps is None else jumps
         if hops:
             # As ssh does it: the last hop is reached through those before it, else by its own configuration.

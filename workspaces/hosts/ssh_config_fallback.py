@@ -9,7 +9,7 @@ from typing import Any
 from asyncssh.config import ConfigParseError, SSHClientConfig
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.ssh_config import Name, Options, SshTarget, home, local_user, target_of
+from workspaces.hosts.ssh_target import Name, Options, SshTarget, home, local_user, target_of
 
 DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 EXPANDED = {"certificatefile", "forwardagent", "identityagent", "identityfile", "proxycommand"}

@@ -7,9 +7,9 @@ import socket
 import asyncssh
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.ssh_config import SshTarget
 from workspaces.hosts.ssh_host_keys import Gatekeeper
 from workspaces.hosts.ssh_login import Keys
+from workspaces.hosts.ssh_target import SshTarget
 
 TRANSIENT = (ConnectionResetError, BrokenPipeError, asyncssh.ConnectionLost)
 """How a server looks that has too many logins under way (MaxStartups)."""

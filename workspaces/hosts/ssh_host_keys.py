@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.ssh_config import SshTarget
+from workspaces.hosts.ssh_target import SshTarget
 
 CERTIFICATE = "-cert-"
 ALARM_HINT = (

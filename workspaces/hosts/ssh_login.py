@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncssh
 
-from workspaces.hosts.ssh_config import SshTarget, from_home
+from workspaces.hosts.ssh_target import SshTarget, from_home
 
 
 @dataclass

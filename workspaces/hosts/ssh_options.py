@@ -14,9 +14,9 @@ from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_certificate_algs, get_public_key_algs
 
 from workspaces.hosts.link import Keepalive
-from workspaces.hosts.ssh_config import SshTarget
 from workspaces.hosts.ssh_host_keys import KnownKeys
 from workspaces.hosts.ssh_login import agent_path
+from workspaces.hosts.ssh_target import SshTarget
 
 CONNECT_SECONDS, LOGIN_SECONDS = 15.0, 30.0
 FAST_CIPHER = "aes128-gcm@openssh.com"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from workspaces.merging.attempts import Attempt, Change, MergeResult, Strategy, attempt, foresee
-from workspaces.merging.bench import Bench, bench_path, open_bench
 from workspaces.merging.checks import Check, CheckLost, CheckResult
 from workspaces.merging.conflicts import Conflict
 from workspaces.merging.mainline import Blocked, Mainline, MainMoved
+from workspaces.merging.merge_worktree import MergeWorktree, merge_worktree_path, open_merge_worktree
 
 __all__ = [
     "Attempt",
-    "Bench",
     "Blocked",
     "Change",
     "Check",
@@ -20,9 +19,10 @@ __all__ = [
     "MainMoved",
     "Mainline",
     "MergeResult",
+    "MergeWorktree",
     "Strategy",
     "attempt",
-    "bench_path",
     "foresee",
-    "open_bench",
+    "merge_worktree_path",
+    "open_merge_worktree",
 ]

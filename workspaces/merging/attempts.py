@@ -1,4 +1,4 @@
-"""Try one branch on top of a commit, in the bench: what would main be, or why not."""
+"""Try one branch on top of a commit, in the merge worktree: what would main be, or why not."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from posixpath import join
 from workspaces.git.commands import git
 from workspaces.git.repos import contains
 from workspaces.hosts import Completed
-from workspaces.merging.bench import Bench
 from workspaces.merging.conflicts import (
-    MOST_FILES,
+    MAX_FILES,
     Conflict,
     from_merge_tree,
     hunks_of,
     kinds_by_path,
     said_by_merge_tree,
 )
+from workspaces.merging.merge_worktree import MergeWorktree
 from workspaces.merging.quick import commit
 
 
@@ -64,105 +64,111 @@ class Attempt:
     output: str = ""
 
 
-def foresee(bench: Bench, onto: str, change: Change, strategy: Strategy, *, quick: bool) -> Attempt | None:
-    """What can be said without touching a file, wherever the bench stands; None when it must be tried there.
+def foresee(
+    worktree: MergeWorktree, onto: str, change: Change, strategy: Strategy, *, quick: bool
+) -> Attempt | None:
+    """Try it without touching a file; None when it has to be tried in the merge worktree.
 
     With `quick` nothing in the person's set-up has a say: what conflicts here would conflict there, and a
     clean merge is made in memory.
     """
     words = ("merge-tree", "--write-tree", "-z", onto, change.commit)
-    done = git(bench.host, bench.path, *words, timeout=300, check=False)
+    done = git(worktree.host, worktree.path, *words, timeout=300, check=False)
     tree = done.out.split("\0")[0].strip()
-    if done.rc == 0 and tree == bench.tree_of(onto):
-        return _nothing_new(bench, onto, change)
+    if done.rc == 0 and tree == worktree.tree_of(onto):
+        return _nothing_new(worktree, onto, change)
     if done.rc == 0 and quick and strategy == Strategy.MERGE:
-        made = commit(bench, tree, (onto, change.commit), change.message)
+        made = commit(worktree, tree, (onto, change.commit), change.message)
         return Attempt(MergeResult.CLEAN, commit=made)
     if done.rc == 1 and "\0" in done.out and quick and strategy != Strategy.REBASE:
         names = {onto: "main", change.commit: change.branch}
-        found = from_merge_tree(bench.host, bench.path, done.out, names)
+        found = from_merge_tree(worktree.host, worktree.path, done.out, names)
         return Attempt(MergeResult.CONFLICT, conflicts=found, output=said_by_merge_tree(done.out, names))
-    known = done.rc == 0 or not contains(bench.host, bench.path, onto, change.commit)
-    return None if known else _nothing_new(bench, onto, change)
+    known = done.rc == 0 or not contains(worktree.host, worktree.path, onto, change.commit)
+    return None if known else _nothing_new(worktree, onto, change)
 
 
-def attempt(bench: Bench, onto: str, change: Change, strategy: Strategy) -> Attempt:
-    """Bring the change onto a commit, where the bench stands. Only a clean attempt leaves it elsewhere."""
-    done = STRATEGIES[strategy](bench, onto, change)
+def attempt(worktree: MergeWorktree, onto: str, change: Change, strategy: Strategy) -> Attempt:
+    """Bring the change onto the HEAD of the merge worktree, which stays there unless the attempt is clean."""
+    done = STRATEGIES[strategy](worktree, onto, change)
     if done.rc:
-        found = _what_went_wrong(bench, onto, change, done)
-        bench.recover(onto)
+        found = _what_went_wrong(worktree, onto, change, done)
+        worktree.recover(onto)
         return found
-    return _result(bench, onto, change, strategy, done)
+    return _result(worktree, onto, change, strategy, done)
 
 
-def _nothing_new(bench: Bench, onto: str, change: Change) -> Attempt:
+def _nothing_new(worktree: MergeWorktree, onto: str, change: Change) -> Attempt:
     """Either its work is on main already, or it never did any."""
-    base = git(bench.host, bench.path, "merge-base", onto, change.commit, check=False).out.strip()
+    base = git(worktree.host, worktree.path, "merge-base", onto, change.commit, check=False).out.strip()
     if base == change.commit:
         return Attempt(MergeResult.NOTHING if change.commit == change.fork else MergeResult.ALREADY)
-    same = git(bench.host, bench.path, "diff", "--quiet", base, change.commit, "--", check=False).rc == 0
+    same = (
+        git(worktree.host, worktree.path, "diff", "--quiet", base, change.commit, "--", check=False).rc == 0
+    )
     return Attempt(MergeResult.NOTHING if base and same else MergeResult.ALREADY)
 
 
-def _merge(bench: Bench, _onto: str, change: Change) -> Completed:
+def _merge(worktree: MergeWorktree, _onto: str, change: Change) -> Completed:
     words = ("merge", *change.options, "--quiet", "--no-ff", "--no-edit", "--no-autostash")
     more = ("--cleanup=whitespace", "-m", change.message, change.commit)
-    return bench.write.git(bench.path, *words, *more, check=False)
+    return worktree.write.git(worktree.path, *words, *more, check=False)
 
 
-def _squash(bench: Bench, _onto: str, change: Change) -> Completed:
+def _squash(worktree: MergeWorktree, _onto: str, change: Change) -> Completed:
     words = ("merge", *change.options, "--quiet", "--ff", "--squash", "--no-autostash")
-    done = bench.write.git(bench.path, *words, change.commit, check=False)
+    done = worktree.write.git(worktree.path, *words, change.commit, check=False)
     if done.rc:
         return done
     commit = ("commit", "--quiet", "--cleanup=whitespace", "--file=-")
-    return bench.write.git(bench.path, *commit, stdin=change.message, check=False)
+    return worktree.write.git(worktree.path, *commit, stdin=change.message, check=False)
 
 
-def _rebase(bench: Bench, onto: str, change: Change) -> Completed:
+def _rebase(worktree: MergeWorktree, onto: str, change: Change) -> Completed:
     words = ("-c", "rebase.updateRefs=false", "rebase", "--quiet", "--no-autostash", "--empty=drop")
-    return bench.write.git(bench.path, *words, onto, change.commit, check=False)
+    return worktree.write.git(worktree.path, *words, onto, change.commit, check=False)
 
 
-STRATEGIES: dict[Strategy, Callable[[Bench, str, Change], Completed]] = {
+STRATEGIES: dict[Strategy, Callable[[MergeWorktree, str, Change], Completed]] = {
     Strategy.MERGE: _merge,
     Strategy.SQUASH: _squash,
     Strategy.REBASE: _rebase,
 }
 
 
-def _what_went_wrong(bench: Bench, onto: str, change: Change, done: Completed) -> Attempt:
-    records = git(bench.host, bench.path, "ls-files", "--unmerged", "-z").out.split("\0")
+def _what_went_wrong(worktree: MergeWorktree, onto: str, change: Change, done: Completed) -> Attempt:
+    records = git(worktree.host, worktree.path, "ls-files", "--unmerged", "-z").out.split("\0")
     kinds = kinds_by_path([record for record in records if record])
     said = (done.err.strip() + "\n" + done.out.strip()).strip()
     if not kinds:
         return Attempt(MergeResult.REFUSED, output=said[-8000:])
     names = {onto: "main", change.commit: change.branch, "HEAD": "main"}
     found = [
-        Conflict(path, kind, _hunks(bench, path, names)) for path, kind in list(kinds.items())[:MOST_FILES]
+        Conflict(path, kind, _hunks(worktree, path, names)) for path, kind in list(kinds.items())[:MAX_FILES]
     ]
     return Attempt(MergeResult.CONFLICT, conflicts=found, output=said[-8000:])
 
 
-def _hunks(bench: Bench, path: str, names: dict[str, str]) -> list[str]:
-    where = join(bench.path, path)
-    found = bench.host.call("stat", {"path": where})
+def _hunks(worktree: MergeWorktree, path: str, names: dict[str, str]) -> list[str]:
+    where = join(worktree.path, path)
+    found = worktree.host.call("stat", {"path": where})
     if not found["exists"] or found["is_dir"]:
         return []
-    return hunks_of(str(bench.host.call("read", {"path": where, "limit": 512 * 1024})["data"]), names)
+    return hunks_of(str(worktree.host.call("read", {"path": where, "limit": 512 * 1024})["data"]), names)
 
 
-def _result(bench: Bench, onto: str, change: Change, strategy: Strategy, done: Completed) -> Attempt:
-    """The commit that the bench stands at, if it is what was asked for."""
+def _result(
+    worktree: MergeWorktree, onto: str, change: Change, strategy: Strategy, done: Completed
+) -> Attempt:
+    """The commit that the merge worktree stands at, if it is what was asked for."""
     words = ("log", "--no-walk", "--no-show-signature", "--format=%H %T %P", "HEAD")
-    head, tree, *parents = git(bench.host, bench.path, *words).out.split()
-    bench.trees[head] = tree
+    head, tree, *parents = git(worktree.host, worktree.path, *words).out.split()
+    worktree.trees[head] = tree
     expected = {Strategy.MERGE: [onto, change.commit], Strategy.SQUASH: [onto]}.get(strategy)
     if head == onto:
-        return _nothing_new(bench, onto, change)
+        return _nothing_new(worktree, onto, change)
     if expected is not None and parents != expected:
-        bench.reset(onto)
+        worktree.reset(onto)
         return Attempt(
             MergeResult.REFUSED, output=f"git made {head}, whose parents are {parents}.\n{done.err}"
         )

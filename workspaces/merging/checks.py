@@ -1,4 +1,4 @@
-"""The check command, run in the bench in a tmux window of its own; it lives on when we do not."""
+"""The check command, run in the merge worktree in a tmux window of its own; it lives on when we do not."""
 
 from __future__ import annotations
 

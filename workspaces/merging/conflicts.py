@@ -10,12 +10,12 @@ from typing import Any
 
 from workspaces.hosts import HostConnection
 
-MOST_FILES = 50
-MOST_FILES_READ = 12
-MOST_HUNKS = 8
-MOST_HUNK_LINES = 120
-MOST_LINE = 400
-MOST_BYTES = 512 * 1024
+MAX_FILES = 50
+MAX_FILES_READ = 12
+MAX_HUNKS = 8
+MAX_HUNK_LINES = 120
+MAX_LINE = 400
+MAX_BYTES = 512 * 1024
 CONTEXT = 3
 OURS, BETWEEN, THEIRS = (re.compile(words) for words in (r"<{7,} ", r"={7,}\r?$", r">{7,} "))
 "Lines that git writes around a conflict; `conflict-marker-size` makes them longer."
@@ -69,8 +69,8 @@ def from_merge_tree(host: HostConnection, repo: str, out: str, names: dict[str, 
     tree, records = fields[0], list(takewhile(bool, fields[1:]))
     kinds = kinds_by_path(records)
     found = []
-    for number, (path, kind) in enumerate(list(kinds.items())[:MOST_FILES]):
-        text = _blob(host, repo, f"{tree}:{path}") if number < MOST_FILES_READ else ""
+    for number, (path, kind) in enumerate(list(kinds.items())[:MAX_FILES]):
+        text = _blob(host, repo, f"{tree}:{path}") if number < MAX_FILES_READ else ""
         found.append(Conflict(path, kind, hunks_of(text, names)))
     return found
 
@@ -83,7 +83,7 @@ def said_by_merge_tree(out: str, names: dict[str, str]) -> str:
         kind, words = fields[at + int(fields[at]) + 1 : at + int(fields[at]) + 3]
         told += [words.strip()] if kind.startswith("CONFLICT") else []
         at += int(fields[at]) + 3
-    said = "\n".join(told[:MOST_FILES])
+    said = "\n".join(told[:MAX_FILES])
     for commit, name in names.items():
         said = said.replace(commit, name)
     return said
@@ -92,7 +92,7 @@ def said_by_merge_tree(out: str, names: dict[str, str]) -> str:
 def _blob(host: HostConnection, repo: str, name: str) -> str:
     """The beginning of a file in a tree; empty for a submodule or a path that is not there."""
     argv = ["git", "-C", repo, "cat-file", "blob", name]
-    done = host.call("exec", {"argv": argv, "max_output": MOST_BYTES})
+    done = host.call("exec", {"argv": argv, "max_output": MAX_BYTES})
     return "" if done["rc"] else str(done["out"])
 
 
@@ -102,16 +102,16 @@ def hunks_of(text: str, names: dict[str, str] | None = None) -> list[str]:
         return []
     lines = text.split("\n")
     starts = [number for number, line in enumerate(lines) if OURS.match(line)]
-    return [_hunk(lines, start, names or {}) for start in starts[:MOST_HUNKS]]
+    return [_hunk(lines, start, names or {}) for start in starts[:MAX_HUNKS]]
 
 
 def _hunk(lines: list[str], start: int, names: dict[str, str]) -> str:
     following = range(start, len(lines))
     end = next((number for number in following if THEIRS.match(lines[number])), len(lines) - 1)
     shown = lines[max(0, start - CONTEXT) : end + 1 + CONTEXT]
-    if len(shown) > MOST_HUNK_LINES:
-        shown = [*shown[:MOST_HUNK_LINES], f"… {len(shown) - MOST_HUNK_LINES} more lines"]
-    return "\n".join(_label(line[:MOST_LINE], names) for line in shown)
+    if len(shown) > MAX_HUNK_LINES:
+        shown = [*shown[:MAX_HUNK_LINES], f"… {len(shown) - MAX_HUNK_LINES} more lines"]
+    return "\n".join(_label(line[:MAX_LINE], names) for line in shown)
 
 
 def _label(line: str, names: dict[str, str]) -> str:

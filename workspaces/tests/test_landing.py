@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from workspaces import hosts
-from workspaces.hosts import landing
-from workspaces.hosts.landing import Kit
+from workspaces.hosts import bootstrap
+from workspaces.hosts.bootstrap import Kit
 
 pytestmark = pytest.mark.server
 
@@ -121,7 +121,7 @@ def test_the_command_has_nothing_that_shells_read_in_different_ways() -> None:
     ],
 )
 def test_each_refusal_is_a_sentence(word: str | None, code: str, reason: str) -> None:
-    error = landing._refusal(word, "cloud", "This account is closed")
+    error = bootstrap._refusal(word, "cloud", "This account is closed")
 
     assert isinstance(error, hosts.HostError)
     assert error.code == code

@@ -7,17 +7,10 @@ from pathlib import Path
 import pytest
 
 from workspaces.hosts import HostError
-from workspaces.hosts.ssh_config import (
-    Name,
-    SshTarget,
-    check_name,
-    existing_files,
-    parse,
-    parse_jump,
-    target_of,
-)
+from workspaces.hosts.ssh_config import parse
 from workspaces.hosts.ssh_host_keys import known_name
 from workspaces.hosts.ssh_options import ciphers
+from workspaces.hosts.ssh_target import Name, SshTarget, check_name, existing_files, parse_jump, target_of
 
 PRINTED = """\
 host cloud

@@ -63,7 +63,7 @@ def fate(standing: worktrees.WorktreeState) -> str:
 
 
 def whose_else(standing: worktrees.WorktreeState) -> str:
-    if standing.is_bench:
+    if standing.is_merge_worktree:
         return "kept for merging"
     if standing.foreign:
         return "another workspace's task"

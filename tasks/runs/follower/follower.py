@@ -66,11 +66,11 @@ class Follower:
         """At the start of a backend every CLI is asked what it offers; later only what is due."""
         now = time.monotonic()
         if self._asked_for_models is None:
-            catalog_services.at_start()
+            catalog_services.request_at_start()
         elif now - self._asked_for_models >= MODELS_PACE:
-            catalog_services.missing()
+            catalog_services.request_missing()
         else:
-            catalog_services.due()
+            catalog_services.enqueue_due()
             return
         self._asked_for_models = now
 

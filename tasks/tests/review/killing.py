@@ -17,7 +17,7 @@ from typing import Any
 
 import django
 
-MOST_ROUNDS = 400
+MAX_ROUNDS = 400
 
 
 def main(repo: Path, kills: int, seed: int, strategy: str = "merge") -> dict[str, Any]:
@@ -27,7 +27,7 @@ def main(repo: Path, kills: int, seed: int, strategy: str = "merge") -> dict[str
     seen: dict[str, Any] = {"kills": 0, "unchecked": [], "states": []}
     first = tip(repo)
     longest, before = 0.6, 99
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         seconds = dice.uniform(0.05, longest) if seen["kills"] < kills else 120
         ended = ride(train, seconds)
         seen["kills"] += not ended

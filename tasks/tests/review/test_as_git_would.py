@@ -109,7 +109,7 @@ def test_options_against_which_the_train_has_its_own_way_do_not_stop_main(
 def test_hooks_that_come_with_main_itself_have_a_say(shop: tuple[Workspace, History]) -> None:
     workspace, history = shop
     first = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
-    assert states(merge(workspace, first.values())) == ["merged"]  # and the bench stands there
+    assert states(merge(workspace, first.values())) == ["merged"]  # and the merge worktree stands there
     hook = history.repo / ".githooks/commit-msg"
     hook.parent.mkdir()
     hook.write_text("#!/bin/sh\necho not like this >&2\nexit 1\n")
@@ -258,6 +258,6 @@ def test_a_rebase_has_each_commit_checked_before_main_gets_any(shop: tuple[Works
     assert states(train) == ["check_failed", "merged"]
     assert "Commit 1 of 2" in train.steps.get(position=1).reason
     assert first_parent_subjects(history.repo, before) == ["First", "Second"]
-    bench = next(line for line in git(history.repo, "worktree", "list").splitlines() if ".merge-" in line)
-    checked = (Path(bench.split()[0]).parent / "checked").read_text().split()
+    worktree = next(line for line in git(history.repo, "worktree", "list").splitlines() if ".merge-" in line)
+    checked = (Path(worktree.split()[0]).parent / "checked").read_text().split()
     assert checked == git(history.repo, "rev-list", "--reverse", f"{before}..main").split()

@@ -37,7 +37,7 @@ def test_uncommitted_work_in_the_way_stops_the_train_and_is_not_touched(home: Pa
     assert mine.read_text() == "my own work\n"
 
     git(history.repo, "checkout", "--", "part000/file00002.txt")
-    trains.go_on(train)
+    trains.continue_train(train)
     assert states(ride(train)) == ["merged", "merged", "merged"]
 
 

@@ -98,7 +98,7 @@ def test_the_board_is_drawn_anew_when_only_its_marks_change(shop: tuple[Workspac
     workspace, history = shop
     tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(1, 2, "y"))])
     versions = [queries.board(workspace.owner).version]
-    overlap.soon(workspace.pk)
+    overlap.enqueue_check(workspace.pk)
     overlap.look(Radar.objects.get().pk)
     versions.append(queries.board(workspace.owner).version)
     verdicts.accept(tasks["one"], user=workspace.owner)
@@ -130,7 +130,7 @@ def test_what_an_undo_reverted_is_not_called_merged_and_can_be_brought_back(
     assert step.state == "left_out"
     assert "Bring it back" in step.reason
 
-    reapply.bring_back(two)
+    reapply.reapply(two)
     assert marks(two) != ["taken back"]
     assert git(history.repo, "diff", "--name-only", "main...two") == "two.txt"
     assert merge(workspace, [two]).steps.get().state == "merged"
@@ -143,7 +143,7 @@ def test_work_done_after_the_undo_is_kept_when_it_is_brought_back(shop: tuple[Wo
     task = undone_by_a_revert(workspace, history)["two"]
     history.commit("two", {"more.txt": "more\n"}, parent="two").write()
 
-    reapply.bring_back(task)
+    reapply.reapply(task)
 
     assert merge(workspace, [task]).steps.get().state == "merged"
     assert (history.repo / "two.txt").exists()

@@ -23,7 +23,7 @@ FILES = 20_000
 DIRTY = "part000/file00199.txt"
 AIM, BUSY_AIM = 1.3, 2.0
 "Times by hand, on a quiet machine, and on one that is busy with other things."
-MOST_PROCESSES = 5
+MAX_PROCESSES = 5
 "git processes for each merge, their children (gc) included."
 BY_HAND = """
 for branch in "$@"; do
@@ -86,7 +86,9 @@ def test_a_train_costs_little_more_than_the_same_merges_by_hand(
     home: Path, tmp_path: Path, check: str, count: int, repetitions: int, files: int
 ) -> None:
     race = Race(tmp_path, check, count, files)
-    merge(race.workspace, list(race.tasks.values())[:1], dry_run=True)  # the bench is there from now on
+    merge(
+        race.workspace, list(race.tasks.values())[:1], dry_run=True
+    )  # the merge worktree is there from now on
     ratios = []
     for _ in range(repetitions):
         hand, train = race.by_hand(), race.by_train()
@@ -122,7 +124,7 @@ def test_a_train_starts_few_git_processes(home: Path, tmp_path: Path) -> None:
         f"git processes: {counts[0]} for {len(few)} merges, {counts[1]} for {len(many)}, {each:.1f} for each"
     )
     assert counts[0] > len(few)
-    assert each <= MOST_PROCESSES
+    assert each <= MAX_PROCESSES
 
 
 @pytest.mark.timeout(600)
@@ -137,7 +139,7 @@ def test_the_radar_sees_forty_branches_in_time_and_looks_at_nothing_twice(home: 
         for number in range(40)
     ]
     tasks = make_tasks(workspace, history, branches)
-    overlap.soon(workspace.pk)
+    overlap.enqueue_check(workspace.pk)
     row = Radar.objects.get()
 
     began = time.monotonic()

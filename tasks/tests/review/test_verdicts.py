@@ -72,7 +72,7 @@ def test_nothing_is_decided_about_work_that_goes_on(shop: tuple[Workspace, Histo
         with pytest.raises(Refused, match="run of this task is"):
             decide(task, user=None)
     with pytest.raises(Refused, match="run of this task is"):
-        verdicts.send_back(task, "Otherwise, please.", user=None)
+        verdicts.request_changes(task, "Otherwise, please.", user=None)
     assert trains.is_accepted(task)
 
 

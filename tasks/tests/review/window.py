@@ -50,7 +50,7 @@ def build(folder: str, owner: str) -> dict[str, int]:
         tasks[name] = task_with(workspace, history.repo, name, title=TITLES[name], **sizes(name))
     _with_worktree(history, tasks["rounding"])
     verdicts.accept(tasks["log"], user=workspace.owner)
-    overlap.soon(workspace.pk)
+    overlap.enqueue_check(workspace.pk)
     overlap.look(Radar.objects.get(workspace=workspace).pk)
     return {"workspace": workspace.pk, **{name: task.pk for name, task in tasks.items()}}
 

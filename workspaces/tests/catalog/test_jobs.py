@@ -156,20 +156,20 @@ class TestWanting:
     ) -> None:
         with django_capture_on_commit_callbacks(execute=True):
             for _ in range(3):
-                services.at_start()
+                services.request_at_start()
         assert self.jobs() == 1
 
     def test_what_a_lost_nudge_left_is_asked_for_once_it_is_overdue(
         self, host: Host, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
     ) -> None:
-        services.want(host)
+        services.request_lists(host)
         OrmQ.objects.all().delete()
         with django_capture_on_commit_callbacks(execute=True):
-            services.due()
+            services.enqueue_due()
         assert self.jobs() == 0
         ModelList.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
         with django_capture_on_commit_callbacks(execute=True):
-            services.due()
+            services.enqueue_due()
         assert self.jobs() == 1
 
     def test_a_host_that_answers_again_is_asked(
@@ -187,8 +187,8 @@ class TestWanting:
     ) -> None:
         workspace = make_workspace(environment={"A": "1"})
         with django_capture_on_commit_callbacks(execute=True):
-            services.want_workspace(workspace)
-            services.want_workspace(workspace)
+            services.request_for_workspace(workspace)
+            services.request_for_workspace(workspace)
         assert self.jobs() == 2
 
     def test_a_wish_that_comes_while_the_cli_is_asked_stays(self, door: Door, host: Host) -> None:

@@ -1,4 +1,4 @@
-"""The bench: a worktree of our own in which merges are tried and checked. Kept for the next time."""
+"""The merge worktree: a worktree of our own in which merges are tried and checked. Kept for the next time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from workspaces.git.writing import Writer
 from workspaces.hosts import Completed, HostConnection, HostError
 
 MARK = "aitask-bench.json"
+"In its git folder; the name dates from when the merge worktree was called bench."
 STALE_LOCK = 3.0
-"Seconds after which a lock in the bench was left by a git that was ended: nobody else works there."
+"Seconds after which a lock in the merge worktree was left by a git that was ended: nobody else works there."
 NO_RECURSION = {
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "submodule.recurse",
@@ -28,7 +29,7 @@ LOCKS = ("index.lock", "HEAD.lock", "MERGE_HEAD.lock", "ORIG_HEAD.lock")
 
 
 @dataclass(frozen=True)
-class Bench:
+class MergeWorktree:
     """The worktree with its writer."""
 
     write: Writer
@@ -70,7 +71,7 @@ class Bench:
         return f"The submodules could not be fetched: {done.err.strip()[:1000]}" if done.rc else ""
 
     def _insist(self, *words: str) -> None:
-        """A git that was ended in the bench may have left its lock there."""
+        """A git that was ended in the merge worktree may have left its lock there."""
 
         def run() -> Completed:
             return self.write.git(self.path, *NO_HOOKS, *words, check=False)
@@ -83,18 +84,18 @@ class Bench:
             raise GitError(f"git {words[0]} failed in {self.path}: {done.err.strip()[:500]}")
 
 
-def bench_path(host: HostConnection, place: RepositoryPaths, root: str, installation: str) -> str:
-    """Where the bench of an installation lies: a hidden folder among the worktrees of the tasks."""
+def merge_worktree_path(host: HostConnection, place: RepositoryPaths, root: str, installation: str) -> str:
+    """Where the merge worktree of an installation lies: a hidden folder among the worktrees of the tasks."""
     folder = expand(host, root) if root.strip() else default_root(place)
     return join(folder, f".merge-{installation}")
 
 
-def open_bench(write: Writer, place: RepositoryPaths, path: str, commit: str) -> Bench:
-    """The bench at `path`; made at `commit` when there is none. GitError when something else is there."""
+def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit: str) -> MergeWorktree:
+    """Open or create the merge worktree at `path`. Raises GitError when something else is there."""
     write = Writer(write.host, {**write.environment, **NO_RECURSION})
     git_dir = _git_dir(write.host, path)
     if git_dir and _is_ours(write.host, git_dir, place):
-        return Bench(write, place, path, git_dir)
+        return MergeWorktree(write, place, path, git_dir)
     if git_dir and normpath(git_dir).startswith(join(place.common_dir, "worktrees") + "/"):
         write.git(place.path, "worktree", "remove", "--force", "--force", "--", path, check=False)
     elif write.host.exists(path):
@@ -116,7 +117,7 @@ def open_bench(write: Writer, place: RepositoryPaths, path: str, commit: str) ->
         raise GitError(f"git made the worktree {path}, but it can't be read.")
     mark = json.dumps({"repo": place.common_dir}) + "\n"
     write.host.call("write", {"path": join(git_dir, MARK), "data": mark})
-    return Bench(write, place, path, git_dir)
+    return MergeWorktree(write, place, path, git_dir)
 
 
 def _is_ours(host: HostConnection, git_dir: str, place: RepositoryPaths) -> bool:
@@ -129,7 +130,7 @@ def _is_ours(host: HostConnection, git_dir: str, place: RepositoryPaths) -> bool
 
 
 def _git_dir(host: HostConnection, path: str) -> str | None:
-    """The bench's own git folder; None when there is no worktree at the path."""
+    """The merge worktree's own git folder; None when there is no worktree at the path."""
     try:
         link = str(host.call("read", {"path": join(path, ".git"), "limit": 4096})["data"])
     except HostError as error:

@@ -15,7 +15,7 @@ from tasks.runs import jobs
 
 
 @pytest.mark.skipif("REDIS_URL" in os.environ, reason="counts rows of the database's own queue")
-class NudgeTest(TransactionTestCase):
+class EnqueueTest(TransactionTestCase):
     def test_a_job_is_queued_after_the_commit(self) -> None:
         with transaction.atomic():
             queue.enqueue(jobs.start_run, 7)
