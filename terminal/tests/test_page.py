@@ -286,7 +286,7 @@ def test_closing_asks_keeps_what_was_shown_and_it_can_be_opened_anew(
 
         page.goto(f"/tasks/{task}/terminal?saved")
         until_shows(page, "\nremember")
-        expect(page.locator("#banner")).to_have_text(re.compile("^This is what it had shown"))
+        expect(page.locator("#banner span")).to_have_text(re.compile("^This is what it had shown"))
         page.get_by_role("button", name="Open the terminal").click()
         connected(page)
         assert page.url.endswith("/terminal")
