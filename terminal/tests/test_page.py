@@ -22,13 +22,14 @@ from terminal.tests.screens import SCREENS
 from terminal.tests.site import Site, start_site, start_web
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-TEXT = """() => { const { active } = terminalPage.term.buffer; const lines = [];
+TERM = "(await import('/static/terminal/terminal.js')).term"
+TEXT = f"""async () => {{ const {{ active }} = {TERM}.buffer; const lines = [];
   for (let y = 0; y < active.length; y++) lines.push(active.getLine(y).translateToString(true));
-  return lines.join("\\n"); }"""
+  return lines.join("\\n"); }}"""
 PASTE = """text => { const data = new DataTransfer(); data.setData("text/plain", text);
   document.querySelector(".xterm-helper-textarea").dispatchEvent(
     new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })); }"""
-SIZE = "[terminalPage.term.cols, terminalPage.term.rows]"
+SIZE = f"async () => {{ const {{ cols, rows }} = {TERM}; return [cols, rows]; }}"
 Open = Callable[..., AbstractContextManager[Page]]
 _unused = count()
 
@@ -73,7 +74,7 @@ def connected(page: Page) -> None:
 
 
 def until_shows(page: Page, text: str) -> None:
-    page.wait_for_function(f"text => ({TEXT})().includes(text)", arg=text, timeout=30_000)
+    page.wait_for_function(f"async text => (await ({TEXT})()).includes(text)", arg=text, timeout=30_000)
 
 
 def screen(page: Page) -> list[str]:
@@ -117,12 +118,12 @@ def test_the_wheel_scrolls_and_what_is_selected_is_copied(desk: Site, task: int,
         until_shows(page, "\ncopy me")
         page.mouse.move(600, 400)
         page.mouse.wheel(0, -1500)
-        page.wait_for_function("() => terminalPage.term.buffer.active.viewportY < 180")
+        page.wait_for_function(f"async () => {TERM}.buffer.active.viewportY < 180")
         press(page, "Shift+End")
         page.mouse.wheel(0, 100_000)
-        page.evaluate("""() => { const { term } = terminalPage, { active } = term.buffer;
+        page.evaluate(f"""async () => {{ const term = {TERM}, {{ active }} = term.buffer;
             for (let y = 0; y < active.length; y++)
-              if (active.getLine(y).translateToString(true) === "copy me") return term.select(0, y, 7); }""")
+              if (active.getLine(y).translateToString(true) === "copy me") return term.select(0, y, 7); }}""")
         press(page, "Control+Shift+C")
         page.wait_for_function("async () => (await navigator.clipboard.readText()) === 'copy me'")
 
@@ -133,7 +134,7 @@ def test_earlier_lines_come_on_a_click(desk: Site, task: int, open_one: Open) ->
         show(page, desk, task)
         until_shows(page, "\n9000\n")
         assert "\n6000\n" not in page.evaluate(TEXT)
-        page.evaluate("terminalPage.term.scrollToTop()")
+        page.evaluate(f"async () => {TERM}.scrollToTop()")
         page.click("#older")
         until_shows(page, "\n6000\n")
         expect(page.locator("#older")).to_be_hidden()
@@ -223,7 +224,7 @@ def test_two_screens_of_different_sizes_share_what_the_last_who_typed_has(
         expect(large.locator("#room")).to_have_class("room")
         wide = large.evaluate(SIZE)
         show(small, desk, task)
-        small.wait_for_function(f"size => String({SIZE}) === String(size)", arg=wide)
+        small.wait_for_function(f"async size => String(await ({SIZE})()) === String(size)", arg=wide)
         expect(small.locator("#room")).to_have_class("room letterboxed")
         box = small.evaluate("""() => [document.querySelector('.xterm-screen').getBoundingClientRect().right,
             document.getElementById('room').getBoundingClientRect().right]""")
@@ -232,10 +233,10 @@ def test_two_screens_of_different_sizes_share_what_the_last_who_typed_has(
         until_shows(large, "\nsmall")
         narrow = small.evaluate(SIZE)
         assert narrow[0] < wide[0]
-        large.wait_for_function(f"size => String({SIZE}) === String(size)", arg=narrow)
+        large.wait_for_function(f"async size => String(await ({SIZE})()) === String(size)", arg=narrow)
         expect(large.locator("#room")).to_have_class("room letterboxed")
         small.click("#larger")
-        small.wait_for_function("cols => terminalPage.term.cols < cols", arg=narrow[0])
+        small.wait_for_function(f"async cols => {TERM}.cols < cols", arg=narrow[0])
 
 
 def test_a_phone_looks_without_changing_the_size_until_it_takes_it(
@@ -247,7 +248,7 @@ def test_a_phone_looks_without_changing_the_size_until_it_takes_it(
         until_shows(page, "$")
         assert page.evaluate(SIZE) == [120, 30]
         page.click("#take")
-        page.wait_for_function("() => terminalPage.term.cols < 60")
+        page.wait_for_function(f"async () => {TERM}.cols < 60")
         expect(page.locator("#room")).to_have_class("room")
         page.click("[data-key='⏎']")
         until_shows(page, "$ \n$ ")
@@ -324,7 +325,7 @@ def test_a_program_looks_after_a_reload_as_tmux_holds_it(
         page.reload()
         connected(page)
         wait_for(lambda: screen(page) == desk.capture(task).split("\n"), 15, "the same as tmux holds")
-        buffer = page.evaluate("terminalPage.term.buffer.active.type")
+        buffer = page.evaluate(f"async () => {TERM}.buffer.active.type")
         assert buffer == ("alternate" if case.alternate else "normal")
 
 

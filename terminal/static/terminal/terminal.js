@@ -23,7 +23,7 @@ let chosen = "";
 let told = { cols: 0, rows: 0 }; // The room that the server knows of.
 
 const screen = await makeScreen(root, { type, answer, room: roomChanged, sized });
-const { term } = screen;
+export const { term } = screen;
 screen.fill();
 const older = new Older(term, part("older"), (lines) => wire.say({ t: "history", lines }));
 const touch = makeTouch(part("touch"), term, (bytes) => type(bytes));
@@ -39,7 +39,6 @@ const wire = new Wire(
   { message, bytes: (bytes, shown) => screen.write(bytes, shown), state },
   !toRead,
 );
-window.terminalPage = { term, wire, screen }; // For the browser's console.
 
 function parameters() {
   told = screen.capacity();
@@ -249,7 +248,7 @@ part("room").addEventListener(
 );
 part("link").addEventListener("click", () => {
   hideBanner();
-  if (wire.wanted && wire.socket) wire.stop();
+  if (wire.isTrying) wire.stop();
   else wire.start();
 });
 part("smaller").addEventListener("click", () => screen.enlarge(-1));

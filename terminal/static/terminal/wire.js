@@ -1,16 +1,13 @@
-// The socket of a terminal: bytes both ways, acknowledged as they are shown, and coming back by itself.
-import { reloadIfNoLongerAllowed } from "../aitask/socket.js";
+// The protocol of a terminal: bytes both ways, acknowledged as they are shown.
+import { Socket } from "../aitask/socket.js";
 
-const FIRST_DELAY = 250;
-const LONGEST_DELAY = 8000;
 const ACK_BYTES = 64 * 1024;
 const PASTE_PIECE = 150_000; // Characters, each up to six bytes as JSON; the server takes no message above 1 MiB.
 const PULSE_SECONDS = 15; // A laptop that slept has a socket that looks open and is not.
 const ANSWER_SECONDS = 10;
 const DOUBT_SECONDS = 2; // After a key that nothing followed, the way is tried, and an answer is due sooner.
 const SOONER_SECONDS = 5;
-const LOGIN_NEEDED = 4401;
-const FINAL = new Set([4403, 4404, 4410]);
+const FINAL = [4403, 4404, 4410];
 
 const isHighSurrogate = (code) => code >= 0xd800 && code < 0xdc00;
 
@@ -21,8 +18,9 @@ export class Wire {
     this.path = path;
     this.parameters = parameters;
     this.on = on;
-    this.delay = FIRST_DELAY;
     this.wanted = wanted;
+    this.more = {};
+    this.socket = this.makeSocket();
     addEventListener("online", () => this.retry());
     addEventListener("pageshow", (event) => event.persisted && this.retry());
     document.addEventListener("visibilitychange", () => document.hidden || this.pulse());
@@ -30,37 +28,50 @@ export class Wire {
     if (wanted) this.start();
   }
 
-  get isOpen() {
-    return this.socket?.readyState === WebSocket.OPEN;
+  makeSocket() {
+    const on = {
+      connecting: () => this.begin(),
+      message: (data) => this.take(data),
+      lost: () => this.lost(),
+      ended: () => this.ended(),
+    };
+    return new Socket(() => this.address(), on, { binary: true, final: FINAL });
   }
 
+  address() {
+    const query = new URLSearchParams({ ...this.parameters(), ...this.more });
+    this.more = {};
+    return `${this.path}?${query}`;
+  }
+
+  get isTrying() {
+    return this.wanted && this.socket.isTrying;
+  }
+
+  // `more` are parameters of this one connection.
   start(more = {}) {
-    clearTimeout(this.timer);
-    this.drop();
     this.wanted = true;
-    this.shown = this.told = this.unshown = 0;
-    const query = new URLSearchParams({ ...this.parameters(), ...more });
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}${this.path}?${query}`);
-    this.socket = socket;
-    socket.binaryType = "arraybuffer";
-    this.on.state("connecting");
-    socket.addEventListener("message", ({ data }) => this.socket === socket && this.take(socket, data));
-    let wasOpen = false;
-    socket.addEventListener("open", () => (wasOpen = true));
-    socket.addEventListener("close", ({ code }) => this.socket === socket && this.closed(code, wasOpen));
+    this.more = more;
+    this.socket.start();
   }
 
-  take(socket, data) {
+  begin() {
+    this.heard();
+    this.connection = {};
+    this.shown = this.told = this.unshown = 0;
+    this.on.state("connecting");
+  }
+
+  take(data) {
     this.heard();
     if (typeof data === "string") return this.on.message(JSON.parse(data));
     const bytes = new Uint8Array(data);
+    const { connection } = this;
     this.unshown += bytes.length;
-    this.on.bytes(bytes, () => this.wasShown(socket, bytes.length));
+    this.on.bytes(bytes, () => this.connection === connection && this.wasShown(bytes.length));
   }
 
-  wasShown(socket, count) {
-    if (this.socket !== socket) return;
+  wasShown(count) {
     this.shown += count;
     this.unshown -= count;
     if (this.unshown && this.shown - this.told < ACK_BYTES) return;
@@ -68,37 +79,30 @@ export class Wire {
     this.say({ t: "ack", n: this.shown });
   }
 
-  closed(code, wasOpen = true) {
+  lost() {
     const unsure = Boolean(this.doubt);
-    this.drop();
-    if (code === LOGIN_NEEDED) return location.reload();
-    if (FINAL.has(code)) return this.on.state("off");
+    this.heard();
     this.on.state("down", unsure);
-    if (!wasOpen) reloadIfNoLongerAllowed();
-    this.timer = setTimeout(() => this.start(), this.delay * (0.5 + Math.random()));
-    this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
+  }
+
+  ended() {
+    this.heard();
+    this.on.state("off");
   }
 
   settled() {
-    this.delay = FIRST_DELAY;
+    this.socket.settled();
   }
 
   retry() {
-    if (this.wanted && !this.isOpen) this.start();
+    if (this.wanted && !this.socket.isOpen) this.start();
   }
 
   stop() {
     this.wanted = false;
-    clearTimeout(this.timer);
-    this.drop();
-    this.on.state("off");
-  }
-
-  drop() {
-    const socket = this.socket;
-    this.socket = null;
+    this.socket.drop();
     this.heard();
-    socket?.close();
+    this.on.state("off");
   }
 
   heard() {
@@ -109,21 +113,18 @@ export class Wire {
 
   pulse(seconds = ANSWER_SECONDS) {
     if (!this.wanted) return;
-    if (!this.isOpen) return this.socket || this.retry();
+    if (!this.socket.isOpen) return this.socket.isTrying || this.retry();
     this.say({ t: "pulse" });
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.closed(0), seconds * 1000);
+    this.silence = setTimeout(() => this.socket.closed(0), seconds * 1000);
   }
 
   say(message) {
-    if (!this.isOpen) return false;
-    this.socket.send(JSON.stringify(message));
-    return true;
+    return this.socket.say(message);
   }
 
   type(data) {
-    if (!this.isOpen) return false;
-    this.socket.send(data);
+    if (!this.socket.send(data)) return false;
     this.doubt ??= setTimeout(() => this.pulse(SOONER_SECONDS), DOUBT_SECONDS * 1000);
     return true;
   }
