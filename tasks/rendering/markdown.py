@@ -47,7 +47,7 @@ def colour(code: str, language: str, _attributes: str = "") -> str:
         lexer = get_lexer_by_name(language, stripnl=False)
     except ClassNotFound:
         return escape(code)
-    return highlight(code, lexer, _formatter)
+    return highlight(code, lexer, formatter)
 
 
 def _image_as_words(
@@ -60,7 +60,8 @@ def _image_as_words(
     )
 
 
-_formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="h-")
+formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="h-")
+"Marks code with the classes that `code.css` colours."
 _parser = MarkdownIt("commonmark", {"html": False, "highlight": colour}).enable(["table", "strikethrough"])
 _parser.validateLink = lambda url: bool(LINK.match(url))  # type: ignore[method-assign]
 _parser.add_render_rule("image", _image_as_words)

@@ -9,11 +9,11 @@ from functools import lru_cache
 
 from django.utils.html import escape
 from pygments import highlight
-from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
 from pygments.lexers import TextLexer, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
+from tasks.rendering.markdown import formatter
 from workspaces.merging.conflicts import visible
 
 HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
@@ -91,7 +91,7 @@ def colour(text: str, path: str) -> list[str] | None:
     lexer = lexer_for(path.rpartition("/")[2])
     if isinstance(lexer, TextLexer):
         return None
-    coloured: str = highlight(visible(text), lexer, HtmlFormatter(nowrap=True))
+    coloured: str = highlight(visible(text), lexer, formatter)
     lines = coloured.split("\n")
     # Pygments takes a carriage return for the end of a line: then its lines are not those of git.
     return lines if len(lines) == len(text.removesuffix("\n").split("\n")) + 1 else None

@@ -65,7 +65,7 @@ def test_lines_get_comments_that_go_to_the_agent_together(
 ) -> None:
     page = open_one(f"/tasks/{shop['currencies']}/changes")
     code = page.locator(".file", has_text="totals.py")
-    expect(code.locator(".k", has_text="return").first).to_be_visible()
+    expect(code.locator(".h-k", has_text="return").first).to_be_visible()
     code.locator("button[data-side=new]").last.click()
     page.get_by_label(re.compile("On line")).fill("Say which currency.")
     page.get_by_role("button", name="Add comment").click()

@@ -69,7 +69,7 @@ def test_the_list_tells_kinds_renames_binaries_and_odd_names(shop: tuple[Client,
 def test_rows_are_escaped_coloured_and_cut(shop: tuple[Client, Task, History]) -> None:
     client, task, _ = shop
     code = rows(client, task, "code.py").content.decode()
-    assert '<span class="k">def</span>' in code
+    assert '<span class="h-k">def</span>' in code
     assert "<script>" not in code
     assert "odd" in rows(client, task, ODD).content.decode()
     assert rows(client, task, "data.bin").headers["X-Note"] == "binary"
