@@ -5,8 +5,6 @@ import { ask, openDialog } from "./dialogs.js";
 import { onKeys } from "./keys.js";
 import { toast } from "./toasts.js";
 
-export const csrf = () => document.body.dataset.csrf;
-
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {

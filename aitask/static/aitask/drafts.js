@@ -9,7 +9,7 @@ document.addEventListener("input", ({ target }) => {
   sessionStorage.setItem(kept(target.form), JSON.stringify(texts));
 });
 
-function restore(form) {
+export function restore(form) {
   const texts = JSON.parse(sessionStorage.getItem(kept(form)) || "{}");
   for (const box of boxes(form)) if (texts[box.name]) box.value = texts[box.name];
 }

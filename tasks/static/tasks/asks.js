@@ -1,15 +1,10 @@
 // What agents ask: answering with buttons and keys; a request that a person is answering is never redrawn.
+import { nodesOf } from "../aitask/dom.js";
+import { send } from "../aitask/send.js";
 import { toast } from "../aitask/toasts.js";
-import { send } from "./send.js";
 
 const LOOK_AGAIN = 600; // Milliseconds in which nothing is answered after somebody else's answer has moved the list.
 let moved = -LOOK_AGAIN;
-
-const nodesOf = (html) => {
-  const made = document.createElement("template");
-  made.innerHTML = html;
-  return [...made.content.children];
-};
 
 // Bring the list up to date by id: what is gone goes, what is new comes, what stays keeps what was typed into it.
 export function update(box, html) {

@@ -2,8 +2,8 @@
 
 import { ask } from "../aitask/dialogs.js";
 import { openMenu } from "../aitask/menus.js";
+import { send } from "../aitask/send.js";
 import { move } from "./move.js";
-import { send } from "./send.js";
 
 const board = document.getElementById("board");
 const menu = document.getElementById("cardmenu");
@@ -57,7 +57,8 @@ export const verbs = {
   },
   delete: async (card) => {
     const lost =
-      "Its runs and events are removed from the app. Its tokens and cost stay in the totals; branch, worktree and commits stay on the host.";
+      "Its runs and events are removed from the app. Its tokens and cost stay in the totals; " +
+      "branch, worktree and commits stay on the host.";
     if (await ask(`Delete “${titleOf(card)}”?`, { lost, yes: "Delete" })) post(card, "delete", { from: "board" });
   },
 };

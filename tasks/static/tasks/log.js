@@ -1,5 +1,6 @@
 // The conversation as a window on a list that may have tens of thousands of events. Only the part around what is
 // read is in the page; it follows the end unless the reader has scrolled up.
+import { nodesOf } from "../aitask/dom.js";
 import { adopt, release } from "./results.js";
 
 const MOST = 600; // Rows kept in the page.
@@ -21,12 +22,6 @@ export function openLog(box, address) {
   let following = true;
   let loading = false;
   let missed = 0;
-
-  function nodesOf(html) {
-    const made = document.createElement("template");
-    made.innerHTML = html;
-    return [...made.content.children];
-  }
 
   function add(html, last) {
     log.known = last;

@@ -1,6 +1,6 @@
 // Moving a card. To Done is a question while its work is not in main; whoever says neither leaves it where it was.
+import { send } from "../aitask/send.js";
 import { toast } from "../aitask/toasts.js";
-import { send } from "./send.js";
 
 const dialog = document.getElementById("to-done");
 const STILL = ["backlog", "review", "done"]; // Between these nothing starts or ends, so a move can be taken back.

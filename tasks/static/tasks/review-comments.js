@@ -1,155 +1,193 @@
 // Comments on lines: written as drafts beside the code, sent together.
-import { toast } from "../aitask/toasts.js";
-import { make, post } from "./review-dom.js";
+import { make, makeButton } from "../aitask/dom.js";
+import { forget, restore } from "../aitask/drafts.js";
+import { post, send } from "../aitask/send.js";
 
+// `list` gives the list of files that is shown, or null.
 export function openComments(root, list) {
-  const bar = root.querySelector("[data-sendbar]");
-  let from = null;
+  const comments = new Comments(root, list);
+  comments.listen();
+  return comments;
+}
 
-  root.addEventListener("click", (event) => {
-    const number = event.target.closest("button[data-line]");
-    if (number) choose(number, event.shiftKey);
-  });
-  bar.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const response = await post(root.dataset.send, new URLSearchParams(new FormData(bar)));
-    if (response.ok) bar.reset();
-  });
+class Comments {
+  constructor(root, list) {
+    this.root = root;
+    this.list = list;
+    this.bar = root.querySelector("[data-sendbar]");
+    this.from = null; // The line that was chosen last.
+  }
 
-  function choose(button, extend) {
+  get all() {
+    return this.list()?.comments ?? [];
+  }
+
+  listen() {
+    this.root.addEventListener("click", (event) => {
+      const number = event.target.closest("button[data-line]");
+      if (number) this.choose(number, event.shiftKey);
+    });
+    this.bar.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (!(await send(this.root.dataset.send, new FormData(this.bar)))) return;
+      forget(this.bar);
+      this.bar.reset();
+    });
+  }
+
+  // A click chooses a line, a click with Shift all lines from the one chosen before.
+  choose(button, extend) {
     const box = button.closest(".file");
     const here = { box, side: button.dataset.side, line: Number(button.dataset.line) };
+    const { from } = this;
     const same = extend && from && from.box === box && from.side === here.side;
-    const start = same ? Math.min(from.line, here.line) : here.line;
-    const end = same ? Math.max(from.line, here.line) : here.line;
-    if (!same) from = here;
-    write(box, here.side, start, end);
+    if (!same) this.from = here;
+    const lines = [here.line, same ? from.line : here.line];
+    this.write(box, { side: here.side, line: Math.min(...lines), end: Math.max(...lines) });
   }
 
-  function rowOf(box, side, line) {
-    return box.querySelector(`button[data-side="${side}"][data-line="${line}"]`)?.closest("tr");
-  }
-
-  // The text of a line as the server sent it; a line that was cut there can't be quoted whole.
-  function textOf(box, side, line) {
-    const cell = box.querySelector(`button[data-side="${side}"][data-line="${line}"]`)?.closest("td");
-    let code = cell?.nextElementSibling;
-    while (code && !code.classList.contains("code")) code = code.nextElementSibling;
-    return code?.querySelector("code")?.textContent ?? "";
-  }
-
-  function write(box, side, line, end) {
+  write(box, place) {
     box.querySelector(".commentform")?.remove();
-    const row = rowOf(box, side, end);
+    const row = rowOf(box, place.side, place.end);
     if (!row) return;
-    const lines = Array.from({ length: end - line + 1 }, (_, at) => textOf(box, side, line + at));
-    const form = full(row, "commentform");
-    const label = form.appendChild(
-      make("label", "small dim", line === end ? `On line ${line}` : `On lines ${line} to ${end}`),
-    );
-    const text = form.appendChild(
-      Object.assign(make("textarea"), {
-        rows: 3,
-        required: true,
-        placeholder: "What should be different? (Shift-click another number for several lines)",
-      }),
-    );
-    text.id = `comment-${box.dataset.key}-${line}`;
-    label.htmlFor = text.id;
-    const verbs = form.appendChild(make("div", "row"));
-    const keep = verbs.appendChild(
-      Object.assign(make("button", "button primary tiny", "Add comment"), { type: "button" }),
-    );
-    verbs
-      .appendChild(Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" }))
-      .addEventListener("click", () => form.closest("tr").remove());
-    const save = async () => {
-      const commit = side === "old" ? list().old_commit : list().commit;
-      const body = JSON.stringify({
-        key: box.dataset.key,
-        side,
-        line,
-        end_line: end,
-        commit,
-        quote: lines.join("\n"),
-        text: text.value,
-      });
-      const response = await post(root.dataset.comments, body);
-      const answer = await response.json();
-      if (!response.ok) return toast({ text: answer.error, hint: answer.hint, kind: "failed" });
-      list().comments.push(answer);
-      form.closest("tr").remove();
-      showIn(box);
-      count();
-    };
-    keep.addEventListener("click", save);
-    text.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
-      if (event.key === "Escape") {
-        event.stopPropagation();
-        form.closest("tr").remove();
-      }
+    const form = makeForm(`${this.root.dataset.comments}:${box.dataset.key}`, place);
+    addFullRow(row).append(form);
+    restore(form);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.save(form, box, place);
     });
-    text.focus();
+    form.querySelector("[type=button]").addEventListener("click", () => close(form));
+    form.elements.text.addEventListener("keydown", (event) => {
+      const isSaved = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+      if (!isSaved && event.key !== "Escape") return;
+      event.stopPropagation();
+      if (isSaved) form.requestSubmit();
+      else close(form);
+    });
+    form.elements.text.focus();
   }
 
-  function full(row, css) {
-    const made = make("tr", "commentrow");
-    const cell = made.appendChild(make("td"));
-    cell.colSpan = 4;
-    row.after(made);
-    return cell.appendChild(make("div", css));
+  async save(form, box, { side, line, end }) {
+    const [button] = form.querySelectorAll("[type=submit]");
+    if (button.disabled) return;
+    const lines = Array.from({ length: end - line + 1 }, (_, at) => textOf(box, side, line + at));
+    const { commit, old_commit } = this.list();
+    const values = {
+      key: box.dataset.key,
+      side,
+      line,
+      end_line: end,
+      commit: side === "old" ? old_commit : commit,
+      quote: lines.join("\n"),
+      text: form.elements.text.value,
+    };
+    button.disabled = true;
+    const saved = await post(this.root.dataset.comments, JSON.stringify(values));
+    button.disabled = false;
+    if (!saved) return;
+    close(form);
+    this.list().comments.push(saved);
+    this.showIn(box);
+    this.count();
   }
 
-  function note(comment) {
-    const box = make("div", `comment${comment.sent === null ? " draft" : ""}`);
-    const head = box.appendChild(make("p", "small dim row"));
-    head.append(
-      make("b", "", comment.author),
-      comment.sent === null ? "draft" : comment.sent ? `sent with run ${comment.sent}` : "sent",
-    );
+  async drop(comment, box) {
+    if (!(await send(this.root.dataset.delete.replace("/0/", `/${comment.id}/`)))) return;
+    this.list().comments = this.all.filter((each) => each !== comment);
+    this.showIn(box);
+    this.count();
+  }
+
+  makeNote(comment, box) {
+    const isDraft = comment.sent === null;
+    const note = make("div", `comment${isDraft ? " draft" : ""}`);
+    const head = note.appendChild(make("p", "small dim row"));
+    head.append(make("b", "", comment.author), stateOf(comment));
     if (comment.outdated) head.append(make("span", "badge needs", "outdated"));
-    if (comment.outdated && comment.quote) box.append(make("pre", "quote small", comment.quote));
-    box.append(make("p", "words", comment.text));
-    if (comment.sent === null) {
-      const drop = Object.assign(make("button", "button quiet tiny", "Delete"), { type: "button" });
-      drop.addEventListener("click", async () => {
-        await post(root.dataset.delete.replace("/0/", `/${comment.id}/`), "");
-        list().comments = list().comments.filter((each) => each !== comment);
-        showIn(box.closest(".file"));
-        count();
-      });
+    if (comment.outdated && comment.quote) note.append(make("pre", "quote small", comment.quote));
+    note.append(make("p", "words", comment.text));
+    if (isDraft) {
+      const drop = makeButton("button quiet tiny", "Delete", () => this.drop(comment, box));
       head.append(make("span", "grow"), drop);
     }
-    return box;
+    return note;
   }
 
-  function showIn(box) {
+  // The comments of one file: beside their lines, or above all lines where theirs are not shown.
+  showIn(box) {
     for (const old of box.querySelectorAll(".commentrow:not(:has(.commentform)), .filecomments")) old.remove();
     const lost = [];
-    for (const comment of (list()?.comments ?? []).filter((each) => each.key === box.dataset.key)) {
+    for (const comment of this.all.filter((each) => each.key === box.dataset.key)) {
       const row = comment.line && rowOf(box, comment.side, comment.end_line);
-      if (row) full(row, "").append(note(comment));
-      else lost.push(note(comment));
+      if (row) addFullRow(row).appendChild(make("div")).append(this.makeNote(comment, box));
+      else lost.push(this.makeNote(comment, box));
     }
-    if (lost.length) {
-      const place = make("div", "filecomments");
-      place.append(...lost);
-      box.querySelector(".filebody").prepend(place);
-    }
+    if (!lost.length) return;
+    const place = make("div", "filecomments");
+    place.append(...lost);
+    box.querySelector(".filebody").prepend(place);
   }
 
-  function count() {
-    const drafts = (list()?.comments ?? []).filter((comment) => comment.sent === null).length;
-    bar.hidden = !drafts;
-    bar.querySelector("[data-count]").textContent = `${drafts} comment${drafts === 1 ? "" : "s"}`;
+  show() {
+    const keys = new Set(this.all.map((comment) => comment.key));
+    for (const box of this.root.querySelectorAll(".file")) if (keys.has(box.dataset.key)) this.showIn(box);
+    this.count();
   }
 
-  function show() {
-    for (const box of root.querySelectorAll(".file"))
-      if (list().comments.some((each) => each.key === box.dataset.key)) showIn(box);
-    count();
+  count() {
+    const drafts = this.all.filter((comment) => comment.sent === null).length;
+    this.bar.hidden = !drafts;
+    this.bar.querySelector("[data-count]").textContent = `${drafts} comment${drafts === 1 ? "" : "s"}`;
   }
+}
 
-  return { show, showIn };
+function makeForm(draft, { side, line, end }) {
+  const form = make("form", "commentform");
+  form.dataset.draft = `${draft}:${side}:${line}-${end}`; // Kept over a reload: a login may end meanwhile.
+  const label = make("label", "small dim", line === end ? `On line ${line}` : `On lines ${line} to ${end}`);
+  const text = Object.assign(make("textarea"), {
+    id: `comment-${draft}-${line}`,
+    name: "text",
+    rows: 3,
+    required: true,
+    placeholder: "What should be different? (Shift-click another number for several lines)",
+  });
+  label.htmlFor = text.id;
+  const verbs = make("div", "row");
+  verbs.append(
+    Object.assign(make("button", "button primary tiny", "Add comment"), { type: "submit" }),
+    Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" }),
+  );
+  form.append(label, text, verbs);
+  return form;
+}
+
+function close(form) {
+  forget(form);
+  form.closest("tr")?.remove();
+}
+
+function stateOf({ sent }) {
+  if (sent === null) return "draft";
+  return sent ? `sent with run ${sent}` : "sent";
+}
+
+const numberOf = (box, side, line) => box.querySelector(`button[data-side="${side}"][data-line="${line}"]`);
+
+const rowOf = (box, side, line) => numberOf(box, side, line)?.closest("tr");
+
+// The text of a line as the server sent it; a line that was cut there can't be quoted whole.
+function textOf(box, side, line) {
+  let code = numberOf(box, side, line)?.closest("td").nextElementSibling;
+  while (code && !code.classList.contains("code")) code = code.nextElementSibling;
+  return code?.querySelector("code")?.textContent ?? "";
+}
+
+function addFullRow(row) {
+  const made = make("tr", "commentrow");
+  const cell = made.appendChild(make("td"));
+  cell.colSpan = 4;
+  row.after(made);
+  return cell;
 }

@@ -1,8 +1,8 @@
 // The box to talk to the agent: messages, interrupting, settings of the next turn, and what the agent asks.
 import { forget } from "../aitask/drafts.js";
 import { isTyping, onKeys } from "../aitask/keys.js";
+import { send } from "../aitask/send.js";
 import { edit, keysFor, update } from "./asks.js";
-import { send } from "./send.js";
 
 const talk = document.getElementById("talk");
 const asks = document.getElementById("asks");

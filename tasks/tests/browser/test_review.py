@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from aitask.tests.lab.browser import press
 from aitask.tests.lab.wait import wait_for
@@ -80,6 +80,54 @@ def test_lines_get_comments_that_go_to_the_agent_together(
     assert "Say which currency." in prompt
     site.do(f"Run.objects.filter(task={shop['currencies']}, state__in=Run.LIVE).delete()")
     site.do(f"Task.objects.filter(pk={shop['currencies']}).update(status='review')")
+
+
+def write_comment(page: Page, text: str) -> None:
+    code = page.locator(".file", has_text="totals.py")
+    code.locator("button[data-side=new]").last.click()
+    page.get_by_label(re.compile("On line")).fill(text)
+    page.get_by_role("button", name="Add comment").click()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda route: route.abort(), "The server did not answer."),
+        (
+            lambda route: route.fulfill(body="<h1>Our proxy</h1>", content_type="text/html"),
+            "The answer did not come from the server.",
+        ),
+        (lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"), "error 502"),
+    ],
+    ids=["no answer", "a proxy's page", "a proxy's error"],
+)
+def test_a_comment_that_does_not_arrive_stays_in_its_box(
+    shop: dict[str, int], open_one: OpenPage, answer: Callable[[Route], None], told: str
+) -> None:
+    page = open_one(f"/tasks/{shop['currencies']}/changes")
+    page.route("**/comments", answer)
+    write_comment(page, "Say which currency.")
+    expect(page.locator(".toast")).to_contain_text(told)
+    expect(page.get_by_label(re.compile("On line"))).to_have_value("Say which currency.")
+    expect(page.locator(".comment.draft")).to_have_count(0)
+
+
+def test_a_comment_is_kept_when_the_login_has_ended(shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one(f"/tasks/{shop['currencies']}/changes")
+    page.route("**/comments", lambda route: route.fulfill(status=302, headers={"Location": "/login"}))
+    with page.expect_navigation():
+        write_comment(page, "Say which currency.")
+    page.locator(".file", has_text="totals.py").locator("button[data-side=new]").last.click()
+    expect(page.get_by_label(re.compile("On line"))).to_have_value("Say which currency.")
+
+
+def test_a_mark_that_does_not_arrive_is_taken_back(shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one(f"/tasks/{shop['currencies']}/changes")
+    page.route("**/viewed", lambda route: route.abort())
+    mark = page.locator(".file", has_text="totals.py").get_by_label("Viewed")
+    mark.click()
+    expect(page.locator(".toast")).to_contain_text("The server did not answer.")
+    expect(mark).not_to_be_checked()
 
 
 def test_a_viewed_file_is_folded_and_stays_so(shop: dict[str, int], open_one: OpenPage) -> None:

@@ -1,0 +1,90 @@
+// One changed file: its head, the mark that it was viewed, and room for its lines.
+import { make, makeButton } from "../aitask/dom.js";
+import { post } from "../aitask/send.js";
+
+const AUTO_LINES = 1000;
+const STATUS = { A: "added", D: "deleted", M: "changed", R: "renamed", C: "copied", T: "kind changed" };
+
+// `on` has: viewedAddress, opened(box) when its lines come into view, wanted(box) when they are asked for by a click.
+export function makeFile(file, open, on) {
+  const box = make("section", "file");
+  Object.assign(box.dataset, { key: file.key, version: file.version });
+  box.id = `file-${file.key}`;
+  const details = box.appendChild(make("details"));
+  details.open = open;
+  details.append(makeHead(file));
+  box.append(makeViewed(file, details, on.viewedAddress));
+  details.append(makeBody(file, box, on));
+  let wasOpen = open; // Opening thousands of them in the beginning is told as well.
+  details.addEventListener("toggle", () => {
+    if (details.open && !wasOpen) on.opened(box);
+    wasOpen = details.open;
+  });
+  return box;
+}
+
+function makeHead(file) {
+  const head = make("summary", "filehead");
+  head.append(
+    make("span", `status ${file.status}`, file.status),
+    makePath(file),
+    make("span", "grow"),
+    ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)),
+  );
+  return head;
+}
+
+function makePath(file) {
+  const words = make("span", "path cut cut-start");
+  words.title = `${file.path}, ${STATUS[file.status] ?? file.status}`;
+  const slash = file.path.lastIndexOf("/") + 1;
+  const text = words.appendChild(Object.assign(make("bdi"), { dir: "ltr" }));
+  text.append(
+    ...(file.old_path ? [make("span", "dim", `${file.old_path} → `)] : []),
+    make("span", "dim", file.path.slice(0, slash)),
+    make("b", "", file.path.slice(slash)),
+  );
+  return words;
+}
+
+function makeBody(file, box, on) {
+  const body = make("div", "filebody");
+  if (file.mode) body.append(make("p", "small dim", `Rights: ${file.mode}`));
+  const size = (file.additions ?? 0) + (file.deletions ?? 0);
+  if (size <= AUTO_LINES) {
+    box.dataset.waits = "yes";
+    return body;
+  }
+  const button = makeButton("button tiny", `Show ${size.toLocaleString()} lines`, () => {
+    button.remove();
+    box.dataset.waits = "yes";
+    on.wanted(box);
+  });
+  body.append(button);
+  return body;
+}
+
+function makeViewed(file, details, address) {
+  const label = make("label", "viewed small");
+  const box = label.appendChild(Object.assign(make("input"), { type: "checkbox", checked: file.viewed }));
+  label.append("Viewed");
+  const show = (viewed) => {
+    file.viewed = box.checked = viewed;
+    details.open = !viewed;
+  };
+  box.addEventListener("change", async () => {
+    const viewed = box.checked;
+    show(viewed);
+    const values = { key: file.key, version: file.version, viewed: viewed ? "yes" : "" };
+    if (!(await post(address, new URLSearchParams(values), { keepalive: true }))) show(!viewed);
+  });
+  return label;
+}
+
+export function figures(added, deleted) {
+  return [
+    make("span", "plus num small", `+${added.toLocaleString()}`),
+    " ",
+    make("span", "minus num small", `−${deleted.toLocaleString()}`),
+  ];
+}
