@@ -1,4 +1,5 @@
 // What calls for a person, on every page: the count in the navigation, title and icon; notifications and a sound.
+import { post } from "../aitask/send.js";
 import { connect } from "../aitask/socket.js";
 import { toast } from "../aitask/toasts.js";
 
@@ -10,7 +11,9 @@ const OTHERS_FIRST = 400; // Milliseconds by which a page that nobody looks at l
 const KEPT = "aitask-attention";
 const TOLD = "aitask-told";
 const HEARD = "aitask-heard";
-let count = 0;
+const COUNT = /^\((\d+)\) /; // As a title begins with it.
+let count = Number(COUNT.exec(document.title)?.[1] ?? 0);
+let words = document.title.replace(COUNT, "");
 
 const wishes = () => JSON.parse(localStorage.getItem(KEPT) ?? '{"kinds":[],"sound":false,"push":false}');
 const allowed = () => "Notification" in window && Notification.permission === "granted";
@@ -29,20 +32,37 @@ if (badge) {
       for (const news of data.news) setTimeout(() => tell(news), seen() ? 0 : OTHERS_FIRST);
     },
   });
-  new MutationObserver(showCount).observe(document.querySelector("title"), { childList: true });
 }
 
 function showCount() {
   badge.hidden = !count;
   badge.textContent = count;
   badge.setAttribute("aria-label", `${count} open requests`);
-  const title = `${count ? `(${count}) ` : ""}${document.title.replace(/^\(\d+\) /, "")}`;
-  if (document.title !== title) document.title = title;
+  showTitle();
   if (icon) icon.href = count ? `data:image/svg+xml,${encodeURIComponent(counted(count))}` : plain;
 }
 
-const counted = (number) =>
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#e0a030"/><text x="16" y="23" text-anchor="middle" font-family="system-ui,sans-serif" font-weight="700" font-size="${number > 9 ? 17 : 21}" fill="#1c1d1b">${number > 99 ? "99" : number}</text></svg>`;
+function showTitle() {
+  document.title = count ? `(${count}) ${words}` : words;
+}
+
+// The page is called something else now. Nothing else writes the title.
+export function nameTitle(text) {
+  words = text;
+  showTitle();
+}
+
+// htmx takes the title of a page that it was answered with.
+document.addEventListener("htmx:finally:swap", ({ detail: { ctx } }) => {
+  if (ctx.title) nameTitle(document.title.replace(COUNT, ""));
+});
+
+const counted = (number) => `
+  <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+    <rect width="32" height="32" rx="8" fill="#e0a030"/>
+    <text x="16" y="23" text-anchor="middle" font-family="system-ui,sans-serif" font-weight="700"
+          font-size="${number > 9 ? 17 : 21}" fill="#1c1d1b">${Math.min(number, 99)}</text>
+  </svg>`;
 
 const told = () => Number(localStorage.getItem(TOLD) ?? 0);
 
@@ -138,16 +158,16 @@ async function subscribe({ kinds, push }) {
     const { key } = await (await fetch("/push/key")).json();
     if (subscription && keyOf(subscription) !== key) subscription = (await subscription.unsubscribe()) && null;
     subscription ??= await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-    const answer = await fetch("/push/subscribe", {
-      method: "POST",
-      body: JSON.stringify({ subscription: subscription.toJSON(), kinds: push ? kinds : [] }),
-      headers: { "X-CSRFToken": document.body.dataset.csrf, "Content-Type": "application/json" },
-    });
-    if (!answer.ok) throw new Error(`error ${answer.status}`);
+    const wished = { subscription: subscription.toJSON(), kinds: push ? kinds : [] };
+    if (!(await post("/push/subscribe", JSON.stringify(wished)))) forgetPush();
   } catch (error) {
     toast({ text: "The browser's push service can't be used.", hint: String(error.message ?? error), kind: "failed" });
-    localStorage.setItem(KEPT, JSON.stringify({ ...wishes(), push: false }));
+    forgetPush();
   }
+}
+
+function forgetPush() {
+  localStorage.setItem(KEPT, JSON.stringify({ ...wishes(), push: false }));
 }
 
 // The server's key that a subscription was made with; that of another installation is of no use to this one.

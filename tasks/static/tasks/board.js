@@ -37,7 +37,7 @@ export async function refresh() {
   }
 }
 
-// Whatever brings new columns leaves the chosen card chosen, the times right and the title true.
+// Whatever brings new columns leaves the chosen card chosen and the times right.
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
   if (ctx.target !== board) return;
@@ -61,7 +61,6 @@ function showNeeds(count) {
   needs.hidden = !count;
   needs.querySelector("b").textContent = count;
   needs.querySelector("span").textContent = count === 1 ? "needs you" : "need you";
-  document.title = `${count ? `(${count}) ` : ""}Board · AI Task Manager`;
 }
 
 connect("/ws/board", {

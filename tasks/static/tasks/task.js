@@ -3,6 +3,7 @@
 import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
+import { nameTitle } from "./attention.js";
 import { openLog } from "./log.js";
 import { toggleFold } from "./panes.js";
 import { interrupt, showTalk } from "./talk.js";
@@ -58,8 +59,7 @@ function tellOfStand() {
 document.addEventListener("htmx:after:swap", () => {
   tick(panes);
   tellOfStand();
-  const count = Number(document.getElementById("needs-you")?.textContent);
-  document.title = `${count ? `(${count}) ` : ""}${document.querySelector(".taskhead h1").textContent} · AI Task Manager`;
+  nameTitle(`${document.querySelector(".taskhead h1").textContent} · AI Task Manager`);
 });
 document.addEventListener("changed", refresh);
 connect("/ws/board", { message: (data) => data.t === "changed" && refreshSoon() });
