@@ -1,13 +1,12 @@
 // The only script that runs before the page is parsed. It marks <html data-ready> when all of the page's scripts
-// listen, and holds the keys that are pressed before until then.
+// listen, and repeats for them the keys that were pressed before.
 {
   const early = [];
-  const isTyping = ({ target }) => target.closest?.("input, textarea, select, [contenteditable]");
   // The focused element may have been replaced since.
   const targetOf = ({ target }) => (target.isConnected ? target : document.body);
 
+  // What a key does by itself, such as writing into a field, it does at once.
   const hold = (event) => {
-    if (isTyping(event)) return;
     event.stopImmediatePropagation();
     early.push(event);
   };
