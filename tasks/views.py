@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
 from aitask.lib import htmx
 from aitask.lib.answers import answer, attempt
@@ -127,9 +128,7 @@ def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
         run_services.queue_run(task, user=user)
     response = htmx.done(request, created_words(tasks, runs), to=reverse("board"))
     if response.status_code == 204:
-        toast = {"text": created_words(tasks, runs), "kind": "good"}
-        more = {"more": bool(request.POST.get("more"))}
-        htmx.trigger(response, {"created": more, "changed": {}, "toast": toast})
+        trigger_client_event(response, "created", {"more": bool(request.POST.get("more"))})
     return response
 
 

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+from django_htmx.middleware import HtmxDetails
 
 
 def is_partial(request: HttpRequest) -> bool:
-    """Whether the page asks for a part of itself."""
-    return request.headers.get("HX-Request") == "true"
+    """Whether the page asks for a part of itself: htmx does, or `send.js`."""
+    details: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    return bool(details)
 
 
 def done(request: HttpRequest, text: str = "", *, to: str, stay: bool = True) -> HttpResponse:
     """A verb has worked: say so and let the page refresh itself, or go to `to` (also without JavaScript)."""
     if is_partial(request) and stay:
-        toast = {"toast": {"text": text, "kind": "good"}} if text else {}
-        return trigger(HttpResponse(status=204), {"changed": {}, **toast})
+        response = trigger_client_event(HttpResponse(status=204), "changed")
+        return trigger_client_event(response, "toast", {"text": text, "kind": "good"}) if text else response
     if text:
         messages.success(request, text)
     if is_partial(request):
-        return HttpResponse(status=204, headers={"HX-Redirect": to})
+        return HttpResponseClientRedirect(to, status=204)
     return redirect(to)
 
 
 def refused(request: HttpRequest, reason: str, hint: str = "", *, to: str) -> HttpResponse:
     """A verb can't be done now: nothing was changed, and the person reads why (status 409)."""
     if is_partial(request):
-        toast = {"text": reason, "hint": hint, "kind": "failed"}
-        return trigger(HttpResponse(status=409), {"changed": {}, "toast": toast})
+        response = trigger_client_event(HttpResponse(status=409), "changed")
+        return trigger_client_event(response, "toast", {"text": reason, "hint": hint, "kind": "failed"})
     messages.error(request, f"{reason} {hint}".strip())
     return redirect(to)
-
-
-def trigger(response: HttpResponse, events: dict[str, Any]) -> HttpResponse:
-    """Make the page fire these events once the answer has arrived."""
-    response["HX-Trigger"] = json.dumps(events)
-    return response

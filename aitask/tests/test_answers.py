@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.test import RequestFactory
+from django_htmx.middleware import HtmxDetails
 
 from aitask.lib.answers import answer, json_answer, succeeds, text_answer
 from aitask.lib.errors import Refused
@@ -24,7 +25,9 @@ def raises(error: Exception) -> None:
 
 
 def from_htmx() -> HttpRequest:
-    return RequestFactory().post("/", headers={"HX-Request": "true"})
+    request = RequestFactory().post("/", headers={"HX-Request": "true"})
+    request.htmx = HtmxDetails(request)  # type: ignore[attr-defined]
+    return request
 
 
 @pytest.mark.parametrize(("error", "status"), [(AWAY, 503), (BUSY, 409), (WRONG, 409)])
