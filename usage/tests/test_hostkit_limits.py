@@ -72,7 +72,7 @@ def test_codex_tells_two_windows_with_their_resets() -> None:
     )
     assert said["account"] == "plus"
     assert [each["used_percent"] for each in said["windows"]] == [42, 17]
-    assert said["windows"][0]["resets_at"].startswith("2030-03-17T17:46:40")
+    assert str(said["windows"][0].get("resets_at")).startswith("2030-03-17T17:46:40")
 
 
 def test_codex_without_a_login_says_so() -> None:
@@ -107,9 +107,9 @@ SCREEN = """\
 NOON = datetime(2026, 9, 10, 12, tzinfo=UTC)
 
 
-def on_screen(text: str) -> list[tuple[str, float, str]]:
-    windows = claude_screen.limits_of(text, NOON)["windows"]
-    return [(each["window"], each["used_percent"], each["resets_at"]) for each in windows]
+def on_screen(text: str) -> list[tuple[str, float | None, str | None]]:
+    windows = claude_screen.windows_of(text, NOON)
+    return [(each["window"], each["used_percent"], each.get("resets_at")) for each in windows]
 
 
 def test_the_screen_as_it_was_recorded_tells_two_windows() -> None:

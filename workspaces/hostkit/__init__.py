@@ -3,6 +3,3 @@
 `serve` answers requests of the web side over standard input and output, `run` owns one run of a CLI inside
 tmux, `shell` leaves a person a shell in a worktree.
 """
-
-PROTOCOL = 1
-"""Version of the request protocol, of spec.json and of the events."""

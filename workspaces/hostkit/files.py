@@ -6,12 +6,12 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Optional
 
-Json = Dict[str, Any]
+from .wire import Json
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Compact JSON without newlines. Escaped to ASCII: bytes that are no UTF-8 survive as surrogates."""
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 

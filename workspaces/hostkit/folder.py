@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Optional
+from typing import Optional, cast
 
 from . import processes
-from .files import Json, dumps, read_json, write_atomic
+from .files import dumps, read_json, write_atomic
+from .wire import Json, RunSpec
 
 
 def state_dir() -> Path:
@@ -57,6 +58,10 @@ class RunFolder:
         if identity and processes.is_alive(identity):
             return int(identity["pid"])
         return None
+
+    def read_spec(self) -> Optional[RunSpec]:
+        """spec.json of a run; None when there is none."""
+        return cast("Optional[RunSpec]", read_json(self.spec))
 
     def read_outcome(self) -> Optional[Json]:
         return read_json(self.outcome)

@@ -6,10 +6,10 @@ import json
 import os
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple, cast
 
-from . import PROTOCOL
-from .files import Json, dumps
+from .files import dumps
+from .wire import PROTOCOL, Json, RunEvent
 
 MAX_LINE = 256 * 1024
 KEPT_TEXT = 128 * 1024
@@ -31,7 +31,7 @@ def last_sequence(path: Path) -> int:
 
 
 def read_events(path: Path) -> Iterator[Json]:
-    """All whole events of a journal."""
+    """All whole events of a journal; an agent may have written other lines, too."""
     try:
         source = path.open("rb")
     except FileNotFoundError:
@@ -39,30 +39,31 @@ def read_events(path: Path) -> Iterator[Json]:
     with source:
         for line in source:
             try:
-                yield json.loads(line)
+                event = json.loads(line)
             except ValueError:
                 continue
+            if isinstance(event, dict):
+                yield event
 
 
 class Journal:
     """Appends events and numbers them on from what is there. Removes a line that a crash has cut."""
 
-    def __init__(self, path: Path, listener: Optional[Callable[[Json], None]] = None) -> None:
+    def __init__(self, path: Path, listener: Optional[Callable[[RunEvent], None]] = None) -> None:
         self.path = path
         self.listener = listener
         self._file = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._size = _cut_torn_line(self._file)
         self.last_seq = last_sequence(path)
 
-    def add(self, kind: str, **fields: Any) -> Json:
+    def add(self, event: RunEvent) -> None:
         """Write one event; readers can see it when this returns. Fields that are None are left out."""
-        event = {"v": PROTOCOL, "seq": self.last_seq + 1, "at": now(), "kind": kind}
-        event.update((name, value) for name, value in fields.items() if value is not None)
-        self._append(_fitting_line(event))
+        whole: Json = {"v": PROTOCOL, "seq": self.last_seq + 1, "at": now()}
+        whole.update((name, value) for name, value in event.items() if value is not None)
+        self._append(_fitting_line(whole))
         self.last_seq += 1
         if self.listener:
-            self.listener(event)
-        return event
+            self.listener(cast("RunEvent", whole))
 
     def _append(self, line: bytes) -> None:
         try:

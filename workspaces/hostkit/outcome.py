@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from .files import Json
+from .wire import EndState, Json
 
 
 class Outcome(NamedTuple):
     """How a run ended; `state` is succeeded, failed or cancelled, `reason` a sentence."""
 
-    state: str
+    state: EndState
     code: str = ""
     reason: str = ""
     resets_at: Optional[str] = None

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set
 
-from .files import Json
+from .wire import Json
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36

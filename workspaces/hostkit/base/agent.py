@@ -5,16 +5,25 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union, cast
 
-from ..files import Json
 from ..outcome import Outcome
+from ..wire import (
+    PERMISSION_MODES,
+    CommandAnswer,
+    Json,
+    RequestEvent,
+    RunEvent,
+    RunSpec,
+    UsageEvent,
+    UsageTotals,
+)
 
-Answer = Callable[[Json], None]
-OK: Json = {"ok": True}
+Answer = Callable[[CommandAnswer], None]
+OK: CommandAnswer = {"ok": True}
 
 
-def refusal(why: str) -> Json:
+def refusal(why: str) -> CommandAnswer:
     return {"ok": False, "error": why}
 
 
@@ -45,8 +54,8 @@ class AgentHost:
         """Hand one line to the CLI."""
         raise NotImplementedError
 
-    def emit(self, kind: str, **fields: Any) -> None:
-        """Record one event."""
+    def emit(self, event: RunEvent) -> None:
+        """Record one event; fields that are None are left out."""
         raise NotImplementedError
 
 
@@ -60,22 +69,41 @@ class PendingMessage:
         self.wire = str(uuid.uuid4())
 
 
+class RequestDecision(NamedTuple):
+    """What the user says to an open request; see the commands approve, deny and answer in wire.py."""
+
+    allow: bool
+    text: Optional[str] = None
+    scope: Optional[str] = None
+    input: Optional[Json] = None
+    mode: Optional[str] = None
+    answers: Optional[Dict[str, Union[str, List[str]]]] = None
+    interrupt: bool = False
+
+
+class OpenRequest(NamedTuple):
+    """A request that waits for the user, and what the CLI's module needs to answer it."""
+
+    event: RequestEvent
+    private: Json
+
+
 class Agent:
     """One CLI in one run, as a state machine that is fed lines: no threads, no waiting, no files."""
 
-    modes: Tuple[str, ...] = ("ask", "edits", "full")
+    modes: Tuple[str, ...] = PERMISSION_MODES
     """The permission modes that it knows."""
     death_signal = 0
     """Signal that the kernel sends to the CLI when the runner dies; 0 for none."""
 
-    def __init__(self, spec: Json, host: AgentHost) -> None:
+    def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
         self.session: Optional[str] = spec.get("resume")
-        self.requests: Dict[str, Json] = {}
+        self.requests: Dict[str, OpenRequest] = {}
         self.waiting_messages: Dict[str, PendingMessage] = {}
-        self.usage: Optional[Json] = None
+        self.usage: Optional[UsageTotals] = None
         self.thread_total: Optional[Json] = None
         self.outcome: Optional[Outcome] = None
         self.retrying_since: Optional[float] = None
@@ -112,8 +140,8 @@ class Agent:
     def interrupt(self) -> None:
         raise NotImplementedError
 
-    def decide(self, key: str, decision: Json, by: str) -> None:
-        """Send the decision {allow, scope, text, input, mode, answers, interrupt} about an open request."""
+    def decide(self, key: str, decision: RequestDecision, by: str) -> None:
+        """Send the decision about an open request, and close it."""
         raise NotImplementedError
 
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
@@ -134,7 +162,7 @@ class Agent:
     def set_state(self, state: str) -> None:
         if state != self._state:
             self._state = state
-            self.host.emit("state", state=state)
+            self.host.emit({"kind": "state", "state": state})
 
     @property
     def state(self) -> str:
@@ -143,24 +171,28 @@ class Agent:
     def report_start(self, version: Optional[str], model: Optional[str], effort: Optional[str]) -> None:
         """The CLI has begun or resumed `session`."""
         self.host.emit(
-            "started",
-            backend=self.spec["backend"],
-            cli_version=version,
-            cli_session=self.session,
-            model=model,
-            reasoning_effort=effort,
-            permission_mode=self.mode,
-            resumed=bool(self.spec.get("resume")),
+            {
+                "kind": "started",
+                "backend": self.spec["backend"],
+                "cli_version": version,
+                "cli_session": self.session,
+                "model": model,
+                "reasoning_effort": effort,
+                "permission_mode": self.mode,
+                "resumed": bool(self.spec.get("resume")),
+            }
         )
 
-    def open_request(self, key: str, request: Json, private: Json) -> None:
-        self.requests[key] = dict(request, private=private)
-        self.host.emit("request", id=key, **request)
+    def open_request(self, event: RequestEvent, private: Json) -> None:
+        self.requests[event["id"]] = OpenRequest(event, private)
+        self.host.emit(event)
         self.set_state("waiting")
 
     def close_request(self, key: str, decision: str, by: str, text: Optional[str] = None) -> None:
         if self.requests.pop(key, None) is not None:
-            self.host.emit("request_closed", id=key, decision=decision, by=by, text=text or None)
+            self.host.emit(
+                {"kind": "request_closed", "id": key, "decision": decision, "by": by, "text": text or None}
+            )
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
 
@@ -168,15 +200,17 @@ class Agent:
         """The CLI has taken a message."""
         message = self.waiting_messages.pop(wire, None)
         if message:
-            self.host.emit("message", id=message.identity, text=message.text, by=message.by)
+            self.host.emit(
+                {"kind": "message", "id": message.identity, "text": message.text, "by": message.by}
+            )
 
     def message_of(self, identity: str) -> Optional[PendingMessage]:
         return next((each for each in self.waiting_messages.values() if each.identity == identity), None)
 
-    def report_usage(self, usage: Json) -> None:
+    def report_usage(self, usage: UsageTotals) -> None:
         if usage != self.usage:
             self.usage = usage
-            self.host.emit("usage", **usage)
+            self.host.emit(cast("UsageEvent", {"kind": "usage", **usage}))
 
     def progress(self) -> None:
         """Something came through: a retry that was under way has worked."""
@@ -186,11 +220,20 @@ class Agent:
         if self.retrying_since is None:
             self.retrying_since = time.monotonic()
         self.last_retry = Outcome("failed", code, text)
-        self.host.emit("error", text=text, code=code, http_status=status, retrying=True)
+        self.host.emit({"kind": "error", "text": text, "code": code, "http_status": status, "retrying": True})
 
     def report_failure(
         self, text: str, code: str, status: Optional[int] = None, resets_at: Optional[str] = None
     ) -> None:
         """A turn failed for good."""
         self.outcome = Outcome("failed", code, text, resets_at)
-        self.host.emit("error", text=text, code=code, http_status=status, retrying=False, resets_at=resets_at)
+        self.host.emit(
+            {
+                "kind": "error",
+                "text": text,
+                "code": code,
+                "http_status": status,
+                "retrying": False,
+                "resets_at": resets_at,
+            }
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from ..files import Json
+from ..wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
 from .agent import Agent, AgentHost
 from .talk import NoAnswer, NoPlan, Talk
 
@@ -34,7 +34,7 @@ class AgentCli:
     resume_words: Sequence[str] = ()
     """What stands between the program and a session's id, to go on with it in the CLI's own interface."""
 
-    def agent(self, spec: Json, host: AgentHost) -> Agent:
+    def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         """What drives the CLI in a run."""
         raise NotImplementedError
 
@@ -44,27 +44,20 @@ class AgentCli:
         """How it is started to be asked. Raises NoAnswer."""
         raise NoAnswer(f"{self.program} can't be asked.")
 
-    def ask_models(self, talk: Talk) -> Json:
-        """{models, account, logged_in, version?}: logged_in is None when it does not tell. Raises NoAnswer.
-
-        A model is {id, name, description, is_default, reasoning_efforts: [{id, description}],
-        default_reasoning_effort, resolves_to}, ids and efforts as the CLI wrote them.
-        """
+    def ask_models(self, talk: Talk) -> ModelOffer:
+        """Ids of models and efforts as the CLI writes them. Raises NoAnswer."""
         raise NoAnswer(f"{self.program} does not list its models.")
 
-    def ask_limits(self, talk: Talk) -> Json:
-        """{account, windows}. Raises NoAnswer; NotSupported leads to `read_limits`."""
+    def ask_limits(self, talk: Talk) -> PlanLimits:
+        """Raises NoAnswer; NotSupported leads to `read_limits`."""
         raise NoPlan(f"{self.program} does not tell plan limits.")
 
-    def read_limits(self, program: str, env: Dict[str, str], deadline: float) -> Json:
-        """The last resort after NotSupported; as `ask_limits`. Raises NoAnswer."""
+    def read_limits(self, program: str, env: Dict[str, str], deadline: float) -> PlanLimits:
+        """The last resort after NotSupported. Raises NoAnswer."""
         raise NoAnswer(f"{self.program} has no other way to tell.")
 
-    def login(self, program: str, env: Dict[str, str], deadline: float) -> Json:
-        """{logged_in, detail}: logged_in is None when it does not tell.
-
-        Raises NoAnswer, TimeoutExpired or OSError.
-        """
+    def login(self, program: str, env: Dict[str, str], deadline: float) -> LoginState:
+        """Raises NoAnswer, TimeoutExpired or OSError."""
         return {"logged_in": None, "detail": ""}
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
@@ -73,11 +66,11 @@ class AgentCli:
 
     # its own records
 
-    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, Json]:
-        """Tokens by its transcripts: {session: {cwd, tokens, parent?}} of files written since (Unix time)."""
+    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
+        """Tokens by session, in its transcripts that were written since then (seconds since 1970)."""
         return {}
 
-    def final_usage(self, usage: Optional[Json], run: EndedRun) -> Optional[Json]:
+    def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """The tokens of a run that ended early: what was reported, put right where its records know more."""
         return usage
 

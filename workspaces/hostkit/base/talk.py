@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Deque, Dict, Iterator, List, Sequence
 
 from .. import processes
-from ..files import Json
+from ..wire import Json
 
 CHUNK = 1 << 16
 PATIENCE = 3600.0

@@ -7,7 +7,7 @@ import os
 import shlex
 from typing import List
 
-from ..files import Json
+from ..wire import Json
 
 MAX_TITLE = 300
 MAX_DIFF = 64 * 1024

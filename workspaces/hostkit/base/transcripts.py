@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 from typing import Dict, Iterator, List
 
-from ..files import Json
-
-KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+from ..wire import TOKEN_KINDS, Json
 
 
 def no_tokens() -> Dict[str, int]:
-    return dict.fromkeys(KINDS, 0)
+    return dict.fromkeys(TOKEN_KINDS, 0)
 
 
 def written_since(folder: Path, pattern: str, since: float) -> List[Path]:

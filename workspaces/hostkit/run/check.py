@@ -14,11 +14,12 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Dict, Optional
+from typing import IO, Dict, Optional, cast
 
 from .. import environment, processes
-from ..files import Json, dumps, read_json, write_atomic
+from ..files import dumps, read_json, write_atomic
 from ..folder import RunFolder
+from ..wire import CheckOutcome, CheckSpec
 
 KEPT_OUTPUT = 1024 * 1024
 """Bytes of output that are kept at least; at most twice as many lie on the disk."""
@@ -44,7 +45,7 @@ def main(path: str) -> int:
 
 def run_one(folder: RunFolder) -> int:
     """One check to its end; 0, or why it was not run."""
-    spec = read_json(folder.spec)
+    spec = cast("Optional[CheckSpec]", read_json(folder.spec))
     if spec is None:
         print(f"There is no check in {folder.path}.", file=sys.stderr)
         return 2
@@ -68,13 +69,13 @@ def wait_for_next(folder: Path) -> Optional[str]:
 
 
 class CheckCommand:
-    def __init__(self, folder: RunFolder, spec: Json) -> None:
+    def __init__(self, folder: RunFolder, spec: CheckSpec) -> None:
         self.folder = folder
         self.spec = spec
         self.told_to_stop = 0
         self.process: "Optional[subprocess.Popen[bytes]]" = None
 
-    def run(self) -> Json:
+    def run(self) -> CheckOutcome:
         """Run the command to its end, and end what it left behind."""
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Callable, Deque, Dict, List, Optional, Set, Tuple, TypeVar
 
 from .. import processes
-from ..files import Json, dumps
+from ..files import dumps
+from ..wire import Json
 
 MAX_LINE = 256 * 1024 * 1024
 """A line may carry whole files and images."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional
 
-from ..base.agent import OK, Agent, Answer, PendingMessage, refusal
-from ..files import Json
+from ..base.agent import OK, Agent, Answer, PendingMessage, RequestDecision, refusal
 from ..outcome import Outcome
+from ..wire import CommandAnswer, Json, RequestEvent, RunStatus, SettingsEvent
 
 if TYPE_CHECKING:
     from .runner import Runner
@@ -17,7 +17,7 @@ ENDING = "the run is ending: send it as a follow-up"
 class Commands:
     def __init__(self, runner: "Runner") -> None:
         self.runner = runner
-        self._given: Dict[str, Json] = {}
+        self._given: Dict[str, CommandAnswer] = {}
         self._asked: Dict[str, List[Answer]] = {}
         self._words: Dict[str, Callable[[Json, str, Answer], None]] = {
             "message": self._message,
@@ -51,7 +51,7 @@ class Commands:
         except KeyError as error:
             told(refusal(f"{error} is missing"))
 
-    def _repeated(self, command: Json) -> Optional[Json]:
+    def _repeated(self, command: Json) -> Optional[CommandAnswer]:
         """What was answered to this command already: whoever lost our answer sends it again."""
         if command.get("command") == "withdraw":  # its id is the message's
             return None
@@ -65,7 +65,7 @@ class Commands:
 
         self._asked[key] = [answer]
 
-        def kept(value: Json) -> None:
+        def kept(value: CommandAnswer) -> None:
             if not value.get("later"):
                 self._given[key] = value
             for each in self._asked.pop(key, []):
@@ -84,10 +84,10 @@ class Commands:
     def _at_work(self, answer: Answer) -> bool:
         """Whether the CLI can be told something now; else whoever asked is told to come again later."""
         if self.runner.closing or self.runner.stopped or self.runner.cli_ended:
-            answer(dict(refusal(ENDING), later=True))
+            answer({"ok": False, "error": ENDING, "later": True})
             return False
         if not self.runner.process:
-            answer(dict(refusal("the agent has not started yet"), later=True))
+            answer({"ok": False, "error": "the agent has not started yet", "later": True})
             return False
         return True
 
@@ -115,16 +115,17 @@ class Commands:
         if why_not:
             answer(refusal(why_not))
             return
-        decision = {"allow": True, "scope": command.get("scope"), "input": command.get("input"), "mode": mode}
-        self.runner.agent.decide(key, decision, by)
+        scope, changed = command.get("scope"), command.get("input")
+        self.runner.agent.decide(key, RequestDecision(True, scope=scope, input=changed, mode=mode), by)
         if mode:
-            self.runner.emit("settings", by=by, permission_mode=mode)
+            self.runner.emit({"kind": "settings", "by": by, "permission_mode": mode})
         answer(OK)
 
     def _deny(self, command: Json, by: str, answer: Answer) -> None:
         key = self._open(command, answer)
         if key is not None:
-            decision = {"allow": False, "text": command.get("text"), "interrupt": command.get("interrupt")}
+            stop = bool(command.get("interrupt"))
+            decision = RequestDecision(False, text=command.get("text"), interrupt=stop)
             self.runner.agent.decide(key, decision, by)
             answer(OK)
 
@@ -133,11 +134,11 @@ class Commands:
         if key is None:
             return
         answers = command["answers"]
-        why_not = _why_no_answer(self.runner.agent.requests[key], answers)
+        why_not = _why_no_answer(self.runner.agent.requests[key].event, answers)
         if why_not:
             answer(refusal(why_not))
             return
-        self.runner.agent.decide(key, {"allow": True, "answers": answers}, by)
+        self.runner.agent.decide(key, RequestDecision(True, answers=answers), by)
         answer(OK)
 
     def _set_model(self, command: Json, by: str, answer: Answer) -> None:
@@ -145,16 +146,19 @@ class Commands:
         if not model and not effort:
             answer(refusal("model or reasoning_effort is missing"))
         elif self._at_work(answer):
-            told = self._told(answer, by, model=model, reasoning_effort=effort)
-            self.runner.agent.set_model(model, effort, told)
+            settings: SettingsEvent = {"kind": "settings", "by": by}
+            if model:
+                settings["model"] = model
+            if effort:
+                settings["reasoning_effort"] = effort
+            self.runner.agent.set_model(model, effort, self._told(answer, settings))
 
-    def _told(self, answer: Answer, by: str, **settings: Any) -> Answer:
-        """Record what holds from the next turn on, once the CLI has agreed."""
+    def _told(self, answer: Answer, settings: SettingsEvent) -> Answer:
+        """Record what applies from the next turn on, once the CLI has agreed."""
 
-        def tell(value: Json) -> None:
+        def tell(value: CommandAnswer) -> None:
             if value.get("ok"):
-                given = {name: setting for name, setting in settings.items() if setting}
-                self.runner.emit("settings", by=by, **given)
+                self.runner.emit(settings)
             answer(value)
 
         return tell
@@ -164,7 +168,8 @@ class Commands:
         if mode not in self.runner.agent.modes:
             answer(refusal(f"unknown permission mode {mode!r}"))
         elif self._at_work(answer):
-            self.runner.agent.set_mode(mode, self._told(answer, by, permission_mode=mode))
+            settings: SettingsEvent = {"kind": "settings", "by": by, "permission_mode": mode}
+            self.runner.agent.set_mode(mode, self._told(answer, settings))
 
     def _stop(self, command: Json, _by: str, answer: Answer) -> None:
         self.runner.stop(Outcome("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))
@@ -172,26 +177,21 @@ class Commands:
 
     def _status(self, _command: Json, _by: str, answer: Answer) -> None:
         agent = self.runner.agent
-        requests = [
-            dict({name: value for name, value in request.items() if name != "private"}, id=key)
-            for key, request in agent.requests.items()
-        ]
-        answer(
-            {
-                "ok": True,
-                "state": agent.state,
-                "cli_session": agent.session,
-                "permission_mode": agent.mode,
-                "requests": requests,
-                "last_seq": self.runner.journal.last_seq,
-                "pid": self.runner.process.pid if self.runner.process else None,
-            }
-        )
+        status: RunStatus = {
+            "ok": True,
+            "state": agent.state,
+            "cli_session": agent.session,
+            "permission_mode": agent.mode,
+            "requests": [request.event for request in agent.requests.values()],
+            "last_seq": self.runner.journal.last_seq,
+            "pid": self.runner.process.pid if self.runner.process else None,
+        }
+        answer(status)
 
 
 def _why_not(agent: Agent, key: str, command: Json) -> str:
     """Why this request can't be allowed so. What the CLI would pass over must not look as if it held."""
-    request, mode = agent.requests[key], command.get("mode")
+    request, mode = agent.requests[key].event, command.get("mode")
     if mode is not None and mode not in agent.modes:
         return f"unknown permission mode {mode!r}"
     if request["request_kind"] == "question":
@@ -203,7 +203,7 @@ def _why_not(agent: Agent, key: str, command: Json) -> str:
     return ""
 
 
-def _why_no_answer(request: Json, answers: Any) -> str:
+def _why_no_answer(request: RequestEvent, answers: object) -> str:
     """Why these are no answers to this request: each question needs one, by its id."""
     if request["request_kind"] != "question" or not isinstance(answers, dict):
         return "this request is no question, or the answers are no object"

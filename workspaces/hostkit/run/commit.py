@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from .. import environment, processes
-from ..files import Json
+from ..wire import DiffSize, RunSpec
 
 GIT_SECONDS = 300.0
 LOCK_SECONDS = 2.0
@@ -22,7 +22,7 @@ class Work(NamedTuple):
 
     commit: Optional[str] = None
     committed: bool = False
-    diff: Optional[Json] = None
+    diff: Optional[DiffSize] = None
     notices: List[str] = []
 
 
@@ -30,7 +30,7 @@ class CommitError(Exception):
     """git refused; the message is its own."""
 
 
-def save_work(spec: Json) -> Work:
+def save_work(spec: RunSpec) -> Work:
     """Commit leftovers if the run wants it, then tell what stands on the branch."""
     worktree = Path(spec.get("worktree") or "/nonexistent")
     if not (worktree / ".git").exists():
@@ -49,7 +49,7 @@ def save_work(spec: Json) -> Work:
 class Git:
     """git in one worktree, without hooks, prompts and variables that point elsewhere."""
 
-    def __init__(self, worktree: Path, spec: Json) -> None:
+    def __init__(self, worktree: Path, spec: RunSpec) -> None:
         self.worktree = worktree
         env = environment.variables(spec.get("environment") or {}, spec.get("path"))
         self.env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
@@ -76,7 +76,7 @@ class Git:
         return "" if done.returncode else done.stdout.rstrip("\n")
 
 
-def _commit(git: Git, spec: Json, notices: List[str]) -> bool:
+def _commit(git: Git, spec: RunSpec, notices: List[str]) -> bool:
     obstacle = _obstacle(git, spec)
     if obstacle:
         if git.says("status", "--porcelain", "--untracked-files=normal"):
@@ -100,7 +100,7 @@ def _commit(git: Git, spec: Json, notices: List[str]) -> bool:
     return True
 
 
-def _obstacle(git: Git, spec: Json) -> str:
+def _obstacle(git: Git, spec: RunSpec) -> str:
     """Why nothing may be committed here; empty when it may."""
     head = git.says("symbolic-ref", "-q", "HEAD")
     if head != f"refs/heads/{spec.get('branch')}":
@@ -114,7 +114,7 @@ def _obstacle(git: Git, spec: Json) -> str:
     return ""
 
 
-def _identity(git: Git, spec: Json) -> List[str]:
+def _identity(git: Git, spec: RunSpec) -> List[str]:
     """The workspace's name and address, else the host's own, else ours."""
     wanted = spec["commit"]
     name, email = wanted.get("name") or "", wanted.get("email") or ""
@@ -133,7 +133,7 @@ def _release_lock(git: Git) -> None:
         path.unlink()
 
 
-def _look(git: Git, spec: Json, committed: bool, notices: List[str]) -> Work:
+def _look(git: Git, spec: RunSpec, committed: bool, notices: List[str]) -> Work:
     head = git.says("rev-parse", "--verify", "-q", "HEAD")
     base = git.says("merge-base", str(spec.get("base_commit") or "HEAD"), "HEAD")
     if not head or not base:
@@ -141,7 +141,7 @@ def _look(git: Git, spec: Json, committed: bool, notices: List[str]) -> Work:
     return Work(head if head != base else None, committed, _diff(git, base), notices)
 
 
-def _diff(git: Git, base: str) -> Json:
+def _diff(git: Git, base: str) -> DiffSize:
     """Files and lines that the branch changes."""
     fields = git.says("diff", "--numstat", "-z", "--no-renames", base, "HEAD").split("\0")
     rows = [row.split("\t", 2) for row in fields if row.count("\t") >= 2]

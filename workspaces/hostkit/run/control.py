@@ -11,7 +11,8 @@ from typing import Optional, Set
 
 from ..base.agent import refusal
 from ..control_address import reachable
-from ..files import Json, dumps
+from ..files import dumps
+from ..wire import CommandAnswer
 from .commands import Commands
 
 MAX_COMMAND = 16 * 1024 * 1024
@@ -49,7 +50,7 @@ class ControlSocket:
             sink.close()
 
     def _handle(self, line: bytes, sink: asyncio.StreamWriter) -> None:
-        def answer(value: Json) -> None:
+        def answer(value: CommandAnswer) -> None:
             if not sink.is_closing():
                 sink.write(dumps(value) + b"\n")
 

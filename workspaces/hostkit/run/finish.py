@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional
+from typing import Literal, NamedTuple, Optional, cast
 
-from .. import PROTOCOL, agents
+from .. import agents
 from ..base.cli import EndedRun
 from ..base.talk import NONSENSE
-from ..files import Json, dumps, read_json, write_atomic
+from ..files import dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
 from ..outcome import Outcome
+from ..wire import PROTOCOL, Json, RunOutcome, RunSpec, UsageTotals
 from .commit import Work, save_work
 
+EndedBy = Literal["runner", "guard", "serve"]
 
-def finish(folder: RunFolder, outcome: Outcome, ended_by: str, swept: int = 0) -> Json:
+
+def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 0) -> RunOutcome:
     """Commit what was left, append `finished`, write outcome.json; returns what that file says."""
     earlier = folder.read_outcome()
     if earlier:
-        return earlier
-    spec = read_json(folder.spec) or {}
+        return cast("RunOutcome", earlier)
+    spec = folder.read_spec()
     result = read_json(folder.result)
-    work = save_work(spec)
+    work = save_work(spec) if spec else Work()
     told = _told(folder, result)
-    if outcome.state != "succeeded":
-        told["usage"] = _final_usage(told, folder, spec, _is_cut_off(folder, outcome))
+    if spec and outcome.state != "succeeded":
+        told = told._replace(usage=_final_usage(told, folder, spec, _is_cut_off(folder, outcome)))
     last_seq = _add_finished(folder, outcome, work)
-    written = {
+    written: RunOutcome = {
         "v": PROTOCOL,
-        "key": spec.get("key"),
+        "key": spec.get("key") if spec else None,
         "state": outcome.state,
         "reason_code": outcome.code,
         "reason": outcome.reason,
         "resets_at": outcome.resets_at,
         "finished_at": now(),
         "last_seq": last_seq,
-        "cli_session": told["cli_session"],
-        "usage": told["usage"],
-        "thread_total": told["thread_total"],
+        "cli_session": told.session,
+        "usage": told.usage,
+        "thread_total": told.thread_total,
         "commit": work.commit,
         "committed": work.committed,
         "diff": work.diff,
@@ -52,44 +55,52 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: str, swept: int = 0) -
 def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> int:
     journal = Journal(folder.events)
     for notice in work.notices:
-        journal.add("notice", text=notice)
+        journal.add({"kind": "notice", "text": notice})
     journal.add(
-        "finished",
-        state=outcome.state,
-        reason_code=outcome.code,
-        reason=outcome.reason,
-        resets_at=outcome.resets_at,
-        commit=work.commit,
-        diff=work.diff,
+        {
+            "kind": "finished",
+            "state": outcome.state,
+            "reason_code": outcome.code,
+            "reason": outcome.reason,
+            "resets_at": outcome.resets_at,
+            "commit": work.commit,
+            "diff": work.diff,
+        }
     )
     journal.close()
     return journal.last_seq
 
 
-def _told(folder: RunFolder, result: Optional[Json]) -> Dict[str, Any]:
-    """Session and tokens: from the runner's result, or where it died before from its events."""
-    told: Dict[str, Any] = {"cli_session": None, "usage": None, "thread_total": None}
+class Told(NamedTuple):
+    """What the CLI has said of itself."""
+
+    session: Optional[str] = None
+    usage: Optional[UsageTotals] = None
+    thread_total: Optional[Json] = None
+
+
+def _told(folder: RunFolder, result: Optional[Json]) -> Told:
+    """From the runner's result, or where it died before from its events."""
     if result:
-        told.update((name, result.get(name)) for name in told)
-        return told
+        return Told(result.get("cli_session"), result.get("usage"), result.get("thread_total"))
+    told = Told()
     for event in read_events(folder.events):
         if event.get("kind") == "started":
-            told["cli_session"] = event.get("cli_session")
+            told = told._replace(session=event.get("cli_session"))
         elif event.get("kind") == "usage":
-            told["usage"] = {name: value for name, value in event.items() if name not in ENVELOPE}
-            told["thread_total"] = event.get("thread_total")
+            usage = {name: value for name, value in event.items() if name not in ENVELOPE}
+            told = Told(told.session, cast("UsageTotals", usage), event.get("thread_total"))
     return told
 
 
-def _final_usage(told: Json, folder: RunFolder, spec: Json, cut_off: bool) -> Optional[Json]:
+def _final_usage(told: Told, folder: RunFolder, spec: RunSpec, cut_off: bool) -> Optional[UsageTotals]:
     """The tokens as the CLI's records have them, where the CLI could not report all of them."""
-    usage: Optional[Json] = told["usage"]
     env = dict(os.environ, **(spec.get("environment") or {}))
-    run = EndedRun(folder.raw, str(told["cli_session"] or ""), env, cut_off)
+    run = EndedRun(folder.raw, str(told.session or ""), env, cut_off)
     try:
-        return agents.get(str(spec.get("backend"))).final_usage(usage, run)
+        return agents.get(spec["backend"]).final_usage(told.usage, run)
     except (OSError, *NONSENSE):
-        return usage  # the lower bound is better than no outcome
+        return told.usage  # the lower bound is better than no outcome
 
 
 def _is_cut_off(folder: RunFolder, outcome: Outcome) -> bool:

@@ -13,9 +13,10 @@ import time
 from typing import Optional
 
 from .. import processes
-from ..files import Json, read_json
+from ..files import read_json
 from ..folder import RunFolder
 from ..outcome import Outcome, outcome_of
+from ..wire import RunOutcome, RunSpec
 from . import terminal
 from .finish import finish
 from .shell import become_shell
@@ -27,7 +28,7 @@ ALREADY = "This run has been started already; nothing is done here."
 
 def main(path: str) -> int:
     folder = RunFolder(path)
-    spec = read_json(folder.spec)
+    spec = folder.read_spec()
     if spec is None:
         print(f"There is no run in {path}.", file=sys.stderr)
         return 2
@@ -47,14 +48,14 @@ def main(path: str) -> int:
 
 
 class Guard:
-    def __init__(self, folder: RunFolder, spec: Json) -> None:
+    def __init__(self, folder: RunFolder, spec: RunSpec) -> None:
         self.folder = folder
         self.spec = spec
         self.hung_up = False
         self.told_to_kill = False
         self.runner = 0
 
-    def run(self) -> Json:
+    def run(self) -> RunOutcome:
         """Own the runner from start to end; the outcome."""
         processes.become_subreaper()
         self._listen()
@@ -150,7 +151,7 @@ def _how_it_died(folder: RunFolder, status: Optional[int]) -> str:
     return f"The runner broke: {last}"
 
 
-def run_and_exit(folder: RunFolder, spec: Json) -> None:
+def run_and_exit(folder: RunFolder, spec: RunSpec) -> None:
     """The runner's process, forked from the guard: to start Python again would make a person wait."""
     status = 70
     try:

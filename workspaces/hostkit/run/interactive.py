@@ -10,7 +10,6 @@ import time
 from typing import Dict, List
 
 from .. import agents, environment
-from ..files import read_json
 from ..folder import RunFolder
 
 TOO_SHORT = 15.0
@@ -20,9 +19,12 @@ TOO_SHORT = 15.0
 def main(path: str) -> int:
     """Run such as `claude --resume ID` in the run's worktree, with the run's variables."""
     folder = RunFolder(path)
-    spec = read_json(folder.spec) or {}
+    spec = folder.read_spec()
+    if spec is None:
+        print(f"There is no run in {path}.", file=sys.stderr)
+        return 2
     session = str((folder.read_outcome() or {}).get("cli_session") or spec.get("resume") or "")
-    cli = agents.get(str(spec.get("backend")))
+    cli = agents.get(spec["backend"])
     env = environment.variables(spec.get("environment") or {}, spec.get("path"))
     found = environment.find(cli.program, env["PATH"])
     if not session or not found:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any, Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Union
 
-from ..files import Json
+from ..wire import CommandAnswer, Json, Question, QuestionOption
 from . import terminal
 from .commands import Commands
 from .pane import PaneWriter
@@ -83,8 +83,8 @@ class Keyboard:
     def _yes(self, text: str) -> None:
         key = self._oldest()
         request = self.commands.runner.agent.requests.get(key) if key else None
-        if request and request["request_kind"] == "question":
-            answers = _answers(request.get("questions") or [], text)
+        if request and request.event["request_kind"] == "question":
+            answers = _answers(request.event.get("questions") or [], text)
             self._send({"command": "answer", "request": key, "answers": answers})
         else:
             self._decide({"command": "approve"})
@@ -100,20 +100,20 @@ class Keyboard:
             self._send(dict(command, request=key))
 
     def _send(self, command: Json) -> None:
-        def answer(value: Json) -> None:
+        def answer(value: CommandAnswer) -> None:
             if not value.get("ok"):
                 self.pane.say(str(value.get("error")))
 
         self.commands.handle(command, "keyboard", answer)
 
 
-def _answers(questions: List[Json], text: str) -> Dict[str, Any]:
+def _answers(questions: List[Question], text: str) -> Dict[str, Union[str, List[str]]]:
     """`2`, or `2 1` for several questions, picks options by number; anything else is the answer itself.
 
     Of a lone question that takes several options `2 1` picks two.
     """
     picks = text.replace(",", " ").split()
-    answers: Dict[str, Any] = {}
+    answers: Dict[str, Union[str, List[str]]] = {}
     for place, question in enumerate(questions):
         options = question.get("options") or []
         alone = len(questions) == 1 and question.get("multiple")
@@ -123,7 +123,7 @@ def _answers(questions: List[Json], text: str) -> Dict[str, Any]:
     return answers
 
 
-def _labels(options: List[Json], picks: List[str]) -> List[str]:
+def _labels(options: List[QuestionOption], picks: List[str]) -> List[str]:
     """None unless all of them are numbers of options."""
     numbers = [int(pick) for pick in picks if pick.isdigit() and 0 < int(pick) <= len(options)]
     return [str(options[number - 1]["label"]) for number in numbers] if len(numbers) == len(picks) else []

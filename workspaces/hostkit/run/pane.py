@@ -6,9 +6,25 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
-from ..files import Json
+from ..wire import (
+    ErrorEvent,
+    FileChangeEvent,
+    LimitEvent,
+    MessageEvent,
+    NoticeEvent,
+    RequestClosedEvent,
+    RequestEvent,
+    RunEvent,
+    RunSpec,
+    SettingsEvent,
+    StartedEvent,
+    TextEvent,
+    ThinkingEvent,
+    ToolEvent,
+    ToolResultEvent,
+)
 from .record import Record
 
 MAX_WAITING = 1024 * 1024
@@ -44,18 +60,18 @@ class PaneWriter:
         self._waiting = bytearray()
         self._dropped = False
         self._out, self._colour = _open_output()
-        self._shows: Dict[str, Callable[[Json], None]] = {
+        self._shows: Dict[str, Callable[[Any], None]] = {
             "started": self._started,
             "text": self._text,
-            "thinking": lambda event: self.say(indented(clipped(event["text"], 4)), DIM),
+            "thinking": self._thinking,
             "tool": self._tool,
             "tool_result": self._tool_result,
             "file_change": self._file_change,
             "request": self._request,
             "request_closed": self._request_closed,
-            "message": lambda event: self.say("> " + clipped(event["text"], 40), BOLD),
+            "message": self._message,
             "limit": self._limit,
-            "notice": lambda event: self.say("· " + clipped(event["text"]), DIM),
+            "notice": self._notice,
             "settings": self._settings,
             "error": self._error,
         }
@@ -71,13 +87,18 @@ class PaneWriter:
         self._loop = None
         self._record.close()
 
-    def title(self, spec: Json) -> None:
-        names = ("backend", "model", "reasoning_effort", "permission_mode")
-        words = [plain(str(spec[name])) for name in names if spec.get(name)]
+    def title(self, spec: RunSpec) -> None:
+        given = (
+            spec["backend"],
+            spec.get("model"),
+            spec.get("reasoning_effort"),
+            spec.get("permission_mode"),
+        )
+        words = [plain(word) for word in given if word]
         self.say(plain(str(spec.get("title") or "Run")), BOLD)
         self.say("  ".join(words) + "   /help tells the keys", DIM)
 
-    def show(self, event: Json) -> None:
+    def show(self, event: RunEvent) -> None:
         """Show one event. Events that say nothing here are passed over."""
         show = self._shows.get(event["kind"])
         if show:
@@ -95,31 +116,40 @@ class PaneWriter:
 
     # single events
 
-    def _settings(self, event: Json) -> None:
-        names = ("model", "reasoning_effort", "permission_mode")
-        words = [plain(str(event[name])) for name in names if event.get(name)]
+    def _settings(self, event: SettingsEvent) -> None:
+        given = (event.get("model"), event.get("reasoning_effort"), event.get("permission_mode"))
+        words = [plain(word) for word in given if word]
         self.say("· from the next turn on: " + "  ".join(words), DIM)
 
-    def _started(self, event: Json) -> None:
+    def _started(self, event: StartedEvent) -> None:
         words = [event.get("cli_version"), event.get("model"), event.get("cli_session")]
         self.say("· " + plain("  ".join(str(word) for word in words if word)), DIM)
 
-    def _text(self, event: Json) -> None:
+    def _text(self, event: TextEvent) -> None:
         text = plain(event["text"]).strip("\n")
         self.say(indented(text) if event.get("parent") else "\n" + text)
 
-    def _tool(self, event: Json) -> None:
+    def _thinking(self, event: ThinkingEvent) -> None:
+        self.say(indented(clipped(event["text"], 4)), DIM)
+
+    def _message(self, event: MessageEvent) -> None:
+        self.say("> " + clipped(event["text"], 40), BOLD)
+
+    def _notice(self, event: NoticeEvent) -> None:
+        self.say("· " + clipped(event["text"]), DIM)
+
+    def _tool(self, event: ToolEvent) -> None:
         self.say(f"{_arrow(event)} {plain(event['name'])}  {plain(event['title'])}", CYAN)
 
-    def _tool_result(self, event: Json) -> None:
+    def _tool_result(self, event: ToolResultEvent) -> None:
         text = clipped(event.get("output") or "", 8)
         if text or event.get("is_error"):
             self.say(indented(text or "failed"), RED if event.get("is_error") else DIM)
 
-    def _file_change(self, event: Json) -> None:
+    def _file_change(self, event: FileChangeEvent) -> None:
         self.say(f"  {event['change']} {plain(event['path'])}", GREEN)
 
-    def _request(self, event: Json) -> None:
+    def _request(self, event: RequestEvent) -> None:
         if event["request_kind"] == "question":
             for question in event.get("questions") or []:
                 self.say("? " + plain(str(question.get("question"))), YELLOW)
@@ -138,16 +168,17 @@ class PaneWriter:
         for_run = " · /a for the whole run" if event.get("can_allow_for_run") else ""
         self.say(f"  /y allows{for_run} · /n TEXT refuses", DIM)
 
-    def _request_closed(self, event: Json) -> None:
-        text = f": {clipped(event['text'], 3)}" if event.get("text") else ""
+    def _request_closed(self, event: RequestClosedEvent) -> None:
+        words = event.get("text")
+        text = f": {clipped(words, 3)}" if words else ""
         self.say(f"  {event['decision'].replace('_', ' ')} ({event['by']}){text}", DIM)
 
-    def _limit(self, event: Json) -> None:
+    def _limit(self, event: LimitEvent) -> None:
         if event["status"] != "ok":
             windows = [f"{each['window']} {each['used_percent']} %" for each in event["windows"]]
             self.say(f"! plan limit {event['status']}: " + ", ".join(windows), YELLOW)
 
-    def _error(self, event: Json) -> None:
+    def _error(self, event: ErrorEvent) -> None:
         retrying = event.get("retrying")
         self.say(("… " if retrying else "! ") + clipped(event["text"], 6), YELLOW if retrying else RED)
 
@@ -184,7 +215,7 @@ class PaneWriter:
             self._loop.remove_writer(self._out)
 
 
-def _arrow(event: Json) -> str:
+def _arrow(event: ToolEvent) -> str:
     return "  ▸" if event.get("parent") else "▸"
 
 

@@ -8,14 +8,15 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Optional, Set
+from typing import Optional, Set
 
 from .. import agents, environment, processes
 from ..base.agent import AgentHost
-from ..files import Json, dumps, write_atomic
+from ..files import dumps, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal
 from ..outcome import Outcome
+from ..wire import Json, RunEvent, RunResult, RunSpec
 from .cli import CliProcess
 from .commands import Commands
 from .control import ControlSocket
@@ -34,7 +35,7 @@ LEFTOVER_SECONDS = 0.5
 TICK_SECONDS = 1.0
 
 
-def main(folder: RunFolder, spec: Json) -> int:
+def main(folder: RunFolder, spec: RunSpec) -> int:
     guard = os.getppid()
     processes.die_with_parent(signal.SIGTERM)
     processes.become_subreaper()
@@ -49,7 +50,7 @@ def main(folder: RunFolder, spec: Json) -> int:
 
 
 class Runner(AgentHost):
-    def __init__(self, folder: RunFolder, spec: Json, guard: int) -> None:
+    def __init__(self, folder: RunFolder, spec: RunSpec, guard: int) -> None:
         self.folder = folder
         self.spec = spec
         self.guard = guard
@@ -72,14 +73,14 @@ class Runner(AgentHost):
         if self.process:
             self.process.send(message)
 
-    def emit(self, kind: str, **fields: Any) -> None:
-        if kind == "started":
-            fields["pid"] = self.process.pid if self.process else None
-        elif kind == "tool":
-            self._open_tools.add(fields["id"])
-        elif kind == "tool_result":
-            self._open_tools.discard(fields["id"])
-        self.journal.add(kind, **fields)
+    def emit(self, event: RunEvent) -> None:
+        if event["kind"] == "started":
+            event["pid"] = self.process.pid if self.process else None
+        elif event["kind"] == "tool":
+            self._open_tools.add(event["id"])
+        elif event["kind"] == "tool_result":
+            self._open_tools.discard(event["id"])
+        self.journal.add(event)
 
     # the run
 
@@ -127,7 +128,7 @@ class Runner(AgentHost):
 
     def _missing(self) -> Outcome:
         text = f"{self.cli.program} was not found on the host. {self.cli.install_hint}"
-        self.emit("error", text=text, code="other", retrying=False)
+        self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
         return Outcome("failed", "cli_missing", text)
 
     async def _converse(self, program: str) -> Outcome:
@@ -150,7 +151,8 @@ class Runner(AgentHost):
         """The prompt as the model can have it: JSON cannot carry NUL to it, nor a prompt be no text."""
         data = self.folder.prompt.read_bytes()
         if b"\0" in data:
-            self.emit("notice", text=f"{data.count(0)} NUL characters were taken out of the prompt.")
+            text = f"{data.count(0)} NUL characters were taken out of the prompt."
+            self.emit({"kind": "notice", "text": text})
         return data.replace(b"\0", b"").decode("utf-8", "replace")
 
     def _on_line(self, line: Json) -> None:
@@ -212,7 +214,7 @@ class Runner(AgentHost):
         how, words = self.process.last_words() if self.process else ("", "")
         text = f"{self.cli.program} ended unexpectedly" + (f" ({how})" if how else "")
         text += f": {words}" if words else "."
-        self.emit("error", text=text, code="other", retrying=False)
+        self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
         return Outcome("failed", "cli_died", text)
 
     # what commands and signals ask for
@@ -236,7 +238,7 @@ class Runner(AgentHost):
         """Leave the result to the guard."""
         self._conclude()
         self.journal.close()
-        result = {
+        result: RunResult = {
             "state": outcome.state,
             "reason_code": outcome.code,
             "reason": outcome.reason,
@@ -252,7 +254,7 @@ class Runner(AgentHost):
         for key in list(self.agent.requests):
             self.agent.close_request(key, "withdrawn", "agent")
         for tool in sorted(self._open_tools):
-            self.emit("tool_result", id=tool, output="It did not end.", is_error=True)
+            self.emit({"kind": "tool_result", "id": tool, "output": "It did not end.", "is_error": True})
         self.agent.set_state("idle")
 
 

@@ -27,16 +27,19 @@ async def run_setup(runner: "Runner") -> Optional[Outcome]:
     marker = Path(runner.spec["setup_marker"]) if runner.spec.get("setup_marker") else None
     if not command or (marker and marker.exists()):
         return None
-    runner.emit("tool", id=TOOL, name=TOOL, title=" ".join(command.split())[:300], input={"command": command})
+    title = " ".join(command.split())[:300]
+    runner.emit({"kind": "tool", "id": TOOL, "name": TOOL, "title": title, "input": {"command": command}})
     began = time.monotonic()
     output, status = await _execute(runner, command)
     runner.emit(
-        "tool_result",
-        id=TOOL,
-        output=output,
-        is_error=status != 0,
-        exit_code=status,
-        duration_ms=int((time.monotonic() - began) * 1000),
+        {
+            "kind": "tool_result",
+            "id": TOOL,
+            "output": output,
+            "is_error": status != 0,
+            "exit_code": status,
+            "duration_ms": int((time.monotonic() - began) * 1000),
+        }
     )
     if runner.stopped:
         return None
@@ -50,7 +53,7 @@ async def run_setup(runner: "Runner") -> Optional[Outcome]:
 def _failed(runner: "Runner", status: int, output: str) -> Outcome:
     last = output.strip().splitlines()[-1:] or ["it said nothing"]
     text = f"The set-up command failed with status {status}: {last[0]}"
-    runner.emit("error", text=text, code="setup", retrying=False)
+    runner.emit({"kind": "error", "text": text, "code": "setup", "retrying": False})
     return Outcome("failed", "setup", text)
 
 

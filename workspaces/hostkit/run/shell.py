@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Dict
 
 from .. import environment, processes
-from ..files import Json, read_json
 from ..folder import RunFolder
+from ..wire import ShellSpec
 
 
 def main(path: str) -> int:
@@ -19,11 +19,11 @@ def main(path: str) -> int:
     folder = RunFolder(path)
     with suppress(FileNotFoundError):  # the first shell of all
         sys.stdout.buffer.write(folder.history.read_bytes())
-    become_shell(read_json(folder.spec) or {})
+    become_shell(folder.read_spec() or {"worktree": "", "environment": {}})
     return 0
 
 
-def become_shell(spec: Json) -> None:
+def become_shell(spec: ShellSpec) -> None:
     """Replace this process by the person's login shell, with the run's environment. Does not return."""
     sys.stdout.flush()
     _reset_signals()
@@ -33,7 +33,7 @@ def become_shell(spec: Json) -> None:
     os.execve(shell, [shell, "-l"], _shell_environment(spec))
 
 
-def _shell_environment(spec: Json) -> Dict[str, str]:
+def _shell_environment(spec: ShellSpec) -> Dict[str, str]:
     result = dict(os.environ)
     result.update({name: str(value) for name, value in (spec.get("environment") or {}).items()})
     return result

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any, List, Optional
 
 from .. import agents
-from ..files import Json
 from ..folder import RunFolder
+from ..wire import RunOutcome, RunSpec
 from .pane import plain
 from .record import Record
 
@@ -42,7 +42,7 @@ def prepare_modes() -> None:
     restore_modes(modes)
 
 
-def say_how_to_go_on(folder: RunFolder, spec: Json, outcome: Json) -> None:
+def say_how_to_go_on(folder: RunFolder, spec: RunSpec, outcome: RunOutcome) -> None:
     """One line about the end, one about how a person continues by hand."""
     session = outcome.get("cli_session")
     lines = [f"-- {outcome['state']}" + (f": {outcome['reason']}" if outcome.get("reason") else "")]

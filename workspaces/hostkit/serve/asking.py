@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator
+from typing import Callable, Dict, Iterator, TypeVar
 
 from .. import agents
 from ..base.cli import AgentCli
 from ..base.talk import Talk
-from ..files import Json
 from . import commands
 from .requests import Request
 
+Said = TypeVar("Said")
 
-def ask_all(ask: Callable[[str, AgentCli], Json]) -> Dict[str, Json]:
+
+def ask_all(ask: Callable[[str, AgentCli], Said]) -> Dict[str, Said]:
     """What each CLI answers, by its name."""
-    found: Dict[str, Json] = {}
+    found: Dict[str, Said] = {}
 
     def work(name: str, cli: AgentCli) -> None:
         found[name] = ask(name, cli)

@@ -8,10 +8,11 @@ import subprocess
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Optional
+from typing import IO, Dict, Iterator, List, Optional
 
 from .. import environment
-from ..files import Json, make_private_folder
+from ..files import make_private_folder
+from ..wire import ExecParams, Executed
 from .requests import Request, RequestFailure
 
 DEFAULT_SECONDS = 30.0
@@ -38,7 +39,7 @@ def ended_with_us(process: "subprocess.Popen[bytes]") -> Iterator[None]:
         _running.pop(process.pid, None)
 
 
-def execute(params: Json, request: Request) -> Json:
+def execute(params: ExecParams, request: Request) -> Executed:
     argv = [str(word) for word in params["argv"]]
     process = _start(argv, params)
     _running[process.pid] = process
@@ -50,7 +51,7 @@ def execute(params: Json, request: Request) -> Json:
         _running.pop(process.pid, None)
 
 
-def _start(argv: List[str], params: Json) -> "subprocess.Popen[bytes]":
+def _start(argv: List[str], params: ExecParams) -> "subprocess.Popen[bytes]":
     env = environment.variables(params.get("env") or {})
     program = environment.find(argv[0], env["PATH"])
     if not program:
@@ -106,7 +107,7 @@ class _Reader(threading.Thread):
         return bytes(self.data).decode("utf-8", "surrogateescape")
 
 
-def _collect(process: "subprocess.Popen[bytes]", params: Json) -> Json:
+def _collect(process: "subprocess.Popen[bytes]", params: ExecParams) -> Executed:
     limit = int(params.get("max_output") or DEFAULT_OUTPUT)
     seconds = float(params.get("timeout") or DEFAULT_SECONDS)
     out, err = _Reader(process.stdout, limit), _Reader(process.stderr, limit)
@@ -130,7 +131,7 @@ def _feed(pipe: IO[bytes], text: str) -> None:
         pass  # a command may end without reading all of its input
 
 
-def _kill_group(process: "subprocess.Popen[Any]") -> None:
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
     """End the command and its group. A group that outlives its reaped leader can still be addressed."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 from .. import environment
-from ..files import Json
+from ..wire import DiskSpace, DoctorParams, HostFacts, ProgramFound
 from .requests import Request
 
 SSHD_CONFIG = Path("/etc/ssh/sshd_config")
 SECONDS = 10.0
 
 
-def doctor(params: Json, _request: Request) -> Json:
+def doctor(params: DoctorParams, _request: Request) -> HostFacts:
     path = environment.search_path(params.get("environment") or {})
     return {
         "python": platform.python_version(),
@@ -43,7 +43,7 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _program(name: str, words: "list[str]", path: str) -> Json:
+def _program(name: str, words: "list[str]", path: str) -> ProgramFound:
     found = environment.find(name, path)
     if not found:
         return {"path": None, "version": None}
@@ -55,7 +55,7 @@ def _program(name: str, words: "list[str]", path: str) -> Json:
     return {"path": found, "version": match.group(0) if match else None}
 
 
-def _disk(repo: Optional[str]) -> Json:
+def _disk(repo: Optional[str]) -> DiskSpace:
     """Free and whole bytes where the repository lies, or would lie."""
     path = Path(repo) if repo else Path.home()
     while not path.exists() and path != path.parent:

@@ -7,13 +7,24 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Iterator, List, Set
 
-from ..files import Json, write_atomic
+from ..files import write_atomic
+from ..wire import (
+    CopiedFiles,
+    CopyParams,
+    FileStat,
+    FileText,
+    Json,
+    PathParams,
+    ReadParams,
+    SkippedFile,
+    WriteParams,
+)
 from .requests import Request, RequestFailure
 
 DEFAULT_LIMIT = 16 * 1024 * 1024
 
 
-def read(params: Json, _request: Request) -> Json:
+def read(params: ReadParams, _request: Request) -> FileText:
     """Part of a file as text, and the size of all of it in bytes."""
     with open(params["path"], "rb") as source:
         size = os.fstat(source.fileno()).st_size
@@ -23,7 +34,7 @@ def read(params: Json, _request: Request) -> Json:
     return {"data": data.decode("utf-8", "surrogateescape"), "size": size}
 
 
-def write(params: Json, _request: Request) -> Json:
+def write(params: WriteParams, _request: Request) -> Json:
     data = params["data"].encode("utf-8", "surrogateescape")
     mode = params.get("mode")
     write_atomic(
@@ -32,7 +43,7 @@ def write(params: Json, _request: Request) -> Json:
     return {}
 
 
-def stat(params: Json, _request: Request) -> Json:
+def stat(params: PathParams, _request: Request) -> FileStat:
     path = Path(params["path"])
     try:
         known = path.stat()
@@ -41,13 +52,13 @@ def stat(params: Json, _request: Request) -> Json:
     return {"exists": True, "is_dir": path.is_dir(), "size": known.st_size, "mtime": known.st_mtime}
 
 
-def copy(params: Json, _request: Request) -> Json:
+def copy(params: CopyParams, _request: Request) -> CopiedFiles:
     """Copy what the globs name from one folder into another. Nothing that is there is touched."""
     source, target = Path(params["source"]), Path(params["target"])
     if not source.is_dir():
         raise RequestFailure("not_found", f"{source}: no such folder")
     copied: List[str] = []
-    skipped: List[Json] = []
+    skipped: List[SkippedFile] = []
     for name in _names(source, target, params["patterns"], skipped):
         why = _copy_one(source, target, name)
         if why:
@@ -57,7 +68,7 @@ def copy(params: Json, _request: Request) -> Json:
     return {"copied": copied, "skipped": skipped}
 
 
-def _names(source: Path, target: Path, patterns: List[str], skipped: List[Json]) -> Iterator[str]:
+def _names(source: Path, target: Path, patterns: List[str], skipped: List[SkippedFile]) -> Iterator[str]:
     seen: Set[str] = set()
     for pattern in patterns:
         if not _is_inside(pattern):

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 
 from .. import agents, environment, scrollback
-from ..files import Json
+from ..wire import (
+    FoldedScrollback,
+    FolderParams,
+    Scrollback,
+    ScrollbackParams,
+    ScrollbackPart,
+    SessionTokens,
+    TranscriptsParams,
+)
 from .requests import Request
 
 
-def read_scrollback(params: Json, _request: Request) -> Json:
+def read_scrollback(params: ScrollbackParams, _request: Request) -> Scrollback:
     """What was recorded in these folders, up to `limit` bytes, those of the first folder before all others.
 
     With a limit of 0 only which records there are, without their text.
     """
     room = limit = int(params["limit"])
-    parts: List[Json] = []
+    parts: List[ScrollbackPart] = []
     for folder in params["folders"]:
         for kept in reversed(scrollback.records(Path(folder))):
             if limit and room <= 0:
@@ -28,13 +36,13 @@ def read_scrollback(params: Json, _request: Request) -> Json:
     return {"parts": parts}
 
 
-def fold_scrollback(params: Json, _request: Request) -> Json:
+def fold_scrollback(params: FolderParams, _request: Request) -> FoldedScrollback:
     """Prepare what the next shell in this folder shows above its prompt; how many bytes that will be."""
     return {"shown": scrollback.fold(Path(params["folder"]))}
 
 
-def transcripts(params: Json, _request: Request) -> Json:
-    """{backend: {session: {cwd, tokens, parent?}}} of files written since `since` (Unix time)."""
+def transcripts(params: TranscriptsParams, _request: Request) -> Dict[str, Dict[str, SessionTokens]]:
+    """By CLI and session, of transcripts that were written since `since`."""
     env = environment.variables(params.get("environment") or {})
     since = float(params.get("since") or 0)
     return {name: cli.sessions(env, since) for name, cli in agents.everyone().items()}

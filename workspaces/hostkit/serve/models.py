@@ -11,7 +11,7 @@ from typing import Dict, List, Optional
 from .. import environment
 from ..base.cli import AgentCli
 from ..base.talk import NONSENSE, NoAnswer
-from ..files import Json
+from ..wire import ModelOffer, ModelsAnswer, ModelsParams
 from . import probe
 from .asking import ask_all, talking
 from .requests import Request
@@ -20,24 +20,24 @@ LIMIT_SECONDS = 10.0
 VERSION_SECONDS = 3.0
 
 
-def models(params: Json, request: Request) -> Json:
-    """Ask all CLIs at once. `known` tells the fingerprints of answers that are still good:
-    a CLI whose files are as they were is not started again, its answer is {"unchanged": true}."""
+def models(params: ModelsParams, request: Request) -> Dict[str, ModelsAnswer]:
+    """By CLI; all asked at once, but for those whose fingerprint is the known one."""
     env = environment.variables(params.get("environment") or {})
     known = params.get("known") or {}
 
-    def ask(name: str, cli: AgentCli) -> Json:
+    def ask(name: str, cli: AgentCli) -> ModelsAnswer:
         started = time.monotonic()
         answer = _ask_one(cli, env, known.get(name), request)
-        return dict(answer, seconds=round(time.monotonic() - started, 3))
+        answer["seconds"] = round(time.monotonic() - started, 3)
+        return answer
 
     return ask_all(ask)
 
 
-def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: Request) -> Json:
+def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: Request) -> ModelsAnswer:
     deadline = time.monotonic() + LIMIT_SECONDS
     path = environment.find(cli.program, env["PATH"])
-    answer: Json = {
+    answer: ModelsAnswer = {
         "path": path,
         "version": None,
         "account": "",
@@ -50,10 +50,13 @@ def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: 
         return answer
     answer["fingerprint"] = _fingerprint(cli.files(path, env))
     if known == answer["fingerprint"]:
-        return dict(answer, unchanged=True)
+        answer["unchanged"] = True
+        return answer
     try:
-        answer.update(_asked(cli, path, env, deadline, request))
-        answer["version"] = answer["version"] or _version(path, env, deadline)
+        offer = _asked(cli, path, env, deadline, request)
+        answer["models"], answer["account"] = offer["models"], offer["account"]
+        answer["logged_in"] = offer["logged_in"]
+        answer["version"] = offer.get("version") or _version(path, env, deadline)
     except NoAnswer as error:
         answer["error"] = str(error)
     except (OSError, *NONSENSE) as error:
@@ -61,7 +64,7 @@ def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: 
     return answer
 
 
-def _asked(cli: AgentCli, path: str, env: Dict[str, str], deadline: float, request: Request) -> Json:
+def _asked(cli: AgentCli, path: str, env: Dict[str, str], deadline: float, request: Request) -> ModelOffer:
     with talking(cli, path, env, deadline, request) as talk:
         offer = cli.ask_models(talk)
     if not offer["models"]:

@@ -10,7 +10,7 @@ from typing import Dict, Optional
 from .. import environment
 from ..base.cli import AgentCli
 from ..base.talk import NONSENSE, NoAnswer, output_of
-from ..files import Json
+from ..wire import EnvironmentParams, ProbedCli
 from .asking import ask_all
 from .requests import Request
 
@@ -18,22 +18,23 @@ LIMIT_SECONDS = 10.0
 VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
 
 
-def probe(params: Json, _request: Request) -> Json:
+def probe(params: EnvironmentParams, _request: Request) -> Dict[str, ProbedCli]:
     """Ask all CLIs at once; each has so many seconds in all."""
     env = environment.variables(params.get("environment") or {})
     return ask_all(lambda _name, cli: _probe_one(cli, env))
 
 
-def _probe_one(cli: AgentCli, env: Dict[str, str]) -> Json:
+def _probe_one(cli: AgentCli, env: Dict[str, str]) -> ProbedCli:
     deadline = time.monotonic() + LIMIT_SECONDS
     path = environment.find(cli.program, env["PATH"])
-    answer: Json = {"path": path, "version": None, "logged_in": None, "detail": ""}
+    answer: ProbedCli = {"path": path, "version": None, "logged_in": None, "detail": ""}
     if not path:
         answer["detail"] = f"{cli.program} is not installed, or not on the PATH."
         return answer
     try:
         answer["version"] = version_of(path, env, deadline)
-        answer.update(cli.login(path, env, deadline))
+        login = cli.login(path, env, deadline)
+        answer["logged_in"], answer["detail"] = login["logged_in"], login["detail"]
     except (subprocess.TimeoutExpired, OSError, NoAnswer, *NONSENSE) as error:
         answer["detail"] = f"{cli.program} did not answer: {error}"
     return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable, List
 
-from ..files import Json
+from ..wire import FailureKind, Json
 
 Send = Callable[[bytes], None]
 
@@ -13,7 +13,7 @@ Send = Callable[[bytes], None]
 class RequestFailure(Exception):
     """An expected failure. `kind` is one of not_found, permission, timeout, exists, bad_request, failed."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)
         self.kind = kind
 

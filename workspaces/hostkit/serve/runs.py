@@ -7,15 +7,26 @@ import os
 import signal
 import socket
 import time
-from typing import Optional
+from typing import Optional, Union
 
 from .. import environment, processes
 from ..control_address import reachable
-from ..files import Json, dumps, make_private_folder, read_json, write_atomic
+from ..files import dumps, make_private_folder, read_json, write_atomic
 from ..folder import RunFolder
 from ..journal import last_sequence
 from ..outcome import Outcome, outcome_of
 from ..run.finish import finish
+from ..wire import (
+    CancelledRun,
+    CancelParams,
+    ControlParams,
+    DirParams,
+    Json,
+    Prepared,
+    PrepareParams,
+    RunCommand,
+    RunState,
+)
 from .requests import Request, RequestFailure
 
 ANSWER_SECONDS = 20.0
@@ -27,12 +38,12 @@ POLL_SECONDS = 0.03
 MAX_ANSWER = 4 * 1024 * 1024
 
 
-def prepare_run(params: Json, _request: Request) -> Json:
+def prepare_run(params: PrepareParams, _request: Request) -> Prepared:
     """Lay out the folder of a run. May be repeated until its guard has started."""
     folder = RunFolder(params["dir"])
     if folder.started:
         return {"started": True}
-    spec = dict(params["spec"])
+    spec = params["spec"].copy()
     spec["path"] = environment.search_path(spec.get("environment") or {})
     make_private_folder(folder.path)
     write_atomic(folder.prompt, str(params["prompt"]).encode("utf-8", "surrogateescape"))
@@ -40,7 +51,7 @@ def prepare_run(params: Json, _request: Request) -> Json:
     return {}
 
 
-def run_state(params: Json, _request: Request) -> Json:
+def run_state(params: DirParams, _request: Request) -> RunState:
     folder = RunFolder(params["dir"])
     outcome = folder.read_outcome()
     return {
@@ -53,11 +64,11 @@ def run_state(params: Json, _request: Request) -> Json:
     }
 
 
-def control(params: Json, _request: Request) -> Json:
+def control(params: ControlParams, _request: Request) -> Json:
     return ask_runner(RunFolder(params["dir"]), params["command"])
 
 
-def ask_runner(folder: RunFolder, command: Json) -> Json:
+def ask_runner(folder: RunFolder, command: Union[RunCommand, Json]) -> Json:
     """One command to the runner, and its answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(ANSWER_SECONDS)
@@ -86,7 +97,7 @@ def _read_line(link: socket.socket) -> bytes:
     return data
 
 
-def cancel(params: Json, request: Request) -> Json:
+def cancel(params: CancelParams, request: Request) -> CancelledRun:
     """End a run: first orderly, then through its guard. Harmless before the start and after the end."""
     folder = RunFolder(params["dir"])
     outcome = folder.read_outcome()
@@ -139,4 +150,4 @@ def _bury(folder: RunFolder, reason: str) -> Optional[Json]:
         return None
     swept = processes.sweep_marked(os.fspath(folder.path))
     outcome = outcome_of(read_json(folder.result)) or Outcome("cancelled", "cancelled", reason)
-    return finish(folder, outcome, ended_by="serve", swept=swept)
+    return dict(finish(folder, outcome, ended_by="serve", swept=swept))

@@ -14,13 +14,15 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict
 
-from .. import PROTOCOL, environment, processes
-from ..files import Json, dumps
+from .. import environment, processes
+from ..files import dumps
 from ..folder import state_dir
+from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import commands, doctor, files, history, limits, models, probe, runs, tail
 from .requests import Request, RequestFailure, failure_of
 
-Verb = Callable[[Json, Request], Any]
+Verb = Callable[[Any, Request], object]
+"""Takes its own kind of parameters, see wire.py."""
 
 VERBS: Dict[str, Verb] = {
     "exec": commands.execute,
@@ -69,7 +71,7 @@ def user_name() -> str:
         return str(os.getuid())
 
 
-def hello() -> Json:
+def hello() -> Hello:
     return {
         "protocol": PROTOCOL,
         "hostkit": Path(sys.argv[0]).name,
@@ -168,5 +170,5 @@ class Server:
         self._answer(number, {"error": _describe(failure)})
 
 
-def _describe(failure: RequestFailure) -> Json:
+def _describe(failure: RequestFailure) -> FailureBody:
     return {"kind": failure.kind, "message": str(failure)}

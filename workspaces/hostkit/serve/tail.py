@@ -9,9 +9,10 @@ import time
 from contextlib import suppress
 from typing import Dict, List, Optional
 
-from ..files import Json, dumps
+from ..files import dumps
 from ..folder import RunFolder
 from ..journal import span_of_lines
+from ..wire import Json, TailParams
 from .requests import Request
 from .watch import FolderWatch
 
@@ -25,7 +26,7 @@ POLL_SECONDS = 0.025
 """How often files are looked at where nothing gives notice."""
 
 
-def tail(params: Json, request: Request) -> Json:
+def tail(params: TailParams, request: Request) -> Json:
     """Runs until it is cancelled. Items are described in the protocol: lines, outcome, gone, missing."""
     follower = _Follower(request)
     try:

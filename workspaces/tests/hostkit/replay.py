@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from workspaces.hostkit.agents.claude_code.agent import ClaudeCode
 from workspaces.hostkit.agents.codex.agent import Codex
 from workspaces.hostkit.base.agent import AgentHost
+from workspaces.hostkit.wire import RunEvent, RunSpec
 
 Json = dict[str, Any]
 SAMPLES = Path(__file__).parent / "samples"
@@ -24,8 +25,8 @@ class Tape(AgentHost):
     def send(self, message: Json) -> None:
         self.sent.append(message)
 
-    def emit(self, kind: str, **fields: Any) -> None:
-        self.events.append({"kind": kind, **fields})
+    def emit(self, event: RunEvent) -> None:
+        self.events.append({**event})
 
     def of(self, kind: str) -> list[Json]:
         return [event for event in self.events if event["kind"] == kind]
@@ -38,8 +39,8 @@ def lines_of(sample: str) -> list[Json]:
     return [json.loads(line) for line in (SAMPLES / f"{sample}.jsonl").read_text().splitlines()]
 
 
-def spec(**changes: Any) -> Json:
-    return {"worktree": "w/a", "permission_mode": "ask", **changes}
+def spec(**changes: Any) -> RunSpec:
+    return cast("RunSpec", {"worktree": "w/a", "permission_mode": "ask", **changes})
 
 
 def claude(sample: str = "", **changes: Any) -> tuple[ClaudeCode, Tape]:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from workspaces.hostkit.base.agent import PendingMessage
+from workspaces.hostkit.base.agent import PendingMessage, RequestDecision
+from workspaces.hostkit.wire import CommandAnswer
 
 from .replay import Json, claude, lines_of
 
@@ -28,7 +29,7 @@ def test_an_approval_opens_and_its_answer_closes_a_request() -> None:
     assert request["request_kind"] == "approval"
     assert request["title"].startswith("touch made-by-bash.txt")
     assert agent.state == "waiting"
-    agent.decide(request["id"], {"allow": True, "scope": "once"}, "web")
+    agent.decide(request["id"], RequestDecision(True, scope="once"), "web")
     assert tape.sent[-1]["response"]["response"]["behavior"] == "allow"
     assert tape.of("request_closed")[0]["decision"] == "allow"
     for line in lines[ask + 1 :]:
@@ -41,7 +42,7 @@ def test_permission_for_the_run_never_reaches_the_settings_in_the_worktree() -> 
     agent, tape = claude()
     lines = lines_of("claude-approval")
     agent.feed(next(line for line in lines if line["type"] == "control_request"))
-    agent.decide(tape.of("request")[0]["id"], {"allow": True, "scope": "run"}, "web")
+    agent.decide(tape.of("request")[0]["id"], RequestDecision(True, scope="run"), "web")
     updates = tape.sent[-1]["response"]["response"]["updatedPermissions"]
     assert [update["destination"] for update in updates] == ["session"]
     assert tape.of("request_closed")[0]["decision"] == "allow_for_run"
@@ -60,7 +61,7 @@ def test_full_mode_leaves_questions_to_a_person() -> None:
     ask = {"subtype": "can_use_tool", "tool_name": "AskUserQuestion", "input": {"questions": [question]}}
     agent.feed({"type": "control_request", "request_id": "r", "request": ask})
     assert tape.of("request")[0]["questions"][0]["id"] == "Which?"
-    agent.decide("r", {"allow": True, "answers": {"Which?": ["A", "B"]}}, "web")
+    agent.decide("r", RequestDecision(True, answers={"Which?": ["A", "B"]}), "web")
     assert tape.sent[-1]["response"]["response"]["updatedInput"]["answers"] == {"Which?": "A, B"}
 
 
@@ -78,7 +79,7 @@ def test_a_background_subagent_keeps_the_run_from_ending() -> None:
     for line in lines_of("claude-subagents-and-errors"):
         agent.feed(line)
         if line.get("type") == "control_request":
-            agent.decide(line["request_id"], {"allow": True}, "web")
+            agent.decide(line["request_id"], RequestDecision(True), "web")
         if line == {**line, **IDLE}:
             settled.append(agent.settled)
     # idle after: first turn, second turn (its agent works on), an answer for that agent, its return, …
@@ -162,7 +163,7 @@ def test_an_interrupted_turn_is_no_failure() -> None:
 
 def test_a_message_is_told_when_it_is_taken() -> None:
     agent, tape = claude()
-    answers: list[Json] = []
+    answers: list[CommandAnswer] = []
     agent.say(PendingMessage("and this", "web", "m1"), "after_turn", answers.append)
     wire = tape.sent[-1]
     assert (wire["priority"], answers) == ("later", [{"ok": True, "id": "m1"}])
@@ -225,7 +226,7 @@ def test_unknown_lines_are_kept() -> None:
 
 def test_model_and_effort_change_by_control_requests() -> None:
     agent, tape = claude()
-    answers: list[Json] = []
+    answers: list[CommandAnswer] = []
     agent.set_model("haiku", "high", answers.append)
     effort, model = tape.sent[-2:]
     settings = {"effortLevel": "high", "env": {"CLAUDE_CODE_EFFORT_LEVEL": "high"}}

@@ -9,7 +9,8 @@ import pytest
 from workspaces.hostkit.agents.codex.events import failure_of
 from workspaces.hostkit.agents.codex.protocol import native_program
 from workspaces.hostkit.agents.codex.usage import CodexLedger
-from workspaces.hostkit.base.agent import PendingMessage
+from workspaces.hostkit.base.agent import PendingMessage, RequestDecision
+from workspaces.hostkit.wire import CommandAnswer
 
 from .replay import Json, codex, lines_of
 
@@ -32,7 +33,7 @@ def test_an_approval_shows_the_command_without_its_shell() -> None:
     assert request["title"] == "touch w/approved-by-user; echo rc=$?"
     assert request["reason"] == "May I write outside the workspace?"
     assert agent.state == "waiting"
-    agent.decide(request["id"], {"allow": True, "scope": "run"}, "web")
+    agent.decide(request["id"], RequestDecision(True, scope="run"), "web")
     assert tape.sent[-1] == {"id": 0, "result": {"decision": "acceptForSession"}}
     assert tape.of("request_closed")[0]["decision"] == "allow_for_run"
 
@@ -61,7 +62,7 @@ def test_a_question_is_answered_by_its_id() -> None:
     request = tape.of("request")[0]
     assert request["request_kind"] == "question"
     assert request["questions"][0]["id"] == "colour"
-    agent.decide(request["id"], {"allow": True, "answers": {"colour": "Blue"}}, "web")
+    agent.decide(request["id"], RequestDecision(True, answers={"colour": "Blue"}), "web")
     assert tape.sent[-1]["result"] == {"answers": {"colour": {"answers": ["Blue"]}}}
 
 
@@ -156,7 +157,7 @@ def test_a_message_steers_a_running_turn_and_waits_otherwise() -> None:
 
 def test_a_queued_message_can_be_withdrawn() -> None:
     agent, _ = codex()
-    answers: list[Json] = []
+    answers: list[CommandAnswer] = []
     agent.say(PendingMessage("then", "web", "m2"), "after_turn", lambda _: None)
     agent.withdraw("m2", answers.append)
     agent.withdraw("m2", answers.append)

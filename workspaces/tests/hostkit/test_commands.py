@@ -10,6 +10,9 @@ import pytest
 from workspaces.hostkit.agents.claude_code.agent import ClaudeCode
 from workspaces.hostkit.base.agent import AgentHost
 from workspaces.hostkit.run.commands import Commands
+from workspaces.hostkit.wire import CommandAnswer, RequestEvent, RequestKind, RunEvent
+
+from .replay import spec
 
 
 class Wire(AgentHost):
@@ -22,16 +25,16 @@ class Wire(AgentHost):
     def send(self, message: dict[str, Any]) -> None:
         self.sent.append(message)
 
-    def emit(self, kind: str, **fields: Any) -> None:
-        self.events.append(kind)
+    def emit(self, event: RunEvent) -> None:
+        self.events.append(event["kind"])
 
 
 def test_one_that_comes_again_before_the_cli_has_answered_waits_for_the_same_answer() -> None:
     wire = Wire()
-    agent = ClaudeCode({"permission_mode": "ask"}, wire)
+    agent = ClaudeCode(spec(), wire)
     at_work = {"process": object(), "closing": False, "stopped": False, "cli_ended": False}
     commands = Commands(SimpleNamespace(agent=agent, emit=wire.emit, **at_work))  # type: ignore[arg-type]
-    heard: list[dict[str, Any]] = []
+    heard: list[CommandAnswer] = []
     for _ in range(2):
         commands.handle({"command": "set_model", "id": "c1", "model": "opus"}, "web", heard.append)
     assert ([each["request"]["subtype"] for each in wire.sent], heard) == (["set_model"], [])
@@ -41,14 +44,18 @@ def test_one_that_comes_again_before_the_cli_has_answered_waits_for_the_same_ans
     assert (heard, wire.events, len(wire.sent)) == ([{"ok": True}] * 3, ["settings"], 1)
 
 
+def request_of(kind: RequestKind) -> RequestEvent:
+    return {"kind": "request", "id": "r", "request_kind": kind, "tool": "Bash", "title": "ls"}
+
+
 @pytest.fixture
 def agent() -> ClaudeCode:
-    return ClaudeCode({"permission_mode": "ask"}, Wire())
+    return ClaudeCode(spec(), Wire())
 
 
-def told(agent: ClaudeCode, **command: Any) -> dict[str, Any]:
+def told(agent: ClaudeCode, **command: Any) -> CommandAnswer:
     """What a command about the request `r` is answered."""
-    heard: list[dict[str, Any]] = []
+    heard: list[CommandAnswer] = []
     runner = SimpleNamespace(agent=agent, emit=agent.host.emit)
     Commands(runner).handle({**command, "request": "r"}, "web", heard.append)  # type: ignore[arg-type]
     return heard[0]
@@ -64,10 +71,11 @@ def told(agent: ClaudeCode, **command: Any) -> dict[str, Any]:
     ],
 )
 def test_an_approval_that_the_cli_would_not_keep_to_is_refused_and_the_request_stays_open(
-    agent: ClaudeCode, request_kind: str, command: dict[str, Any], why: str
+    agent: ClaudeCode, request_kind: RequestKind, command: dict[str, Any], why: str
 ) -> None:
-    request = {"request_kind": request_kind, "can_edit": False, "can_allow_for_run": False}
-    agent.open_request("r", request, {})
+    request = request_of(request_kind)
+    request.update({"can_edit": False, "can_allow_for_run": False})
+    agent.open_request(request, {})
     assert why in told(agent, command="approve", **command)["error"]
     assert list(agent.requests) == ["r"]
 
@@ -81,7 +89,8 @@ def test_an_approval_that_the_cli_would_not_keep_to_is_refused_and_the_request_s
     ],
 )
 def test_answers_must_be_those_of_the_questions(agent: ClaudeCode, answers: Any, why: str) -> None:
-    questions = [{"id": "Colour?"}, {"id": "Size?"}]
-    agent.open_request("r", {"request_kind": "question", "questions": questions}, {})
+    request = request_of("question")
+    request["questions"] = [{"id": name, "question": name} for name in ("Colour?", "Size?")]
+    agent.open_request(request, {})
     assert why in told(agent, command="answer", answers=answers)["error"]
     assert list(agent.requests) == ["r"]

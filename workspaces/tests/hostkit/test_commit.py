@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from aitask.tests.lab.repos import commit_file, git, make_oddly_named_repo, make_repo, make_unborn_repo
 from workspaces.hostkit.run.commit import own_git_folder, save_work
+from workspaces.hostkit.wire import RunSpec
 
 
 @pytest.fixture
@@ -18,10 +19,11 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
-def spec(tree: Path, **changes: Any) -> dict[str, Any]:
+def spec(tree: Path, **changes: Any) -> RunSpec:
     commit = {"enabled": True, "message": "Work", "name": "Ada", "email": "ada@lab.invalid"}
     base = git(tree, "rev-parse", "main")
-    return {"worktree": str(tree), "branch": "aitask/1", "base_commit": base, "commit": commit, **changes}
+    given = {"worktree": str(tree), "branch": "aitask/1", "base_commit": base, "commit": commit}
+    return cast("RunSpec", {**given, **changes})
 
 
 def test_new_changed_and_deleted_files_are_committed_and_counted(tree: Path) -> None:
@@ -131,4 +133,5 @@ def test_a_repository_with_an_odd_path_works(tmp_path: Path) -> None:
 
 
 def test_a_worktree_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    assert save_work({"worktree": str(tmp_path / "gone"), "commit": {"enabled": True}}).commit is None
+    gone = {"worktree": str(tmp_path / "gone"), "commit": {"enabled": True}}
+    assert save_work(cast("RunSpec", gone)).commit is None

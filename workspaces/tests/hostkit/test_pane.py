@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from workspaces.hostkit.run.pane import PaneWriter, clipped, plain
+from workspaces.hostkit.wire import RunEvent
 
 
 def shown(tmp_path: Path, *events: dict[str, object]) -> str:
     pane = PaneWriter(tmp_path / "terminal.raw")
     for event in events:
-        pane.show(event)
+        pane.show(cast("RunEvent", event))
     pane.detach()
     return (tmp_path / "terminal.raw").read_text().replace("\r\n", "\n")
 

@@ -63,11 +63,11 @@ def run_folder(tmp_path: Path, name: str = "run") -> tuple[Path, Journal]:
 
 def test_what_was_there_and_what_comes_is_sent_once_and_in_order(serve: Serve, tmp_path: Path) -> None:
     folder, journal = run_folder(tmp_path)
-    journal.add("notice", text="before")
+    journal.add({"kind": "notice", "text": "before"})
     tail = follow(serve, folder)
     tail.wait_texts(folder, ["before"])
-    journal.add("notice", text="after")
-    journal.add("notice", text="last")
+    journal.add({"kind": "notice", "text": "after"})
+    journal.add({"kind": "notice", "text": "last"})
     tail.wait_texts(folder, ["before", "after", "last"])
     assert tail.items[-1]["offset"] == (folder / "events.jsonl").stat().st_size
     assert [item["start"] for item in tail.items] == [0, *(item["offset"] for item in tail.items[:-1])]
@@ -75,15 +75,15 @@ def test_what_was_there_and_what_comes_is_sent_once_and_in_order(serve: Serve, t
 
 def test_an_offset_skips_what_is_known(serve: Serve, tmp_path: Path) -> None:
     folder, journal = run_folder(tmp_path)
-    journal.add("notice", text="known")
+    journal.add({"kind": "notice", "text": "known"})
     tail = follow(serve, folder, at=(folder / "events.jsonl").stat().st_size)
-    journal.add("notice", text="new")
+    journal.add({"kind": "notice", "text": "new"})
     tail.wait_texts(folder, ["new"])
 
 
 def test_half_a_line_waits_for_its_end(serve: Serve, tmp_path: Path) -> None:
     folder, journal = run_folder(tmp_path)
-    journal.add("notice", text="whole")
+    journal.add({"kind": "notice", "text": "whole"})
     with (folder / "events.jsonl").open("ab", buffering=0) as out:
         out.write(b'{"seq":2,"text":"to')
         tail = follow(serve, folder)
@@ -104,7 +104,7 @@ def test_a_broken_line_does_not_break_the_stream(serve: Serve, tmp_path: Path) -
 def test_many_events_come_in_bounded_items(serve: Serve, tmp_path: Path) -> None:
     folder, journal = run_folder(tmp_path)
     for number in range(2000):
-        journal.add("notice", text=f"{number}")
+        journal.add({"kind": "notice", "text": f"{number}"})
     tail = follow(serve, folder)
     tail.wait_texts(folder, [f"{number}" for number in range(2000)])
     assert max(len(item.get("lines", [])) for item in tail.items) <= 512
@@ -115,10 +115,10 @@ def test_runs_can_be_added_and_removed_on_the_way(serve: Serve, tmp_path: Path) 
     two, second = run_folder(tmp_path, "two")
     tail = follow(serve, one)
     change(serve, tail, add={str(two): 0}, remove=[str(one)])
-    second.add("notice", text="heard")
+    second.add({"kind": "notice", "text": "heard"})
     tail.wait_texts(two, ["heard"])  # the change is answered before it is made
-    first.add("notice", text="unheard")
-    second.add("notice", text="later")
+    first.add({"kind": "notice", "text": "unheard"})
+    second.add({"kind": "notice", "text": "later"})
     tail.wait_texts(two, ["heard", "later"])
     assert tail.texts(one) == []
 
@@ -127,7 +127,7 @@ def test_the_outcome_comes_after_all_events(serve: Serve, tmp_path: Path) -> Non
     folder, journal = run_folder(tmp_path)
     tail = follow(serve, folder)
     for number in range(600):
-        journal.add("notice", text=f"{number}")
+        journal.add({"kind": "notice", "text": f"{number}"})
     (folder / "outcome.json").write_text(json.dumps({"state": "succeeded"}))
     outcome = tail.until(lambda item: "outcome" in item)
     assert outcome["outcome"] == {"state": "succeeded"}
@@ -138,7 +138,7 @@ def test_a_folder_that_is_not_there_is_missing_until_it_comes(serve: Serve, tmp_
     tail = follow(serve, tmp_path / "run")
     assert tail.until(lambda item: "missing" in item)["missing"] is True
     folder, journal = run_folder(tmp_path)
-    journal.add("notice", text="there")
+    journal.add({"kind": "notice", "text": "there"})
     tail.wait_texts(folder, ["there"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +15,8 @@ from workspaces.hostkit.agents.codex.usage import CodexLedger as CodexLedger
 from workspaces.hostkit.folder import RunFolder
 from workspaces.hostkit.journal import Journal
 from workspaces.hostkit.outcome import Outcome
-from workspaces.hostkit.run.finish import finish
+from workspaces.hostkit.run.finish import EndedBy, finish
+from workspaces.hostkit.wire import RunEvent, UsageTotals
 
 DIED = Outcome("failed", "runner_died", "The runner died.")
 
@@ -149,11 +150,17 @@ def run_folder(tmp_path: Path, backend: str, *events: tuple[str, dict[str, Any]]
     environment = {"CLAUDE_CONFIG_DIR": str(tmp_path)}
     folder.spec.write_text(json.dumps({"key": "k", "backend": backend, "environment": environment}))
     journal = Journal(folder.events)
-    journal.add("started", cli_session="s1")
+    journal.add({"kind": "started", "backend": backend, "cli_session": "s1"})
     for kind, fields in events:
-        journal.add(kind, **fields)
+        journal.add(cast("RunEvent", {"kind": kind, **fields}))
     journal.close()
     return folder
+
+
+def used(folder: RunFolder, outcome: Outcome = DIED, by: EndedBy = "guard") -> UsageTotals:
+    usage = finish(folder, outcome, by).get("usage")
+    assert usage
+    return usage
 
 
 def test_a_run_whose_runner_was_killed_counts_what_the_transcript_has(tmp_path: Path) -> None:
@@ -161,13 +168,13 @@ def test_a_run_whose_runner_was_killed_counts_what_the_transcript_has(tmp_path: 
     usage = {"input_tokens": 100, "output_tokens": 1, "open": True}
     folder = run_folder(tmp_path, "claude_code", ("usage", usage))
     raw_of(folder.path, answer("a", 100))
-    assert finish(folder, DIED, "guard")["usage"]["output_tokens"] == 20
+    assert used(folder)["output_tokens"] == 20
 
 
 def test_codex_killed_in_the_middle_of_a_command_has_not_told_that_answer(tmp_path: Path) -> None:
     tool = ("tool", {"id": "1", "name": "exec"})
     usage = ("usage", {"input_tokens": 5})
-    told = finish(run_folder(tmp_path, "codex", tool, usage, tool), DIED, "guard")["usage"]
+    told = used(run_folder(tmp_path, "codex", tool, usage, tool))
     assert (told["input_tokens"], told["untold"]) == (5, 1)
 
 
@@ -175,7 +182,7 @@ def test_what_a_runner_closes_for_a_cli_that_died_was_open(tmp_path: Path) -> No
     died = ("error", {"text": "It ended.", "retrying": False})
     end = ("tool_result", {"id": "1"}), ("state", {"state": "idle"})
     folder = run_folder(tmp_path, "codex", ("tool", {"id": "1", "name": "exec"}), died, *end)
-    assert finish(folder, Outcome("failed", "cli_died", "It ended."), "runner")["usage"]["untold"] == 1
+    assert used(folder, Outcome("failed", "cli_died", "It ended."), "runner")["untold"] == 1
 
 
 def test_codex_that_has_told_all_breaks_nothing_off(tmp_path: Path) -> None:
@@ -184,8 +191,7 @@ def test_codex_that_has_told_all_breaks_nothing_off(tmp_path: Path) -> None:
         ("usage", {"input_tokens": 5}),
         ("state", {"state": "idle"}),
     )
-    told = finish(run_folder(tmp_path, "codex", *events), DIED, "guard")["usage"]
-    assert "untold" not in told
+    assert "untold" not in used(run_folder(tmp_path, "codex", *events))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Dict, List, Mapping, Optional
 from ...base.agent import Agent, AgentHost
 from ...base.cli import AgentCli, EndedRun
 from ...base.talk import Talk, output_of
-from ...files import Json
+from ...wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
 from . import limits, models, screen, transcripts
 from .agent import ClaudeCode
 from .usage import settled
@@ -20,22 +20,22 @@ class ClaudeCodeCli(AgentCli):
     install_hint = "Install it on the host with: npm install -g @anthropic-ai/claude-code"
     resume_words = ("--resume",)
 
-    def agent(self, spec: Json, host: AgentHost) -> Agent:
+    def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return ClaudeCode(spec, host)
 
     def question_command(self, program: str) -> List[str]:
         return [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
 
-    def ask_models(self, talk: Talk) -> Json:
+    def ask_models(self, talk: Talk) -> ModelOffer:
         return models.ask(talk)
 
-    def ask_limits(self, talk: Talk) -> Json:
+    def ask_limits(self, talk: Talk) -> PlanLimits:
         return limits.ask(talk)
 
-    def read_limits(self, program: str, env: Dict[str, str], deadline: float) -> Json:
+    def read_limits(self, program: str, env: Dict[str, str], deadline: float) -> PlanLimits:
         return screen.ask(program, env, deadline)
 
-    def login(self, program: str, env: Dict[str, str], deadline: float) -> Json:
+    def login(self, program: str, env: Dict[str, str], deadline: float) -> LoginState:
         status = json.loads(output_of([program, "auth", "status"], env, deadline))
         kind = status.get("subscriptionType") or status.get("apiKeySource") or status.get("authMethod")
         return {"logged_in": bool(status.get("loggedIn")), "detail": str(kind or "")}
@@ -43,12 +43,12 @@ class ClaudeCodeCli(AgentCli):
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
         return [Path(program), transcripts.home(env) / ".credentials.json"]
 
-    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, Json]:
+    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
         return transcripts.sessions(env, since)
 
-    def final_usage(self, usage: Optional[Json], run: EndedRun) -> Optional[Json]:
+    def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """A process that was killed did not report its last answers; the transcript has their tokens."""
-        if not run.session or not (run.cut_off or (usage or {}).get("open")):
+        if not run.session or not (run.cut_off or (usage and usage.get("open"))):
             return usage
         return settled(run.raw, transcripts.messages_of(run.env, run.session))
 

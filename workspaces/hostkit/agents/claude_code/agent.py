@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import uuid
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Callable, Dict, List, Mapping, Optional, Union
 
-from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, refusal
-from ...files import Json
+from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
 from ...outcome import Outcome
+from ...wire import Json, LimitEvent, RunSpec
 from .events import ClaudeTranslator, failure_code, limit_event, request_event
 from .usage import ClaudeLedger
 
@@ -24,7 +24,7 @@ Reply = Callable[[Json], None]
 class ClaudeCode(Agent):
     death_signal = signal.SIGINT
 
-    def __init__(self, spec: Json, host: AgentHost) -> None:
+    def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
@@ -32,7 +32,7 @@ class ClaudeCode(Agent):
         self._tasks: Dict[str, str] = {}
         self._replies: Dict[str, Reply] = {}
         self._announced = False
-        self._limit: Json = {}
+        self._limit: Optional[LimitEvent] = None
         self._error_word = ""
         self._replayed = False
         self._handlers: Dict[str, Callable[[Json], None]] = {
@@ -50,11 +50,15 @@ class ClaudeCode(Agent):
         words = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         words += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
         words.append("--permission-mode=" + MODES[self.mode])
-        if self.spec.get("model"):
-            words.append("--model=" + self.spec["model"])
-        if self.spec.get("reasoning_effort"):
-            words.append("--effort=" + self.spec["reasoning_effort"])
-        resume = self.spec.get("resume")
+        model, effort, resume = (
+            self.spec.get("model"),
+            self.spec.get("reasoning_effort"),
+            self.spec.get("resume"),
+        )
+        if model:
+            words.append("--model=" + model)
+        if effort:
+            words.append("--effort=" + effort)
         words.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return words
 
@@ -69,7 +73,7 @@ class ClaudeCode(Agent):
         if handler:
             handler(line)
         elif line.get("type") not in ("stream_event", "keep_alive"):
-            self.host.emit("raw", line=line)
+            self.host.emit({"kind": "raw", "line": line})
 
     @property
     def settled(self) -> bool:
@@ -103,7 +107,8 @@ class ClaudeCode(Agent):
         elif subtype == "api_retry":
             self._on_retry(line)
         elif subtype == "model_fallback":
-            self.host.emit("notice", text=f"The model was changed: {line.get('message') or line}")
+            text = f"The model was changed: {line.get('message') or line}"
+            self.host.emit({"kind": "notice", "text": text})
 
     def _on_init(self, line: Json) -> None:
         self.session = line.get("session_id") or self.session
@@ -187,14 +192,14 @@ class ClaudeCode(Agent):
         status = line.get("api_error_status")
         text = str(line.get("result") or "; ".join(map(str, line.get("errors") or [])) or "The turn failed.")
         code = failure_code(status, self._error_word, text)
-        resets_at = self._limit.get("resets_at") if code == "limit" else None
+        resets_at = self._limit.get("resets_at") if self._limit and code == "limit" else None
         self.report_failure(text, code, status, resets_at)
 
     def _on_limit(self, line: Json) -> None:
         event = limit_event(line.get("rate_limit_info") or {})
         if event != self._limit:
             self._limit = event
-            self.host.emit("limit", **event)
+            self.host.emit(event)
 
     def _on_withdrawal(self, line: Json) -> None:
         self.close_request(str(line["request_id"]), "withdrawn", "agent")
@@ -212,7 +217,7 @@ class ClaudeCode(Agent):
         elif self.mode == "full" and request.get("tool_name") not in PERSONAL_TOOLS:
             self._allow(key, request.get("input") or {}, [])
         else:
-            self.open_request(key, request_event(request, self.translator.worktree), request)
+            self.open_request(request_event(key, request, self.translator.worktree), request)
 
     # what we say
 
@@ -254,7 +259,7 @@ class ClaudeCode(Agent):
 
     def say(self, message: PendingMessage, when: str, answer: Answer) -> None:
         self._send_message(message, "later" if when == "after_turn" else None)
-        answer(dict(OK, id=message.identity))
+        answer({"ok": True, "id": message.identity})
 
     def withdraw(self, identity: str, answer: Answer) -> None:
         message = self.message_of(identity)
@@ -284,23 +289,22 @@ class ClaudeCode(Agent):
         for task in list(self._tasks):
             self._call({"subtype": "stop_task", "task_id": task}, lambda _response: None)
 
-    def decide(self, key: str, decision: Json, by: str) -> None:
-        request = self.requests[key]["private"]
-        if not decision["allow"]:
+    def decide(self, key: str, decision: RequestDecision, by: str) -> None:
+        request = self.requests[key].private
+        if not decision.allow:
             self._deny(key, decision)
-            self.close_request(key, "deny", by, decision.get("text"))
+            self.close_request(key, "deny", by, decision.text)
             return
-        changed = decision.get("input")
-        tool_input = dict((request.get("input") or {}) if changed is None else changed)
-        if decision.get("answers") is not None:
-            tool_input["answers"] = {name: _joined(value) for name, value in decision["answers"].items()}
-        for_run = decision.get("scope") == "run"
-        self._allow(key, tool_input, self._permissions(request, for_run, decision.get("mode")))
+        tool_input = dict((request.get("input") or {}) if decision.input is None else decision.input)
+        if decision.answers is not None:
+            tool_input["answers"] = {name: _joined(value) for name, value in decision.answers.items()}
+        for_run = decision.scope == "run"
+        self._allow(key, tool_input, self._permissions(request, for_run, decision.mode))
         self.close_request(key, "allow_for_run" if for_run else "allow", by)
 
-    def _deny(self, key: str, decision: Json) -> None:
-        body: Json = {"behavior": "deny", "message": decision.get("text") or NO}
-        if decision.get("interrupt"):
+    def _deny(self, key: str, decision: RequestDecision) -> None:
+        body: Json = {"behavior": "deny", "message": decision.text or NO}
+        if decision.interrupt:
             body["interrupt"] = True
         self._respond(key, {"subtype": "success", "response": body})
 
@@ -326,8 +330,8 @@ class ClaudeCode(Agent):
         self._tell({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
         if mode == "full":
             for key, request in list(self.requests.items()):
-                if request["request_kind"] == "approval":
-                    self._allow(key, request["private"].get("input") or {}, [])
+                if request.event["request_kind"] == "approval":
+                    self._allow(key, request.private.get("input") or {}, [])
                     self.close_request(key, "allow", "mode")
 
 
@@ -345,5 +349,5 @@ def _as_text(text: str) -> str:
     return " " + text if text.startswith("/") else text
 
 
-def _joined(value: Any) -> str:
+def _joined(value: Union[str, List[str]]) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

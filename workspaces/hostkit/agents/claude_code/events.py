@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ...base.agent import code_of_status, iso
 from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
-from ...files import Json
+from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 
 WORDS = {
     "authentication_failed": "login",
@@ -31,15 +31,19 @@ def failure_code(status: Optional[int], word: str, text: str = "") -> str:
     return WORDS.get(word, "other")
 
 
-def limit_event(info: Json) -> Json:
+def limit_event(info: Json) -> LimitEvent:
     """A `limit` event from the CLI's report about the plan."""
     resets_at = iso(info.get("resetsAt"))
     used = info.get("utilization")
-    window: Json = {"window": info.get("rateLimitType"), "resets_at": resets_at}
-    window["used_percent"] = 100.0 if used is None and info.get("status") == "rejected" else _percent(used)
+    percent = 100.0 if used is None and info.get("status") == "rejected" else _percent(used)
+    name = info.get("rateLimitType")
+    windows: List[PlanWindow] = (
+        [{"window": name, "used_percent": percent, "resets_at": resets_at}] if name else []
+    )
     return {
+        "kind": "limit",
         "status": LIMIT_STATES.get(str(info.get("status")), "ok"),
-        "windows": [window] if window["window"] else [],
+        "windows": windows,
         "resets_at": resets_at,
     }
 
@@ -48,10 +52,12 @@ def _percent(share: Optional[float]) -> Optional[float]:
     return None if share is None else round(float(share) * 100, 1)
 
 
-def request_event(request: Json, worktree: str) -> Json:
+def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
     """A `request` event from a can_use_tool request."""
     name, tool_input = str(request.get("tool_name")), request.get("input") or {}
-    event: Json = {
+    event: RequestEvent = {
+        "kind": "request",
+        "id": key,
         "request_kind": "approval",
         "tool": name,
         "title": tool_title(name, tool_input, worktree),
@@ -62,13 +68,13 @@ def request_event(request: Json, worktree: str) -> Json:
         "can_allow_for_run": bool(request.get("permission_suggestions")),
     }
     if name == "AskUserQuestion":
-        event.update(request_kind="question", can_edit=False, questions=_questions(tool_input))
+        event.update({"request_kind": "question", "can_edit": False, "questions": _questions(tool_input)})
     elif name == "ExitPlanMode":
-        event.update(request_kind="plan", can_edit=False, plan=str(tool_input.get("plan") or ""))
+        event.update({"request_kind": "plan", "can_edit": False, "plan": str(tool_input.get("plan") or "")})
     return event
 
 
-def _questions(tool_input: Json) -> List[Json]:
+def _questions(tool_input: Json) -> List[Question]:
     """Questions in the words of both CLIs; this one knows a question by its text."""
     return [
         {
@@ -85,7 +91,7 @@ def _questions(tool_input: Json) -> List[Json]:
 class ClaudeTranslator:
     """Turns messages of the model and results of tools into events."""
 
-    def __init__(self, worktree: str, emit: Callable[..., Any]) -> None:
+    def __init__(self, worktree: str, emit: Callable[[RunEvent], None]) -> None:
         self.worktree = worktree
         self._emit = emit
         self._tools: Dict[str, float] = {}
@@ -95,17 +101,25 @@ class ClaudeTranslator:
         for block in line["message"].get("content") or []:
             kind = block.get("type")
             if kind == "text" and block.get("text"):
-                self._emit("text", text=block["text"], parent=parent)
+                self._emit({"kind": "text", "text": block["text"], "parent": parent})
             elif kind == "thinking" and block.get("thinking"):
-                self._emit("thinking", text=block["thinking"], parent=parent)
+                self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent})
             elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
                 self._tool(block, parent)
 
     def _tool(self, block: Json, parent: Optional[str]) -> None:
         tool_input = block.get("input") or {}
         self._tools[block["id"]] = time.monotonic()
-        title = tool_title(block["name"], tool_input, self.worktree)
-        self._emit("tool", id=block["id"], name=block["name"], title=title, input=tool_input, parent=parent)
+        self._emit(
+            {
+                "kind": "tool",
+                "id": block["id"],
+                "name": block["name"],
+                "title": tool_title(block["name"], tool_input, self.worktree),
+                "input": tool_input,
+                "parent": parent,
+            }
+        )
 
     def user(self, line: Json) -> None:
         content = line["message"].get("content")
@@ -113,7 +127,7 @@ class ClaudeTranslator:
             if block.get("type") == "tool_result":
                 self._tool_result(block, line)
             elif block.get("type") == "text" and str(block.get("text")).startswith("[Request interrupted"):
-                self._emit("notice", text="Interrupted.")
+                self._emit({"kind": "notice", "text": "Interrupted."})
 
     def _tool_result(self, block: Json, line: Json) -> None:
         key, output = block["tool_use_id"], _text_of(block.get("content"))
@@ -121,28 +135,32 @@ class ClaudeTranslator:
         failed = bool(block.get("is_error"))
         exit_code = EXIT_CODE.match(output) if failed else None
         self._emit(
-            "tool_result",
-            id=key,
-            output=output,
-            is_error=failed,
-            exit_code=int(exit_code.group(1)) if exit_code else None,
-            duration_ms=None if began is None else int((time.monotonic() - began) * 1000),
+            {
+                "kind": "tool_result",
+                "id": key,
+                "output": output,
+                "is_error": failed,
+                "exit_code": int(exit_code.group(1)) if exit_code else None,
+                "duration_ms": None if began is None else int((time.monotonic() - began) * 1000),
+            }
         )
         if not failed:
             self._file_change(key, line.get("tool_use_result"))
 
-    def _file_change(self, key: str, result: Any) -> None:
+    def _file_change(self, key: str, result: object) -> None:
         if not isinstance(result, dict) or "structuredPatch" not in result:
             return
         created = result.get("type") == "create"
         content = str(result.get("content") or "")
         diff = whole_file_diff(content, "+") if created else unified_diff(result["structuredPatch"])
         self._emit(
-            "file_change",
-            id=key,
-            path=relative(str(result.get("filePath")), self.worktree),
-            change="add" if created else "update",
-            diff=shortened(diff),
+            {
+                "kind": "file_change",
+                "id": key,
+                "path": relative(str(result.get("filePath")), self.worktree),
+                "change": "add" if created else "update",
+                "diff": shortened(diff),
+            }
         )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import List, Optional
 
 from ...base.talk import NoAnswer, NoPlan, NotSupported, Talk
-from ...files import Json
+from ...wire import Json, PlanLimits, PlanWindow
 
 KEY = "limits"
 
 
-def ask(talk: Talk) -> Json:
+def ask(talk: Talk) -> PlanLimits:
     talk.send({"type": "control_request", "request_id": KEY, "request": {"subtype": "get_usage"}})
     for line in talk.lines():
         response = line.get("response") or {}
@@ -19,8 +19,8 @@ def ask(talk: Talk) -> Json:
     raise NoAnswer("claude did not answer.")
 
 
-def limits_of(response: Json) -> Json:
-    """{account, windows}. NoAnswer says why there are none."""
+def limits_of(response: Json) -> PlanLimits:
+    """NoAnswer says why there are none."""
     if response.get("subtype") == "error":
         raise NotSupported(f"claude refused to tell its limits ({response.get('error')}).")
     said = response.get("response") or {}
@@ -45,14 +45,14 @@ def _why_none(account: str, available: bool) -> NoAnswer:
     )
 
 
-def _window(name: str, told: Json) -> Optional[Json]:
-    used: Any = told.get("utilization", told.get("used_percentage"))
+def _window(name: str, told: Json) -> Optional[PlanWindow]:
+    used = told.get("utilization", told.get("used_percentage"))
     if used is None:
         return None
     return {"window": name, "used_percent": round(float(used), 1), "resets_at": told.get("resets_at")}
 
 
-def _of_one_model(told: Json) -> Optional[Json]:
+def _of_one_model(told: Json) -> Optional[PlanWindow]:
     """A week of one model alone, named as the screen names it."""
     name = ((told.get("scope") or {}).get("model") or {}).get("display_name")
     if told.get("kind") != "weekly_scoped" or not name:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Dict, List
+from typing import List, Optional, Tuple
 
 from ...base.talk import PATIENCE, NoAnswer, Talk
-from ...files import Json
+from ...wire import Json, ModelOffer, OfferedModel
 
 KEY, VERSION = "models", "version"
 VERSION_SECONDS = 1.0
 """How long the word about the version is awaited once the models are known."""
 
 
-def ask(talk: Talk) -> Json:
+def ask(talk: Talk) -> ModelOffer:
     talk.send(_request(KEY, "initialize"))
     offer = _offer(_response(talk, KEY))
     talk.send(_request(VERSION, "get_binary_version"))
@@ -35,17 +35,17 @@ def _response(talk: Talk, key: str, patience: float = PATIENCE) -> Json:
     raise NoAnswer("claude did not answer.")
 
 
-def _offer(response: Json) -> Json:
+def _offer(response: Json) -> ModelOffer:
     if response.get("subtype") == "error":
         raise NoAnswer(f"claude refused to tell its models: {response.get('error')}")
     said: Json = response.get("response") or {}
-    offer: Json = {"models": [_model(each) for each in said.get("models") or []]}
-    offer.update(_account(said.get("account") or {}))
-    return offer
+    account, logged_in = _account(said.get("account") or {})
+    models = [_model(each) for each in said.get("models") or []]
+    return {"models": models, "account": account, "logged_in": logged_in}
 
 
-def _model(said: Json) -> Json:
-    efforts: List[Any] = said.get("supportedEffortLevels") or []
+def _model(said: Json) -> OfferedModel:
+    efforts: List[str] = said.get("supportedEffortLevels") or []
     return {
         "id": said["value"],
         "name": said.get("displayName") or said["value"],
@@ -57,11 +57,11 @@ def _model(said: Json) -> Json:
     }
 
 
-def _account(said: Json) -> Dict[str, Any]:
-    """Who pays; a version that does not say leaves it open whether anybody is logged in."""
+def _account(said: Json) -> Tuple[str, Optional[bool]]:
+    """Who pays, and whether anybody is logged in: None for a version that does not say."""
     token = said.get("tokenSource")
     kind = said.get("subscriptionType") or said.get("apiKeySource") or (token if token != "none" else None)
     provider = said.get("apiProvider")
     if kind or not said or provider not in (None, "firstParty"):
-        return {"account": str(kind or provider or ""), "logged_in": True if kind else None}
-    return {"account": "", "logged_in": False}
+        return str(kind or provider or ""), True if kind else None
+    return "", False

@@ -17,8 +17,9 @@ from typing import Callable, Dict, List, Optional
 
 from ... import processes
 from ...base.talk import NoAnswer
-from ...files import Json, make_private_folder
+from ...files import make_private_folder
 from ...folder import state_dir
+from ...wire import PlanLimits, PlanWindow
 
 SECONDS = 20.0
 LOOK_SECONDS = 0.2
@@ -110,8 +111,8 @@ class Screen:
             self._cwd.rmdir()
 
 
-def ask(program: str, env: Dict[str, str], deadline: float) -> Json:
-    """{account, windows} as the screen shows them. NoAnswer says why it does not."""
+def ask(program: str, env: Dict[str, str], deadline: float) -> PlanLimits:
+    """The limits as the screen shows them. NoAnswer says why it does not."""
     screen = Screen(env, deadline)
     try:
         screen.open(program)
@@ -124,9 +125,9 @@ def ask(program: str, env: Dict[str, str], deadline: float) -> Json:
         raise NoAnswer("tmux did not answer.") from None
     finally:
         screen.close()
-    said = limits_of(shown, datetime.now(timezone.utc))
     account = ACCOUNT.search(start)
-    return dict(said, account=account.group(1).lower() if account else "")
+    windows = windows_of(shown, datetime.now(timezone.utc))
+    return {"account": account.group(1).lower() if account else "", "windows": windows}
 
 
 def _is_prompt(text: str) -> bool:
@@ -145,15 +146,15 @@ def _instead(text: str) -> str:
     return f", it says: {last[:200]}" if last else "."
 
 
-def limits_of(text: str, now: datetime) -> Json:
-    """{windows} of a `/usage` screen whose times are in UTC. NoAnswer when none is on it. Pure."""
-    windows: List[Json] = []
+def windows_of(text: str, now: datetime) -> List[PlanWindow]:
+    """The windows of a `/usage` screen whose times are in UTC. NoAnswer when none is on it. Pure."""
+    windows: List[PlanWindow] = []
     for line in (line.strip() for line in text.splitlines()):
         title, percent, reset = WINDOW.match(line), PERCENT.search(line), RESETS.match(line)
         if title:
             windows.append({"window": _name(title.group(1), title.group(2)), "used_percent": None})
         elif percent and windows:
-            windows[-1].update(used_percent=float(percent.group(1)), resets_at=None)
+            windows[-1].update({"used_percent": float(percent.group(1)), "resets_at": None})
         elif reset and windows:
             windows[-1]["resets_at"] = _moment(reset, now)
     told = [window for window in windows if window["used_percent"] is not None]
@@ -161,7 +162,7 @@ def limits_of(text: str, now: datetime) -> Json:
         trouble = next(filter(None, (TROUBLE.match(line.strip()) for line in text.splitlines())), None)
         why = f": {trouble.group(1).rstrip('.')}." if trouble else _instead(text)
         raise NoAnswer(f"claude's screen shows no plan limits{why}")
-    return {"windows": told}
+    return told
 
 
 def _name(kind: str, scope: Optional[str]) -> str:

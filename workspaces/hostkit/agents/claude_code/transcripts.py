@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, Mapping
 
-from ...base.transcripts import KINDS, no_tokens, records, written_since
-from ...files import Json
+from ...base.transcripts import no_tokens, records, written_since
+from ...wire import TOKEN_KINDS, Json, SessionTokens
 from .usage import LIVE_NAMES
 
 
-def sessions(env: Mapping[str, str], since: float) -> Dict[str, Json]:
-    """Sessions of which a file was written since then (Unix time): {id: {cwd, tokens}}, sub-agents included.
+def sessions(env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
+    """Sessions of which a file was written since then, by id, sub-agents included.
 
     A message has a record per content block and is repeated when a session is forked: the last one counts.
     """
@@ -19,15 +19,15 @@ def sessions(env: Mapping[str, str], since: float) -> Dict[str, Json]:
     for path in sorted(written_since(home(env) / "projects", "**/*.jsonl", since)):
         for record in records(path, '"usage"'):
             _note_message(messages, record)
-    found: Dict[str, Json] = {}
+    found: Dict[str, SessionTokens] = {}
     for message in messages.values():
         session = found.setdefault(message["session"], {"cwd": message["cwd"], "tokens": no_tokens()})
-        for name in KINDS:
+        for name in TOKEN_KINDS:
             session["tokens"][name] += message["tokens"][name]
     return found
 
 
-def messages_of(env: Mapping[str, str], session: str) -> Dict[str, Json]:
+def messages_of(env: Mapping[str, str], session: str) -> Dict[str, Dict[str, int]]:
     """The tokens of each message of a session and its sub-agents, by the message's id."""
     projects = home(env) / "projects"
     messages: Dict[str, Json] = {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional, Set
+from typing import Dict, Iterator, Mapping, Optional, Set
 
-from ...files import Json
+from ...wire import Json, ModelUsage, UsageTotals
 
 NAMES = {
     "input_tokens": "inputTokens",
@@ -40,21 +40,21 @@ class ClaudeLedger:
     """
 
     def __init__(self) -> None:
-        self._counted: Json = dict.fromkeys(NAMES, 0)
-        self._since: Dict[str, Json] = {}
+        self._counted = dict.fromkeys(NAMES, 0)
+        self._since: Dict[str, Dict[str, int]] = {}
         self._messages: Set[str] = set()
         self._sent = dict.fromkeys(SENT, 0)
         self._side: Dict[str, int] = {}
         self._untold = 0
         self._begun = dict.fromkeys(NAMES, 0)
         self._unsaved = dict.fromkeys(NAMES, 0)
-        self._by_model: Dict[str, Json] = {}
+        self._by_model: Dict[str, ModelUsage] = {}
         self._cost: Optional[float] = None
         self._turns = 0
         self._context_used: Optional[int] = None
         self._context_window: Optional[int] = None
 
-    def note(self, line: Json) -> Optional[Json]:
+    def note(self, line: Json) -> Optional[UsageTotals]:
         """A message of the model. It comes once per content block; totals are given for the first only."""
         message = line.get("message") or {}
         usage, key = message.get("usage"), str(message.get("id"))
@@ -85,11 +85,14 @@ class ClaudeLedger:
             for name in SENT:
                 self._sent[name] += self._since[key][name]
 
-    def close(self, result: Json) -> Json:
+    def close(self, result: Json) -> UsageTotals:
         """A result: the cumulative totals of the process."""
         by_model = result.get("modelUsage") or {}
         self._by_model = {model: _named(usage) for model, usage in by_model.items()}
-        self._counted = {name: sum(usage[name] for usage in self._by_model.values()) for name in NAMES}
+        self._counted = {
+            name: sum(int(usage.get(theirs) or 0) for usage in by_model.values())
+            for name, theirs in NAMES.items()
+        }
         if result.get("terminal_reason") == "aborted_streaming":
             self._note_aborted()
         self._since = {}
@@ -110,7 +113,7 @@ class ClaudeLedger:
             for name in SENT:
                 self._sent[name] -= begun[name]
 
-    def complete(self, finals: Mapping[str, Json]) -> Json:
+    def complete(self, finals: Mapping[str, Dict[str, int]]) -> UsageTotals:
         """The end without a result: `finals` tells the tokens of messages by their id."""
         for key, begun in self._since.items():
             if key in finals:
@@ -119,25 +122,34 @@ class ClaudeLedger:
                 self._untold += 1
                 self._unsaved = {name: self._unsaved[name] + begun[name] for name in NAMES}
         total = self.total()
-        total.update(open=False, cost_usd=None)  # a sum of costs that lacks the last turn would be no sum
+        total["open"] = False
+        total["cost_usd"] = None  # a sum of costs that lacks the last turn would be no sum
         return total
 
-    def total(self) -> Json:
-        total: Json = {
+    def total(self) -> UsageTotals:
+        counts = {
             name: self._counted[name] + sum(usage[name] for usage in self._since.values()) for name in NAMES
         }
-        total["reasoning_tokens"] = 0
-        total["cost_usd"] = self._cost
-        total["by_model"] = self._by_model
-        total["turns"] = self._turns
-        total["context_used"] = self._context_used
-        total["context_window"] = self._context_window
-        total["side"], total["untold"], total["open"] = self._side, self._untold, bool(self._since)
-        total["begun"], total["unsaved"] = dict(self._begun), dict(self._unsaved)
-        return total
+        return {
+            "input_tokens": counts["input_tokens"],
+            "output_tokens": counts["output_tokens"],
+            "cache_read_tokens": counts["cache_read_tokens"],
+            "cache_write_tokens": counts["cache_write_tokens"],
+            "reasoning_tokens": 0,
+            "cost_usd": self._cost,
+            "by_model": self._by_model,
+            "turns": self._turns,
+            "context_used": self._context_used,
+            "context_window": self._context_window,
+            "side": self._side,
+            "untold": self._untold,
+            "open": bool(self._since),
+            "begun": dict(self._begun),
+            "unsaved": dict(self._unsaved),
+        }
 
 
-def settled(raw: Path, finals: Mapping[str, Json]) -> Json:
+def settled(raw: Path, finals: Mapping[str, Dict[str, int]]) -> UsageTotals:
     """The totals of a process that ended without a result, from all that it said."""
     ledger, asked = ClaudeLedger(), Asked()
     for line in _said(raw):
@@ -149,7 +161,7 @@ def settled(raw: Path, finals: Mapping[str, Json]) -> Json:
         elif line.get("type") == "result":
             ledger.close(line)
     total = ledger.complete(finals)
-    total["untold"] += asked.open
+    total["untold"] = total.get("untold", 0) + asked.open
     return total
 
 
@@ -206,7 +218,12 @@ def _words(message: Json) -> str:
     return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
 
 
-def _named(usage: Dict[str, Any]) -> Json:
-    named: Json = {name: int(usage.get(theirs) or 0) for name, theirs in NAMES.items()}
-    named["cost_usd"] = usage.get("costUSD")
-    return named
+def _named(usage: Json) -> ModelUsage:
+    counts = {name: int(usage.get(theirs) or 0) for name, theirs in NAMES.items()}
+    return {
+        "input_tokens": counts["input_tokens"],
+        "output_tokens": counts["output_tokens"],
+        "cache_read_tokens": counts["cache_read_tokens"],
+        "cache_write_tokens": counts["cache_write_tokens"],
+        "cost_usd": usage.get("costUSD"),
+    }

@@ -9,10 +9,11 @@ from typing import Dict, List, Mapping, Optional
 from ...base.agent import Agent, AgentHost
 from ...base.cli import AgentCli, EndedRun
 from ...base.talk import Talk
-from ...files import Json
+from ...wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
 from . import limits, login, models, transcripts
 from .agent import Codex
 from .protocol import native_program
+from .usage import CodexLedger
 
 ALONE = "--no-daemon"
 """Its own interface would else leave a server behind that keeps the session open."""
@@ -23,19 +24,19 @@ class CodexCli(AgentCli):
     install_hint = "Install it on the host with: npm install -g @openai/codex"
     resume_words = ("resume",)
 
-    def agent(self, spec: Json, host: AgentHost) -> Agent:
+    def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return Codex(spec, host)
 
     def question_command(self, program: str) -> List[str]:
         return [native_program(program), "app-server"]
 
-    def ask_models(self, talk: Talk) -> Json:
+    def ask_models(self, talk: Talk) -> ModelOffer:
         return models.ask(talk)
 
-    def ask_limits(self, talk: Talk) -> Json:
+    def ask_limits(self, talk: Talk) -> PlanLimits:
         return limits.ask(talk)
 
-    def login(self, program: str, env: Dict[str, str], deadline: float) -> Json:
+    def login(self, program: str, env: Dict[str, str], deadline: float) -> LoginState:
         talk = Talk(self.question_command(program), env, deadline)
         try:
             return login.ask(talk)
@@ -45,16 +46,17 @@ class CodexCli(AgentCli):
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
         return [Path(program), Path(native_program(program)), transcripts.home(env) / "auth.json"]
 
-    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, Json]:
+    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
         return transcripts.sessions(env, since)
 
-    def final_usage(self, usage: Optional[Json], run: EndedRun) -> Optional[Json]:
+    def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """It reports the tokens of an answer once its commands have ended, and asks for the next one at once:
         so there is always one that it did not report."""
         if not run.cut_off:
             return usage
-        known = usage or {}
-        return dict(known, untold=int(known.get("untold") or 0) + 1)
+        known = usage.copy() if usage else CodexLedger(None).total()
+        known["untold"] = known.get("untold", 0) + 1
+        return known
 
     def interactive_command(self, program: str, session: str, env: Mapping[str, str]) -> List[str]:
         words = super().interactive_command(program, session, env)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import Callable, Dict, List, Optional
 
-from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, refusal
-from ...files import Json
+from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
 from ...outcome import Outcome
 from ...run.commit import own_git_folder
+from ...wire import Json, LimitEvent, RunSpec
 from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
 from .protocol import CLIENT, decision_of, listed, native_program, wire_id
 from .usage import CodexLedger
@@ -21,7 +21,7 @@ Reply = Callable[[Json], None]
 
 
 class Codex(Agent):
-    def __init__(self, spec: Json, host: AgentHost) -> None:
+    def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = CodexLedger(spec.get("thread_total"))
         self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
@@ -36,7 +36,7 @@ class Codex(Agent):
         self._leaving = False
         self._other_turns: Dict[str, str] = {}
         self._logged_in = True
-        self._limit: Json = {}
+        self._limit: Optional[LimitEvent] = None
         self._version = ""
         self._handlers: Dict[str, Callable[[Json], None]] = {
             "thread/status/changed": self._on_status,
@@ -50,7 +50,7 @@ class Codex(Agent):
                 str(params["requestId"]), "withdrawn", "agent"
             ),
             "error": self._on_error,
-            "warning": lambda params: self.host.emit("notice", text=str(params.get("message"))),
+            "warning": self._on_warning,
         }
 
     def command_line(self, program: str) -> List[str]:
@@ -85,7 +85,7 @@ class Codex(Agent):
         elif method in self._handlers:
             self._handlers[method](line.get("params") or {})
         elif not self.translator.is_known(str(method)):
-            self.host.emit("raw", line=line)
+            self.host.emit({"kind": "raw", "line": line})
 
     def _on_reply(self, line: Json) -> None:
         reply = self._replies.pop(int(line.get("id") or 0), None)
@@ -226,7 +226,7 @@ class Codex(Agent):
     def _on_failed_turn(self, error: Json) -> None:
         failure = failure_of(error)
         code = "login" if failure.code in ("connection", "other") and not self._logged_in else failure.code
-        resets_at = self._limit.get("resets_at") if code == "limit" else None
+        resets_at = self._limit.get("resets_at") if self._limit and code == "limit" else None
         text = failure.text if code == failure.code else f"{NOT_LOGGED_IN} ({failure.text})"
         self.report_failure(text, code, failure.status, resets_at)
 
@@ -258,7 +258,7 @@ class Codex(Agent):
         event = limit_event(params.get("rateLimits") or {})
         if event and event != self._limit:
             self._limit = event
-            self.host.emit("limit", **event)
+            self.host.emit(event)
 
     def _on_error(self, params: Json) -> None:
         if breaks_off(params.get("error") or {}):
@@ -269,19 +269,22 @@ class Codex(Agent):
         text = failure.text if self._logged_in else f"{NOT_LOGGED_IN} ({failure.text})"
         self.report_retry(text, failure.code if self._logged_in else "login", failure.status)
 
+    def _on_warning(self, params: Json) -> None:
+        self.host.emit({"kind": "notice", "text": str(params.get("message"))})
+
     def _on_request(self, key: str, method: str, params: Json) -> None:
-        event = request_event(method, params, self.translator)
+        event = request_event(key, method, params, self.translator)
         if event is None:
             self.host.send({"id": wire_id(key), "error": {"code": -32601, "message": "not supported"}})
         elif self.mode == "full" and event["request_kind"] == "approval":
             self._respond(key, decision_of(method, params, "accept"))
         else:
-            self.open_request(key, event, {"method": method, "params": params})
+            self.open_request(event, {"method": method, "params": params})
 
     # what we say
 
     def say(self, message: PendingMessage, when: str, answer: Answer) -> None:
-        answer(dict(OK, id=message.identity))
+        answer({"ok": True, "id": message.identity})
         if self._turn and self._turn != STARTING and when == "now":
             self._steer(message)
         else:
@@ -324,30 +327,30 @@ class Codex(Agent):
         for thread, turn in turns.items():
             self._call("turn/interrupt", {"threadId": thread, "turnId": turn}, lambda _line: None)
 
-    def decide(self, key: str, decision: Json, by: str) -> None:
-        private = self.requests[key]["private"]
+    def decide(self, key: str, decision: RequestDecision, by: str) -> None:
+        private = self.requests[key].private
         method, params = private["method"], private["params"]
         if method == "item/tool/requestUserInput":
             self._answer_questions(key, decision, by)
-        elif decision["allow"]:
-            for_run = decision.get("scope") == "run"
+        elif decision.allow:
+            for_run = decision.scope == "run"
             self._respond(key, decision_of(method, params, "acceptForSession" if for_run else "accept"))
             self.close_request(key, "allow_for_run" if for_run else "allow", by)
         else:
-            stop = bool(decision.get("interrupt"))
-            self._respond(key, decision_of(method, params, "cancel" if stop else "decline"))
-            self.close_request(key, "deny", by, decision.get("text"))
-            if decision.get("text") and not stop:
-                self.say(PendingMessage(decision["text"], by), "now", lambda _answer: None)
+            word = "cancel" if decision.interrupt else "decline"
+            self._respond(key, decision_of(method, params, word))
+            self.close_request(key, "deny", by, decision.text)
+            if decision.text and not decision.interrupt:
+                self.say(PendingMessage(decision.text, by), "now", lambda _answer: None)
 
-    def _answer_questions(self, key: str, decision: Json, by: str) -> None:
-        given = decision.get("answers") or {}
-        if not decision["allow"]:
-            questions = self.requests[key]["private"]["params"].get("questions") or []
-            given = {question["id"]: decision.get("text") or "No answer." for question in questions}
+    def _answer_questions(self, key: str, decision: RequestDecision, by: str) -> None:
+        given = decision.answers or {}
+        if not decision.allow:
+            questions = self.requests[key].private["params"].get("questions") or []
+            given = {question["id"]: decision.text or "No answer." for question in questions}
         answers = {name: {"answers": listed(value)} for name, value in given.items()}
         self._respond(key, {"answers": answers})
-        self.close_request(key, "allow" if decision["allow"] else "deny", by, decision.get("text"))
+        self.close_request(key, "allow" if decision.allow else "deny", by, decision.text)
 
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
         """Sent with the next turn; a turn that runs keeps what it began with."""
@@ -359,8 +362,8 @@ class Codex(Agent):
         self.mode = mode
         if mode == "full":
             for key, request in list(self.requests.items()):
-                if request["request_kind"] == "approval":
-                    private = request["private"]
+                if request.event["request_kind"] == "approval":
+                    private = request.private
                     self._respond(key, decision_of(private["method"], private["params"], "accept"))
                     self.close_request(key, "allow", "mode")
         answer(OK)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 from ...base.agent import code_of_status, iso
 from ...base.titles import one_line, plain_command, relative, shortened, whole_file_diff
-from ...files import Json
+from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 
 WORDS = {
     "usageLimitExceeded": "limit",
@@ -78,7 +78,7 @@ def breaks_off(error: Json) -> bool:
     return "stream disconnected before completion" in words and "error sending request" not in words
 
 
-def _status(info: Any, text: str) -> Optional[int]:
+def _status(info: object, text: str) -> Optional[int]:
     if isinstance(info, dict):
         for value in info.values():
             if isinstance(value, dict) and value.get("httpStatusCode"):
@@ -96,9 +96,9 @@ def _sentence(message: str) -> str:
     return str(inner)
 
 
-def limit_event(limits: Json) -> Json:
-    """A `limit` event; empty when nothing is known about the plan."""
-    windows = []
+def windows_of(limits: Json) -> List[PlanWindow]:
+    """The windows of a plan; none when nothing is known about it."""
+    windows: List[PlanWindow] = []
     for window in (limits.get("primary"), limits.get("secondary")):
         if window:
             minutes = window.get("windowDurationMins")
@@ -109,23 +109,30 @@ def limit_event(limits: Json) -> Json:
                     "resets_at": iso(window.get("resetsAt")),
                 }
             )
+    return windows
+
+
+def limit_event(limits: Json) -> Optional[LimitEvent]:
+    """A `limit` event; None when nothing is known about the plan."""
+    windows = windows_of(limits)
     if not windows:
-        return {}
+        return None
     fullest = max(windows, key=lambda window: window["used_percent"] or 0)
     used = fullest["used_percent"] or 0
     reached = used >= 100 or bool(limits.get("rateLimitReachedType"))
     status = "reached" if reached else "warning" if used >= WARN_PERCENT else "ok"
     return {
+        "kind": "limit",
         "status": status,
         "windows": windows,
-        "resets_at": None if status == "ok" else fullest["resets_at"],
+        "resets_at": None if status == "ok" else fullest.get("resets_at"),
     }
 
 
 class CodexTranslator:
     """Turns items into events, and remembers them for the approvals that name them only by id."""
 
-    def __init__(self, worktree: str, emit: Callable[..., Any]) -> None:
+    def __init__(self, worktree: str, emit: Callable[[RunEvent], None]) -> None:
         self.worktree = worktree
         self.items: Dict[str, Json] = {}
         self._emit = emit
@@ -137,21 +144,29 @@ class CodexTranslator:
         self.items[item["id"]] = item
         name = _tool_name(item)
         if name:
-            title = self.title(item)
-            self._emit("tool", id=item["id"], name=name, title=title, input=_input(item), parent=parent)
+            self._emit(
+                {
+                    "kind": "tool",
+                    "id": item["id"],
+                    "name": name,
+                    "title": self.title(item),
+                    "input": _input(item),
+                    "parent": parent,
+                }
+            )
 
     def completed(self, item: Json, parent: Optional[str]) -> None:
         known = self.items.pop(item["id"], None)
         kind = item["type"]
         if kind in ("agentMessage", "plan"):
             if item.get("text"):
-                self._emit("text", text=item["text"], parent=parent)
+                self._emit({"kind": "text", "text": item["text"], "parent": parent})
         elif kind == "reasoning":
             text = "\n\n".join(item.get("summary") or []) or "\n\n".join(item.get("content") or [])
             if text:
-                self._emit("thinking", text=text, parent=parent)
+                self._emit({"kind": "thinking", "text": text, "parent": parent})
         elif kind == "contextCompaction":
-            self._emit("notice", text="The conversation was compacted.")
+            self._emit({"kind": "notice", "text": "The conversation was compacted."})
         elif _tool_name(item):
             if known is None:
                 self.started(item, parent)
@@ -163,12 +178,14 @@ class CodexTranslator:
         exit_code = item.get("exitCode")
         failed = status in ("failed", "declined") or bool(exit_code)
         self._emit(
-            "tool_result",
-            id=item["id"],
-            output=_output(item, status),
-            is_error=failed,
-            exit_code=exit_code,
-            duration_ms=item.get("durationMs"),
+            {
+                "kind": "tool_result",
+                "id": item["id"],
+                "output": _output(item, status),
+                "is_error": failed,
+                "exit_code": exit_code,
+                "duration_ms": item.get("durationMs"),
+            }
         )
         if item["type"] == "fileChange" and status == "completed":
             for change in item.get("changes") or []:
@@ -180,11 +197,13 @@ class CodexTranslator:
         if kind in SIGNS:
             diff = whole_file_diff(diff, SIGNS[kind])
         self._emit(
-            "file_change",
-            id=key,
-            path=relative(str(change.get("path")), self.worktree),
-            change=kind,
-            diff=shortened(diff),
+            {
+                "kind": "file_change",
+                "id": key,
+                "path": relative(str(change.get("path")), self.worktree),
+                "change": kind,
+                "diff": shortened(diff),
+            }
         )
 
     def title(self, item: Json) -> str:
@@ -231,14 +250,16 @@ def _output(item: Json, status: str) -> str:
     return json.dumps(result, ensure_ascii=False) if result else "" if status == "completed" else status
 
 
-def request_event(method: str, params: Json, translator: CodexTranslator) -> Optional[Json]:
+def request_event(key: str, method: str, params: Json, translator: CodexTranslator) -> Optional[RequestEvent]:
     """A `request` event for a request of the CLI; None for what a person cannot answer."""
     build = REQUESTS.get(method)
-    return build(params, translator) if build else None
+    return build(key, params, translator) if build else None
 
 
-def _approval(tool: str, title: str, tool_input: Json, params: Json) -> Json:
+def _approval(key: str, tool: str, title: str, tool_input: Json, params: Json) -> RequestEvent:
     return {
+        "kind": "request",
+        "id": key,
         "request_kind": "approval",
         "tool": tool,
         "title": title,
@@ -250,24 +271,24 @@ def _approval(tool: str, title: str, tool_input: Json, params: Json) -> Json:
     }
 
 
-def _command_approval(params: Json, _translator: CodexTranslator) -> Json:
+def _command_approval(key: str, params: Json, _translator: CodexTranslator) -> RequestEvent:
     command = plain_command(str(params.get("command") or ""))
-    return _approval("command", one_line(command), {"command": command}, params)
+    return _approval(key, "command", one_line(command), {"command": command}, params)
 
 
-def _change_approval(params: Json, translator: CodexTranslator) -> Json:
+def _change_approval(key: str, params: Json, translator: CodexTranslator) -> RequestEvent:
     item = translator.items.get(str(params.get("itemId"))) or {"type": "fileChange", "changes": []}
     title = translator.title(item) or "file change"
-    return _approval("apply_patch", title, {"changes": item["changes"]}, params)
+    return _approval(key, "apply_patch", title, {"changes": item["changes"]}, params)
 
 
-def _permission_approval(params: Json, _translator: CodexTranslator) -> Json:
+def _permission_approval(key: str, params: Json, _translator: CodexTranslator) -> RequestEvent:
     wanted = params.get("permissions") or {}
-    return _approval("permissions", one_line(json.dumps(wanted)), {"permissions": wanted}, params)
+    return _approval(key, "permissions", one_line(json.dumps(wanted)), {"permissions": wanted}, params)
 
 
-def _questions(params: Json, _translator: CodexTranslator) -> Json:
-    questions: List[Json] = [
+def _questions(key: str, params: Json, _translator: CodexTranslator) -> RequestEvent:
+    questions: List[Question] = [
         {
             "id": question.get("id"),
             "question": question.get("question"),
@@ -279,6 +300,8 @@ def _questions(params: Json, _translator: CodexTranslator) -> Json:
     ]
     title = one_line("; ".join(str(question["question"]) for question in questions))
     return {
+        "kind": "request",
+        "id": key,
         "request_kind": "question",
         "tool": "request_user_input",
         "title": title,
@@ -289,7 +312,7 @@ def _questions(params: Json, _translator: CodexTranslator) -> Json:
     }
 
 
-REQUESTS: Dict[str, Callable[[Json, CodexTranslator], Json]] = {
+REQUESTS: Dict[str, Callable[[str, Json, CodexTranslator], RequestEvent]] = {
     "item/commandExecution/requestApproval": _command_approval,
     "item/fileChange/requestApproval": _change_approval,
     "item/permissions/requestApproval": _permission_approval,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Dict
 
 from ...base.talk import NoAnswer, NoPlan, Talk
-from ...files import Json
-from .events import limit_event
+from ...wire import Json, PlanLimits, PlanWindow
+from .events import windows_of
 from .protocol import GREETING
 
 LIMITS = 2
 
 
-def ask(talk: Talk) -> Json:
+def ask(talk: Talk) -> PlanLimits:
     talk.send(*GREETING, {"id": LIMITS, "method": "account/rateLimits/read", "params": {}})
     for line in talk.lines():
         if line.get("id") == LIMITS and "method" not in line:
@@ -20,8 +20,8 @@ def ask(talk: Talk) -> Json:
     raise NoAnswer("codex did not answer.")
 
 
-def limits_of(answer: Json) -> Json:
-    """{account, windows}. NoAnswer says why there are none."""
+def limits_of(answer: Json) -> PlanLimits:
+    """NoAnswer says why there are none."""
     if "error" in answer:
         said = str((answer["error"] or {}).get("message") or "")
         if "authentication" in said:
@@ -29,13 +29,16 @@ def limits_of(answer: Json) -> Json:
         raise NoAnswer(f"codex could not tell its limits: {said}")
     result = answer.get("result") or {}
     main: Json = result.get("rateLimits") or {}
-    windows: List[Any] = list(limit_event(main).get("windows") or [])
+    windows = windows_of(main)
     others: Dict[str, Json] = result.get("rateLimitsByLimitId") or {}
     for name, limits in others.items():
         if name != main.get("limitId"):
             label = limits.get("limitName") or name
-            for window in limit_event(limits).get("windows") or []:
-                windows.append(dict(window, window=f"{label} {window['window']}"))
+            windows += [_labelled(label, window) for window in windows_of(limits)]
     if not windows:
         raise NoAnswer("codex knows of no limits of this account.")
     return {"account": str(main.get("planType") or ""), "windows": windows}
+
+
+def _labelled(label: str, window: PlanWindow) -> PlanWindow:
+    return {**window, "window": f"{label} {window['window']}"}

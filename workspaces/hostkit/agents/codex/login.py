@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ...base.talk import NoAnswer, Talk
-from ...files import Json
+from ...wire import LoginState
 from .protocol import GREETING
 
 ACCOUNT = 2
 
 
-def ask(talk: Talk) -> Json:
-    """{logged_in, detail}. Raises NoAnswer."""
+def ask(talk: Talk) -> LoginState:
+    """Raises NoAnswer."""
     talk.send(*GREETING, {"id": ACCOUNT, "method": "account/read", "params": {}})
     for line in talk.lines():
         if line.get("id") == ACCOUNT and "method" not in line:
@@ -18,7 +18,7 @@ def ask(talk: Talk) -> Json:
     raise NoAnswer("codex did not answer.")
 
 
-def _login_of(account: object) -> Json:
+def _login_of(account: object) -> LoginState:
     if not isinstance(account, dict):
         raise NoAnswer("codex gave no answer about its account.")
     if account.get("account"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from ...base.talk import NoAnswer, Talk
-from ...files import Json
+from ...wire import Json, ModelOffer, OfferedModel
 from .protocol import GREETING
 
 ACCOUNT, FIRST_PAGE = 2, 3
@@ -14,17 +14,20 @@ ACCOUNT_SECONDS = 1.0
 MOST_PAGES = 50
 
 
-def ask(talk: Talk) -> Json:
-    answers: Dict[Any, Json] = {}
+def ask(talk: Talk) -> ModelOffer:
+    answers: Dict[int, Json] = {}
     talk.send(*GREETING, {"id": ACCOUNT, "method": "account/read", "params": {}})
     models = _pages(talk, answers)
-    offer: Json = {"models": [_model(each) for each in models if not each.get("hidden")]}
-    offer.update(_account(_awaited(talk, ACCOUNT, answers)))
-    offer["version"] = _version((answers.get(1) or {}).get("result") or {})
-    return offer
+    account, logged_in = _account(_awaited(talk, ACCOUNT, answers))
+    return {
+        "models": [_model(each) for each in models if not each.get("hidden")],
+        "account": account,
+        "logged_in": logged_in,
+        "version": _version((answers.get(1) or {}).get("result") or {}),
+    }
 
 
-def _pages(talk: Talk, answers: Dict[Any, Json]) -> List[Json]:
+def _pages(talk: Talk, answers: Dict[int, Json]) -> List[Json]:
     models: List[Json] = []
     cursor = None
     for number in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
@@ -38,7 +41,7 @@ def _pages(talk: Talk, answers: Dict[Any, Json]) -> List[Json]:
     raise NoAnswer(f"codex gave more than {MOST_PAGES} pages of models.")
 
 
-def _answer(talk: Talk, number: int, answers: Dict[Any, Json]) -> Json:
+def _answer(talk: Talk, number: int, answers: Dict[int, Json]) -> Json:
     """The result of this request; answers to others that come before are kept."""
     for line in talk.lines():
         if "method" in line or "id" not in line:
@@ -53,7 +56,7 @@ def _answer(talk: Talk, number: int, answers: Dict[Any, Json]) -> Json:
     return result
 
 
-def _awaited(talk: Talk, number: int, answers: Dict[Any, Json]) -> Json:
+def _awaited(talk: Talk, number: int, answers: Dict[int, Json]) -> Json:
     """The result of a request that may stay without an answer."""
     if number not in answers:
         try:
@@ -67,7 +70,7 @@ def _awaited(talk: Talk, number: int, answers: Dict[Any, Json]) -> Json:
     return result
 
 
-def _model(said: Json) -> Json:
+def _model(said: Json) -> OfferedModel:
     efforts: List[Json] = said.get("supportedReasoningEfforts") or []
     return {
         "id": said["id"],
@@ -87,10 +90,10 @@ def _version(said: Json) -> Optional[str]:
     return str(said.get("userAgent") or "").partition("/")[2].partition(" ")[0] or None
 
 
-def _account(said: Json) -> Json:
-    """A provider of one's own needs no login; a version that does not say leaves it open."""
+def _account(said: Json) -> Tuple[str, Optional[bool]]:
+    """Its kind, and whether anybody is logged in (None: not known). An own provider needs no login."""
     account = said.get("account") or {}
     if account:
-        return {"account": str(account.get("planType") or account.get("type") or ""), "logged_in": True}
+        return str(account.get("planType") or account.get("type") or ""), True
     needed = said.get("requiresOpenaiAuth")
-    return {"account": "", "logged_in": False if needed else None}
+    return "", False if needed else None

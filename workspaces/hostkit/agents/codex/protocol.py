@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import List, Tuple, Union
 
-from ...files import Json
+from ...wire import Json
 
 CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
 GREETING: Tuple[Json, ...] = (
@@ -18,12 +18,12 @@ TARGETS = {"x86_64": ("x64", "x86_64"), "aarch64": ("arm64", "aarch64")}
 """Names of this machine in npm packages and in the folders inside."""
 
 
-def wire_id(key: str) -> Any:
+def wire_id(key: str) -> Union[int, str]:
     """The id of a request as the CLI wrote it: a number, mostly."""
     return int(key) if key.isdigit() else key
 
 
-def listed(value: Any) -> List[str]:
+def listed(value: object) -> List[str]:
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 

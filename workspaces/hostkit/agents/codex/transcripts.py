@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Mapping, Optional
+from typing import Dict, Mapping, Tuple
 
 from ...base.transcripts import no_tokens, records, written_since
-from ...files import Json
+from ...wire import Json, SessionTokens
 
 
 def home(env: Mapping[str, str]) -> Path:
     return Path(env.get("CODEX_HOME") or Path(env.get("HOME", ""), ".codex"))
 
 
-def sessions(env: Mapping[str, str], since: float) -> Dict[str, Json]:
-    """Threads of which a rollout was written since then: {id: {cwd, tokens}}, its last total."""
-    found: Dict[str, Json] = {}
+def sessions(env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
+    """Threads of which a rollout was written since then, by id, with their last total."""
+    found: Dict[str, SessionTokens] = {}
     for path in sorted(written_since(home(env) / "sessions", "**/rollout-*.jsonl", since)):
-        thread = _thread(path)
-        if thread:
-            found[thread.pop("id")] = thread
+        key, thread = _thread(path)
+        if key:
+            found[key] = thread
     return found
 
 
-def _thread(path: Path) -> Optional[Json]:
-    thread: Json = {"id": "", "parent": "", "cwd": "", "tokens": no_tokens()}
+def _thread(path: Path) -> Tuple[str, SessionTokens]:
+    """Its id, empty where none is in the file, and its tokens."""
+    key = ""
+    thread: SessionTokens = {"cwd": "", "tokens": no_tokens(), "parent": ""}
     for record in records(path, '"session_meta"', '"token_count"'):
         payload = record.get("payload") or {}
-        if record.get("type") == "session_meta" and not thread["id"]:
-            thread.update(id=str(payload.get("id") or ""), cwd=str(payload.get("cwd") or ""))
+        if record.get("type") == "session_meta" and not key:
+            key, thread["cwd"] = str(payload.get("id") or ""), str(payload.get("cwd") or "")
             thread["parent"] = _parent(payload)
         elif payload.get("type") == "token_count" and payload.get("info"):
             thread["tokens"] = _tokens(payload["info"].get("total_token_usage") or {})
-    return thread if thread["id"] else None
+    return key, thread
 
 
 def _parent(payload: Json) -> str:

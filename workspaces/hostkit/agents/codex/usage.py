@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Set
+from typing import Dict, Optional, Set, cast
 
-from ...files import Json
+from ...wire import Json, ModelUsage, UsageTotals
 
 FIELDS = (
     "inputTokens",
@@ -34,7 +34,7 @@ class CodexLedger:
         self._own: Optional[Dict[str, int]] = None
         self._others: Dict[str, Dict[str, int]] = {}
         self._other_bases = {thread: _numbers(total) for thread, total in self._other_totals.items()}
-        self._by_model: Dict[str, Json] = {}
+        self._by_model: Dict[str, Dict[str, int]] = {}
         self._turns = 0
         self._at_interrupt: Dict[str, Dict[str, int]] = {}
         self._speaking: Set[str] = set()
@@ -114,7 +114,7 @@ class CodexLedger:
         """All turns are to end: of an answer that was there, as while its command runs, Codex tells now."""
         self._at_interrupt = {OWN: dict(self._own or {}), **self._others}
 
-    def end_turn(self, *, interrupted: bool = False) -> Json:
+    def end_turn(self, *, interrupted: bool = False) -> UsageTotals:
         self._turns += 1
         self._speaking.clear()
         self.untold += interrupted and self._at_interrupt.get(OWN) == dict(self._own or {})
@@ -123,17 +123,23 @@ class CodexLedger:
     def end_other_turn(self, thread: str, *, interrupted: bool) -> None:
         self.untold += interrupted and self._at_interrupt.get(thread) == self._others.get(thread)
 
-    def total(self) -> Json:
+    def total(self) -> UsageTotals:
         """What this run has used."""
-        total: Json = dict(_named(self._sum()))
-        total["cost_usd"] = None
-        total["by_model"] = {model: dict(usage) for model, usage in self._by_model.items()}
-        total["turns"] = self._turns
-        total["context_used"] = self._context_used
-        total["context_window"] = self._context_window
-        total["thread_total"] = self.thread_total
-        total["untold"] = self.untold
-        return total
+        counts = _named(self._sum())
+        return {
+            "input_tokens": counts["input_tokens"],
+            "output_tokens": counts["output_tokens"],
+            "cache_read_tokens": counts["cache_read_tokens"],
+            "cache_write_tokens": counts["cache_write_tokens"],
+            "reasoning_tokens": counts["reasoning_tokens"],
+            "cost_usd": None,
+            "by_model": {model: cast("ModelUsage", dict(used)) for model, used in self._by_model.items()},
+            "turns": self._turns,
+            "context_used": self._context_used,
+            "context_window": self._context_window,
+            "thread_total": self.thread_total,
+            "untold": self.untold,
+        }
 
 
 def _named(own: Dict[str, int]) -> Dict[str, int]:
