@@ -6,9 +6,10 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
-from .wire import Json
+if TYPE_CHECKING:
+    from .wire import Json
 
 
 def dumps(value: object) -> bytes:

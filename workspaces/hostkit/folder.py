@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Optional, cast
+from typing import TYPE_CHECKING, Optional, cast
 
 from . import processes
 from .files import dumps, read_json, write_atomic
-from .wire import Json, RunSpec
+
+if TYPE_CHECKING:
+    from .wire import Json, RunSpec
 
 
 def state_dir() -> Path:

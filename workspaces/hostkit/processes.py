@@ -8,9 +8,10 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Set
 
-from .wire import Json
+if TYPE_CHECKING:
+    from .wire import Json
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36

@@ -1,9 +1,10 @@
 """What the server and hostkit send each other as JSON, and what hostkit leaves on the host for both.
 
-Both sides import this file; on hosts it runs on Python 3.8, where no annotation is ever evaluated. Times are
-ISO 8601 in UTC where they are text, and seconds since 1970 where they are numbers. Text of files and programs
-may have surrogates in place of bytes that are no UTF-8. Types are no proof: the server checks what an agent
-could have written, by `workspaces.hosts.untrusted`, before it takes it for one of these.
+Both sides import this file; on hosts it runs on Python 3.8, where no annotation is ever evaluated, and the
+subcommands that must start at once import it for their types alone. Times are ISO 8601 in UTC where they are
+text, and seconds since 1970 where they are numbers. Text of files and programs may have surrogates in place of
+bytes that are no UTF-8. Types are no proof: what an agent could have written is checked by the server
+(`workspaces/hosts/untrusted.py`) before it is taken for one of these.
 """
 
 from __future__ import annotations

@@ -14,12 +14,14 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Dict, Optional, cast
+from typing import IO, TYPE_CHECKING, Dict, Optional, cast
 
 from .. import environment, processes
 from ..files import dumps, read_json, write_atomic
 from ..folder import RunFolder
-from ..wire import CheckOutcome, CheckSpec
+
+if TYPE_CHECKING:
+    from ..wire import CheckOutcome, CheckSpec
 
 KEPT_OUTPUT = 1024 * 1024
 """Bytes of output that are kept at least; at most twice as many lie on the disk."""

@@ -7,11 +7,13 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict
+from typing import TYPE_CHECKING, Dict
 
 from .. import environment, processes
 from ..folder import RunFolder
-from ..wire import ShellSpec
+
+if TYPE_CHECKING:
+    from ..wire import ShellSpec
 
 
 def main(path: str) -> int:
