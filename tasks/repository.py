@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from posixpath import join
-from typing import Any
 
 from tasks.models import MergeTrain, Run
 from workspaces import hosts, tmux
 from workspaces.git.repos import RepositoryPaths, locate
 from workspaces.git.writing import Writer, writer
+from workspaces.hostkit.wire import Hello
 from workspaces.merging import Check, Mainline, MergeWorktree, merge_worktree_path, open_merge_worktree
 from workspaces.models import Installation, Workspace
 
@@ -21,7 +21,7 @@ class Site:
 
     workspace: Workspace
     host: hosts.HostConnection
-    hello: dict[str, Any]
+    hello: Hello
     "What hostkit said about the host."
     installation: str
     branch: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from posixpath import join
-from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
@@ -16,6 +15,7 @@ from tasks.runs import launch
 from terminal.models import Visit
 from terminal.places import Place
 from workspaces import tmux
+from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 
 WINDOW = "shell"
@@ -40,7 +40,7 @@ def ensure_session(place: Place) -> str:
     site = site_of(place.workspace)
     cwd = _folder(place, site)
     directory = _directories(place, site)[0]
-    spec = {"worktree": cwd, "environment": place.workspace.environment}
+    spec: wire.ShellSpec = {"worktree": cwd, "environment": place.workspace.environment}
     if not site.host.exists(join(directory, "spec.json")):
         site.host.call("write", {"path": join(directory, "spec.json"), "data": json.dumps(spec)})
     return tmux.ensure_window(
@@ -124,12 +124,11 @@ def _directories(place: Place, site: Site) -> list[str]:
     return [*[run.run_dir for run in runs], shell]
 
 
-def _scrollback(place: Place, limit: int) -> list[dict[str, Any]]:
+def _scrollback(place: Place, limit: int) -> list[wire.ScrollbackPart]:
     """What the session's windows have printed, the newest first."""
     site = site_of(place.workspace)
-    asked = {"folders": _directories(place, site), "limit": limit}
-    parts: list[dict[str, Any]] = site.host.call("read_scrollback", asked, timeout=60)["parts"]
-    return parts
+    asked: wire.ScrollbackParams = {"folders": _directories(place, site), "limit": limit}
+    return site.host.call("read_scrollback", asked, timeout=60)["parts"]
 
 
 def still_open(visit: Visit) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from tasks.models import Run
 from usage.models import TOKENS, Audit, UsageByModel
 from workspaces import clis, hosts
+from workspaces.hostkit import wire
 from workspaces.models import Workspace
 
 CALL_SECONDS = 120.0
@@ -95,7 +96,7 @@ NOTHING = dict.fromkeys(TOKENS, 0)
 
 def compare(
     ours: Sessions,
-    theirs: Mapping[str, Mapping[str, Any]],
+    theirs: Mapping[str, Mapping[str, wire.SessionTokens]],
     aparts: Mapping[tuple[str, str], Apart] | None = None,
 ) -> AuditFinding:
     """Both tell tokens per CLI and session. What a session of ours has spawned is counted with it. Pure."""
@@ -132,7 +133,9 @@ def _is_explained(backend: str, mine: Tokens, found: Tokens, apart: Apart) -> bo
     return bool(apart.side) and sent and more["output_tokens"] >= 0
 
 
-def _with_children(theirs: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+def _with_children(
+    theirs: Mapping[str, Mapping[str, wire.SessionTokens]],
+) -> dict[tuple[str, str], dict[str, int]]:
     sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(TOKENS, 0))
     for backend, sessions in theirs.items():
         for session, said in sessions.items():
@@ -157,7 +160,7 @@ def audit(workspace: Workspace) -> tuple[Audit, AuditFinding]:
     mine = runs.filter(task__workspace__in=same)
     going = set(mine.filter(state__in=Run.LIVE).values_list("cli_session", flat=True))
     since = timezone.now() - KEPT
-    params = {"environment": workspace.environment, "since": since.timestamp()}
+    params: wire.TranscriptsParams = {"environment": workspace.environment, "since": since.timestamp()}
     theirs = hosts.get(workspace.host.address).call("transcripts", params, timeout=CALL_SECONDS)
     sums = {f"sum_{kind}": Sum(kind) for kind in TOKENS}
     ended = mine.exclude(cli_session__in=going).order_by().values("backend", "cli_session")
@@ -185,7 +188,9 @@ def _same_login(one: Workspace, other: Workspace) -> bool:
     return one.address.key == other.address.key and one.environment == other.environment
 
 
-def _without(theirs: Mapping[str, Any], sessions: set[str]) -> dict[str, dict[str, Any]]:
+def _without(
+    theirs: Mapping[str, Mapping[str, wire.SessionTokens]], sessions: set[str]
+) -> dict[str, dict[str, wire.SessionTokens]]:
     return {
         backend: {
             name: said

@@ -14,6 +14,7 @@ from usage import ledger, limits
 from usage.audit import audit
 from usage.models import Audit, LimitReading, PlanSource
 from workspaces import clis, hosts
+from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 from workspaces.models import Workspace
 from workspaces.models.model_list import digest_of
@@ -39,14 +40,14 @@ def ask(workspace_id: int) -> bool:
         return False
     sources = _sources(workspace)
     try:
-        params = {"environment": workspace.environment}
+        params: wire.EnvironmentParams = {"environment": workspace.environment}
         answers = hosts.get(workspace.host.address).call("limits", params, timeout=CALL_SECONDS)
     except HostError as error:
         for source in sources:
             _note_failure(source, str(error))
     else:
         for source in sources:
-            _take(source, answers.get(source.backend) or {})
+            _take(source, answers.get(source.backend))
     doorbell.ring("board", "queue", "usage")
     return True
 
@@ -79,13 +80,17 @@ def _claim(workspace: Workspace) -> bool:
     return bool(PlanSource.objects.filter(due, pk__in=pks).update(asked_at=timezone.now()))
 
 
-def _take(source: PlanSource, answer: dict[str, Any]) -> None:
+def _take(source: PlanSource, answer: wire.LimitsAnswer | None) -> None:
     """Keep the windows; without any the last ones stay, with the reason."""
+    if answer is None:
+        source.present = False
+        _note_failure(source, "The host's hostkit did not answer for this CLI.")
+        return
     source.present = bool(answer.get("path"))
     known = source.account if answer.get("has_plan", True) else ""
-    source.account = str(answer.get("account") or known)[:100]
-    if answer.get("error") or not answer:
-        _note_failure(source, str(answer.get("error") or "The host's hostkit did not answer for this CLI."))
+    source.account = (answer.get("account") or known)[:100]
+    if error := answer.get("error"):
+        _note_failure(source, error)
         return
     now = timezone.now()
     limits.keep(source, answer["windows"], now, answer.get("way") or LimitReading.Origin.ASKED)

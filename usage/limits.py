@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Max
 from django.utils import timezone
@@ -15,6 +14,7 @@ from tasks.models import Run
 from tasks.runs.reducer import parse_time
 from usage.forecast import Forecast, forecast
 from usage.models import LimitReading, PlanSource
+from workspaces.hostkit import wire
 from workspaces.models import Workspace
 from workspaces.models.model_list import digest_of
 
@@ -62,14 +62,14 @@ def source_for(workspace: Workspace, backend: str) -> PlanSource:
     return source
 
 
-def note_report(run: Run, event: dict[str, Any], at: datetime) -> None:
+def note_report(run: Run, event: wire.LimitEvent, at: datetime) -> None:
     """A run's CLI told how full the plan is: that costs nothing."""
     source = source_for(run.task.workspace, run.backend)
-    keep(source, event.get("windows") or [], at, LimitReading.Origin.RUN)
+    keep(source, event["windows"], at, LimitReading.Origin.RUN)
     doorbell.ring("queue")
 
 
-def keep(source: PlanSource, windows: Iterable[dict[str, Any]], at: datetime, origin: str) -> None:
+def keep(source: PlanSource, windows: Iterable[wire.PlanWindow], at: datetime, origin: str) -> None:
     """Store readings; the same event read twice, or nothing new, adds nothing."""
     for window in windows:
         name = str(window.get("window") or "")[:60]
@@ -78,7 +78,7 @@ def keep(source: PlanSource, windows: Iterable[dict[str, Any]], at: datetime, or
         reading = LimitReading(
             source=source,
             window=name,
-            used_percent=window.get("used_percent"),
+            used_percent=window["used_percent"],
             resets_at=parse_time(window.get("resets_at")),
             at=at,
             origin=origin,

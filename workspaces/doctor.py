@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from posixpath import dirname
-from typing import Any
 
 from aitask.lib.errors import Refused
 from workspaces import clis, git, hosts, tmux
+from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Workspace
@@ -42,8 +42,8 @@ class Patient:
 
     workspace: Workspace
     host: HostConnection
-    hello: dict[str, Any]
-    facts: dict[str, Any]
+    hello: wire.Hello
+    facts: wire.HostFacts
     skew: float
     "Seconds that the host's clock is ahead of ours."
 
@@ -72,13 +72,13 @@ def check(workspace: Workspace) -> list[Finding]:
 def _examine(workspace: Workspace, host: HostConnection) -> Patient:
     hello = host.hello(force=True)
     before = time.time()
-    params = {"repo_path": _expanded(workspace.repo_path, hello), "environment": workspace.environment}
-    facts = host.call("doctor", params, timeout=40)
+    path = _expanded(workspace.repo_path, hello)
+    facts = host.call("doctor", {"repo_path": path, "environment": workspace.environment}, timeout=40)
     skew = facts["time"] - (before + time.time()) / 2
     return Patient(workspace, host, hello, facts, skew)
 
 
-def _expanded(path: str, hello: dict[str, Any]) -> str:
+def _expanded(path: str, hello: wire.Hello) -> str:
     return f"{hello['home']}{path[1:]}" if path == "~" or path.startswith("~/") else path
 
 
@@ -91,7 +91,7 @@ def _guarded(name: str, look: Check, patient: Patient) -> list[Finding]:
 
 
 def _python(patient: Patient) -> Iterator[Finding]:
-    version = str(patient.facts["python"])
+    version = patient.facts["python"]
     ok = (tmux.version_of(version) or (0, 0)) >= OLDEST_PYTHON
     yield Finding("Python", ok, version, "" if ok else "Install Python 3.8 or newer there as python3.")
 
@@ -108,7 +108,7 @@ def _tmux(patient: Patient) -> Iterator[Finding]:
     if not found["path"]:
         yield Finding("tmux", False, "not installed", "Install it there, such as: sudo apt install tmux")
     elif version is not None and version < tmux.OLDEST:
-        yield Finding("tmux", False, found["version"], "Install tmux 3.2 or newer there.")
+        yield Finding("tmux", False, found["version"] or "", "Install tmux 3.2 or newer there.")
     else:
         yield Finding("tmux", True, found["version"] or "of unknown version")
 
@@ -168,7 +168,7 @@ def _clis(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _cli(cli: clis.Cli, found: dict[str, Any]) -> Finding:
+def _cli(cli: clis.Cli, found: wire.ProbedCli) -> Finding:
     name, version = cli.label, found["version"] or "of unknown version"
     if not found["path"]:
         return Finding(name, False, "not installed", f"Install it there, such as: {cli.how_to_install}")

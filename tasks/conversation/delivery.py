@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -21,6 +20,7 @@ from aitask.lib.queue import enqueue
 from tasks.models import Outgoing, Run
 from tasks.runs import control
 from tasks.runs import services as run_services
+from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 from workspaces.models import Host
 
@@ -77,17 +77,15 @@ def finish(row: Outgoing, state: str, *, reason: str = "") -> bool:
     return bool(changed)
 
 
-def note_events(run: Run, events: list[dict[str, Any]]) -> None:
+def note_events(run: Run, events: list[wire.RunEvent]) -> None:
     """What the host tells of messages and requests; called with the events in their transaction."""
-    taken = [key for event in events if event["kind"] == "message" and (key := _key(event.get("id")))]
+    taken = [key for event in events if event["kind"] == "message" and (key := _key(event["id"]))]
     if taken:
         Outgoing.objects.filter(run=run, key__in=taken).update(state=State.TAKEN, reason="")
     for event in events:
-        if event["kind"] == "request_closed" and event.get("by") != "web":
-            lost = Outgoing.objects.filter(run=run, request=str(event["id"])[:100], state=State.WAITING)
-            lost.update(
-                state=State.FAILED, reason=CLOSED.get(str(event.get("by")), "It was answered already.")
-            )
+        if event["kind"] == "request_closed" and event["by"] != "web":
+            lost = Outgoing.objects.filter(run=run, request=event["id"][:100], state=State.WAITING)
+            lost.update(state=State.FAILED, reason=CLOSED.get(event["by"], "It was answered already."))
 
 
 CLOSED = {
@@ -97,9 +95,9 @@ CLOSED = {
 }
 
 
-def _key(text: Any) -> uuid.UUID | None:
+def _key(text: str) -> uuid.UUID | None:
     try:
-        return uuid.UUID(str(text))
+        return uuid.UUID(text)
     except ValueError:
         return None
 

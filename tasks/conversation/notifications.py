@@ -11,6 +11,7 @@ from aitask.lib.queue import enqueue
 from tasks.conversation import jobs
 from tasks.models import Attention, Run
 from workspaces.access import visible_workspaces
+from workspaces.hostkit import wire
 
 Kind = Attention.Kind
 ENDS = {
@@ -20,13 +21,13 @@ ENDS = {
 }
 
 
-def note_events(run: Run, events: list[dict[str, Any]]) -> None:
+def note_events(run: Run, events: list[wire.RunEvent]) -> None:
     """Requests that are still open after these events; called with them in their transaction."""
     still_open = {str(request["id"]) for request in run.open_requests}
     for event in events:
-        if event["kind"] == "request" and str(event["id"]) in still_open:
-            words = str(event.get("title") or event.get("tool") or "")
-            _note(run, Kind.NEEDS_YOU, subject=str(event["id"])[:100], text=words)
+        if event["kind"] == "request" and event["id"] in still_open:
+            words = event["title"] or event["tool"]
+            _note(run, Kind.NEEDS_YOU, subject=event["id"][:100], text=words)
 
 
 def note_end(run: Run) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aitask.lib.errors import Refused
 from tasks.models import Run
 from tasks.repository import site_of
 from tasks.runs import services as run_services
+from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 
 ANSWER_SECONDS = 10.0
@@ -18,7 +17,7 @@ def reach(run: Run) -> None:
     site_of(run.task.workspace)
 
 
-def send(run: Run, command: dict[str, Any]) -> dict[str, Any]:
+def send(run: Run, command: wire.RunCommand | wire.Json) -> wire.CommandAnswer:
     """Hand one command to the run's runner and return its answer.
 
     Raises Refused when no runner listens or when it refuses, HostError when the host can't be reached.
@@ -29,9 +28,7 @@ def send(run: Run, command: dict[str, Any]) -> dict[str, Any]:
         raise Refused("This run has not started yet.", "Try again when its agent is at work.")
     host = site_of(run.task.workspace).host
     try:
-        answer: dict[str, Any] = host.call(
-            "control", {"dir": run.run_dir, "command": command}, timeout=ANSWER_SECONDS
-        )
+        answer = host.call("control", {"dir": run.run_dir, "command": command}, timeout=ANSWER_SECONDS)
     except HostError as error:
         if error.code == "not_found":
             reason = "No agent listens: the run is starting or has just ended."

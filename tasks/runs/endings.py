@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from aitask.lib import doorbell
+from aitask.lib.text import storable
 from tasks.models import Run, Task
 from tasks.runs import hooks
 from tasks.runs.reducer import parse_time, take_usage
+from workspaces.hostkit import wire
+from workspaces.hosts import untrusted
 from workspaces.models import BackendHold, Host
 
 PROBE_AFTER = timedelta(minutes=5)
@@ -21,8 +23,9 @@ HOLD_AFTER = 2
 STATES = {"succeeded": Run.State.SUCCEEDED, "failed": Run.State.FAILED, "cancelled": Run.State.CANCELLED}
 
 
-def note_outcome(run_id: int, outcome: dict[str, Any]) -> None:
+def note_outcome(run_id: int, said: object) -> None:
     """Keep what the host said of the end, and end the run unless a worker is still busy with it."""
+    outcome = untrusted.fit(storable(said), wire.RunOutcome)
     Run.objects.filter(pk=run_id, outcome__isnull=True, state__in=Run.LIVE).update(outcome=outcome)
     conclude(run_id)
 
@@ -44,39 +47,35 @@ def conclude(run_id: int) -> bool:
 
 def end_here(run: Run, *, state: str, code: str, reason: str, expected: tuple[str, ...] = Run.LIVE) -> bool:
     """End a run that never reached its host, or of which the host knows nothing more."""
-    outcome = {"state": state, "reason_code": code, "reason": reason}
+    outcome: wire.RunOutcome = {"state": state, "reason_code": code, "reason": reason}
     if not run.change(expected, outcome=outcome, lease_until=None, lease_owner=""):
         return False
     return conclude(run.pk)
 
 
-def _set_final_state(run: Run, outcome: dict[str, Any]) -> None:
+def _set_final_state(run: Run, outcome: wire.RunOutcome) -> None:
     run.state = STATES.get(outcome["state"], Run.State.LOST)
-    run.reason_code = str(outcome.get("reason_code") or "")[:20]
-    run.reason = str(outcome.get("reason") or "")
+    run.reason_code = outcome.get("reason_code", "")[:20]
+    run.reason = outcome.get("reason", "")
     run.finished_at = parse_time(outcome.get("finished_at")) or timezone.now()
     run.limit_resets_at = parse_time(outcome.get("resets_at")) or run.limit_resets_at
     run.open_requests = []
-    run.final_seq = int(outcome.get("last_seq") or 0)
+    run.final_seq = outcome.get("last_seq", 0)
     run.cli_session = outcome.get("cli_session") or run.cli_session
     run.commit = outcome.get("commit") or ""
-    if outcome.get("usage"):
-        take_usage(run, outcome["usage"])
+    if usage := outcome.get("usage"):
+        take_usage(run, usage)
     run.thread_total = outcome.get("thread_total") or run.thread_total
     run.lease_until, run.lease_owner = None, ""
     run.save()
 
 
-def _take_work(run: Run, outcome: dict[str, Any]) -> None:
+def _take_work(run: Run, outcome: wire.RunOutcome) -> None:
     """Move the card to review with the size of its work; a person may have moved it meanwhile."""
-    diff = outcome.get("diff") or {}
-    changes = {
-        "files_changed": diff.get("files", 0),
-        "lines_added": diff.get("additions", 0),
-        "lines_deleted": diff.get("deletions", 0),
-    }
-    if diff:
-        Task.objects.filter(pk=run.task_id).update(**changes)
+    if diff := outcome.get("diff"):
+        Task.objects.filter(pk=run.task_id).update(
+            files_changed=diff["files"], lines_added=diff["additions"], lines_deleted=diff["deletions"]
+        )
     Task.objects.filter(pk=run.task_id, status__in=(Task.Status.QUEUED, Task.Status.RUNNING)).update(
         status=Task.Status.REVIEW, updated_at=timezone.now()
     )

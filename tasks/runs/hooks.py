@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from aitask.lib.hooks import Hook
 from tasks.models import Run, Task
+from workspaces.hostkit import wire
 from workspaces.models import Workspace
 
 HoldReason = Callable[[Run], str]
@@ -22,11 +22,11 @@ before_queue: Hook[[Task]] = Hook()
 """A run is asked for. Raises Refused when it may not be; a HostError is passed over."""
 before_start: Hook[[Run]] = Hook()
 """A run is about to start on its host. Raises Refused or HostError when it can't."""
-events_saved: Hook[[Run, list[dict[str, Any]]]] = Hook()
+events_saved: Hook[[Run, list[wire.RunEvent]]] = Hook()
 """New events of a run, within the transaction that saves them."""
 usage_changed: Hook[[Run]] = Hook()
 """The run is new, its saved row says other tokens or another cost than before, or it has ended."""
-limit_reported: Hook[[Run, dict[str, Any], datetime]] = Hook()
+limit_reported: Hook[[Run, wire.LimitEvent, datetime]] = Hook()
 """The CLI of a run said how full its plan is (a `limit` event and its time)."""
 run_ended: Hook[[Run]] = Hook()
 """The run has its final state, within the transaction that saves it."""

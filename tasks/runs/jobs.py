@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from posixpath import join
-from typing import Any
 
 from django.db import transaction
 
@@ -17,6 +16,7 @@ from tasks.models import Run, Task
 from tasks.repository import Site, site_of
 from tasks.runs import endings, hooks, launch
 from workspaces import tmux
+from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 from workspaces.links import note_down
 
@@ -96,10 +96,10 @@ def _back_to_queue(run: Run, error: HostError) -> None:
             Task.objects.filter(pk=run.task_id).update(status=Task.Status.QUEUED)
 
 
-def _cancel_on_host(run: Run) -> dict[str, Any] | None:
+def _cancel_on_host(run: Run) -> wire.Json | None:
     """The outcome that the host gave; None when it can't be reached, then it is tried again."""
     words = "Cancelled before it started."
-    gone: dict[str, Any] = {"state": "cancelled", "reason_code": "cancelled", "reason": words}
+    gone: wire.Json = {"state": "cancelled", "reason_code": "cancelled", "reason": words}
     if not run.run_dir:
         return gone
     try:
@@ -110,8 +110,7 @@ def _cancel_on_host(run: Run) -> dict[str, Any] | None:
         answer = site.host.call("cancel", {"dir": run.run_dir, "reason": "Cancelled."}, timeout=40)
         if run.tmux_session:
             _shell_in_place(run, site)
-        outcome: dict[str, Any] | None = answer["outcome"]
-        return outcome or gone
+        return answer["outcome"] or gone
     except HostError as error:
         if error.retryable:
             note_down(run.task.workspace.host, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from posixpath import join
-from typing import Any
+from typing import cast
 
 from django.db.models import F
 
@@ -12,6 +12,7 @@ from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.repository import Site, site_of
 from workspaces import git, tmux
+from workspaces.hostkit import wire
 
 MAX_ATTEMPTS = 3
 
@@ -24,9 +25,8 @@ def launch(run: Run) -> None:
     _renewed(run)
     run_dir = site.run_dir(run)
     Run.objects.filter(pk=run.pk).update(run_dir=run_dir)
-    prepared = site.host.call(
-        "prepare_run", {"dir": run_dir, "spec": spec_of(run, tree, site), "prompt": run.prompt}
-    )
+    spec = spec_of(run, tree, site)
+    prepared = site.host.call("prepare_run", {"dir": run_dir, "spec": spec, "prompt": run.prompt})
     _renewed(run)
     run.refresh_from_db(fields=["cancel_requested_at"])
     if run.cancel_requested_at or prepared.get("started"):
@@ -67,11 +67,11 @@ def opened(site: Site, folder: str) -> list[str]:
     return site.command("record", join(folder, "opened"))
 
 
-def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:
+def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
     """What the runner on the host is told (`spec.json`)."""
     task, workspace = run.task, run.task.workspace
     return {
-        "v": 1,
+        "v": wire.PROTOCOL,
         "key": f"{site.installation}-{run.pk}",
         "run": run.pk,
         "task": task.pk,
@@ -80,7 +80,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:
         "backend": run.backend,
         "model": run.model or None,
         "reasoning_effort": run.reasoning_effort or None,
-        "permission_mode": run.permission_mode,
+        "permission_mode": cast("wire.PermissionModeName", run.permission_mode),
         "worktree": tree.path,
         "repo_git_dir": tree.common_dir,
         "branch": tree.branch,
@@ -91,7 +91,6 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> dict[str, Any]:
         "setup_command": workspace.setup_command.strip(),
         "setup_marker": join(tree.git_dir, "aitask-setup-done"),
         "copied": task.copied_files,
-        "notices": list(tree.notices),
         "commit": {
             "enabled": workspace.commit_leftovers,
             "message": f"{task.title}\n\nLeft uncommitted by run {run.number} of task {task.pk}.",
@@ -134,8 +133,8 @@ def worktree(task: Task, site: Site) -> git.Worktree:
     return tree
 
 
-def _counted_before(run: Run) -> dict[str, Any] | None:
-    """What a resumed Codex thread had counted already; its totals go on where they stood."""
+def _counted_before(run: Run) -> wire.Json | None:
+    """What the CLI had counted for the session that is resumed, where its totals continue."""
     if not run.resumes:
         return None
     earlier = Run.objects.filter(cli_session=run.resumes, backend=run.backend, pk__lt=run.pk)

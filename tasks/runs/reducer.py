@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tasks.models import Run
+from workspaces.hostkit import wire
 
 FIELDS = (
     "state",
@@ -36,10 +37,8 @@ FIELDS = (
 )
 "The columns that `apply` may change."
 
-TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 
-
-def apply(run: Run, event: dict[str, Any]) -> None:
+def apply(run: Run, event: wire.RunEvent) -> None:
     """Bring `run` to where it stands after `event`; the caller saves FIELDS. Unknown kinds change nothing."""
     handler = HANDLERS.get(event["kind"])
     if handler:
@@ -49,10 +48,10 @@ def apply(run: Run, event: dict[str, Any]) -> None:
         run.state = Run.State.WAITING if run.open_requests else _at_work(run)
 
 
-def take_usage(run: Run, usage: dict[str, Any]) -> None:
+def take_usage(run: Run, usage: wire.UsageTotals) -> None:
     """Set the totals of the run; the host counts, so a line that comes twice changes nothing."""
-    for name in TOKENS:
-        setattr(run, name, int(usage.get(name) or 0))
+    for name in wire.TOKEN_KINDS:
+        setattr(run, name, usage.get(name) or 0)
     cost = usage.get("cost_usd")
     if cost is not None:
         run.cost_usd = Decimal(str(cost))
@@ -79,67 +78,67 @@ def _at_work(run: Run) -> str:
     return Run.State.STARTING if run.started_at is None else Run.State.RUNNING
 
 
-def _started(run: Run, event: dict[str, Any]) -> None:
-    run.started_at = run.started_at or parse_time(event["at"])
+def _started(run: Run, event: wire.StartedEvent) -> None:
+    run.started_at = run.started_at or parse_time(event.get("at"))
     run.cli_session = event.get("cli_session") or run.cli_session
     run.cli_version = event.get("cli_version") or run.cli_version
 
 
-def _settings(run: Run, event: dict[str, Any]) -> None:
-    """What holds from the next turn on."""
-    for name, longest in (("model", 100), ("reasoning_effort", 20), ("permission_mode", 5)):
-        if event.get(name):
-            setattr(run, name, str(event[name])[:longest])
+def _settings(run: Run, event: wire.SettingsEvent) -> None:
+    """What applies from the next turn on."""
+    run.model = (event.get("model") or run.model)[:100]
+    run.reasoning_effort = (event.get("reasoning_effort") or run.reasoning_effort)[:20]
+    run.permission_mode = (event.get("permission_mode") or run.permission_mode)[:5]
 
 
-def _activity(field: str) -> Callable[[Run, dict[str, Any]], None]:
-    def note(run: Run, event: dict[str, Any]) -> None:
-        lines = str(event.get(field) or "").strip().splitlines()
-        if lines:
-            run.activity = lines[0][:200]
-
-    return note
+def _text(run: Run, event: wire.TextEvent | wire.ErrorEvent) -> None:
+    _show_first_line(run, event["text"])
 
 
-def _file_change(run: Run, event: dict[str, Any]) -> None:
-    verb = {"add": "Wrote", "delete": "Deleted"}.get(event.get("change", ""), "Edited")
-    run.activity = f"{verb} {event.get('path', 'a file')}"[:200]
+def _tool(run: Run, event: wire.ToolEvent) -> None:
+    _show_first_line(run, event["title"])
 
 
-def _request(run: Run, event: dict[str, Any]) -> None:
+def _show_first_line(run: Run, words: str) -> None:
+    if lines := words.strip().splitlines():
+        run.activity = lines[0][:200]
+
+
+def _file_change(run: Run, event: wire.FileChangeEvent) -> None:
+    verb = {"add": "Wrote", "delete": "Deleted"}.get(event["change"], "Edited")
+    run.activity = f"{verb} {event['path']}"[:200]
+
+
+def _request(run: Run, event: wire.RequestEvent) -> None:
     details = {k: v for k, v in event.items() if k not in ("v", "seq", "kind", "request_kind")}
-    request = {**details, "kind": event.get("request_kind", "approval")}
+    request = {**details, "kind": event["request_kind"]}
     run.open_requests = [*(r for r in run.open_requests if r["id"] != event["id"]), request]
 
 
-def _request_closed(run: Run, event: dict[str, Any]) -> None:
+def _request_closed(run: Run, event: wire.RequestClosedEvent) -> None:
     run.open_requests = [r for r in run.open_requests if r["id"] != event["id"]]
 
 
-def _usage(run: Run, event: dict[str, Any]) -> None:
-    take_usage(run, event)
-
-
-def _limit(run: Run, event: dict[str, Any]) -> None:
-    if event.get("status") == "reached":
+def _limit(run: Run, event: wire.LimitEvent) -> None:
+    if event["status"] == "reached":
         run.limit_resets_at = parse_time(event.get("resets_at"))
 
 
-def _finished(run: Run, event: dict[str, Any]) -> None:
+def _finished(run: Run, event: wire.FinishedEvent) -> None:
     run.open_requests = []
     run.limit_resets_at = parse_time(event.get("resets_at")) or run.limit_resets_at
 
 
-HANDLERS: dict[str, Callable[[Run, dict[str, Any]], None]] = {
+HANDLERS: dict[str, Callable[[Run, Any], None]] = {
     "started": _started,
     "settings": _settings,
-    "text": _activity("text"),
-    "tool": _activity("title"),
+    "text": _text,
+    "tool": _tool,
     "file_change": _file_change,
-    "error": _activity("text"),
+    "error": _text,
     "request": _request,
     "request_closed": _request_closed,
-    "usage": _usage,
+    "usage": take_usage,
     "limit": _limit,
     "finished": _finished,
 }

@@ -9,6 +9,7 @@ import pytest
 
 from tasks.models import Run
 from tasks.runs import reducer
+from workspaces.hosts import untrusted
 
 AT = "2026-11-22T08:00:00.123Z"
 
@@ -20,7 +21,8 @@ def run() -> Run:
 
 def apply(run: Run, *events: dict[str, Any]) -> Run:
     for number, event in enumerate(events, start=run.last_seq + 1):
-        reducer.apply(run, {"v": 1, "seq": number, "at": AT, **event})
+        (known,) = untrusted.events([{"v": 1, "seq": number, "at": AT, **event}])
+        reducer.apply(run, known)
     return run
 
 

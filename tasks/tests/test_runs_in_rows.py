@@ -241,6 +241,14 @@ class TestEvents:
         save_events(run.pk, [line(1, text="a\0b", input={"k\0": ["\ud83d"]})], start=0, end=10)
         assert Event.objects.get().data == {"text": "a␀b", "input": {"k␀": ["?"]}}
 
+    def test_a_line_that_is_no_event_does_not_keep_the_others_from_being_saved(self) -> None:
+        run = make_run(state=Run.State.RUNNING)
+        wrong: list[Any] = [[], 5, {"kind": "raw", "line": "torn"}, {"seq": 10**30, "kind": "text"}]
+        wrong += [{"seq": 2, "kind": "usage", "input_tokens": "many", "cost_usd": float("nan")}]
+        assert save_events(run.pk, [line(1), *wrong, line(3)], start=0, end=10)
+        run.refresh_from_db()
+        assert (run.last_seq, run.input_tokens, Event.objects.count()) == (3, 0, 3)
+
 
 class TestEnding:
     def test_the_outcome_becomes_the_final_state_and_moves_the_card(self) -> None:

@@ -14,6 +14,7 @@ from tasks.tests.factories import make_run, make_task, make_workspace
 from usage import admission, limits, services
 from usage.models import Budget, LimitReading, Postponed
 from usage.tests.rows import used
+from workspaces.hostkit.wire import PlanWindow
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ def spend(workspace: Workspace, when: datetime | None = None, usd: str = "3") ->
 
 def fill(workspace: Workspace, percent: float, hours: float = 2, backend: str = "claude_code") -> None:
     resets = (timezone.now() + timedelta(hours=hours)).isoformat()
-    windows = [{"window": "five_hour", "used_percent": percent, "resets_at": resets}]
+    windows: list[PlanWindow] = [{"window": "five_hour", "used_percent": percent, "resets_at": resets}]
     source = limits.source_for(workspace, backend)
     limits.keep(source, windows, timezone.now(), LimitReading.Origin.RUN)
 

@@ -11,6 +11,7 @@ from tasks.tests.factories import make_task
 from usage.audit import Apart, audit, compare
 from usage.models import TOKENS
 from usage.tests.rows import used
+from workspaces.hostkit.wire import SessionTokens
 
 
 def tokens(output: int = 5, reasoning: int = 0) -> dict[str, int]:
@@ -50,7 +51,10 @@ def test_work_outside_is_told_apart() -> None:
 
 
 def test_threads_that_ours_has_spawned_count_with_it() -> None:
-    threads = {"t1": {"tokens": tokens(5)}, "t2": {"tokens": tokens(6), "parent": "t1"}}
+    threads: dict[str, SessionTokens] = {
+        "t1": {"cwd": "/w", "tokens": tokens(5)},
+        "t2": {"cwd": "/w", "tokens": tokens(6), "parent": "t1"},
+    }
     assert compare({("codex", "t1"): tokens(11)}, {"codex": threads}).differences == []
 
 
@@ -96,8 +100,8 @@ def test_an_answer_that_was_broken_off_explains_nothing_else() -> None:
 
 
 def test_reasoning_is_compared_where_it_is_reported() -> None:
-    theirs = {"codex": {"t": {"tokens": tokens(reasoning=3)}}}
-    assert len(compare({("codex", "t"): tokens()}, theirs).differences) == 1
+    thread: SessionTokens = {"cwd": "/w", "tokens": tokens(reasoning=3)}
+    assert len(compare({("codex", "t"): tokens()}, {"codex": {"t": thread}}).differences) == 1
     assert compare(OURS, told(s1={"tokens": tokens(reasoning=3)})).differences == []
 
 

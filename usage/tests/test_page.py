@@ -18,6 +18,7 @@ from tasks.tests.people import People, browser_of, send
 from usage import limits
 from usage.models import Audit, Budget, LimitReading, Postponed
 from usage.tests.rows import merged, used
+from workspaces.hostkit.wire import PlanWindow
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +109,9 @@ def test_a_subscription_says_that_it_is_no_bill(people: People) -> None:
     source = limits.source_for(people.workspace, "claude_code")
     source.account, source.asked_at = "max", timezone.now()
     source.save()
-    windows = [{"window": "five_hour", "used_percent": 91.0, "resets_at": "2030-03-17T17:46:40.000Z"}]
+    windows: list[PlanWindow] = [
+        {"window": "five_hour", "used_percent": 91.0, "resets_at": "2030-03-17T17:46:40.000Z"}
+    ]
     limits.keep(source, windows, timezone.now(), LimitReading.Origin.ASKED)
     page = text_of(people.browser("owner").get("/usage?tz=Europe/Berlin"))
     assert "a value, not a bill" in page
@@ -141,7 +144,7 @@ def test_with_the_host_down_the_last_values_stay_with_their_age(people: People) 
     source.save()
     before = timezone.now() - timedelta(hours=3, minutes=1)
     resets = (timezone.now() + timedelta(hours=1)).isoformat()
-    windows = [{"window": "five_hour", "used_percent": 71.0, "resets_at": resets}]
+    windows: list[PlanWindow] = [{"window": "five_hour", "used_percent": 71.0, "resets_at": resets}]
     limits.keep(source, windows, before, LimitReading.Origin.ASKED)
     page = text_of(people.browser("owner").get("/usage"))
     assert "The last values stay, for asking failed: No link to cloud: connection refused." in page
@@ -320,7 +323,9 @@ def test_the_api_tells_what_merged_tasks_cost(people: People) -> None:
 
 def test_a_plan_that_was_told_stands_in_the_api(people: People) -> None:
     source = limits.source_for(people.workspace, "codex")
-    windows = [{"window": "primary", "used_percent": 42, "resets_at": "2030-03-17T17:46:40+00:00"}]
+    windows: list[PlanWindow] = [
+        {"window": "primary", "used_percent": 42, "resets_at": "2030-03-17T17:46:40+00:00"}
+    ]
     limits.keep(source, windows, timezone.now(), LimitReading.Origin.RUN)
     (limit,) = browser_of(people.owner).get("/api/usage").json()["limits"]
     assert (limit["host"], limit["backend"], limit["used_percent"]) == ("local", "codex", 42)

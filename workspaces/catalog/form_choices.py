@@ -10,8 +10,9 @@ from django.utils import dateformat
 
 from workspaces import clis
 from workspaces.catalog.queries import warning
+from workspaces.hostkit.wire import Effort, OfferedModel
 from workspaces.models import Workspace
-from workspaces.models.model_list import Effort, ModelList, OfferedModel
+from workspaces.models.model_list import ModelList
 
 OTHER = "*"
 "Stands in the list of models for one that is typed."

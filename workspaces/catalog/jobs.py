@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -11,6 +10,7 @@ from django.utils import timezone
 from aitask.lib import doorbell, leases
 from workspaces import hosts
 from workspaces.catalog.queries import environments, lies_on
+from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Host, Workspace
@@ -67,7 +67,7 @@ def _environment(host: Host, digest: str) -> dict[str, str] | None:
     return next((each.environment for each in mine if digest_of(each.environment) == digest), None)
 
 
-def _take(row: ModelList, answer: dict[str, Any], started: datetime) -> ModelList:
+def _take(row: ModelList, answer: wire.ModelsAnswer, started: datetime) -> ModelList:
     """Keep what one CLI answered."""
     if not answer.get("unchanged"):
         row.present, row.path = bool(answer["path"]), answer["path"] or ""
@@ -76,16 +76,16 @@ def _take(row: ModelList, answer: dict[str, Any], started: datetime) -> ModelLis
         else:
             row.stale, row.error, row.fetched_at = False, "", timezone.now()
             row.models, row.cli_version = answer["models"], (answer["version"] or "")[:100]
-            row.account, row.logged_in = (answer["account"] or "")[:100], answer["logged_in"]
-            row.fingerprint = answer["fingerprint"]
+            row.account, row.logged_in = answer["account"][:100], answer["logged_in"]
+            row.fingerprint = answer.get("fingerprint", "")
     row.failures = 0
     return _save(row, started, due_at=timezone.now() + AGAIN)
 
 
-def _why_not(row: ModelList, answer: dict[str, Any]) -> str:
+def _why_not(row: ModelList, answer: wire.ModelsAnswer) -> str:
     """Why the last list stays; empty when the answer takes its place."""
     if answer["error"]:
-        return str(answer["error"])
+        return answer["error"]
     if answer["logged_in"] is False and row.models and row.logged_in:
         # What it lists without a login is not what the account may use.
         return f"Nobody is logged in on {row.host.label} any more; the list is that of the last login."

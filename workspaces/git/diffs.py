@@ -15,6 +15,7 @@ from aitask.lib.errors import Refused
 from workspaces.git.commands import ENVIRONMENT, failure, git
 from workspaces.git.repos import COMMIT
 from workspaces.git.writing import Writer
+from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection
 
 MAX_LIST_BYTES = 32 * 1024 * 1024
@@ -104,11 +105,11 @@ def path_of(key: str) -> str:
 def _run(host: HostConnection, rng: Range, words: Sequence[str], most: int) -> tuple[str, bool]:
     """Output of a diff, and whether it was cut."""
     argv = ["git", "-C", rng.folder, "--literal-pathspecs", *words]
-    params = {"argv": argv, "env": rng.environment, "timeout": SECONDS, "max_output": most}
+    params: wire.ExecParams = {"argv": argv, "env": rng.environment, "timeout": SECONDS, "max_output": most}
     done = host.call("exec", params, timeout=SECONDS + 5)
     if done["rc"]:
         raise Refused(f"git could not compare: {done['err'].strip()[-500:]}")
-    return str(done["out"]), bool(done["truncated"])
+    return done["out"], done["truncated"]
 
 
 def changed_files(host: HostConnection, rng: Range, *, ignore_space: bool = False) -> list[FileChange]:
@@ -154,9 +155,9 @@ def _hashed(host: HostConnection, rng: Range, changes: list[FileChange]) -> list
         return changes
     argv = ["git", "-C", rng.folder, "hash-object", "--no-filters", "--stdin-paths"]
     names = "".join(f"./{path}\n" for path in files)
-    params = {"argv": argv, "env": rng.environment, "stdin": names, "timeout": SECONDS}
+    params: wire.ExecParams = {"argv": argv, "env": rng.environment, "stdin": names, "timeout": SECONDS}
     done = host.call("exec", params, timeout=SECONDS + 5)
-    objects = dict(zip(files, str(done["out"]).split(), strict=False))
+    objects = dict(zip(files, done["out"].split(), strict=False))
     return [replace(each, new_object=objects.get(each.path, each.new_object)) for each in changes]
 
 

@@ -8,6 +8,7 @@ from posixpath import join
 
 from workspaces.git.repos import refs
 from workspaces.git.writing import Writer, update_refs
+from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 
 RESCUE = "refs/aitask/rescue"
@@ -44,7 +45,7 @@ def save_patch(host: HostConnection, repo: str, base: str, commit: str, path: st
     """Write the whole difference between two commits to a file of the host, binary files too."""
     # Not `git diff`: the person's diff.noprefix or textconv would make it a patch that can't be applied.
     words = ["diff-tree", "-p", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, commit]
-    params = {"argv": ["git", "-C", repo, *words], "stdout_path": path, "timeout": 300}
+    params: wire.ExecParams = {"argv": ["git", "-C", repo, *words], "stdout_path": path, "timeout": 300}
     done = host.call("exec", params, timeout=310)
     if done["rc"]:
         raise HostError(f"The patch {path} could not be written: {done['err'].strip()}", code="remote_failed")

@@ -2,8 +2,8 @@
 
 Both sides import this file; on hosts it runs on Python 3.8, where no annotation is ever evaluated, and the
 subcommands that must start at once import it for their types alone. Times are ISO 8601 in UTC where they are
-text, and seconds since 1970 where they are numbers. Text of files and programs may have surrogates in place of
-bytes that are no UTF-8. Types are no proof: what an agent could have written is checked by the server
+text, and seconds since 1970 where they are numbers. Text of files and programs may have surrogates for bytes
+that are no UTF-8. Types are no proof: what an agent could have written is checked by the server
 (`workspaces/hosts/untrusted.py`) before it is taken for one of these.
 """
 
@@ -208,8 +208,8 @@ class RunOutcome(TypedDict):
 
     v: NotRequired[int]
     key: NotRequired[Optional[str]]
-    state: Literal["succeeded", "failed", "cancelled", "lost"]
-    "`lost` is said by the server alone: the host has nothing of the run any more."
+    state: str
+    "An EndState, or `lost` by the server alone: the host has nothing of the run any more."
     reason_code: NotRequired[str]
     "For programs; empty when all went well."
     reason: NotRequired[str]
@@ -626,6 +626,10 @@ class WriteParams(TypedDict):
     "Permissions; 0600 by default."
     exclusive: NotRequired[bool]
     "Fail with `exists` when the file is there."
+
+
+class Nothing(TypedDict):
+    """The answer that all went well."""
 
 
 class CopyParams(TypedDict):

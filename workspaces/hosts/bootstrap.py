@@ -15,6 +15,7 @@ import sys
 import zlib
 from dataclasses import dataclass, field
 
+from workspaces.hostkit.wire import Hello
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.link import Keepalive, Lines, Link, Pipe, parse_hello
 
@@ -134,8 +135,12 @@ async def _land(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -> Link:
         await pipe.write(kit.content)
     elif word != "have":
         raise _refusal(word, name, await pipe.epitaph())
-    hello = await lines.skip_noise(lambda line: parse_hello(line) or _answer(line, kit.nonce))
-    if not isinstance(hello, dict):
+
+    def greeting(line: bytes) -> Hello | str | None:
+        return parse_hello(line) or _answer(line, kit.nonce)
+
+    hello: Hello | str | None = await lines.skip_noise(greeting)
+    if hello is None or isinstance(hello, str):
         raise _refusal(hello, name, await pipe.epitaph())
     return Link(pipe, hello, lines=lines, name=name, keepalive=keepalive)
 

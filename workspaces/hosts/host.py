@@ -7,15 +7,17 @@ import random
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from workspaces.hostkit.wire import ExecParams, Hello, Json, TailParams
 from workspaces.hosts import local
 from workspaces.hosts.address import Address
 from workspaces.hosts.bootstrap import Kit
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.hub import hub
-from workspaces.hosts.link import Json, Keepalive, Link
+from workspaces.hosts.link import Keepalive, Link
 from workspaces.hosts.stream import Stream
+from workspaces.hosts.verbs import Verbs
 
 T = TypeVar("T")
 
@@ -71,7 +73,7 @@ class BackOff:
             )
 
 
-class HostConnection:
+class HostConnection(Verbs):
     """One machine, by one connection that all callers of this process share."""
 
     def __init__(self, address: Address) -> None:
@@ -108,13 +110,12 @@ class HostConnection:
         """When the host last said anything (epoch seconds); None when it never did."""
         return self._link.last_heard if self._link else self._heard
 
-    def hello(self, *, force: bool = False) -> Json:
+    def hello(self, *, force: bool = False) -> Hello:
         """What hostkit said of the host when the link was opened; opens it. `force` ignores the back-off."""
-        return dict(self._run(self._open(force)).hello)
+        return self._run(self._open(force)).hello.copy()
 
-    def call(self, verb: str, params: Mapping[str, Any] | None = None, *, timeout: float = 30.0) -> Any:
-        """Ask hostkit for `verb`. Raises HostError; `timeout` in seconds covers connecting, too."""
-        return self._run(self._call(verb, dict(params or {}), timeout))
+    def ask(self, verb: str, params: Mapping[str, Any], timeout: float) -> Any:
+        return self._run(self._call(verb, dict(params), timeout))
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder at the path. Raises HostError."""
@@ -131,18 +132,21 @@ class HostConnection:
         check: bool = True,
     ) -> Completed:
         """Run a command on the host, no shell between. With `check`, a status other than 0 is a HostError."""
-        params = {"argv": list(argv), "cwd": cwd, "env": dict(env or {}), "stdin": stdin, "timeout": timeout}
-        given = {name: value for name, value in params.items() if value is not None}
-        answer = self.call("exec", given, timeout=timeout + ANSWER_MARGIN)
-        done = Completed(answer["rc"], answer["out"], answer["err"], answer.get("truncated", False))
+        params: ExecParams = {"argv": list(argv), "env": dict(env or {}), "timeout": timeout}
+        if cwd is not None:
+            params["cwd"] = cwd
+        if stdin is not None:
+            params["stdin"] = stdin
+        answer = self.call("exec", params, timeout=timeout + ANSWER_MARGIN)
+        done = Completed(answer["rc"], answer["out"], answer["err"], answer["truncated"])
         if check and done.rc:
             raise command_failed(argv, done)
         return done
 
-    def stream(self, verb: str, params: Mapping[str, Any]) -> Stream:
+    def stream(self, verb: Literal["tail"], params: TailParams) -> Stream:
         """Ask hostkit for a stream of items. Raises HostError when the host can't be reached."""
         stream = Stream(self._run(self._open()), self._run)
-        self._run(stream.open(verb, dict(params)))
+        self._run(stream.open(verb, {**params}))
         return stream
 
     async def link(self) -> Link:

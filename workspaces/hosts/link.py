@@ -8,13 +8,15 @@ import json
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
+from workspaces.hostkit.wire import Hello, Json
 from workspaces.hosts.errors import HostError, remote_error
 from workspaces.hosts.hub import descriptors
 
-Json = dict[str, Any]
 TakeItem = Callable[[Any, int], None]
+
+T = TypeVar("T")
 
 NOISE_LIMIT = 1 << 20
 """Bytes that start-up files of a shell may print before hostkit speaks."""
@@ -75,7 +77,7 @@ class Lines:
         self._searched = 0
         return line
 
-    async def skip_noise(self, wanted: Callable[[bytes], Any]) -> Any:
+    async def skip_noise(self, wanted: Callable[[bytes], T | None]) -> T | None:
         """What `wanted` makes of the first line that it knows; None when the pipe ends before."""
         skipped = 0
         while skipped < NOISE_LIMIT and (line := await self.next()) is not None:
@@ -85,7 +87,7 @@ class Lines:
         return None
 
 
-def parse_hello(line: bytes) -> Json | None:
+def parse_hello(line: bytes) -> Hello | None:
     """The greeting of hostkit, or None for any other line."""
     if b'"hello"' not in line:
         return None
@@ -94,13 +96,13 @@ def parse_hello(line: bytes) -> Json | None:
     except ValueError:
         return None
     hello = message.get("hello") if isinstance(message, dict) else None
-    return hello if isinstance(hello, dict) else None
+    return cast("Hello", hello) if isinstance(hello, dict) else None
 
 
 class Link:
     """One running hostkit. All methods belong to the hub's loop."""
 
-    def __init__(self, pipe: Pipe, hello: Json, *, lines: Lines, name: str, keepalive: Keepalive) -> None:
+    def __init__(self, pipe: Pipe, hello: Hello, *, lines: Lines, name: str, keepalive: Keepalive) -> None:
         self.hello = hello
         self.last_heard = time.time()
         self.opened = time.monotonic()

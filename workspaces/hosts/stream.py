@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, Literal
 
+from workspaces.hostkit.wire import Json, TailChangeParams, TailItem
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.link import Json, Link
+from workspaces.hosts.link import Link
 
 UNREAD_LIMIT = 32 << 20
 """Bytes a reader may be behind. A stream can be asked for again from an offset: ending it loses nothing."""
@@ -21,7 +22,7 @@ class Stream:
     def __init__(self, link: Link, run: Run) -> None:
         self._link = link
         self._run = run
-        self._items: queue.SimpleQueue[tuple[Any, int] | HostError] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[tuple[TailItem, int] | HostError] = queue.SimpleQueue()
         self._given = self._read = 0
         "Bytes that came, and bytes that the reader has taken: each counted by one thread only."
         self._over: HostError | None = None
@@ -31,7 +32,7 @@ class Stream:
         """Ask the host for the stream; belongs to the hub's loop."""
         self._number = await self._link.open_stream(verb, params, self._take, self._end)
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None) -> TailItem | None:
         """The next item; None when none came within `timeout` seconds.
 
         Raises HostError: link_lost, overrun (too far behind), stream_ended after the last item.
@@ -49,18 +50,19 @@ class Stream:
         self._read += size
         return item
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[TailItem]:
         while True:
             try:
-                yield self.get()
+                if (item := self.get()) is not None:
+                    yield item
             except HostError as error:
                 if error.code == "stream_ended":
                     return
                 raise
 
-    def send(self, verb: str, params: Json, *, timeout: float = 30.0) -> Any:
-        """A request about this stream, such as tail_change. Raises HostError."""
-        return self._run(self._link.call(verb, {"tail": self._number, **params}, timeout))
+    def send(self, verb: Literal["tail_change"], params: TailChangeParams, *, timeout: float = 30.0) -> None:
+        """A request about this stream. Raises HostError."""
+        self._run(self._link.call(verb, {"tail": self._number, **params}, timeout))
 
     def close(self) -> None:
         """End it on the host; what was not read is lost."""
@@ -69,7 +71,7 @@ class Stream:
     async def _cancel(self) -> None:
         self._link.cancel(self._number)
 
-    def _take(self, item: Any, size: int) -> None:
+    def _take(self, item: TailItem, size: int) -> None:
         if self._given + size - self._read > UNREAD_LIMIT:
             self._link.drop(self._number)
             self._end(HostError("A reader of events was too far behind.", code="overrun", retryable=True))

@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from posixpath import join
-from typing import Any
 
 from workspaces import tmux
+from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 
 HAND_OVER_SECONDS = 0.5
@@ -51,24 +51,29 @@ class Check:
 
         `after` is a check that has just ended: its process goes on with this one, if it is still there.
         """
-        spec = {"v": 1, "command": command, "worktree": worktree, "environment": dict(environment)}
+        spec: wire.CheckSpec = {
+            "v": wire.PROTOCOL,
+            "command": command,
+            "worktree": worktree,
+            "environment": dict(environment),
+        }
         prepared = self.host.call("prepare_run", {"dir": self.folder, "spec": spec, "prompt": command})
         if prepared.get("started") or (after and after.hand_over(self)):
             return
         hello = self.host.hello()
-        kit = join(str(hello["state_dir"]), "hostkit", str(hello["hostkit"]))
+        kit = join(hello["state_dir"], "hostkit", hello["hostkit"])
         tmux.ensure_window(
             self.host,
             session=self.session,
             owner=self.owner,
             window=self.window,
-            argv=[str(hello["executable"]), "-ES", kit, "check", self.folder],
+            argv=[hello["executable"], "-ES", kit, "check", self.folder],
             cwd=worktree,
         )
 
     def is_started(self) -> bool:
         """Whether a process has taken it up, be it over by now."""
-        return bool(self.host.call("run_state", {"dir": self.folder})["started"])
+        return self.host.call("run_state", {"dir": self.folder})["started"]
 
     def hand_over(self, following: Check) -> bool:
         """Have the process of this check run another one; False when it does not take it up."""
@@ -88,18 +93,18 @@ class Check:
     def look(self, started_ago: float) -> CheckResult | None:
         """The result, None while it runs. Raises CheckLost."""
         state = self.host.call("run_state", {"dir": self.folder})
-        if state["finished"]:
+        if state["outcome"] is not None:
             return self._result(state["outcome"])
         if state["started"] and not state["alive"]:
             again = self.host.call("run_state", {"dir": self.folder})
-            if again["finished"]:
+            if again["outcome"] is not None:
                 return self._result(again["outcome"])
             raise CheckLost
         if not state["started"] and started_ago > START_SECONDS:
             raise CheckLost
         return None
 
-    def _result(self, outcome: dict[str, Any]) -> CheckResult:
+    def _result(self, outcome: wire.Json) -> CheckResult:
         if outcome.get("interrupted"):
             raise CheckLost
         status = int(outcome["status"])
@@ -110,13 +115,13 @@ class Check:
         """The last part of what it has printed so far."""
         path = join(self.folder, "terminal.raw")
         try:
-            size = int(self.host.call("stat", {"path": path})["size"])
+            size = self.host.call("stat", {"path": path})["size"]
             answer = self.host.call("read", {"path": path, "offset": max(0, size - limit), "limit": limit})
         except HostError as error:
             if error.code != "not_found":
                 raise
             return ""
-        return plain(str(answer["data"]))
+        return plain(answer["data"])
 
     def stop(self) -> None:
         """Close its window, which ends it."""

@@ -6,36 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from django.db import models as db
 from django.utils import timezone
 
 from aitask.lib.leases import Leased
 from workspaces import clis
+from workspaces.hostkit.wire import OfferedModel
 from workspaces.models.host import Host
 
 YOUNG = timedelta(minutes=10)
 "A list of this age is taken over at a restart, as long as the CLI's program and login are the same."
-
-
-class Effort(TypedDict):
-    """One level of reasoning, as the CLI calls it."""
-
-    id: str
-    description: str
-
-
-class OfferedModel(TypedDict):
-    """One model as a CLI offers it."""
-
-    id: str
-    name: str
-    description: str
-    is_default: bool
-    reasoning_efforts: list[Effort]
-    default_reasoning_effort: str | None
-    resolves_to: str | None
 
 
 def digest_of(environment: Mapping[str, Any]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from workspaces.hostkit.wire import Hello, Json
 from workspaces.hosts import HostError
-from workspaces.hosts.link import Json, Keepalive, Lines, Link, parse_hello
+from workspaces.hosts.link import Keepalive, Lines, Link, parse_hello
 
 HELLO = b'{"hello": {"protocol": 1}}\n'
 
@@ -47,7 +48,7 @@ class Peer:
 
 
 def make_link(peer: Peer, keepalive: Keepalive | None = None) -> Link:
-    return Link(peer, {}, lines=Lines(peer), name="cloud", keepalive=keepalive or Keepalive())
+    return Link(peer, cast(Hello, {}), lines=Lines(peer), name="cloud", keepalive=keepalive or Keepalive())
 
 
 def run(scene: Callable[[Peer, Link], Awaitable[None]], keepalive: Keepalive | None = None) -> None:
@@ -178,6 +179,8 @@ def test_noise_before_the_greeting_is_skipped() -> None:
     async def play() -> None:
         peer = Peer()
         peer.chunks.put_nowait(b'Welcome!\n{"not": "hello"}\n"hello"\n' + HELLO)
-        assert await Lines(peer).skip_noise(parse_hello) == {"protocol": 1}
+        hello = await Lines(peer).skip_noise(parse_hello)
+        assert hello is not None
+        assert hello["protocol"] == 1
 
     asyncio.run(play())

@@ -7,9 +7,12 @@ from typing import Any, cast
 
 import pytest
 
+from workspaces.hostkit.wire import TailItem
 from workspaces.hosts import HostError, Stream
 from workspaces.hosts.link import Link
 from workspaces.hosts.stream import UNREAD_LIMIT
+
+ITEM: TailItem = {"dir": "/run"}
 
 
 class FakeLink:
@@ -29,10 +32,11 @@ def make_stream() -> tuple[Stream, FakeLink]:
 
 def test_items_come_in_order() -> None:
     stream, _ = make_stream()
-    for item in "abc":
+    items: list[TailItem] = [{"dir": name} for name in "abc"]
+    for item in items:
         stream._take(item, 1)
 
-    assert [stream.get(1) for _ in range(3)] == ["a", "b", "c"]
+    assert [stream.get(1) for _ in range(3)] == items
 
 
 def test_no_item_within_the_time_is_none() -> None:
@@ -43,10 +47,10 @@ def test_no_item_within_the_time_is_none() -> None:
 
 def test_what_came_before_the_link_was_lost_is_still_read() -> None:
     stream, _ = make_stream()
-    stream._take("last", 1)
+    stream._take(ITEM, 1)
     stream._end(HostError("lost", code="link_lost"))
 
-    assert stream.get(1) == "last"
+    assert stream.get(1) == ITEM
     for _ in range(2):
         with pytest.raises(HostError, match="lost"):
             stream.get(1)
@@ -54,11 +58,11 @@ def test_what_came_before_the_link_was_lost_is_still_read() -> None:
 
 def test_a_reader_too_far_behind_loses_the_stream_not_the_memory() -> None:
     stream, link = make_stream()
-    stream._take("big", UNREAD_LIMIT)
-    stream._take("more", 1)
+    stream._take(ITEM, UNREAD_LIMIT)
+    stream._take({"dir": "more"}, 1)
 
     assert link.dropped == [0]
-    assert stream.get(1) == "big"
+    assert stream.get(1) == ITEM
     with pytest.raises(HostError) as caught:
         stream.get(1)
     assert (caught.value.code, caught.value.retryable) == ("overrun", True)
@@ -67,7 +71,7 @@ def test_a_reader_too_far_behind_loses_the_stream_not_the_memory() -> None:
 def test_a_reader_that_keeps_up_may_read_for_ever() -> None:
     stream, link = make_stream()
     for _ in range(5):
-        stream._take("big", UNREAD_LIMIT)
-        assert stream.get(1) == "big"
+        stream._take(ITEM, UNREAD_LIMIT)
+        assert stream.get(1) == ITEM
 
     assert link.dropped == []

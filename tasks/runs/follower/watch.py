@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from datetime import timedelta
-from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import F, Q
@@ -16,6 +15,7 @@ from tasks.models import Run
 from tasks.runs import endings
 from tasks.runs.follower.store import save_events
 from workspaces import hosts
+from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Host
@@ -112,7 +112,7 @@ class HostWatch(threading.Thread):
             self._runs.pop(path)
         self._runs.update({path: wanted[path].pk for path in add})
 
-    def _take(self, item: dict[str, Any]) -> None:
+    def _take(self, item: wire.TailItem) -> None:
         path = item["dir"]
         if path not in self._runs:
             return
@@ -123,11 +123,11 @@ class HostWatch(threading.Thread):
             endings.note_outcome(run_id, item["outcome"])
             self.look.set()
         elif "gone" in item:
-            self._gone(run_id, str(item["gone"]))
+            self._gone(run_id, item["gone"])
         elif "missing" in item:
             self._missing(run_id)
 
-    def _save(self, path: str, run_id: int, item: dict[str, Any]) -> None:
+    def _save(self, path: str, run_id: int, item: wire.TailItem) -> None:
         if save_events(run_id, item["lines"], start=item["start"], end=item["offset"]):
             return
         # Another follower was here, or this was on its way before the last such turn: go on from the row.

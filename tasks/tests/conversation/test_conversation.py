@@ -41,7 +41,7 @@ class TestMessages:
 
     def test_the_event_tells_that_it_was_taken(self, run: Run, host: FakeHost) -> None:
         row = conversation.say(run, "one", when="now", user=None)
-        delivery.note_events(run, [{"kind": "message", "id": str(row.key), "text": "one"}])
+        delivery.note_events(run, [{"kind": "message", "id": str(row.key), "text": "one", "by": "web"}])
         assert states(run) == ["taken"]
         with pytest.raises(Refused, match="taken"):
             conversation.withdraw(Outgoing.objects.get(pk=row.pk))
@@ -137,7 +137,9 @@ class TestAnswers:
     def test_the_terminal_was_faster(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
         conversation.answer(run, "r1", {"command": "approve"}, user=None)
-        delivery.note_events(run, [{"kind": "request_closed", "id": "r1", "by": "keyboard"}])
+        delivery.note_events(
+            run, [{"kind": "request_closed", "id": "r1", "decision": "allow", "by": "keyboard"}]
+        )
         row = Outgoing.objects.get()
         assert (row.state, row.reason) == ("failed", "It was answered in the terminal.")
 

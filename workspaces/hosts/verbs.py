@@ -1,0 +1,104 @@
+"""What hostkit can be asked: each verb with its parameters and its answer, as `hostkit/wire.py` has them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal, overload
+
+from workspaces.hostkit import wire
+
+SECONDS = 30.0
+"""How long an answer is waited for, unless the caller says otherwise."""
+
+
+class Verbs(ABC):
+    """A host, as those see it who ask it something."""
+
+    @overload
+    def call(
+        self, verb: Literal["exec"], params: wire.ExecParams, *, timeout: float = SECONDS
+    ) -> wire.Executed: ...
+
+    @overload
+    def call(
+        self, verb: Literal["stat"], params: wire.PathParams, *, timeout: float = SECONDS
+    ) -> wire.FileStat: ...
+
+    @overload
+    def call(
+        self, verb: Literal["read"], params: wire.ReadParams, *, timeout: float = SECONDS
+    ) -> wire.FileText: ...
+
+    @overload
+    def call(
+        self, verb: Literal["write"], params: wire.WriteParams, *, timeout: float = SECONDS
+    ) -> wire.Nothing: ...
+
+    @overload
+    def call(
+        self, verb: Literal["copy"], params: wire.CopyParams, *, timeout: float = SECONDS
+    ) -> wire.CopiedFiles: ...
+
+    @overload
+    def call(
+        self, verb: Literal["prepare_run"], params: wire.PrepareParams, *, timeout: float = SECONDS
+    ) -> wire.Prepared: ...
+
+    @overload
+    def call(
+        self, verb: Literal["run_state"], params: wire.DirParams, *, timeout: float = SECONDS
+    ) -> wire.RunState: ...
+
+    @overload
+    def call(
+        self, verb: Literal["control"], params: wire.ControlParams, *, timeout: float = SECONDS
+    ) -> wire.CommandAnswer: ...
+
+    @overload
+    def call(
+        self, verb: Literal["cancel"], params: wire.CancelParams, *, timeout: float = SECONDS
+    ) -> wire.CancelledRun: ...
+
+    @overload
+    def call(
+        self, verb: Literal["probe"], params: wire.EnvironmentParams, *, timeout: float = SECONDS
+    ) -> dict[str, wire.ProbedCli]: ...
+
+    @overload
+    def call(
+        self, verb: Literal["models"], params: wire.ModelsParams, *, timeout: float = SECONDS
+    ) -> dict[str, wire.ModelsAnswer]: ...
+
+    @overload
+    def call(
+        self, verb: Literal["limits"], params: wire.EnvironmentParams, *, timeout: float = SECONDS
+    ) -> dict[str, wire.LimitsAnswer]: ...
+
+    @overload
+    def call(
+        self, verb: Literal["transcripts"], params: wire.TranscriptsParams, *, timeout: float = SECONDS
+    ) -> dict[str, dict[str, wire.SessionTokens]]: ...
+
+    @overload
+    def call(
+        self, verb: Literal["doctor"], params: wire.DoctorParams, *, timeout: float = SECONDS
+    ) -> wire.HostFacts: ...
+
+    @overload
+    def call(
+        self, verb: Literal["read_scrollback"], params: wire.ScrollbackParams, *, timeout: float = SECONDS
+    ) -> wire.Scrollback: ...
+
+    @overload
+    def call(
+        self, verb: Literal["fold_scrollback"], params: wire.FolderParams, *, timeout: float = SECONDS
+    ) -> wire.FoldedScrollback: ...
+
+    def call(self, verb: str, params: Mapping[str, Any], *, timeout: float = SECONDS) -> Any:
+        """Ask hostkit for `verb`. Raises HostError; `timeout` in seconds covers connecting, too."""
+        return self.ask(verb, params, timeout)
+
+    @abstractmethod
+    def ask(self, verb: str, params: Mapping[str, Any], timeout: float) -> Any:
+        """The same, for any verb."""
