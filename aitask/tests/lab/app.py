@@ -50,9 +50,15 @@ START_SECONDS = 60.0
 
 
 class App:
-    """One installation. `settings` are environment variables (`SSH_CONFIG`, …); `empty`: without tables."""
+    """One installation. `settings` are environment variables (`SSH_CONFIG`, …); `empty`: without tables.
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, empty: bool = False) -> None:
+    `project` is the source that it runs, such as a copy of ours with other files in it.
+    """
+
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, *, empty: bool = False, project: Path = PROJECT
+    ) -> None:
+        self.project = project
         self.folder = Path(tempfile.mkdtemp(prefix="aitask-app-"))
         self.home = self.folder / "home"
         self.data = self.folder / "data"
@@ -122,7 +128,7 @@ class App:
         """Run one command of `manage.py` to its end; what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=PROJECT,
+            cwd=self.project,
             env=self.environment,
             input=stdin,
             capture_output=True,
@@ -217,7 +223,7 @@ class App:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._started[name] = subprocess.Popen(
                 [sys.executable, *arguments],
-                cwd=PROJECT,
+                cwd=self.project,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -110,13 +110,10 @@ class Agent:
         self.last_retry = Outcome("failed", "connection", "The service does not answer.")
         self._state = ""
 
-    # to be said by each CLI
+    # needed of each CLI
 
     def command_line(self, program: str) -> List[str]:
         raise NotImplementedError
-
-    def environment(self) -> Mapping[str, str]:
-        return {}
 
     def begin(self, prompt: str) -> None:
         """Start the conversation: called once, when the CLI runs."""
@@ -128,31 +125,39 @@ class Agent:
 
     @property
     def settled(self) -> bool:
-        """True when nothing is going on and nothing is queued: the run may end."""
+        """True when nothing is running and nothing is queued: the run may end."""
         raise NotImplementedError
 
     def say(self, message: PendingMessage, when: str, answer: Answer) -> None:
-        raise NotImplementedError
-
-    def withdraw(self, identity: str, answer: Answer) -> None:
+        """Pass on a message of the user: `when` is now or after_turn."""
         raise NotImplementedError
 
     def interrupt(self) -> None:
+        """End the turn that is running; `outcome` tells when it has ended."""
         raise NotImplementedError
+
+    # what a CLI may not be able to do
+
+    def environment(self) -> Mapping[str, str]:
+        """Further variables for the CLI."""
+        return {}
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
-        """Send the decision about an open request, and close it."""
+        """Send the decision about an open request, and close it: needed of those that open any."""
         raise NotImplementedError
+
+    def withdraw(self, identity: str, answer: Answer) -> None:
+        """Take back a message that the CLI has not taken."""
+        answer(refusal("the agent has taken this message already"))
 
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
-        raise NotImplementedError
+        answer(refusal("this CLI can't change its model in a run"))
 
     def set_mode(self, mode: str, answer: Answer) -> None:
-        raise NotImplementedError
+        answer(refusal("this CLI can't change its permission mode in a run"))
 
     def take_back(self) -> None:
         """Withdraw what the CLI has not taken: the run is about to end, and nothing more shall begin."""
-        raise NotImplementedError
 
     def part(self) -> None:
         """Last words before the CLI's input is closed."""
