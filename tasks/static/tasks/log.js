@@ -11,152 +11,163 @@ const parse = (text) => (text ? text.split(".").map(Number) : null);
 const later = (a, b) => !b || a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
 const placeOf = (row) => parse(row.dataset?.place);
 
-export function openLog(box, address) {
-  const rows = box.querySelector("#rows");
-  const older = box.querySelector("#older");
-  const newest = document.getElementById("newest");
-  const end = parse(rows.dataset.last) ?? [0, 0];
-  const log = { last: end, known: end, onCaughtUp() {}, add, toNewest }; // The last in the page, the last heard of.
-  let first = parse(rows.dataset.first);
-  let complete = true; // The newest event is in the page.
-  let following = true;
-  let loading = false;
-  let missed = 0;
+export class Log {
+  // `caughtUp` is called when rows that were left out have been fetched, up to the newest.
+  constructor(box, address, caughtUp) {
+    this.box = box;
+    this.address = address;
+    this.caughtUp = caughtUp;
+    this.rows = box.querySelector("#rows");
+    this.older = box.querySelector("#older");
+    this.newest = document.getElementById("newest");
+    this.first = parse(this.rows.dataset.first);
+    this.last = parse(this.rows.dataset.last) ?? [0, 0]; // The last in the page.
+    this.known = this.last; // The last heard of.
+    this.complete = true; // The newest event is in the page.
+    this.following = true;
+    this.loading = false;
+    this.missed = 0;
+    this.listen();
+    adopt(this.rows);
+    this.toEnd();
+  }
 
-  function add(html, last) {
-    log.known = last;
-    if (!complete) return noteMissed(nodesOf(html).length);
-    const fresh = nodesOf(html).filter((row) => !row.dataset.place || later(placeOf(row), log.last));
-    log.last = last;
+  listen() {
+    this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    this.older.addEventListener("click", () => this.load("older"));
+    this.newest.addEventListener("click", () => this.toNewest());
+    // Rows get their true height when they come into view; the end stays in view meanwhile.
+    const sizes = new ResizeObserver(() => this.following && this.toEnd());
+    sizes.observe(this.rows);
+    sizes.observe(this.box);
+  }
+
+  scrolled() {
+    const { box } = this;
+    const left = box.scrollHeight - box.scrollTop - box.clientHeight;
+    this.following = this.complete && left < END;
+    if (this.following) this.missed = 0;
+    this.showNewest();
+    if (box.scrollTop < NEAR && !this.older.hidden && this.first && !this.following) this.load("older");
+    if (left < NEAR && !this.complete) this.load("newer");
+  }
+
+  add(html, last) {
+    this.known = last;
+    if (!this.complete) return this.noteMissed(nodesOf(html).length);
+    const fresh = nodesOf(html).filter((row) => !row.dataset.place || later(placeOf(row), this.last));
+    this.last = last;
     for (const row of fresh) row.classList.add("is-new");
     document.querySelector(".idea")?.remove();
-    rows.append(...fresh);
-    adopt(rows);
-    if (following) {
-      trim("start");
-      toEnd();
+    this.rows.append(...fresh);
+    adopt(this.rows);
+    if (this.following) {
+      this.trim("start");
+      this.toEnd();
     } else {
-      noteMissed(fresh.length);
-      trim("end");
+      this.noteMissed(fresh.length);
+      this.trim("end");
     }
   }
 
-  function noteMissed(count) {
-    missed += count;
-    showNewest();
+  noteMissed(count) {
+    this.missed += count;
+    this.showNewest();
   }
 
-  function showNewest() {
-    newest.hidden = following && complete;
-    newest.lastElementChild.textContent = missed ? `${missed} new` : "Newest";
+  showNewest() {
+    this.newest.hidden = this.following && this.complete;
+    this.newest.lastElementChild.textContent = this.missed ? `${this.missed} new` : "Newest";
   }
 
   // Drop rows far from what is read; what was dropped can be fetched again.
-  function trim(side) {
-    const extra = rows.children.length - MOST;
+  trim(side) {
+    const { children } = this.rows;
+    const extra = children.length - MOST;
     if (extra < MOST / 4) return;
-    const gone = [...rows.children].slice(...(side === "start" ? [0, extra] : [-extra]));
+    const gone = [...children].slice(...(side === "start" ? [0, extra] : [-extra]));
     release(gone);
     for (const row of gone) row.remove();
-    const kept = [...rows.children].filter((row) => row.dataset.place);
+    const kept = [...children].filter((row) => row.dataset.place);
     if (side === "start") {
-      first = placeOf(kept[0]);
-      older.hidden = false;
+      this.first = placeOf(kept[0]);
+      this.older.hidden = false;
     } else {
-      log.last = placeOf(kept.at(-1));
-      complete = false;
+      this.last = placeOf(kept.at(-1));
+      this.complete = false;
     }
   }
 
-  async function load(side) {
-    if (loading) return;
-    loading = true;
-    box.setAttribute("aria-busy", "true");
+  async load(side) {
+    if (this.loading) return;
+    this.loading = true;
+    this.box.setAttribute("aria-busy", "true");
     try {
-      const where = side === "older" ? `before=${first.join(".")}` : `after=${log.last.join(".")}`;
-      const response = await fetch(`${address}?${where}`);
+      const where = side === "older" ? `before=${this.first.join(".")}` : `after=${this.last.join(".")}`;
+      const response = await fetch(`${this.address}?${where}`);
       if (!response.ok) return;
       const html = await response.text();
       const place = (name) => parse(response.headers.get(name));
       const more = response.headers.get("X-More") === "yes";
-      side === "older" ? prepend(html, place("X-First"), more) : append(html, place("X-Last"), more);
+      side === "older" ? this.prepend(html, place("X-First"), more) : this.append(html, place("X-Last"), more);
     } finally {
-      loading = false;
-      box.removeAttribute("aria-busy");
+      this.loading = false;
+      this.box.removeAttribute("aria-busy");
     }
   }
 
-  function prepend(html, place, more) {
-    keepStill(() => rows.prepend(...nodesOf(html)));
-    first = place ?? first;
-    older.hidden = !more;
-    adopt(rows);
-    trim("end");
+  prepend(html, place, more) {
+    this.keepStill(() => this.rows.prepend(...nodesOf(html)));
+    this.first = place ?? this.first;
+    this.older.hidden = !more;
+    adopt(this.rows);
+    this.trim("end");
   }
 
-  function append(html, place, more) {
-    rows.append(...nodesOf(html));
-    log.last = place ?? log.last;
-    if (later(log.last, log.known)) log.known = log.last;
-    complete = !more;
-    adopt(rows);
-    keepStill(() => trim("start"));
-    if (complete) {
-      missed = 0;
-      log.onCaughtUp();
-      showNewest();
-    }
+  append(html, place, more) {
+    this.rows.append(...nodesOf(html));
+    this.last = place ?? this.last;
+    if (later(this.last, this.known)) this.known = this.last;
+    this.complete = !more;
+    adopt(this.rows);
+    this.keepStill(() => this.trim("start"));
+    if (!this.complete) return;
+    this.missed = 0;
+    this.caughtUp();
+    this.showNewest();
   }
 
   // What is read stays where it is while rows come or go above it.
-  function keepStill(change) {
-    const top = box.getBoundingClientRect().top;
-    const anchor = [...rows.children].find((row) => row.getBoundingClientRect().bottom > top);
+  keepStill(change) {
+    const top = this.box.getBoundingClientRect().top;
+    const anchor = [...this.rows.children].find((row) => row.getBoundingClientRect().bottom > top);
     const before = anchor?.getBoundingClientRect().top;
     change();
-    if (anchor?.isConnected) box.scrollTop += anchor.getBoundingClientRect().top - before;
+    if (anchor?.isConnected) this.box.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
-  function toEnd() {
-    box.scrollTop = box.scrollHeight;
+  toEnd() {
+    this.box.scrollTop = this.box.scrollHeight;
   }
 
-  async function toNewest() {
-    if (!complete) {
-      const response = await fetch(address);
-      if (!response.ok) return;
-      rows.replaceChildren(...nodesOf(await response.text()));
-      first = parse(response.headers.get("X-First"));
-      log.last = log.known = parse(response.headers.get("X-Last"));
-      older.hidden = response.headers.get("X-More") !== "yes";
-      complete = true;
-      adopt(rows);
-      log.onCaughtUp();
-    }
-    following = true;
-    missed = 0;
-    showNewest();
-    toEnd();
+  async toNewest() {
+    if (!this.complete && !(await this.loadNewest())) return;
+    this.following = true;
+    this.missed = 0;
+    this.showNewest();
+    this.toEnd();
   }
 
-  box.addEventListener(
-    "scroll",
-    () => {
-      const left = box.scrollHeight - box.scrollTop - box.clientHeight;
-      following = complete && left < END;
-      if (following) missed = 0;
-      showNewest();
-      if (box.scrollTop < NEAR && !older.hidden && first && !following) load("older");
-      if (left < NEAR && !complete) load("newer");
-    },
-    { passive: true },
-  );
-  older.addEventListener("click", () => load("older"));
-  newest.addEventListener("click", toNewest);
-  // Rows get their true height when they come into view; the end stays in view meanwhile.
-  new ResizeObserver(() => following && toEnd()).observe(rows);
-  new ResizeObserver(() => following && toEnd()).observe(box);
-  adopt(rows);
-  toEnd();
-  return log;
+  async loadNewest() {
+    const response = await fetch(this.address);
+    if (!response.ok) return false;
+    this.rows.replaceChildren(...nodesOf(await response.text()));
+    this.first = parse(response.headers.get("X-First"));
+    this.last = this.known = parse(response.headers.get("X-Last"));
+    this.older.hidden = response.headers.get("X-More") !== "yes";
+    this.complete = true;
+    adopt(this.rows);
+    this.caughtUp();
+    return true;
+  }
 }

@@ -4,14 +4,16 @@ import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { nameTitle } from "./attention.js";
-import { openLog } from "./log.js";
+import { Log } from "./log.js";
 import { toggleFold } from "./panes.js";
 import { interrupt, showTalk } from "./talk.js";
 import "./newtask.js";
 
 const panes = document.querySelector(".panes");
 const head = document.getElementById("head");
-const log = openLog(document.getElementById("conversation"), panes.dataset.events);
+const log = new Log(document.getElementById("conversation"), panes.dataset.events, () =>
+  socket.send({ t: "from", after: log.last }),
+);
 const stands = () => document.getElementById("stands").value.trim();
 let isStale = false;
 let stood = stands();
@@ -27,7 +29,6 @@ const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
     if (data.t === "talk") showTalk(data);
   },
 });
-log.onCaughtUp = () => socket.send({ t: "from", after: log.last });
 
 function showHead(html) {
   htmx.swap({ text: html, target: head, swap: "innerMorph", sourceElement: head }).then(() => tick(head));
