@@ -1,4 +1,4 @@
-"""Who may use which terminal: a permission of its own, and only in workspaces that the user sees."""
+"""Access to terminals: a separate permission, limited to the workspaces that the user can see."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from terminal.places import Place
 from workspaces import access as workspace_access
 
 PERMISSION = "terminal.use_terminal"
+NO_PERMISSION = "You don't have permission to use terminals. An administrator can grant it."
 Visitor = AbstractBaseUser | AnonymousUser
 
 
 def may_use(user: Visitor) -> bool:
-    """A terminal is everything that the account on the host can do."""
+    """Return whether the user may use terminals, which give full access to the account on the host."""
     has_perm = getattr(user, "has_perm", None)
     return bool(getattr(user, "is_active", False) and has_perm and has_perm(PERMISSION))
 
 
 def place_for(user: Visitor, kind: str, pk: int) -> Place:
-    """The place of a task's or a workspace's session. Raises PermissionDenied, or Http404 for strangers."""
+    """Return the place of a task's or workspace's session.
+
+    Raises PermissionDenied without the permission, and Http404 if the user has no access to the object.
+    """
     if not may_use(user):
-        raise PermissionDenied("You may not use terminals: an administrator can give you the permission.")
+        raise PermissionDenied(NO_PERMISSION)
     if kind == "task":
         return Place.of_task(task_access.task_for(user, pk))
     return Place.of_workspace(workspace_access.workspace_for(user, pk))

@@ -1,4 +1,4 @@
-"""The audit log, for reading."""
+"""The terminal log in the admin, read-only."""
 
 from __future__ import annotations
 

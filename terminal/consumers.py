@@ -1,7 +1,7 @@
-"""The socket of a terminal: bytes both ways as binary frames, everything else as JSON.
+"""The WebSocket of a terminal: input and output as binary frames, everything else as JSON.
 
-It is a bare ASGI application: a Channels consumer asks a thread about the database before each message, which
-would be felt at each key.
+It is a plain ASGI application, because a Channels consumer calls a database thread before each message, which
+would delay each key press.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from aitask.lib.origin import Receive, Scope, Send
 from aitask.lib.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_database, session_is_valid
 from terminal import access, frames, services
 from terminal.control import gateway
-from terminal.control.client import TmuxRefused as TmuxRefused
+from terminal.control.client import TmuxRefused
 from terminal.control.hub import SessionGone, TerminalHub
 from terminal.control.viewer import Viewer
 from terminal.frames import Json
@@ -35,16 +35,18 @@ from terminal.places import Place
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 30.0
-"""How often the login and the permission are checked again."""
+"""Interval between checks of the login and the permission."""
 MAX_PASTED = 16 << 20
-REFUSED, AWAY = 4410, 4411
-"""The session can't be shown, or not just now; a frame before it says why."""
+"""Maximum length of a pasted text, in characters."""
+REFUSED, UNAVAILABLE = 4410, 4411
+"""Close codes: the session can't be shown, or can't be shown now. An error frame with the reason precedes."""
 FORBIDDEN = 4403
-LEAVING = asyncio.Semaphore(4)
+CLOSING = asyncio.Semaphore(4)
+"""Limits concurrent database writes when many sockets close together."""
 
 
-class Ended(Exception):
-    """The socket is over, with this close code."""
+class SocketEnded(Exception):
+    """Ends the socket with a close code; with 0 the browser has closed it already."""
 
     def __init__(self, code: int = 1000) -> None:
         super().__init__(code)
@@ -52,7 +54,7 @@ class Ended(Exception):
 
 
 class TerminalSocket:
-    """One browser at one session, from the handshake to the end."""
+    """One browser's connection to one session."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -62,7 +64,7 @@ class TerminalSocket:
         self.direct = direct_of(scope)
         self.outbox = Outbox(send, self.direct)
         self.early: list[bytes | str] | None = []
-        "What came before the session was shown; None from then on."
+        "Messages received before the session is shown; None afterwards."
         self.query = frames.query(scope)
         self.pasted: list[str] = []
 
@@ -78,7 +80,7 @@ class TerminalSocket:
             self.place.target,
             frames.size(self.query),
             self.outbox.put,
-            looks=bool(frames.whole(self.query, "looks")),
+            passive=bool(frames.count(self.query, "looks")),
         )
         self.visit = await database_sync_to_async(services.log)(
             self.place, self.user, Visit.Kind.OPEN, client=_client(self.scope)
@@ -90,43 +92,42 @@ class TerminalSocket:
         await self._serve()
 
     async def _serve(self) -> None:
-        """Until the browser goes, the login ends or the session can't be shown."""
+        """Run until the browser disconnects, the login ends or the session can't be shown."""
         code = SERVER_ERROR
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.outbox.run())
-                tasks.create_task(self._check_again())
+                tasks.create_task(self._recheck_access())
                 tasks.create_task(self._begin())
                 tasks.create_task(self._read())
-        except* Ended as group:
-            code = min(cast(Ended, error).code for error in group.exceptions)
+        except* SocketEnded as group:
+            code = min(cast(SocketEnded, error).code for error in group.exceptions)
         except* Exception:
             log.exception("terminal %s failed", self.place.session)
         finally:
             gateway.soon(self.hub.detach, self.viewer)
-            await asyncio.shield(self._leave())
+            await asyncio.shield(self._log_closed())
         if code:
             with contextlib.suppress(Exception):
                 await self.send({"type": "websocket.close", "code": code})
 
-    async def _leave(self) -> None:
-        """Note the end; when all leave at once, a few at a time."""
-        async with LEAVING:
-            await database_sync_to_async(services.left)(self.visit)
+    async def _log_closed(self) -> None:
+        async with CLOSING:
+            await database_sync_to_async(services.mark_closed)(self.visit)
             await let_go_of_database()
 
-    async def _check_again(self) -> None:
+    async def _recheck_access(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             if not await session_is_valid(self.scope["session"].session_key, self.user):
-                raise Ended(LOGIN_NEEDED)
+                raise SocketEnded(LOGIN_NEEDED)
             try:
                 await self._place()
             except Http404:
-                raise Ended(NOT_FOUND) from None
+                raise SocketEnded(NOT_FOUND) from None
             except PermissionDenied:
-                raise Ended(FORBIDDEN) from None
-            await database_sync_to_async(services.still_open)(self.visit)
+                raise SocketEnded(FORBIDDEN) from None
+            await database_sync_to_async(services.mark_open)(self.visit)
             await let_go_of_database()
 
     async def _place(self) -> Place:
@@ -147,21 +148,24 @@ class TerminalSocket:
         while True:
             event = await self.receive()
             if event["type"] == "websocket.disconnect":
-                raise Ended(0)
+                raise SocketEnded(0)
             self._received(event.get("bytes") or event.get("text") or "")
 
     def _received(self, message: bytes | str) -> None:
-        """Keys, or a text frame of the page. Until the session is shown all but a pulse waits."""
-        said = frames.parse(message) if isinstance(message, str) else {}
-        if self.early is not None and said.get("t") != "pulse":
+        """Handle input or a text frame. Until the session is shown, everything except a pulse is queued."""
+        parsed = frames.parse(message) if isinstance(message, str) else {}
+        if self.early is not None and parsed.get("t") != "pulse":
             self.early.append(message)
         elif isinstance(message, bytes):
             gateway.soon(self.hub.typed, self.viewer, message)
         else:
-            self._take(said)
+            self._dispatch(parsed)
 
     async def _attach(self) -> None:
-        """Show the session. One that is gone but left a history is made anew only when the page says so."""
+        """Show the session, and create it if it doesn't exist.
+
+        With `create=unless-history`, a session with saved history is not created; the page shows the history.
+        """
         try:
             await gateway.run(self.hub.attach(self.viewer))
             await let_go_of_database()
@@ -171,62 +175,65 @@ class TerminalSocket:
                 return
             await database_sync_to_async(services.ensure_session)(self.place)
             await gateway.run(self.hub.attach(self.viewer))
-            await database_sync_to_async(services.note_created)(self.visit)
+            await database_sync_to_async(services.mark_created)(self.visit)
 
     async def _has_history(self) -> bool:
         return await database_sync_to_async(services.has_history)(self.place)
 
     async def _refuse(self, error: Refused | TmuxRefused) -> None:
-        again = getattr(error, "retryable", False)
+        retryable = getattr(error, "retryable", False)
         kind = getattr(error, "code", "refused")
-        message = {"t": "error", "kind": kind, "message": str(error), "retry": again}
+        message = {"t": "error", "kind": kind, "message": str(error), "retry": retryable}
         await self.send({"type": "websocket.send", "text": json.dumps(message)})
-        raise Ended(AWAY if again else REFUSED)
+        raise SocketEnded(UNAVAILABLE if retryable else REFUSED)
 
-    def _take(self, message: Json) -> None:
-        """A text frame of the page; what is not understood is ignored."""
-        verb = VERBS.get(frames.words(message, "t"))
-        if verb:
-            verb(self, message)
+    def _dispatch(self, message: Json) -> None:
+        """Call the handler of a text frame; unknown types are ignored."""
+        handler = HANDLERS.get(frames.string(message, "t"))
+        if handler:
+            handler(self, message)
 
     def ack(self, message: Json) -> None:
-        gateway.soon(self.hub.acknowledged, self.viewer, frames.whole(message, "n"))
+        gateway.soon(self.hub.acknowledged, self.viewer, frames.count(message, "n"))
 
     def resize(self, message: Json) -> None:
-        size, looks = frames.size(message), bool(message.get("looks"))
-        gateway.soon(lambda: self.hub.resized(self.viewer, size, looks=looks))
+        size, passive = frames.size(message), bool(message.get("looks"))
+        gateway.soon(lambda: self.hub.resized(self.viewer, size, passive=passive))
 
     def paste(self, message: Json) -> None:
-        """A long text comes in pieces, as the server takes no message above 1 MiB; too long a one is refused
-        as a whole."""
+        """Collect the pieces of a pasted text and paste it after the last one.
+
+        The page sends pieces because the server accepts at most 1 MiB per message. If the text is longer than
+        MAX_PASTED, nothing is pasted.
+        """
         if sum(map(len, self.pasted)) <= MAX_PASTED:
-            self.pasted.append(frames.words(message, "d"))
+            self.pasted.append(frames.string(message, "d"))
         if message.get("more"):
             return
         text = "".join(self.pasted)
         self.pasted.clear()
         if len(text) > MAX_PASTED:
-            too_much = "That is too much to paste at once: nothing was pasted."
-            self.outbox.put({"t": "error", "kind": "paste", "message": too_much})
+            reason = "The text is longer than 16 million characters, so nothing was pasted."
+            self.outbox.put({"t": "error", "kind": "paste", "message": reason})
         else:
             gateway.soon(self.hub.pasted, self.viewer, text)
 
     def answer(self, message: Json) -> None:
-        data = frames.words(message, "d").encode("utf-8", "replace")
+        data = frames.string(message, "d").encode("utf-8", "replace")
         if data:
             gateway.soon(self.hub.answered, self.viewer, data[:4096])
 
     def history(self, message: Json) -> None:
-        gateway.soon(self.hub.wants_history, self.viewer, frames.whole(message, "lines"))
+        gateway.soon(self.hub.extend_history, self.viewer, frames.count(message, "lines"))
 
     def window(self, message: Json) -> None:
-        gateway.soon(self.hub.choose, self.viewer, frames.words(message, "id"))
+        gateway.soon(self.hub.choose, self.viewer, frames.string(message, "id"))
 
     def pulse(self, _message: Json) -> None:
         gateway.soon(self.hub.pulse, self.viewer)
 
 
-VERBS: dict[str, Callable[[TerminalSocket, Json], None]] = {
+HANDLERS: dict[str, Callable[[TerminalSocket, Json], None]] = {
     "ack": TerminalSocket.ack,
     "resize": TerminalSocket.resize,
     "paste": TerminalSocket.paste,

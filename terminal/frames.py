@@ -1,4 +1,4 @@
-"""What a page may say in a text frame, checked: sizes and counts of a stranger are never trusted."""
+"""Parsing and validation of the text frames that a page sends. Their values are untrusted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl
 from aitask.lib.text import whole_number
 from terminal.control.viewer import Size
 
-LEAST, MOST = 2, 1000
-"""Columns and rows that a window can sensibly have."""
+MIN_SIZE, MAX_SIZE = 2, 1000
+"""Limits for the columns and rows of a window."""
 Json = dict[str, Any]
 
 
 def parse(text: str) -> Json:
-    """The message; empty when it is none."""
+    """Return the JSON object in `text`, or an empty dict if it is not one."""
     try:
         message = json.loads(text)
     except ValueError:
@@ -24,27 +24,28 @@ def parse(text: str) -> Json:
     return message if isinstance(message, dict) else {}
 
 
-def whole(message: Mapping[str, Any], name: str) -> int:
-    """A count; 0 for what is none."""
+def count(message: Mapping[str, Any], name: str) -> int:
+    """Return a positive integer of the message, or 0 if the value is anything else."""
     value = message.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def words(message: Mapping[str, Any], name: str) -> str:
+def string(message: Mapping[str, Any], name: str) -> str:
+    """Return a string of the message, or an empty one if the value is anything else."""
     value = message.get(name)
     return value if isinstance(value, str) else ""
 
 
 def size(message: Mapping[str, Any]) -> Size:
-    """Columns and rows, within what makes sense."""
-    return clamp(whole(message, "cols") or 80), clamp(whole(message, "rows") or 24)
+    """Return columns and rows, within the limits; 80×24 by default."""
+    return clamp(count(message, "cols") or 80), clamp(count(message, "rows") or 24)
 
 
 def clamp(value: int) -> int:
-    return max(LEAST, min(MOST, value))
+    return max(MIN_SIZE, min(MAX_SIZE, value))
 
 
 def query(scope: Mapping[str, Any]) -> Json:
-    """The parameters of the socket's address; numbers are numbers."""
+    """Return the query parameters of the socket's URL; numeric values as int."""
     pairs = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
     return {name: value if (number := whole_number(value)) is None else number for name, value in pairs}

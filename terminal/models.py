@@ -1,4 +1,4 @@
-"""Who opened which terminal, and the permission to do so."""
+"""The terminal log, and the permission to use terminals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from workspaces.models import Workspace
 
 
 class Visit(models.Model):
-    """One opening of a terminal: the audit log. What was typed or shown is never kept here."""
+    """An entry of the terminal log: a user opened or closed a session, or read its saved history.
+
+    Input and output are never stored.
+    """
 
     class Kind(models.TextChoices):
         OPEN = "open", "Opened"
@@ -20,19 +23,25 @@ class Visit(models.Model):
 
     kind = models.CharField(max_length=13, choices=Kind.choices, default=Kind.OPEN)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    username = models.CharField(max_length=150, help_text="As it was, should the account be removed")
+    username = models.CharField(max_length=150, help_text="Kept when the account is deleted")
     workspace = models.ForeignKey(Workspace, on_delete=models.SET_NULL, null=True, related_name="+")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="+")
-    task_number = models.BigIntegerField(null=True, help_text="As it was, should the task be removed")
+    task_number = models.BigIntegerField(null=True, help_text="Kept when the task is deleted")
     host = models.CharField(max_length=300)
     session = models.CharField(max_length=100)
-    client = models.CharField(max_length=100, blank=True, help_text="The browser's address")
+    client = models.CharField(max_length=100, blank=True, help_text="IP address of the browser")
     opened_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now, help_text="It was still open then")
-    closed_at = models.DateTimeField(null=True, blank=True, help_text="Empty: open, or the server was killed")
+    seen_at = models.DateTimeField(
+        default=timezone.now, help_text="When the terminal was last known to be open"
+    )
+    closed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Empty while open, or if the server was killed"
+    )
     created_session = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name = "terminal log entry"
+        verbose_name_plural = "terminal log entries"
         ordering = ["-opened_at"]
         default_permissions = ("view",)
         permissions = [("use_terminal", "Can use the terminals of the workspaces they see")]

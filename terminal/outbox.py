@@ -1,4 +1,4 @@
-"""Frames on their way from the loop of the hosts to a browser's socket."""
+"""Sends frames from the hosts' event loop to a browser's socket."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ Message = dict[str, Any]
 
 
 class Outbox:
-    """Filled from the loop of the hosts; the viewer bounds what is in it.
+    """A thread-safe queue of frames for one socket. The viewer limits how many bytes are in it.
 
-    What the server takes without waiting, as daphne always does, is sent from a callback: a task would cost a
-    turn of the loop at each key. A send that does wait is finished by `run`, and all behind it.
+    A send that completes without waiting, as with Daphne, runs in a callback, because a task would add one
+    iteration of the event loop to each key press. If a send has to wait, `run` completes it and sends the
+    frames after it.
     """
 
     def __init__(self, send: Send, direct: Direct | None = None) -> None:
@@ -31,14 +32,14 @@ class Outbox:
         self._thread = threading.get_ident()
         self._frames: list[Frame] = []
         self._lock = threading.Lock()
-        self._stuck = asyncio.Event()
+        self._blocked = asyncio.Event()
         self._unfinished: tuple[Coroutine[Any, Any, None], Any] | None = None
         self._waiting: deque[Message] = deque()
 
     def put(self, frame: Frame) -> None:
-        """Add a frame; may be called from any thread. On the socket's own loop it is sent at once."""
+        """Add a frame, from any thread. A call in the socket's own thread sends it immediately."""
         if threading.get_ident() == self._thread and not self._frames:
-            self._send_at_once(frame)
+            self._send_now(frame)
             return
         with self._lock:
             self._frames.append(frame)
@@ -47,18 +48,18 @@ class Outbox:
         try:
             self._loop.call_soon_threadsafe(self._flush)
         except RuntimeError:
-            return  # the web server is going down
+            return  # the event loop is closed: the web server is shutting down
 
     async def run(self) -> None:
-        """Finish what the server did not take at once; raises what the server raises."""
+        """Complete sends that had to wait, forever. Raises what the server raises."""
         while True:
-            await self._stuck.wait()
+            await self._blocked.wait()
             if self._unfinished:
                 await _finish(*self._unfinished)
                 self._unfinished = None
             while self._waiting:
                 await self._send(self._waiting.popleft())
-            self._stuck.clear()
+            self._blocked.clear()
 
     def _flush(self) -> None:
         with self._lock:
@@ -66,7 +67,7 @@ class Outbox:
         self._waiting.extend(messages(frames))
         self._push()
 
-    def _send_at_once(self, frame: Frame) -> None:
+    def _send_now(self, frame: Frame) -> None:
         if self._direct and not self._waiting:
             self._direct.send(frame if isinstance(frame, bytes) else _json(frame))
         else:
@@ -74,20 +75,20 @@ class Outbox:
             self._push()
 
     def _push(self) -> None:
-        """Send until the server makes us wait."""
-        while self._waiting and not self._stuck.is_set():
+        """Send waiting messages until one has to wait."""
+        while self._waiting and not self._blocked.is_set():
             sending: Coroutine[Any, Any, None] = self._send(self._waiting.popleft())  # type: ignore[assignment]
             try:
                 waits_for = sending.send(None)
             except StopIteration:
                 continue
             self._unfinished = (sending, waits_for)
-            self._stuck.set()
+            self._blocked.set()
 
 
 @types.coroutine
 def _finish(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """Go on with a coroutine that was begun outside a task, from what it waits for."""
+    """Continue a coroutine that was started outside a task and is waiting for `waits_for`."""
     while True:
         yield waits_for
         try:
@@ -97,7 +98,7 @@ def _finish(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any
 
 
 def messages(frames: list[Frame]) -> list[Message]:
-    """ASGI messages of frames; bytes that follow each other travel together."""
+    """Return the ASGI messages for the frames; consecutive bytes are joined into one message."""
     result: list[Message] = []
     for frame in frames:
         if isinstance(frame, dict):

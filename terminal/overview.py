@@ -1,4 +1,4 @@
-"""The sidebar's socket: all live sessions, as they come, go and print."""
+"""The sidebar's WebSocket: pushes the list of live sessions when it changes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from terminal.control.listing import Row
 from workspaces.hosts import Address, HostError
 
 HOST_SECONDS = 8.0
-"""A host that is slower than that is shown as out of reach for now."""
+"""Time limit for a host's answer; after that the sidebar shows it as unreachable."""
 
 
 class SessionsConsumer(LiveConsumer):
-    """Pushes the rendered list whenever it differs from what the page has."""
+    """Pushes the rendered list whenever it differs from the one that the page shows."""
 
     look_seconds = 3.0
 
@@ -43,25 +43,26 @@ class SessionsConsumer(LiveConsumer):
             await self.push({"t": "sessions", "html": html})
 
     async def received(self, message: dict[str, Any]) -> None:
-        """The page says nothing but what it has read."""
+        """Ignore it: the page sends acknowledgements only."""
 
 
 async def render_sessions(user: User) -> str:
-    """The list of sessions as HTML, after asking all hosts of the user."""
+    """List the sessions on all hosts of the user and return them as HTML."""
     addresses = await database_sync_to_async(queries.addresses)(user)
-    seen = await asyncio.gather(*(_look(address) for address in addresses.values()))
-    return await database_sync_to_async(_render)(user, dict(zip(addresses, seen, strict=True)))
+    results = await asyncio.gather(*(_windows_on(address) for address in addresses.values()))
+    return await database_sync_to_async(_render)(user, dict(zip(addresses, results, strict=True)))
 
 
-async def _look(address: Address) -> list[Row] | str:
+async def _windows_on(address: Address) -> list[Row] | str:
+    """Return the windows on a host, or why they can't be listed."""
     try:
         async with asyncio.timeout(HOST_SECONDS):
             return await gateway.run(gateway.hub_of(address).sessions())
     except (HostError, TmuxRefused) as error:
         return str(error)
     except TimeoutError:
-        return "The host does not answer just now."
+        return f"The host did not answer within {HOST_SECONDS:g} seconds."
 
 
-def _render(user: User, sight: dict[str, list[Row] | str]) -> str:
-    return render_to_string("terminal/_sessions.html", {"groups": queries.groups(user, sight)})
+def _render(user: User, listings: dict[str, list[Row] | str]) -> str:
+    return render_to_string("terminal/_sessions.html", {"groups": queries.groups(user, listings)})

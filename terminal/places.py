@@ -1,4 +1,4 @@
-"""Where a terminal is: the session of a task, or the plain shell of a workspace."""
+"""The tmux session that a terminal shows: a task's session, or the shell of a workspace."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from workspaces.models import Installation, Workspace
 
 @dataclass(frozen=True)
 class Place:
-    """One tmux session that is ours, whether it exists just now or not."""
+    """The tmux session of a task or workspace, whether it exists or not."""
 
     workspace: Workspace
     task: Task | None
     session: str
     owner: str
-    "The mark by which the session is known to be ours."
+    "Value of the tmux option @aitask, which marks the session as this installation's."
     address: Address
     host_label: str
 
@@ -60,12 +60,12 @@ class Place:
 
     @property
     def key(self) -> str:
-        """What its files on the host are called."""
+        """Name of the folder on the host that has the session's files."""
         return self.owner.replace("/", "-")
 
     @property
     def attach_command(self) -> str:
-        """How a user attaches to it in a terminal of their own."""
+        """The shell command that attaches to the session in any terminal."""
         return attach_command(self.workspace, self.session)
 
     @property

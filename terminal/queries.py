@@ -1,4 +1,4 @@
-"""The sessions that a person sees: those that live on the hosts, with what is known of their tasks."""
+"""The sessions that a user can see: what runs on the hosts, joined with the tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workspaces.models import Host, Installation, Workspace
 
 @dataclass(frozen=True)
 class Session:
-    """One session of the sidebar."""
+    """A session in the sidebar."""
 
     key: str
     url: str
@@ -31,45 +31,46 @@ class Session:
     badge: Badge | None
     needs_you: bool
     active_at: datetime | None
-    "When something was last printed in it."
+    "Time of the last output."
 
 
 @dataclass(frozen=True)
 class WorkspaceSessions:
-    """The sessions of a workspace, the last active first."""
+    """The sessions of a workspace, most recently active first."""
 
     workspace: Workspace
     host_label: str
     trouble: str
-    "Why nothing is known of its host just now."
+    "Why the host's sessions can't be listed; empty if they can."
     sessions: list[Session]
 
 
-Sight = Mapping[str, list[Row] | str]
-"""What each host (by key) has just said: its windows, or why it can't be asked."""
+Listings = Mapping[str, list[Row] | str]
+"""By key of the host: its windows, or why they can't be listed."""
 
 
 def addresses(user: AbstractBaseUser | AnonymousUser) -> dict[str, Address]:
-    """The hosts of the workspaces that the user sees."""
+    """Return the hosts of the workspaces that the user can see, by key."""
     by_key = {workspace.address.key: workspace for workspace in visible_workspaces(user)}
     return {key: workspace.host.address for key, workspace in by_key.items()}
 
 
-def groups(user: AbstractBaseUser | AnonymousUser, sight: Sight) -> list[WorkspaceSessions]:
-    """All live sessions that are ours, by workspace."""
+def groups(user: AbstractBaseUser | AnonymousUser, listings: Listings) -> list[WorkspaceSessions]:
+    """Return all live sessions of this installation, by workspace."""
     key = Installation.current_key()
-    by_owner = {host: _sessions(rows, key) for host, rows in sight.items() if not isinstance(rows, str)}
+    by_owner = {host: _by_mark(rows, key) for host, rows in listings.items() if not isinstance(rows, str)}
     lost = tasks.lost_hosts()
     all_tasks = _tasks(user, by_owner)
     labels = dict(Host.objects.values_list("key", "alias"))
-    made = [
-        _group(workspace, sight, by_owner, all_tasks, lost, labels) for workspace in visible_workspaces(user)
+    found = [
+        _group(workspace, listings, by_owner, all_tasks, lost, labels)
+        for workspace in visible_workspaces(user)
     ]
-    return [group for group in made if group.sessions or group.trouble]
+    return [group for group in found if group.sessions or group.trouble]
 
 
-def _sessions(rows: Iterable[Row], installation: str) -> dict[str, list[Row]]:
-    """Windows by the mark behind our installation's key: a task's number, or w and a workspace's."""
+def _by_mark(rows: Iterable[Row], installation: str) -> dict[str, list[Row]]:
+    """Group this installation's windows by their mark: `<task id>` or `w<workspace id>`."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         owner, _, mark = row.owner.partition("/")
@@ -87,14 +88,14 @@ def _tasks(
 
 def _group(
     workspace: Workspace,
-    sight: Sight,
+    listings: Listings,
     by_owner: Mapping[str, Mapping[str, list[Row]]],
     all_tasks: Iterable[Task],
     lost: set[str],
     labels: Mapping[str, str],
 ) -> WorkspaceSessions:
     host = workspace.address.key
-    said, marks = sight.get(host, []), by_owner.get(host, {})
+    listing, marks = listings.get(host, []), by_owner.get(host, {})
     found = [
         _of_task(task, marks[str(task.pk)], lost)
         for task in all_tasks
@@ -104,7 +105,7 @@ def _group(
         found.append(_of_workspace(workspace, rows))
     found.sort(key=lambda session: session.active_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     label = labels.get(host) or "this machine"
-    return WorkspaceSessions(workspace, label, said if isinstance(said, str) else "", found)
+    return WorkspaceSessions(workspace, label, listing if isinstance(listing, str) else "", found)
 
 
 def _of_task(task: Task, rows: list[Row], lost: set[str]) -> Session:

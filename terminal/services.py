@@ -1,4 +1,4 @@
-"""What can be done with a session: make it, save what it has shown, close it. And the log of who did it."""
+"""Changes to sessions (create, save the history, close) and the terminal log."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from workspaces.hosts import HostError
 WINDOW = "shell"
 MAX_HISTORY = 8 << 20
 MAX_RUNS = 20
-"""Runs of a task whose panes are read again, the newest first."""
+"""How many of a task's newest runs are searched for saved output."""
 
 
 @dataclass(frozen=True)
 class History:
-    """What a session that is gone had shown, as bytes for a terminal."""
+    """The saved output of a session, as bytes for a terminal."""
 
     data: bytes
     saved_at: float
 
 
 def ensure_session(place: Place) -> str:
-    """Make the session with a login shell in the worktree, unless it is there; returns its name.
+    """Create the session with a login shell in the worktree if it doesn't exist, and return its name.
 
-    A task without a worktree gets it now. Raises Refused (HostError, GitError, TmuxError).
+    Creates the task's worktree if it has none. Raises Refused (HostError, GitError, TmuxError).
     """
     site = site_of(place.workspace)
-    cwd = _folder(place, site)
+    cwd = _working_directory(place, site)
     directory = _directories(place, site)[0]
     spec: wire.ShellSpec = {"worktree": cwd, "environment": place.workspace.environment}
     if not site.host.exists(join(directory, "spec.json")):
@@ -57,10 +57,13 @@ def ensure_session(place: Place) -> str:
 
 
 def close_session(place: Place, user: AbstractBaseUser, *, client: str = "") -> bool:
-    """Save what the session has shown and end it with all that runs in it; False when there was none."""
+    """Save the output of the session and end it with all its processes; False if it doesn't exist.
+
+    Raises Refused while a run of the task is active.
+    """
     if place.task and place.task.runs.filter(state__in=("starting", "running", "waiting")).exists():
         raise Refused(
-            "An agent is at work in this session.", "Cancel its run first, or leave the session open."
+            "An agent is running in this session.", "Cancel the run first, or leave the session open."
         )
     site = site_of(place.workspace)
     names = [name for name, owner in tmux.list_sessions(site.host).items() if owner == place.owner]
@@ -68,16 +71,16 @@ def close_session(place: Place, user: AbstractBaseUser, *, client: str = "") -> 
         return False
     log(place, user, Visit.Kind.CLOSE_SESSION, client=client)
     saved = tmux.save_histories(site.host, names[0])
-    if not saved:  # its windows are older than what is told of them now
+    if not saved:  # its windows were opened by an older version, which set no folder on them
         saved = [join(_directories(place, site)[0], "history.txt")]
         tmux.capture_history(site.host, names[0], saved[0])
     ended = tmux.kill_session(site.host, names[0], owner=place.owner)
-    site.host.run(["touch", "-c", *saved])  # newer than the last that was recorded
+    site.host.run(["touch", "-c", *saved])  # newer than the pane's record, so that it is read instead
     return ended
 
 
 def read_history(place: Place) -> History | None:
-    """What was kept of a session that is gone; None when there is nothing. Raises HostError."""
+    """Return the saved output of a session; None if there is none. Raises HostError."""
     parts = _scrollback(place, MAX_HISTORY)
     if not parts:
         return None
@@ -86,7 +89,7 @@ def read_history(place: Place) -> History | None:
 
 
 def has_history(place: Place) -> bool:
-    """Whether anything was kept of this session."""
+    """Return whether the session has saved output; False if the host can't be reached."""
     try:
         return bool(_scrollback(place, 0))
     except HostError:
@@ -94,7 +97,7 @@ def has_history(place: Place) -> bool:
 
 
 def log(place: Place, user: AbstractBaseUser, kind: str, *, client: str = "") -> Visit:
-    """Write into the audit log that the user does this now."""
+    """Add an entry to the terminal log."""
     return Visit.objects.create(
         kind=kind,
         user_id=user.pk,
@@ -109,8 +112,8 @@ def log(place: Place, user: AbstractBaseUser, kind: str, *, client: str = "") ->
     )
 
 
-def _folder(place: Place, site: Site) -> str:
-    """Where the shell starts."""
+def _working_directory(place: Place, site: Site) -> str:
+    """Return the directory in which the shell starts."""
     if place.task is None:
         path = place.workspace.repo_path
         return site.hello["home"] + path[1:] if path.startswith("~") else path
@@ -118,30 +121,33 @@ def _folder(place: Place, site: Site) -> str:
 
 
 def _directories(place: Place, site: Site) -> list[str]:
-    """Folders on the host that keep something of this session, the newest first."""
+    """Return the folders on the host that may have saved output of the session, newest first."""
     shell = join(site.hello["state_dir"], "shells", place.key)
     runs = place.task.runs.exclude(run_dir="").order_by("-number")[:MAX_RUNS] if place.task else []
     return [*[run.run_dir for run in runs], shell]
 
 
 def _scrollback(place: Place, limit: int) -> list[wire.ScrollbackPart]:
-    """What the session's windows have printed, the newest first."""
+    """Return the saved output of the session's windows, newest first.
+
+    At most `limit` bytes of text; with 0, only which files there are.
+    """
     site = site_of(place.workspace)
-    asked: wire.ScrollbackParams = {"folders": _directories(place, site), "limit": limit}
-    return site.host.call("read_scrollback", asked, timeout=60)["parts"]
+    params: wire.ScrollbackParams = {"folders": _directories(place, site), "limit": limit}
+    return site.host.call("read_scrollback", params, timeout=60)["parts"]
 
 
-def still_open(visit: Visit) -> None:
-    """The browser is still there; a server that is killed can't log its end."""
+def mark_open(visit: Visit) -> None:
+    """Log that the terminal is still open. This bounds the time if the server is killed."""
     Visit.objects.filter(pk=visit.pk).update(seen_at=timezone.now())
 
 
-def left(visit: Visit) -> None:
-    """The browser has gone."""
+def mark_closed(visit: Visit) -> None:
+    """Log that the browser disconnected."""
     now = timezone.now()
     Visit.objects.filter(pk=visit.pk).update(seen_at=now, closed_at=now)
 
 
-def note_created(visit: Visit) -> None:
-    """The session was made for this visit."""
+def mark_created(visit: Visit) -> None:
+    """Log that opening the terminal created the session."""
     Visit.objects.filter(pk=visit.pk).update(created_session=True)

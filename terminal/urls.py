@@ -1,4 +1,4 @@
-"""Addresses of the terminal's pages."""
+"""URLs of the terminal pages."""
 
 from __future__ import annotations
 

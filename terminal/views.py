@@ -1,4 +1,4 @@
-"""The terminal's pages: a session with the sidebar of all, what is left of a session, and closing one."""
+"""Terminal pages: a session next to the sidebar, the saved history of a session, and closing a session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from terminal.models import Visit
 from terminal.places import Place
 from workspaces.access import person
 
-# xterm.js writes its own style sheet, whose size and colours depend on the font; it gets the page's nonce.
+# xterm.js adds <style> elements, because sizes depend on the font. They get the page's nonce.
 STYLES = {"style-src": [SELF, NONCE]}
 TOUCH_KEYS = [
     ("Esc", "Esc"),
@@ -31,38 +31,38 @@ TOUCH_KEYS = [
     ("→", "Right"),
     ("⏎", "Enter"),
 ]
-"""What keyboards of phones lack."""
+"""(key, label) of the keys that on-screen keyboards lack."""
 
 
 @require_GET
 def terminals(request: HttpRequest) -> HttpResponse:
-    """All sessions, none of them open."""
+    """Show the list of sessions without opening one."""
     if not access.may_use(request.user):
-        raise PermissionDenied("You may not use terminals: an administrator can give you the permission.")
+        raise PermissionDenied(access.NO_PERMISSION)
     return _page(request, None)
 
 
 @require_GET
 def terminal(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """One session."""
+    """Show a session."""
     return _page(request, access.place_for(request.user, kind, pk))
 
 
 def _page(request: HttpRequest, place: Place | None) -> HttpResponse:
     context = {"nav": "terminals", "place": place, "touch_keys": TOUCH_KEYS}
-    page = csp_update(STYLES)(lambda asked: render(asked, "terminal/terminal.html", context))
+    page = csp_update(STYLES)(lambda inner: render(inner, "terminal/terminal.html", context))
     return cast(HttpResponse, page(request))
 
 
 @require_GET
 def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """What a session that is gone had shown, for the page to paint."""
+    """Return the saved output of a session, as bytes for xterm.js."""
     place = access.place_for(request.user, kind, pk)
     found = attempt(lambda: services.read_history(place))
     if isinstance(found, Refused):
         return text_answer(found)
     if found is None:
-        raise Http404("Nothing was kept of this session.")
+        raise Http404("This session has no saved history.")
     services.log(place, person(request), Visit.Kind.HISTORY, client=_client(request))
     response = HttpResponse(found.data, content_type="application/octet-stream")
     response["X-Saved-At"] = str(found.saved_at)
@@ -71,13 +71,13 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 
 @require_POST
 def close(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """End a session, its history saved."""
+    """Save the history of a session and end it."""
     place = access.place_for(request.user, kind, pk)
     user, client = person(request), _client(request)
 
     def end() -> str:
         ended = services.close_session(place, user, client=client)
-        return "Closed; its history is kept." if ended else "It was closed already."
+        return "Session closed. Its history was saved." if ended else "The session was already closed."
 
     return answer(request, end, to=reverse("terminals"))
 

@@ -1,1 +1,1 @@
-"""tmux control mode: one channel per host that carries every terminal somebody looks at."""
+"""tmux control mode: one channel per host, which carries all open terminals."""

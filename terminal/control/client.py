@@ -1,4 +1,4 @@
-"""One running `tmux -C`: commands in, replies to each of them, outputs and notices out."""
+"""A client of tmux control mode (`tmux -C`): sends commands, receives replies, output and notifications."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from workspaces.tmux import TmuxError, require_version
 ATTACH_SECONDS = 20.0
 ASK_SECONDS = 20.0
 IDLE = "tail -f /dev/null"
-"""What runs in the hub session's own window: it must only stay."""
+"""Command of the hub session's own window, which keeps the session alive."""
 FIND_TMUX = 'command -v tmux && tmux -V && printf "%s\\n" "${TMUX_TMPDIR:-}"'
 
 Replies = list[list[bytes]]
 
 
 class TmuxRefused(Exception):
-    """tmux did not do what it was told; the text is its own."""
+    """A tmux command failed. The message is tmux's own."""
 
     retryable = True
 
 
 @dataclass(slots=True)
 class Command:
-    """A line that was sent: one reply for each of its commands, or fewer when one fails."""
+    """A line that was sent. tmux replies to each of its commands, up to the first one that fails."""
 
     expected: int
     done: Callable[[Replies, str], None] | None
@@ -37,7 +37,10 @@ class Command:
 
 
 class ControlClient:
-    """Belongs to the hub's loop. `on_message` gets all that is no reply, `on_end` the reason of its end."""
+    """A control client; use it on the hub's event loop only.
+
+    `on_message` is called with output and notifications, `on_end` with the reason when the client ends.
+    """
 
     def __init__(self, on_message: Callable[[Message], None], on_end: Callable[[str], None]) -> None:
         self.ended = False
@@ -49,7 +52,7 @@ class ControlClient:
         self._channel: Channel | None = None
 
     async def start(self, host: HostConnection, session: str) -> None:
-        """Make the session `session` on the host and attach to it. Raises HostError."""
+        """Create the session `session` on the host if needed, and attach to it. Raises HostError."""
         argv = await _tmux(host)
         size = ["-x", "80", "-y", "24"]
         self._channel = await open_process(
@@ -57,26 +60,29 @@ class ControlClient:
         )
         try:
             async with asyncio.timeout(ATTACH_SECONDS):
-                await self._attached  # tmux before 3.4 loses what it is told earlier
+                await self._attached  # tmux before 3.4 loses commands that are sent earlier
         except TimeoutError:
             self.close()
             raise HostError(
-                f"tmux on {host.label} does not answer.", code="timeout", retryable=True
+                f"tmux on {host.label} did not answer in time.", code="timeout", retryable=True
             ) from None
 
     def send(
         self, line: str | bytes, expected: int = 1, done: Callable[[Replies, str], None] | None = None
     ) -> None:
-        """Send a line of commands. `done` gets the replies and, when one failed, what tmux said."""
+        """Send a line with `expected` commands.
+
+        `done` is called with the replies, and with an error message if a command failed (otherwise "").
+        """
         if self.ended or self._channel is None:
             if done:
-                done([], "The link to tmux was lost.")
+                done([], "The connection to tmux was lost.")
             return
         self._commands.append(Command(expected, done))
         self._channel.write((line.encode() if isinstance(line, str) else line) + b"\n")
 
     async def ask(self, line: str, expected: int = 1) -> Replies:
-        """Send and wait for the replies. Raises Refused."""
+        """Send a line of commands and wait for the replies. Raises TmuxRefused."""
         answer: asyncio.Future[Replies] = asyncio.get_running_loop().create_future()
 
         def done(replies: Replies, error: str) -> None:
@@ -99,36 +105,36 @@ class ControlClient:
             self._channel.close()
         self.closed("closed")
 
-    # what the channel calls
+    # callbacks of the channel
 
     def data_received(self, data: bytes) -> None:
         for message in self._parser.feed(data):
             if isinstance(message, Reply):
-                self._take(message)
+                self._handle_reply(message)
             else:
-                self._notice_attach(message)
+                self._check_attached(message)
                 self._on_message(message)
 
     def closed(self, reason: str) -> None:
-        """The process or the link has ended; whoever waits is told."""
+        """Fail all commands that wait for a reply: the process or the connection has ended."""
         if self.ended:
             return
         self.ended = True
         if not self._attached.done():
             self._attached.set_exception(
-                HostError(f"tmux could not be attached to: {reason}.", code="remote_failed", retryable=True)
+                HostError(f"Attaching to tmux failed: {reason}.", code="remote_failed", retryable=True)
             )
         for command in self._commands:
             if command.done:
-                command.done([], f"The link to tmux was lost: {reason}.")
+                command.done([], f"The connection to tmux was lost: {reason}.")
         self._commands.clear()
         self._on_end(reason)
 
-    def _notice_attach(self, message: Message) -> None:
+    def _check_attached(self, message: Message) -> None:
         if not self._attached.done() and getattr(message, "name", "") == "session-changed":
             self._attached.set_result(None)
 
-    def _take(self, reply: Reply) -> None:
+    def _handle_reply(self, reply: Reply) -> None:
         if not self._commands:
             return
         command = self._commands[0]
@@ -142,13 +148,13 @@ class ControlClient:
 
 
 async def _tmux(host: HostConnection) -> Sequence[str]:
-    """How tmux is started so that it speaks with the same server as hostkit's: same program, same socket."""
+    """Return the command that starts tmux with the same program and socket as hostkit uses."""
     link = await host.link()
     answer = await link.call("exec", {"argv": ["sh", "-c", FIND_TMUX]}, 20.0)
     if answer["rc"]:
         raise HostError(
             f"tmux is not installed on {host.label}.",
-            "Install it there, such as: sudo apt install tmux",
+            "Install it, for example with: sudo apt install tmux",
             code="not_found",
         )
     path, version, folder = [*answer["out"].splitlines(), ""][:3]

@@ -1,4 +1,4 @@
-"""The hubs of this process, for callers on any loop."""
+"""The hubs of this process, callable from any event loop or thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 def hub_of(address: hosts.Address) -> TerminalHub:
-    """The hub of a host; made when first asked for, connected when first used."""
+    """Return the hub of a host, creating it if needed. It connects when it is first used."""
     host = hosts.get(address)
     with _lock:
         if address.key not in _hubs:
@@ -27,14 +27,17 @@ def hub_of(address: hosts.Address) -> TerminalHub:
 
 
 async def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a hub's coroutine on its loop and wait for it here."""
+    """Run a hub's coroutine on the hub's loop and return its result."""
     if hosts_hub().is_here:
         return await work
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, hosts_hub().loop))
 
 
 def soon(call: Callable[..., object], *arguments: object) -> None:
-    """Have a method of a hub called on its loop, after what was asked before; at once if it is this one."""
+    """Call a method of a hub on the hub's loop, in the order of these calls.
+
+    Called on that loop, it runs immediately.
+    """
     owner = hosts_hub()
     if owner.is_here:
         call(*arguments)

@@ -1,7 +1,7 @@
-"""The one channel to a host's tmux server, and everybody who looks through it.
+"""The control-mode channel to a host's tmux server, shared by all viewers of its terminals.
 
-A window that somebody looks at is linked into a session of the hub's own; output is told apart by pane.
-Nothing here waits for a browser, and all of it belongs to the loop of the hosts.
+The hub links each viewed window into a session of its own, and distributes the output by pane. It never waits
+for a browser. Everything here runs on the event loop of the hosts.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from workspaces.hosts import HostConnection, HostError
 log = logging.getLogger(__name__)
 
 LINGER_SECONDS = 15.0
-"""How long a window stays linked after the last one has left: a reload finds all modes known."""
+"""How long a window stays linked after its last viewer left, so that a page reload keeps the known modes."""
 REFRESH_SECONDS = 0.03
-"""Notices come in swarms; one look at the server answers them."""
+"""Delay before the windows are listed again, because notifications come in bursts."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 WINDOWS_CHANGED = {
     "window-add",
@@ -43,11 +43,11 @@ WINDOWS_CHANGED = {
 
 
 class SessionGone(Exception):
-    """There is no such tmux session on the host."""
+    """The tmux session does not exist."""
 
 
 class TerminalHub:
-    """All terminals of one host."""
+    """All terminals of a host."""
 
     def __init__(self, host: HostConnection) -> None:
         self.host = host
@@ -56,101 +56,106 @@ class TerminalHub:
         self._client: ControlClient | None = None
         self._opening: asyncio.Task[ControlClient] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._coming_back: asyncio.Task[None] | None = None
+        self._reconnecting: asyncio.Task[None] | None = None
         self._refreshing = False
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
-        """What was known belongs to a channel that is gone."""
+    def _reset(self) -> None:
+        """Clear the state of the previous channel."""
         self._windows: dict[str, LinkedWindow] = {}
         self._panes: dict[str, Pane] = {}
         self._idle = ""
 
-    # what a viewer asks for
+    # calls for a viewer
 
     async def attach(self, viewer: Viewer) -> None:
-        """Show the viewer its session from now on. Raises SessionGone, Refused and HostError."""
+        """Start showing the viewer its session. Raises SessionGone, TmuxRefused and HostError."""
         client = await self.ready()
         rows = await self._list(client)
-        mine = viewer.target.rows(rows)
-        if not mine:
+        windows = viewer.target.rows(rows)
+        if not windows:
             raise SessionGone
         self.viewers.add(viewer)
-        self._tell_windows(viewer, mine)
-        self._show(client, viewer, chosen(mine, viewer.target.window))
+        self._send_windows(viewer, windows)
+        self._show(client, viewer, chosen(windows, viewer.target.window))
 
     def detach(self, viewer: Viewer) -> None:
-        """The viewer has left."""
+        """Remove a viewer."""
         self.viewers.discard(viewer)
-        self._leave(viewer)
+        self._hide(viewer)
 
     def typed(self, viewer: Viewer, data: bytes) -> None:
-        """Keys of a person: whoever types sets the size."""
-        if pane := self._led_by(viewer):
+        """Send key presses to the pane. The viewer's size becomes the window's size."""
+        if pane := self._make_leader(viewer):
             pane.typed(data)
 
     def answered(self, viewer: Viewer, data: bytes) -> None:
-        """What the terminal itself answers to a program's question."""
+        """Send the terminal's own answer to a query from a program, such as the cursor position."""
         if viewer.pane:
             viewer.pane.typed(data)
 
     def pasted(self, viewer: Viewer, text: str) -> None:
-        if pane := self._led_by(viewer):
+        """Paste a text into the pane. The viewer's size becomes the window's size."""
+        if pane := self._make_leader(viewer):
             pane.pasted(text)
 
-    def _led_by(self, viewer: Viewer) -> Pane | None:
-        """The pane for what this person types, who leads from now on. Without one they are told."""
+    def _make_leader(self, viewer: Viewer) -> Pane | None:
+        """Make the viewer the leader of its pane, and return the pane.
+
+        Without a pane, send `missed` to the page, which then shows that the input was lost.
+        """
         if viewer.pane is None:
-            viewer.tell({"t": "missed"})
+            viewer.send_message({"t": "missed"})
             return None
-        viewer.looks = False
+        viewer.passive = False
         viewer.pane.window.claim(viewer.size)
         viewer.pane.lead(viewer)
         return viewer.pane
 
-    def resized(self, viewer: Viewer, size: Size, *, looks: bool) -> None:
-        """The viewer's room has changed; one that just looks only remembers it."""
+    def resized(self, viewer: Viewer, size: Size, *, passive: bool) -> None:
+        """Store the viewer's new size, and resize the window unless the viewer is passive."""
         viewer.size = size
-        viewer.looks = looks
-        if viewer.pane and not looks:
+        viewer.passive = passive
+        if viewer.pane and not passive:
             viewer.pane.window.claim(size)
 
     def pulse(self, viewer: Viewer) -> None:
-        """Say that the whole way to tmux is alive, once tmux has said so."""
+        """Send `pulse` to the page after tmux has answered, which shows that the whole path works."""
 
         def alive(_replies: Replies, _error: str) -> None:
-            viewer.tell({"t": "pulse"})
+            viewer.send_message({"t": "pulse"})
 
         if self._client and viewer.pane:
             self._client.send("display-message -p ''", done=alive)
         else:
-            alive([], "")  # a loss is told of by itself
+            alive([], "")  # `_lost` reports a lost connection
 
     def acknowledged(self, viewer: Viewer, total: int) -> None:
+        """Note that the browser has shown `total` bytes since it connected."""
         if viewer.acknowledged(total) and viewer.pane:
             viewer.pane.sync(viewer)
 
-    def wants_history(self, viewer: Viewer, lines: int) -> None:
-        """Show the viewer that many lines of history, now and after each repaint."""
+    def extend_history(self, viewer: Viewer, lines: int) -> None:
+        """Send the viewer a snapshot with this many lines of history, also in later snapshots."""
         viewer.lines = max(viewer.lines, min(lines, MAX_LINES))
         if viewer.pane:
             viewer.pane.sync(viewer)
 
     def choose(self, viewer: Viewer, window: str) -> None:
-        """Show another window of the session."""
+        """Show another window of the session to the viewer."""
         viewer.target = replace(viewer.target, window=window)
         if self._client and viewer in self.viewers:
-            self._soon(self._refresh(self._client))
+            self._start(self._refresh(self._client))
 
     async def sessions(self) -> list[Row]:
-        """All windows on the host but the hubs' own. Raises HostError and Refused."""
+        """Return all windows on the host, without those of hubs. Raises HostError and TmuxRefused."""
         rows = await self._list(await self.ready())
         return [row for row in rows if not row.session.startswith(HUB)]
 
     # the channel
 
     async def ready(self) -> ControlClient:
-        """The open channel; all who need it wait for one attempt. Raises HostError."""
+        """Return the open channel. Concurrent calls share one attempt to open it. Raises HostError."""
         if self._client and not self._client.ended:
             return self._client
         if self._opening is None:
@@ -159,7 +164,7 @@ class TerminalHub:
         return await asyncio.shield(self._opening)
 
     async def close(self) -> None:
-        """End the channel; tmux removes the hub session then."""
+        """End the channel. tmux then destroys the hub session."""
         self.viewers.clear()
         for task in self._tasks:
             task.cancel()
@@ -167,8 +172,8 @@ class TerminalHub:
             self._client.close()
 
     async def _open(self) -> ControlClient:
-        client = ControlClient(self._take, self._lost)
-        self._forget()
+        client = ControlClient(self._handle, self._lost)
+        self._reset()
         await client.start(self.host, self.name)
         try:
             replies = await client.ask(
@@ -180,7 +185,7 @@ class TerminalHub:
             client.close()
             raise HostError(
                 f"tmux on {self.host.label} refused: {error}",
-                "Terminals need tmux 3.2 or newer there.",
+                "Terminals need tmux 3.2 or newer on the host.",
                 code="remote_failed",
             ) from error
         self._idle = replies[2][0].decode()
@@ -194,17 +199,19 @@ class TerminalHub:
                 self._refresh_soon()
 
     def _lost(self, reason: str) -> None:
-        """The channel has ended: say so, and come back by itself while anybody looks."""
+        """Report the lost channel to all viewers, and reconnect while there are any."""
         self._client = None
         for viewer in self.viewers:
             viewer.pane = None
-            viewer.tell({"t": "link", "state": "lost", "message": f"The link to tmux was lost: {reason}."})
-        self._forget()
-        if self.viewers and (self._coming_back is None or self._coming_back.done()):
-            self._coming_back = self._soon(self._come_back())
+            viewer.send_message(
+                {"t": "link", "state": "lost", "message": f"The connection to tmux was lost: {reason}."}
+            )
+        self._reset()
+        if self.viewers and (self._reconnecting is None or self._reconnecting.done()):
+            self._reconnecting = self._start(self._reconnect())
 
-    async def _come_back(self) -> None:
-        """Try until everybody who stays sees their session again."""
+    async def _reconnect(self) -> None:
+        """Retry until all viewers see their session again."""
         pause = FIRST_PAUSE
         while waiting := [viewer for viewer in self.viewers if viewer.pane is None]:
             await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
@@ -213,57 +220,57 @@ class TerminalHub:
                 await self._refresh(await self.ready())
             except HostError as error:
                 for viewer in waiting:
-                    viewer.tell({"t": "link", "state": "lost", "message": error.reason})
+                    viewer.send_message({"t": "link", "state": "lost", "message": error.reason})
 
-    # what tmux tells
+    # messages from tmux
 
-    def _take(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         if isinstance(message, Output):
             if pane := self._panes.get(message.pane):
                 pane.output(message.data)
         elif isinstance(message, Notice):
-            self._note(message.name, message.rest.split(" "))
+            self._handle_notice(message.name, message.rest.split(" "))
 
-    def _note(self, name: str, words: list[str]) -> None:
-        if name == "layout-change" and (window := self._windows.get(words[0])):
-            window.laid_out(words[2] if len(words) > 2 else words[1])
-        elif name == "pane-mode-changed" and (pane := self._panes.get(words[0])):
+    def _handle_notice(self, name: str, args: list[str]) -> None:
+        if name == "layout-change" and (window := self._windows.get(args[0])):
+            window.layout_changed(args[2] if len(args) > 2 else args[1])
+        elif name == "pane-mode-changed" and (pane := self._panes.get(args[0])):
             pane.may_be_in_mode = True
-        elif name == "pause" and (pane := self._panes.get(words[0])):
+        elif name == "pause" and (pane := self._panes.get(args[0])):
             pane.paused_by_tmux()
-        elif (name == "window-pane-changed" and words[0] in self._windows) or name in WINDOWS_CHANGED:
+        elif (name == "window-pane-changed" and args[0] in self._windows) or name in WINDOWS_CHANGED:
             self._refresh_soon()
 
     def _refresh_soon(self) -> None:
         if not self._refreshing and self._client:
             self._refreshing = True
-            self._soon(self._refresh_after_swarm(self._client))
+            self._start(self._refresh_after_burst(self._client))
 
-    async def _refresh_after_swarm(self, client: ControlClient) -> None:
+    async def _refresh_after_burst(self, client: ControlClient) -> None:
         await asyncio.sleep(REFRESH_SECONDS)
         self._refreshing = False
         await self._refresh(client)
 
     async def _refresh(self, client: ControlClient) -> None:
-        """Look at the server again: bring viewers to where they belong and clear away what is left over."""
+        """List the windows, show each viewer its window, and kill windows whose session has ended."""
         try:
             rows = await self._list(client)
         except TmuxRefused:
-            return  # the channel is gone, or will be asked again at the next notice
+            return  # the channel has ended, or the next notification triggers another refresh
         for row in rows:
             if row.session == self.name and row.window != self._idle and row.is_left_over:
                 client.send(f"kill-window -t {row.window}")
         for viewer in list(self.viewers):
-            self._place(client, viewer, viewer.target.rows(rows))
+            self._update_viewer(client, viewer, viewer.target.rows(rows))
 
-    def _place(self, client: ControlClient, viewer: Viewer, rows: list[Row]) -> None:
+    def _update_viewer(self, client: ControlClient, viewer: Viewer, rows: list[Row]) -> None:
         if not rows:
-            self._exit(viewer, "The session has ended.")
+            self._end(viewer, "The session has ended.")
             return
-        self._tell_windows(viewer, rows)
+        self._send_windows(viewer, rows)
         row = chosen(rows, viewer.target.window)
         if viewer.pane is None:
-            viewer.tell({"t": "link", "state": "up"})
+            viewer.send_message({"t": "link", "state": "up"})
         if viewer.pane is None or viewer.pane.id != row.pane:
             self._show(client, viewer, row)
 
@@ -273,8 +280,8 @@ class TerminalHub:
         return listing.parse((await client.ask(listing.COMMAND))[0])
 
     def _show(self, client: ControlClient, viewer: Viewer, row: Row) -> None:
-        """Link the window unless it is, and send the viewer all of its pane instead of what it saw."""
-        self._leave(viewer)
+        """Link the window if needed, and send the viewer a snapshot of its active pane."""
+        self._hide(viewer)
         window = self._windows.get(row.window)
         if window is None:
             window = self._windows[row.window] = LinkedWindow(client, row.window, (0, 0))
@@ -285,7 +292,8 @@ class TerminalHub:
         pane.add(viewer)
         pane.sync(viewer)
 
-    def _leave(self, viewer: Viewer) -> None:
+    def _hide(self, viewer: Viewer) -> None:
+        """Remove the viewer from its pane, and unlink the window later if it was the last one."""
         if viewer.pane is None:
             return
         window = viewer.pane.window
@@ -294,7 +302,7 @@ class TerminalHub:
             asyncio.get_running_loop().call_later(LINGER_SECONDS, self._unlink, window)
 
     def _unlink(self, window: LinkedWindow) -> None:
-        """Let go of a window that nobody looks at; its size is again what real terminals make it."""
+        """Unlink a window without viewers. Its size then follows its other tmux clients again."""
         if window.viewers or self._client is None or self._windows.get(window.id) is not window:
             return
         del self._windows[window.id]
@@ -304,19 +312,19 @@ class TerminalHub:
         self._client.send(f"set-option -w -u -t {window.id} window-size")
         self._client.send(f"unlink-window -t {self.name}:{window.id}")
 
-    def _tell_windows(self, viewer: Viewer, rows: list[Row]) -> None:
+    def _send_windows(self, viewer: Viewer, rows: list[Row]) -> None:
         shown = chosen(rows, viewer.target.window).window
         windows = [{"id": row.window, "name": row.name, "current": row.window == shown} for row in rows]
         tabs = {"session": rows[0].session, "windows": windows, "follows": not viewer.target.window}
         if tabs != viewer.tabs:
             viewer.tabs = tabs
-            viewer.tell({"t": "windows", **tabs})
+            viewer.send_message({"t": "windows", **tabs})
 
-    def _exit(self, viewer: Viewer, reason: str) -> None:
+    def _end(self, viewer: Viewer, reason: str) -> None:
         self.detach(viewer)
-        viewer.tell({"t": "exit", "reason": reason})
+        viewer.send_message({"t": "exit", "reason": reason})
 
-    def _soon(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -324,7 +332,7 @@ class TerminalHub:
 
 
 def chosen(rows: list[Row], window: str) -> Row:
-    """The window that was asked for, else the session's current one."""
+    """Return the row of the wanted window, or of the session's current window."""
     wanted = [row for row in rows if row.window == window]
     current = [row for row in rows if row.active]
     return (wanted or current or rows)[0]

@@ -1,4 +1,4 @@
-"""All windows of a tmux server, as one command tells them."""
+"""The windows of a tmux server, parsed from the output of one command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SEPARATOR = ":"
-"""Can be in no session's name, and of the rest only in the last."""
+"""Session names can't contain it; of the other fields only the last one can."""
 FIELDS = (
     "session_name",
     "window_id",
@@ -19,34 +19,34 @@ FIELDS = (
 )
 COMMAND = "list-windows -a -F '" + SEPARATOR.join(f"#{{{name}}}" for name in FIELDS) + "'"
 HUB = "aitask-hub-"
-"""How the names of hub sessions begin, whoever made them."""
+"""Prefix of the session names of all hubs, also those of other processes."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A window in one of the sessions that it is linked into."""
+    """A window in one of the sessions that it is linked to."""
 
     session: str
     window: str
     active: bool
     pane: str
-    "Its active pane."
+    "Id of its active pane."
     linked: tuple[str, ...]
     activity: int
-    "When anything was last printed in it (epoch seconds)."
+    "Unix time of the last output."
     owner: str
     name: str
 
     @property
     def is_left_over(self) -> bool:
-        """Whether its own session was killed and only hubs hold it."""
+        """Whether its own session has ended, so that only hubs keep it."""
         return all(name.startswith(HUB) for name in self.linked)
 
 
 def parse(lines: Iterable[bytes]) -> list[Row]:
-    """The rows; lines that are none are passed over."""
-    words = (line.decode("utf-8", "replace").split(SEPARATOR, len(FIELDS) - 1) for line in lines)
-    return [_row(parts) for parts in words if len(parts) == len(FIELDS)]
+    """Return a row per line, ignoring malformed lines."""
+    split = (line.decode("utf-8", "replace").split(SEPARATOR, len(FIELDS) - 1) for line in lines)
+    return [_row(parts) for parts in split if len(parts) == len(FIELDS)]
 
 
 def _row(parts: list[str]) -> Row:

@@ -1,4 +1,4 @@
-"""What is seen in the output as it passes: modes that tmux 3.3 does not tell of, and names of windows."""
+"""Filters for a pane's output: track modes that tmux 3.3 does not report, and hide window names."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 SEEN = re.compile(rb"\x1b(?:\[\?(?P<modes>[\d;]+)(?P<on>[hl])|\[(?P<shape>[0-6]) q|(?P<reset>c))")
 KEPT = {b"1004", b"2004"}
 NAME, STRING = b"\x1bk", b"\x1b_"
-"""What begins a window's name, and what begins a string that no terminal shows."""
+"""The sequence that starts a window name, and one that starts a string which terminals don't show (APC)."""
 LONGEST = 40
-"""Bytes of a sequence that is cut; programs switch a few modes at once."""
+"""Maximum length of a sequence split between two chunks, in bytes."""
 
 
 class Modes:
-    """Bracketed paste, focus reports and the cursor's shape of one pane."""
+    """Bracketed paste, focus reports and the cursor shape of a pane."""
 
     def __init__(self) -> None:
         self._on: set[bytes] = set()
@@ -21,7 +21,7 @@ class Modes:
         self._tail = b""
 
     def see(self, data: bytes) -> None:
-        """Take note of what a chunk of output switches; a sequence may be split between two."""
+        """Update the modes from a chunk of output. A sequence may be split between two chunks."""
         if b"\x1b" not in data and b"\x1b" not in self._tail:
             self._tail = b""
             return
@@ -45,21 +45,20 @@ class Modes:
 
     @property
     def sequences(self) -> bytes:
-        """What brings a fresh terminal into these modes."""
+        """The sequences that set these modes in a new terminal."""
         shape = b"\x1b[%s q" % self._shape if self._shape else b""
         return b"".join(b"\x1b[?%sh" % mode for mode in sorted(self._on)) + shape
 
 
 class Names:
-    """Names of windows in the output of a pane, which shells give inside tmux: `ESC k`, the name, `ESC` and a
-    backslash."""
+    """Window names in the output of a pane. Shells inside tmux set them by `ESC k`, the name, `ESC \\`."""
 
     def __init__(self) -> None:
-        self._is_begun = False
+        self._ends_with_escape = False
 
     def hidden(self, data: bytes) -> bytes:
-        """The same for a terminal that does not know them, as xterm.js: it would print each name."""
-        if self._is_begun and data[:1] == b"k":
+        """Return the output with names turned into strings that xterm.js ignores; it would print them."""
+        if self._ends_with_escape and data[:1] == b"k":
             data = b"_" + data[1:]
-        self._is_begun = data.endswith(b"\x1b")
+        self._ends_with_escape = data.endswith(b"\x1b")
         return data.replace(NAME, STRING)

@@ -1,4 +1,4 @@
-"""Panes and windows that somebody looks at: who gets the output, who sets the size."""
+"""The viewed panes and windows: distribute the output, set the size, pause panes that are too fast."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from terminal.control.modes import Modes, Names
 from terminal.control.viewer import HIGH, Pace, Size, Viewer
 
 REPAINT_SECONDS = 0.06
-"""After the last change of size; a window that is dragged makes many."""
+"""Delay of a repaint after the last change of size; dragging a window edge causes many changes."""
 FLOOD_BYTES = 4 << 20
-"""Output without a breath beyond which parts are skipped: control mode would slow the program down."""
+"""Bytes of continuous output after which parts are skipped. Control mode would slow the program down."""
 FLOOD_PART = 256 * 1024
-"""What is shown of a flood between two skips."""
+"""Bytes that are shown between two skips."""
 SKIP_SECONDS, CALM_SECONDS = 0.25, 0.6
+"""Length of a skip; length of a break in the output after which it no longer counts as continuous."""
 
 
 class LinkedWindow:
-    """A window that is linked into the hub session. The server owns its size: the last who typed sets it."""
+    """A window that is linked into the hub session. Its size is that of the viewer who typed last."""
 
     def __init__(self, client: ControlClient, window: str, size: Size) -> None:
         self.id = window
@@ -34,13 +35,13 @@ class LinkedWindow:
         return [viewer for pane in self.panes.values() for viewer in pane.viewers]
 
     def claim(self, size: Size) -> None:
-        """Make the window this large."""
+        """Resize the window."""
         if size != self.size:
             self.size = size
             self._client.send(f"resize-window -t {self.id} -x {size[0]} -y {size[1]}")
 
-    def laid_out(self, layout: str) -> None:
-        """tmux says how large the window and its panes are now."""
+    def layout_changed(self, layout: str) -> None:
+        """Read the sizes of the window and its panes from a tmux layout."""
         found = re.match(r"[0-9a-f]+,(\d+)x(\d+)", layout)
         if found:
             self.size = int(found[1]), int(found[2])
@@ -51,13 +52,16 @@ class LinkedWindow:
 
 
 def pane_size(layout: str, pane: str) -> Size | None:
-    """The size of a pane in a layout such as `b25d,80x24,0,0,1`; None when it is not in it."""
+    """Return the size of a pane in a layout such as `b25d,80x24,0,0,1`; None if the pane is not in it."""
     found = re.search(rf"(\d+)x(\d+),\d+,\d+,{pane[1:]}(?![\dx])", layout)
     return (int(found[1]), int(found[2])) if found else None
 
 
 class Pane:
-    """One pane and its viewers. Its output is never left unread: a pane nobody can follow is paused."""
+    """A pane and its viewers.
+
+    Its output is always read. If no viewer can keep up, or there are no viewers, the pane is paused in tmux.
+    """
 
     def __init__(self, client: ControlClient, pane: str, window: LinkedWindow) -> None:
         self.id = pane
@@ -67,16 +71,17 @@ class Pane:
         self.modes = Modes()
         self._names = Names()
         self.may_be_in_mode = False
-        "Somebody may have put it into copy mode, which would eat what is typed."
+        "Whether the pane may be in copy mode, which would take the input."
         self._client = client
         self._paused = False
         self._unseen = 0
-        "Bytes that came while nobody looked."
+        "Bytes of output since the last viewer left."
         self._repaint: asyncio.TimerHandle | None = None
         self._skip: asyncio.TimerHandle | None = None
         self._flood, self._last_output = 0, 0.0
 
     def output(self, data: bytes) -> None:
+        """Distribute output to the viewers, and pause the pane if it is too fast."""
         data = self._names.hidden(data)
         self.modes.see(data)
         for viewer in self.viewers:
@@ -101,7 +106,7 @@ class Pane:
         return self._flood > FLOOD_BYTES
 
     def _skip_a_part(self) -> None:
-        """Nobody reads that fast: let the program run freely for a moment, then show where it is."""
+        """Pause the output for a moment, so that the program runs at full speed, then send a snapshot."""
         if not self._paused:
             self._flood = FLOOD_BYTES - FLOOD_PART
             self._pause()
@@ -114,28 +119,32 @@ class Pane:
             self._sync_live()
 
     def add(self, viewer: Viewer) -> None:
+        """Add a viewer. The only viewer of the window sets its size, unless it is passive."""
         viewer.pane = self
         self.viewers.append(viewer)
-        viewer.tell({"t": "role", "answers": len(self.viewers) == 1})
-        if not viewer.looks and len(self.window.viewers) == 1:
+        viewer.send_message({"t": "role", "answers": len(self.viewers) == 1})
+        if not viewer.passive and len(self.window.viewers) == 1:
             self.window.claim(viewer.size)
 
     def remove(self, viewer: Viewer) -> None:
         viewer.pane = None
         self.viewers.remove(viewer)
         for first in self.viewers[:1]:
-            first.tell({"t": "role", "answers": True})
+            first.send_message({"t": "role", "answers": True})
 
     def lead(self, viewer: Viewer) -> None:
-        """Who typed last is surely there: their terminal answers what tmux does not."""
+        """Make the viewer the leader: its terminal answers the queries of programs that tmux does not answer.
+
+        The viewer that typed last is the leader, because its browser is certainly connected.
+        """
         if self.viewers[0] is not viewer:
-            self.viewers[0].tell({"t": "role", "answers": False})
+            self.viewers[0].send_message({"t": "role", "answers": False})
             self.viewers.remove(viewer)
             self.viewers.insert(0, viewer)
-            viewer.tell({"t": "role", "answers": True})
+            viewer.send_message({"t": "role", "answers": True})
 
     def sync(self, *viewers: Viewer) -> None:
-        """Send these viewers a snapshot, and go on from there."""
+        """Send these viewers a snapshot, followed by the output after it."""
         for viewer in viewers:
             viewer.pace = Pace.WAITING
         lines = max(viewer.lines for viewer in viewers)
@@ -151,18 +160,20 @@ class Pane:
         self._client.send(line, snapshot.REPLIES + extra, done)
 
     def paused_by_tmux(self) -> None:
-        """The way to us was too slow; what was lost is made up by a snapshot."""
+        """Replace lost output by a snapshot: tmux has paused the pane because the channel was too slow."""
         if not self._paused:
             self._paused = True
             if self.viewers:
                 self.sync(*self.viewers)
 
     def resized(self, size: Size) -> None:
-        """Terminals do not agree on which lines a larger screen takes back from the history: after the size
-        comes a snapshot, one for all changes in a row."""
+        """Send the new size, and one snapshot after the last of several changes.
+
+        Without it, the browser's terminal could differ in which lines a larger screen restores from history.
+        """
         self.size = size
         for viewer in self.viewers:
-            viewer.tell({"t": "size", "cols": size[0], "rows": size[1]})
+            viewer.send_message({"t": "size", "cols": size[0], "rows": size[1]})
         if any(viewer.pace is Pace.LIVE for viewer in self.viewers):
             if self._repaint:
                 self._repaint.cancel()
@@ -174,7 +185,7 @@ class Pane:
             self.sync(*live)
 
     def typed(self, data: bytes) -> None:
-        """Keys for the program in it."""
+        """Send key presses to the program in the pane."""
         self._end_skip()
         self._leave_mode()
         if len(data) <= protocol.KEYS_AT_ONCE:
@@ -183,23 +194,24 @@ class Pane:
             self._paste(data, bracketed=False)
 
     def pasted(self, text: str) -> None:
-        """Text for the program, marked as pasted if it wants to know."""
+        """Send a pasted text to the program, in brackets if the program has enabled bracketed paste."""
         self._leave_mode()
         self._paste(protocol.clean_paste(text), bracketed=True)
 
     def release(self) -> None:
-        """Nobody looks any more: let it run free."""
+        """Continue a paused pane before its window is unlinked."""
         if self._paused:
             self._paused = False
             self._client.send(f"refresh-client -A '{self.id}:continue'")
 
     def _paste(self, data: bytes, *, bracketed: bool) -> None:
-        buffer = f"aitask-{secrets.token_hex(8)}"  # of this paste alone: a link may be lost in its middle
+        # Each paste has its own buffer: a lost connection may leave an incomplete one behind.
+        buffer = f"aitask-{secrets.token_hex(8)}"
         for command in protocol.paste(self.id, data, buffer=buffer, bracketed=bracketed):
             self._client.send(command)
 
     def _leave_mode(self) -> None:
-        """Out of copy mode and all the others, such as tmux's own lists."""
+        """Leave copy mode or any other tmux mode, such as its lists."""
         if self.may_be_in_mode:
             self.may_be_in_mode = False
             self._client.send(f"copy-mode -q -t {self.id}")
@@ -210,11 +222,11 @@ class Pane:
             self._client.send(f"refresh-client -A '{self.id}:pause'")
 
     def _show(self, replies: Replies, viewers: list[Viewer], lines: int) -> None:
-        """Hand out a snapshot with up to `lines` lines of history."""
+        """Send a snapshot with up to `lines` lines of history to the viewers."""
         try:
             taken = snapshot.Snapshot.of(replies)
         except ValueError:
-            return  # its window was closed, which is told by a notice of its own
+            return  # the window was closed; a notification of its own reports that
         self.size = taken.size
         self.may_be_in_mode = taken.is_on("pane_in_mode")
         paint = taken.paint(self.modes.sequences)

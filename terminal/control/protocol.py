@@ -1,4 +1,4 @@
-"""The language of `tmux -C`: what it says, and how what we say is quoted. Pure; bytes stay bytes."""
+"""The protocol of `tmux -C`: a parser for its messages, and functions that build commands. No I/O."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 KEYS_AT_ONCE = 512
-"""Bytes of input that go as keys; more go through a paste buffer, which is forty times as fast."""
+"""Maximum bytes of input to send as keys. More go through a paste buffer, which is forty times as fast."""
 PIECE = 8192
-"""Bytes of a paste buffer that one command carries."""
+"""Bytes of a paste buffer per command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a program printed in a pane."""
+    """Output of a program in a pane."""
 
     pane: str
     data: bytes
@@ -23,7 +23,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one command of ours. A failed command says why in its lines."""
+    """The reply to one of our commands. If it failed, its lines are the error message."""
 
     lines: list[bytes]
     ok: bool
@@ -31,7 +31,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something happened in the tmux server: the name without `%`, and the words behind it."""
+    """A notification of the tmux server: its name without `%`, and the rest of the line."""
 
     name: str
     rest: str
@@ -41,17 +41,17 @@ Message = Output | Reply | Notice
 
 
 class Parser:
-    """Chunks of bytes in, messages out, in their order."""
+    """Turns chunks of bytes into messages."""
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []
-        "What came of a line that has no end yet."
+        "Parts of an incomplete line."
         self._block: list[bytes] | None = None
         self._ends: tuple[bytes, bytes] = (b"", b"")
         self._is_ours = False
 
     def feed(self, chunk: bytes) -> Iterator[Message]:
-        """The messages that this chunk completes. Outputs of one pane that follow each other are one."""
+        """Yield the messages that this chunk completes. Consecutive output of a pane is one message."""
         lines = self._lines(chunk)
         pane, parts = b"", list[bytes]()
         for line in lines:
@@ -82,8 +82,11 @@ class Parser:
         return whole
 
     def _take(self, line: bytes) -> Message | None:
-        """A line of a block, or a notification. Text of a pane is never taken for the end of its block, since
-        that repeats time, number and flags of the beginning."""
+        """Handle a line of a block, or a notification; return a message if the line completes one.
+
+        Text of a pane can't be mistaken for the end of a block, because the end repeats the time, number and
+        flags of the beginning.
+        """
         if self._block is not None:
             if line in self._ends:
                 return self._end(ok=line == self._ends[0])
@@ -105,11 +108,11 @@ class Parser:
 
 
 def _split_output(line: bytes) -> tuple[bytes, bytes]:
-    """`%output %5 data`, or with pause-after `%extended-output %5 AGE … : data`."""
-    words = line.split(b" ", 2)
-    if words[0] == b"%output":
-        return words[1], words[2] if len(words) > 2 else b""
-    return words[1], words[2].partition(b": ")[2]
+    """Return pane and data of `%output %5 data` or, with pause-after, `%extended-output %5 AGE … : data`."""
+    parts = line.split(b" ", 2)
+    if parts[0] == b"%output":
+        return parts[1], parts[2] if len(parts) > 2 else b""
+    return parts[1], parts[2].partition(b": ")[2]
 
 
 def _output(pane: bytes, parts: list[bytes]) -> Output:
@@ -124,17 +127,17 @@ _OCTAL = [bytes([byte]) if _PLAIN.fullmatch(bytes([byte])) else b"\\%03o" % byte
 
 
 def quoted(data: bytes) -> bytes:
-    """A word of a command that stands for exactly these bytes. NUL can't be in a word, so it is left out."""
+    """Quote bytes as an argument of a tmux command. NUL bytes are removed: arguments can't contain them."""
     return b'"' + b"".join(_OCTAL[byte] for byte in data.replace(b"\0", b"")) + b'"'
 
 
 def keys(pane: str, data: bytes) -> bytes:
-    """The command that types these bytes."""
+    """Return the command that sends these bytes as keys."""
     return b"send-keys -t %s -H %s" % (pane.encode(), data.hex(" ").encode())
 
 
 def paste(pane: str, data: bytes, *, buffer: str, bracketed: bool) -> Iterator[bytes]:
-    """The commands that paste many bytes; `bracketed` marks them for a program that asked for it."""
+    """Yield the commands that paste these bytes. `bracketed` adds brackets if the program enabled them."""
     name = buffer.encode()
     for start in range(0, len(data), PIECE):
         yield b"set-buffer -a -b %s -- %s" % (name, quoted(data[start : start + PIECE]))
@@ -143,5 +146,5 @@ def paste(pane: str, data: bytes, *, buffer: str, bracketed: bool) -> Iterator[b
 
 
 def clean_paste(text: str) -> bytes:
-    """Pasted text as a terminal gives it to a program: lines end with CR, and nothing can end the bracket."""
+    """Encode a pasted text: lines end with CR, and ESC is removed because it could end the brackets."""
     return text.replace("\r\n", "\r").replace("\n", "\r").replace("\x1b", "").encode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""All of a pane as one stream of bytes: history, screen, cursor and modes, as tmux holds them.
+"""The contents of a pane (history, screen, cursor and modes) as one stream of bytes for a terminal.
 
-One line of commands is one run of tmux's queue: nothing is printed between its parts, and what was printed
-before it came before its replies. Hence no loss and no duplicates between a snapshot and what follows.
+tmux executes a line of commands without reading output in between, and sends earlier output before the
+replies. Hence nothing is lost or duplicated between a snapshot and the output after it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIELDS = """
 REPLIES = 5
 FORMAT = "|".join(f"#{{{name}}}" for name in FIELDS)
 SHIFT_OUT, SHIFT_IN = b"\x0e", b"\x0f"
-"""Between them tmux gives line graphics as the letters that stand for them."""
+"""tmux writes line graphics as letters between these two."""
 RESET = b"\x1bc\x1b)0"
 SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 MODES = {
@@ -38,7 +38,7 @@ MODES = {
 
 
 def request(pane: str, lines: int) -> str:
-    """The commands that read a pane with up to `lines` lines of its history."""
+    """Return the commands that read a pane with up to `lines` lines of its history."""
     return " ; ".join(
         (
             f"display-message -p -t {pane} '{FORMAT}'",
@@ -52,7 +52,7 @@ def request(pane: str, lines: int) -> str:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A pane at one moment."""
+    """The contents of a pane at one moment."""
 
     values: dict[str, str]
     history: Sequence[bytes]
@@ -60,15 +60,15 @@ class Snapshot:
     saved: Sequence[bytes]
     "The primary screen while the alternate one is shown."
     pending: bytes
-    "The beginning of an escape sequence that is not complete yet."
+    "An incomplete escape sequence at the end of the output."
 
     @classmethod
     def of(cls, replies: Sequence[Sequence[bytes]]) -> Snapshot:
-        """From the five replies. Raises ValueError when the pane is gone."""
-        words = replies[0][0].decode().split("|") if replies[0] else []
-        if len(words) != len(FIELDS) or not words[0]:
-            raise ValueError("There is no such pane.")
-        values = dict(zip(FIELDS, words, strict=True))
+        """Create a snapshot from the replies to `request`. Raises ValueError if the pane does not exist."""
+        parts = replies[0][0].decode().split("|") if replies[0] else []
+        if len(parts) != len(FIELDS) or not parts[0]:
+            raise ValueError("The pane does not exist.")
+        values = dict(zip(FIELDS, parts, strict=True))
         history = replies[1] if int(values["history_size"] or 0) else ()
         pending = _unescaped(b"\n".join(replies[4])).replace(NAME, STRING)
         return cls(values, history, replies[2], replies[3], pending)
@@ -85,10 +85,10 @@ class Snapshot:
         return self.number("pane_width"), self.number("pane_height")
 
     def paint(self, modes: bytes = b"") -> bytes:
-        """A full repaint. `modes` are sequences for what tmux can't tell, in the order they were seen."""
+        """Return the bytes of a full repaint. `modes` has sequences for modes that tmux does not report."""
         alternate = self.is_on("alternate_on")
         primary = self._rows(self.saved if alternate else self.screen)
-        # Each was asked for by itself: the colours that hold at the end of one do not hold in the next.
+        # History and screen come from separate commands, so colours do not continue from one to the other.
         parts = [RESET, b"\r\n".join(painted(lines) for lines in (self.history, primary) if lines)]
         if alternate:
             parts += [self._at("alternate_saved_x", "alternate_saved_y"), b"\x1b[?1049h\x1b[H"]
@@ -96,12 +96,12 @@ class Snapshot:
         return b"".join([*parts, self._graphics(), self._modes(), modes, self._cursor(), self.pending])
 
     def _rows(self, lines: Sequence[bytes]) -> list[bytes]:
-        """Exactly as many lines as the screen has."""
+        """Cut or pad the lines to the height of the screen."""
         rows = self.number("pane_height")
         return [*lines[:rows], *[b""] * (rows - len(lines))]
 
     def _graphics(self) -> bytes:
-        """Whether G1 stays line graphics: a program that has drawn with it does not choose it again."""
+        """Reset G1 to ASCII unless the screen uses line graphics, which a program selects only once."""
         return b"" if any(SHIFT_OUT in line for line in self.screen) else b"\x1b)B"
 
     def _modes(self) -> bytes:
@@ -112,12 +112,15 @@ class Snapshot:
         return on
 
     def _cursor(self) -> bytes:
-        """Its place, which counts from the scroll region in origin mode, and whether it shows."""
+        """Return the sequences for position and visibility of the cursor, and for wrapping.
+
+        In origin mode, positions are relative to the scroll region.
+        """
         parts, top = [], 0
         if self.is_on("origin_flag"):
             parts, top = [b"\x1b[?6h"], self.number("scroll_region_upper")
         row, column = self.number("cursor_y") - top + 1, self.number("cursor_x") + 1
-        if column > self.size[0]:  # behind a full line: what is printed next begins another
+        if column > self.size[0]:  # after a full line, the next character starts a new one
             lines = rendered(self._rows(self.screen))
             parts.append(b"\x1b[%dH%s" % (row, lines[self.number("cursor_y")]))
         else:
@@ -133,13 +136,15 @@ class Snapshot:
 
 
 def painted(lines: Sequence[bytes]) -> bytes:
-    """Lines one below the other."""
+    """Join rendered lines, and reset colours and character set at the end."""
     return b"\r\n".join(rendered(lines)) + b"\x1b[m" + SHIFT_IN
 
 
 def rendered(lines: Sequence[bytes]) -> list[bytes]:
-    """tmux lets colours run on over lines; here they end at each line and are taken up on the next, or a
-    terminal that scrolls would fill the new line with the background."""
+    """End colours at the end of each line and repeat them on the next one.
+
+    tmux lets them continue, but a terminal that scrolls would fill the new line with the background colour.
+    """
     result, running = [], b""
     for line in lines:
         found = SGR.findall(line)
@@ -149,7 +154,7 @@ def rendered(lines: Sequence[bytes]) -> list[bytes]:
 
 
 def _still_on(running: bytes, found: list[bytes]) -> bytes:
-    """The attributes that hold after a line: what came since the last reset."""
+    """Return the attributes that apply after a line: all since the last reset."""
     for sequence in found:
         if sequence in (b"\x1b[m", b"\x1b[0m"):
             running = b""
@@ -161,5 +166,5 @@ def _still_on(running: bytes, found: list[bytes]) -> bytes:
 
 
 def _unescaped(data: bytes) -> bytes:
-    r"""capture-pane -C writes what can't be shown as \ooo."""
+    r"""Decode the \ooo that `capture-pane -C` writes for non-printable bytes."""
     return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8) & 255]), data)

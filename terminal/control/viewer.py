@@ -1,4 +1,4 @@
-"""One browser that looks at a pane: what is on the way to it, and whether it keeps up."""
+"""A browser that shows a pane: counts the bytes on the way to it and notices when it lags."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from terminal.control.panes import Pane
 
 HIGH = 512 * 1024
-"""Unacknowledged bytes beyond which a viewer lags: it gets nothing more, then a snapshot."""
+"""Unacknowledged bytes above which a viewer lags: it gets no more output, and a snapshot later."""
 LOW = 128 * 1024
-"""Unacknowledged bytes below which it is fit again."""
+"""Unacknowledged bytes below which a lagging viewer gets its snapshot."""
 FIRST_LINES = 2000
-"""Lines of history in a snapshot, unless the viewer asked for more."""
+"""Lines of history in a snapshot, unless the viewer requests more."""
 MAX_LINES = 200_000
 
 Size = tuple[int, int]
@@ -25,18 +25,18 @@ Frame = bytes | dict[str, Any]
 
 
 class Pace(enum.Enum):
-    """How a viewer takes what comes."""
+    """Whether a viewer gets output."""
 
-    WAITING = "a snapshot is on its way; what comes before it is in it"
+    WAITING = "waits for a snapshot, which includes all output before it"
     LIVE = "gets all output"
-    LAGGING = "reads too slowly: gets nothing until it has caught up"
+    LAGGING = "reads too slowly, and gets nothing until it has caught up"
 
 
 @dataclass(frozen=True)
 class ViewTarget:
-    """What a viewer wants to see: a session, and one of its windows or whichever is current.
+    """What a viewer shows: a session, and either one of its windows or the current one (`window` is empty).
 
-    With an owner, the session is known by that mark, whatever it is called.
+    If `owner` is set, it identifies the session instead of the name.
     """
 
     session: str
@@ -44,20 +44,22 @@ class ViewTarget:
     window: str = ""
 
     def rows(self, rows: Iterable[Row]) -> list[Row]:
-        """The windows of this session."""
+        """Return the windows of this session."""
         if self.owner:
             return [row for row in rows if row.owner == self.owner]
         return [row for row in rows if row.session == self.session]
 
 
 class Viewer:
-    """Belongs to the hub's loop; `put` hands a frame to the browser's side and never waits."""
+    """A viewer; use it on the hub's event loop only. `put` passes a frame to the socket without waiting."""
 
-    def __init__(self, target: ViewTarget, size: Size, put: Callable[[Frame], None], *, looks: bool) -> None:
+    def __init__(
+        self, target: ViewTarget, size: Size, put: Callable[[Frame], None], *, passive: bool
+    ) -> None:
         self.target = target
         self.size = size
-        self.looks = looks
-        "Just looking: its size does not matter until it types."
+        self.passive = passive
+        "Whether it only watches: its size does not count until it types."
         self.lines = FIRST_LINES
         self.pane: Pane | None = None
         self.tabs: dict[str, Any] = {}
@@ -71,7 +73,7 @@ class Viewer:
         return self._sent - self._acknowledged
 
     def output(self, data: bytes) -> None:
-        """What the pane printed; dropped for a viewer that lags."""
+        """Send output of the pane, unless the viewer lags or waits for a snapshot."""
         if self.pace is not Pace.LIVE:
             return
         if self._sent + len(data) > self._limit:
@@ -81,19 +83,19 @@ class Viewer:
         self._put(data)
 
     def snapshot(self, paint: bytes, head: dict[str, Any]) -> None:
-        """A full repaint. Its own size is granted beyond the limit, or a long history would never arrive."""
+        """Send a full repaint. It does not count against the limit, or a long history could never be sent."""
         self._put({"t": "snapshot", "bytes": len(paint), **head})
         self._sent += len(paint)
         self._limit = self._sent + HIGH
         self.pace = Pace.LIVE
         self._put(paint)
 
-    def tell(self, message: dict[str, Any]) -> None:
-        """A text frame."""
+    def send_message(self, message: dict[str, Any]) -> None:
+        """Send a text frame."""
         self._put(message)
 
     def acknowledged(self, total: int) -> bool:
-        """The browser has shown `total` bytes since it connected; True when it needs a snapshot now."""
+        """Note that the browser has shown `total` bytes; return whether it needs a snapshot now."""
         self._acknowledged = max(self._acknowledged, min(total, self._sent))
         self._limit = max(self._acknowledged + HIGH, self._limit if self._in_snapshot() else 0)
         return self.pace is Pace.LAGGING and self.unread <= LOW

@@ -30,7 +30,7 @@ class FakeBrowser:
         self.shown = 0
         self.answered = 0
         "Answers of its terminal that were passed on."
-        self.viewer = Viewer(ViewTarget(session, window=window), size, self._put, looks=looks)
+        self.viewer = Viewer(ViewTarget(session, window=window), size, self._put, passive=looks)
 
     def _put(self, frame: Frame) -> None:
         self.frames.append(frame)

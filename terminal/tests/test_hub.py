@@ -203,7 +203,7 @@ def test_more_history_comes_on_demand_up_to_all_there_is(hub: LocalHub) -> None:
     first = browser.messages("snapshot")[0]
     assert first["lines"] == 2000
     assert first["history"] > 19_000
-    gateway.soon(hub.hub.wants_history, browser.viewer, 50_000)
+    gateway.soon(hub.hub.extend_history, browser.viewer, 50_000)
     wait_for(lambda: len(browser.messages("snapshot")) == 2, 10, "the longer snapshot")
     browser.settle()
     assert snapshot.RESET + b"1\r\n2\r\n" in browser.output

@@ -13,7 +13,7 @@ from terminal.control.viewer import HIGH, LOW, Frame, Pace, Viewer, ViewTarget
 
 def make_viewer() -> tuple[Viewer, list[Frame]]:
     frames: list[Frame] = []
-    viewer = Viewer(ViewTarget("work"), (80, 24), frames.append, looks=False)
+    viewer = Viewer(ViewTarget("work"), (80, 24), frames.append, passive=False)
     viewer.snapshot(b"screen", {"cols": 80, "rows": 24})
     viewer.acknowledged(len(b"screen"))
     return viewer, frames
@@ -21,7 +21,7 @@ def make_viewer() -> tuple[Viewer, list[Frame]]:
 
 def test_output_before_the_snapshot_is_not_sent_twice() -> None:
     frames: list[Frame] = []
-    viewer = Viewer(ViewTarget("work"), (80, 24), frames.append, looks=False)
+    viewer = Viewer(ViewTarget("work"), (80, 24), frames.append, passive=False)
     viewer.output(b"in the snapshot already")
     assert frames == []
 

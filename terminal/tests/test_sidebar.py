@@ -66,10 +66,10 @@ def test_a_session_that_waits_for_a_person_is_marked() -> None:
 def test_a_host_that_can_not_be_asked_says_so() -> None:
     user = make_user()
     make_workspace(owner=user, name="api")
-    (group,) = queries.groups(user, {"local": "The host does not answer just now."})
+    (group,) = queries.groups(user, {"local": "The host did not answer within 8 seconds."})
     assert group.sessions == []
     html = render_to_string("terminal/_sessions.html", {"groups": [group]})
-    assert "The host does not answer just now." in html
+    assert "The host did not answer within 8 seconds." in html
 
 
 def test_a_person_is_told_how_to_get_there_by_hand() -> None:
