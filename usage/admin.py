@@ -1,4 +1,4 @@
-"""What was counted, for looking at; budgets for editing."""
+"""Usage in the admin: budgets can be edited, everything else is read-only."""
 
 from __future__ import annotations
 

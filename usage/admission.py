@@ -1,4 +1,4 @@
-"""What keeps a queued run back: a limit that is not reset yet, a full plan, a budget. Running ones go on."""
+"""Holds for queued runs: a delayed start, a used-up budget, a full plan. Running agents are not affected."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from workspaces.models import Workspace
 
 @dataclass(frozen=True)
 class Spent:
-    """One budget and what of it is used."""
+    """One limit of a budget, and how much of it is used."""
 
     name: str
-    "day or month"
+    "`day` or `month`."
     unit: str
-    "tokens or dollars"
+    "`tokens` or `dollars`."
     limit: Decimal
     used: Decimal
     until: datetime
-    "When it begins anew."
+    "When the day or month ends."
     unpriced: int = 0
-    "Tokens of which nobody says (yet) what they cost: they are in no sum of dollars."
+    "Tokens without a known cost, which are not included in sums of dollars."
 
     @property
     def percent(self) -> int:
@@ -47,7 +47,7 @@ class Spent:
 
     @property
     def words(self) -> str:
-        """$4.20 of $5.00 today."""
+        """The amounts as text, such as `$4.20 of $5.00 today`."""
         when = "today" if self.name == "day" else "this month"
         if self.unit == "dollars":
             more = f", and {self.unpriced:,} tokens of unknown cost" if self.unpriced else ""
@@ -56,27 +56,27 @@ class Spent:
 
 
 def hold_reason(workspace: Workspace) -> HoldReason:
-    """The joint of the dispatcher."""
+    """Return the function that the dispatcher calls for each queued run (hook `hold_reason`)."""
     return HoldReason(workspace)
 
 
 class HoldReason:
-    """Asked for each queued run of one workspace; reads what it needs once."""
+    """Returns why a queued run of the workspace can't start; empty if it can. Reads each row only once."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.now = timezone.now()
-        self._plans: dict[str, str] = {}
+        self._plan_holds: dict[str, str] = {}
 
     def __call__(self, run: Run) -> str:
-        return self._postponed.get(run.pk, "") or self._over_budget or self._plan(run.backend)
+        return self._delayed.get(run.pk, "") or self._over_budget or self._plan_hold(run.backend)
 
     @cached_property
-    def _postponed(self) -> dict[int, str]:
+    def _delayed(self) -> dict[int, str]:
         rows = Postponed.objects.filter(
             run__task__workspace=self.workspace, run__state=Run.State.QUEUED, not_before__gt=self.now
         )
-        return {row.run_id: f"Starts at {in_words(row.not_before)}, when the limit is reset." for row in rows}
+        return {row.run_id: f"Starts at {in_words(row.not_before)}, when the limit resets." for row in rows}
 
     @cached_property
     def _budget(self) -> Budget | None:
@@ -87,16 +87,16 @@ class HoldReason:
         budget = self._budget
         if budget is None or (budget.lifted_until and budget.lifted_until > self.now):
             return ""
-        full = [spent for spent in spending(budget, self.now) if spent.is_used_up]
-        if not full:
+        used_up = [spent for spent in spending(budget, self.now) if spent.is_used_up]
+        if not used_up:
             return ""
-        last = max(full, key=lambda spent: spent.until)
-        return f"Held: the budget is used up ({last.words}). It begins anew at {in_words(last.until)}."
+        last = max(used_up, key=lambda spent: spent.until)
+        return f"Held: the budget is used up ({last.words}). It resets at {in_words(last.until)}."
 
-    def _plan(self, backend: str) -> str:
-        if backend not in self._plans:
-            self._plans[backend] = self._full_plan(backend)
-        return self._plans[backend]
+    def _plan_hold(self, backend: str) -> str:
+        if backend not in self._plan_holds:
+            self._plan_holds[backend] = self._full_plan(backend)
+        return self._plan_holds[backend]
 
     def _full_plan(self, backend: str) -> str:
         budget = self._budget
@@ -109,13 +109,13 @@ class HoldReason:
         last = max(full, key=lambda each: each.reading.resets_at or self.now)
         resets = f" until it resets at {in_words(last.reading.resets_at)}" if last.reading.resets_at else ""
         return (
-            f"Held{resets}: the plan's window “{last.label}” is {round(last.percent or 0, 1):g} % full, "
-            f"and nothing starts above {budget.hold_above_percent} %."
+            f"Held{resets}: the plan limit “{last.label}” is {round(last.percent or 0, 1):g} % used, "
+            f"and no run starts above {budget.hold_above_percent} %."
         )
 
 
 def spending(budget: Budget, now: datetime) -> list[Spent]:
-    """All limits of a budget with what is used of them."""
+    """Return the limits of a budget that are set, and how much of them is used."""
     found = []
     for period, name in ((day(budget, now), "day"), (month(budget, now), "month")):
         tokens, usd = getattr(budget, f"{name}_tokens"), getattr(budget, f"{name}_usd")
@@ -144,7 +144,7 @@ def month(budget: Budget, now: datetime) -> Period:
 
 
 def _used(budget: Budget, period: Period) -> tuple[int, Decimal, int]:
-    """Tokens, dollars, and how many of the tokens have no known cost."""
+    """Return the used tokens and dollars, and how many of the tokens have no known cost."""
     rows = UsageByModel.objects.filter(
         series__workspace=budget.workspace_id, minute__gte=period.start, minute__lt=period.end
     )

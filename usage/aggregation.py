@@ -1,4 +1,4 @@
-"""Adds up rows: what some runs used together, as the database tells it for many spans of time at once."""
+"""Sums of usage rows, calculated by the database for many time spans in one query."""
 
 from __future__ import annotations
 
@@ -14,44 +14,45 @@ from usage.models import TOKENS, Series, UsageByModel, dollars
 
 AMOUNTS = ("runs", "seconds", *TOKENS, "cost_micro")
 Amounts = Sequence[Any]
-"The sums of the columns AMOUNTS, whole numbers; the cost may be None."
+"Sums of the columns AMOUNTS, as integers. The cost may be None."
 MAX_SPANS = 100
 MAX_PARAMETERS = 30_000
-"In one statement; SQLite takes 500 spans and 32,766 parameters."
+"Per SQL statement. SQLite allows 500 spans and 32,766 parameters."
 
 
 @dataclass
 class Sums:
-    """What some runs used together."""
+    """The total usage of some runs."""
 
     runs: int = 0
     seconds: int = 0
-    "How long the ended runs took."
+    "Duration of the runs that have ended."
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     cost_micro: int | None = None
-    "None: nothing has a known cost."
+    "Millionths of a dollar; None if no cost is known."
     estimated_micro: int = 0
-    "The part of the cost that is estimated."
+    "The estimated part of the cost."
     has_estimate: bool = False
     has_report: bool = False
     unpriced_tokens: int = 0
-    "Tokens of which nobody says what they cost."
+    "Tokens without a known cost."
 
     def add(self, amounts: Amounts, costing: str) -> None:
-        runs, seconds, fresh, out, read, written, reasoned, cost = amounts
+        """Add the amounts of some rows with the same kind of cost."""
+        runs, seconds, input_, output, cache_read, cache_write, reasoning, cost = amounts
         self.runs += runs
         self.seconds += seconds
-        self.input_tokens += fresh
-        self.output_tokens += out
-        self.cache_read_tokens += read
-        self.cache_write_tokens += written
-        self.reasoning_tokens += reasoned
+        self.input_tokens += input_
+        self.output_tokens += output
+        self.cache_read_tokens += cache_read
+        self.cache_write_tokens += cache_write
+        self.reasoning_tokens += reasoning
         if costing == Series.Costing.UNKNOWN:
-            self.unpriced_tokens += fresh + out + read + written
+            self.unpriced_tokens += input_ + output + cache_read + cache_write
             return
         self.cost_micro = (self.cost_micro or 0) + (cost or 0)
         if costing == Series.Costing.ESTIMATED:
@@ -62,7 +63,7 @@ class Sums:
 
     @property
     def tokens(self) -> int:
-        """All that went through: reasoning is a part of the output."""
+        """All tokens. Reasoning tokens are included in the output tokens."""
         return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
 
     @property
@@ -75,14 +76,14 @@ class Sums:
 
     @property
     def cost_source(self) -> str | None:
-        """reported, estimated, or mixed; None without a cost."""
+        """`reported`, `estimated` or `mixed`; None without a cost."""
         if self.has_estimate:
             return "mixed" if self.has_report else "estimated"
         return "reported" if self.has_report else None
 
 
 class SpanSum(NamedTuple):
-    """The rows of one series in one span of time."""
+    """The sums of one series in one time span. `span` is the index of the span, `series` a primary key."""
 
     span: int
     series: int
@@ -90,10 +91,10 @@ class SpanSum(NamedTuple):
 
 
 def groups(series: Collection[int], spans: Sequence[tuple[int, int]]) -> Iterator[SpanSum]:
-    """The sums per series in each span of minutes [from, to), by its place; empty ones are left out.
+    """Yield the sums of each series in each span of minutes [from, to), without empty ones.
 
-    The database reads each span in the order of its index. Grouping by the day of the reader's zone instead
-    must sort all rows first, which takes twice as long in SQLite and in PostgreSQL.
+    The database reads each span in the order of an index. Grouping by day in the user's time zone would have
+    to sort all rows first, which takes twice as long in SQLite and in PostgreSQL.
     """
     if not series:
         return
@@ -103,7 +104,7 @@ def groups(series: Collection[int], spans: Sequence[tuple[int, int]]) -> Iterato
         for first in range(0, len(spans), step):
             part = list(enumerate(spans[first : first + step], first))
             cursor.execute(*statement(list(series), part))
-            yield from (SpanSum(place, kind, amounts) for place, kind, *amounts in cursor.fetchall())
+            yield from (SpanSum(span, pk, amounts) for span, pk, *amounts in cursor.fetchall())
 
 
 TABLE = UsageByModel._meta.db_table
@@ -112,18 +113,18 @@ Part = list[tuple[int, tuple[int, int]]]
 
 
 def _union(series: list[int], part: Part) -> tuple[str, list[int]]:
-    """One SELECT per span, joined."""
-    wanted = ", ".join(["%s"] * len(series))
+    """Return a statement with one SELECT per span, and its parameters."""
+    placeholders = ", ".join(["%s"] * len(series))
     select = (
-        f"SELECT %s, series_id, {SUMS} FROM {TABLE} "  # noqa: S608 (names of ours)
-        f"WHERE series_id IN ({wanted}) AND minute >= %s AND minute < %s GROUP BY series_id"
+        f"SELECT %s, series_id, {SUMS} FROM {TABLE} "  # noqa: S608 (our own column names)
+        f"WHERE series_id IN ({placeholders}) AND minute >= %s AND minute < %s GROUP BY series_id"
     )
     values = [value for place, (low, high) in part for value in (place, *series, low, high)]
     return " UNION ALL ".join([select] * len(part)), values
 
 
 def _lateral(series: list[int], part: Part) -> tuple[str, list[Any]]:
-    """One look into the index per span and series; PostgreSQL plans so many SELECTs too slowly."""
+    """Return a statement with one index scan per span and series. PostgreSQL is slow to plan many SELECTs."""
     places, lows, highs = (
         [place for place, _ in part],
         [low for _, (low, _) in part],

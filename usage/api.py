@@ -1,4 +1,4 @@
-"""What was used and how full the plans are, for scripts."""
+"""The JSON API for usage and plan limits."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ CostSource = Literal["reported", "estimated", "mixed"]
 
 class SumsOut(BaseModel):
     runs: int
-    seconds: int = Field(description="How long those that have ended took together")
+    seconds: int = Field(description="Total duration of the runs that have ended")
     input_tokens: int = Field(description="Without cache reads and writes")
     output_tokens: int
     cache_read_tokens: int
     cache_write_tokens: int
-    reasoning_tokens: int = Field(description="A part of the output tokens")
-    cost_usd: float | None = Field(description="null: of nothing here is the cost known")
+    reasoning_tokens: int = Field(description="Included in the output tokens")
+    cost_usd: float | None = Field(description="null if no cost is known")
     cost_source: CostSource | None
     estimated_cost_usd: float | None = Field(description="The part of the cost that is estimated from prices")
-    unpriced_tokens: int = Field(description="Tokens of which nobody says what they cost")
+    unpriced_tokens: int = Field(description="Tokens without a known cost")
 
 
 class WorkspaceSums(SumsOut):
@@ -52,7 +52,7 @@ class BackendSums(SumsOut):
 
 class ModelSums(SumsOut):
     backend: str
-    model: str = Field(description="Empty: the CLI did not name it")
+    model: str = Field(description="Empty if the CLI did not report it")
 
 
 class DaySums(SumsOut):
@@ -73,10 +73,12 @@ class LimitOut(BaseModel):
     resets_at: datetime | None
     fetched_at: datetime | None
     source: str | None = Field(
-        description="asked: by us of the CLI; run: told by the CLI in a run; screen: read off its screen"
+        description="asked: requested from the CLI; run: reported during a run; screen: read from its screen"
     )
-    full_at: datetime | None = Field(description="When it is full at the present pace, if before its reset")
-    error: str | None = Field(description="Why the last asking told nothing; the last values stay")
+    full_at: datetime | None = Field(
+        description="When the limit will be reached at the current rate, if before it resets"
+    )
+    error: str | None = Field(description="Why the last request failed; the values are the last known ones")
 
 
 class UsageOut(BaseModel):
@@ -84,39 +86,41 @@ class UsageOut(BaseModel):
     last: date = Field(alias="to", serialization_alias="to")
     time_zone: str
     totals: SumsOut
-    before: SumsOut = Field(description="The same number of days right before")
+    before: SumsOut = Field(description="The previous period of the same length")
     by_workspace: list[WorkspaceSums]
     by_backend: list[BackendSums]
     by_model: list[ModelSums]
     by_day: list[DaySums]
-    by_task: list[TaskSums] = Field(description="The tasks that used most")
+    by_task: list[TaskSums] = Field(description="The tasks that used the most tokens")
     by_merged_task: list[TaskSums] = Field(
-        description="Those merged on these days, each with all its runs, also those of other days;"
-        " the costliest 20, those of unknown cost last"
+        description="The 20 costliest tasks merged in the period, each with all its runs, also those of other"
+        " days; tasks of unknown cost come last"
     )
-    merged_tasks: int = Field(description="How many were merged on these days")
+    merged_tasks: int = Field(description="Number of tasks merged in the period")
     cost_per_merged_task_usd: float | None = Field(
-        description="Over those whose cost is known; null: of none is it"
+        description="Average over the tasks whose cost is known; null if there are none"
     )
     limits: list[LimitOut]
     console_urls: dict[str, str]
-    prices: str = Field(description="What estimates rest on")
+    prices: str = Field(description="The price list that estimates are based on")
 
 
-class Wanted(BaseModel):
-    first: date | None = Field(None, alias="from", description="The first day; default: 30 days to today")
-    last: date | None = Field(None, alias="to", description="The last day, included; default: today")
+class UsageQuery(BaseModel):
+    first: date | None = Field(
+        None, alias="from", description="The first day. Default: 29 days before the last one"
+    )
+    last: date | None = Field(None, alias="to", description="The last day, inclusive. Default: today")
     workspace: int | None = None
-    tz: str = Field("UTC", description="Whose days: a name such as Europe/Berlin")
+    tz: str = Field("UTC", description="The time zone of the days, such as Europe/Berlin")
 
 
 @router.get("/usage", response=UsageOut, by_alias=True, summary="Tokens, cost and plan limits")
-def usage(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, object]:
-    """Sums over the runs that started on these days, and how full the plans are now."""
-    workspace = None if wanted.workspace is None else workspace_for(request.user, wanted.workspace)
-    if wanted.tz and not is_zone(wanted.tz):
-        raise Refused("There is no such time zone.", "Names look like Europe/Berlin.")
-    period = period_of(wanted.first, wanted.last, wanted.tz)
+def usage(request: HttpRequest, query: Query[UsageQuery]) -> dict[str, object]:
+    """Sums over the runs that started on these days, and the current plan limits."""
+    workspace = None if query.workspace is None else workspace_for(request.user, query.workspace)
+    if query.tz and not is_zone(query.tz):
+        raise Refused("Unknown time zone.", "Use a name such as Europe/Berlin.")
+    period = period_of(query.first, query.last, query.tz)
     report = queries.report(request.user, period, workspace)
     chosen = [workspace] if workspace else list(visible_workspaces(request.user))
     return {
@@ -142,26 +146,26 @@ def usage(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, object]:
 
 
 @router.post(
-    "/tasks/{task_id}/resume-at-reset", response={201: RunOut}, summary="Go on when the limit is reset"
+    "/tasks/{task_id}/resume-at-reset", response={201: RunOut}, summary="Resume when the plan limit resets"
 )
 def resume_at_reset(request: HttpRequest, task_id: Id) -> tuple[int, RunOut]:
-    """Queue a follow-up for the minute of the reset; it is cancelled like any queued run."""
+    """Queue a follow-up that starts when the limit resets. It can be cancelled like any queued run."""
     run = services.resume_at_reset(task_for(request.user, task_id), user=person(request))
     return 201, run_out(run)
 
 
 def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
-    """The range that is asked for, in whole days; Refused when it is none."""
+    """Return the period from `first` to `last`, by default the last 30 days. Raises Refused if invalid."""
     zone = zone_called(zone_name)
     for day in filter(None, (first, last)):
         if not EARLIEST <= day <= LATEST:
-            raise Refused(f"{day} is too far away.", f"Give days from {EARLIEST} to {LATEST}.")
+            raise Refused(f"{day} is out of range.", f"Use dates from {EARLIEST} to {LATEST}.")
     last = last or max(timezone.now().astimezone(zone).date(), first or date.min)
     first = first or last - timedelta(days=DAYS_SHOWN - 1)
     if first > last:
-        raise Refused("The range ends before it begins.", "`from` is the first day and `to` the last one.")
+        raise Refused("The period ends before it starts.", "`from` is the first day, `to` the last one.")
     if (last - first).days >= MAX_DAYS:
-        raise Refused("This range is too long.", "Ten years is the most.")
+        raise Refused("The period is too long.", "The maximum is ten years.")
     return Period(first, last, zone)
 
 
@@ -196,7 +200,7 @@ def sums_out(sums: Sums) -> dict[str, object]:
 
 
 def limits_out(workspaces: list[Workspace]) -> list[dict[str, object]]:
-    """Every window of every plan; a login of which nothing is known but an error has one line of its own."""
+    """Return an entry per window of each plan, and one per login whose windows are not known."""
     found: list[dict[str, object]] = []
     for source in limits.sources_of(workspaces):
         known = limits.windows_of([source])
@@ -216,8 +220,8 @@ def limits_out(workspaces: list[Workspace]) -> list[dict[str, object]]:
                 }
             )
         if not known and source.present and source.asked_at:
-            said = {"fetched_at": source.answered_at, "error": source.error or None}
-            found.append({**NO_WINDOW, **login, **said})
+            answer = {"fetched_at": source.answered_at, "error": source.error or None}
+            found.append({**NO_WINDOW, **login, **answer})
     return found
 
 

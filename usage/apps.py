@@ -1,4 +1,4 @@
-"""Ties usage to the life of runs: the apps below know only the places where others may join in."""
+"""Registers usage with the hooks of runs, so that `tasks` does not import `usage`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Our rows against the CLIs' own transcripts on the host, session by session; and what others did there."""
+"""Compares recorded usage with the CLIs' own transcripts on the host, session by session.
+
+Also finds sessions that were not started by this app.
+"""
 
 from __future__ import annotations
 
@@ -26,68 +29,71 @@ Tokens = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Difference:
-    """One session of ours of which the transcript says something else."""
+    """A session whose recorded tokens differ from its transcript."""
 
     backend: str
     session: str
-    ours: dict[str, int]
-    theirs: dict[str, int] | None
-    "None: there is no transcript of it."
+    recorded: dict[str, int]
+    transcript: dict[str, int] | None
+    "None if the host has no transcript of the session."
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         name = clis.label_of(self.backend)
-        if self.theirs is None:
-            return f"{name} session {self.session}: no transcript on the host; ours {told(self.ours)}."
+        if self.transcript is None:
+            recorded = formatted(self.recorded)
+            return f"{name} session {self.session}: no transcript on the host; recorded: {recorded}."
         parts = [
-            f"{short(kind)} {self.ours[kind]:,} ours, {self.theirs[kind]:,} theirs"
+            f"{short(kind)} {self.recorded[kind]:,} recorded, {self.transcript[kind]:,} in the transcript"
             for kind in compared(self.backend)
-            if self.ours[kind] != self.theirs[kind]
+            if self.recorded[kind] != self.transcript[kind]
         ]
         return f"{name} session {self.session}: {'; '.join(parts)}."
 
 
 @dataclass
 class AuditFinding:
-    """What comparing one workspace's login showed."""
+    """The result of comparing the sessions of a workspace's login."""
 
     sessions: int = 0
     differences: list[Difference] = field(default_factory=list)
     outside_sessions: int = 0
     outside_tokens: int = 0
     side_tokens: int = 0
-    "Of requests that the CLIs made beside the work (titles, summaries): in our sums, and in no transcript."
+    "Tokens of side requests (titles, summaries), which are recorded but in no transcript."
     untold: int = 0
-    "Answers that were broken off, as far as it was noticed: no CLI says all that they used."
+    "Number of known interrupted answers. No CLI reports all tokens they used."
     begun_tokens: int = 0
-    "What such answers said as they began, in the transcripts only: the CLI leaves it out of its totals."
+    "Tokens that such answers reported at their start. Only transcripts have them; the CLI's totals don't."
 
 
 def short(kind: str) -> str:
+    """Return a kind of token as text, such as `cache read`."""
     return kind.removesuffix("_tokens").replace("_", " ")
 
 
-def told(tokens: Tokens) -> str:
+def formatted(tokens: Tokens) -> str:
     return ", ".join(f"{tokens[kind]:,} {short(kind)}" for kind in TOKENS if tokens[kind])
 
 
 def compared(backend: str) -> tuple[str, ...]:
-    """The kinds of tokens that the CLI counts."""
+    """Return the kinds of tokens that the CLI reports."""
     cli = clis.find(backend)
     return TOKENS if cli and cli.reports_reasoning else TOKENS[:-1]
 
 
 @dataclass
-class Apart:
-    """What the runner of a session noticed that no transcript tells."""
+class Adjustment:
+    """What a session's runner recorded about usage that explains differences to the transcript."""
 
     side: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    "Tokens that were sent in side requests, at most: what agents in the background send may be among them."
+    "Upper bound of the tokens sent in side requests. It may include those of background agents."
     untold: int = 0
+    "Number of interrupted answers."
     begun: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    "Tokens of answers that were broken off, in the transcript and not in our sums."
+    "Tokens of interrupted answers that are in the transcript, but not recorded."
     unsaved: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    "Tokens of answers that were broken off, in our sums and not in the transcript."
+    "Tokens of interrupted answers that are recorded, but not in the transcript."
 
 
 Sessions = Mapping[tuple[str, str], Tokens]
@@ -95,57 +101,62 @@ NOTHING = dict.fromkeys(TOKENS, 0)
 
 
 def compare(
-    ours: Sessions,
-    theirs: Mapping[str, Mapping[str, wire.SessionTokens]],
-    aparts: Mapping[tuple[str, str], Apart] | None = None,
+    recorded: Sessions,
+    transcripts: Mapping[str, Mapping[str, wire.SessionTokens]],
+    adjustments: Mapping[tuple[str, str], Adjustment] | None = None,
 ) -> AuditFinding:
-    """Both tell tokens per CLI and session. What a session of ours has spawned is counted with it. Pure."""
-    finding = AuditFinding(sessions=len(ours))
-    known = _with_children(theirs)
-    for key, mine in sorted(ours.items()):
-        apart, found = (aparts or {}).get(key, Apart()), known.get(key)
-        finding.untold += apart.untold
-        if not _is_explained(key[0], mine, found or NOTHING, apart):
-            finding.differences.append(Difference(*key, dict(mine), found))
-        elif apart.side:
-            more = _sum(mine) - _sum(found or NOTHING)
-            finding.side_tokens += more + _sum(apart.begun) - _sum(apart.unsaved)
-        finding.begun_tokens += _sum(apart.begun)
-    outside = [tokens for key, tokens in known.items() if key not in ours]
+    """Compare recorded sessions with transcripts (as the host returns them, by CLI and session). No I/O.
+
+    A session that another one has started is counted with its parent.
+    """
+    finding = AuditFinding(sessions=len(recorded))
+    known = _with_children(transcripts)
+    for key, tokens in sorted(recorded.items()):
+        adjustment, found = (adjustments or {}).get(key, Adjustment()), known.get(key)
+        finding.untold += adjustment.untold
+        if not _is_explained(key[0], tokens, found or NOTHING, adjustment):
+            finding.differences.append(Difference(*key, dict(tokens), found))
+        elif adjustment.side:
+            more = _sum(tokens) - _sum(found or NOTHING)
+            finding.side_tokens += more + _sum(adjustment.begun) - _sum(adjustment.unsaved)
+        finding.begun_tokens += _sum(adjustment.begun)
+    outside = [tokens for key, tokens in known.items() if key not in recorded]
     finding.outside_sessions, finding.outside_tokens = len(outside), sum(map(_sum, outside))
     return finding
 
 
 def _sum(tokens: Tokens) -> int:
-    """Reasoning is a part of the output."""
+    """Return all tokens. Reasoning tokens are included in the output tokens."""
     return sum(tokens.get(kind, 0) for kind in TOKENS[:-1])
 
 
-def _is_explained(backend: str, mine: Tokens, found: Tokens, apart: Apart) -> bool:
-    """Equal but for what is told apart: side requests, and answers that were broken off."""
+def _is_explained(backend: str, recorded: Tokens, found: Tokens, adjustment: Adjustment) -> bool:
+    """Return whether both are equal, apart from side requests and interrupted answers."""
     more = {
-        kind: mine[kind] + apart.begun.get(kind, 0) - apart.unsaved.get(kind, 0) - found[kind]
+        kind: recorded[kind] + adjustment.begun.get(kind, 0) - adjustment.unsaved.get(kind, 0) - found[kind]
         for kind in compared(backend)
     }
     if not any(more.values()):
         return True
-    sent = all(0 <= more[kind] <= amount for kind, amount in apart.side.items())
-    return bool(apart.side) and sent and more["output_tokens"] >= 0
+    within_side = all(0 <= more[kind] <= amount for kind, amount in adjustment.side.items())
+    return bool(adjustment.side) and within_side and more["output_tokens"] >= 0
 
 
 def _with_children(
-    theirs: Mapping[str, Mapping[str, wire.SessionTokens]],
+    transcripts: Mapping[str, Mapping[str, wire.SessionTokens]],
 ) -> dict[tuple[str, str], dict[str, int]]:
+    """Return the tokens by CLI and session, with child sessions added to their parents."""
     sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(TOKENS, 0))
-    for backend, sessions in theirs.items():
-        for session, said in sessions.items():
-            into = sums[(backend, said.get("parent") or session)]
+    for backend, sessions in transcripts.items():
+        for session, transcript in sessions.items():
+            total = sums[(backend, transcript.get("parent") or session)]
             for kind in TOKENS:
-                into[kind] += said["tokens"][kind]
+                total[kind] += transcript["tokens"][kind]
     return dict(sums)
 
 
-def our_sessions(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+def recorded_sessions(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+    """Return the tokens by CLI and session from rows with a `sum_…` per kind of token."""
     return {
         (row["backend"], row["cli_session"]): {kind: row[f"sum_{kind}"] or 0 for kind in TOKENS}
         for row in runs
@@ -153,34 +164,38 @@ def our_sessions(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dic
 
 
 def audit(workspace: Workspace) -> tuple[Audit, AuditFinding]:
-    """Compare and keep the result. HostError when the host can't be reached. Live sessions are left out, and
-    those of which the CLI may have cleaned up the transcript."""
+    """Compare the sessions of a workspace's login with the transcripts, and save the result.
+
+    Live sessions are left out, and old ones whose transcript the CLI may have deleted. Raises HostError.
+    """
     same = [each for each in Workspace.objects.all() if _same_login(each, workspace)]
-    runs = Run.objects.exclude(cli_session="")
-    mine = runs.filter(task__workspace__in=same)
-    going = set(mine.filter(state__in=Run.LIVE).values_list("cli_session", flat=True))
+    all_runs = Run.objects.exclude(cli_session="")
+    runs = all_runs.filter(task__workspace__in=same)
+    live = set(runs.filter(state__in=Run.LIVE).values_list("cli_session", flat=True))
     since = timezone.now() - KEPT
     params: wire.TranscriptsParams = {"environment": workspace.environment, "since": since.timestamp()}
-    theirs = hosts.get(workspace.host.address).call("transcripts", params, timeout=CALL_SECONDS)
+    transcripts = hosts.get(workspace.host.address).call("transcripts", params, timeout=CALL_SECONDS)
     sums = {f"sum_{kind}": Sum(kind) for kind in TOKENS}
-    ended = mine.exclude(cli_session__in=going).order_by().values("backend", "cli_session")
-    ours = our_sessions(ended.annotate(first=Min("queued_at"), **sums).filter(first__gte=since))
+    ended = runs.exclude(cli_session__in=live).order_by().values("backend", "cli_session")
+    recorded = recorded_sessions(ended.annotate(first=Min("queued_at"), **sums).filter(first__gte=since))
     deleted = UsageByModel.objects.filter(run=None).exclude(session="").values_list("session", flat=True)
-    known = {*runs.values_list("cli_session", flat=True), *deleted} - {session for _, session in ours}
-    finding = compare(ours, _without(theirs, known), _told_apart(mine.filter(queued_at__gte=since)))
-    return _keep(workspace, finding), finding
+    known = {*all_runs.values_list("cli_session", flat=True), *deleted}
+    ignored = known - {session for _, session in recorded}
+    adjustments = _adjustments(runs.filter(queued_at__gte=since))
+    finding = compare(recorded, _without(transcripts, ignored), adjustments)
+    return _save(workspace, finding), finding
 
 
-def _told_apart(runs: QuerySet[Run]) -> dict[tuple[str, str], Apart]:
-    """What the runners noticed, by session."""
-    found: dict[tuple[str, str], Apart] = defaultdict(Apart)
+def _adjustments(runs: QuerySet[Run]) -> dict[tuple[str, str], Adjustment]:
+    """Return the adjustments by CLI and session, from the runs' outcomes."""
+    found: dict[tuple[str, str], Adjustment] = defaultdict(Adjustment)
     for backend, session, outcome in runs.values_list("backend", "cli_session", "outcome"):
         usage = (outcome or {}).get("usage") or {}
-        apart = found[(backend, session)]
-        apart.untold += int(usage.get("untold") or 0)
+        adjustment = found[(backend, session)]
+        adjustment.untold += int(usage.get("untold") or 0)
         for name in ("side", "begun", "unsaved"):
             for kind, amount in (usage.get(name) or {}).items():
-                getattr(apart, name)[kind] += int(amount)
+                getattr(adjustment, name)[kind] += int(amount)
     return found
 
 
@@ -189,23 +204,24 @@ def _same_login(one: Workspace, other: Workspace) -> bool:
 
 
 def _without(
-    theirs: Mapping[str, Mapping[str, wire.SessionTokens]], sessions: set[str]
+    transcripts: Mapping[str, Mapping[str, wire.SessionTokens]], sessions: set[str]
 ) -> dict[str, dict[str, wire.SessionTokens]]:
+    """Return the transcripts without these sessions and their children."""
     return {
         backend: {
-            name: said
-            for name, said in found.items()
-            if name not in sessions and said.get("parent") not in sessions
+            name: transcript
+            for name, transcript in found.items()
+            if name not in sessions and transcript.get("parent") not in sessions
         }
-        for backend, found in theirs.items()
+        for backend, found in transcripts.items()
     }
 
 
-def _keep(workspace: Workspace, finding: AuditFinding) -> Audit:
+def _save(workspace: Workspace, finding: AuditFinding) -> Audit:
     values = {
         "at": timezone.now(),
         "sessions": finding.sessions,
-        "differences": [difference.words for difference in finding.differences][:100],
+        "differences": [difference.text for difference in finding.differences][:100],
         "outside_sessions": finding.outside_sessions,
         "outside_tokens": finding.outside_tokens,
         "side_tokens": finding.side_tokens,

@@ -1,4 +1,4 @@
-"""From the readings of the last hours: when a window of a plan will be full. Pure."""
+"""Forecasts when a plan limit will be reached, from the readings of the last hours. No I/O."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 LOOK_BACK = timedelta(hours=3)
-LEAST = timedelta(minutes=10)
-"Less than this says nothing about a pace."
-STALE = timedelta(hours=1)
-"A reading of this age tells no pace of now."
+MIN_SPAN = timedelta(minutes=10)
+"Minimum time between the first and the last reading."
+MAX_AGE = timedelta(hours=1)
+"Maximum age of the last reading."
 
 
 class Reading(Protocol):
-    """How full a window was at a time."""
+    """How much of a window was used at a time."""
 
     used_percent: float | None
     resets_at: datetime | None
@@ -24,39 +24,39 @@ class Reading(Protocol):
 
 @dataclass(frozen=True)
 class Forecast:
-    """At the present pace the window is full at `full_at`, not before now; None: not before it is reset."""
+    """The current rate, and when it fills the window; None if the window resets before that."""
 
     percent_per_hour: float
     full_at: datetime | None
 
 
 def forecast(readings: Sequence[Reading], now: datetime) -> Forecast | None:
-    """From readings of one window, oldest first; None when they say nothing about the pace of now."""
-    known = _of_present_window(readings, now)
-    if len(known) < 2 or now - known[-1].at > STALE or (known[-1].used_percent or 0) >= 100:
+    """Return the forecast from readings of one window, oldest first; None if they don't show a rate."""
+    known = _since_reset(readings, now)
+    if len(known) < 2 or now - known[-1].at > MAX_AGE or (known[-1].used_percent or 0) >= 100:
         return None
     first, last = known[0], known[-1]
     span = last.at - first.at
     gained = (last.used_percent or 0) - (first.used_percent or 0)
-    if span < LEAST or gained <= 0:
+    if span < MIN_SPAN or gained <= 0:
         return None
-    pace = gained / (span / timedelta(hours=1))
-    full_at = max(now, last.at + timedelta(hours=(100 - (last.used_percent or 0)) / pace))
-    in_time = last.resets_at is None or full_at < last.resets_at
-    return Forecast(pace, full_at if in_time else None)
+    rate = gained / (span / timedelta(hours=1))
+    full_at = max(now, last.at + timedelta(hours=(100 - (last.used_percent or 0)) / rate))
+    before_reset = last.resets_at is None or full_at < last.resets_at
+    return Forecast(rate, full_at if before_reset else None)
 
 
-def _of_present_window(readings: Sequence[Reading], now: datetime) -> list[Reading]:
-    """Since the window began: a reading that falls, or another reset, is a new window. Resets may wobble."""
+def _since_reset(readings: Sequence[Reading], now: datetime) -> list[Reading]:
+    """Return the readings since the last reset: the percentage fell, or `resets_at` changed noticeably."""
     known = [each for each in readings if each.used_percent is not None and each.at >= now - LOOK_BACK]
     if not known or (known[-1].resets_at and known[-1].resets_at <= now):
         return []
     start = 0
-    for place in range(1, len(known)):
-        if (known[place].used_percent or 0) < (known[place - 1].used_percent or 0) or _other_reset(
-            known[place - 1], known[place]
+    for index in range(1, len(known)):
+        if (known[index].used_percent or 0) < (known[index - 1].used_percent or 0) or _other_reset(
+            known[index - 1], known[index]
         ):
-            start = place
+            start = index
     return list(known[start:])
 
 

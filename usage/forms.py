@@ -1,4 +1,4 @@
-"""The budget of a workspace."""
+"""The form for a workspace's budget."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class BudgetForm(forms.ModelForm[Budget]):
     def clean_hold_above_percent(self) -> int | None:
         percent: int | None = self.cleaned_data["hold_above_percent"]
         if percent is not None and percent > 100:
-            raise forms.ValidationError("100 % is the most.")
+            raise forms.ValidationError("The maximum is 100 %.")
         return percent

@@ -1,4 +1,4 @@
-"""What the workers do for usage: ask the CLIs how full their plans are, every five minutes at most."""
+"""Jobs of the workers: request the plan limits from the CLIs, and audit a workspace."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from workspaces.models import Workspace
 from workspaces.models.model_list import digest_of
 
 PAUSE = timedelta(minutes=5)
-"Between two askings of the same login, whoever wants it."
+"Minimum time between two requests for the same login."
 CALL_SECONDS = 45.0
 
 
 def ask_all() -> None:
-    """The schedule, which comes more often than it asks: one job per login that is due."""
+    """Enqueue a job per login that is due. Runs every minute, by the schedule."""
     ledger.catch_up()
     limits.prune()
     for workspace in limits.logins(Workspace.objects.all()).values():
@@ -34,7 +34,10 @@ def ask_all() -> None:
 
 
 def ask(workspace_id: int) -> bool:
-    """Ask the CLIs of a workspace's host with its variables; False when that was done a moment ago."""
+    """Request the plan limits from the CLIs on a workspace's host, with the workspace's variables.
+
+    Returns False if they were requested within the last five minutes.
+    """
     workspace = Workspace.objects.filter(pk=workspace_id).first()
     if workspace is None or not _claim(workspace):
         return False
@@ -44,16 +47,16 @@ def ask(workspace_id: int) -> bool:
         answers = hosts.get(workspace.host.address).call("limits", params, timeout=CALL_SECONDS)
     except HostError as error:
         for source in sources:
-            _note_failure(source, str(error))
+            _save_error(source, str(error))
     else:
         for source in sources:
-            _take(source, answers.get(source.backend))
+            _save_answer(source, answers.get(source.backend))
     doorbell.ring("board", "queue", "usage")
     return True
 
 
 def compare_with_transcripts(workspace_id: int) -> None:
-    """Audit one workspace; a host that can't be reached is noted beside the last result."""
+    """Audit a workspace. If the host can't be reached, save the error and keep the last result."""
     workspace = Workspace.objects.filter(pk=workspace_id).first()
     if workspace is None:
         return
@@ -74,40 +77,40 @@ def _is_due(source: PlanSource) -> bool:
 
 
 def _claim(workspace: Workspace) -> bool:
-    """By compare-and-set, so that any number of wishes make one question."""
+    """Mark the login as requested by compare-and-set, so that concurrent jobs make one request."""
     pks = [source.pk for source in _sources(workspace)]
     due = Q(asked_at=None) | Q(asked_at__lte=timezone.now() - PAUSE)
     return bool(PlanSource.objects.filter(due, pk__in=pks).update(asked_at=timezone.now()))
 
 
-def _take(source: PlanSource, answer: wire.LimitsAnswer | None) -> None:
-    """Keep the windows; without any the last ones stay, with the reason."""
+def _save_answer(source: PlanSource, answer: wire.LimitsAnswer | None) -> None:
+    """Save the windows. On an error save only the error; the last readings stay."""
     if answer is None:
         source.present = False
-        _note_failure(source, "The host's hostkit did not answer for this CLI.")
+        _save_error(source, "The host returned no answer for this CLI.")
         return
     source.present = bool(answer.get("path"))
     known = source.account if answer.get("has_plan", True) else ""
     source.account = (answer.get("account") or known)[:100]
     if error := answer.get("error"):
-        _note_failure(source, error)
+        _save_error(source, error)
         return
     now = timezone.now()
-    limits.keep(source, answer["windows"], now, answer.get("way") or LimitReading.Origin.ASKED)
+    limits.store(source, answer["windows"], now, answer.get("way") or LimitReading.Origin.ASKED)
     source.answered_at, source.error = now, ""
     source.save(update_fields=["present", "account", "answered_at", "error"])
 
 
-def _note_failure(source: PlanSource, why: str) -> None:
-    source.error = why[:500]
+def _save_error(source: PlanSource, error: str) -> None:
+    source.error = error[:500]
     source.save(update_fields=["present", "account", "error"])
 
 
-def next_asking(workspaces: list[Workspace]) -> Any:
-    """When the button may ask again; None: now."""
-    wanted = {digest_of(workspace.environment) for workspace in workspaces}
+def next_request_at(workspaces: list[Workspace]) -> Any:
+    """Return when the limits may be requested again; None if now."""
+    environments = {digest_of(workspace.environment) for workspace in workspaces}
     sources = limits.sources_of(workspaces)
     last = min((source.asked_at for source in sources if source.asked_at), default=None)
-    if last is None or len({source.environment for source in sources}) < len(wanted):
+    if last is None or len({source.environment for source in sources}) < len(environments):
         return None
     return last + PAUSE if last + PAUSE > timezone.now() else None

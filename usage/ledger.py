@@ -1,4 +1,7 @@
-"""Keeps one row per run and model, so that the database can add up; always what the run's own row says."""
+"""Writes one usage row per run and model, so that the database can calculate sums.
+
+The rows of a run always add up to the totals in the run's own row.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ BATCH = 2000
 
 @dataclass
 class Share:
-    """What a run used of one model."""
+    """A run's usage of one model."""
 
     model: str
     tokens: dict[str, int]
-    told: Decimal | None = None
-    "What the CLI says that it cost."
+    reported_cost: Decimal | None = None
+    "Dollars, as the CLI reports them for this model."
     cost_micro: int | None = None
     costing: str = Series.Costing.UNKNOWN
 
@@ -33,12 +36,12 @@ class Share:
         return sum(self.tokens.values())
 
 
-Numbers = dict[tuple[int, str, str, str], int]
-"Series that are known already."
+SeriesCache = dict[tuple[int, str, str, str], int]
+"Primary keys of series, by workspace, CLI, model and kind of cost."
 
 
 def record(run: Run) -> None:
-    """Write the rows of a run anew; its cost is estimated once it has ended without a reported one."""
+    """Replace the rows of a run. If it has ended without a reported cost, estimate the cost."""
     with transaction.atomic():
         shares = shares_of(run)
         UsageByModel.objects.filter(run=run).delete()
@@ -47,30 +50,36 @@ def record(run: Run) -> None:
 
 
 def catch_up() -> int:
-    """Record the runs that have no rows yet, such as those of an older version; returns how many."""
+    """Record runs without rows, such as those of an older version, and return their number."""
     recorded = UsageByModel.objects.filter(runs=1, run__isnull=False).count()
     missing = Run.objects.count() - recorded
-    numbers: Numbers = {}
+    cache: SeriesCache = {}
     done = 0
-    while done < missing and (batch := _catch_up_some(numbers)):
+    while done < missing and (batch := _catch_up_some(cache)):
         done += batch
     return done
 
 
-def _catch_up_some(numbers: Numbers) -> int:
-    """Holds the runs' rows, so that nobody records them meanwhile; who was faster has written the same."""
+def _catch_up_some(cache: SeriesCache) -> int:
+    """Record a batch of runs and return its size.
+
+    The runs are locked meanwhile. If another process has recorded one, it has written the same rows.
+    """
     rowless = ~Exists(UsageByModel.objects.filter(run=OuterRef("pk"), runs=1))
     with transaction.atomic():
         runs = Run.objects.filter(rowless).select_for_update(of=("self",)).select_related("task")
         batch = list(runs.defer("prompt", "outcome", "task__prompt").order_by("pk")[:BATCH])
-        made = [row for run in batch for row in _rows(run, shares_of(run), numbers)]
-        UsageByModel.objects.bulk_create(made, ignore_conflicts=True)
+        rows = [row for run in batch for row in _rows(run, shares_of(run), cache)]
+        UsageByModel.objects.bulk_create(rows, ignore_conflicts=True)
     return len(batch)
 
 
 def shares_of(run: Run) -> list[Share]:
-    """One per model, together what the run's own row says; at least one, which counts the run."""
-    shares = [Share(model[:150], _tokens(each), _told(each)) for model, each in run.usage_by_model.items()]
+    """Return a share per model, and at least one, which counts the run. Their sum is the run's total."""
+    shares = [
+        Share(model[:150], _tokens(usage), _reported_cost(usage))
+        for model, usage in run.usage_by_model.items()
+    ]
     shares = [share for share in shares if share.size]
     rest = {name: getattr(run, name) - sum(share.tokens[name] for share in shares) for name in TOKENS}
     if any(rest.values()) or not shares:
@@ -79,56 +88,58 @@ def shares_of(run: Run) -> list[Share]:
     return shares
 
 
-def _tokens(share: dict[str, Any]) -> dict[str, int]:
-    return {name: int(share.get(name) or 0) for name in TOKENS}
+def _tokens(usage: dict[str, Any]) -> dict[str, int]:
+    return {name: int(usage.get(name) or 0) for name in TOKENS}
 
 
-def _told(share: dict[str, Any]) -> Decimal | None:
-    cost = share.get("cost_usd")
+def _reported_cost(usage: dict[str, Any]) -> Decimal | None:
+    cost = usage.get("cost_usd")
     return None if cost is None else Decimal(str(cost))
 
 
-def _rows(run: Run, shares: list[Share], numbers: Numbers) -> list[UsageByModel]:
+def _rows(run: Run, shares: list[Share], cache: SeriesCache) -> list[UsageByModel]:
     return [
         UsageByModel(
             run_id=run.pk,
             task_id=run.task_id,
-            series_id=_series(run, share, numbers),
+            series_id=_series(run, share, cache),
             session=run.cli_session,
             minute=minute_of(run.started_at or run.queued_at),
-            runs=1 if place == 0 else 0,
-            seconds=_seconds(run) if place == 0 else 0,
+            runs=1 if index == 0 else 0,
+            seconds=_seconds(run) if index == 0 else 0,
             cost_micro=share.cost_micro,
             **share.tokens,
         )
-        for place, share in enumerate(shares)
+        for index, share in enumerate(shares)
     ]
 
 
 def _seconds(run: Run) -> int:
-    """How long an ended run took."""
+    """Return the duration of a run; 0 if it has not ended."""
     if run.started_at is None or run.finished_at is None:
         return 0
     return max(0, int((run.finished_at - run.started_at).total_seconds()))
 
 
-def _series(run: Run, share: Share, numbers: Numbers) -> int:
+def _series(run: Run, share: Share, cache: SeriesCache) -> int:
+    """Return the primary key of the share's series, creating it if needed."""
     key = (run.task.workspace_id, run.backend, share.model, share.costing)
-    if key not in numbers:
+    if key not in cache:
         workspace, backend, model, costing = key
         series, _ = Series.objects.get_or_create(
             workspace_id=workspace, backend=backend, model=model, costing=costing
         )
-        numbers[key] = series.pk
-    return numbers[key]
+        cache[key] = series.pk
+    return cache[key]
 
 
 def minute_of(moment: datetime) -> int:
+    """Return the minute of Unix time."""
     return int(moment.timestamp()) // 60
 
 
 def _add_rest(run: Run, shares: list[Share], rest: dict[str, int]) -> None:
-    """What the run has used beyond what is told per model, as while a turn is going."""
+    """Add tokens that the CLI has not reported per model, as during a turn, to the largest share."""
     if not shares:
         shares.append(Share(_named_model(run), rest))
         return
@@ -138,7 +149,7 @@ def _add_rest(run: Run, shares: list[Share], rest: dict[str, int]) -> None:
 
 
 def _named_model(run: Run) -> str:
-    """What was asked for, else what the CLI says that it took."""
+    """Return the requested model, or the one that the CLI reported when it started."""
     if run.model or not run.last_seq:
         return run.model
     started = Event.objects.filter(run=run, kind="started").order_by("seq").first()
@@ -154,9 +165,9 @@ def _set_costs(run: Run, shares: list[Share]) -> None:
 
 
 def _share_reported(cost: Decimal, shares: list[Share]) -> None:
-    """The CLI's sum, as it splits it; the first share takes what rounding leaves."""
+    """Split the reported cost as the CLI does. The first share gets the rounding difference."""
     for share in shares:
-        share.cost_micro, share.costing = round((share.told or 0) * MICRO), Series.Costing.REPORTED
+        share.cost_micro, share.costing = round((share.reported_cost or 0) * MICRO), Series.Costing.REPORTED
     shares[0].cost_micro = round(cost * MICRO) - sum(share.cost_micro or 0 for share in shares[1:])
 
 
@@ -167,7 +178,7 @@ def _estimate(run: Run, share: Share) -> None:
 
 
 def _keep_estimate(run: Run, shares: list[Share]) -> None:
-    """The run's own row tells the estimate, too; no sum of which a part is unknown."""
+    """Save the estimate in the run's own row, unless the cost of a share is unknown."""
     if run.cost_source == Run.CostSource.REPORTED or run.state not in Run.ENDED:
         return
     whole = all(share.costing == Series.Costing.ESTIMATED for share in shares)

@@ -1,4 +1,4 @@
-"""How full the plans are: readings from runs and from asking, kept with their age. No login is read by us."""
+"""Plan limits: readings from runs and from requests to the CLIs. The app never reads a CLI's login itself."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from workspaces.hostkit import wire
 from workspaces.models import Workspace
 from workspaces.models.model_list import digest_of
 
-SAME = timedelta(minutes=5)
-"A reading that says the same as one this young is not kept."
-KEEP = timedelta(days=8)
+DUPLICATE_WITHIN = timedelta(minutes=5)
+"A reading that equals the previous one is not stored within this time."
+KEEP_FOR = timedelta(days=8)
+"The newest reading of each window is kept longer."
 LABELS = {
     "five_hour": "5 hours",
     "seven_day": "7 days",
@@ -31,7 +32,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class LimitWindow:
-    """One window of a plan as it stands now."""
+    """The current state of one window of a plan."""
 
     source: PlanSource
     reading: LimitReading
@@ -39,14 +40,14 @@ class LimitWindow:
 
     @property
     def label(self) -> str:
-        name, of_one_model = self.reading.window, "seven_day_"
-        if name.startswith(of_one_model):
-            return f"7 days, {name.removeprefix(of_one_model).replace('_', ' ').title()}"
+        name, per_model = self.reading.window, "seven_day_"
+        if name.startswith(per_model):
+            return f"7 days, {name.removeprefix(per_model).replace('_', ' ').title()}"
         return LABELS.get(name, name.replace("_", " "))
 
     @property
     def is_over(self) -> bool:
-        """It was reset since the reading; nobody has said yet how full it is now."""
+        """Whether the window has been reset since the reading, so that its percentage is unknown."""
         return self.reading.resets_at is not None and self.reading.resets_at <= timezone.now()
 
     @property
@@ -55,7 +56,7 @@ class LimitWindow:
 
 
 def source_for(workspace: Workspace, backend: str) -> PlanSource:
-    """The login that runs of this workspace work with."""
+    """Return the login that runs of this workspace use, creating its row if needed."""
     source, _ = PlanSource.objects.get_or_create(
         host=workspace.host, backend=backend, environment=digest_of(workspace.environment)
     )
@@ -63,14 +64,14 @@ def source_for(workspace: Workspace, backend: str) -> PlanSource:
 
 
 def note_report(run: Run, event: wire.LimitEvent, at: datetime) -> None:
-    """A run's CLI told how full the plan is: that costs nothing."""
+    """Store the plan limits that a run's CLI has reported (hook `limit_reported`)."""
     source = source_for(run.task.workspace, run.backend)
-    keep(source, event["windows"], at, LimitReading.Origin.RUN)
+    store(source, event.get("windows") or [], at, LimitReading.Origin.RUN)
     doorbell.ring("queue")
 
 
-def keep(source: PlanSource, windows: Iterable[wire.PlanWindow], at: datetime, origin: str) -> None:
-    """Store readings; the same event read twice, or nothing new, adds nothing."""
+def store(source: PlanSource, windows: Iterable[wire.PlanWindow], at: datetime, origin: str) -> None:
+    """Store readings, ignoring duplicates."""
     for window in windows:
         name = str(window.get("window") or "")[:60]
         if not name:
@@ -83,11 +84,11 @@ def keep(source: PlanSource, windows: Iterable[wire.PlanWindow], at: datetime, o
             at=at,
             origin=origin,
         )
-        if not _is_known(reading):
+        if not _is_duplicate(reading):
             reading.save()
 
 
-def _is_known(new: LimitReading) -> bool:
+def _is_duplicate(new: LimitReading) -> bool:
     last = (
         LimitReading.objects.filter(source=new.source, window=new.window, at__lte=new.at)
         .order_by("-at", "-pk")
@@ -96,31 +97,31 @@ def _is_known(new: LimitReading) -> bool:
     if last is None:
         return False
     same = last.used_percent == new.used_percent and last.resets_at == new.resets_at
-    return same and (last.at == new.at or (new.at - last.at < SAME and last.origin == new.origin))
+    return same and (last.at == new.at or (new.at - last.at < DUPLICATE_WITHIN and last.origin == new.origin))
 
 
 def prune() -> None:
-    """Old readings go, but the newest of each window stays: it is the last that is known."""
+    """Delete old readings, except the newest of each window."""
     newest = LimitReading.objects.order_by().values("source", "window").annotate(last=Max("at"))
     for row in newest:
         old = LimitReading.objects.filter(source=row["source"], window=row["window"], at__lt=row["last"])
-        old.filter(at__lt=timezone.now() - KEEP).delete()
+        old.filter(at__lt=timezone.now() - KEEP_FOR).delete()
 
 
 def sources_of(workspaces: Iterable[Workspace]) -> list[PlanSource]:
-    """The logins that these workspaces work with."""
+    """Return the logins that these workspaces use."""
     wanted = {login_of(workspace) for workspace in workspaces}
     rows = PlanSource.objects.filter(host__key__in={key for key, _ in wanted}).select_related("host")
     return [row for row in rows.order_by("host__key", "backend") if (row.host.key, row.environment) in wanted]
 
 
 def login_of(workspace: Workspace) -> tuple[str, str]:
-    """The key of its host and the digest of its variables."""
+    """Return what identifies a workspace's login: the host's key and a digest of the variables."""
     return workspace.address.key, digest_of(workspace.environment)
 
 
 def windows_of(sources: Iterable[PlanSource]) -> list[LimitWindow]:
-    """What is known of each window now: the newest reading, and where it is going."""
+    """Return the newest reading and the forecast of each window."""
     found = []
     for source in sources:
         names = source.readings.order_by("window").values_list("window", flat=True).distinct()
@@ -131,18 +132,18 @@ def windows_of(sources: Iterable[PlanSource]) -> list[LimitWindow]:
 
 
 def windows_for_start(workspace: Workspace, backend: str) -> list[LimitWindow]:
-    """What counts when a run is to start; few queries, for this is looked at often."""
+    """Return the windows that apply to a run, without forecasts. Called often, so it needs few queries."""
     found = PlanSource.objects.filter(
         host__key=workspace.address.key, backend=backend, environment=digest_of(workspace.environment)
     ).first()
     if found is None:
         return []
     newest: dict[str, LimitReading] = {}
-    for reading in found.readings.filter(at__gt=timezone.now() - KEEP).order_by("at", "pk"):
+    for reading in found.readings.filter(at__gt=timezone.now() - KEEP_FOR).order_by("at", "pk"):
         newest[reading.window] = reading
     return [LimitWindow(found, reading, None) for reading in newest.values()]
 
 
 def logins(workspaces: Iterable[Workspace]) -> dict[tuple[int, str], Workspace]:
-    """One workspace for each login: each host with each set of variables that these workspaces have."""
+    """Return one workspace per login, that is, per host and set of variables."""
     return {(each.host.pk, digest_of(each.environment)): each for each in workspaces}

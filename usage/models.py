@@ -1,4 +1,4 @@
-"""What runs used, how full the plans are, and the limits that people set."""
+"""Usage of runs, plan limits and budgets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from workspaces import clis
 from workspaces.models import Host, Workspace
 
 MICRO = 1_000_000
-"Costs are whole millionths of a dollar, so that sums are exact in every database."
+"Costs are stored as integers, in millionths of a dollar, so that sums are exact in every database."
 
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 SIZE = F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens")
-"Reasoning is a part of the output."
+"All tokens. Reasoning tokens are included in the output tokens."
 
 
 class Series(models.Model):
-    """What rows are told apart by; a number instead of four columns makes adding up several times faster."""
+    """The dimensions that usage is grouped by.
+
+    One foreign key instead of four columns makes sums several times faster.
+    """
 
     class Costing(models.TextChoices):
         REPORTED = "reported", "Reported by the CLI"
@@ -30,37 +33,40 @@ class Series(models.Model):
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
     backend = models.CharField(max_length=20, choices=clis.choices)
-    model = models.CharField(max_length=150, blank=True, help_text="Empty: nobody named it")
+    model = models.CharField(max_length=150, blank=True, help_text="Empty if the CLI did not report it")
     costing = models.CharField(max_length=9, choices=Costing.choices)
 
     class Meta:
-        verbose_name_plural = "series"
+        verbose_name = "usage dimension"
+        verbose_name_plural = "usage dimensions"
         constraints = [
             models.UniqueConstraint(fields=["workspace", "backend", "model", "costing"], name="one_series")
         ]
 
     def __str__(self) -> str:
-        return f"{self.model or 'unnamed'} in {self.workspace_id}"
+        return f"{self.model or 'unknown model'} in workspace {self.workspace_id}"
 
 
 class UsageByModel(models.Model):
-    """What one run used of one model. It stays when its task is deleted: what was used was used."""
+    """A run's usage of one model. It is kept when the task is deleted."""
 
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="usage_rows")
     task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="rows", db_index=False)
     session = models.CharField(
-        max_length=100, blank=True, help_text="The CLI's, so that it is known when the run is deleted"
+        max_length=100, blank=True, help_text="The CLI session; kept when the run is deleted"
     )
-    minute = models.PositiveIntegerField(help_text="Minutes of Unix time at which the run started")
-    runs = models.PositiveSmallIntegerField(default=0, help_text="1 in the first row of a run, else 0")
-    seconds = models.PositiveIntegerField(default=0, help_text="How long the run took, in its first row")
+    minute = models.PositiveIntegerField(help_text="When the run started, in minutes of Unix time")
+    runs = models.PositiveSmallIntegerField(
+        default=0, help_text="1 in the first row of a run, 0 in the others"
+    )
+    seconds = models.PositiveIntegerField(default=0, help_text="Duration of the run, in its first row")
     input_tokens = models.BigIntegerField(default=0)
     output_tokens = models.BigIntegerField(default=0)
     cache_read_tokens = models.BigIntegerField(default=0)
     cache_write_tokens = models.BigIntegerField(default=0)
     reasoning_tokens = models.BigIntegerField(default=0)
-    cost_micro = models.BigIntegerField(null=True, help_text="Millionths of a dollar; null: not known")
+    cost_micro = models.BigIntegerField(null=True, help_text="Millionths of a dollar; empty if unknown")
 
     class Meta:
         verbose_name = "usage by model"
@@ -79,22 +85,22 @@ class UsageByModel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"row of run {self.run_id}"
+        return f"usage of run {self.run_id}"
 
 
 class PlanSource(models.Model):
-    """One login of a CLI on a host: whose plan limits are asked for, and how the last asking went."""
+    """A login of a CLI on a host, and the result of the last request for its plan limits."""
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="plans")
     backend = models.CharField(max_length=20, choices=clis.choices)
     environment = models.CharField(
         max_length=32, blank=True, help_text="Digest of the workspace's variables; empty without any"
     )
-    account = models.CharField(max_length=100, blank=True, help_text="Kind of account, in the CLI's word")
-    present = models.BooleanField(default=True, help_text="The CLI is installed there")
+    account = models.CharField(max_length=100, blank=True, help_text="Kind of account, as the CLI reports it")
+    present = models.BooleanField(default=True, help_text="Whether the CLI is installed on the host")
     asked_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
-    error = models.CharField(max_length=500, blank=True, help_text="Why the last asking told nothing")
+    error = models.CharField(max_length=500, blank=True, help_text="Why the last request failed")
 
     class Meta:
         constraints = [
@@ -106,12 +112,12 @@ class PlanSource(models.Model):
 
 
 class LimitReading(models.Model):
-    """How full one window of a plan was at one time."""
+    """How much of a plan's window was used at one time."""
 
     class Origin(models.TextChoices):
-        ASKED = "asked", "asked for"
-        RUN = "run", "told during a run"
-        SCREEN = "screen", "read off its screen"
+        ASKED = "asked", "requested from the CLI"
+        RUN = "run", "reported during a run"
+        SCREEN = "screen", "read from the CLI's screen"
 
     source = models.ForeignKey(PlanSource, on_delete=models.CASCADE, related_name="readings")
     window = models.CharField(max_length=60)
@@ -129,59 +135,68 @@ class LimitReading(models.Model):
 
 
 class Budget(models.Model):
-    """What a workspace may use, and how full a plan may be before it starts nothing more."""
+    """Limits of a workspace for tokens and dollars, and for the use of a plan. They hold queued runs."""
 
     workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="budget")
     hold_above_percent = models.PositiveSmallIntegerField(
-        "start nothing above", null=True, blank=True, help_text="Percent of any window of the CLI's plan"
+        "stop starting runs above", null=True, blank=True, help_text="Percent of any limit of the CLI's plan"
     )
-    day_tokens = models.PositiveBigIntegerField("tokens a day", null=True, blank=True)
-    month_tokens = models.PositiveBigIntegerField("tokens a month", null=True, blank=True)
-    day_usd = models.DecimalField("dollars a day", max_digits=12, decimal_places=2, null=True, blank=True)
-    month_usd = models.DecimalField("dollars a month", max_digits=12, decimal_places=2, null=True, blank=True)
-    zone = models.CharField(max_length=64, default="UTC", help_text="Whose midnight ends a day")
-    lifted_until = models.DateTimeField(null=True, blank=True, help_text="Budgets hold nothing until then")
+    day_tokens = models.PositiveBigIntegerField("tokens per day", null=True, blank=True)
+    month_tokens = models.PositiveBigIntegerField("tokens per month", null=True, blank=True)
+    day_usd = models.DecimalField("dollars per day", max_digits=12, decimal_places=2, null=True, blank=True)
+    month_usd = models.DecimalField(
+        "dollars per month", max_digits=12, decimal_places=2, null=True, blank=True
+    )
+    zone = models.CharField(max_length=64, default="UTC", help_text="Time zone in which days and months end")
+    lifted_until = models.DateTimeField(
+        null=True, blank=True, help_text="Budgets don't hold runs until this time"
+    )
 
     def __str__(self) -> str:
-        return f"budget of {self.workspace_id}"
+        return f"budget of workspace {self.workspace_id}"
 
 
 class Postponed(models.Model):
-    """A queued run that may not start before a time: when the limit is reset that ended the run before it."""
+    """A delayed start: a queued run that waits until the plan limit that ended the previous run resets."""
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="postponed")
     not_before = models.DateTimeField()
 
     class Meta:
-        verbose_name = "postponed run"
-        verbose_name_plural = "postponed runs"
+        verbose_name = "delayed start"
+        verbose_name_plural = "delayed starts"
 
     def __str__(self) -> str:
         return f"run {self.run_id} not before {self.not_before:%Y-%m-%d %H:%M}"
 
 
 class Audit(models.Model):
-    """What the last comparison with the CLIs' transcripts said, per workspace."""
+    """The result of a workspace's last comparison with the CLIs' transcripts."""
 
     workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="audit")
     at = models.DateTimeField(default=timezone.now)
-    sessions = models.PositiveIntegerField(default=0, help_text="Sessions of ours that were compared")
+    sessions = models.PositiveIntegerField(default=0, help_text="Compared sessions")
     differences = models.JSONField(default=list)
-    outside_tokens = models.BigIntegerField(default=0, help_text="Of sessions that this app did not start")
+    outside_tokens = models.BigIntegerField(
+        default=0, help_text="Tokens of sessions that this app did not start"
+    )
     outside_sessions = models.PositiveIntegerField(default=0)
-    side_tokens = models.BigIntegerField(default=0, help_text="Of titles, summaries and the like")
+    side_tokens = models.BigIntegerField(
+        default=0, help_text="Tokens of titles, summaries and similar requests"
+    )
     untold = models.PositiveIntegerField(
-        default=0, help_text="Answers that were broken off: no CLI says all that they used"
+        default=0, help_text="Interrupted answers. No CLI reports all of their tokens"
     )
     begun_tokens = models.BigIntegerField(
-        default=0, help_text="What these said as they began, in the transcripts only"
+        default=0,
+        help_text="Tokens that interrupted answers reported at their start, in the transcripts only",
     )
     error = models.CharField(max_length=500, blank=True)
 
     def __str__(self) -> str:
-        return f"audit of {self.workspace_id}"
+        return f"audit of workspace {self.workspace_id}"
 
 
 def dollars(micro: int | None) -> Decimal | None:
-    """A cost as people write it."""
+    """Convert millionths of a dollar to dollars."""
     return None if micro is None else Decimal(micro) / MICRO

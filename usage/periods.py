@@ -1,4 +1,4 @@
-"""Ranges of days in the reader's time zone, as whole minutes of Unix time."""
+"""Periods of whole days in the user's time zone, as minutes of Unix time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_DAYS = 3660
 
 
 def zone_called(name: str) -> ZoneInfo:
-    """The time zone of this name, UTC when there is none."""
+    """Return the time zone with this name, or UTC if there is none."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
@@ -24,7 +24,7 @@ def is_zone(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Period:
-    """Whole days, both ends included."""
+    """A range of whole days; `last` is included."""
 
     first: date
     last: date
@@ -36,24 +36,25 @@ class Period:
 
     @property
     def start(self) -> int:
+        """The first minute."""
         return _midnight(self.first, self.zone)
 
     @property
     def end(self) -> int:
-        """The first minute that is not in it any more."""
+        """The first minute after the period."""
         return _midnight(self.last + timedelta(days=1), self.zone)
 
     @property
     def before(self) -> Period:
-        """As many days, right before."""
-        gone = timedelta(days=self.days)
-        return Period(self.first - gone, self.last - gone, self.zone)
+        """The previous period of the same length."""
+        length = timedelta(days=self.days)
+        return Period(self.first - length, self.last - length, self.zone)
 
     def dates(self) -> list[date]:
         return [self.first + timedelta(days=number) for number in range(self.days)]
 
     def spans(self) -> list[tuple[int, int]]:
-        """The minutes [from, to) of each day, by the reader's midnights: a day may have 23 or 25 hours."""
+        """Return the minutes [from, to) of each day in the time zone. A day may have 23 or 25 hours."""
         starts = [_midnight(day, self.zone) for day in (*self.dates(), self.last + timedelta(days=1))]
         return list(pairwise(starts))
 

@@ -1,4 +1,4 @@
-"""Plots as plain SVG figures that the template draws: stacked bars, one per day or week, or one per task."""
+"""SVG plots: stacked bars per day, week or 30 days, and bars per task."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ WIDTH, HEIGHT = 720, 160
 MAX_BARS = 62
 MODELS_SHOWN = 5
 OTHERS = "others"
-SPANS = {1: "a day", 7: "a week", 30: "in 30 days"}
+SPANS = {1: "per day", 7: "per week", 30: "per 30 days"}
 FROM = {1: "", 7: "Week from ", 30: "30 days from "}
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a bar, in the units of the picture."""
+    """A part of a bar, in SVG units. `colour` is an index, `title` a tooltip."""
 
     x: float
     y: float
@@ -35,7 +35,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class AxisLabel:
-    """A word on an axis."""
+    """A label on the date axis."""
 
     x: float
     y: float
@@ -44,10 +44,11 @@ class AxisLabel:
 
 @dataclass(frozen=True)
 class Plot:
-    """One picture with its legend and words for who does not see it."""
+    """A plot with its legend."""
 
     title: str
     words: str
+    "A text alternative for screen readers."
     pieces: list[Piece]
     marks: list[AxisLabel]
     top: str
@@ -58,7 +59,7 @@ class Plot:
 
     @property
     def rects(self) -> SafeString:
-        """The pieces as SVG, several times faster than by a template."""
+        """The pieces as SVG. Formatting them here is several times faster than in the template."""
         shape = '<rect class="s{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
         parts = ((p.colour, p.x, p.y, p.width, p.height, p.title) for p in self.pieces)
         return format_html_join("", shape, parts)
@@ -69,17 +70,20 @@ Show = Callable[[float], str]
 
 
 def by_model(report: UsageReport, what: str, measure: Measure, show: Show) -> Plot | None:
-    """Bars of each day, week or 30 days, parted by model; None when there is nothing to draw."""
+    """Return bars per day, week or 30 days, stacked by model; None if there is nothing to draw.
+
+    `measure` returns the height of a bar, `show` formats it.
+    """
     names = list(dict.fromkeys(line.key[1] for line in report.by_model))
     drawn = {line.key[1] for line in report.by_model if measure(line.sums)}
-    kept = names[:MODELS_SHOWN]  # by tokens, so that a model has one colour in all plots
+    kept = names[:MODELS_SHOWN]  # sorted by tokens, so that a model has the same colour in all plots
     step = step_of(report.period.days)
     title = f"{what} {SPANS[step]}, by model"
     bars = _bars(report, kept, measure, step)
     highest = max((sum(parts.values()) for _, parts in bars), default=0)
     if not highest:
         return None
-    legend = [(colour, name or "model not named") for colour, name in enumerate(kept) if name in drawn]
+    legend = [(colour, name or "unknown model") for colour, name in enumerate(kept) if name in drawn]
     if drawn - set(kept):
         legend.append((MODELS_SHOWN, OTHERS))
     return Plot(
@@ -93,14 +97,14 @@ def by_model(report: UsageReport, what: str, measure: Measure, show: Show) -> Pl
 
 
 def step_of(days: int) -> int:
-    """How many days a bar stands for: they are put together when there are too many for the picture."""
+    """Return the number of days per bar, so that there are not too many bars."""
     return 1 if days <= MAX_BARS else 7 if days <= 7 * MAX_BARS else 30
 
 
 def _bars(
     report: UsageReport, kept: list[str], measure: Measure, step: int
 ) -> list[tuple[date, dict[str, float]]]:
-    """(first day, size per model)."""
+    """Return (first day, size per model) of each bar."""
     count = (report.period.days + step - 1) // step
     bars: list[tuple[date, dict[str, float]]] = [
         (report.period.first + timedelta(days=step * number), {}) for number in range(count)
@@ -118,32 +122,32 @@ def _pieces(
     pitch = WIDTH / len(bars)
     gap = min(2.0, pitch / 4)
     pieces = []
-    for place, (day, parts) in enumerate(bars):
+    for index, (day, parts) in enumerate(bars):
         bottom = float(HEIGHT)
         for colour, name in enumerate(names):
             size = parts.get(name, 0)
             if size:
                 height = HEIGHT * size / highest
                 bottom -= height
-                title = f"{since}{date_format(day, 'j M Y')}: {name or 'model not named'} {show(size)}"
-                x, width = round(place * pitch, 2), round(min(pitch - gap, 40), 2)
+                title = f"{since}{date_format(day, 'j M Y')}: {name or 'unknown model'} {show(size)}"
+                x, width = round(index * pitch, 2), round(min(pitch - gap, 40), 2)
                 pieces.append(Piece(x, round(bottom, 2), width, round(height, 2), colour, title))
     return pieces
 
 
 def _marks(days: list[date]) -> list[AxisLabel]:
-    """At most six dates below the bars."""
+    """Return at most six date labels."""
     pitch = WIDTH / len(days)
     step = max(1, -(-len(days) // 6))
     return [
-        AxisLabel(round(place * pitch, 2), HEIGHT + 16, date_format(days[place], "j M Y"))
-        for place in range(0, len(days), step)
+        AxisLabel(round(index * pitch, 2), HEIGHT + 16, date_format(days[index], "j M Y"))
+        for index in range(0, len(days), step)
     ]
 
 
 @dataclass(frozen=True)
 class TaskBar:
-    """What one task cost; the parts of its bar in percent of the costliest task."""
+    """The cost of a task. The parts of its bar are in percent of the costliest task."""
 
     line: ReportRow
     reported: float
@@ -151,7 +155,7 @@ class TaskBar:
 
 
 def by_task(lines: list[ReportRow]) -> list[TaskBar]:
-    """A bar for each task whose cost is known."""
+    """Return a bar for each task whose cost is known."""
     priced = [line for line in lines if line.sums.cost_micro is not None]
     most = max((line.sums.cost_micro or 0 for line in priced), default=0)
     scale = 100 / most if most else 0

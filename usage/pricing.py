@@ -1,4 +1,4 @@
-"""What tokens cost by the published prices: an estimate where the CLI reports no cost. Works offline."""
+"""Cost estimates from published prices, for CLIs that don't report costs. Works offline."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from importlib.metadata import version
 from workspaces import clis
 
 SAMPLE = 1000
-"""Prices are read off a small request: several models cost more per token in a single very long one, and the
-sum of a run must not be taken for such a request."""
+"""Tokens of the request that prices are derived from. It is small because some models cost more per token in
+very long requests, and the total of a run is not a single request."""
 CHECKED = re.compile(r"verified on (20\d\d-\d\d-\d\d)")
 
 
 def estimate(
     backend: str, model: str, tokens: Mapping[str, int], at: datetime | None = None
 ) -> Decimal | None:
-    """Dollars for these tokens at the prices of that day; None for a model without a known price."""
+    """Return the dollars for these tokens at that day's prices; None if the model has no known price."""
     cli = clis.find(backend)
     if not model or cli is None or not cli.provider:
         return None
@@ -30,8 +30,11 @@ def estimate(
 
 @lru_cache(maxsize=1000)
 def _rates(provider: str, model: str, day: date) -> dict[str, Decimal] | None:
-    """Dollars per token of each kind. Our input excludes cached tokens, the library's includes them."""
-    from genai_prices import Usage, calc_price  # 20 MB that most processes never need
+    """Return dollars per token of each kind.
+
+    Our input tokens exclude cached ones, while those of `genai_prices` include them.
+    """
+    from genai_prices import Usage, calc_price  # uses 20 MB, and most processes don't need it
 
     samples = {
         "input_tokens": {"input_tokens": SAMPLE},
@@ -56,11 +59,11 @@ def _rates(provider: str, model: str, day: date) -> dict[str, Decimal] | None:
 
 @lru_cache(maxsize=1)
 def source() -> str:
-    """The list of prices with its version and the newest day on which a price of it was checked."""
+    """Return the name and version of the price list, and the last day on which a price was checked."""
     from genai_prices.data import providers
 
     own = {cli.provider for cli in clis.every()}
-    ours = (each for each in providers if each.id in own)
-    notes = " ".join(model.price_comments or "" for each in ours for model in each.models)
+    used = (provider for provider in providers if provider.id in own)
+    notes = " ".join(model.price_comments or "" for provider in used for model in provider.models)
     newest = max(CHECKED.findall(notes), default="")
     return f"genai-prices {version('genai-prices')}" + (f" (prices checked until {newest})" if newest else "")

@@ -1,4 +1,4 @@
-"""The report of a range of days. The database adds up; here only small tables are put together."""
+"""The usage report of a period. The database calculates the sums; this module builds the tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TASKS_SHOWN = 20
 
 @dataclass
 class ReportRow:
-    """One line of a table."""
+    """A row of a table. `key` is the grouped value, such as a day or a task's id."""
 
     key: Any
     sums: Sums
@@ -34,14 +34,14 @@ class ReportRow:
 
 @dataclass
 class Merged:
-    """The tasks that were merged on these days, each with all its runs, also those of other days."""
+    """The tasks that were merged in the period, each with all its runs, also those of other days."""
 
     count: int = 0
-    "Those that used anything."
+    "Number of merged tasks with any usage."
     priced: int = 0
-    "Those of them whose cost is known."
+    "Number of those whose cost is known."
     cost_per_task: Decimal | None = None
-    "Dollars, over the priced ones; None without any."
+    "Average in dollars over the priced tasks; None if there are none."
     costliest: list[ReportRow] = field(default_factory=list)
 
     @property
@@ -51,7 +51,7 @@ class Merged:
 
 @dataclass
 class UsageReport:
-    """Everything about one range of days."""
+    """The usage of a period."""
 
     period: Period
     totals: Sums = field(default_factory=Sums)
@@ -73,92 +73,93 @@ User = AbstractBaseUser | AnonymousUser
 
 
 def chosen(user: User, workspace: Workspace | None) -> list[Workspace]:
-    """This one, or all that the person sees."""
+    """Return the given workspace, or all that the user can see."""
     return [workspace] if workspace else list(visible_workspaces(user))
 
 
 def series_of(workspaces: list[Workspace]) -> dict[int, Series]:
-    found = Series.objects.filter(workspace__in=workspaces).select_related("workspace")
-    return {each.pk: each for each in found}
+    """Return the series of these workspaces, by primary key."""
+    rows = Series.objects.filter(workspace__in=workspaces).select_related("workspace")
+    return {row.pk: row for row in rows}
 
 
 def report(user: User, period: Period, workspace: Workspace | None = None) -> UsageReport:
-    """A few queries over the rows of the range and the one before, whatever their number."""
+    """Return the report of a period. The number of queries does not depend on the number of rows."""
     workspaces = chosen(user, workspace)
     series = series_of(workspaces)
-    made = UsageReport(period)
+    result = UsageReport(period)
     days = period.spans()
-    found = list(groups(series, [*days, (period.before.start, period.before.end)]))
-    for group in found:
-        if group.span == len(days):
-            made.before.add(group.amounts, series[group.series].costing)
-    _fill_days(made, [group for group in found if group.span < len(days)], series)
-    rows = _of_tasks(series)
-    made.by_task = _tasks(rows.filter(minute__gte=period.start, minute__lt=period.end), series)
-    made.merged = _merged(rows.filter(task__in=_merged_tasks(workspaces, period)), series)
-    return made
+    sums = list(groups(series, [*days, (period.before.start, period.before.end)]))
+    for each in sums:
+        if each.span == len(days):
+            result.before.add(each.amounts, series[each.series].costing)
+    _fill_days(result, [each for each in sums if each.span < len(days)], series)
+    rows = _rows_with_task(series)
+    result.by_task = _top_tasks(rows.filter(minute__gte=period.start, minute__lt=period.end), series)
+    result.merged = _merged(rows.filter(task__in=_merged_tasks(workspaces, period)), series)
+    return result
 
 
-def _fill_days(made: UsageReport, found: Iterable[SpanSum], series: Mapping[int, Series]) -> None:
-    days = [ReportRow(day, Sums(), str(day)) for day in made.period.dates()]
-    whole: dict[int, list[int]] = {}
-    for place, number, amounts in found:
-        kind, line = series[number], days[place]
-        line.sums.add(amounts, kind.costing)
-        made.by_day_and_model.setdefault((line.key, kind.model), Sums()).add(amounts, kind.costing)
-        known = whole.setdefault(number, [0] * len(AMOUNTS))
-        whole[number] = [one + (other or 0) for one, other in zip(known, amounts, strict=True)]
-    made.by_day = days
-    _fill_tables(made, [(series[number], amounts) for number, amounts in whole.items()])
+def _fill_days(result: UsageReport, sums: Iterable[SpanSum], series: Mapping[int, Series]) -> None:
+    days = [ReportRow(day, Sums(), str(day)) for day in result.period.dates()]
+    totals: dict[int, list[int]] = {}
+    for span, pk, amounts in sums:
+        one, day = series[pk], days[span]
+        day.sums.add(amounts, one.costing)
+        result.by_day_and_model.setdefault((day.key, one.model), Sums()).add(amounts, one.costing)
+        total = totals.setdefault(pk, [0] * len(AMOUNTS))
+        totals[pk] = [left + (right or 0) for left, right in zip(total, amounts, strict=True)]
+    result.by_day = days
+    _fill_tables(result, [(series[pk], amounts) for pk, amounts in totals.items()])
 
 
-Kinds = list[tuple[Series, Amounts]]
+SeriesTotals = list[tuple[Series, Amounts]]
 
 
-def _fill_tables(made: UsageReport, kinds: Kinds) -> None:
-    for kind, amounts in kinds:
-        made.totals.add(amounts, kind.costing)
-    made.by_workspace = _lines(kinds, lambda kind: kind.workspace_id, lambda kind: kind.workspace.name)
-    made.by_backend = _lines(kinds, lambda kind: kind.backend, _backend)
-    made.by_model = _lines(
-        kinds,
-        lambda kind: (kind.backend, kind.model),
-        lambda kind: kind.model or f"{_backend(kind)}, model not named",
+def _fill_tables(result: UsageReport, totals: SeriesTotals) -> None:
+    for series, amounts in totals:
+        result.totals.add(amounts, series.costing)
+    result.by_workspace = _grouped(totals, lambda one: one.workspace_id, lambda one: one.workspace.name)
+    result.by_backend = _grouped(totals, lambda one: one.backend, _cli_label)
+    result.by_model = _grouped(
+        totals,
+        lambda one: (one.backend, one.model),
+        lambda one: one.model or f"{_cli_label(one)}, unknown model",
     )
 
 
-def _backend(kind: Series) -> str:
-    return clis.label_of(kind.backend)
+def _cli_label(series: Series) -> str:
+    return clis.label_of(series.backend)
 
 
-def _lines(
-    kinds: Kinds, key_of: Callable[[Series], Any], label_of: Callable[[Series], str]
+def _grouped(
+    totals: SeriesTotals, key_of: Callable[[Series], Any], label_of: Callable[[Series], str]
 ) -> list[ReportRow]:
-    """The sums put together by a key, most tokens first."""
+    """Return the sums grouped by a key, most tokens first."""
     lines: dict[Any, ReportRow] = {}
-    for kind, amounts in kinds:
-        key = key_of(kind)
+    for series, amounts in totals:
+        key = key_of(series)
         if key not in lines:
-            lines[key] = ReportRow(key, Sums(), label_of(kind), kind.backend)
-        lines[key].sums.add(amounts, kind.costing)
+            lines[key] = ReportRow(key, Sums(), label_of(series), series.backend)
+        lines[key].sums.add(amounts, series.costing)
     return sorted(lines.values(), key=lambda line: (-line.sums.tokens, line.label))
 
 
-def _of_tasks(series: Mapping[int, Series]) -> QuerySet[UsageByModel]:
-    """The rows of these series whose task is still there."""
+def _rows_with_task(series: Mapping[int, Series]) -> QuerySet[UsageByModel]:
+    """Return the rows of these series whose task exists."""
     rows = UsageByModel.objects.exclude(task=None).order_by()
     return rows.filter(series__in=list(series)) if Series.objects.count() > len(series) else rows
 
 
-def _tasks(rows: QuerySet[UsageByModel], series: Mapping[int, Series]) -> list[ReportRow]:
-    """The tasks that used most."""
-    heavy = rows.values("task").annotate(weight=Sum(SIZE)).order_by("-weight")
-    return _task_lines(rows, [row["task"] for row in heavy[:TASKS_SHOWN]], series)
+def _top_tasks(rows: QuerySet[UsageByModel], series: Mapping[int, Series]) -> list[ReportRow]:
+    """Return the tasks with the most tokens."""
+    largest = rows.values("task").annotate(size=Sum(SIZE)).order_by("-size")
+    return _task_lines(rows, [row["task"] for row in largest[:TASKS_SHOWN]], series)
 
 
 def task_sums(series: Mapping[int, Series], period: Period) -> Iterable[tuple[Any, ...]]:
-    """(task, title, series, *AMOUNTS) of all tasks that used anything on these days."""
-    rows = _of_tasks(series).filter(minute__gte=period.start, minute__lt=period.end)
+    """Return (task, title, series, *AMOUNTS) of all tasks with usage in the period."""
+    rows = _rows_with_task(series).filter(minute__gte=period.start, minute__lt=period.end)
     sums = {f"sum_{name}": Sum(name) for name in AMOUNTS}
     parts = rows.values("task", "task__title", "series").annotate(**sums)
     return parts.values_list("task", "task__title", "series", *sums).iterator()
@@ -167,18 +168,18 @@ def task_sums(series: Mapping[int, Series], period: Period) -> Iterable[tuple[An
 def _task_lines(
     rows: QuerySet[UsageByModel], tasks: list[int], series: Mapping[int, Series]
 ) -> list[ReportRow]:
-    """What these tasks used, in this order."""
+    """Return the usage of these tasks, in the given order."""
     titles = dict(Task.objects.filter(pk__in=tasks).values_list("pk", "title"))
     lines = {task: ReportRow(task, Sums(), titles.get(task, "")) for task in tasks}
     sums = {f"sum_{name}": Sum(name) for name in AMOUNTS}
     parts = rows.filter(task__in=tasks).values("task", "series").annotate(**sums)
-    for task, number, *amounts in parts.values_list("task", "series", *sums):
-        lines[task].sums.add(amounts, series[number].costing)
+    for task, pk, *amounts in parts.values_list("task", "series", *sums):
+        lines[task].sums.add(amounts, series[pk].costing)
     return list(lines.values())
 
 
 def _merged_tasks(workspaces: list[Workspace], period: Period) -> QuerySet[Verdict, Any]:
-    """Those that are merged now and were so on a day of the range; an undone merge is none."""
+    """Return the ids of tasks that were merged in the period and whose merge was not undone."""
     start, end = (datetime.fromtimestamp(60 * minute, UTC) for minute in (period.start, period.end))
     merged = Verdict.objects.filter(kind=Verdict.Kind.MERGED, at__gte=start, at__lt=end)
     return merged.filter(task__workspace__in=workspaces).values("task")

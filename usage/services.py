@@ -1,4 +1,4 @@
-"""What a person can do about usage: go on at the reset, set a budget, lift it for today."""
+"""Changes that users make: resume a task at the reset, set a budget, lift it for today."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from usage import admission
 from usage.models import Budget, Postponed
 from workspaces.models import Workspace
 
-GO_ON = "The plan's limit, which ended your last turn, is reset. Go on where you stopped."
+CONTINUE_PROMPT = "The plan limit that ended your last turn has been reset. Continue where you stopped."
 
 
 def resume_at_reset(task: Task, *, user: AbstractBaseUser | None) -> Run:
-    """Queue a follow-up that starts in the minute of the reset; it can be taken back like any queued run."""
+    """Queue a follow-up that starts when the plan limit resets. It can be unqueued like any queued run.
+
+    Raises Refused if the task's last run was not ended by a limit.
+    """
     require(task, TaskVerb.RESUME_AT_RESET)
     ended = cast(Run, TaskFacts(task).begun_run)
     resumes = bool(ended.cli_session)
     with transaction.atomic():
         run = run_services.queue_run(
-            task, user=user, prompt=GO_ON if resumes else ended.prompt, resume=resumes
+            task, user=user, prompt=CONTINUE_PROMPT if resumes else ended.prompt, resume=resumes
         )
         Postponed.objects.create(run=run, not_before=ended.limit_resets_at or timezone.now())
     run.refresh_from_db()
@@ -36,28 +39,28 @@ def resume_at_reset(task: Task, *, user: AbstractBaseUser | None) -> Run:
 
 
 def save_budget(budget: Budget) -> None:
-    """Take it over; what waits is looked at again."""
+    """Save a budget and start the queued runs that it allows."""
     budget.full_clean()
     budget.save()
-    _look_again(budget.workspace)
+    _dispatch(budget.workspace)
 
 
 def lift_for_today(workspace: Workspace) -> datetime:
-    """Let budgets hold nothing until the day ends where the budget's owner lives."""
+    """Lift the budget until the day ends in the budget's time zone, and return that time."""
     budget, _ = Budget.objects.get_or_create(workspace=workspace)
     now = timezone.now()
     budget.lifted_until = datetime.fromtimestamp(admission.day(budget, now).end * 60, now.tzinfo)
     budget.save(update_fields=["lifted_until"])
-    _look_again(workspace)
+    _dispatch(workspace)
     return budget.lifted_until
 
 
 def hold_again(workspace: Workspace) -> None:
-    """Take the lift back."""
+    """Undo `lift_for_today`."""
     Budget.objects.filter(workspace=workspace).update(lifted_until=None)
-    _look_again(workspace)
+    _dispatch(workspace)
 
 
-def _look_again(workspace: Workspace) -> None:
+def _dispatch(workspace: Workspace) -> None:
     dispatch.start_after_commit(workspace.pk)
     doorbell.ring("board", "queue")

@@ -1,4 +1,4 @@
-"""The addresses of usage."""
+"""URLs of the usage pages."""
 
 from __future__ import annotations
 

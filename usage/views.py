@@ -1,4 +1,4 @@
-"""The usage page, its CSV export and its buttons."""
+"""The usage page, its actions and the CSV export."""
 
 from __future__ import annotations
 
@@ -36,36 +36,36 @@ RANGES = (7, 30, 90, 365)
 
 
 def zone_of(request: HttpRequest) -> str:
-    """The reader's time zone, as the browser told it."""
+    """Return the name of the user's time zone, as the browser reported it."""
     return request.GET.get("tz") or unquote(request.COOKIES.get(ZONE_COOKIE, "")) or "UTC"
 
 
 def chosen_period(request: HttpRequest) -> Period:
-    """The range in the address, or the last thirty days. Refused when it makes no sense."""
+    """Return the period in the URL, by default the last 30 days. Raises Refused if it is invalid."""
     zone = zone_of(request)
-    first, last = (_day(request.GET.get(name, "")) for name in ("from", "to"))
+    first, last = (_parse_day(request.GET.get(name, "")) for name in ("from", "to"))
     if first or not request.GET.get("days"):
         return period_of(first, last, zone)
     days = whole_number(request.GET["days"])
     if not days or days > MAX_DAYS:
-        raise Refused("This number of days makes no sense.", f"1 to {MAX_DAYS} can be asked for.")
+        raise Refused("Not a valid number of days.", f"Use a number from 1 to {MAX_DAYS}.")
     today = timezone.now().astimezone(zone_called(zone)).date()
     return period_of(today - timedelta(days=days - 1), today, zone)
 
 
-def period_and_complaint(request: HttpRequest) -> tuple[Period, str]:
-    """As `chosen_period`; the last thirty days and why, when the range makes no sense."""
+def period_and_error(request: HttpRequest) -> tuple[Period, str]:
+    """Like `chosen_period`, but for an invalid period return the last 30 days and the error."""
     try:
         return chosen_period(request), ""
     except Refused as error:
         return period_of(None, None, zone_of(request)), error.reason
 
 
-def _day(text: str) -> date | None:
+def _parse_day(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise Refused("This is no day of the calendar.", "Days are written like 2026-11-22.") from error
+        raise Refused("Not a valid date.", "Write dates like 2026-11-22.") from error
 
 
 def chosen_workspace(request: HttpRequest) -> Workspace | None:
@@ -75,10 +75,10 @@ def chosen_workspace(request: HttpRequest) -> Workspace | None:
 
 @require_GET
 def usage_page(request: HttpRequest) -> HttpResponse:
-    """Everything about a range of days, and how full the plans are."""
+    """Show the usage of a period, plan limits, budgets and audits."""
     workspaces = list(visible_workspaces(request.user))
     chosen = chosen_workspace(request)
-    period, complaint = period_and_complaint(request)
+    period, error = period_and_error(request)
     report = queries.report(person(request), period, chosen)
     with timezone.override(period.zone):
         return render(
@@ -89,7 +89,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
                 "workspaces": workspaces,
                 "workspace": chosen,
                 "period": period,
-                "complaint": complaint,
+                "complaint": error,
                 "ranges": RANGES,
                 "report": report,
                 "plots": drawn(report),
@@ -136,14 +136,14 @@ def limits_context(workspaces: list[Workspace]) -> dict[str, Any]:
     ]
     return {
         "plans": plans,
-        "subscriptions": sorted({words for plan in plans if (words := subscription(plan))}),
-        "ask_again_at": jobs.next_asking(workspaces),
+        "subscriptions": sorted({name for plan in plans if (name := subscription(plan))}),
+        "ask_again_at": jobs.next_request_at(workspaces),
         "has_workspaces": bool(workspaces),
     }
 
 
 def place_of(source: PlanSource, workspaces: list[str]) -> str:
-    """Where a plan is used, in words."""
+    """Describe where a plan is used: host, kind of account, workspaces."""
     parts = [source.host.label]
     if source.account:
         parts.append(f"{source.account} plan")
@@ -153,13 +153,13 @@ def place_of(source: PlanSource, workspaces: list[str]) -> str:
 
 
 def subscription(plan: dict[str, Any]) -> str:
-    """What the login's plan is called; only a subscription has windows. Empty for a key."""
+    """Return the name of the login's plan; empty for an API key. Only subscriptions have windows."""
     source: PlanSource = plan["source"]
     return source.account or (source.get_backend_display() if plan["windows"] else "")
 
 
 def budgets_context(request: HttpRequest, workspaces: list[Workspace]) -> list[dict[str, Any]]:
-    """What workspaces may use and have used; the row of a budget is made when it is first saved."""
+    """Return the budget and its use for each workspace. A budget's row is created when it is first saved."""
     known = {budget.workspace_id: budget for budget in Budget.objects.filter(workspace__in=workspaces)}
     return [
         budget_context(request, each, known.get(each.pk) or Budget(workspace=each)) for each in workspaces
@@ -180,7 +180,7 @@ def budget_context(request: HttpRequest, workspace: Workspace, budget: Budget) -
 
 @require_GET
 def usage_card(request: HttpRequest) -> HttpResponse:
-    """What today used, for the board."""
+    """Show today's usage, for the board."""
     zone = zone_called(zone_of(request))
     today = timezone.now().astimezone(zone).date()
     report = queries.report(person(request), Period(today, today, zone), chosen_workspace(request))
@@ -195,7 +195,7 @@ def usage_card(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def usage_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """One line per day, workspace, CLI and model; with `by=task` one per task, CLI and model."""
+    """Download a row per day, workspace, CLI and model, or with `by=task` per task, CLI and model."""
     try:
         period = chosen_period(request)
     except Refused as error:
@@ -212,7 +212,7 @@ def usage_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 
 class _Echo:
-    """A file that gives back what is written."""
+    """A file-like object that returns what is written, for `csv.writer`."""
 
     def write(self, text: str) -> str:
         return text
@@ -220,52 +220,53 @@ class _Echo:
 
 @require_POST
 def limits_ask(request: HttpRequest) -> HttpResponse:
-    """The button: ask the CLIs again, unless that was done within five minutes."""
+    """Request the plan limits from the CLIs, at most every five minutes."""
     workspaces = list(visible_workspaces(request.user))
-    if jobs.next_asking(workspaces) is not None:
-        return htmx.refused(request, "They were asked within the last five minutes.", to=reverse("usage"))
+    if jobs.next_request_at(workspaces) is not None:
+        text = "The plan limits were refreshed within the last five minutes."
+        return htmx.refused(request, text, to=reverse("usage"))
     for workspace in limits.logins(workspaces).values():
         enqueue(jobs.ask, workspace.pk)
-    return htmx.done(request, "The CLIs are being asked.", to=reverse("usage"))
+    return htmx.done(request, "Refreshing the plan limits…", to=reverse("usage"))
 
 
 @require_POST
 def audit_start(request: HttpRequest) -> HttpResponse:
-    """Compare with the transcripts, in a worker."""
+    """Enqueue a comparison with the CLIs' transcripts for each workspace."""
     for workspace in visible_workspaces(request.user):
         enqueue(jobs.compare_with_transcripts, workspace.pk)
-    return htmx.done(request, "The transcripts are being read.", to=reverse("usage"))
+    return htmx.done(request, "Comparing with the transcripts…", to=reverse("usage"))
 
 
 @require_POST
 def budget_save(request: HttpRequest, pk: int) -> HttpResponse:
-    """Set what a workspace may use."""
+    """Save the budget of a workspace."""
     workspace = workspace_for_change(request.user, pk)
     budget = Budget.objects.filter(workspace=workspace).first() or Budget(workspace=workspace)
     form = BudgetForm(request.POST, instance=budget, prefix=f"w{pk}")
     if not form.is_valid():
-        said = ((form.fields[name].label, errors) for name, errors in form.errors.items())
-        words = " ".join(f"{capfirst(name)}: {' '.join(map(str, errors))}" for name, errors in said)
-        return htmx.refused(request, words, to=reverse("usage"))
+        labelled = ((form.fields[name].label, errors) for name, errors in form.errors.items())
+        text = " ".join(f"{capfirst(label)}: {' '.join(map(str, errors))}" for label, errors in labelled)
+        return htmx.refused(request, text, to=reverse("usage"))
     budget.zone = str(zone_called(zone_of(request)))
     services.save_budget(budget)
-    return htmx.done(request, "Saved.", to=reverse("usage"), stay=False)
+    return htmx.done(request, "Budget saved.", to=reverse("usage"), stay=False)
 
 
 @require_POST
 def budget_lift(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let runs start for today though the budget is used up, or hold them again."""
+    """Lift a budget for today, or apply it again."""
     workspace = workspace_for(request.user, pk)
     if request.POST.get("lift") == "no":
         services.hold_again(workspace)
-        return htmx.done(request, "The budget holds again.", to=reverse("usage"), stay=False)
+        return htmx.done(request, "The budget applies again.", to=reverse("usage"), stay=False)
     services.lift_for_today(workspace)
     return htmx.done(request, "The budget is lifted for today.", to=reverse("usage"), stay=False)
 
 
 @require_POST
 def task_resume(request: HttpRequest, pk: int) -> HttpResponse:
-    """Go on by itself when the limit is reset."""
+    """Queue a run that resumes the task when the plan limit resets."""
     task = task_for(request.user, pk)
-    text = "It goes on when the limit is reset."
+    text = "The task will resume when the plan limit resets."
     return answer_on_task(request, pk, lambda: services.resume_at_reset(task, user=person(request)), text)

@@ -45,7 +45,7 @@ def fill(workspace: Workspace, percent: float, hours: float = 2, backend: str = 
     resets = (timezone.now() + timedelta(hours=hours)).isoformat()
     windows: list[PlanWindow] = [{"window": "five_hour", "used_percent": percent, "resets_at": resets}]
     source = limits.source_for(workspace, backend)
-    limits.keep(source, windows, timezone.now(), LimitReading.Origin.RUN)
+    limits.store(source, windows, timezone.now(), LimitReading.Origin.RUN)
 
 
 def test_without_a_budget_it_starts(queued: Run) -> None:
@@ -112,7 +112,7 @@ def test_the_budgets_day_is_that_of_its_zone(workspace: Workspace) -> None:
 def test_a_full_plan_holds_new_starts_of_its_cli_only(workspace: Workspace, queued: Run) -> None:
     fill(workspace, 91)
     Budget.objects.create(workspace=workspace, hold_above_percent=90)
-    assert "“5 hours” is 91 % full" in reason(queued)
+    assert "“5 hours” is 91 % used" in reason(queued)
     assert "until it resets at" in reason(queued)
     other = make_run(task=make_task(workspace=workspace, status="queued", backend="codex"))
     assert reason(other) == "started"
@@ -147,7 +147,7 @@ def test_a_running_agent_goes_on(workspace: Workspace) -> None:
 
 def test_a_postponed_run_starts_in_its_minute(queued: Run) -> None:
     later = Postponed.objects.create(run=queued, not_before=timezone.now() + timedelta(hours=1))
-    assert "when the limit is reset" in reason(queued)
+    assert "when the limit resets" in reason(queued)
     later.not_before = timezone.now()
     later.save()
     assert reason(queued) == "started"

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from tasks.tests.factories import make_task
-from usage.audit import Apart, audit, compare
+from usage.audit import Adjustment, audit, compare
 from usage.models import TOKENS
 from usage.tests.rows import used
 from workspaces.hostkit.wire import SessionTokens
@@ -32,12 +32,12 @@ def test_equal_is_no_difference() -> None:
 
 def test_a_difference_is_told_in_numbers() -> None:
     (difference,) = compare(OURS, told(s1={"tokens": tokens(7)})).differences
-    assert difference.words == "Claude Code session s1: output 5 ours, 7 theirs."
+    assert difference.text == "Claude Code session s1: output 5 recorded, 7 in the transcript."
 
 
 def test_a_transcript_that_is_gone_is_a_difference() -> None:
     (difference,) = compare(OURS, told()).differences
-    assert "no transcript" in difference.words
+    assert "no transcript" in difference.text
 
 
 def test_a_session_that_never_got_an_answer_needs_none() -> None:
@@ -66,33 +66,33 @@ def with_title(**more: int) -> dict[tuple[str, str], dict[str, int]]:
 
 
 def test_side_requests_are_told_apart_by_what_they_sent() -> None:
-    theirs, aparts = told(s1={"tokens": tokens()}), {("claude_code", "s1"): Apart(TITLE)}
-    finding = compare(with_title(), theirs, aparts)
+    theirs, adjustments = told(s1={"tokens": tokens()}), {("claude_code", "s1"): Adjustment(TITLE)}
+    finding = compare(with_title(), theirs, adjustments)
     assert (finding.differences, finding.side_tokens) == ([], 20 + 3 + 9)
 
 
 def test_side_requests_explain_nothing_else() -> None:
-    theirs, aparts = told(s1={"tokens": tokens()}), {("claude_code", "s1"): Apart(TITLE)}
-    assert compare(with_title(input_tokens=21), theirs, aparts).differences
-    assert compare(with_title(output_tokens=4), theirs, aparts).differences
+    theirs, adjustments = told(s1={"tokens": tokens()}), {("claude_code", "s1"): Adjustment(TITLE)}
+    assert compare(with_title(input_tokens=21), theirs, adjustments).differences
+    assert compare(with_title(output_tokens=4), theirs, adjustments).differences
     assert compare(with_title(), theirs, {}).differences
 
 
-def apart(**fields: Any) -> dict[tuple[str, str], Apart]:
-    return {("claude_code", "s1"): Apart(**fields)}
+def apart(**fields: Any) -> dict[tuple[str, str], Adjustment]:
+    return {("claude_code", "s1"): Adjustment(**fields)}
 
 
 def test_what_only_the_transcript_has_of_an_answer_that_was_broken_off_is_told_apart() -> None:
-    aparts = apart(untold=1, begun={"output_tokens": 2})
-    finding = compare(OURS, told(s1={"tokens": tokens(5 + 2)}), aparts)
+    adjustments = apart(untold=1, begun={"output_tokens": 2})
+    finding = compare(OURS, told(s1={"tokens": tokens(5 + 2)}), adjustments)
     assert (finding.differences, finding.untold, finding.begun_tokens) == ([], 1, 2)
-    assert compare(OURS, told(s1={"tokens": tokens(5 + 3)}), aparts).differences
+    assert compare(OURS, told(s1={"tokens": tokens(5 + 3)}), adjustments).differences
 
 
 def test_an_answer_that_was_broken_off_may_be_missing_in_the_transcript() -> None:
-    aparts = apart(untold=1, unsaved={"output_tokens": 3})
-    assert compare(OURS, told(s1={"tokens": tokens(5 - 3)}), aparts).differences == []
-    assert compare(OURS, told(s1={"tokens": tokens(5 - 4)}), aparts).differences
+    adjustments = apart(untold=1, unsaved={"output_tokens": 3})
+    assert compare(OURS, told(s1={"tokens": tokens(5 - 3)}), adjustments).differences == []
+    assert compare(OURS, told(s1={"tokens": tokens(5 - 4)}), adjustments).differences
 
 
 def test_an_answer_that_was_broken_off_explains_nothing_else() -> None:

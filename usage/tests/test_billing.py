@@ -135,7 +135,7 @@ def check_side_requests(world: World) -> None:
     assert sides.input_tokens > 0
     said = world.app.manage("audit_usage", "--workspace", "chatty", check=False)
     print(said)
-    assert "2 sessions of ours compared, 0 with a difference" in said
+    assert "2 sessions compared, 0 with a difference" in said
     assert f"titles, summaries): {sum(getattr(sides, name) for name in COUNTED):,} tokens" in said
 
 
@@ -149,7 +149,7 @@ def check_the_audit(world: World, runs: list[Run], untold: int) -> None:
     said = world.app.manage("audit_usage", "--workspace", "here", check=False)
     print(said)
     assert "0 with a difference" in said
-    assert f"answers broken off: {untold};" in said
+    assert f"interrupted answers: {untold};" in said
     code = f"from tasks.models import Run; Run.objects.filter(pk={runs[0]['id']}).update(output_tokens=1)"
     world.app.manage("shell", "-c", code)
     planted = world.app.manage("audit_usage", "--workspace", "here", check=False)

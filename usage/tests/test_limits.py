@@ -95,7 +95,7 @@ def test_a_run_tells_how_full_the_plan_is(workspace: Workspace) -> None:
 def test_the_same_event_again_adds_nothing(workspace: Workspace) -> None:
     source = limits.source_for(workspace, "codex")
     for _ in range(2):
-        limits.keep(source, limit_line(1, 50)["windows"], NOW, LimitReading.Origin.RUN)
+        limits.store(source, limit_line(1, 50)["windows"], NOW, LimitReading.Origin.RUN)
     assert LimitReading.objects.count() == 1
 
 
@@ -103,7 +103,7 @@ def test_old_readings_go_but_never_the_last_one(workspace: Workspace) -> None:
     source = limits.source_for(workspace, "codex")
     for days in (30, 20):
         moment = timezone.now() - timedelta(days=days)
-        limits.keep(source, limit_line(1, days)["windows"], moment, LimitReading.Origin.ASKED)
+        limits.store(source, limit_line(1, days)["windows"], moment, LimitReading.Origin.ASKED)
     limits.prune()
     assert LimitReading.objects.get().used_percent == 20
 

@@ -98,7 +98,7 @@ def test_the_api_knows_no_zone_that_does_not_exist(people: People, zone: str) ->
 
 
 @pytest.mark.parametrize(
-    ("days", "title"), [(62, "Tokens a day"), (63, "Tokens a week"), (435, "Tokens in 30 days")]
+    ("days", "title"), [(62, "Tokens per day"), (63, "Tokens per week"), (435, "Tokens per 30 days")]
 )
 def test_a_plot_says_how_many_days_a_bar_stands_for(people: People, days: int, title: str) -> None:
     used(people.task, queued_at=timezone.now())
@@ -112,7 +112,7 @@ def test_a_subscription_says_that_it_is_no_bill(people: People) -> None:
     windows: list[PlanWindow] = [
         {"window": "five_hour", "used_percent": 91.0, "resets_at": "2030-03-17T17:46:40.000Z"}
     ]
-    limits.keep(source, windows, timezone.now(), LimitReading.Origin.ASKED)
+    limits.store(source, windows, timezone.now(), LimitReading.Origin.ASKED)
     page = text_of(people.browser("owner").get("/usage?tz=Europe/Berlin"))
     assert "a value, not a bill" in page
     assert "91 %" in page
@@ -121,10 +121,10 @@ def test_a_subscription_says_that_it_is_no_bill(people: People) -> None:
 
 def test_a_login_that_tells_limits_only_in_runs_is_a_subscription_too(people: People) -> None:
     source = limits.source_for(people.workspace, "codex")
-    limits.keep(source, [{"window": "5h", "used_percent": 3}], timezone.now(), LimitReading.Origin.RUN)
+    limits.store(source, [{"window": "5h", "used_percent": 3}], timezone.now(), LimitReading.Origin.RUN)
     page = text_of(people.browser("owner").get("/usage"))
     assert "On a subscription plan (Codex)" in page
-    assert "told during a run" in page.lower()
+    assert "reported during a run" in page.lower()
 
 
 def test_with_an_api_key_it_says_why_there_are_no_limits(people: People) -> None:
@@ -145,7 +145,7 @@ def test_with_the_host_down_the_last_values_stay_with_their_age(people: People) 
     before = timezone.now() - timedelta(hours=3, minutes=1)
     resets = (timezone.now() + timedelta(hours=1)).isoformat()
     windows: list[PlanWindow] = [{"window": "five_hour", "used_percent": 71.0, "resets_at": resets}]
-    limits.keep(source, windows, before, LimitReading.Origin.ASKED)
+    limits.store(source, windows, before, LimitReading.Origin.ASKED)
     page = text_of(people.browser("owner").get("/usage"))
     assert "The last values stay, for asking failed: No link to cloud: connection refused." in page
     assert "71 %" in page
@@ -249,7 +249,7 @@ def test_a_budget_of_nonsense_is_refused_in_words(people: People) -> None:
     given = {f"w{people.workspace.pk}-hold_above_percent": "101"}
     refused = send(people.browser("owner"), address, **given)
     assert refused.status_code == 409
-    assert "Start nothing above: 100 % is the most." in refused["HX-Trigger"]
+    assert "Stop starting runs above: The maximum is 100 %." in refused["HX-Trigger"]
 
 
 def test_resume_at_reset_queues_a_run_that_waits_and_can_be_taken_back(people: People) -> None:
@@ -326,7 +326,7 @@ def test_a_plan_that_was_told_stands_in_the_api(people: People) -> None:
     windows: list[PlanWindow] = [
         {"window": "primary", "used_percent": 42, "resets_at": "2030-03-17T17:46:40+00:00"}
     ]
-    limits.keep(source, windows, timezone.now(), LimitReading.Origin.RUN)
+    limits.store(source, windows, timezone.now(), LimitReading.Origin.RUN)
     (limit,) = browser_of(people.owner).get("/api/usage").json()["limits"]
     assert (limit["host"], limit["backend"], limit["used_percent"]) == ("local", "codex", 42)
     assert limit["source"] == "run"

@@ -51,6 +51,6 @@ def test_after_a_limit_the_follow_up_waits_for_the_reset(world: World) -> None:
     assert ended["limit_resets_at"], ended["reason"]
     queued = world.api.post(f"/api/tasks/{ended['task']}/resume-at-reset")
     waiting = world.api.wait_for_run(queued["id"], {"queued"})
-    wait_for(lambda: "limit is reset" in world.api.run(waiting["id"])["reason"], 20, "the reason on the card")
+    wait_for(lambda: "limit resets" in world.api.run(waiting["id"])["reason"], 20, "the reason on the card")
     world.api.post(f"/api/tasks/{ended['task']}/cancel")
     assert world.api.wait_for_run(queued["id"])["state"] == "cancelled"

@@ -1,4 +1,4 @@
-"""Compare what we counted with what the CLIs have written down on their hosts."""
+"""Compare the recorded usage with the CLIs' transcripts on the hosts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from workspaces.models import Workspace
 
 
 class Command(BaseCommand):
-    help = "Rows against the CLIs' transcripts; exit status 1 on a difference, 2 when a host can't be asked."
+    help = (
+        "Compares the recorded usage with the CLIs' transcripts. "
+        "Exit status 1 on a difference, 2 if a host can't be reached."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--workspace", metavar="NAME", help="Only this one; default all")
+        parser.add_argument(
+            "--workspace", metavar="NAME", help="Compare only this workspace. Default: all workspaces"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         workspaces = Workspace.objects.all()
@@ -34,12 +39,12 @@ class Command(BaseCommand):
         except HostError as error:
             self.stderr.write(f"{workspace.name}: {error}")
             return 2
-        wrong = len(finding.differences)
+        different = len(finding.differences)
         self.stdout.write(
-            f"{workspace.name}: {finding.sessions} sessions of ours compared, {wrong} with a difference"
+            f"{workspace.name}: {finding.sessions} sessions compared, {different} with a difference"
         )
         for difference in finding.differences:
-            self.stdout.write(f"  {difference.words}")
+            self.stdout.write(f"  {difference.text}")
         if finding.side_tokens:
             self.stdout.write(
                 f"  side requests (titles, summaries): {finding.side_tokens:,} tokens, in no transcript"
@@ -47,10 +52,10 @@ class Command(BaseCommand):
         if finding.untold:
             begun = f", at least {finding.begun_tokens:,} tokens" if finding.begun_tokens else ""
             self.stdout.write(
-                f"  answers broken off: {finding.untold}; no CLI says all that they used{begun}"
+                f"  interrupted answers: {finding.untold}; no CLI reports all of their tokens{begun}"
             )
         if finding.outside_sessions:
             self.stdout.write(
                 f"  outside this app: {finding.outside_sessions} sessions, {finding.outside_tokens:,} tokens"
             )
-        return 1 if wrong else 0
+        return 1 if different else 0
