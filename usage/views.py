@@ -259,7 +259,7 @@ def budget_lift(request: HttpRequest, pk: int) -> HttpResponse:
     workspace = workspace_for(request.user, pk)
     if request.POST.get("lift") == "no":
         services.hold_again(workspace)
-        return htmx.done(request, "The budget applies again.", to=reverse("usage"), stay=False)
+        return htmx.done(request, "The budget is enforced again.", to=reverse("usage"), stay=False)
     services.lift_for_today(workspace)
     return htmx.done(request, "The budget is lifted for today.", to=reverse("usage"), stay=False)
 

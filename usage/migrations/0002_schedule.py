@@ -1,4 +1,4 @@
-"""The schedule by which the workers ask for the plans' limits."""
+"""Schedule the job that requests plan limits."""
 
 from django.db import migrations
 

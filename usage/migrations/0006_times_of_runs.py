@@ -1,4 +1,4 @@
-"""The rows that there are learn how long their runs took."""
+"""Fill `seconds` of existing rows."""
 
 from itertools import islice
 
