@@ -34,7 +34,7 @@ def text_of(response: object) -> str:
 
 
 def test_without_any_run_it_says_so(people: People) -> None:
-    assert "No runs on these days" in text_of(people.browser("owner").get("/usage"))
+    assert "No runs in this period" in text_of(people.browser("owner").get("/usage"))
 
 
 def test_without_a_workspace_it_works(people: People) -> None:
@@ -52,7 +52,7 @@ def test_one_run_is_shown_with_its_cost(people: People) -> None:
 def test_an_unknown_price_is_no_zero(people: People) -> None:
     used(people.task, model="mine", queued_at=timezone.now())
     page = text_of(people.browser("owner").get("/usage"))
-    assert "not known" in page
+    assert "unknown" in page
     assert "$0.00" not in page
 
 
@@ -66,7 +66,7 @@ def test_strangers_see_nothing_of_it(people: People) -> None:
 def test_days_are_those_of_the_zone_that_the_browser_told(people: People) -> None:
     browser = people.browser("owner")
     browser.cookies["aitask_zone"] = "Europe%2FBerlin"
-    assert "days of Europe/Berlin" in text_of(browser.get("/usage"))
+    assert "in the time zone Europe/Berlin" in text_of(browser.get("/usage"))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_range_that_makes_no_sense_is_told_and_the_last_thirty_days_are_shown(
     people: People, query: str
 ) -> None:
     browser = people.browser("owner")
-    assert "The last 30 days are shown." in text_of(browser.get(f"/usage?{query}"))
+    assert "Showing the last 30 days." in text_of(browser.get(f"/usage?{query}"))
     assert browser.get(f"/usage.csv?{query}").status_code == 400
     if "days" not in query:
         assert browser.get(f"/api/usage?{query}").status_code in (409, 422)
@@ -93,7 +93,7 @@ def test_a_range_that_makes_no_sense_is_told_and_the_last_thirty_days_are_shown(
 @pytest.mark.parametrize("zone", ["Nowhere/Land", "../../etc"])
 def test_the_api_knows_no_zone_that_does_not_exist(people: People, zone: str) -> None:
     browser = people.browser("owner")
-    assert "days of UTC" in text_of(browser.get(f"/usage?tz={zone}"))
+    assert "in the time zone UTC" in text_of(browser.get(f"/usage?tz={zone}"))
     assert browser.get(f"/api/usage?tz={zone}").status_code == 409
 
 
@@ -147,7 +147,7 @@ def test_with_the_host_down_the_last_values_stay_with_their_age(people: People) 
     windows: list[PlanWindow] = [{"window": "five_hour", "used_percent": 71.0, "resets_at": resets}]
     limits.store(source, windows, before, LimitReading.Origin.ASKED)
     page = text_of(people.browser("owner").get("/usage"))
-    assert "The last values stay, for asking failed: No link to cloud: connection refused." in page
+    assert "These values are old; the last refresh failed: No link to cloud: connection refused." in page
     assert "71 %" in page
     assert "3h ago" in page
 
@@ -172,21 +172,21 @@ def test_merged_tasks_are_bars_that_lead_to_them_and_tell_an_estimate_apart(peop
     assert '<rect class="s0" width="100.0"' in bars
     assert '<rect class="guess" x="0.0" width="25.0"' in bars
     assert '<span title="estimated"> ≈ &lt;$0.01 </span>' in bars
-    assert "2 tasks were merged on these days" in bars
+    assert "2 tasks were merged in this period" in bars
 
 
 def test_without_a_merge_the_plot_says_so(people: People) -> None:
     used(people.task, queued_at=timezone.now())
     page = text_of(people.browser("owner").get("/usage"))
-    assert "No task was merged on these days." in page
+    assert "No tasks were merged in this period." in page
     assert "<dt>Cost per merged task</dt>" not in page
 
 
 def test_the_audit_tells_side_requests_and_broken_answers_apart(people: People) -> None:
     Audit.objects.create(workspace=people.workspace, sessions=3, side_tokens=4200, untold=1)
     page = text_of(people.browser("owner").get("/usage"))
-    assert "are in the sums and in no transcript: 4.2k tokens" in page
-    assert "1 answer broken off" in page
+    assert "are in the totals but in no transcript: 4.2k tokens" in page
+    assert "1 interrupted answer:" in page
 
 
 def test_the_chip_of_the_board_tells_today(people: People) -> None:
@@ -272,8 +272,8 @@ def test_resume_at_reset_queues_a_run_that_waits_and_can_be_taken_back(people: P
 @pytest.mark.parametrize(
     ("hours", "offered", "not_offered"),
     [
-        (2, ["Resume at reset,", "Try now"], []),
-        (-2, ["</svg> Resume </button>"], ["Resume at reset", "Try now"]),
+        (2, ["Resume at reset,", "Retry now"], []),
+        (-2, ["</svg> Resume </button>"], ["Resume at reset", "Retry now"]),
     ],
 )
 def test_what_a_limit_has_ended_goes_on_at_the_reset_or_when_that_is_over_at_once(
