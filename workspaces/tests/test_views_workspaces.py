@@ -74,7 +74,7 @@ def test_the_list_shows_own_and_shared_ones(people: People) -> None:
     assert "web shop" in people.browser("member").get("/workspaces").content.decode()
     empty = people.browser("stranger").get("/workspaces").content.decode()
     assert "web shop" not in empty
-    assert "No workspace yet" in empty
+    assert "No workspaces yet" in empty
 
 
 def test_who_adds_a_workspace_owns_it(people: People) -> None:
@@ -184,8 +184,8 @@ def test_an_unknown_host_key_is_a_question_to_the_owner_alone(
     path = f"/workspaces/{people.workspace.pk}/check"
     asked = send(people.browser("owner"), path).content.decode()
     assert "SHA256:abc" in asked
-    assert "I compared it, trust it" in asked
-    assert "I compared it, trust it" not in send(people.browser("member"), path).content.decode()
+    assert "It matches, trust this host" in asked
+    assert "It matches, trust this host" not in send(people.browser("member"), path).content.decode()
 
 
 def test_a_changed_host_key_is_an_alarm_without_a_button(

@@ -98,7 +98,7 @@ def test_a_half_written_workspace_survives_mistakes_and_a_reload_but_no_secret_i
     page.get_by_label("Name", exact=True).fill("Half a shop")
     page.get_by_text("Variables and members").click()
     page.get_by_label("Set variables").fill("API_KEY=very-secret")
-    page.get_by_role("button", name="Add the workspace").click()
+    page.get_by_role("button", name="Add workspace").click()
     expect(page.get_by_label("Repository")).to_be_focused()
     expect(page.get_by_label("Set variables")).to_have_value("API_KEY=very-secret")
     page.reload()
