@@ -194,7 +194,7 @@ def test_what_is_asked_is_shown_exactly(run: Run) -> None:
         "rm -rf build &amp;&amp; ls",
         "/srv/x",
         "It is stale.",
-        "wants to run a command",
+        "Wants to run a command",
         'data-request="1-r1"',
     ):
         assert part in html

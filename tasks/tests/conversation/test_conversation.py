@@ -147,7 +147,7 @@ class TestAnswers:
         host.answers = [AWAY]
         conversation.answer(run, "r1", {"command": "approve"}, user=None)
         page = people.browser("owner").get(f"/tasks/{run.task_id}").content.decode()
-        assert "waits until its host has heard it" in page
+        assert "waiting for the host to confirm" in page
         assert "Allow once" not in page
 
     @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_strangers_can_do_none_of_it(people: People, run: Run, host: FakeHost, p
 
 def test_the_inbox_shows_strangers_nothing(people: People, run: Run) -> None:
     assert "Allow once" in people.browser("member").get("/inbox").content.decode()
-    assert "Nobody needs you" in people.browser("stranger").get("/inbox").content.decode()
+    assert "All caught up" in people.browser("stranger").get("/inbox").content.decode()
     assert (
         send(people.browser("stranger"), "/inbox/answer", ask=f"{run.pk}-r1", decision="allow").status_code
         == 404

@@ -38,7 +38,7 @@ class TestSettings:
     ) -> None:
         Outgoing.objects.create(run=run, kind="setting", payload={"command": "set_model", "model": "haiku"})
         page = people.browser("owner").get(f"/tasks/{run.task_id}").content.decode()
-        assert "From the next turn on: model haiku" in page
+        assert "From the next turn: model haiku" in page
         conversation.withdraw(Outgoing.objects.get())
         delivery.deliver(run.pk)
         assert (states(run), host.commands) == (["withdrawn"], [])

@@ -34,7 +34,7 @@ class TestReport:
         assert "1 run ended meanwhile" in page
         assert "1 run lost" in page
         send(browser, f"/reports/{StartReport.objects.get().pk}/dismiss")
-        assert "The app was started again" not in browser.get("/").content.decode()
+        assert "The app was restarted" not in browser.get("/").content.decode()
 
     def test_nothing_is_said_when_nothing_was_going_on(self, people: People) -> None:
         restart_report.note_start()
@@ -67,4 +67,4 @@ class TestReport:
 
     def test_strangers_read_nothing_of_it(self, people: People, run: Run) -> None:
         restart_report.note_start()
-        assert "started again" not in people.browser("stranger").get("/").content.decode()
+        assert "was restarted" not in people.browser("stranger").get("/").content.decode()

@@ -36,7 +36,7 @@ def page(world: World, chromium: Chromium) -> Iterator[Page]:
 def test_many_runs_that_ask_again_and_again_are_answered_by_keyboard(world: World, page: Page) -> None:
     workspace = world.add_workspace("many", permission_mode="ask", max_parallel_runs=RUNS)["id"]
     press(page, "g", "i")
-    expect(page.get_by_text("Nobody needs you")).to_be_visible()
+    expect(page.get_by_text("All caught up")).to_be_visible()
     runs = [world.start(script(number), BACKENDS[number % 2], workspace=workspace) for number in range(RUNS)]
     expect(page.locator(".asked")).to_have_count(RUNS, timeout=120_000)
     expect(page.locator("#needs-count")).to_have_text(str(RUNS))
@@ -56,7 +56,7 @@ def test_many_runs_that_ask_again_and_again_are_answered_by_keyboard(world: Worl
         for ask in range(ASKS):
             assert (world.worktree(run) / f"run-{number}-{ask}.txt").exists()
         assert [event["by"] for event in world.events(run, "request_closed")] == ["web"] * ASKS
-    expect(page.get_by_text("Nobody needs you")).to_be_visible()
+    expect(page.get_by_text("All caught up")).to_be_visible()
     expect(page.locator("#needs-count")).to_be_hidden()
 
 
