@@ -49,7 +49,7 @@ def pages_of(shop: dict[str, int], train: int) -> list[str]:
 
 def wait_for_content(page: Page) -> None:
     """What is read from the host is there."""
-    for waiting in ("Asking the host…", "Asking the host about each worktree…"):
+    for waiting in ("Loading changes…", "Loading worktrees from the host…"):
         expect(page.get_by_text(waiting, exact=True)).to_be_hidden()
 
 
@@ -151,9 +151,9 @@ def test_a_verdict_is_a_click_away_and_can_be_taken_back(shop: dict[str, int], o
     page = open_one(f"/tasks/{shop['check']}/changes")
     page.get_by_role("button", name="Accept", exact=True).click()
     expect(page.locator("#reviewbar")).to_contain_text("ready to merge")
-    page.get_by_role("button", name="Take back").click()
+    page.get_by_role("button", name="Undo accept").click()
     expect(page.get_by_role("button", name="Accept", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Drop…").click()
+    page.get_by_role("button", name="Discard…").click()
     expect(page.locator("#confirm")).to_contain_text("rescue ref")
     page.get_by_role("button", name="Keep it").click()
 
@@ -163,7 +163,7 @@ def test_verdicts_come_when_the_run_has_ended(site: Site, shop: dict[str, int], 
     site.do(f"Run.objects.filter(task={task}).update(state='running')")
     page = open_one(f"/tasks/{task}")
     bar = page.locator("#reviewbar")
-    expect(bar).to_contain_text("The agent is at work")
+    expect(bar).to_contain_text("A run is in progress")
     expect(bar.get_by_role("button")).to_have_count(0)
     site.do(
         f"Run.objects.filter(task={task}).update(state='succeeded')\ndoorbell.ring('task:{task}', 'board')"
@@ -211,7 +211,7 @@ def test_a_card_dropped_on_done_asks_and_merges(site: Site, shop: dict[str, int]
     dialog = page.locator("#to-done")
     expect(dialog).to_contain_text("into main?")
     expect(dialog).to_contain_text("31 tests passed")
-    dialog.get_by_role("button", name="Keep it").click()
+    dialog.get_by_role("button", name="Cancel").click()
     expect(column(page, "review").locator(f"#card-{shop['log']}")).to_be_visible()
 
     drag(page, card, column(page, "done"))
@@ -231,7 +231,7 @@ def test_a_train_is_watched_from_its_start_to_its_undo(
     expect(page.locator("#step-2")).to_contain_text("<<<<<<< main")
     expect(page.locator("#step-3")).to_contain_text("Check failed")
     page.get_by_role("button", name="Undo").click()
-    page.locator("#confirm").get_by_role("button", name="Undo the train").click()
+    page.locator("#confirm").get_by_role("button", name="Undo").click()
     expect(page.locator("#train")).to_contain_text("Being undone")
     assert work(site, f"window.ride({train})") == "undone"
     expect(page.locator("#train")).to_contain_text("Undone")
@@ -261,7 +261,7 @@ def test_worktrees_are_listed_and_removing_one_asks(shop: dict[str, int], open_o
     path = mine.locator("code.cut-start")
     assert path.locator("bdi").evaluate(right) <= path.evaluate(right), "the end of the path is cut"
     expect(mine.get_by_role("button", name=re.compile("^Copy the path"))).to_be_visible()
-    itself = page.locator(".tree-row", has_text="The repository itself")
+    itself = page.locator(".tree-row", has_text="Main worktree")
     expect(itself.get_by_role("button", name="Remove…")).to_have_count(0)
     mine.get_by_role("button", name="Remove…").click()
     expect(page.locator("#confirm")).to_contain_text("rescue ref")
