@@ -144,7 +144,7 @@ def test_a_held_login_and_a_lost_host_are_told_above_the_columns(client: Client,
     make_run(task=people.task)
     html = client.get("/").content.decode()
     assert "No link to this machine" in html
-    assert "Codex on this machine is held back." in html
+    assert "Codex on this machine is on hold." in html
     assert send(client, f"/holds/{hold.pk}/try").status_code == 204
 
 

@@ -83,7 +83,7 @@ def test_a_lost_link_is_told_with_the_time_of_the_last_word(client: Client, peop
     make_run(task=people.task, state="running", last_heard_at="2026-01-01T14:02:00Z")
     html = client.get(page(people)).content.decode()
     assert "Link to this machine lost" in html
-    assert ", last heard <time" in html
+    assert ", last contact <time" in html
     assert "1 Jan, 14:02 UTC" in html
 
 

@@ -72,7 +72,7 @@ def test_a_refused_drop_puts_the_card_back_and_says_why(site: Site, open_one: Op
     card = make_card(site, "Not there")
     page = open_one()
     drag(page, card(page), column(page, "running"))
-    expect(page.locator(".toast.failed")).to_contain_text("gets to Running by itself")
+    expect(page.locator(".toast.failed")).to_contain_text("moves to Running by itself")
     expect(column(page, "backlog").locator(".card", has_text="Not there")).to_be_visible()
 
 
@@ -145,7 +145,7 @@ def test_a_question_answered_with_escape_does_nothing(site: Site, open_one: Open
     card = make_card(site, "Keep me")
     page = open_one()
     card(page).hover()
-    card(page).get_by_role("button", name="Menu of Keep me").click()
+    card(page).get_by_role("button", name="Actions for Keep me").click()
     page.locator("#cardmenu [data-verb=delete]").click()
     expect(page.locator("#confirm")).to_contain_text("branch, worktree and commits stay")
     press(page, "Escape")
