@@ -1,4 +1,4 @@
-"""The rows of tasks, by what they are about; each is imported from here."""
+"""The models of tasks, one module per topic. Import them from here."""
 
 from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, PushSubscription, StartReport
 from tasks.models.event import Event

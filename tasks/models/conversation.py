@@ -1,4 +1,4 @@
-"""What people said to agents, and what calls for a person."""
+"""Messages to agents, notifications, and interactive sessions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTINGS = (("model", "model"), ("reasoning_effort", "effort"), ("permission_mod
 
 
 class Outgoing(CompareAndSet):
-    """One thing that a person said to a run. The row is the truth; telling the host may be repeated."""
+    """A message, answer or setting from a user to a run. Delivering it to the host may be repeated."""
 
     class Kind(models.TextChoices):
         MESSAGE = "message", "Message"
@@ -22,31 +22,33 @@ class Outgoing(CompareAndSet):
         SETTING = "setting", "Setting"
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waits for the host"
-        SENT = "sent", "Waits for the agent"
-        TAKEN = "taken", "Taken"
+        WAITING = "waiting", "Waiting for the host"
+        SENT = "sent", "Waiting for the agent"
+        TAKEN = "taken", "Delivered"
         WITHDRAWN = "withdrawn", "Withdrawn"
-        FAILED = "failed", "Not taken"
+        FAILED = "failed", "Not delivered"
 
     OPEN = (State.WAITING, State.SENT)
 
     run = models.ForeignKey("tasks.Run", on_delete=models.CASCADE, related_name="outgoing")
-    key = models.UUIDField(default=uuid.uuid4, unique=True, help_text="The host takes each only once")
+    key = models.UUIDField(default=uuid.uuid4, unique=True, help_text="The host accepts each key only once")
     kind = models.CharField(max_length=7, choices=Kind.choices)
-    request = models.CharField(max_length=100, blank=True, help_text="Which request an answer is for")
-    payload = models.JSONField(help_text="The command in the runner's words")
+    request = models.CharField(max_length=100, blank=True, help_text="The request that an answer is for")
+    payload = models.JSONField(help_text="The command as the runner reads it")
     state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
-    reason = models.TextField(blank=True, help_text="Why it was not taken")
+    reason = models.TextField(blank=True, help_text="Why it was not delivered")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     at = models.DateTimeField(default=timezone.now)
-    tried_at = models.DateTimeField(null=True, blank=True, help_text="The host may know it since then")
-    retry_at = models.DateTimeField(null=True, blank=True, help_text="Not sent for again before")
+    tried_at = models.DateTimeField(
+        null=True, blank=True, help_text="First attempt: the host may have it since then"
+    )
+    retry_at = models.DateTimeField(null=True, blank=True, help_text="No further attempt before then")
 
     class Meta:
-        verbose_name = "word to an agent"
-        verbose_name_plural = "words to agents"
+        verbose_name = "message"
+        verbose_name_plural = "messages"
         ordering = ["pk"]
         indexes = [models.Index(fields=["run", "state"]), models.Index(fields=["state"])]
         constraints = [
@@ -62,16 +64,16 @@ class Outgoing(CompareAndSet):
 
     @property
     def text(self) -> str:
-        """What was said; of a setting, what shall hold."""
+        """The text of a message or an answer, or a setting as text."""
         if self.kind == self.Kind.SETTING:
             return ", ".join(
-                f"{word} {self.payload[name]}" for name, word in SETTINGS if name in self.payload
+                f"{label} {self.payload[name]}" for name, label in SETTINGS if name in self.payload
             )
         return str(self.payload.get("text") or "")
 
 
 class Attention(models.Model):
-    """Something that a person may want to hear of at once; each is told only once."""
+    """A notification for users; each is sent only once."""
 
     class Kind(models.TextChoices):
         NEEDS_YOU = "needs_you", "An agent needs you"
@@ -81,14 +83,14 @@ class Attention(models.Model):
 
     run = models.ForeignKey("tasks.Run", on_delete=models.CASCADE, related_name="attention")
     kind = models.CharField(max_length=9, choices=Kind.choices)
-    subject = models.CharField(max_length=100, blank=True, help_text="The request, when an agent asks")
+    subject = models.CharField(max_length=100, blank=True, help_text="The id of the request, if there is one")
     text = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField(default=timezone.now)
     pushed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name = "call for attention"
-        verbose_name_plural = "calls for attention"
+        verbose_name = "notification"
+        verbose_name_plural = "notifications"
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["run", "kind", "subject"], name="attention_once"),
@@ -99,7 +101,7 @@ class Attention(models.Model):
 
 
 class PushSubscription(models.Model):
-    """A browser that wants to hear of things also when no page is open."""
+    """A browser that receives notifications even if no page is open."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     endpoint = models.URLField(max_length=1000, unique=True)
@@ -107,14 +109,14 @@ class PushSubscription(models.Model):
     auth = models.CharField(max_length=100)
     kinds = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now)
-    trouble = models.CharField(max_length=300, blank=True, help_text="What its push service said last")
+    trouble = models.CharField(max_length=300, blank=True, help_text="The last error of its push service")
 
     def __str__(self) -> str:
-        return f"a browser of {self.user_id}"
+        return f"browser of user {self.user_id}"
 
 
 class PushKey(models.Model):
-    """The installation's VAPID key, made at first use: by it push services know who sends."""
+    """The installation's VAPID key, which identifies it to push services. Created at first use."""
 
     private = models.TextField(help_text="PEM")
     created_at = models.DateTimeField(default=timezone.now)
@@ -124,7 +126,7 @@ class PushKey(models.Model):
 
 
 class ByHand(models.Model):
-    """The CLI's own interface is open on a task's session, in a window of its tmux session."""
+    """An interactive session: the CLI's own interface, open on a task's CLI session in a tmux window."""
 
     task = models.OneToOneField("tasks.Task", on_delete=models.CASCADE, related_name="by_hand")
     run = models.ForeignKey("tasks.Run", on_delete=models.CASCADE, related_name="+")
@@ -136,15 +138,15 @@ class ByHand(models.Model):
     )
 
     class Meta:
-        verbose_name = "session by hand"
-        verbose_name_plural = "sessions by hand"
+        verbose_name = "interactive session"
+        verbose_name_plural = "interactive sessions"
 
     def __str__(self) -> str:
-        return f"task {self.task_id} by hand"
+        return f"interactive session of task {self.task_id}"
 
 
 class StartReport(models.Model):
-    """The app was started while runs were going: which, as the rows said then."""
+    """Records which runs were live when the app was started."""
 
     at = models.DateTimeField(default=timezone.now)
     runs = models.JSONField(help_text="Ids of the runs that were live")

@@ -1,4 +1,4 @@
-"""What a run did, as the host wrote it."""
+"""Events of runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tasks.models.run import Run
 
 
 class Event(models.Model):
-    """One numbered thing that a run did, as the host wrote it."""
+    """One numbered entry of what a run did, as its host wrote it."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
     seq = models.PositiveIntegerField()

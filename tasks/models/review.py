@@ -1,4 +1,4 @@
-"""What people say about finished work."""
+"""Verdicts, comments and viewed files of reviews."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from django.utils import timezone
 
 
 class Verdict(models.Model):
-    """How a task's work was judged last; none while nobody has."""
+    """The current decision about a task's work; there is no row before the first one."""
 
     class Kind(models.TextChoices):
         ACCEPTED = "accepted", "Accepted"
         MERGED = "merged", "Merged"
-        DROPPED = "dropped", "Dropped"
+        DROPPED = "dropped", "Discarded"
 
     SETTLED = (Kind.MERGED, Kind.DROPPED)
-    """Nothing is left to be merged."""
+    """Verdicts after which nothing is left to merge."""
 
     task = models.OneToOneField("tasks.Task", on_delete=models.CASCADE, related_name="verdict")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(default=timezone.now)
-    commit = models.CharField(max_length=64, blank=True, help_text="The branch as it was judged")
-    uncommitted = models.PositiveIntegerField(default=0, help_text="Files that were not committed then")
+    commit = models.CharField(max_length=64, blank=True, help_text="The branch tip that the verdict is about")
+    uncommitted = models.PositiveIntegerField(default=0, help_text="Number of uncommitted files at that time")
     rescue_ref = models.CharField(max_length=300, blank=True)
     patch_path = models.CharField(max_length=1500, blank=True)
 
@@ -32,7 +32,7 @@ class Verdict(models.Model):
 
 
 class Comment(models.Model):
-    """What a person says about some lines of a task's work; drafts are sent together as one follow-up."""
+    """A comment on lines of a task's work. All drafts are sent together as one follow-up."""
 
     class Side(models.TextChoices):
         OLD = "old", "Before"
@@ -47,8 +47,8 @@ class Comment(models.Model):
     side = models.CharField(max_length=3, choices=Side.choices, default=Side.NEW)
     line = models.PositiveIntegerField()
     end_line = models.PositiveIntegerField()
-    commit = models.CharField(max_length=64, help_text="The version that the line numbers are of")
-    quote = models.TextField(blank=True, help_text="The lines as they were")
+    commit = models.CharField(max_length=64, help_text="The commit that the line numbers refer to")
+    quote = models.TextField(blank=True, help_text="The text of the lines")
     text = models.TextField()
     sent_in = models.ForeignKey(
         "tasks.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="comments"
@@ -63,12 +63,12 @@ class Comment(models.Model):
 
 
 class ViewedFile(models.Model):
-    """A person has seen a file's changes in this version; a new version is not viewed."""
+    """Marks this version of a file as viewed by a user. A new version is not viewed."""
 
     task = models.ForeignKey("tasks.Task", on_delete=models.CASCADE, related_name="viewed_files")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     path_key = models.CharField(max_length=6000)
-    version = models.CharField(max_length=140, help_text="The objects of both sides")
+    version = models.CharField(max_length=140, help_text="The git objects of both sides")
 
     class Meta:
         indexes = [models.Index(fields=["task", "user"])]

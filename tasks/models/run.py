@@ -1,4 +1,4 @@
-"""One try at a task by one agent, and what happened in it."""
+"""Runs: attempts at tasks by agents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workspaces.models import PermissionMode
 
 
 class Run(CompareAndSet, Leased):
-    """One try at a task by one agent, frozen when it was asked for."""
+    """One attempt at a task by one agent. Prompt, model and effort are fixed when it is queued."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -39,15 +39,15 @@ class Run(CompareAndSet, Leased):
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField(help_text="First, second, … run of its task")
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
-    reason_code = models.CharField(max_length=20, blank=True, help_text="Why it ended, for programs")
-    reason = models.TextField(blank=True, help_text="Why it ended or waits, for people")
+    reason_code = models.CharField(max_length=20, blank=True, help_text="Why it ended, as a code")
+    reason = models.TextField(blank=True, help_text="Why it ended or waits, as a sentence")
 
     backend = models.CharField(max_length=20, choices=clis.choices)
     model = models.CharField(max_length=100, blank=True)
     reasoning_effort = models.CharField(max_length=20, blank=True)
     permission_mode = models.CharField(max_length=5, choices=PermissionMode.choices)
     prompt = models.TextField()
-    resumes = models.CharField(max_length=100, blank=True, help_text="The CLI session that it goes on with")
+    resumes = models.CharField(max_length=100, blank=True, help_text="The CLI session that it continues")
 
     run_dir = models.CharField(max_length=1000, blank=True, help_text="Its folder on the host")
     tmux_session = models.CharField(max_length=100, blank=True)
@@ -61,15 +61,17 @@ class Run(CompareAndSet, Leased):
     queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    last_heard_at = models.DateTimeField(null=True, blank=True, help_text="When the host last spoke of it")
-    last_event_at = models.DateTimeField(null=True, blank=True, help_text="When its newest event came")
+    last_heard_at = models.DateTimeField(null=True, blank=True, help_text="When its host was last reached")
+    last_event_at = models.DateTimeField(null=True, blank=True, help_text="When its newest event arrived")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker tried to start it")
 
-    event_offset = models.BigIntegerField(default=0, help_text="Bytes of events.jsonl that are stored")
+    event_offset = models.BigIntegerField(default=0, help_text="Bytes of events.jsonl read so far")
     last_seq = models.PositiveIntegerField(default=0)
-    final_seq = models.PositiveIntegerField(default=0, help_text="Its last event, once it has ended")
-    activity = models.CharField(max_length=200, blank=True, help_text="The last thing it did, in a few words")
+    final_seq = models.PositiveIntegerField(
+        default=0, help_text="Number of its last event, after it has ended"
+    )
+    activity = models.CharField(max_length=200, blank=True, help_text="What it did last, in a few words")
     open_requests = models.JSONField(default=list, blank=True)
     limit_resets_at = models.DateTimeField(null=True, blank=True)
 
@@ -77,17 +79,15 @@ class Run(CompareAndSet, Leased):
     output_tokens = models.BigIntegerField(default=0)
     cache_read_tokens = models.BigIntegerField(default=0)
     cache_write_tokens = models.BigIntegerField(default=0)
-    reasoning_tokens = models.BigIntegerField(default=0, help_text="A part of the output tokens")
+    reasoning_tokens = models.BigIntegerField(default=0, help_text="Included in the output tokens")
     cost_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
     cost_source = models.CharField(max_length=9, choices=CostSource.choices, null=True, blank=True)  # noqa: DJ001
     usage_by_model = models.JSONField(default=dict, blank=True)
-    thread_total = models.JSONField(
-        null=True, blank=True, help_text="Codex counts per thread: its last total"
-    )
+    thread_total = models.JSONField(null=True, blank=True, help_text="The last token total of a Codex thread")
     context_used = models.PositiveIntegerField(null=True, blank=True)
     context_window = models.PositiveIntegerField(null=True, blank=True)
     commit = models.CharField(max_length=64, blank=True)
-    outcome = models.JSONField(null=True, blank=True, help_text="The host's last word, as it came")
+    outcome = models.JSONField(null=True, blank=True, help_text="How it ended, as reported by the host")
 
     class Meta:
         ordering = ["task", "number"]
@@ -114,17 +114,17 @@ class Run(CompareAndSet, Leased):
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether it ended before its work did."""
+        """Whether it failed, was lost or was cancelled."""
         return self.state in (self.State.FAILED, self.State.LOST, self.State.CANCELLED)
 
     @property
     def was_cut_off(self) -> bool:
-        """`is_cut_short`, with a session left to go on with."""
+        """Whether it was interrupted and has a CLI session that can be resumed."""
         return self.is_cut_short and bool(self.cli_session)
 
     @property
     def limit_holds(self) -> bool:
-        """Whether a plan's limit has ended it that is not reset yet."""
+        """Whether it was ended by a plan limit that is not reset yet."""
         return (
             self.reason_code == "limit"
             and self.limit_resets_at is not None
@@ -133,6 +133,6 @@ class Run(CompareAndSet, Leased):
 
     @property
     def quiet_since(self) -> datetime | None:
-        """Since when a busy run has said nothing; None for one that waits, ends, or has not spoken yet."""
+        """When a busy run had its last event; None if it waits, is ending, or has no event yet."""
         busy = self.state in (self.State.STARTING, self.State.RUNNING) and not self.cancel_requested_at
         return self.last_event_at if busy else None

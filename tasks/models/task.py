@@ -1,4 +1,4 @@
-"""A piece of work that an agent is to do."""
+"""Tasks: pieces of work for agents."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tasks.models.run import Run
 
 RANK_GAP = 1024.0
-"""Distance of neighbours in a column: room for many moves in between."""
+"""Distance between the ranks of neighbours, large enough for many moves in between."""
 
 
 class Task(models.Model):
-    """A piece of work on a branch of its own; its status is the column of the board."""
+    """A piece of work with its own branch. Its status is its column on the board."""
 
     class Status(models.TextChoices):
         BACKLOG = "backlog", "Backlog"
@@ -33,10 +33,10 @@ class Task(models.Model):
     title = models.CharField(max_length=200)
     prompt = models.TextField(blank=True)
     backend = models.CharField(max_length=20, choices=clis.choices)
-    model = models.CharField(max_length=100, blank=True, help_text="Empty: whatever the CLI picks")
+    model = models.CharField(max_length=100, blank=True, help_text="Empty: the CLI's default")
     reasoning_effort = models.CharField(max_length=20, blank=True)
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.BACKLOG)
-    rank = models.FloatField(default=0, help_text="Place in its column, smallest first")
+    rank = models.FloatField(default=0, help_text="Position in its column, smallest first")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -45,7 +45,9 @@ class Task(models.Model):
     branch = models.CharField(max_length=250, blank=True, editable=False)
     worktree_path = models.CharField(max_length=1500, blank=True, editable=False)
     base_commit = models.CharField(max_length=64, blank=True, editable=False)
-    copied_files = models.JSONField(default=list, editable=False, help_text="Never committed for the agent")
+    copied_files = models.JSONField(
+        default=list, editable=False, help_text="Files that are never committed for the agent"
+    )
     files_changed = models.PositiveIntegerField(default=0, editable=False)
     lines_added = models.PositiveIntegerField(default=0, editable=False)
     lines_deleted = models.PositiveIntegerField(default=0, editable=False)
@@ -59,16 +61,16 @@ class Task(models.Model):
 
     @classmethod
     def rank_at_end(cls, status: str) -> float:
-        """The rank of a card that comes last in a column."""
+        """Return the rank for a card at the end of a column."""
         last: float | None = cls.objects.filter(status=status).aggregate(last=models.Max("rank"))["last"]
         return (last or 0.0) + RANK_GAP
 
     @property
     def slug(self) -> str:
-        """The readable part of the branch's name; never empty, at most 40 characters."""
+        """The readable part of the branch name; never empty, at most 40 characters."""
         return slugify(self.title)[:40].strip("-_") or "task"
 
     @property
     def last_run(self) -> Run | None:
-        """The newest run; uses what `prefetch_related("runs")` brought."""
+        """The newest run. Uses prefetched runs if there are any."""
         return max(self.runs.all(), key=lambda run: run.number, default=None)

@@ -1,4 +1,4 @@
-"""Trains that carry accepted work into the base branch."""
+"""Merge trains, their steps, conflicts and overlap checks."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ STRATEGIES = [(strategy.value, strategy.name.capitalize()) for strategy in Strat
 
 
 class MergeTrain(CompareAndSet, Leased):
-    """Some tasks on their way into the base branch of their workspace, one after another."""
+    """Merges tasks into the base branch of their workspace, one after another."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Waits for its turn"
-        RUNNING = "running", "Under way"
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
         FINISHED = "finished", "Finished"
         STOPPED = "stopped", "Stopped"
         CANCELLED = "cancelled", "Cancelled"
-        UNDOING = "undoing", "Being undone"
+        UNDOING = "undoing", "Undoing"
         UNDONE = "undone", "Undone"
 
-    AT_WORK = (State.RUNNING, State.UNDOING)
-    LIVE = (State.QUEUED, *AT_WORK)
+    IN_PROGRESS = (State.RUNNING, State.UNDOING)
+    LIVE = (State.QUEUED, *IN_PROGRESS)
 
     class Push(models.TextChoices):
-        NOT_ASKED = "", "Not asked for"
-        ASKED = "asked", "Asked for"
+        NOT_ASKED = "", "Not requested"
+        ASKED = "asked", "Requested"
         DONE = "done", "Pushed"
         FAILED = "failed", "Failed"
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="trains")
     repo_key = models.CharField(max_length=1500, help_text="Host and common git folder")
-    branch = models.CharField(max_length=200, help_text="What is merged into")
+    branch = models.CharField(max_length=200, help_text="The base branch")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -55,8 +55,8 @@ class MergeTrain(CompareAndSet, Leased):
     old_tip = models.CharField(max_length=64, blank=True, help_text="The base branch before the train")
     tip = models.CharField(max_length=64, blank=True, help_text="The base branch after its last step")
     stop_requested_at = models.DateTimeField(null=True, blank=True)
-    undo_commit = models.CharField(max_length=64, blank=True, help_text="The commit that takes it back")
-    check_number = models.PositiveIntegerField(default=0, help_text="Checks that were begun for its undo")
+    undo_commit = models.CharField(max_length=64, blank=True, help_text="The commit that reverts it")
+    check_number = models.PositiveIntegerField(default=0, help_text="Number of checks started for its undo")
 
     class Meta:
         ordering = ["-pk"]
@@ -69,7 +69,7 @@ class MergeTrain(CompareAndSet, Leased):
         ]
 
     def __str__(self) -> str:
-        return f"train {self.pk}"
+        return f"merge train #{self.pk}"
 
     @property
     def is_live(self) -> bool:
@@ -77,13 +77,13 @@ class MergeTrain(CompareAndSet, Leased):
 
 
 class MergeStep(CompareAndSet):
-    """One task's turn in a train; the row says at any moment how far it got."""
+    """One task's part of a merge train. The row always shows how far it has got."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waits"
+        WAITING = "waiting", "Waiting"
         MERGING = "merging", "Merging"
         CHECKING = "checking", "Checking"
-        MOVING = "moving", "Moving main"
+        MOVING = "moving", "Updating main"
         MERGED = "merged", "Merged"
         CLEAN = "clean", "Would merge"
         ALREADY = "already", "Already merged"
@@ -104,22 +104,24 @@ class MergeStep(CompareAndSet):
     position = models.PositiveIntegerField()
     title = models.CharField(max_length=200)
     branch = models.CharField(max_length=250)
-    commit = models.CharField(max_length=64, blank=True, help_text="The branch's tip that is merged")
+    commit = models.CharField(max_length=64, blank=True, help_text="The branch tip to merge")
     fork = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
-    onto = models.CharField(max_length=64, blank=True, help_text="What main was when it was tried")
-    candidate = models.CharField(max_length=64, blank=True, help_text="What main is to be")
+    onto = models.CharField(max_length=64, blank=True, help_text="Tip of the base branch during the attempt")
+    candidate = models.CharField(max_length=64, blank=True, help_text="The new tip of the base branch")
     checking = models.CharField(
-        max_length=64, blank=True, help_text="What is checked: each commit of a rebase, else the candidate"
+        max_length=64, blank=True, help_text="The commit being checked: each of a rebase, else the candidate"
     )
     reason = models.TextField(blank=True)
     files = models.JSONField(default=list, blank=True, help_text="Conflicts: path, kind, hunks")
-    output = models.TextField(blank=True, help_text="The last part of what git or the check said")
-    tries = models.PositiveIntegerField(default=0, help_text="More than one when main moved meanwhile")
-    check_number = models.PositiveIntegerField(default=0, help_text="Checks that were begun")
-    checks_lost = models.PositiveIntegerField(default=0, help_text="In a row that ended without a word")
+    output = models.TextField(blank=True, help_text="The end of the output of git or the check")
+    tries = models.PositiveIntegerField(default=0, help_text="More than one if the base branch moved")
+    check_number = models.PositiveIntegerField(default=0, help_text="Number of checks started")
+    checks_lost = models.PositiveIntegerField(
+        default=0, help_text="Consecutive checks that ended without a result"
+    )
     brought_back = models.CharField(
-        max_length=64, blank=True, help_text="What gave the branch back what an undo had reverted"
+        max_length=64, blank=True, help_text="The commit that reapplied it after an undo"
     )
     check_seconds = models.FloatField(null=True, blank=True)
     checked_since = models.DateTimeField(null=True, blank=True)
@@ -133,7 +135,7 @@ class MergeStep(CompareAndSet):
         ]
 
     def __str__(self) -> str:
-        return f"step {self.position} of train {self.train_id}"
+        return f"step {self.position} of merge train #{self.train_id}"
 
     @property
     def is_open(self) -> bool:
@@ -141,25 +143,25 @@ class MergeStep(CompareAndSet):
 
     @property
     def opens(self) -> bool:
-        """Whether its output is shown without a click."""
+        """Whether its output is shown expanded."""
         return self.state in (self.State.CHECKING, self.State.CHECK_FAILED, self.State.REFUSED)
 
 
 class Resolution(CompareAndSet):
-    """A conflict that was handed to the agent: main was merged into the branch, the markers left for it."""
+    """A conflict given to an agent: the base branch was merged into the branch, with conflict markers."""
 
     class State(models.TextChoices):
-        ASKED = "asked", "The agent is at it"
+        ASKED = "asked", "In progress"
         DONE = "done", "Resolved"
         FAILED = "failed", "Not resolved"
 
     task = models.OneToOneField("tasks.Task", on_delete=models.CASCADE, related_name="resolution")
     run = models.ForeignKey("tasks.Run", on_delete=models.SET_NULL, null=True, related_name="+")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    main = models.CharField(max_length=64, help_text="What was merged into the branch")
-    paths = models.JSONField(default=list, help_text="Keys of the files in conflict")
+    main = models.CharField(max_length=64, help_text="The commit that was merged into the branch")
+    paths = models.JSONField(default=list, help_text="Keys of the conflicting files")
     strategy = models.CharField(max_length=6, default=Strategy.MERGE.value)
-    checked = models.BooleanField(default=True, help_text="The train that it rejoins runs the check")
+    checked = models.BooleanField(default=True, help_text="Whether its next merge train runs the check")
     state = models.CharField(max_length=6, choices=State.choices, default=State.ASKED)
     reason = models.TextField(blank=True)
     train = models.ForeignKey(MergeTrain, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -170,24 +172,27 @@ class Resolution(CompareAndSet):
 
 
 class Radar(Leased):
-    """Which branches of a workspace touch the same places, for exactly these tips."""
+    """The last overlap check of a workspace: which branches change the same files, for these tips."""
 
     workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="radar")
     main = models.CharField(max_length=64, blank=True)
-    tips = models.JSONField(default=dict, help_text="Task → commit that was looked at")
+    tips = models.JSONField(default=dict, help_text="Task → commit that was compared")
     pairs = models.JSONField(default=list, help_text="{left, right, left_tip, right_tip, files, conflicts}")
     with_main = models.JSONField(default=dict, help_text="Task → {tip, main, conflicts}")
-    wanted_at = models.DateTimeField(null=True, blank=True, help_text="Somebody asked to look again")
+    wanted_at = models.DateTimeField(null=True, blank=True, help_text="When the next check was requested")
     looked_at = models.DateTimeField(null=True, blank=True)
     seconds = models.FloatField(default=0)
-    reason = models.TextField(blank=True, help_text="Why it could not look")
+    reason = models.TextField(blank=True, help_text="Why the last check failed")
+
+    class Meta:
+        verbose_name = "overlap check"
 
     def __str__(self) -> str:
-        return f"radar of workspace {self.workspace_id}"
+        return f"overlap check of workspace {self.workspace_id}"
 
 
 def undone_step(task: Task) -> MergeStep | None:
-    """The task's last merge, if it was a merge commit that an undo has reverted."""
+    """Return the task's last merge if it was a merge commit that an undo has reverted, else None."""
     merged = MergeStep.objects.filter(task=task, state=MergeStep.State.MERGED, train__strategy="merge")
     step = merged.select_related("train").order_by("-train").first()
     if step is None or step.brought_back or step.train.state != MergeTrain.State.UNDONE:

@@ -1,1 +1,1 @@
-"""Review of finished work: verdicts, comments, and the trains that merge what was accepted."""
+"""Reviews of finished work: diffs, comments and verdicts."""

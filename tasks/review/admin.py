@@ -1,4 +1,4 @@
-"""Reviews and trains in the admin, for looking at rows."""
+"""Admin pages of reviews and merge trains; read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a card says of its way into main: verdict, the merge under way or failed, who is in its way."""
+"""Badges of a card about merging: its verdict, its last merge, and its overlaps."""
 
 from __future__ import annotations
 
@@ -13,39 +13,37 @@ S = MergeStep.State
 
 
 SETTLED = {VERDICTS[kind.value] for kind in Verdict.SETTLED}
-NOT_MERGED = Badge(
-    "not merged", "", "circle-x", "Its branch was not merged: somebody moved it to Done without."
-)
-UNDONE = Badge("taken back", "needs", "undo-2", "A train had merged it, and was undone.")
+NOT_MERGED = Badge("not merged", "", "circle-x", "The task was closed without merging its branch.")
+UNDONE = Badge("undone", "needs", "undo-2", "It was merged by a merge train that was then undone.")
 ENDED = {
     S.CONFLICT.value: ("conflict", "bad"),
     S.CHECK_FAILED.value: ("check failed", "bad"),
     S.REFUSED.value: ("refused by git", "bad"),
-    S.BLOCKED.value: ("merging stopped", "bad"),
+    S.BLOCKED.value: ("merge stopped", "bad"),
     S.LEFT_OUT.value: ("left out", "needs"),
     S.NOTHING.value: ("nothing to merge", ""),
 }
 
 
 def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[Badge, ...]]:
-    """The marks of these tasks, whose newest run is known; three small queries for all of them."""
+    """Return the badges of these tasks, with three small queries. Their newest runs must be prefetched."""
     verdicts = dict(Verdict.objects.values_list("task", "kind"))
-    near = queries.from_radars(Radar.objects.all(), {})
+    overlaps = queries.from_checks(Radar.objects.all(), {})
     steps = newest_steps()
     found = {}
     for task in tasks:
         marks = [*_verdict(task, verdicts.get(task.pk, "")), *_step(task, steps.get(task.pk))]
-        if task.status != Task.Status.DONE and near.get(task.pk):
-            marks.append(_overlap(near[task.pk]))
+        if task.status != Task.Status.DONE and overlaps.get(task.pk):
+            marks.append(_overlap(overlaps[task.pk]))
         if marks:
             found[task.pk] = tuple(marks)
     return found
 
 
 def newest_steps() -> dict[int, MergeStep]:
-    """The last real attempt to merge each task that stands in review."""
-    tried = MergeStep.objects.filter(task__status=Task.Status.REVIEW, train__dry_run=False)
-    return {step.task_id or 0: step for step in tried.select_related("train").order_by("train")}
+    """Return the last step of each task in review, without dry runs."""
+    steps = MergeStep.objects.filter(task__status=Task.Status.REVIEW, train__dry_run=False)
+    return {step.task_id or 0: step for step in steps.select_related("train").order_by("train")}
 
 
 def _verdict(task: Task, kind: str) -> list[Badge]:
@@ -55,23 +53,23 @@ def _verdict(task: Task, kind: str) -> list[Badge]:
 
 
 def _step(task: Task, step: MergeStep | None) -> list[Badge]:
-    """How its merge goes or went, unless the agent has worked on it since."""
+    """Return the state of its last merge, unless an agent has worked on it since."""
     if step is None or _is_old(step, task.last_run):
         return []
     if step.is_open:
-        return [_under_way(step.train)] if step.train.is_live else []
+        return [_in_progress(step.train)] if step.train.is_live else []
     if step.state == S.MERGED:
         return [UNDONE] if step.train.state == MergeTrain.State.UNDONE and not step.brought_back else []
     text, kind = ENDED.get(step.state, ("", ""))
     return [Badge(text, kind, "circle-x" if kind == "bad" else "git-branch", step.reason)] if text else []
 
 
-def _under_way(train: MergeTrain) -> Badge:
+def _in_progress(train: MergeTrain) -> Badge:
     if train.state == MergeTrain.State.QUEUED:
-        story = f"Train {train.pk} waits for its turn. {train.reason}".strip()
-        return Badge("waits to merge", "", "clock", story)
-    story = f"Train {train.pk} is under way. {train.reason}".strip()
-    return Badge("merging", "works", "loader-circle", story)
+        title = f"Merge train #{train.pk} is queued. {train.reason}".strip()
+        return Badge("merge queued", "", "clock", title)
+    title = f"Merge train #{train.pk} is running. {train.reason}".strip()
+    return Badge("merging", "works", "loader-circle", title)
 
 
 def _is_old(step: MergeStep, run: Run | None) -> bool:
@@ -80,8 +78,10 @@ def _is_old(step: MergeStep, run: Run | None) -> bool:
 
 
 def _overlap(found: list[queries.Overlap]) -> Badge:
-    """One mark, with the tasks and files in its title."""
-    conflicts = sum(bool(overlap.conflicts) for overlap in found)
+    """Return one badge for all overlaps, with the tasks and files in its title."""
+    conflicts = [overlap for overlap in found if overlap.conflicts]
+    others = conflicts or found
+    which = f"#{others[0].task}" if len(others) == 1 else f"{len(others)} tasks"
     lines = [f"#{o.task}: {', '.join((o.conflicts or o.files)[:3])}" for o in found[:5]]
-    words = f"conflicts with {conflicts}" if conflicts else f"shares files with {len(found)}"
-    return Badge(words, "needs" if conflicts else "", "git-branch", "\n".join(lines))
+    text = f"conflicts with {which}" if conflicts else f"overlaps {which}"
+    return Badge(text, "needs" if conflicts else "", "git-branch", "\n".join(lines))

@@ -1,4 +1,4 @@
-"""Comments on lines: kept in their place over new commits, sent together as one follow-up."""
+"""Comments on lines: placed again after new commits, and sent together as one follow-up."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Placed:
-    """A comment and where its lines are now; `line` is None when they are no more: it is outdated."""
+    """A comment and the current position of its lines; `line` is None if the comment is outdated."""
 
     comment: Comment
     line: int | None
@@ -40,7 +40,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class CommentedLines:
-    """Lines of one side of a file, in one version, with their text."""
+    """The lines that a comment is about: on one side of a file, in one commit, with their text."""
 
     key: str
     side: str
@@ -51,20 +51,20 @@ class CommentedLines:
 
 
 def delete_drafts(comments: QuerySet[Comment], *, user: AbstractBaseUser) -> None:
-    """Delete those that the user wrote and that were not sent; what was sent stays."""
+    """Delete the user's unsent comments among these."""
     comments.filter(author_id=user.pk, sent_at=None).delete()
 
 
 def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUser) -> Comment:
-    """A draft. Raises Refused for an empty text or lines that make no sense."""
+    """Save a draft. Raises Refused for an empty text or invalid lines."""
     path_of(place.key)
-    said = clean_text(text).strip()
-    if not said:
+    text = clean_text(text).strip()
+    if not text:
         raise Refused("The comment is empty.")
-    if len(said) > MAX_TEXT:
-        raise Refused("The comment is too long.", f"{MAX_TEXT} characters is the most.")
+    if len(text) > MAX_TEXT:
+        raise Refused("The comment is too long.", f"The maximum is {MAX_TEXT} characters.")
     if place.side not in Comment.Side.values or not 1 <= place.line <= place.end_line:
-        raise Refused("There are no such lines.")
+        raise Refused("These lines do not exist.")
     return Comment.objects.create(
         task=task,
         author_id=user.pk,
@@ -74,17 +74,17 @@ def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUse
         end_line=place.end_line,
         commit=place.commit,
         quote=clean_text(place.quote)[:MAX_QUOTE],
-        text=said,
+        text=text,
     )
 
 
 def drafts(task: Task, user: AbstractBaseUser) -> list[Comment]:
-    """What the person has written and not sent."""
+    """Return the user's unsent comments."""
     return list(Comment.objects.filter(task=task, author=user.pk, sent_at=None))
 
 
 def send(task: Task, *, user: AbstractBaseUser, message: str = "") -> Run:
-    """All drafts of a person as one follow-up to the agent. Raises Refused when there are none."""
+    """Send all drafts of the user as one follow-up to the agent. Raises Refused if there are none."""
     found = drafts(task, user)
     if not found:
         raise Refused("There are no comments to send.", "Click a line number to write one.")
@@ -97,7 +97,7 @@ def send(task: Task, *, user: AbstractBaseUser, message: str = "") -> Run:
 
 
 def follow_up_text(comments: Sequence[Comment], message: str = "") -> str:
-    """What the agent is told: each comment with file, lines and the quoted text."""
+    """Return the prompt: each comment with its file, lines and quoted text."""
     parts = [clean_text(message).strip()] if message.strip() else []
     parts.append("Comments on your changes:" if len(comments) > 1 else "A comment on your changes:")
     for number, comment in enumerate(comments, 1):
@@ -118,14 +118,14 @@ def quoted(comment: Comment) -> str:
 
 
 def placed(view: View, rng: Range) -> list[Placed]:
-    """All comments on the task, each where its lines are in what the range compares."""
+    """Return all comments on the task, with the position of their lines in the range."""
     places = Places(view, rng)
     comments = Comment.objects.filter(task=view.task).select_related("author", "sent_in")
     return [places.of(comment) for comment in comments]
 
 
 class Places:
-    """Finds lines again; every file and every version is read once."""
+    """Finds the current positions of comments. Reads each version of a file once."""
 
     def __init__(self, view: View, rng: Range) -> None:
         self.view = view
@@ -151,7 +151,7 @@ class Places:
         return self._texts[key, side]
 
     def _mapped(self, comment: Comment) -> int | None:
-        """The line's number after what changed since it was written; None when it was changed itself."""
+        """Return the current number of the comment's first line; None if its commit can't be read."""
         now = self.rng.old if comment.side == Comment.Side.OLD else self.rng.new
         if not comment.commit or comment.commit == now:
             return comment.line
@@ -159,12 +159,12 @@ class Places:
         since = Range(self.rng.folder, comment.commit, now, self.rng.index)
         try:
             patch, _ = file_patch(self.view.site.host, since, path, path, context=0)
-        except Refused:  # the version that it was written on is gone
+        except Refused:  # the commit that it was written on no longer exists
             return None
-        drift = 0
+        offset = 0
         for hunk in parse(patch):
-            gone = sum(line.kind == "-" for line in hunk.lines)
-            if hunk.old_start + max(gone - 1, 0) >= comment.line:
+            removed = sum(line.kind == "-" for line in hunk.lines)
+            if hunk.old_start + max(removed - 1, 0) >= comment.line:
                 break
-            drift += sum(line.kind == "+" for line in hunk.lines) - gone
-        return comment.line + drift
+            offset += sum(line.kind == "+" for line in hunk.lines) - removed
+        return comment.line + offset

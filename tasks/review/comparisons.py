@@ -1,4 +1,4 @@
-"""Which differences of a task a user can look at, what each compares, and why one is empty."""
+"""The comparisons of a task's work: what each compares, and why one is empty."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from workspaces.git.repos import contains, refs, status
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LABELS = {
     "base": "All changes",
-    "main": "Merged into today's {branch}",
+    "main": "After merging into {branch}",
     "turn": "Last turn",
-    "work": "Not committed",
+    "work": "Uncommitted",
 }
 
 
 @dataclass
 class View:
-    """A task's branch and everything that its differences are computed from."""
+    """A task's branch, and what its comparisons are computed from."""
 
     task: Task
     site: Site
     tip: str
     main: str
     base: str
-    "Where the branch left main."
+    "Where the branch left the base branch."
     has_worktree: bool
     live: bool
     commits: list[Commit] = field(default_factory=list)
@@ -52,7 +52,7 @@ class View:
 
     @cached_property
     def uncommitted(self) -> int:
-        """How many files of the worktree are changed, new or in conflict."""
+        """Number of changed, new or conflicting files in the worktree."""
         return status(self.site.host, self.task.worktree_path).uncommitted if self.has_worktree else 0
 
     @property
@@ -60,8 +60,8 @@ class View:
         state = str(self.site.host.hello()["state_dir"])
         return join(state, "diffs", f"{self.site.installation}-{self.task.pk}.index")
 
-    def range(self, name: str, *, fresh: bool = False) -> Range:
-        """What a range compares. `fresh` looks for new files of the worktree again. Raises Refused."""
+    def range(self, name: str, *, refresh: bool = False) -> Range:
+        """Return the range of a comparison; `refresh` rereads the worktree. Raises Refused if unknown."""
         if name == "base":
             return Range(self.repo, self.base, self.tip)
         if name == "main":
@@ -70,20 +70,20 @@ class View:
         if name == "turn":
             return Range(self.repo, self._before_last_turn(), self.tip)
         if name == "work" and self.has_worktree:
-            return self._worktree(fresh=fresh)
+            return self._worktree(refresh=refresh)
         kind, _, sha = name.partition(":")
         if kind == "commit" and SHA.fullmatch(sha):
             return self._commit(sha)
-        raise Refused("There is no such comparison.")
+        raise Refused("Unknown comparison.")
 
-    def _worktree(self, *, fresh: bool) -> Range:
+    def _worktree(self, *, refresh: bool) -> Range:
         path = self.task.worktree_path
-        if fresh or not self.site.host.exists(self.index):
+        if refresh or not self.site.host.exists(self.index):
             spare_index(self.site.write, path, self.index)
         return Range(path, "HEAD", "", self.index)
 
     def _before_last_turn(self) -> str:
-        """The commit at which the last run but one ended, if the branch still goes on from there."""
+        """Return the commit of the run before the last one if the branch contains it, else the base."""
         ended = Run.objects.filter(task=self.task).exclude(commit="").order_by("-number")
         for earlier in ended.values_list("commit", flat=True)[1:5]:
             if earlier != self.tip and contains(self.site.host, self.repo, self.tip, earlier):
@@ -92,7 +92,7 @@ class View:
 
     def _commit(self, sha: str) -> Range:
         if all(commit.sha != sha for commit in self.commits or self.read_commits()):
-            raise Refused("This commit is not one of the task's.")
+            raise Refused("This commit does not belong to the task.")
         parent = git(self.site.host, self.repo, "rev-parse", "--quiet", "--verify", f"{sha}^", check=False)
         return Range(self.repo, parent.out.strip() or EMPTY_TREE, sha)
 
@@ -102,14 +102,14 @@ class View:
 
 
 def view_of(task: Task) -> View:
-    """How the task's branch stands. Raises Refused when there is none, GitError and HostError."""
+    """Return the state of the task's branch. Raises Refused if there is none, GitError and HostError."""
     site = site_of(task.workspace)
     verdict = Verdict.objects.filter(task=task).first()
     names = (f"refs/heads/{task.branch}", site.mainline.ref) if task.branch else (site.mainline.ref,)
     found = refs(site.host, site.place.path, *names)
     tip = found.get(f"refs/heads/{task.branch}", "") or (verdict.commit if verdict else "")
     if not tip:
-        raise Refused("There is nothing to see yet.", "The branch is made when the task first runs.")
+        raise Refused("There is nothing to show yet.", "The branch is created when the task first runs.")
     main = found.get(site.mainline.ref, "")
     has_worktree = bool(task.worktree_path) and site.host.exists(task.worktree_path)
     return View(
@@ -124,37 +124,37 @@ def view_of(task: Task) -> View:
 
 
 def _base(task: Task, site: Site, main: str, tip: str) -> str:
-    """The merge base; for a branch that is on main already, where it was made."""
+    """Return the merge base; for a merged branch, the commit that it started from."""
     base = merge_base(site.host, site.place.path, main, tip) if main else ""
     return base if base and base != tip else (task.base_commit or base or EMPTY_TREE)
 
 
 def why_nothing(view: View, name: str, rng: Range, *, ignore_space: bool) -> str:
-    """About the range `name`, in which no file differs. Raises GitError and HostError."""
+    """Return why no file differs in the range `name`. Raises GitError and HostError."""
     if ignore_space and changed_files(view.site.host, rng):
-        return "Only white space differs: turn off “Ignore spaces” to see it."
+        return "Only whitespace differs. Turn off “Ignore spaces” to see it."
     if name == "work":
         return "Everything in the worktree is committed."
     if name.startswith("commit:"):
-        return "This commit changes no file."
+        return "This commit changes no files."
     if view.tip == view.base:
         return _about_branch(view)
     if name == "main":
-        return f"Merging it would change nothing: today's {view.site.branch} has all of it."
+        return f"Merging it would change nothing: {view.site.branch} already has these changes."
     if name == "turn":
-        return "The last turn changed nothing: choose “All changes” to see what was done before it."
-    return "Its commits change nothing in the end: later ones take back what earlier ones did."
+        return "The last turn changed nothing. Choose “All changes” to see earlier changes."
+    return "Its commits cancel each other out: later ones revert earlier ones."
 
 
 def _about_branch(view: View) -> str:
-    """The branch has no commits of its own."""
+    """Return why a branch has no commits of its own."""
     run = view.task.last_run
     count = view.uncommitted
     if count:
-        words = "1 file in the worktree is" if count == 1 else f"{count} files in the worktree are"
-        return f"Nothing is committed yet, but {words} changed: choose “Not committed” to see what."
+        files = "1 file in the worktree is" if count == 1 else f"{count} files in the worktree are"
+        return f"Nothing is committed yet, but {files} changed. Choose “Uncommitted” to see the changes."
     if run is None:
-        return "Nothing is changed yet: run the task, or work in its terminal."
+        return "No changes yet. Run the task, or work in its terminal."
     if run.is_live:
-        return "Nothing is changed yet: what the agent changes will stand here."
-    return "Nothing was changed: send it back with other words, or move the task to Done."
+        return "No changes yet. The agent's changes will appear here."
+    return "Nothing was changed. Request changes, or move the task to Done."

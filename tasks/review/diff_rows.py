@@ -1,4 +1,4 @@
-"""One file's difference as the rows of a table; all text is escaped here, none of it is trusted."""
+"""The diff of one file as table rows. All text is untrusted and escaped here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.html import escape
 from tasks.review.patches import Colours, DiffLine, Hunk, pairs
 
 MAX_ROWS = 1500
-"Rows in one answer; the page asks for more."
+"Maximum rows in one response; the page requests the next ones."
 CLASSES = {" ": "same", "+": "new", "-": "old"}
 NAMES = {" ": "", "+": "added", "-": "removed"}
 
@@ -18,7 +18,7 @@ NAMES = {" ": "", "+": "added", "-": "removed"}
 def render_rows(
     hunks: Sequence[Hunk], colours: Colours, *, split: bool, start: int = 0
 ) -> tuple[str, int | None]:
-    """The rows from number `start` on, and the number of the next one when there are more."""
+    """Return the rows from number `start` on, and the number of the next row, or None at the end."""
     rows = _split_rows(hunks, colours) if split else _unified_rows(hunks, colours)
     taken = list(islice(rows, start, start + MAX_ROWS + 1))
     following = start + MAX_ROWS if len(taken) > MAX_ROWS else None
@@ -60,7 +60,7 @@ def _number(line: DiffLine, side: str) -> str:
 
 
 def is_crlf(line: DiffLine) -> bool:
-    """Whether the line is a change that ends with CR LF, which nothing else would tell from LF."""
+    """Whether the line is a change that ends with CRLF, which would otherwise look like LF."""
     return line.kind != " " and line.text.endswith("\r")
 
 
@@ -68,5 +68,5 @@ def _code(line: DiffLine, colours: Colours) -> str:
     note = '<span class="eof" title="Ends with a carriage return (CRLF)">^M</span>' if is_crlf(line) else ""
     if line.no_newline:
         note += '<span class="eof" title="No line break at the end of the file">⏎̸</span>'
-    said = f'<span class="sr">{NAMES[line.kind]}: </span>' if line.kind != " " else ""
-    return f'<td class="code {CLASSES[line.kind]}">{said}<code>{colours.of(line)}</code>{note}</td>'
+    label = f'<span class="sr">{NAMES[line.kind]}: </span>' if line.kind != " " else ""
+    return f'<td class="code {CLASSES[line.kind]}">{label}<code>{colours.of(line)}</code>{note}</td>'

@@ -1,4 +1,4 @@
-"""A unified diff, line by line, and its colours."""
+"""Parses unified diffs, and highlights their lines."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from workspaces.merging.conflicts import visible
 
 HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 MAX_LINE = 2000
-"Characters of a line that are shown."
+"Maximum characters of a line that are shown."
 MAX_COLOURED = 160 * 1024
 MAX_COLOURED_LINE = 2000
 
 
 @dataclass(frozen=True)
 class DiffLine:
-    """One line: kind is ` `, `+` or `-`; its numbers in the old and the new file, None where it is not."""
+    """A line of a diff: its kind (` `, `+` or `-`), and its numbers in the old and the new file, if any."""
 
     kind: str
     old: int | None
@@ -43,7 +43,7 @@ class Hunk:
 
 
 def parse(patch: str) -> list[Hunk]:
-    """The hunks of one file's diff; none for a binary file or a change of mode or name alone."""
+    """Return the hunks of one file's diff; none for a binary file or if only mode or name change."""
     hunks: list[Hunk] = []
     old = new = 0
     for text in patch.split("\n"):
@@ -76,7 +76,7 @@ def is_binary(patch: str) -> bool:
 
 @lru_cache(maxsize=200)
 def lexer_for(name: str) -> Lexer:
-    """By the file's name alone: guessing from its content is slow and often wrong."""
+    """Return the lexer for a file name. Guessing from the content would be slow and often wrong."""
     try:
         found: Lexer = get_lexer_for_filename(name, stripnl=False, ensurenl=True)
     except (ClassNotFound, ValueError):
@@ -85,7 +85,7 @@ def lexer_for(name: str) -> Lexer:
 
 
 def colour(text: str, path: str) -> list[str] | None:
-    """The lines of a file as HTML with Pygments' classes; None when it is too large to be quick."""
+    """Return the lines of a file as HTML with Pygments' classes; None if it is unknown or too large."""
     if len(text) > MAX_COLOURED or any(len(line) > MAX_COLOURED_LINE for line in text.split("\n")):
         return None
     lexer = lexer_for(path.rpartition("/")[2])
@@ -93,19 +93,19 @@ def colour(text: str, path: str) -> list[str] | None:
         return None
     coloured: str = highlight(visible(text), lexer, formatter)
     lines = coloured.split("\n")
-    # Pygments takes a carriage return for the end of a line: then its lines are not those of git.
+    # Pygments ends lines at carriage returns, git does not: skip files whose lines differ.
     return lines if len(lines) == len(text.removesuffix("\n").split("\n")) + 1 else None
 
 
 class Colours:
-    """The coloured lines of both sides of a file, where they are known."""
+    """The highlighted lines of both sides of a file, as far as there are any."""
 
     def __init__(self, path: str, old: str | None, new: str | None) -> None:
         self.old = colour(old, path) if old else None
         self.new = colour(new, path) if new else None
 
     def of(self, line: DiffLine) -> str:
-        """The HTML of one line."""
+        """Return the HTML of one line."""
         lines, number = (self.old, line.old) if line.kind == "-" else (self.new, line.new)
         if len(line.text) > MAX_LINE:
             more = len(line.text) - MAX_LINE
@@ -117,7 +117,7 @@ class Colours:
 
 
 def pairs(lines: Iterable[DiffLine]) -> Iterator[tuple[DiffLine | None, DiffLine | None]]:
-    """Side by side: removed lines beside the added ones that took their place."""
+    """Pair lines for the side-by-side view: removed lines with the added ones that replace them."""
     removed: list[DiffLine] = []
     added: list[DiffLine] = []
     for line in lines:

@@ -1,4 +1,4 @@
-"""What pages and cards show of reviews."""
+"""Reviews, overlaps and merge trains, as pages and cards show them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workspaces.models import Workspace
 
 @dataclass(frozen=True)
 class Overlap:
-    """Another task that touches the same places; `conflicts` are the files that would not merge."""
+    """Another task that changes the same files. `conflicts` are the files that git can't merge."""
 
     task: int
     title: str
@@ -26,47 +26,47 @@ class Overlap:
 
 
 def overlaps(tasks: Iterable[Task]) -> dict[int, list[Overlap]]:
-    """For each of the tasks those that it overlaps with, worst first; from the radar's last look."""
+    """Return the overlaps of each task in the last overlap check, worst first."""
     tasks = list(tasks)
     titles = {task.pk: task.title for task in tasks}
-    radars = Radar.objects.filter(workspace__in={task.workspace_id for task in tasks})
-    return from_radars(radars, titles)
+    checks = Radar.objects.filter(workspace__in={task.workspace_id for task in tasks})
+    return from_checks(checks, titles)
 
 
-def from_radars(radars: Iterable[Radar], titles: dict[int, str]) -> dict[int, list[Overlap]]:
-    """Task → what it overlaps with, worst first; one without a title in `titles` is named by its number."""
+def from_checks(checks: Iterable[Radar], titles: dict[int, str]) -> dict[int, list[Overlap]]:
+    """Return task → overlaps, worst first. A task without a title in `titles` is named by its number."""
     found: dict[int, list[Overlap]] = defaultdict(list)
-    for radar in radars:
-        for pair in radar.pairs:
-            for mine, other in ((pair["left"], pair["right"]), (pair["right"], pair["left"])):
+    for check in checks:
+        for pair in check.pairs:
+            for task, other in ((pair["left"], pair["right"]), (pair["right"], pair["left"])):
                 title = titles.get(other, f"#{other}")
-                found[mine].append(Overlap(other, title, pair["files"], pair["conflicts"]))
+                found[task].append(Overlap(other, title, pair["files"], pair["conflicts"]))
     for each in found.values():
         each.sort(key=lambda overlap: (-len(overlap.conflicts), -len(overlap.files), overlap.task))
     return dict(found)
 
 
 def conflicts_with_main(workspace: Workspace) -> dict[int, list[str]]:
-    """Task → files that would not merge into today's main, as the radar saw it last."""
-    radar = Radar.objects.filter(workspace=workspace).first()
-    known: dict[str, dict[str, Any]] = radar.with_main if radar else {}
+    """Return task → files that conflict with the base branch, from the last overlap check."""
+    check = Radar.objects.filter(workspace=workspace).first()
+    known: dict[str, dict[str, Any]] = check.with_main if check else {}
     return {int(pk): found["conflicts"] for pk, found in known.items() if found.get("conflicts")}
 
 
 def last_step(task: Task) -> MergeStep | None:
-    """The task's turn in the newest train that it was in."""
+    """Return the task's step in its newest merge train."""
     return MergeStep.objects.filter(task=task).select_related("train").order_by("-train").first()
 
 
 def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
-    """What the bar above the differences shows."""
-    mine = overlaps(Task.objects.filter(workspace=task.workspace_id)).get(task.pk, [])
+    """Return the context of the review bar."""
+    found = overlaps(Task.objects.filter(workspace=task.workspace_id)).get(task.pk, [])
     return {
         "verbs": possible(task, task.last_run),
         "run": task.last_run,
         "verdict": Verdict.objects.filter(task=task).select_related("by").first(),
         "step": last_step(task),
-        "overlaps": mine,
+        "overlaps": found,
         "main_conflicts": conflicts_with_main(task.workspace).get(task.pk, []),
         "taken_back": undone_step(task),
         "drafts": Comment.objects.filter(task=task, author=user.pk, sent_at=None).count(),
@@ -74,5 +74,5 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
 
 
 def trains_of(workspace: Workspace, most: int = 20) -> list[MergeTrain]:
-    """The newest trains first, with their steps."""
+    """Return merge trains with their steps, newest first."""
     return list(MergeTrain.objects.filter(workspace=workspace).prefetch_related("steps")[:most])

@@ -1,4 +1,4 @@
-"""What a user does with the files of a review."""
+"""Marking files as viewed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of differences, comments and verdicts."""
+"""URLs of diffs, comments and verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user decides about finished work, by the buttons of the review bar."""
+"""The verdict buttons of the review bar."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from workspaces.access import person
 @require_POST
 def task_accept(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
-    said = "Accepted: ready to merge."
-    return answer_on_task(request, pk, lambda: verdicts.accept(task, user=user), said)
+    text = "Accepted. Ready to merge."
+    return answer_on_task(request, pk, lambda: verdicts.accept(task, user=user), text)
 
 
 @require_POST
 def task_take_back(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    said = "Not accepted any more."
-    return answer_on_task(request, pk, lambda: verdicts.undo_accept(task), said)
+    text = "Acceptance withdrawn."
+    return answer_on_task(request, pk, lambda: verdicts.undo_accept(task), text)
 
 
 @require_POST
@@ -30,7 +30,7 @@ def task_send_back(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
     message = request.POST.get("message", "")
     return answer_on_task(
-        request, pk, lambda: verdicts.request_changes(task, message, user=user), "Sent back to the agent."
+        request, pk, lambda: verdicts.request_changes(task, message, user=user), "Changes requested."
     )
 
 
@@ -38,20 +38,18 @@ def task_send_back(request: HttpRequest, pk: int) -> HttpResponse:
 def task_drop(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
     return answer_on_task(
-        request, pk, lambda: verdicts.drop(task, user=user), "Dropped; a rescue ref keeps the work."
+        request, pk, lambda: verdicts.drop(task, user=user), "Discarded. A rescue ref keeps the work."
     )
 
 
 @require_POST
 def task_restore(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    return answer_on_task(
-        request, pk, lambda: verdicts.restore(task), "Restored: branch and worktree are there again."
-    )
+    return answer_on_task(request, pk, lambda: verdicts.restore(task), "Branch and worktree restored.")
 
 
 @require_POST
 def task_start_over(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), person(request)
-    said = "Queued, from the start."
-    return answer_on_task(request, pk, lambda: verdicts.start_over(task, user=user), said)
+    text = "Queued to start over."
+    return answer_on_task(request, pk, lambda: verdicts.start_over(task, user=user), text)

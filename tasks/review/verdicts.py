@@ -1,4 +1,4 @@
-"""What a person decides about finished work: accept it, send it back, drop it, or begin anew."""
+"""Verdicts about finished work: accept, request changes, discard, restore, start over."""
 
 from __future__ import annotations
 
@@ -24,66 +24,68 @@ from workspaces.hosts import HostError
 
 @dataclass(frozen=True)
 class BranchState:
-    """How a task's branch and worktree stand on the host."""
+    """The state of a task's branch and worktree on the host."""
 
     tip: str
     uncommitted: int
 
 
 def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
-    """Say that the branch as it is now may be merged. Uncommitted files are counted, not merged.
+    """Mark the branch as it is now as ready to merge. Uncommitted files are counted, but not merged.
 
-    Raises Refused while a run is going, and when there is no branch or nothing on it.
+    Raises Refused while a run is live, and if the branch is missing or has no commits.
     """
     require(task, TaskVerb.ACCEPT)
-    standing = _standing(task, site_of(task.workspace))
-    if not standing.tip:
-        raise Refused(f"Its branch {task.branch} is gone.", "Run the task again.")
-    if standing.tip == task.base_commit:
-        raise Refused("Its branch has no commits of its own: nothing to merge.", _what_else(standing))
+    state = _branch_state(task, site_of(task.workspace))
+    if not state.tip:
+        raise Refused(f"The branch {task.branch} no longer exists.", "Run the task again.")
+    if state.tip == task.base_commit:
+        raise Refused(
+            "The branch has no commits of its own: there is nothing to merge.", _hint_for_empty_branch(state)
+        )
     cleared = {"rescue_ref": "", "patch_path": ""}
-    verdict = _judge(
-        task, Verdict.Kind.ACCEPTED, user, commit=standing.tip, uncommitted=standing.uncommitted, **cleared
+    verdict = _save_verdict(
+        task, Verdict.Kind.ACCEPTED, user, commit=state.tip, uncommitted=state.uncommitted, **cleared
     )
     _move(task, Task.Status.REVIEW, (Task.Status.BACKLOG, Task.Status.DONE, Task.Status.REVIEW))
     return verdict
 
 
 def undo_accept(task: Task) -> None:
-    """The task stands in review again, not accepted."""
+    """Remove the mark that the task is accepted."""
     Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED).delete()
     doorbell.ring(f"task:{task.pk}", "board")
 
 
 def request_changes(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
-    """Give the work back to the agent, in the session that it knows; from the start when there is none."""
+    """Send the task back to its agent with a message, in the same CLI session if there is one."""
     if not message.strip():
-        raise Refused("Say what should be different.")
+        raise Refused("Describe the changes that you want.")
     require(task, TaskVerb.REQUEST_CHANGES)
     undo_accept(task)
     return follow_up(task, message, user=user)
 
 
 def follow_up(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
-    """A run that goes on with the last session, or starts one when that is gone."""
+    """Queue a run that continues the last CLI session, or starts a new one if there is none."""
     resume = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
     return run_services.queue_run(task, user=user, prompt=message, resume=resume)
 
 
 def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
-    """Remove branch, worktree and session. All of it stays in a rescue ref and a patch on the host."""
+    """Remove branch, worktree and tmux session. A rescue ref and a patch on the host keep all work."""
     require(task, TaskVerb.DROP)
     rescued = _remove(task)
     values = {"commit": rescued.commit, "rescue_ref": rescued.ref, "patch_path": rescued.patch}
     with transaction.atomic():
-        verdict = _judge(task, Verdict.Kind.DROPPED, user, **values)
+        verdict = _save_verdict(task, Verdict.Kind.DROPPED, user, **values)
         Task.objects.filter(pk=task.pk).update(branch="", worktree_path="", base_commit="", copied_files=[])
         _move(task, Task.Status.DONE, (Task.Status.BACKLOG, Task.Status.REVIEW, Task.Status.DONE))
     return verdict
 
 
 def restore(task: Task) -> None:
-    """Undo a drop: branch and worktree are made anew from the rescue ref. What was not committed is a commit.
+    """Create a discarded branch and worktree again from the rescue ref; uncommitted work becomes a commit.
 
     Raises Refused (GitError, HostError).
     """
@@ -109,7 +111,7 @@ def restore(task: Task) -> None:
 
 
 def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
-    """Run the task from the start on a new branch from today's base; the old branch stays in a rescue ref."""
+    """Queue a run on a new branch from the current base branch. A rescue ref keeps the old branch."""
     require(task, TaskVerb.START_OVER)
     _remove(task)
     with transaction.atomic():
@@ -135,7 +137,7 @@ def _remove(task: Task) -> Rescued:
 
 
 def _end_session(task: Task, site: Site) -> None:
-    """The shells in the worktree would stand in a folder that is gone."""
+    """End the task's tmux sessions: their working directory is about to be deleted."""
     owner = site.owner(task.pk)
     names = {run.tmux_session for run in task.runs.all() if run.tmux_session}
     for name in names:
@@ -146,7 +148,7 @@ def _end_session(task: Task, site: Site) -> None:
                 raise
 
 
-def _standing(task: Task, site: Site) -> BranchState:
+def _branch_state(task: Task, site: Site) -> BranchState:
     tip = branch_tip(site.host, site.place.path, task.branch)
     uncommitted = 0
     if task.worktree_path and site.host.exists(task.worktree_path):
@@ -154,14 +156,14 @@ def _standing(task: Task, site: Site) -> BranchState:
     return BranchState(tip, uncommitted)
 
 
-def _what_else(standing: BranchState) -> str:
-    """What can be done about a branch without commits."""
-    if not standing.uncommitted:
-        return "Send it back with other words, or move it to Done without merging."
-    return f"Changed files in its worktree that are not committed: {standing.uncommitted}. Commit them first."
+def _hint_for_empty_branch(state: BranchState) -> str:
+    """Return what can be done about a branch without commits."""
+    if not state.uncommitted:
+        return "Request changes, or move the task to Done without merging."
+    return f"Uncommitted files in its worktree: {state.uncommitted}. Commit them first."
 
 
-def _judge(task: Task, kind: str, user: AbstractBaseUser | None, **values: str | int) -> Verdict:
+def _save_verdict(task: Task, kind: str, user: AbstractBaseUser | None, **values: str | int) -> Verdict:
     given = {"kind": kind, "by_id": user.pk if user else None, "at": timezone.now(), **values}
     verdict, _ = Verdict.objects.update_or_create(task=task, defaults=given)
     doorbell.ring(f"task:{task.pk}", "board")

@@ -1,4 +1,4 @@
-"""The differences of a task: the list of files, one file after another, viewed marks and comments."""
+"""Views of a task's diff: the list of files, single files, viewed marks and comments."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_FILES = 20_000
 
 @require_GET
 def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The differences with all the width there is."""
+    """The diff in a full-width page."""
     task = task_for(request.user, pk)
     context = {"nav": "board", "task": task, "wide": True, **review_context(task, person(request))}
     return render(request, "tasks/review/changes.html", context)
@@ -37,14 +37,14 @@ def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 def review_bar(request: HttpRequest, pk: int) -> HttpResponse:
-    """Verdict, overlaps and where the task stands on its way into main."""
+    """The review bar: verdict, overlaps and merge state."""
     task = task_for(request.user, pk)
     return render(request, "tasks/review/_bar.html", {"task": task, **review_context(task, person(request))})
 
 
 @require_GET
 def diff_list(request: HttpRequest, pk: int) -> HttpResponse:
-    """All files of a comparison, with marks and comments."""
+    """All files of a comparison, with viewed marks and comments, as JSON."""
     task = task_for(request.user, pk)
     return json_answer(lambda: list_of(request, task))
 
@@ -52,7 +52,7 @@ def diff_list(request: HttpRequest, pk: int) -> HttpResponse:
 def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
     view = view_of(task)
     name = request.GET.get("range") or first_range(view)
-    rng = view.range(name, fresh=True)
+    rng = view.range(name, refresh=True)
     space = bool(request.GET.get("space"))
     files = changed_files(view.site.host, rng, ignore_space=space)
     viewed = ViewedFile.objects.filter(task=task, user=person(request))
@@ -82,7 +82,7 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
 
 
 def first_range(view: View) -> str:
-    """For who has chosen nothing: the branch, or before its first commit what is in the worktree."""
+    """Return the default comparison: the branch, or uncommitted changes before its first commit."""
     return "work" if view.tip == view.base and view.uncommitted else "base"
 
 
@@ -123,14 +123,14 @@ def comment_out(placed: comments.Placed) -> dict[str, Any]:
         "outdated": placed.outdated,
         "quote": comment.quote,
         "text": comment.text,
-        "author": str(comment.author or "somebody"),
+        "author": str(comment.author or "unknown user"),
         "sent": comment.sent_in.number if comment.sent_in else (0 if comment.sent_at else None),
     }
 
 
 @require_GET
 def diff_file(request: HttpRequest, pk: int) -> HttpResponse:
-    """The rows of one file's difference from a row on; X-Next tells where the next ones begin."""
+    """The rows of one file's diff from a row on; X-Next is the number of the next row, if any."""
     task = task_for(request.user, pk)
     result = attempt(lambda: file_response(request, task))
     return text_answer(result) if isinstance(result, Refused) else result
@@ -158,7 +158,7 @@ def file_response(request: HttpRequest, task: Task) -> HttpResponse:
 
 
 def note(kind: str) -> HttpResponse:
-    """Nothing to show line by line; the page says why."""
+    """Return a response without rows; X-Note says why."""
     response = HttpResponse("")
     response["X-Note"] = kind
     return response
@@ -172,7 +172,7 @@ def colours_of(view: View, rng: Range, path: str, old_path: str) -> Colours:
 
 @require_POST
 def viewed(request: HttpRequest, pk: int) -> HttpResponse:
-    """Set or clear the mark of a file in one version."""
+    """Set or clear the viewed mark of one version of a file."""
     task = task_for(request.user, pk)
     key, version = request.POST.get("key", "")[:6000], request.POST.get("version", "")[:140]
     is_viewed = request.POST.get("viewed") == "yes"
@@ -182,7 +182,7 @@ def viewed(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
-    """A draft; the body is JSON."""
+    """Create a draft from a JSON body."""
     task = task_for(request.user, pk)
 
     def work() -> dict[str, Any]:
@@ -198,16 +198,16 @@ def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
             )
             text = str(body["text"])
         except (ValueError, KeyError, TypeError):
-            raise Refused("The comment is not complete.") from None
-        made = comments.write(task, place, text, user=person(request))
-        return comment_out(comments.Placed(made, made.line, made.end_line))
+            raise Refused("The comment is incomplete.") from None
+        comment = comments.write(task, place, text, user=person(request))
+        return comment_out(comments.Placed(comment, comment.line, comment.end_line))
 
     return json_answer(work)
 
 
 @require_POST
 def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take back a draft of one's own; what was sent stays."""
+    """Delete one of the user's own drafts; sent comments stay."""
     found = Comment.objects.filter(pk=pk, task__in=visible_tasks(request.user))
     comments.delete_drafts(found, user=person(request))
     return HttpResponse(status=204)
@@ -215,7 +215,7 @@ def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def comments_send(request: HttpRequest, pk: int) -> HttpResponse:
-    """All drafts as one follow-up."""
+    """Send all drafts as one follow-up."""
     task = task_for(request.user, pk)
     user, message = person(request), request.POST.get("message", "")
     return answer_on_task(

@@ -1,4 +1,4 @@
-"""What the end of a run means for its task's branch: for its verdict, its overlaps and its conflict."""
+"""Jobs after the end of a run: void an outdated verdict, check overlaps, settle a conflict."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from workspaces.hosts import HostError
 
 
 def enqueue_inspection(run: Run) -> None:
-    """Have a worker inspect the branch of an ended run; `repairs` finds a lost job."""
+    """Enqueue the inspection of an ended run's branch. `repairs` enqueues a lost job again."""
     enqueue(inspect_branch, run.task_id)
 
 
 def inspect_branch(task_id: int) -> None:
-    """The worker's job after a run: an accepted branch may have moved, a conflict may be resolved."""
+    """Inspect a branch after a run: an accepted branch may have moved, a conflict may be resolved."""
     task = Task.objects.filter(pk=task_id).first()
     if task is None:
         return
     overlap.enqueue_check(task.workspace_id)
-    _forget_old_verdict(task)
+    _void_outdated_verdict(task)
     for resolution in Resolution.objects.filter(task=task, state=Resolution.State.ASKED):
         _settle(resolution)
 
 
-def _forget_old_verdict(task: Task) -> None:
-    """What a run has changed since was not looked at by who judged the branch before, nor is it merged."""
+def _void_outdated_verdict(task: Task) -> None:
+    """Delete a verdict that does not cover the commits of the newest run."""
     verdict = Verdict.objects.filter(task=task).first()
     newest = task.runs.exclude(commit="").order_by("-number").first()
     if verdict is None or newest is None or newest.commit == verdict.commit:
@@ -42,18 +42,18 @@ def _forget_old_verdict(task: Task) -> None:
 
 
 def _settle(resolution: Resolution) -> None:
-    """Only once its run has ended; a host that is away is tried again by `repair`."""
+    """Settle a resolution whose run has ended. `repair` retries if the host can't be reached."""
     run = resolution.run
     if run is None or run.is_live:
         return
     if run.state != Run.State.SUCCEEDED:
-        reason = f"The agent's run did not end well: {run.reason or run.get_state_display()}"
+        reason = f"The run did not succeed: {run.reason or run.get_state_display()}"
         Resolution.objects.filter(pk=resolution.pk).update(state=Resolution.State.FAILED, reason=reason)
         return
-    mine = Resolution.objects.filter(
+    claimed = Resolution.objects.filter(
         pk=resolution.pk, state=Resolution.State.ASKED, asked_at=resolution.asked_at
     )
-    if not mine.update(asked_at=timezone.now()):
+    if not claimed.update(asked_at=timezone.now()):
         return
     try:
         conflicts.settle(resolution)

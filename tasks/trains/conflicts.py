@@ -1,4 +1,4 @@
-"""Hand a conflict to the agent: main is merged into the branch, the markers left, and a run resolves them."""
+"""Resolving conflicts by agents: the base branch is merged with conflict markers, a run resolves them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers,
 
 MAX_COMMITS = 30
 MARKED = {KINDS[frozenset("123")], KINDS[frozenset("23")]}
-"Kinds of conflicts in which git writes both sides into the file."
+"Kinds of conflicts for which git writes markers into the file."
 SWAPPED = str.maketrans("23", "32")
 MAX_BYTES = 8 * 1024 * 1024
 
@@ -33,41 +33,41 @@ and left the conflict markers in these files:
 
 {files}
 
-What {main} got since your branch left it, in these files:
+Commits on {main} since your branch left it, in these files:
 
 {theirs}
 
-What your branch did there is your own work for the task: {title}
+The changes of your branch are your own work for the task: {title}
 
-Resolve every conflict so that both sides keep their purpose: throw away neither what {main} got
-nor your own work. Remove all conflict markers, look at the whole of each file afterwards, and see
+Resolve every conflict so that both sides keep their purpose: discard neither the changes of {main}
+nor your own work. Remove all conflict markers, read each file as a whole afterwards, and make sure
 that everything still works{check}. Then conclude the merge: git add the files and
 git commit --no-edit. Do not rebase, reset or push.
 {below}"""
 
 
 def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
-    """Merge main into the task's branch in its worktree and have the agent resolve what conflicts.
+    """Merge the base branch into the task's branch in its worktree, and queue a run to resolve conflicts.
 
-    Raises Refused when the worktree is gone, dirty or busy; then nothing was done.
+    Raises Refused, without changes, if the worktree is missing or dirty or if the task has a live run.
     """
     require(task, TaskVerb.RESOLVE)
     site = site_of(task.workspace)
-    begun = _begun(task, site)
-    main, paths = begun or _begin(task, site)
+    unfinished = _unfinished(task, site)
+    main, paths = unfinished or _begin(task, site)
     prompt = prompt_for(task, site, main, paths)
     try:
         run = verdicts.request_changes(task, prompt, user=user)
     except Refused:
-        if not begun:
+        if not unfinished:
             site.write.git(task.worktree_path, "merge", "--abort", check=False)
         raise
-    _note(task, run, main, paths, user)
+    _save(task, run, main, paths, user)
     return run
 
 
-def _begun(task: Task, site: Site) -> tuple[str, list[str]] | None:
-    """The main and the paths of an attempt that failed and whose merge is still under way in the worktree."""
+def _unfinished(task: Task, site: Site) -> tuple[str, list[str]] | None:
+    """Return the merged commit and the paths of a failed attempt whose merge is still in progress."""
     failed = Resolution.objects.filter(task=task, state=Resolution.State.FAILED).first()
     if failed is None or not task.worktree_path:
         return None
@@ -76,59 +76,59 @@ def _begun(task: Task, site: Site) -> tuple[str, list[str]] | None:
 
 
 def _being_merged(site: Site, worktree: str) -> str:
-    """The commit of a merge under way in the worktree; empty when there is none."""
-    words = ("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
-    return git(site.host, worktree, *words, check=False).out.strip()
+    """Return the commit that is being merged in the worktree; empty if no merge is in progress."""
+    args = ("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
+    return git(site.host, worktree, *args, check=False).out.strip()
 
 
 def _begin(task: Task, site: Site) -> tuple[str, list[str]]:
-    """Merge main into the branch, with a rescue ref first; that main and the paths that conflict."""
+    """Save a rescue ref and merge the base branch; return the merged commit and the conflicting paths."""
     main = site.mainline.tip()
-    _look_at_worktree(task, site)
+    _check_worktree(task, site)
     ref = f"refs/heads/{task.branch}"
     keep(site.write, site.place.path, task.pk, refs(site.host, site.place.path, ref)[ref])
     return main, _merge_main_in(task, site, main)
 
 
-def _look_at_worktree(task: Task, site: Site) -> None:
+def _check_worktree(task: Task, site: Site) -> None:
     if not (task.worktree_path and site.host.exists(task.worktree_path)):
-        raise Refused("The worktree of this task is gone.", "Run the task once more, then try again.")
+        raise Refused("The worktree of this task no longer exists.", "Run the task again, then retry.")
     found = status(site.host, task.worktree_path)
     if found.branch != task.branch:
         raise Refused(f"{task.worktree_path} has another branch checked out.", f"Switch it to {task.branch}.")
     if not found.clean:
         raise Refused(
             f"{task.worktree_path} has uncommitted changes.",
-            "Commit them, or send the work back to the agent.",
+            "Commit them, or request changes from the agent.",
         )
 
 
 def _merge_main_in(task: Task, site: Site, main: str) -> list[str]:
-    """Begin the merge; the paths that conflict."""
+    """Start the merge and return the conflicting paths."""
     title = f"Merge {site.branch} into {task.branch}"
-    words = ("merge", "--no-ff", "--no-commit", "--no-edit", "--no-autostash", "--quiet", "-m", title, main)
-    done = site.write.git(task.worktree_path, *words, check=False)
+    args = ("merge", "--no-ff", "--no-commit", "--no-edit", "--no-autostash", "--quiet", "-m", title, main)
+    done = site.write.git(task.worktree_path, *args, check=False)
     listed = git(site.host, task.worktree_path, "diff", "--name-only", "--diff-filter=U", "-z").out
     paths = list(filter(None, listed.split("\0")))
     if done.rc and not paths:
         site.write.git(task.worktree_path, "merge", "--abort", check=False)
-        raise Refused(f"git would not merge {site.branch} into it: {done.err.strip()[-400:]}")
+        raise Refused(f"git could not merge {site.branch} into the branch: {done.err.strip()[-400:]}")
     if not paths:
         site.write.git(task.worktree_path, "merge", "--abort", check=False)
-        raise Refused("There is no conflict any more.", "Merge it again.")
+        raise Refused("There is no conflict anymore.", "Merge the task again.")
     return paths
 
 
 def prompt_for(task: Task, site: Site, main: str, paths: list[str]) -> str:
-    """What the agent is told: the files, what the other side did, how to end."""
-    words = (
+    """Return the prompt: the conflicting files, the commits of the base branch, and what to do."""
+    args = (
         "log",
         "--no-merges",
         "--format=- %h %s",
         f"--max-count={MAX_COMMITS}",
         f"refs/heads/{task.branch}..{main}",
     )
-    argv = ["git", "-C", site.place.path, "--literal-pathspecs", *words, "--", *paths[:200]]
+    argv = ["git", "-C", site.place.path, "--literal-pathspecs", *args, "--", *paths[:200]]
     theirs = site.host.run(argv, check=False).out.strip() or "- (see git log)"
     command, kinds = task.workspace.check_command.strip(), _unmerged(site, task.worktree_path)
     return PROMPT.format(
@@ -137,35 +137,35 @@ def prompt_for(task: Task, site: Site, main: str, paths: list[str]) -> str:
         files="\n".join(_line(path, kinds.get(path, "")) for path in paths),
         theirs=visible(theirs),
         title=task.title,
-        **_words_about(command),
+        **_check_texts(command),
     )
 
 
 def _line(path: str, kind: str) -> str:
-    """A file of the prompt; one in which git could write no markers says what is to be decided."""
+    """Return the line of a file in the prompt, with the decision to make if there are no markers."""
     return f"- {visible(path)}" + (f" ({kind}: decide what stays)" if kind and kind not in MARKED else "")
 
 
 def _unmerged(site: Site, worktree: str) -> dict[str, str]:
-    """The paths that are in conflict now, each with what happened to it."""
+    """Return the conflicting paths and the kind of each conflict."""
     records = git(site.host, worktree, "ls-files", "--unmerged", "-z").out.split("\0")
-    return kinds_by_path([_seen_from_main(record) for record in records if record])
+    return kinds_by_path([_swap_sides(record) for record in records if record])
 
 
-def _seen_from_main(record: str) -> str:
-    """In the task's worktree “ours” is the branch; the words about a conflict take it for main."""
+def _swap_sides(record: str) -> str:
+    """Swap “ours” and “theirs”: in the task's worktree “ours” is the branch, not the base branch."""
     about, _, path = record.partition("\t")
     return f"{about[:-1]}{about[-1].translate(SWAPPED)}\t{path}"
 
 
-def _words_about(check: str) -> dict[str, str]:
-    """A check of one line stands in its sentence, a longer one below."""
+def _check_texts(check: str) -> dict[str, str]:
+    """Return the check command for the prompt: inline if it has one line, else at the end."""
     if "\n" in check:
         return {"check": " (the check is below)", "below": f"\nThe check:\n\n{check}\n"}
     return {"check": f" (the check: {check})" if check else "", "below": ""}
 
 
-def _note(task: Task, run: Run, main: str, paths: list[str], user: AbstractBaseUser | None) -> None:
+def _save(task: Task, run: Run, main: str, paths: list[str], user: AbstractBaseUser | None) -> None:
     step = MergeStep.objects.filter(task=task).select_related("train").order_by("-train").first()
     values = {
         "run": run,
@@ -184,10 +184,10 @@ def _note(task: Task, run: Run, main: str, paths: list[str], user: AbstractBaseU
 
 
 def settle(resolution: Resolution) -> None:
-    """The agent's run has ended: see whether it resolved everything, then let the task rejoin."""
+    """After the agent's run: if all conflicts are resolved, accept the task and start a merge train."""
     task = resolution.task
     site = site_of(task.workspace)
-    why = _what_is_left(resolution, site)
+    why = _unresolved_reason(resolution, site)
     if why:
         _end(resolution, Resolution.State.FAILED, why)
         return
@@ -199,8 +199,8 @@ def settle(resolution: Resolution) -> None:
     _end(resolution, Resolution.State.DONE, "", train_id=train.pk)
 
 
-def _what_is_left(resolution: Resolution, site: Site) -> str:
-    """Why the conflict is not resolved; empty when it is. Concludes a merge that has no markers left."""
+def _unresolved_reason(resolution: Resolution, site: Site) -> str:
+    """Return why the conflict is not resolved; empty if it is. Commits a merge without markers."""
     task = resolution.task
     paths = [path_of(key) for key in resolution.paths]
     marked = [path for path in paths if _has_markers(site, join(task.worktree_path, path))]
@@ -208,29 +208,29 @@ def _what_is_left(resolution: Resolution, site: Site) -> str:
         return f"Conflict markers are left in {', '.join(visible(path) for path in marked[:5])}."
     undecided = _undecided(site, task.worktree_path)
     if undecided:
-        return f"Nobody decided which side is to stay: {', '.join(visible(path) for path in undecided[:5])}."
+        return f"Not decided which side to keep: {', '.join(visible(path) for path in undecided[:5])}."
     if _being_merged(site, task.worktree_path):
-        there = [path for path in paths if site.host.exists(join(task.worktree_path, path))]
-        if there:
-            names = (f":(top,literal){path}" for path in there)
+        present = [path for path in paths if site.host.exists(join(task.worktree_path, path))]
+        if present:
+            names = (f":(top,literal){path}" for path in present)
             site.write.git(task.worktree_path, "add", "--all", "--", *names)
         site.write.git(task.worktree_path, "add", "--update", "--", ":(top)")
         site.write.git(task.worktree_path, "commit", "--quiet", "--no-edit")
     if not contains(site.host, site.place.path, f"refs/heads/{task.branch}", resolution.main):
-        return f"The merge of {site.branch} was given up: the branch does not hold it."
+        return f"The merge of {site.branch} was aborted: the branch does not contain it."
     return ""
 
 
 def _undecided(site: Site, worktree: str) -> list[str]:
-    """Paths still in conflict that never had markers: one side has no file there, or it is no text."""
+    """Return conflicting paths that can't have markers: one side has no file, or it is not text."""
     kinds = _unmerged(site, worktree)
     return [
-        path for path, kind in kinds.items() if kind not in MARKED or _is_no_text(site, join(worktree, path))
+        path for path, kind in kinds.items() if kind not in MARKED or _is_not_text(site, join(worktree, path))
     ]
 
 
-def _is_no_text(site: Site, path: str) -> bool:
-    """A binary file or a submodule; one that is gone was deleted by the agent, which decides it."""
+def _is_not_text(site: Site, path: str) -> bool:
+    """Whether it is a binary file or a submodule. A missing file counts as decided: the agent deleted it."""
     found = site.host.call("stat", {"path": path})
     if not found["exists"] or found["is_dir"]:
         return bool(found["exists"])

@@ -1,4 +1,4 @@
-"""The job of merge trains. It takes an id, reads the row, and leaves when there is nothing to do."""
+"""The job of merge trains. It takes an id, reads the row, and returns if there is nothing to do."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from workspaces.hosts import HostError
 log = logging.getLogger(__name__)
 
 PATIENCE = 20.0
-"Seconds that a worker waits for one check before it turns to other things."
-LOOK_AGAIN = timedelta(seconds=2)
+"Seconds that a worker waits for a check before it takes other jobs."
+CHECK_PAUSE = timedelta(seconds=2)
 HOST_PAUSE = timedelta(seconds=15)
 TURN_PAUSE = timedelta(seconds=2)
 State = MergeTrain.State
@@ -31,14 +31,16 @@ ROWS = MergeTrain.objects
 
 
 def enqueue_train(train_id: int) -> None:
-    """Have a worker run the train, unless one does so or a job is queued."""
+    """Enqueue the train's job, unless a worker runs it or a job is queued."""
     leases.enqueue_once(ROWS.filter(pk=train_id), run_train, train_id)
 
 
-def run_train(train_id: int, *, patience: float = PATIENCE, told: Callable[[], None] | None = None) -> None:
+def run_train(
+    train_id: int, *, patience: float = PATIENCE, on_change: Callable[[], None] | None = None
+) -> None:
     """Work on a train until it ends, a check takes long, or its host can't be reached.
 
-    `told` is called after each change of a step.
+    `on_change` is called after each change of a step.
     """
     pause: timedelta | None = None
     with leases.held(ROWS.filter(pk=train_id)) as taken:
@@ -46,7 +48,7 @@ def run_train(train_id: int, *, patience: float = PATIENCE, told: Callable[[], N
             return
         train = ROWS.select_related("workspace", "created_by").get(pk=train_id)
         try:
-            pause = _work(train, patience, told)
+            pause = _work(train, patience, on_change)
         except leases.LeaseLost:
             return
     if pause is not None:
@@ -57,8 +59,8 @@ def run_train(train_id: int, *, patience: float = PATIENCE, told: Callable[[], N
         overlap.enqueue_check(train.workspace_id)
 
 
-def _work(train: MergeTrain, patience: float, told: Callable[[], None] | None) -> timedelta | None:
-    """When to look again; None when the train needs no more work."""
+def _work(train: MergeTrain, patience: float, on_change: Callable[[], None] | None) -> timedelta | None:
+    """Return the pause before the next job; None if the train has ended."""
     if not train.is_live or (train.state == State.QUEUED and not _take_turn(train)):
         return TURN_PAUSE if train.is_live else None
     try:
@@ -66,14 +68,14 @@ def _work(train: MergeTrain, patience: float, told: Callable[[], None] | None) -
         if train.state == State.UNDOING:
             undo.work(train, site, patience)
             return None
-        _set_out(train, site)
-        TrainRunner(train, site, patience=patience, told=told).run()
-        _arrive(train, site)
+        _prepare(train, site)
+        TrainRunner(train, site, patience=patience, on_change=on_change).run()
+        _finish(train, site)
     except Parked:
-        return LOOK_AGAIN
+        return CHECK_PAUSE
     except HostError as error:
         if error.retryable:
-            train.change(MergeTrain.AT_WORK, reason=str(error))
+            train.change(MergeTrain.IN_PROGRESS, reason=str(error))
             return HOST_PAUSE
         _stop(train, str(error))
     except Refused as error:
@@ -81,15 +83,15 @@ def _work(train: MergeTrain, patience: float, told: Callable[[], None] | None) -
     except leases.LeaseLost:
         raise
     except Exception as error:
-        log.exception("%s broke", train)
-        _stop(train, f"The app failed: {error!r}. The log has the details.")
+        log.exception("%s failed", train)
+        _stop(train, f"Internal error: {error!r}. The log has the details.")
     return None
 
 
 def _take_turn(train: MergeTrain) -> bool:
-    """Begin, unless an earlier train of this repository waits or another is under way."""
+    """Start the train, unless another one of this repository is running or queued before it."""
     earlier = ROWS.filter(repo_key=train.repo_key, state=State.QUEUED, pk__lt=train.pk).exists()
-    busy = ROWS.filter(repo_key=train.repo_key, state__in=MergeTrain.AT_WORK).exists()
+    busy = ROWS.filter(repo_key=train.repo_key, state__in=MergeTrain.IN_PROGRESS).exists()
     if earlier or busy:
         return False
     try:
@@ -101,8 +103,8 @@ def _take_turn(train: MergeTrain) -> bool:
         return False
 
 
-def _set_out(train: MergeTrain, site: Site) -> None:
-    """Once: note where main was, and make the rescue refs of main and of all branches."""
+def _prepare(train: MergeTrain, site: Site) -> None:
+    """Save the base branch's tip, and rescue refs of the base branch and all branches, once."""
     if train.old_tip:
         if train.reason:
             train.change((State.RUNNING,), reason="")
@@ -118,23 +120,23 @@ def _set_out(train: MergeTrain, site: Site) -> None:
         raise leases.LeaseLost
 
 
-def _arrive(train: MergeTrain, site: Site) -> None:
-    """All steps have ended, or a person stopped the train."""
+def _finish(train: MergeTrain, site: Site) -> None:
+    """End the train: all steps have ended, or a user has stopped it."""
     left = train.steps.filter(state__in=MergeStep.OPEN).exists()
     if not left and train.push in (MergeTrain.Push.ASKED, MergeTrain.Push.FAILED):
         push(train, site)
     state = State.CANCELLED if left else State.FINISHED
-    reason = "Stopped by hand." if left else ""
+    reason = "Stopped by a user." if left else ""
     if not train.change((State.RUNNING,), state=state, reason=reason, finished_at=timezone.now()):
         raise leases.LeaseLost
 
 
 def _stop(train: MergeTrain, reason: str) -> None:
-    train.change(MergeTrain.AT_WORK, state=State.STOPPED, reason=reason, finished_at=timezone.now())
+    train.change(MergeTrain.IN_PROGRESS, state=State.STOPPED, reason=reason, finished_at=timezone.now())
 
 
 def start_next(repo_key: str) -> None:
-    """The repository is free: the train that has waited longest may go."""
+    """Enqueue the oldest queued train of a repository that is free now."""
     following = ROWS.filter(repo_key=repo_key, state=State.QUEUED).order_by("pk").first()
     if following:
         ROWS.filter(pk=following.pk, lease_owner="").update(lease_until=None)

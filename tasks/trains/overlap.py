@@ -1,4 +1,4 @@
-"""The overlap radar: trial merges of all open branches of a workspace, before anyone merges."""
+"""Overlap checks: trial merges of all open branches of a workspace."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from workspaces.merging.conflicts import visible
 from workspaces.models import Workspace
 
 AT_ONCE = 2
-"Trial merges at the same time: the agents need the machine as well."
+"Parallel trial merges; few, because agents need the machine as well."
 MAX_FILES = 40
-LIVE_AGAIN = timedelta(seconds=60)
-"How often branches of live runs are looked at."
+LIVE_INTERVAL = timedelta(seconds=60)
+"Interval of checks while runs are live."
 Pair = dict[str, Any]
 
 
 def enqueue_check(workspace_id: int) -> None:
-    """Have somebody look again; cheap, and harmless when nothing has changed."""
-    radar, _ = Radar.objects.get_or_create(workspace_id=workspace_id)
-    rows = Radar.objects.filter(pk=radar.pk)
+    """Enqueue an overlap check. Cheap if nothing has changed."""
+    row, _ = Radar.objects.get_or_create(workspace_id=workspace_id)
+    rows = Radar.objects.filter(pk=row.pk)
     rows.update(wanted_at=timezone.now())
-    leases.enqueue_once(rows, look, radar.pk)
+    leases.enqueue_once(rows, check_overlaps, row.pk)
 
 
 def repair() -> None:
@@ -41,57 +41,57 @@ def repair() -> None:
     rows = Radar.objects.all()
     leases.end_leases_of_dead_processes(rows)
     for pk in rows.filter(leases.unleased(), wanted_at__isnull=False).values_list("pk", flat=True):
-        leases.enqueue_once(rows.filter(pk=pk), look, pk)
-    recently = timezone.now() - LIVE_AGAIN
+        leases.enqueue_once(rows.filter(pk=pk), check_overlaps, pk)
+    recently = timezone.now() - LIVE_INTERVAL
     live = Workspace.objects.filter(tasks__runs__state__in=Run.ACTIVE).exclude(radar__looked_at__gt=recently)
     for pk in live.exclude(radar__wanted_at__isnull=False).distinct().values_list("pk", flat=True):
         enqueue_check(pk)
 
 
-def look(radar_id: int) -> None:
-    """Compare what has changed since the last look."""
-    with leases.held(Radar.objects.filter(pk=radar_id)) as taken:
+def check_overlaps(row_id: int) -> None:
+    """Run an overlap check of what has changed since the last one."""
+    with leases.held(Radar.objects.filter(pk=row_id)) as taken:
         if not taken:
             return
-        radar = Radar.objects.select_related("workspace").get(pk=radar_id)
-        began, wanted = time.monotonic(), radar.wanted_at
+        row = Radar.objects.select_related("workspace").get(pk=row_id)
+        started, wanted = time.monotonic(), row.wanted_at
         try:
-            values = Look(radar).run()
+            values = OverlapCheck(row).run()
             reason = ""
         except Refused as error:
             values, reason = {}, str(error)
-        seconds = round(time.monotonic() - began, 3)
-        Radar.objects.filter(pk=radar_id).update(
+        seconds = round(time.monotonic() - started, 3)
+        Radar.objects.filter(pk=row_id).update(
             **values, reason=reason, looked_at=timezone.now(), seconds=seconds
         )
-        Radar.objects.filter(pk=radar_id, wanted_at=wanted).update(wanted_at=None)
+        Radar.objects.filter(pk=row_id, wanted_at=wanted).update(wanted_at=None)
     if values:
-        doorbell.ring("board", f"workspace:{radar.workspace_id}")
+        doorbell.ring("board", f"workspace:{row.workspace_id}")
 
 
-class Look:
-    """One look at all open branches; results for pairs of unchanged tips are taken over."""
+class OverlapCheck:
+    """Compares all open branches with each other and with main. Results for unchanged tips are reused."""
 
-    def __init__(self, radar: Radar) -> None:
-        self.radar = radar
-        self.site: Site = site_of(radar.workspace)
-        self.tasks = {task.pk: task for task in open_tasks(radar.workspace)}
+    def __init__(self, row: Radar) -> None:
+        self.row = row
+        self.site: Site = site_of(row.workspace)
+        self.tasks = {task.pk: task for task in open_tasks(row.workspace)}
         names = [f"refs/heads/{task.branch}" for task in self.tasks.values()]
         found = refs(self.site.host, self.site.place.path, self.site.mainline.ref, *names) if names else {}
         self.main = found.get(self.site.mainline.ref, "")
         tips = {pk: found.get(f"refs/heads/{task.branch}", "") for pk, task in self.tasks.items()}
         self.tips = {pk: tip for pk, tip in tips.items() if tip}
         self.earlier: dict[tuple[str, str], list[str]] = {
-            (pair["left_tip"], pair["right_tip"]): pair["conflicts"] for pair in radar.pairs
+            (pair["left_tip"], pair["right_tip"]): pair["conflicts"] for pair in row.pairs
         }
         self.live = set(
             Run.objects.filter(task__in=self.tasks, state__in=Run.ACTIVE).values_list("task", flat=True)
         )
 
     def run(self) -> dict[str, Any]:
-        """The row's new values; none when nothing has changed."""
-        same = self.radar.main == self.main and self.radar.tips == _texts(self.tips)
-        if same and not self.live and self.radar.looked_at and not self.radar.reason:
+        """Return the row's new values; empty if nothing has changed."""
+        same = self.row.main == self.main and self.row.tips == _texts(self.tips)
+        if same and not self.live and self.row.looked_at and not self.row.reason:
             return {}
         if not self.main:
             return {"main": "", "tips": {}, "pairs": [], "with_main": {}}
@@ -106,7 +106,7 @@ class Look:
         return {"main": self.main, "tips": _texts(self.tips), "pairs": pairs, "with_main": with_main}
 
     def _touched(self, pk: int) -> overlap.Touched:
-        """What a branch changes, with what its agent has not committed yet."""
+        """Return what a branch changes, including uncommitted files of a live run."""
         host = self.site.host
         found = overlap.touched_by(host, self.site.place.path, self.main, self.tips[pk])
         if pk in self.live and self.tasks[pk].worktree_path:
@@ -133,11 +133,11 @@ class Look:
         }
 
     def _known(self, tips: tuple[str, str]) -> list[str] | None:
-        """What an earlier look found for exactly these two commits."""
+        """Return the conflicts that an earlier check found for these two commits; None if there was none."""
         return self.earlier.get(tips)
 
     def _with_main(self, pk: int) -> dict[str, Any]:
-        known: dict[str, Any] = self.radar.with_main.get(str(pk), {})
+        known: dict[str, Any] = self.row.with_main.get(str(pk), {})
         if known.get("tip") == self.tips[pk] and known.get("main") == self.main:
             return known
         found = overlap.conflicts_between(self.site.host, self.site.place.path, self.main, self.tips[pk])
@@ -146,23 +146,23 @@ class Look:
 
 
 def open_tasks(workspace: Workspace) -> list[Task]:
-    """Tasks whose branches are on their way to main."""
+    """Return the tasks that are not done and have a branch."""
     tasks = Task.objects.filter(workspace=workspace).exclude(status=Task.Status.DONE).exclude(branch="")
     return list(tasks.order_by("pk"))
 
 
 def proposed_order(workspace: Workspace, tasks: Sequence[Task]) -> list[Task]:
-    """The order in which fewest of the tasks fall out; those that conflict with main already come last."""
-    radar = Radar.objects.filter(workspace=workspace).first()
-    if radar is None:
+    """Return the tasks in the order with the fewest conflicts; those that conflict with main come last."""
+    row = Radar.objects.filter(workspace=workspace).first()
+    if row is None:
         return list(tasks)
-    pairs = {frozenset((pair["left"], pair["right"])) for pair in radar.pairs if pair["conflicts"]}
-    ranked = sorted(tasks, key=lambda task: bool(radar.with_main.get(str(task.pk), {}).get("conflicts")))
+    pairs = {frozenset((pair["left"], pair["right"])) for pair in row.pairs if pair["conflicts"]}
+    ranked = sorted(tasks, key=lambda task: bool(row.with_main.get(str(task.pk), {}).get("conflicts")))
     order = overlap.order_with_fewest_conflicts([task.pk for task in ranked], pairs)
     known = {task.pk: task for task in tasks}
     return [known[pk] for pk in order]
 
 
 def _texts(tips: dict[int, str]) -> dict[str, str]:
-    """As JSON gives it back."""
+    """Return the tips with keys as JSON has them."""
     return {str(pk): tip for pk, tip in tips.items()}

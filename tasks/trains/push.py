@@ -1,4 +1,4 @@
-"""Publish main, only when asked, never by force."""
+"""Pushes the base branch, only on request and never by force."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from workspaces.merging.conflicts import visible
 
 
 def push(train: MergeTrain, site: Site) -> None:
-    """Push the train's branch to where the person's own `git push` would; the outcome is kept, not raised."""
+    """Push the base branch to where `git push` would push it. Saves the result instead of raising."""
     remote = remote_of(site)
     if not remote:
-        _note(train, MergeTrain.Push.FAILED, "There is no remote to push to.")
+        _save(train, MergeTrain.Push.FAILED, "There is no remote to push to.")
         return
-    words = ("push", "--porcelain", "--no-force", "--", remote, f"{site.mainline.ref}:{site.mainline.ref}")
-    done = site.write.git(site.place.path, *words, check=False)
+    args = ("push", "--porcelain", "--no-force", "--", remote, f"{site.mainline.ref}:{site.mainline.ref}")
+    done = site.write.git(site.place.path, *args, check=False)
     state = MergeTrain.Push.FAILED if done.rc else MergeTrain.Push.DONE
-    _note(train, state, f"{done.out.strip()}\n{done.err.strip()}".strip())
+    _save(train, state, f"{done.out.strip()}\n{done.err.strip()}".strip())
 
 
 def remote_of(site: Site) -> str:
-    """The remote that git would push this branch to; empty when there is none."""
+    """Return the remote that git would push the base branch to; empty if there is none."""
     for name in (f"branch.{site.branch}.pushRemote", "remote.pushDefault", f"branch.{site.branch}.remote"):
         found = git.git(site.host, site.place.path, "config", "--get", name, check=False).out.strip()
         if found:
@@ -30,5 +30,5 @@ def remote_of(site: Site) -> str:
     return "origin" if "origin" in remotes else (remotes[0] if len(remotes) == 1 else "")
 
 
-def _note(train: MergeTrain, state: str, output: str) -> None:
+def _save(train: MergeTrain, state: str, output: str) -> None:
     train.change((MergeTrain.State.RUNNING,), push=state, push_output=visible(output)[-8000:])

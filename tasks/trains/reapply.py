@@ -1,4 +1,4 @@
-"""Work that a train merged and its undo reverted: git counts the branch as merged, yet main lacks it."""
+"""Reapplying work after an undo: git counts the branch as merged, but the base branch has reverted it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from workspaces.merging import Mainline, MainMoved, MergeWorktree, open_merge_wo
 from workspaces.merging.reverting import bring_back as on_top_of
 from workspaces.merging.reverting import merge_into
 
-HINT = "Press “Bring it back” on the task first: then it can be merged again."
+HINT = "Press “Reapply” on the task first. Then it can be merged again."
 
 
 def reverted_step(task: Task, site: Site, tip: str) -> MergeStep | None:
-    """`undone_step`, while the branch holds what was merged and not yet what took it back."""
+    """Return `undone_step` if the branch contains the merged commit, but not the one that reverted it."""
     step = undone_step(task)
     if step is None or not tip:
         return None
@@ -28,36 +28,36 @@ def reverted_step(task: Task, site: Site, tip: str) -> MergeStep | None:
 
 
 def why_not(step: MergeStep) -> str:
-    """Why merging the branch as it is would bring nothing."""
-    return f"Train {step.train_id} merged it, and its undo took it back: git counts it as merged. {HINT}"
+    """Return why merging the branch as it is would change nothing."""
+    return f"Merge train #{step.train_id} merged it and was undone, so git counts it as merged. {HINT}"
 
 
 def reapply(task: Task) -> None:
-    """Give the branch a commit that holds today's main and what the undo took away. Raises Refused."""
+    """Add a commit to the branch with the current base branch and the reverted work. Raises Refused."""
     require(task, TaskVerb.REAPPLY)
     site = site_of(task.workspace)
     tip = branch_tip(site.host, site.place.path, task.branch)
     step = reverted_step(task, site, tip)
     if step is None:
-        raise Refused("There is nothing to bring back.", "The branch is not counted as merged.")
+        raise Refused("There is nothing to reapply.", "git does not count the branch as merged.")
     path = f"{site.merge_worktree_path}-{task.pk}"
     worktree = open_merge_worktree(site.write, site.place, path, tip)
     try:
-        _bring_back(task, site, worktree, step, tip)
+        _add_commit(task, site, worktree, step, tip)
     finally:
         site.write.git(site.place.path, "worktree", "remove", "--force", "--", path, check=False)
     doorbell.ring(f"task:{task.pk}", "board")
 
 
-def _bring_back(task: Task, site: Site, worktree: MergeWorktree, step: MergeStep, tip: str) -> None:
+def _add_commit(task: Task, site: Site, worktree: MergeWorktree, step: MergeStep, tip: str) -> None:
     main = site.mainline.tip()
     subject = f"Merge {site.branch} into {task.branch}"
-    message = f"{subject}, with what the undo of train {step.train_id} took back\n"
+    message = f"{subject}, with the work that the undo of merge train #{step.train_id} reverted\n"
     commit = on_top_of(worktree, main, step.candidate, step.commit, message)
     if tip != step.commit:
         commit = merge_into(worktree, tip, commit, message)
     try:
-        Mainline(site.write, site.place, task.branch).advance(tip, commit, "aitask: bring back")
+        Mainline(site.write, site.place, task.branch).advance(tip, commit, "aitask: reapply")
     except MainMoved:
-        raise Refused("The branch moved meanwhile.", "Try again.") from None
+        raise Refused("The branch has moved in the meantime.", "Try again.") from None
     MergeStep.objects.filter(pk=step.pk).update(brought_back=commit)

@@ -12,11 +12,11 @@ from tasks.models import MergeTrain, Resolution
 from tasks.trains import after_run, jobs, overlap
 
 SETTLE_AFTER = timedelta(seconds=30)
-"After the end of a run: when its job counts as lost."
+"Time after the end of a run when its job counts as lost."
 
 
 def repair() -> None:
-    """Called in each round of the follower; cheap when there is nothing to do."""
+    """Called in each round of the follower. Cheap if there is nothing to do."""
     live = MergeTrain.objects.filter(state__in=MergeTrain.LIVE)
     leases.end_leases_of_dead_processes(live)
     for pk in live.filter(leases.unleased()).values_list("pk", flat=True):

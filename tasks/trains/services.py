@@ -1,4 +1,4 @@
-"""What a person can do with merge trains: start one, stop it, let it go on, take it back."""
+"""Starting, stopping, continuing and undoing merge trains."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ State = MergeTrain.State
 
 
 def accepted(workspace: Workspace) -> list[Task]:
-    """The tasks that a person has accepted and that are not merged yet, as the board orders them."""
+    """Return the accepted tasks that are not merged yet, in board order."""
     tasks = Task.objects.filter(workspace=workspace, status=Task.Status.REVIEW)
     return list(tasks.filter(verdict__kind=Verdict.Kind.ACCEPTED).order_by("rank", "pk"))
 
 
 def finished(workspace: Workspace) -> list[Task]:
-    """All tasks in review whose last run ended well, accepted or not, and those without any run."""
+    """Return the tasks in review that are accepted, whose last run succeeded, or that never ran."""
     tasks = Task.objects.filter(workspace=workspace, status=Task.Status.REVIEW).exclude(branch="")
     ended = (None, Run.State.SUCCEEDED)
     ordered = tasks.order_by("rank", "pk").prefetch_related("runs")
@@ -51,21 +51,21 @@ def start_train(
     dry_run: bool = False,
     push: bool = False,
 ) -> MergeTrain:
-    """Make a train of these tasks, in this order, and send for a worker.
+    """Create a train of these tasks, in this order, and enqueue it.
 
-    Raises Refused (GitError, HostError) when there is nothing to merge or the repository can't be read.
+    Raises Refused (GitError, HostError) if there is nothing to merge or the repository can't be read.
     """
     if strategy not in list(Strategy):
-        raise Refused(f"There is no strategy {strategy}.", f"Use one of: {', '.join(Strategy)}.")
+        raise Refused(f"Unknown strategy: {strategy}.", f"Use one of: {', '.join(Strategy)}.")
     if not tasks:
-        raise Refused("There is nothing to merge.", "Accept a task first, or name the tasks.")
+        raise Refused("There is nothing to merge.", "Accept or select a task first.")
     site = site_of(workspace)
     site.mainline.tip()
     steps = [step_of(task, position) for position, task in enumerate(tasks, 1)]
     freeze_commits(site, steps)
     with transaction.atomic():
         if not dry_run:
-            _refuse_twice(tasks)
+            _refuse_duplicates(tasks)
         train = MergeTrain.objects.create(
             workspace=workspace,
             repo_key=site.key,
@@ -84,13 +84,14 @@ def start_train(
     return train
 
 
-def _refuse_twice(tasks: Sequence[Task]) -> None:
-    """A second click would make a second train, which finds all of it merged."""
+def _refuse_duplicates(tasks: Sequence[Task]) -> None:
+    """Raise Refused if a task is in a train already, such as after a double click."""
     waiting = MergeStep.objects.filter(task__in=tasks, state__in=MergeStep.OPEN, train__dry_run=False)
     step = waiting.filter(train__state__in=MergeTrain.LIVE).select_related("train").first()
     if step:
         raise Refused(
-            f"Task {step.task_id} is in train {step.train_id} already.", "Wait for its end, or stop it."
+            f"Task #{step.task_id} is already in merge train #{step.train_id}.",
+            "Wait until it has ended, or stop it.",
         )
 
 
@@ -101,21 +102,19 @@ def step_of(task: Task, position: int) -> MergeStep:
 
 
 def freeze_commits(site: Site, steps: Sequence[MergeStep]) -> None:
-    """Note the tip of each branch; one that moved since its task was accepted is left out."""
+    """Save the tip of each branch. Branches that have moved since they were accepted are left out."""
     tips = refs(site.host, site.place.path, "refs/heads")
     verdicts = Verdict.objects.filter(task__in=[step.task_id for step in steps])
-    judged = {verdict.task_id: verdict for verdict in verdicts.filter(kind=Verdict.Kind.ACCEPTED)}
+    accepted_by_task = {verdict.task_id: verdict for verdict in verdicts.filter(kind=Verdict.Kind.ACCEPTED)}
     for step in steps:
         step.commit = tips.get(f"refs/heads/{step.branch}", "") if step.branch else ""
-        verdict = judged.get(step.task_id or 0)
+        verdict = accepted_by_task.get(step.task_id or 0)
         if not step.branch:
-            _leave_out(step, "It has no branch yet: it never ran.")
+            _leave_out(step, "The task has no branch: it never ran.")
         elif not step.commit:
-            _leave_out(step, f"Its branch {step.branch} is gone.")
+            _leave_out(step, f"The branch {step.branch} no longer exists.")
         elif verdict and verdict.commit and verdict.commit != step.commit:
-            _leave_out(
-                step, "Its branch has changed since it was accepted. Look at it, then accept it again."
-            )
+            _leave_out(step, "The branch has changed since it was accepted. Review it, then accept it again.")
         elif step.task and (reverted := reverted_step(step.task, site, step.commit)):
             _leave_out(step, why_not(reverted))
 
@@ -125,9 +124,9 @@ def _leave_out(step: MergeStep, reason: str) -> None:
 
 
 def stop_train(train: MergeTrain) -> None:
-    """No further task is merged; what was merged stays. A check that runs is ended."""
+    """Stop a train. Merged tasks stay merged; a running check is ended."""
     TRAIN_RULES.require(train, TrainVerb.STOP)
-    values = {"state": State.CANCELLED, "reason": "Stopped before it began.", "finished_at": timezone.now()}
+    values = {"state": State.CANCELLED, "reason": "Stopped before it started.", "finished_at": timezone.now()}
     if not train.change((State.QUEUED,), **values):
         MergeTrain.objects.filter(pk=train.pk, stop_requested_at=None).update(
             stop_requested_at=timezone.now()
@@ -150,7 +149,7 @@ def continue_train(train: MergeTrain) -> None:
 
 
 def undo_train(train: MergeTrain) -> None:
-    """Take back what a train merged: main returns to where it was, or gets a commit that reverts it."""
+    """Undo a train: the base branch returns to its old tip, or gets a commit that reverts the merges."""
     TRAIN_RULES.require(train, TrainVerb.UNDO)
     with transaction.atomic():
         train.change((State.FINISHED, State.STOPPED, State.CANCELLED), undo_commit="", reason="")
@@ -160,25 +159,28 @@ def undo_train(train: MergeTrain) -> None:
 
 
 def begin_undo(train: MergeTrain) -> None:
-    """Undoing takes the repository's turn, as merging does."""
-    busy = MergeTrain.objects.filter(repo_key=train.repo_key, state__in=MergeTrain.AT_WORK).first()
+    """Set the state to undoing. Raises Refused while a train of the repository is running."""
+    busy = MergeTrain.objects.filter(repo_key=train.repo_key, state__in=MergeTrain.IN_PROGRESS).first()
     if busy:
-        raise Refused(f"Train {busy.pk} is under way in this repository.", "Wait until it has ended.")
+        raise Refused(f"Merge train #{busy.pk} is running in this repository.", "Wait until it has ended.")
     train.change(
         (State.FINISHED, State.STOPPED, State.CANCELLED), state=State.UNDOING, stop_requested_at=None
     )
 
 
 def is_unmerged(task: Task) -> bool:
-    """Whether it has a branch that no train has merged and nobody has dropped."""
+    """Whether it has a branch that was neither merged by a train nor discarded."""
     return bool(task.branch) and not Verdict.objects.filter(task=task, kind__in=Verdict.SETTLED).exists()
 
 
 def merge_now(task: Task, *, user: AbstractBaseUser) -> MergeTrain:
-    """Accept the branch as it is and merge it by a train of its own. Raises Refused and HostError."""
+    """Accept the branch as it is and start a train for this task alone. Raises Refused and HostError."""
     waiting = MergeStep.objects.filter(task=task, state__in=MergeStep.OPEN)
     step = waiting.filter(train__state__in=MergeTrain.LIVE).first()
     if step:
-        raise Refused(f"Train {step.train_id} is merging it already.", "The card moves when it is in.")
+        raise Refused(
+            f"Merge train #{step.train_id} is already merging this task.",
+            "The card moves to Done when it is merged.",
+        )
     verdicts.accept(task, user=user)
     return start_train(task.workspace, [task], user=user)

@@ -1,4 +1,4 @@
-"""Carries a train through: each step tries, checks, moves main. Any process goes on where another stopped."""
+"""Runs a merge train: each step merges, checks and moves main. Any process can continue after another."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from workspaces.merging import (
     CheckLost,
     CheckResult,
     MainMoved,
+    MergeResult,
     MergeWorktree,
     Strategy,
     attempt,
     foresee,
 )
-from workspaces.merging import MergeResult as Judged
 from workspaces.merging.checks import Pause
 from workspaces.merging.conflicts import visible
 from workspaces.merging.quick import is_plain, merge_options
 
 MAX_TRIES = 20
 MAX_CHECKS = 3
-"How often a check that ended without a word is begun again."
+"Maximum restarts of a check that ended without a result."
 TAIL_EVERY = 1.0
 S = MergeStep.State
 
 ENDS = {
-    Judged.ALREADY: S.ALREADY,
-    Judged.NOTHING: S.NOTHING,
-    Judged.CONFLICT: S.CONFLICT,
-    Judged.REFUSED: S.REFUSED,
+    MergeResult.ALREADY: S.ALREADY,
+    MergeResult.NOTHING: S.NOTHING,
+    MergeResult.CONFLICT: S.CONFLICT,
+    MergeResult.REFUSED: S.REFUSED,
 }
 
 
 class Parked(Exception):
-    """A check takes long: this worker has other things to do, and somebody looks again soon."""
+    """A check takes longer than this worker waits; the job is enqueued again soon."""
 
 
 class TrainRunner:
-    """Works on one train of which this thread holds the lease."""
+    """Runs one train whose lease this thread holds."""
 
     def __init__(
         self,
@@ -60,34 +60,34 @@ class TrainRunner:
         site: Site,
         *,
         patience: float,
-        told: Callable[[], None] | None = None,
+        on_change: Callable[[], None] | None = None,
     ) -> None:
         self.train = train
-        self.told = told
+        self.on_change = on_change
         self.site = site
         self.deadline = time.monotonic() + patience
         self.at: str | None = None
-        "HEAD of the merge worktree; None when unknown, as an earlier worker may have died there."
+        "HEAD of the merge worktree; None if unknown, because an earlier worker may have died there."
         self.dirty = False
-        "A check has run there since, and may have written files."
+        "Whether a check has run there since, which may have written files."
         self.plain: bool | None = None
-        "Whether merges may be made in memory."
+        "Whether merges can be made without a worktree; None if unknown."
         self.options: tuple[str, ...] = ()
-        "What the person's own configuration adds to each merge."
+        "Options from the user's git configuration for each merge."
         self.last_check: Check | None = None
         self.resumed = True
-        "The first step may have been moved by a worker that could not say so any more."
+        "Whether an earlier worker may have moved main for the first step without saving it."
         self.moved_to = ""
-        "Where this worker has just moved main; asked again only when it has moved since."
+        "The tip that this worker has moved main to; reset if another process moves it."
 
     def run(self) -> None:
-        """All open steps in their order. Raises Parked, Blocked, LeaseLost and what the host raises."""
+        """Run all open steps in order. Raises Parked, Blocked, LeaseLost and HostError."""
         for step in self.train.steps.filter(state__in=MergeStep.OPEN).order_by("position"):
-            if self._stop_requested() and step.state != S.CHECKING:  # a check that runs is ended first
+            if self._stop_requested() and step.state != S.CHECKING:  # a running check is ended first
                 return
-            self._drive(step)
+            self._run_step(step)
 
-    def _drive(self, step: MergeStep) -> None:
+    def _run_step(self, step: MergeStep) -> None:
         while step.is_open:
             if step.state == S.WAITING:
                 if self._stop_requested():
@@ -100,17 +100,17 @@ class TrainRunner:
             else:
                 self._move(step)
             doorbell.ring(f"train:{self.train.pk}", f"task:{step.task_id}", "board")
-            if self.told:
-                self.told()
+            if self.on_change:
+                self.on_change()
 
     def _begin(self, step: MergeStep) -> None:
         self.resumed = False
-        why = obstacle(step)
-        if why or not step.commit:
-            self._end(step, S.LEFT_OUT, reason=why or f"Its branch {step.branch} is gone.")
+        reason = reason_to_skip(step)
+        if reason or not step.commit:
+            self._end(step, S.LEFT_OUT, reason=reason or f"The branch {step.branch} no longer exists.")
             return
         if step.tries >= MAX_TRIES:
-            self._end(step, S.LEFT_OUT, reason=f"{self.train.branch} moved {step.tries} times meanwhile.")
+            self._end(step, S.LEFT_OUT, reason=f"{self.train.branch} moved during {step.tries} attempts.")
             return
         self._to(
             step,
@@ -128,15 +128,15 @@ class TrainRunner:
     def _merge(self, step: MergeStep) -> None:
         worktree, strategy = self.site.merge_worktree(step.onto), Strategy(self.train.strategy)
         if self.plain is None:
-            self._read_set_up(worktree, step)
+            self._read_git_config(worktree, step)
         change = replace(change_of(step), options=self.options)
         found = foresee(worktree, step.onto, change, strategy, quick=bool(self.plain))
         if found is None:
-            self._bring_to(step.onto)
+            self._reset_to(step.onto)
             self.at = None
             found = attempt(worktree, step.onto, change, strategy)
             self.at = found.commit or step.onto
-        if found.verdict == Judged.CLEAN:
+        if found.verdict == MergeResult.CLEAN:
             self._merged_in_worktree(step, found)
         else:
             self._not_merged(step, found)
@@ -145,11 +145,11 @@ class TrainRunner:
         files = [conflict.as_json() for conflict in found.conflicts]
         with transaction.atomic():
             self._end(step, ENDS[found.verdict], files=files, output=visible(found.output))
-            if found.verdict == Judged.ALREADY and not self.train.dry_run:
-                note_merged(step, self.train)
+            if found.verdict == MergeResult.ALREADY and not self.train.dry_run:
+                save_merged(step, self.train)
 
-    def _read_set_up(self, worktree: MergeWorktree, step: MergeStep) -> None:
-        """What the person's git would heed in the merges that are left."""
+    def _read_git_config(self, worktree: MergeWorktree, step: MergeStep) -> None:
+        """Read the git configuration and attributes that affect the remaining merges."""
         left = self.train.steps.filter(position__gte=step.position).exclude(commit="")
         self.plain = is_plain(worktree, step.onto, list(left.values_list("commit", flat=True)))
         self.options = () if self.plain else merge_options(worktree, self.train.branch)
@@ -163,7 +163,7 @@ class TrainRunner:
         self._to(step, S.CHECKING, **values, **self._new_check(step, first), check_seconds=None)
 
     def _to_be_checked(self, onto: str, candidate: str) -> list[str]:
-        """What first-parent history is to get: one commit, or each of a rebased branch, oldest first."""
+        """Return the commits to check: one, or each commit of a rebased branch, oldest first."""
         if self.train.strategy != Strategy.REBASE:
             return [candidate]
         return commits_between(self.site.host, self.site.place.path, onto, candidate)
@@ -180,7 +180,7 @@ class TrainRunner:
             if self._stop_requested():
                 self._to(step, S.WAITING)
             elif step.checks_lost >= MAX_CHECKS:
-                self._end(step, S.CHECK_FAILED, reason="The check was ended from outside, again and again.")
+                self._end(step, S.CHECK_FAILED, reason="The check was ended from outside several times.")
             else:
                 again = self._new_check(step, step.checking, step.checks_lost + 1)
                 self._to(step, S.CHECKING, **again)
@@ -199,17 +199,17 @@ class TrainRunner:
             self._to(step, S.MOVING, **values)
 
     def _next_to_check(self, step: MergeStep) -> str:
-        """The commit after the one that passed; empty when that was the candidate."""
+        """Return the commit after the one that passed; empty if it was the candidate."""
         if step.checking in ("", step.candidate):
             return ""
         commits = self._to_be_checked(step.onto, step.candidate)
         return commits[commits.index(step.checking) + 1]
 
     def _check_result(self, step: MergeStep) -> CheckResult:
-        """Start the check of the candidate, or find the one that runs, and wait for its end."""
+        """Start the check, or find the running one, and wait for its result."""
         check = self.site.check(f"{step.position}-{step.check_number}")
         if step.checked_since is None:
-            worktree = self._bring_to(step.checking or step.candidate)
+            worktree = self._reset_to(step.checking or step.candidate)
             notice = worktree.prepare_submodules()
             environment = self.train.workspace.environment
             check.start(self.train.check_command, worktree.path, environment, after=self.last_check)
@@ -219,14 +219,14 @@ class TrainRunner:
         return result
 
     def _which(self, step: MergeStep) -> str:
-        """Which commit of a rebased branch it is about; empty when there is but one."""
+        """Return which commit of a rebased branch failed; empty if there is only one."""
         commits = self._to_be_checked(step.onto, step.candidate)
         if step.checking not in commits or len(commits) == 1:
             return ""
         return f"Commit {commits.index(step.checking) + 1} of {len(commits)} ({step.checking[:10]}) fails."
 
     def _wait(self, step: MergeStep, check: Check) -> CheckResult:
-        pause, told = Pause(), time.monotonic()
+        pause, saved_at = Pause(), time.monotonic()
         since = step.checked_since or timezone.now()
         while True:
             ago = (timezone.now() - since).total_seconds()
@@ -237,14 +237,14 @@ class TrainRunner:
                 check.stop()
             if time.monotonic() > self.deadline:
                 raise Parked
-            if time.monotonic() - told > TAIL_EVERY:
-                told = time.monotonic()
+            if time.monotonic() - saved_at > TAIL_EVERY:
+                saved_at = time.monotonic()
                 self._to(step, S.CHECKING, output=visible(check.tail()))
                 doorbell.ring(f"train:{self.train.pk}")
             pause.wait()
 
-    def _bring_to(self, commit: str) -> MergeWorktree:
-        """The merge worktree at exactly this commit."""
+    def _reset_to(self, commit: str) -> MergeWorktree:
+        """Return the merge worktree, reset to this commit."""
         self._stop_requested()
         worktree = self.site.merge_worktree(commit)
         if self.at is None:
@@ -255,19 +255,17 @@ class TrainRunner:
         return worktree
 
     def _move(self, step: MergeStep) -> None:
-        why = f"aitask: merge {step.branch}"
+        reflog = f"aitask: merge {step.branch}"
         try:
             if self.train.dry_run:
                 self.site.mainline.check_room(step.onto, step.candidate)
             elif self.resumed and self.site.mainline.contains(step.candidate):
                 self.resumed = False
             else:
-                self.site.mainline.advance(step.onto, step.candidate, why)
+                self.site.mainline.advance(step.onto, step.candidate, reflog)
         except MainMoved:
             self.moved_to, self.plain = "", None
-            self._to(
-                step, S.WAITING, reason=f"{self.train.branch} moved meanwhile; tried again on its new tip."
-            )
+            self._to(step, S.WAITING, reason=f"{self.train.branch} has moved; retrying on its new tip.")
             return
         except Blocked as error:
             self._end(step, S.BLOCKED, reason=str(error))
@@ -277,14 +275,14 @@ class TrainRunner:
             self._end(step, S.CLEAN if self.train.dry_run else S.MERGED)
             self._set_tip(step.candidate)
             if not self.train.dry_run:
-                note_merged(step, self.train)
+                save_merged(step, self.train)
 
     def _set_tip(self, commit: str) -> None:
         if not self.train.change((MergeTrain.State.RUNNING,), tip=commit):
             raise LeaseLost
 
     def _to(self, step: MergeStep, state: str, **values: object) -> None:
-        """The next state of a step, unless another worker was here."""
+        """Set the next state of a step. Raises LeaseLost if another worker has changed it."""
         if not step.change((step.state,), state=state, **values):
             raise LeaseLost
 
@@ -292,7 +290,7 @@ class TrainRunner:
         self._to(step, state, finished_at=timezone.now(), **values)
 
     def _stop_requested(self) -> bool:
-        """Whether a person wants it to stop. Raises LeaseLost when another worker has taken over."""
+        """Whether a user has stopped the train. Raises LeaseLost if another worker has taken over."""
         self.train.refresh_from_db(fields=["stop_requested_at", "lease_owner"])
         if self.train.lease_owner != leases.me():
             raise LeaseLost
@@ -300,26 +298,26 @@ class TrainRunner:
 
 
 def change_of(step: MergeStep) -> Change:
-    """The step as the merging package takes it."""
+    """Return the step as a change for the merging package."""
     return Change(commit=step.commit, fork=step.fork, branch=step.branch, message=message_of(step))
 
 
 def message_of(step: MergeStep) -> str:
-    """What stands in main's history: the task's name first."""
+    """Return the message of the merge commit, with the task's title first."""
     title = " ".join(step.title.split()) or step.branch
     name = f"{title} (task {step.task_id})" if step.task_id else title
     return f"{name}\n\nBranch: {step.branch}\n"
 
 
-def obstacle(step: MergeStep) -> str:
-    """Why the task can't be merged just now; empty when it can."""
+def reason_to_skip(step: MergeStep) -> str:
+    """Return why the task can't be merged now; empty if it can."""
     if step.task_id is None:
         return "The task was deleted."
     return "A run of this task is in progress." if live_run(step.task_id) else ""
 
 
-def note_merged(step: MergeStep, train: MergeTrain) -> None:
-    """The task is done."""
+def save_merged(step: MergeStep, train: MergeTrain) -> None:
+    """Save the verdict, and move the task from Review to Done."""
     if step.task_id is None:
         return
     values = {

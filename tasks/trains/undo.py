@@ -1,4 +1,4 @@
-"""Take back what a train merged: main returns while nothing was built on it, else changes are reverted."""
+"""Undoing a merge train: main returns to its old tip, or gets a commit that reverts the merges."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def work(train: MergeTrain, site: Site, patience: float) -> None:
             break
         update_refs(site.write, site.place.path, {f"{site.refs}/undone": (tip, None)})
         try:
-            if start and tip == train.tip and not _is_built_upon(train, site):
+            if start and tip == train.tip and not _is_used_elsewhere(train, site):
                 site.mainline.retreat(tip, start, f"aitask: undo train {train.pk}")
             else:
                 _revert(train, site, tip, patience)
@@ -41,46 +41,48 @@ def work(train: MergeTrain, site: Site, patience: float) -> None:
             continue
         break
     else:
-        raise GitError(f"{train.branch} moved {MAX_TRIES} times meanwhile.", "Try again when it is quiet.")
-    _undone(train)
+        raise GitError(
+            f"{train.branch} moved during {MAX_TRIES} attempts.", "Try again when nothing else changes it."
+        )
+    _finish(train)
 
 
 def before(train: MergeTrain) -> str:
-    """Where main was before the first merge; empty when a person's commits came between the merges."""
+    """Return main's tip before the first merge; empty if there are other commits between the merges."""
     merged = list(train.steps.filter(state=MergeStep.State.MERGED).order_by("position"))
     between = any(later.onto != earlier.candidate for earlier, later in pairwise(merged))
     return "" if between or not merged else merged[0].onto
 
 
-def _is_built_upon(train: MergeTrain, site: Site) -> bool:
-    """Whether a push, a tag or another branch holds what was merged: with them it would come back to main."""
+def _is_used_elsewhere(train: MergeTrain, site: Site) -> bool:
+    """Whether it was pushed, or another branch or tag contains it, which could bring it back to main."""
     kinds = ("refs/heads", "refs/tags", "refs/remotes")
-    words = ("for-each-ref", "--format=%(refname)", "--contains", train.tip, *kinds)
-    holding = set(filter(None, git(site.host, site.place.path, *words).out.split("\n")))
+    args = ("for-each-ref", "--format=%(refname)", "--contains", train.tip, *kinds)
+    containing = set(filter(None, git(site.host, site.place.path, *args).out.split("\n")))
     own = {f"refs/heads/{step.branch}" for step in train.steps.filter(commit=train.tip)}
-    return train.push == MergeTrain.Push.DONE or bool(holding - own - {site.mainline.ref})
+    return train.push == MergeTrain.Push.DONE or bool(containing - own - {site.mainline.ref})
 
 
 def _revert(train: MergeTrain, site: Site, tip: str, patience: float) -> None:
-    """One commit that takes back all that the train brought; checked as any other."""
+    """Revert everything that the train merged by one commit, which is checked like a merge."""
     if not site.mainline.contains(train.tip):
         raise GitError(
-            f"{train.branch} does not hold what this train merged any more.", "There is nothing to undo."
+            f"{train.branch} no longer contains what this train merged.", "There is nothing to undo."
         )
-    if not _stands_on(site, train.undo_commit, tip):
-        _make_revert(train, site, tip)
+    if not _is_child_of(site, train.undo_commit, tip):
+        _create_revert(train, site, tip)
     if train.check_command:
         _check(train, site, patience)
     site.mainline.advance(tip, train.undo_commit, f"aitask: undo train {train.pk}")
 
 
-def _stands_on(site: Site, commit: str, tip: str) -> bool:
-    """Whether an earlier worker has made the commit for exactly this main."""
-    words = ("rev-parse", "--quiet", "--verify", f"{commit}^")
-    return bool(commit) and git(site.host, site.place.path, *words, check=False).out.strip() == tip
+def _is_child_of(site: Site, commit: str, tip: str) -> bool:
+    """Whether the commit exists and its parent is `tip`."""
+    args = ("rev-parse", "--quiet", "--verify", f"{commit}^")
+    return bool(commit) and git(site.host, site.place.path, *args, check=False).out.strip() == tip
 
 
-def _make_revert(train: MergeTrain, site: Site, tip: str) -> None:
+def _create_revert(train: MergeTrain, site: Site, tip: str) -> None:
     worktree = site.merge_worktree(tip)
     worktree.recover(tip)
     merged = train.steps.filter(state=MergeStep.State.MERGED).order_by("-position")
@@ -93,7 +95,7 @@ def _make_revert(train: MergeTrain, site: Site, tip: str) -> None:
 
 
 def _check(train: MergeTrain, site: Site, patience: float) -> None:
-    """Raises Parked when it takes longer than `patience` seconds; who comes next finds it running."""
+    """Check the revert. Raises Parked after `patience` seconds; the check keeps running for the next job."""
     check, pause = site.check(f"undo-{train.check_number}"), Pause()
     if not check.is_started():
         worktree = site.merge_worktree(train.undo_commit)
@@ -102,16 +104,16 @@ def _check(train: MergeTrain, site: Site, patience: float) -> None:
         check.start(train.check_command, worktree.path, train.workspace.environment)
     try:
         while (result := check.look(pause.elapsed)) is None:
-            _look_up(train, check, pause.elapsed > patience)
+            _check_stop(train, check, pause.elapsed > patience)
             pause.wait()
     except CheckLost:
-        raise GitError("The check of the undone state was ended from outside.", "Undo again.") from None
+        raise GitError("The check of the revert was ended from outside.", "Undo the train again.") from None
     if not result.passed:
-        said = visible(result.output)[-2000:]
-        raise GitError(f"Without these tasks the check fails, so {train.branch} stays as it is.", said)
+        output = visible(result.output)[-2000:]
+        raise GitError(f"The check fails without these tasks, so {train.branch} stays as it is.", output)
 
 
-def _look_up(train: MergeTrain, check: Check, is_long: bool) -> None:
+def _check_stop(train: MergeTrain, check: Check, is_long: bool) -> None:
     train.refresh_from_db(fields=["stop_requested_at"])
     if train.stop_requested_at is not None:
         check.stop()
@@ -120,8 +122,8 @@ def _look_up(train: MergeTrain, check: Check, is_long: bool) -> None:
         raise Parked
 
 
-def _undone(train: MergeTrain) -> None:
-    """The tasks stand in review again, not accepted."""
+def _finish(train: MergeTrain) -> None:
+    """Set the state to undone, and move the tasks back to Review."""
     merged = train.steps.filter(state=MergeStep.State.MERGED)
     tasks = [step.task_id for step in merged if step.task_id]
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Addresses of merging."""
+"""URLs of merging."""
 
 from __future__ import annotations
 

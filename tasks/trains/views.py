@@ -1,4 +1,4 @@
-"""Merge trains as a user sees and drives them in the browser."""
+"""The merge page, merge trains, and resolving conflicts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from workspaces.models import Workspace
 
 @require_GET
 def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """What can be merged, in the order with the fewest conflicts, and the trains so far."""
+    """The tasks to merge, in the order with the fewest conflicts, and past merges."""
     workspace = workspace_for(request.user, pk)
     overlap.enqueue_check(workspace.pk)
     return render(request, "tasks/review/merge.html", {"nav": "workspaces", **merge_context(workspace)})
@@ -42,7 +42,7 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
         {
             "task": task,
             "verdict": verdicts_of.get(task.pk),
-            "overlaps": of_these(marks.get(task.pk, []), tasks),
+            "overlaps": among(marks.get(task.pk, []), tasks),
             "main_conflicts": with_main.get(task.pk, []),
         }
         for task in tasks
@@ -57,14 +57,14 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def of_these(found: list[queries.Overlap], tasks: list[Task]) -> list[queries.Overlap]:
+def among(found: list[queries.Overlap], tasks: list[Task]) -> list[queries.Overlap]:
     known = {task.pk for task in tasks}
     return [each for each in found if each.task in known]
 
 
 @require_POST
 def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
-    """The ticked tasks, in the order they stand on the page."""
+    """Start a train with the selected tasks, in the order of the page."""
     workspace = workspace_for(request.user, pk)
     numbers = [whole_number(value) for value in request.POST.getlist("task")]
     chosen = [number for number in numbers if number is not None]
@@ -87,7 +87,7 @@ def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 def train_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """One train with its steps; the page asks for its part again while the train is under way."""
+    """A train with its steps. The page reloads its content while the train is running."""
     train = train_for(request.user, pk)
     context = {"nav": "workspaces", **train_context(train)}
     partial = htmx.is_partial(request)
@@ -110,23 +110,21 @@ def train_context(train: MergeTrain) -> dict[str, Any]:
 @require_POST
 def train_stop(request: HttpRequest, pk: int) -> HttpResponse:
     train = train_for(request.user, pk)
-    return _about(
-        train, request, lambda: services.stop_train(train), "It stops after the step that it is at."
-    )
+    return _about(train, request, lambda: services.stop_train(train), "Stopping after the current step.")
 
 
 @require_POST
 def train_continue(request: HttpRequest, pk: int) -> HttpResponse:
     train = train_for(request.user, pk)
-    said = "It goes on."
-    return _about(train, request, lambda: services.continue_train(train), said)
+    text = "Resumed."
+    return _about(train, request, lambda: services.continue_train(train), text)
 
 
 @require_POST
 def train_undo(request: HttpRequest, pk: int) -> HttpResponse:
     train = train_for(request.user, pk)
-    said = "It is being taken back."
-    return _about(train, request, lambda: services.undo_train(train), said)
+    text = "Undoing the merge."
+    return _about(train, request, lambda: services.undo_train(train), text)
 
 
 def _about(train: MergeTrain, request: HttpRequest, verb: Callable[[], object], text: str) -> HttpResponse:
@@ -135,15 +133,15 @@ def _about(train: MergeTrain, request: HttpRequest, verb: Callable[[], object], 
 
 @require_POST
 def task_bring_back(request: HttpRequest, pk: int) -> HttpResponse:
-    """Make work that an undo took back mergeable again."""
+    """Make work that an undo has reverted mergeable again."""
     task = task_for(request.user, pk)
-    said = "Brought back: it can be merged again."
-    return answer_on_task(request, pk, lambda: reapply.reapply(task), said)
+    text = "Reapplied. The task can be merged again."
+    return answer_on_task(request, pk, lambda: reapply.reapply(task), text)
 
 
 @require_POST
 def task_resolve(request: HttpRequest, pk: int) -> HttpResponse:
-    """Have the agent resolve the task's conflict with the base branch."""
+    """Queue a run that resolves the task's conflict with the base branch."""
     task, user = task_for(request.user, pk), person(request)
-    said = "The agent resolves the conflict."
-    return answer_on_task(request, pk, lambda: conflicts.resolve(task, user=user), said)
+    text = "Queued a run that resolves the conflict."
+    return answer_on_task(request, pk, lambda: conflicts.resolve(task, user=user), text)

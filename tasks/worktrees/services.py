@@ -1,4 +1,4 @@
-"""All worktrees of a workspace's repository: whose they are, how they stand, and taking care of them."""
+"""The worktrees of a workspace's repository: their owners and states, removing and adopting them."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ SIZE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class WorktreeState:
-    """A worktree with everything a person needs to decide about it."""
+    """A worktree with everything that a user needs to decide about it."""
 
     tree: Tree
     task: Task | None
     is_merge_worktree: bool
     uncommitted: int | None
-    "None when it can't be read."
+    "None if it can't be read."
     ahead: int | None
     behind: int | None
     size_kib: int | None
-    "None when it took too long to count."
+    "None if counting took too long."
     last_used: datetime | None
     live: bool
-    "A run of its task is going."
+    "Whether its task has a live run."
     foreign: bool
-    "It is that of a task in another workspace of the same repository."
+    "Whether it belongs to a task in another workspace of the same repository."
 
     @property
     def branch(self) -> str:
@@ -55,7 +55,7 @@ class WorktreeState:
 
     @property
     def merged(self) -> bool:
-        """Its work is on the base branch: all its commits, or a train squashed or rebased them onto it."""
+        """Whether the base branch has its commits, or a train has squashed or rebased them onto it."""
         verdict = (
             Verdict.objects.filter(task=self.task, kind=Verdict.Kind.MERGED).first() if self.task else None
         )
@@ -63,7 +63,7 @@ class WorktreeState:
 
     @property
     def against_base(self) -> str:
-        """How its branch compares with the base branch, in a word or two; empty where that says nothing."""
+        """How its branch compares with the base branch, as text; empty if unknown or not applicable."""
         if self.is_merge_worktree or self.tree.is_main:
             return ""
         if self.task and self.tree.head == self.task.base_commit:
@@ -74,12 +74,12 @@ class WorktreeState:
 
     @property
     def size(self) -> int | None:
-        """Bytes on the disk."""
+        """Bytes on disk."""
         return None if self.size_kib is None else self.size_kib * 1024
 
     @property
     def vals(self) -> str:
-        """What a button sends to name it."""
+        """The values that its buttons send, as JSON."""
         return json.dumps({"path": self.tree.path})
 
     @property
@@ -88,27 +88,27 @@ class WorktreeState:
 
     @property
     def obstacle(self) -> str:
-        """Why it is not removed; empty when it may be."""
+        """Why it can't be removed; empty if it can."""
         if self.tree.is_main:
-            return "the repository itself"
+            return "main worktree"
         if self.live:
-            return "a run of its task is going"
+            return "its task has a live run"
         if self.foreign:
-            return "a task of another workspace has it"
+            return "used by a task of another workspace"
         if self.tree.locked is not None:
             return f"locked{': ' + self.tree.locked if self.tree.locked else ''}"
         return ""
 
     @property
     def is_finished(self) -> bool:
-        """Nothing in it is still to be decided: merged and clean, or its task done."""
+        """Whether it can be removed without a decision: its task is done and merged, and it is clean."""
         if self.is_merge_worktree or self.obstacle or self.uncommitted != 0 or self.gone:
             return False
         return self.task is not None and self.task.status == Task.Status.DONE and self.merged
 
 
 def survey(workspace: Workspace, *, sizes: bool = True) -> list[WorktreeState]:
-    """All worktrees: the main one, those of tasks in their order, others. Raises HostError and GitError."""
+    """Return all worktrees: the main one, those of tasks, others. Raises HostError and GitError."""
     site = site_of(workspace)
     trees = list_trees(site.host, site.place.path)
     owners = _owners(workspace, trees)
@@ -117,35 +117,35 @@ def survey(workspace: Workspace, *, sizes: bool = True) -> list[WorktreeState]:
     )
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return sorted(
-            pool.map(lambda tree: _standing(site, tree, owners.get(tree.path), live, sizes), trees),
+            pool.map(lambda tree: _state_of(site, tree, owners.get(tree.path), live, sizes), trees),
             key=_place,
         )
 
 
-def _place(standing: WorktreeState) -> tuple[bool, float, str]:
-    pk = standing.task.pk if standing.task else math.inf
-    return not standing.tree.is_main, pk, standing.tree.path
+def _place(state: WorktreeState) -> tuple[bool, float, str]:
+    pk = state.task.pk if state.task else math.inf
+    return not state.tree.is_main, pk, state.tree.path
 
 
 def _owners(workspace: Workspace, trees: Sequence[Tree]) -> dict[str, Task]:
-    """Path → the task whose worktree it is, in whichever workspace of this host."""
+    """Return path → task, for tasks of all workspaces on this host."""
     found = Task.objects.filter(worktree_path__in=[tree.path for tree in trees]).select_related("workspace")
     return {task.worktree_path: task for task in found if task.workspace.address == workspace.address}
 
 
-def _standing(site: Site, tree: Tree, owner: Task | None, live: set[int], sizes: bool) -> WorktreeState:
-    there = not tree.prunable and not tree.bare
+def _state_of(site: Site, tree: Tree, owner: Task | None, live: set[int], sizes: bool) -> WorktreeState:
+    exists = not tree.prunable and not tree.bare
     ahead, behind = _distance(site, tree)
     foreign = owner is not None and owner.workspace_id != site.workspace.pk
     return WorktreeState(
         tree=tree,
         task=None if foreign else owner,
         is_merge_worktree=tree.path == site.merge_worktree_path,
-        uncommitted=_uncommitted(site, tree) if there else None,
+        uncommitted=_uncommitted(site, tree) if exists else None,
         ahead=ahead,
         behind=behind,
-        size_kib=_size(site, tree) if there and sizes else None,
-        last_used=_last_used(site, tree) if there else None,
+        size_kib=_size(site, tree) if exists and sizes else None,
+        last_used=_last_used(site, tree) if exists else None,
         live=owner is not None and owner.pk in live,
         foreign=foreign,
     )
@@ -159,11 +159,11 @@ def _uncommitted(site: Site, tree: Tree) -> int | None:
 
 
 def _distance(site: Site, tree: Tree) -> tuple[int | None, int | None]:
-    """Commits that only the worktree has, and that only the base branch has."""
+    """Return the numbers of commits that only the worktree has, and that only the base branch has."""
     if not tree.head:
         return None, None
-    words = ("rev-list", "--left-right", "--count", f"{tree.head}...{site.mainline.ref}", "--")
-    counts = git(site.host, site.place.path, *words, check=False).out.split()
+    args = ("rev-list", "--left-right", "--count", f"{tree.head}...{site.mainline.ref}", "--")
+    counts = git(site.host, site.place.path, *args, check=False).out.split()
     return (int(counts[0]), int(counts[1])) if len(counts) == 2 else (None, None)
 
 
@@ -179,7 +179,7 @@ def _size(site: Site, tree: Tree) -> int | None:
 
 
 def _last_used(site: Site, tree: Tree) -> datetime | None:
-    """When its index or its folder was written last."""
+    """Return when its index or its folder was last written."""
     done = git(site.host, tree.path, "rev-parse", "--absolute-git-dir", check=False)
     places = [tree.path, join(done.out.strip(), "index")] if not done.rc else [tree.path]
     times = [site.host.call("stat", {"path": path})["mtime"] for path in places]
@@ -187,31 +187,31 @@ def _last_used(site: Site, tree: Tree) -> datetime | None:
 
 
 def remove(workspace: Workspace, path: str) -> Rescued:
-    """Remove one worktree safely. Raises Refused for the main one, a locked one, and one in use."""
-    standing = next((s for s in survey(workspace, sizes=False) if s.tree.path == path), None)
-    if standing is None:
+    """Remove a worktree safely. Raises Refused for the main one, locked ones and those in use."""
+    state = next((s for s in survey(workspace, sizes=False) if s.tree.path == path), None)
+    if state is None:
         raise Refused(f"There is no worktree {path}.")
-    return remove_standing(workspace, standing)
+    return remove_listed(workspace, state)
 
 
-def remove_standing(workspace: Workspace, standing: WorktreeState) -> Rescued:
-    """Remove what `survey` showed; a task's branch stays, so that its work can still be merged."""
-    if standing.obstacle:
-        raise Refused(f"This worktree is not removed: {standing.obstacle}.")
+def remove_listed(workspace: Workspace, state: WorktreeState) -> Rescued:
+    """Remove a worktree that `survey` returned. A task's branch stays, so that it can still be merged."""
+    if state.obstacle:
+        raise Refused(f"This worktree can't be removed: {state.obstacle}.")
     site = site_of(workspace)
-    if standing.is_merge_worktree:
+    if state.is_merge_worktree:
         _refuse_while_merging(site)
-    owner = standing.task.pk if standing.task else "worktrees"
-    return remove_tree(site, owner=owner, path=standing.tree.path, branch="")
+    owner = state.task.pk if state.task else "worktrees"
+    return remove_tree(site, owner=owner, path=state.tree.path, branch="")
 
 
 def _refuse_while_merging(site: Site) -> None:
-    if MergeTrain.objects.filter(repo_key=site.key, state__in=MergeTrain.AT_WORK).exists():
-        raise Refused("A merge train works there just now.")
+    if MergeTrain.objects.filter(repo_key=site.key, state__in=MergeTrain.IN_PROGRESS).exists():
+        raise Refused("A merge train is using this worktree.", "Wait until it has ended.")
 
 
 def prune(workspace: Workspace) -> str:
-    """Have git forget worktrees whose folders are gone; what it said. Their commits stay in rescue refs."""
+    """Prune worktrees whose folders are missing; return git's output. Rescue refs keep their commits."""
     site = site_of(workspace)
     for tree in list_trees(site.host, site.place.path):
         if tree.prunable and tree.head and not tree.branch:
@@ -221,21 +221,21 @@ def prune(workspace: Workspace) -> str:
 
 
 def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> Task:
-    """Make a task in review of a worktree that somebody made outside."""
-    standing = next((s for s in survey(workspace, sizes=False) if s.tree.path == path), None)
-    if standing is None or standing.gone or standing.tree.bare:
+    """Create a task in Review for a worktree that the app did not create."""
+    state = next((s for s in survey(workspace, sizes=False) if s.tree.path == path), None)
+    if state is None or state.gone or state.tree.bare:
         raise Refused(f"There is no worktree {path}.")
-    if standing.task or standing.foreign or standing.is_merge_worktree or standing.tree.is_main:
-        raise Refused("This worktree belongs to something already.")
-    if not standing.branch:
-        raise Refused("This worktree is on no branch.", "Make one there: git switch -c NAME")
+    if state.task or state.foreign or state.is_merge_worktree or state.tree.is_main:
+        raise Refused("This worktree already belongs to a task, to merging or to the repository.")
+    if not state.branch:
+        raise Refused("This worktree has no branch checked out.", "Create one there: git switch -c NAME")
     site = site_of(workspace)
-    if standing.tree.branch == site.mainline.ref:
-        raise Refused(f"{standing.branch} is what everything is merged into.", "Adopt another branch.")
-    base = git(site.host, site.place.path, "merge-base", site.mainline.ref, standing.tree.head, check=False)
-    task = services.create_task(workspace=workspace, user=user, title=_title(site, standing))
-    values = {"branch": standing.branch, "worktree_path": path, "base_commit": base.out.strip()}
-    sizes = _sizes(site, base.out.strip(), standing.tree.head)
+    if state.tree.branch == site.mainline.ref:
+        raise Refused(f"{state.branch} is the base branch.", "Check out another branch there.")
+    base = git(site.host, site.place.path, "merge-base", site.mainline.ref, state.tree.head, check=False)
+    task = services.create_task(workspace=workspace, user=user, title=_title(site, state))
+    values = {"branch": state.branch, "worktree_path": path, "base_commit": base.out.strip()}
+    sizes = _sizes(site, base.out.strip(), state.tree.head)
     Task.objects.filter(pk=task.pk).update(**values, **sizes, status=Task.Status.REVIEW)
     task.refresh_from_db()
     hooks.branch_changed(workspace.pk)
@@ -243,7 +243,7 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
 
 
 def _sizes(site: Site, base: str, head: str) -> dict[str, int]:
-    """How much its card says that the branch changes."""
+    """Return the size of the branch's changes, as shown on its card."""
     files = changed_files(site.host, Range(site.place.path, base or EMPTY_TREE, head))
     return {
         "files_changed": len(files),
@@ -252,7 +252,7 @@ def _sizes(site: Site, base: str, head: str) -> dict[str, int]:
     }
 
 
-def _title(site: Site, standing: WorktreeState) -> str:
-    """The subject of its last own commit, else the branch's name."""
-    words = ("log", "-1", "--format=%s", f"{site.mainline.ref}..{standing.tree.head}", "--")
-    return git(site.host, site.place.path, *words, check=False).out.strip() or standing.branch
+def _title(site: Site, state: WorktreeState) -> str:
+    """Return the subject of the branch's last own commit, else the branch name."""
+    args = ("log", "-1", "--format=%s", f"{site.mainline.ref}..{state.tree.head}", "--")
+    return git(site.host, site.place.path, *args, check=False).out.strip() or state.branch

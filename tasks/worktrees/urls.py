@@ -1,4 +1,4 @@
-"""Addresses of worktrees."""
+"""URLs of worktrees."""
 
 from __future__ import annotations
 

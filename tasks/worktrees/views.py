@@ -1,4 +1,4 @@
-"""The worktrees of a workspace in the browser."""
+"""The worktrees page of a workspace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workspaces.models import Workspace
 
 @require_GET
 def worktrees_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The frame; the trees come when the host has been asked."""
+    """The page; it loads the list separately, because that asks the host."""
     workspace = workspace_for(request.user, pk)
     return render(request, "workspaces/worktrees.html", {"nav": "workspaces", "workspace": workspace})
 
@@ -40,28 +40,28 @@ def worktrees_list(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def worktree_remove(request: HttpRequest, pk: int) -> HttpResponse:
     workspace, path = workspace_for_change(request.user, pk), request.POST.get("path", "")
-    said = "Removed; a rescue ref keeps the work."
-    return _about(workspace, request, lambda: services.remove(workspace, path), said)
+    text = "Removed. A rescue ref keeps the work."
+    return _about(workspace, request, lambda: services.remove(workspace, path), text)
 
 
 @require_POST
 def worktree_adopt(request: HttpRequest, pk: int) -> HttpResponse:
-    """Make a task of a worktree that somebody made by hand."""
+    """Create a task for a worktree that the app did not create."""
     workspace, path, user = workspace_for(request.user, pk), request.POST.get("path", ""), person(request)
-    said = "It is a task in review now."
-    return _about(workspace, request, lambda: services.adopt(workspace, path, user=user), said)
+    text = "Added as a task in Review."
+    return _about(workspace, request, lambda: services.adopt(workspace, path, user=user), text)
 
 
 @require_POST
 def worktrees_prune(request: HttpRequest, pk: int) -> HttpResponse:
-    """Have git forget worktrees whose folders are gone."""
+    """Prune worktrees whose folders are missing."""
     workspace = workspace_for_change(request.user, pk)
-    said = "git has forgotten what is gone."
+    text = "Removed stale worktree entries."
 
     def prune() -> None:
         services.prune(workspace)
 
-    return _about(workspace, request, prune, said)
+    return _about(workspace, request, prune, text)
 
 
 def _about(workspace: Workspace, request: HttpRequest, verb: Callable[[], object], text: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The follower: copies the events of all live runs into the database until it is told to stop."""
+"""The follower: copies the events of all live runs into the database until it is stopped."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tasks.runs.follower.follower import Follower
 
 
 class Command(BaseCommand):
-    requires_system_checks = ()  # `up` has made them, and each restart would make them again
-    help = "Follow all live runs on their hosts and repair what was left undone; any number may run."
+    requires_system_checks = ()  # `up` has run them; a restart should not repeat them
+    help = "Follow all live runs on their hosts and enqueue lost jobs again. Any number may run at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--no-report", action="store_true", help="say nothing of the start (`up` has told of its own)"
+            "--no-report", action="store_true", help="record no start report (`up` records one itself)"
         )
 
     def handle(self, *args: Any, no_report: bool, **options: Any) -> None:
         if not no_report:
-            with contextlib.suppress(DatabaseError):  # one that is away is waited for below
+            with contextlib.suppress(DatabaseError):  # run() waits for a database that can't be reached
                 restart_report.note_follower()
         follower = Follower()
         for name in (signal.SIGTERM, signal.SIGINT):

@@ -19,16 +19,16 @@ from workspaces.models import Workspace
 PAUSE = 0.2
 AWAY_PAUSE = 2.0
 PATIENCE = 20.0
-"Seconds that one look at a check takes before the time is compared with --timeout."
-TOLD_AGAIN = 60.0
-"Seconds after which the same reason for waiting is told once more."
+"Maximum seconds to wait for a check before --timeout is checked."
+REPEAT_AFTER = 60.0
+"Seconds after which an unchanged reason for waiting is printed again."
 MARKS = {"merged": "✓", "clean": "✓", "already": "=", "nothing": "="}
 
 
 class Command(BaseCommand):
     help = (
         "Merge accepted tasks (or --task, --all) into the workspace's base branch, one after another, each "
-        "checked before main moves. Exit status 1 when some were left out."
+        "checked before main moves. The exit status is 1 if some were left out."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -48,12 +48,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--push", action="store_true", help="push the base branch afterwards, never by force"
         )
-        parser.add_argument("--undo", type=int, metavar="TRAIN", help="take back what a train merged")
+        parser.add_argument("--undo", type=int, metavar="TRAIN", help="undo what a merge train merged")
         parser.add_argument(
             "--timeout",
             type=seconds,
             metavar="SECONDS",
-            help="wait no longer than this; the train goes on without the command (default: no limit)",
+            help="stop waiting after this time; a worker continues the train (default: no limit)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         if options["undo"] is not None:
             train = MergeTrain.objects.filter(workspace=workspace, pk=options["undo"]).first()
             if train is None:
-                raise CommandError(f"There is no train {options['undo']} in this workspace.")
+                raise CommandError(f"There is no merge train #{options['undo']} in this workspace.")
             trains.undo_train(train)
             return train
         self._finish_earlier(workspace)
@@ -89,9 +89,9 @@ class Command(BaseCommand):
         )
 
     def _finish_earlier(self, workspace: Workspace) -> None:
-        """A train that was interrupted goes on first."""
+        """Finish trains that are queued or were interrupted."""
         for train in MergeTrain.objects.filter(workspace=workspace, state__in=MergeTrain.LIVE).order_by("pk"):
-            self.stdout.write(f"Train {train.pk} is under way; it goes first.")
+            self.stdout.write(f"Merge train #{train.pk} is in progress and runs first.")
             self._follow(train)
 
     def _tasks(self, workspace: Workspace, options: dict[str, Any]) -> list[Task]:
@@ -104,24 +104,26 @@ class Command(BaseCommand):
         return [found[pk] for pk in dict.fromkeys(options["task"])]
 
     def _follow(self, train: MergeTrain) -> None:
-        """Work on the train here, or watch whoever does, and tell each step as it ends."""
-        told: set[int] = set()
+        """Run the train here, or watch the worker that runs it, and print each step when it ends."""
+        printed: set[int] = set()
         waiting = WaitNotice(self.stdout.write)
         try:
             while True:
-                jobs.run_train(train.pk, patience=self._patience(), told=lambda: self._tell(train, told))
+                jobs.run_train(
+                    train.pk, patience=self._patience(), on_change=lambda: self._print_ended(train, printed)
+                )
                 train.refresh_from_db()
-                self._tell(train, told)
+                self._print_ended(train, printed)
                 if not train.is_live:
                     return
-                waiting.look(train)
-                self._refuse_late(train)
+                waiting.update(train)
+                self._check_deadline(train)
                 time.sleep(AWAY_PAUSE if train.reason else PAUSE)
         except KeyboardInterrupt:
             trains.stop_train(train)
             jobs.run_train(train.pk, patience=PATIENCE)
             train.refresh_from_db()
-            merged = f"What was merged stays; undo with --undo {train.pk}."
+            merged = f"Merged tasks stay merged; undo them with --undo {train.pk}."
             raise CommandError(
                 f"Stopped. {merged if train.tip != train.old_tip else 'Nothing was merged.'}"
             ) from None
@@ -130,22 +132,22 @@ class Command(BaseCommand):
         left = PATIENCE if self._deadline is None else self._deadline - time.monotonic()
         return max(0.0, min(PATIENCE, left))
 
-    def _refuse_late(self, train: MergeTrain) -> None:
-        """The train is the worker's from here on; nothing of it is lost."""
+    def _check_deadline(self, train: MergeTrain) -> None:
+        """Raise CommandError after the deadline; a worker continues the train."""
         if self._deadline is None or time.monotonic() < self._deadline:
             return
         why = f" {train.reason}" if train.reason else ""
         raise CommandError(
-            f"Train {train.pk} is not at its end yet.{why} A worker goes on with it; give the same command "
+            f"Merge train #{train.pk} is still running.{why} A worker continues it; run the same command "
             "again to watch it."
         )
 
-    def _tell(self, train: MergeTrain, told: set[int]) -> None:
+    def _print_ended(self, train: MergeTrain, printed: set[int]) -> None:
         if train.state in (MergeTrain.State.UNDOING, MergeTrain.State.UNDONE):
             return
-        ended = train.steps.exclude(state__in=MergeStep.OPEN).exclude(pk__in=told).order_by("position")
+        ended = train.steps.exclude(state__in=MergeStep.OPEN).exclude(pk__in=printed).order_by("position")
         for step in ended:
-            told.add(step.pk)
+            printed.add(step.pk)
             mark = MARKS.get(step.state, "✗")
             self.stdout.write(f"{mark} {step.get_state_display():<16} #{step.task_id} {step.title}")
             for line in details(step):
@@ -157,9 +159,9 @@ class Command(BaseCommand):
             return
         steps = list(train.steps.all())
         good = sum(step.state in MergeStep.GOOD for step in steps)
-        verb = "would merge" if train.dry_run else "merged or already there"
+        verb = "would merge" if train.dry_run else "merged or up to date"
         self.stdout.write(
-            f"Train {train.pk} {train.get_state_display().lower()}: {good} of {len(steps)} {verb}."
+            f"Merge train #{train.pk} {train.get_state_display().lower()}: {good} of {len(steps)} {verb}."
         )
         if train.push:
             self.stdout.write(f"Push: {train.get_push_display().lower()}. {train.push_output}")
@@ -172,14 +174,16 @@ class Command(BaseCommand):
 
     def _report_undone(self, train: MergeTrain) -> None:
         for step in train.steps.filter(state=MergeStep.State.MERGED):
-            self.stdout.write(f"↶ {'Taken back':<16} #{step.task_id} {step.title}")
-        where = f"got commit {train.undo_commit[:10]}, which reverts it"
-        back = f"is back at {undo.before(train)[:10]}"
-        self.stdout.write(f"Train {train.pk} undone: {train.branch} {where if train.undo_commit else back}.")
+            self.stdout.write(f"↶ {'Undone':<16} #{step.task_id} {step.title}")
+        revert = f"got commit {train.undo_commit[:10]}, which reverts it"
+        reset = f"is back at {undo.before(train)[:10]}"
+        self.stdout.write(
+            f"Merge train #{train.pk} undone: {train.branch} {revert if train.undo_commit else reset}."
+        )
 
 
 def seconds(text: str) -> float:
-    """A span of time that can be waited for. Raises ValueError."""
+    """Parse a number of seconds, finite and not negative. Raises ValueError."""
     value = float(text)
     if not 0 <= value < float("inf"):
         raise ValueError(text)
@@ -187,44 +191,50 @@ def seconds(text: str) -> float:
 
 
 def refuse_contradictions(options: dict[str, Any]) -> None:
-    """Raise CommandError for options of which one would be passed over in silence."""
+    """Raise CommandError for options that exclude each other."""
     if options["task"] and options["all"]:
         raise CommandError("--task and --all contradict each other.")
     merging = ("task", "all", "no_check", "dry_run", "push")
     given = [f"--{name.replace('_', '-')}" for name in merging if options[name]]
     if options["undo"] is not None and given:
-        raise CommandError(f"--undo takes a whole train back: it goes without {', '.join(given)}.")
+        raise CommandError(
+            f"--undo undoes a whole merge train and can't be combined with {', '.join(given)}."
+        )
 
 
 class WaitNotice:
-    """Says why nothing happens, when that changes and now and then: a host that is away, another train."""
+    """Prints why a train does not move, when the reason changes and from time to time."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
-        self._said, self._at = "", 0.0
+        self._reason, self._at = "", 0.0
 
-    def look(self, train: MergeTrain) -> None:
+    def update(self, train: MergeTrain) -> None:
         why = reason_to_wait(train)
-        if not why or (why == self._said and time.monotonic() - self._at < TOLD_AGAIN):
+        if not why or (why == self._reason and time.monotonic() - self._at < REPEAT_AFTER):
             return
-        self._said, self._at = why, time.monotonic()
+        self._reason, self._at = why, time.monotonic()
         self._write(f"… {why}")
 
 
 def reason_to_wait(train: MergeTrain) -> str:
-    """Why the train does not move; empty while it does."""
+    """Return why the train does not move; empty if it does."""
     if train.state == MergeTrain.State.QUEUED:
         rivals = MergeTrain.objects.filter(repo_key=train.repo_key, state__in=MergeTrain.LIVE)
         first = rivals.exclude(pk=train.pk).order_by("pk").first()
-        return f"Train {first.pk} is under way in this repository; this one waits for it." if first else ""
+        return (
+            f"Merge train #{first.pk} is in progress in this repository; this one waits for it."
+            if first
+            else ""
+        )
     if train.reason:
-        return f"{train.reason} It is tried again until it works; Ctrl-C stops the train."
+        return f"{train.reason} Retrying until it works; Ctrl-C stops the train."
     step = train.steps.filter(state=MergeStep.State.CHECKING).first()
     return f"Checking #{step.task_id} {step.title}" if step else ""
 
 
 def details(step: MergeStep) -> list[str]:
-    """Why a step did not end well, in a few lines; why a train stopped is told at its end."""
+    """Return the lines that say why a step did not end well. Why a train stopped is printed at its end."""
     if step.state in (*MergeStep.GOOD, MergeStep.State.BLOCKED):
         return []
     lines = [step.reason] if step.reason else []

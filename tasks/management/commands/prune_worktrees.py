@@ -18,12 +18,13 @@ UNCOMMITTED = {0: "clean", None: "can't be read"}
 class Command(BaseCommand):
     help = (
         "List the worktrees of a workspace. With --yes, remove those whose task is done and merged and that "
-        "hold nothing uncommitted (rescue ref first), and forget those whose folder is gone. Never by age."
+        "have no uncommitted changes (a rescue ref keeps their commits), and forget those whose folder is "
+        "missing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workspace", required=True, metavar="NAME")
-        parser.add_argument("--yes", action="store_true", help="remove; without it nothing is changed")
+        parser.add_argument("--yes", action="store_true", help="remove them; without it nothing is changed")
         parser.add_argument("--dry-run", action="store_true", help="only list (the default)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,43 +42,43 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _list(self, found: list[worktrees.WorktreeState]) -> None:
-        for standing in found:
-            size = filesizeformat(standing.size_kib * 1024) if standing.size_kib is not None else "?"
-            whose = f"#{standing.task.pk} {standing.task.title}" if standing.task else whose_else(standing)
-            self.stdout.write(f"{fate(standing):<12} {size:>10}  {standing.tree.path}")
-            self.stdout.write(f"{'':24} {whose} · {standing.branch or 'no branch'} · {condition(standing)}")
+        for state in found:
+            size = filesizeformat(state.size_kib * 1024) if state.size_kib is not None else "?"
+            whose = f"#{state.task.pk} {state.task.title}" if state.task else owner_of(state)
+            self.stdout.write(f"{fate(state):<12} {size:>10}  {state.tree.path}")
+            self.stdout.write(f"{'':24} {whose} · {state.branch or 'no branch'} · {condition(state)}")
 
     def _remove(self, workspace: Workspace, found: list[worktrees.WorktreeState]) -> None:
-        for standing in (s for s in found if s.is_finished):
-            rescued = worktrees.remove_standing(workspace, standing)
-            self.stdout.write(f"Removed {standing.tree.path}; rescued as {rescued.ref}")
-        if any(standing.gone for standing in found):
+        for state in (s for s in found if s.is_finished):
+            rescued = worktrees.remove_listed(workspace, state)
+            self.stdout.write(f"Removed {state.tree.path}; rescued as {rescued.ref}")
+        if any(state.gone for state in found):
             self.stdout.write(worktrees.prune(workspace))
 
 
-def fate(standing: worktrees.WorktreeState) -> str:
-    """What --yes would do with it."""
-    if standing.gone:
+def fate(state: worktrees.WorktreeState) -> str:
+    """Return what --yes would do with the worktree."""
+    if state.gone:
         return "forget"
-    return "remove" if standing.is_finished else "keep"
+    return "remove" if state.is_finished else "keep"
 
 
-def whose_else(standing: worktrees.WorktreeState) -> str:
-    if standing.is_merge_worktree:
-        return "kept for merging"
-    if standing.foreign:
+def owner_of(state: worktrees.WorktreeState) -> str:
+    if state.is_merge_worktree:
+        return "merge worktree"
+    if state.foreign:
         return "another workspace's task"
-    return "the repository" if standing.tree.is_main else "made outside"
+    return "the repository" if state.tree.is_main else "not made by the app"
 
 
-def condition(standing: worktrees.WorktreeState) -> str:
-    """Dirty, ahead, behind, in words."""
-    if standing.gone:
-        return "its folder is gone"
-    words = []
-    if not standing.tree.bare:
-        words.append(UNCOMMITTED.get(standing.uncommitted, f"{standing.uncommitted} uncommitted"))
-    if standing.ahead is not None:
-        words.append("merged" if standing.merged else f"{standing.ahead} ahead")
-        words.append(f"{standing.behind} behind")
-    return ", ".join(words)
+def condition(state: worktrees.WorktreeState) -> str:
+    """Describe uncommitted changes and commits ahead and behind."""
+    if state.gone:
+        return "folder missing"
+    parts = []
+    if not state.tree.bare:
+        parts.append(UNCOMMITTED.get(state.uncommitted, f"{state.uncommitted} uncommitted"))
+    if state.ahead is not None:
+        parts.append("merged" if state.merged else f"{state.ahead} ahead")
+        parts.append(f"{state.behind} behind")
+    return ", ".join(parts)

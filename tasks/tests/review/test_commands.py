@@ -95,12 +95,12 @@ def test_a_host_that_is_away_is_said_and_waited_for_no_longer_than_asked(
     Workspace.objects.update(kind="ssh", ssh_host="gone")
 
     out = StringIO()
-    with pytest.raises(CommandError, match=f"Train {train.pk} is not at its end yet"):
+    with pytest.raises(CommandError, match=f"Merge train #{train.pk} is still running"):
         call_command("merge_worktrees", "--workspace", "shop", "--timeout", "1", stdout=out)
 
-    assert f"Train {train.pk} is under way; it goes first." in out.getvalue()
+    assert f"Merge train #{train.pk} is in progress and runs first." in out.getvalue()
     assert "… " in out.getvalue()
-    assert "tried again until it works" in out.getvalue()
+    assert "Retrying until it works" in out.getvalue()
     Workspace.objects.update(kind="local", ssh_host="")
     merge("--task", str(task.pk))
     assert git(history.repo, "log", "-1", "--format=%s", "main") == f"{task.title} (task {task.pk})"
@@ -111,7 +111,7 @@ def test_a_check_that_takes_longer_is_left_to_the_worker(shop: tuple[Workspace, 
     workspace.check_command = "while ! test -e ../go; do sleep 0.05; done"
     workspace.save()
     tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
-    with pytest.raises(CommandError, match="not at its end yet"):
+    with pytest.raises(CommandError, match="is still running"):
         merge("--task", str(tasks["one"].pk), "--timeout", "0.5")
     (history.repo.with_name("shop.worktrees") / "go").touch()
     assert ride(workspace.trains.get()).state == "finished"

@@ -58,7 +58,7 @@ def test_a_merge_is_asked_for_and_the_card_moves_when_main_has_it(shop: tuple[Wo
     assert (status(task), workspace.trains.count()) == ("review", 0)
 
     assert drop_on_done(task, merge="yes").status_code == 204
-    assert (status(task), marks(task)) == ("review", ["accepted", "waits to merge"])
+    assert (status(task), marks(task)) == ("review", ["accepted", "merge queued"])
     assert "already" in drop_on_done(task, merge="yes").headers["HX-Trigger"]
     ride(workspace.trains.get())
     assert (status(task), marks(task)) == ("done", ["merged"])
@@ -99,14 +99,14 @@ def test_the_board_is_drawn_anew_when_only_its_marks_change(shop: tuple[Workspac
     tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(1, 2, "y"))])
     versions = [queries.board(workspace.owner).version]
     overlap.enqueue_check(workspace.pk)
-    overlap.look(Radar.objects.get().pk)
+    overlap.check_overlaps(Radar.objects.get().pk)
     versions.append(queries.board(workspace.owner).version)
     verdicts.accept(tasks["one"], user=workspace.owner)
     versions.append(queries.board(workspace.owner).version)
     Task.objects.filter(pk=tasks["two"].pk).update(lines_added=7)
     versions.append(queries.board(workspace.owner).version)
     assert len(set(versions)) == 4
-    assert marks(tasks["two"]) == ["conflicts with 1"]
+    assert marks(tasks["two"]) == [f"conflicts with #{tasks['one'].pk}"]
 
 
 def undone_by_a_revert(workspace: Workspace, history: History) -> dict[str, Task]:
@@ -125,13 +125,13 @@ def test_what_an_undo_reverted_is_not_called_merged_and_can_be_brought_back(
     workspace, history = shop
     tasks = undone_by_a_revert(workspace, history)
     two = tasks["two"]
-    assert marks(two) == ["taken back"]
+    assert marks(two) == ["undone"]
     step = merge(workspace, [two]).steps.get()
     assert step.state == "left_out"
-    assert "Bring it back" in step.reason
+    assert "Reapply" in step.reason
 
     reapply.reapply(two)
-    assert marks(two) != ["taken back"]
+    assert marks(two) != ["undone"]
     assert git(history.repo, "diff", "--name-only", "main...two") == "two.txt"
     assert merge(workspace, [two]).steps.get().state == "merged"
     assert (history.repo / "two.txt").read_text() == "2\n"

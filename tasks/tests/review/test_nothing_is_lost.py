@@ -114,7 +114,7 @@ def test_the_branch_that_all_is_merged_into_is_never_a_task(
     workspace, history = shop
     git(history.repo, "switch", "-q", "-c", "develop")
     git(history.repo, "worktree", "add", "-q", str(tmp_path / "of main"), "main")
-    with pytest.raises(Refused, match="merged into"):
+    with pytest.raises(Refused, match="base branch"):
         worktrees.adopt(workspace, str(tmp_path / "of main"), user=None)
     task = task_with(workspace, history.repo, "main", worktree_path=str(tmp_path / "of main"))
     with pytest.raises(Refused, match="not removed"):

@@ -145,7 +145,7 @@ def test_a_worker_that_slept_through_the_end_of_its_lease_touches_nothing_more(
     def taken_over() -> None:
         MergeTrain.objects.update(lease_owner="other:1")
 
-    jobs.run_train(train.pk, told=taken_over)
+    jobs.run_train(train.pk, on_change=taken_over)
 
     assert git(history.repo, "rev-parse", "main") == before
     assert not log.exists()

@@ -80,7 +80,7 @@ def test_a_second_click_on_merge_makes_no_second_train(shop: tuple[Workspace, Hi
     workspace, history = shop
     tasks = list(make_tasks(workspace, history, [("one", changed(1, 2, "x"))]).values())
     train = trains.start_train(workspace, tasks, user=None)
-    with pytest.raises(Refused, match=f"in train {train.pk} already"):
+    with pytest.raises(Refused, match=f"already in merge train #{train.pk}"):
         trains.start_train(workspace, tasks, user=None)
     assert states(ride(train)) == ["merged"]
 
@@ -90,10 +90,10 @@ def test_a_branch_without_commits_is_not_accepted(shop: tuple[Workspace, History
     tree = history.repo.parent / "tree"
     git(history.repo, "worktree", "add", "-q", "-b", "empty", str(tree), "main")
     task = task_with(workspace, history.repo, "empty", worktree_path=str(tree))
-    with pytest.raises(Refused, match=r"no commits of its own.*Send it back"):
+    with pytest.raises(Refused, match=r"no commits of its own.*Request changes"):
         verdicts.accept(task, user=None)
     (tree / "loose.txt").write_text("loose\n")
-    with pytest.raises(Refused, match=r"not committed: 1\."):
+    with pytest.raises(Refused, match=r"Uncommitted files in its worktree: 1\."):
         verdicts.accept(task, user=None)
 
 
@@ -209,7 +209,7 @@ def test_worktrees_are_listed_adopted_and_removed_safely(shop: tuple[Workspace, 
     assert found[task.worktree_path].task == task
     assert found[str(outside)].uncommitted == 1
     assert (found[str(outside)].ahead, found[str(outside)].behind) == (1, 0)
-    assert found[str(history.repo)].obstacle == "the repository itself"
+    assert found[str(history.repo)].obstacle == "main worktree"
 
     adopted = worktrees.adopt(workspace, str(outside), user=None)
     assert (adopted.title, adopted.status, adopted.branch) == ("Made by hand", "review", "by-hand")

@@ -51,7 +51,7 @@ def build(folder: str, owner: str) -> dict[str, int]:
     _with_worktree(history, tasks["rounding"])
     verdicts.accept(tasks["log"], user=workspace.owner)
     overlap.enqueue_check(workspace.pk)
-    overlap.look(Radar.objects.get(workspace=workspace).pk)
+    overlap.check_overlaps(Radar.objects.get(workspace=workspace).pk)
     return {"workspace": workspace.pk, **{name: task.pk for name, task in tasks.items()}}
 
 
