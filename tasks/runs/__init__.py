@@ -1,6 +1,6 @@
-"""The life of a run, from the wish to its end.
+"""The life cycle of a run, from the queue to its end.
 
-`services` queues and cancels, `dispatch` decides what may start, `jobs` starts it on its host by `launch`,
-`follower` copies what the host reports by way of `reducer` into the rows, `endings` ends it. `control` speaks
-with the runner of a live run. Whoever else has a part in this life joins `hooks`: nothing here imports them.
+`services` queues and cancels runs, `dispatch` decides which may start, `jobs` starts them on their hosts by
+`launch`, `follower` copies the events of hosts into rows by `reducer`, `endings` ends runs. `control` sends
+commands to the runner of a live run. Other packages join through `hooks`; nothing here imports them.
 """

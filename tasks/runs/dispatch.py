@@ -1,4 +1,4 @@
-"""Which queued runs may start now, in the board's order, and why the others wait."""
+"""Decides which queued runs may start, in the board's order, and why the others wait."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from workspaces.models import BackendHold, Host, Workspace
 
 
 def start_after_commit(workspace_id: int) -> None:
-    """Look for runs to start once the present transaction is committed."""
+    """Start queued runs after the current transaction is committed."""
     transaction.on_commit(lambda: start_queued(workspace_id))
 
 
 def after_save(workspace: Workspace) -> None:
-    """A workspace may have room for more runs now."""
+    """Start queued runs: a saved workspace may have more slots."""
     start_after_commit(workspace.pk)
 
 
 def after_end(run: Run) -> None:
-    """A run has ended and leaves room for the next one."""
+    """Start queued runs: an ended run leaves a free slot."""
     start_after_commit(run.task.workspace_id)
 
 
 def start_queued(workspace_id: int) -> list[int]:
-    """Claim the queued runs that have room and send for a worker; returns their ids.
+    """Claim the queued runs that have a free slot, enqueue their start and return their ids.
 
-    The workspace's row is locked meanwhile, so that two dispatchers can't both take the last place.
+    Locks the workspace's row, so that two processes can't both take the last slot.
     """
     with transaction.atomic():
         workspace = Workspace.objects.select_for_update().get(pk=workspace_id)
@@ -42,13 +42,13 @@ def start_queued(workspace_id: int) -> list[int]:
 
 
 def queued_runs(workspace: Workspace) -> list[Run]:
-    """Waiting runs in the order of the board's Queued column."""
+    """Return the queued runs in the order of the board's Queued column."""
     runs = Run.objects.filter(task__workspace=workspace, state=Run.State.QUEUED)
     return list(runs.select_related("task").order_by("task__rank", "queued_at", "pk"))
 
 
 class Gate:
-    """What keeps the queued runs of one workspace back, read once for all of them."""
+    """What can hold the queued runs of a workspace, read once for all of them."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -58,25 +58,25 @@ class Gate:
         self.holds = {hold.backend: hold for hold in self.host.holds.exclude(held_since=None)}
 
     def reason_to_wait(self, run: Run) -> str:
-        """Why the run can't start now, as a sentence; empty when it can."""
+        """Return why the run can't start now, as a sentence; empty if it can."""
         if self.host.link == Host.Link.DOWN:
-            return f"Waits for {self.host.label}: {self.host.link_reason}"
+            return f"Waiting for {self.host.label}: {self.host.link_reason}"
         if self.active >= self.workspace.max_parallel_runs:
-            return f"Waits for room: {self.active} going, {self.workspace.max_parallel_runs} at most."
+            return f"Waiting for a free slot ({self.active} of {self.workspace.max_parallel_runs} running)."
         if why := self.hold_reason(run):
             return why
         hold = self.holds.get(run.backend)
         if hold and not self._lets_through(hold, run):
-            return f"Held: {hold.reason} Log in there, then press “Try now”."
+            return f"Held: {hold.reason} Log in on the host, then press “Retry now”."
         return ""
 
     def _lets_through(self, hold: BackendHold, run: Run) -> bool:
-        """One run at a time may try whether the login works again, once its time has come."""
+        """Let one run at a time test whether the login works again, when the next attempt is due."""
         if hold.probe_run and Run.objects.filter(pk=hold.probe_run, state__in=Run.LIVE).exists():
             return hold.probe_run == run.pk
         if hold.next_probe_at and hold.next_probe_at > timezone.now():
             return False
-        # Another workspace of the host may have let one of its own through meanwhile.
+        # Another workspace on the host may have let one of its runs start in the meantime.
         holds = BackendHold.objects.filter(pk=hold.pk, probe_run=hold.probe_run)
         hold.probe_run = run.pk
         return bool(holds.update(probe_run=run.pk))

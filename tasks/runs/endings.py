@@ -1,4 +1,4 @@
-"""How a run ends: the host's last word becomes the row's final state, once."""
+"""The end of a run: the outcome from its host sets the final state, once."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from workspaces.models import BackendHold, Host
 
 PROBE_AFTER = timedelta(minutes=5)
 HOLD_AFTER = 2
-"Runs in a row with a refused login before further starts are held."
+"Consecutive refused logins after which further starts are held."
 
 STATES = {"succeeded": Run.State.SUCCEEDED, "failed": Run.State.FAILED, "cancelled": Run.State.CANCELLED}
 
 
-def note_outcome(run_id: int, said: object) -> None:
-    """Keep what the host said of the end, and end the run unless a worker is still busy with it."""
-    outcome = untrusted.fit(storable(said), wire.RunOutcome)
+def note_outcome(run_id: int, answer: object) -> None:
+    """Save the outcome from the host, and end the run unless a worker holds its lease."""
+    outcome = untrusted.fit(storable(answer), wire.RunOutcome)
     Run.objects.filter(pk=run_id, outcome__isnull=True, state__in=Run.LIVE).update(outcome=outcome)
     conclude(run_id)
 
 
 def conclude(run_id: int) -> bool:
-    """End the run by its outcome; False when there is none yet, a worker holds it, or it has ended."""
+    """End the run by its outcome; return False if it has none, is leased or has ended already."""
     with transaction.atomic():
         run = Run.objects.select_for_update().select_related("task__workspace").get(pk=run_id)
         if run.outcome is None or not run.is_live or run.is_leased:
             return False
         _set_final_state(run, run.outcome)
         hooks.usage_changed(run)
-        _take_work(run, run.outcome)
+        _save_work(run, run.outcome)
         _count_refused_logins(run)
         hooks.run_ended(run)
         doorbell.ring(f"task:{run.task_id}", "board", "queue")
@@ -46,7 +46,7 @@ def conclude(run_id: int) -> bool:
 
 
 def end_here(run: Run, *, state: str, code: str, reason: str, expected: tuple[str, ...] = Run.LIVE) -> bool:
-    """End a run that never reached its host, or of which the host knows nothing more."""
+    """End a run that never reached its host or that its host no longer has."""
     outcome: wire.RunOutcome = {"state": state, "reason_code": code, "reason": reason}
     if not run.change(expected, outcome=outcome, lease_until=None, lease_owner=""):
         return False
@@ -70,8 +70,8 @@ def _set_final_state(run: Run, outcome: wire.RunOutcome) -> None:
     run.save()
 
 
-def _take_work(run: Run, outcome: wire.RunOutcome) -> None:
-    """Move the card to review with the size of its work; a person may have moved it meanwhile."""
+def _save_work(run: Run, outcome: wire.RunOutcome) -> None:
+    """Save the size of the work, and move the card to review unless a user has moved it."""
     if diff := outcome.get("diff"):
         Task.objects.filter(pk=run.task_id).update(
             files_changed=diff["files"], lines_added=diff["additions"], lines_deleted=diff["deletions"]
@@ -82,7 +82,7 @@ def _take_work(run: Run, outcome: wire.RunOutcome) -> None:
 
 
 def _count_refused_logins(run: Run) -> None:
-    """Several refused logins in a row hold further starts on that host; a run that got an answer lifts it."""
+    """Hold further starts on a host after consecutive refused logins; lift the hold if a login works."""
     host = run.task.workspace.host
     if run.reason_code == "login":
         _refuse(host, run)
@@ -93,7 +93,7 @@ def _count_refused_logins(run: Run) -> None:
 
 
 def _refuse(host: Host, run: Run) -> None:
-    # Locked until the end is committed: of two refusals at once both count.
+    # Locked until the commit, so that two concurrent refusals are both counted.
     hold, _ = BackendHold.objects.select_for_update().get_or_create(host=host, backend=run.backend)
     hold.refusals += 1
     if hold.refusals >= HOLD_AFTER:
@@ -104,7 +104,7 @@ def _refuse(host: Host, run: Run) -> None:
 
 
 def lift_hold(hold: BackendHold) -> None:
-    """Let runs start again."""
+    """Lift a hold, so that runs can start again."""
     hold.refusals, hold.held_since, hold.reason = 0, None, ""
     hold.probe_run, hold.next_probe_at = None, None
     hold.save()

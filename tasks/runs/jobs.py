@@ -1,4 +1,4 @@
-"""What the workers do. A job takes an id, re-reads the row, and leaves when there is nothing to do."""
+"""Jobs of runs. A job takes an id, reads the row again, and returns if there is nothing to do."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from workspaces.links import note_down
 
 log = logging.getLogger(__name__)
 
-FIRST_WORD = timedelta(seconds=60)
-"How long an agent's window may stay silent before the start is looked at again."
+FIRST_EVENT = timedelta(seconds=60)
+"How long to wait for the first event of a run before its start is repeated."
 
 
 def start_run(run_id: int) -> None:
-    """Start a claimed run on its host; a second starter finds the first one's lease and stops."""
+    """Start a claimed run on its host. The lease keeps a second worker from starting it, too."""
     with leases.held(Run.objects.filter(pk=run_id, state=Run.State.STARTING)) as taken:
         if not taken:
             return
@@ -40,7 +40,7 @@ def start_run(run_id: int) -> None:
 
 
 def cancel_run(run_id: int) -> None:
-    """Save the pane, end the agent and all it started, and leave a shell in the worktree."""
+    """Save the pane's history, end the agent and its processes, and open a shell in the worktree."""
     with leases.held(Run.objects.filter(pk=run_id, state__in=Run.ACTIVE)) as taken:
         if not taken:
             return
@@ -54,7 +54,7 @@ def cancel_run(run_id: int) -> None:
 
 
 def job_due(run: Run) -> Callable[[int], None] | None:
-    """The job that an active run needs next; None when its agent is at work."""
+    """Return the job that an active run needs next; None if its agent is running."""
     if run.cancel_requested_at:
         return cancel_run
     return start_run if run.state == Run.State.STARTING else None
@@ -62,14 +62,14 @@ def job_due(run: Run) -> Callable[[int], None] | None:
 
 @dataclass(frozen=True)
 class StartFailure:
-    """Why a run could not start, as it will stand on the card."""
+    """Why a run could not start, as shown on its card."""
 
     code: str
     reason: str
 
 
 def _try_to_launch(run: Run) -> StartFailure | None:
-    """None when it is started, or will be tried again; else why it never will."""
+    """Launch the run. Return None if it has started or will be retried, else why it failed."""
     try:
         hooks.before_start(run)
         launch.launch(run)
@@ -84,12 +84,14 @@ def _try_to_launch(run: Run) -> StartFailure | None:
         return StartFailure("start", str(error))
     except Exception as error:
         log.exception("could not start %s", run)
-        return StartFailure("other", f"The app failed while starting it: {error!r}. The log has the details.")
+        return StartFailure(
+            "other", f"Internal error while starting the run: {error!r}. The log has the details."
+        )
     return None
 
 
 def _back_to_queue(run: Run, error: HostError) -> None:
-    """The host can't be reached: the run waits in the queue, with the reason on its card."""
+    """Return the run to the queue, with the reason, because its host can't be reached."""
     note_down(run.task.workspace.host, error)
     with transaction.atomic():
         if run.change((Run.State.STARTING,), state=Run.State.QUEUED, reason=str(error)):
@@ -97,11 +99,11 @@ def _back_to_queue(run: Run, error: HostError) -> None:
 
 
 def _cancel_on_host(run: Run) -> wire.Json | None:
-    """The outcome that the host gave; None when it can't be reached, then it is tried again."""
-    words = "Cancelled before it started."
-    gone: wire.Json = {"state": "cancelled", "reason_code": "cancelled", "reason": words}
+    """Cancel the run on its host and return the outcome; None if the host can't be reached (retry later)."""
+    reason = "Cancelled before it started."
+    cancelled: wire.Json = {"state": "cancelled", "reason_code": "cancelled", "reason": reason}
     if not run.run_dir:
-        return gone
+        return cancelled
     try:
         site = site_of(run.task.workspace)
         if run.tmux_session:
@@ -109,25 +111,25 @@ def _cancel_on_host(run: Run) -> wire.Json | None:
             tmux.capture_history(site.host, run.tmux_session, history, window=run.tmux_window)
         answer = site.host.call("cancel", {"dir": run.run_dir, "reason": "Cancelled."}, timeout=40)
         if run.tmux_session:
-            _shell_in_place(run, site)
-        return answer["outcome"] or gone
+            _replace_with_shell(run, site)
+        return answer["outcome"] or cancelled
     except HostError as error:
         if error.retryable:
             note_down(run.task.workspace.host, error)
             return None
         log.warning("cancelling %s: %s", run, error)
-        return {**gone, "reason": f"Cancelled; its host said: {error}"}
+        return {**cancelled, "reason": f"Cancelled, with an error on the host: {error}"}
 
 
-def _shell_in_place(run: Run, site: Site) -> None:
-    """The session is made anew with a shell in the worktree and what the pane had shown above it."""
+def _replace_with_shell(run: Run, site: Site) -> None:
+    """Recreate the tmux session with a shell in the worktree, below what the pane had shown."""
     tmux.kill_session(site.host, run.tmux_session, owner=site.owner(run.task_id))
     cwd = run.task.worktree_path
     launch.open_window(run, site, window="shell", subcommand="shell", cwd=cwd)
 
 
 def _after(run: Run) -> None:
-    """Whatever came in while the lease was held is done now."""
+    """Handle what has changed while the lease was held."""
     run.refresh_from_db()
     if run.cancel_requested_at and run.state == Run.State.QUEUED:
         endings.end_here(run, state="cancelled", code="cancelled", reason="Cancelled before it started.")
@@ -136,5 +138,5 @@ def _after(run: Run) -> None:
     elif run.cancel_requested_at:
         leases.enqueue_once(Run.objects.filter(pk=run.pk), cancel_run, run.pk)
     elif run.state == Run.State.STARTING:
-        leases.pause(Run.objects.filter(pk=run.pk), FIRST_WORD)
+        leases.pause(Run.objects.filter(pk=run.pk), FIRST_EVENT)
     doorbell.ring("queue", "board", f"task:{run.task_id}")

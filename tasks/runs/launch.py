@@ -1,4 +1,4 @@
-"""Bring a run to its host: worktree, run folder, tmux window. Each step may be repeated."""
+"""Starts a run on its host: worktree, run folder, tmux window. Each step may be repeated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MAX_ATTEMPTS = 3
 
 
 def launch(run: Run) -> None:
-    """Start the agent of a claimed run in its tmux window; raises Refused (HostError, GitError)."""
+    """Start the agent of a claimed run in its tmux window. Raises Refused (HostError, GitError)."""
     task, workspace = run.task, run.task.workspace
     site = site_of(workspace)
     tree = worktree(task, site)
-    _renewed(run)
+    _renew_lease(run)
     run_dir = site.run_dir(run)
     Run.objects.filter(pk=run.pk).update(run_dir=run_dir)
     spec = spec_of(run, tree, site)
     prepared = site.host.call("prepare_run", {"dir": run_dir, "spec": spec, "prompt": run.prompt})
-    _renewed(run)
+    _renew_lease(run)
     run.refresh_from_db(fields=["cancel_requested_at"])
     if run.cancel_requested_at or prepared.get("started"):
         return
@@ -37,7 +37,7 @@ def launch(run: Run) -> None:
 
 
 def open_window(run: Run, site: Site, *, window: str, subcommand: str, cwd: str) -> str:
-    """Make a window of the task's session that runs a subcommand of hostkit; returns the session's name."""
+    """Open a window in the task's tmux session that runs a hostkit subcommand; return the session's name."""
     return tmux.ensure_window(
         site.host,
         session=tmux.session_name(run.task_id),
@@ -52,9 +52,9 @@ def open_window(run: Run, site: Site, *, window: str, subcommand: str, cwd: str)
 
 
 def recorder(site: Site, folder: str, subcommand: str) -> list[str]:
-    """The program that keeps what a pane prints in a file of this folder, longer than tmux lives.
+    """Return the command that records the output of a pane in this folder, where it outlives tmux.
 
-    A shell first shows what was there before, which is not recorded twice.
+    A shell first prints the earlier output, which is not recorded again.
     """
     if subcommand == "shell":
         shown = site.host.call("fold_scrollback", {"folder": folder})["shown"]
@@ -63,12 +63,12 @@ def recorder(site: Site, folder: str, subcommand: str) -> list[str]:
 
 
 def opened(site: Site, folder: str) -> list[str]:
-    """The same for panes that a person opens in the session; tmux names the file of each."""
+    """Like `recorder`, for panes that users open in the session; tmux names their files."""
     return site.command("record", join(folder, "opened"))
 
 
 def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
-    """What the runner on the host is told (`spec.json`)."""
+    """Return the instructions for the runner (`spec.json`)."""
     task, workspace = run.task, run.task.workspace
     return {
         "v": wire.PROTOCOL,
@@ -101,7 +101,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
 
 
 def worktree(task: Task, site: Site) -> git.Worktree:
-    """The task's worktree, made on first use, with the files to copy in it."""
+    """Return the task's worktree; create it on first use, with the files to copy."""
     workspace = task.workspace
     name = f"{task.pk}-{task.slug}"
     tree = git.add_worktree(
@@ -143,15 +143,15 @@ def _counted_before(run: Run) -> wire.Json | None:
 
 
 def _count_attempt(run: Run) -> None:
-    """A window whose runner never claimed its folder is made again, but not for ever."""
+    """Count attempts to open the window. Raises Refused after MAX_ATTEMPTS without a running runner."""
     if run.attempts >= MAX_ATTEMPTS:
         raise Refused(
-            f"Its window was made {run.attempts} times, but the runner never started in it.",
+            f"Its tmux window was opened {run.attempts} times, but the runner did not start in it.",
             "Open the tmux session on the host to see why.",
         )
     Run.objects.filter(pk=run.pk).update(attempts=F("attempts") + 1)
 
 
-def _renewed(run: Run) -> None:
+def _renew_lease(run: Run) -> None:
     if not leases.renew(Run.objects.filter(pk=run.pk)):
-        raise leases.LeaseLost(f"{run} was taken over")
+        raise leases.LeaseLost(f"{run} was taken over by another worker")

@@ -1,4 +1,4 @@
-"""What is known about a task's runs."""
+"""Queries about runs."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from tasks.models import Run, Task
 
 
 def live_run(task: Task | int) -> Run | None:
-    """The task's run that is queued or at work; there is at most one."""
+    """Return the task's live run, of which there is at most one; None if there is none."""
     return Run.objects.filter(task=task, state__in=Run.LIVE).first()

@@ -1,4 +1,4 @@
-"""What an event of the host changes in the row of its run. Pure: no database, no clock."""
+"""Applies events of a host to the row of their run. Pure: no database, no clock."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FIELDS = (
 
 
 def apply(run: Run, event: wire.RunEvent) -> None:
-    """Bring `run` to where it stands after `event`; the caller saves FIELDS. Unknown kinds change nothing."""
+    """Update `run` by `event`; the caller saves FIELDS. Unknown kinds change only `last_seq`."""
     handler = HANDLERS.get(event["kind"])
     if handler:
         handler(run, event)
@@ -49,14 +49,14 @@ def apply(run: Run, event: wire.RunEvent) -> None:
 
 
 def take_usage(run: Run, usage: wire.UsageTotals) -> None:
-    """Set the totals of the run; the host counts, so a line that comes twice changes nothing."""
+    """Set the totals of the run. The host sends totals, so a repeated event changes nothing."""
     for name in wire.TOKEN_KINDS:
         setattr(run, name, usage.get(name) or 0)
     cost = usage.get("cost_usd")
     if cost is not None:
         run.cost_usd = Decimal(str(cost))
         run.cost_source = Run.CostSource.REPORTED
-    elif usage.get("open") is False:  # it ended without telling what its last answers cost
+    elif usage.get("open") is False:  # it ended without reporting the cost of its last answers
         run.cost_usd = run.cost_source = None
     run.usage_by_model = usage.get("by_model") or {}
     run.thread_total = usage.get("thread_total") or run.thread_total
@@ -65,7 +65,7 @@ def take_usage(run: Run, usage: wire.UsageTotals) -> None:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """A time of the host, or None where there is none or it can't be read."""
+    """Parse a time with a zone from the host; None if it is missing or invalid."""
     try:
         moment = datetime.fromisoformat(text) if text else None
     except ValueError:
@@ -74,7 +74,7 @@ def parse_time(text: str | None) -> datetime | None:
 
 
 def _at_work(run: Run) -> str:
-    """A run is starting until its CLI has spoken."""
+    """Return the state of a run without open requests: starting until its CLI has reported a start."""
     return Run.State.STARTING if run.started_at is None else Run.State.RUNNING
 
 
@@ -85,7 +85,7 @@ def _started(run: Run, event: wire.StartedEvent) -> None:
 
 
 def _settings(run: Run, event: wire.SettingsEvent) -> None:
-    """What applies from the next turn on."""
+    """Update the settings that apply from the next turn on."""
     run.model = (event.get("model") or run.model)[:100]
     run.reasoning_effort = (event.get("reasoning_effort") or run.reasoning_effort)[:20]
     run.permission_mode = (event.get("permission_mode") or run.permission_mode)[:5]

@@ -1,4 +1,4 @@
-"""After a start of the app: which runs went on, which ended meanwhile, which are gone."""
+"""The start report: which runs continued, ended or were lost while the app was down."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from workspaces.models import Host
 
 SHOWN_FOR = timedelta(days=1)
 NAMED = 4
-"Runs of one kind that are named; the others are counted."
+"Maximum runs listed per group; the others are counted."
 
 
 @dataclass(frozen=True)
 class RestartReport:
-    """The runs that were live when the app was started, by what became of them until then."""
+    """The runs that were live when the app was started, grouped by what happened to them."""
 
     pk: int
-    went_on: list[Run]
+    kept_running: list[Run]
     ended: list[Run]
-    gone: list[Run]
+    lost: list[Run]
 
     @property
     def parts(self) -> list[tuple[str, list[Run], int]]:
-        """Word, the first runs, and how many more there are."""
-        groups = [("went on", self.went_on), ("ended meanwhile", self.ended), ("lost", self.gone)]
-        return [(word, runs[:NAMED], len(runs[NAMED:])) for word, runs in groups if runs]
+        """Label, the first runs, and the number of further ones, for each group."""
+        groups = [("kept running", self.kept_running), ("ended", self.ended), ("lost", self.lost)]
+        return [(label, runs[:NAMED], len(runs[NAMED:])) for label, runs in groups if runs]
 
 
 def note_start() -> None:
-    """Remember which runs are live now; nothing when none is."""
+    """Record which runs are live now, if any."""
     live = list(Run.objects.filter(state__in=Run.ACTIVE).values_list("pk", flat=True))
     if live:
         StartReport.objects.create(runs=live)
@@ -43,14 +43,14 @@ def note_start() -> None:
 
 
 def note_follower() -> None:
-    """A follower was started by itself: that is a start of the app, unless another one was at work."""
+    """Record a start if a follower was started by itself and no other one was running."""
     leases_now = Host.objects.filter(lease_until__gt=timezone.now()).values_list("lease_owner", flat=True)
     if all(leases.is_dead(owner) for owner in leases_now if owner):
         note_start()
 
 
 def report_for(user: AbstractBaseUser | AnonymousUser, *, dismissed: int) -> RestartReport | None:
-    """The report of the last start, unless this person has seen it or it is old."""
+    """Return the report of the last start; None if the user has dismissed it or it is old."""
     row = StartReport.objects.filter(pk__gt=dismissed, at__gt=timezone.now() - SHOWN_FOR).last()
     if row is None:
         return None
@@ -58,9 +58,9 @@ def report_for(user: AbstractBaseUser | AnonymousUser, *, dismissed: int) -> Res
     found = RestartReport(row.pk, [], [], [])
     for run in runs.select_related("task").order_by("pk"):
         if run.state == Run.State.LOST:
-            found.gone.append(run)
+            found.lost.append(run)
         elif run.finished_at and run.finished_at <= row.at:
             found.ended.append(run)
         else:
-            found.went_on.append(run)
-    return found if found.went_on or found.ended or found.gone else None
+            found.kept_running.append(run)
+    return found if found.kept_running or found.ended or found.lost else None

@@ -1,4 +1,4 @@
-"""Asking for runs and taking them back. Each verb changes rows by compare-and-set, and rings."""
+"""Queueing, cancelling and unqueueing runs."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def queue_run(
     reasoning_effort: str | None = None,
     resume: bool = False,
 ) -> Run:
-    """Ask for a run: prompt, model and effort are frozen into it, and it starts as soon as there is room.
+    """Queue a run, which starts when a slot is free. Prompt, model and effort are fixed now.
 
-    With `resume` it goes on with the CLI session of the last run that had one.
+    With `resume` it continues the CLI session of the last run that had one.
     """
     text = clean_text(prompt if prompt is not None else task.prompt)
     if not text.strip():
         raise Refused("The task has no prompt.", "Write what the agent should do, then run it.")
     require(task, TaskVerb.RUN)
-    with contextlib.suppress(HostError):  # a host that is away is asked again before the start
+    with contextlib.suppress(HostError):  # checked again before the start
         hooks.before_queue(task)
     session = _session_to_resume(task) if resume else ""
     chosen = {"model": model, "reasoning_effort": reasoning_effort}
     if any(value is not None for value in chosen.values()):
         update_task(task, **{name: value for name, value in chosen.items() if value is not None})
     with transaction.atomic():
-        run = _make_run(task, text, session, user)
+        run = _create_run(task, text, session, user)
         hooks.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
@@ -59,12 +59,14 @@ def queue_run(
 
 
 def cancel_task(task: Task) -> Run | None:
-    """End the task's run wherever it stands; harmless when there is none. Returns the run it was about."""
+    """Cancel the task's live run and return it; return None if there is none."""
     run = live_run(task)
     if run is None:
         return None
-    words = "Cancelled before it started."
-    if endings.end_here(run, state="cancelled", code="cancelled", reason=words, expected=(Run.State.QUEUED,)):
+    reason = "Cancelled before it started."
+    if endings.end_here(
+        run, state="cancelled", code="cancelled", reason=reason, expected=(Run.State.QUEUED,)
+    ):
         run.refresh_from_db()
         return run
     if Run.objects.filter(pk=run.pk, cancel_requested_at=None).update(cancel_requested_at=timezone.now()):
@@ -76,12 +78,12 @@ def cancel_task(task: Task) -> Run | None:
 
 
 def unqueue(task: Task) -> None:
-    """Take a waiting run back: the card returns to where it came from."""
+    """Take a queued run off the queue. The card returns to Review after earlier runs, else to Backlog."""
     run = task.runs.filter(state=Run.State.QUEUED).first()
     values = {
         "state": Run.State.CANCELLED,
         "reason_code": "cancelled",
-        "reason": "Taken back before it started.",
+        "reason": "Removed from the queue before it started.",
     }
     with transaction.atomic():
         if run is None or not run.change((Run.State.QUEUED,), **values, finished_at=timezone.now()):
@@ -93,7 +95,7 @@ def unqueue(task: Task) -> None:
 
 
 def try_login_again(hold: BackendHold) -> None:
-    """Let the next queued run try whether the login works, without waiting for its time."""
+    """Let the next queued run test now whether the login works."""
     hold.next_probe_at = None
     hold.save(update_fields=["next_probe_at"])
     for workspace in Workspace.objects.filter(tasks__runs__state=Run.State.QUEUED).distinct():
@@ -103,11 +105,11 @@ def try_login_again(hold: BackendHold) -> None:
 def _session_to_resume(task: Task) -> str:
     run = task.runs.filter(backend=task.backend).exclude(cli_session="").order_by("-number").first()
     if run is None:
-        raise Refused("There is no session to go on with.", "Run it from the start.")
+        raise Refused("There is no session to continue.", "Run the task without continuing a session.")
     return run.cli_session
 
 
-def _make_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | None) -> Run:
+def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | None) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
         with transaction.atomic():
@@ -123,4 +125,6 @@ def _make_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | No
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:
-        raise Refused("This task is already queued or running.", "Somebody was faster.") from error
+        raise Refused(
+            "This task is already queued or running.", "Another user has just queued it."
+        ) from error

@@ -1,4 +1,4 @@
-"""Command lines for a person's own shell, ready to be copied."""
+"""Command lines for the user's own shell, ready to copy."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from workspaces.models import Workspace
 
 
 def attach_command(workspace: Workspace, session: str) -> str:
-    """Open the agent's terminal from the person's own."""
-    return _there(workspace, ["tmux", "attach", "-t", f"={session}"], terminal=True)
+    """Return the command that attaches to the agent's tmux session."""
+    return _on_host(workspace, ["tmux", "attach", "-t", f"={session}"], terminal=True)
 
 
 def diff_command(task: Task) -> str:
-    """Everything that the task's branch changes."""
+    """Return the command that shows all changes of the task's branch."""
     base = task.base_commit[:12] or task.workspace.base_branch
-    return _there(task.workspace, ["git", "-C", task.worktree_path, "diff", base])
+    return _on_host(task.workspace, ["git", "-C", task.worktree_path, "diff", base])
 
 
-def _there(workspace: Workspace, argv: list[str], *, terminal: bool = False) -> str:
+def _on_host(workspace: Workspace, argv: list[str], *, terminal: bool = False) -> str:
     if workspace.kind == Workspace.Kind.LOCAL:
         return shlex.join(argv)
-    where = f"{workspace.ssh_user}@{workspace.ssh_host}" if workspace.ssh_user else workspace.ssh_host
-    return shlex.join(["ssh", *(["-t"] if terminal else []), where, shlex.join(argv)])
+    destination = f"{workspace.ssh_user}@{workspace.ssh_host}" if workspace.ssh_user else workspace.ssh_host
+    return shlex.join(["ssh", *(["-t"] if terminal else []), destination, shlex.join(argv)])
 
 
 def commands(task: Task, run: Run | None) -> dict[str, str]:
-    """What can be done by hand just now, by name."""
+    """Return the commands that are possible now, by name."""
     found = {}
     if task.worktree_path:
         found["diff"] = diff_command(task)

@@ -83,7 +83,7 @@ def backlog(web: Workspace, billing: Workspace, tools: Workspace) -> None:
 
 def queued(web: Workspace, tools: Workspace) -> None:
     task = make_task(workspace=web, title="Translate the checkout into German and French", status="queued")
-    make_run(task=task, reason="Waits for room: 4 going, 4 at most.")
+    make_run(task=task, reason="Waiting for a free slot (4 of 4 running).")
     task = make_task(
         workspace=tools, title="Sort the shell aliases by topic", status="queued", model="claude-haiku-4-5"
     )

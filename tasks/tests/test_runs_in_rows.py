@@ -140,7 +140,7 @@ class TestStarting:
         started = dispatch.start_queued(runs[0].task.workspace_id)
         assert started == [runs[2].pk, runs[0].pk]
         runs[1].refresh_from_db()
-        assert runs[1].reason == "Waits for room: 2 going, 2 at most."
+        assert runs[1].reason == "Waiting for a free slot (2 of 2 running)."
 
     def test_nothing_is_claimed_twice(self) -> None:
         runs = self.queue(2)
@@ -152,7 +152,7 @@ class TestStarting:
         Host.objects.filter(pk=run.task.workspace.host.pk).update(link="down", link_reason="No route.")
         assert dispatch.start_queued(run.task.workspace_id) == []
         run.refresh_from_db()
-        assert run.reason == "Waits for this machine: No route."
+        assert run.reason == "Waiting for this machine: No route."
 
     def test_an_end_makes_room_for_the_next(self, django_capture_on_commit_callbacks: Any) -> None:
         first, second = self.queue(2, max_parallel_runs=1)
@@ -315,7 +315,7 @@ class TestFollowing:
         run.refresh_from_db()
         assert (run.event_offset, run.last_seq, Event.objects.count()) == (100, 2, 0)
         watch._stream.send.assert_called_once_with("tail_change", {"add": {}, "remove": ["/runs/1"]})
-        assert watch.look.is_set()
+        assert watch.runs_changed.is_set()
 
 
 class TestCancelling:

@@ -62,9 +62,11 @@ def test_a_failed_run_stands_in_review_with_its_reason(client: Client, people: P
 def test_a_queued_card_says_what_it_waits_for(client: Client, people: People) -> None:
     make_run(
         task=make_task(workspace=people.workspace, status="queued"),
-        reason="Waits for room: 4 going, 4 at most.",
+        reason="Waiting for a free slot (4 of 4 running).",
     )
-    assert "Waits for room: 4 going, 4 at most." in column_of(client.get("/").content.decode(), "queued")
+    assert "Waiting for a free slot (4 of 4 running)." in column_of(
+        client.get("/").content.decode(), "queued"
+    )
 
 
 def test_the_title_of_the_page_counts_what_needs_a_person(client: Client, people: People) -> None:

@@ -1,5 +1,5 @@
-"""Copies what the hosts report into the database, once and in order, and repairs what was left undone.
+"""Copies the events of hosts into the database, once and in order, and repairs what lost jobs left undone.
 
-`watch` speaks with one host, `store` saves, `repairs` finds what a lost nudge or a dead process left, and
-`follower` keeps one watch per host that this process has leased.
+`watch` follows one host, `store` saves its events, `repairs` enqueues lost jobs again, and `follower` runs
+one watch for each host that this process has leased.
 """

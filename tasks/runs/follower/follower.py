@@ -1,4 +1,4 @@
-"""One watch per host that has live runs, each host leased to one follower at a time."""
+"""The follower: one watch per host with live runs. Each host is leased to one follower at a time."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
 PACE = 1.0
-"Seconds between two rounds when nobody rings."
+"Seconds between two rounds without a ring."
 MODELS_PACE = 10.0
-"Seconds between two looks for workspaces whose CLIs were never asked for their models."
+"Seconds between two searches for workspaces without model lists."
 
 
 class Follower:
-    """Runs until `stop`; any number of them share the hosts by leases."""
+    """Follows hosts until `stop` is called. Any number of followers share the hosts by leases."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self.watches: dict[int, HostWatch] = {}
-        self._asked_for_models: float | None = None
+        self._requested_models_at: float | None = None
 
     def stop(self) -> None:
         self.stopping.set()
 
     def run(self) -> None:
-        """Round after round; a database that is away is waited for."""
+        """Repeat `step`; wait for a database that can't be reached."""
         while not self.stopping.is_set():
             try:
                 self.step()
                 doorbell.wait({"queue"}, PACE)
             except DatabaseError:
-                log.exception("the database can't be reached; trying again")
+                log.exception("the database can't be reached; retrying")
                 close_old_connections()
                 self.stopping.wait(PACE)
         for watch in self.watches.values():
@@ -53,37 +53,37 @@ class Follower:
         leases.release(Host.objects.all())
 
     def step(self) -> None:
-        """One round: the right watches, then what others left undone."""
-        mine = {host.pk: host for host in busy_hosts() if lease_host(host)}
-        for pk in set(self.watches) - set(mine):
+        """Start and stop watches as needed, then make repairs."""
+        leased = {host.pk: host for host in busy_hosts() if lease_host(host)}
+        for pk in set(self.watches) - set(leased):
             self.watches.pop(pk).stop()
-        for pk, host in mine.items():
+        for pk, host in leased.items():
             self._watch(pk, host)
         repairs.repair()
-        self._want_models()
+        self._request_models()
 
-    def _want_models(self) -> None:
-        """At the start of a backend every CLI is asked what it offers; later only what is due."""
+    def _request_models(self) -> None:
+        """Request the models of every CLI at the start, later only missing and due lists."""
         now = time.monotonic()
-        if self._asked_for_models is None:
+        if self._requested_models_at is None:
             catalog_services.request_at_start()
-        elif now - self._asked_for_models >= MODELS_PACE:
+        elif now - self._requested_models_at >= MODELS_PACE:
             catalog_services.request_missing()
         else:
             catalog_services.enqueue_due()
             return
-        self._asked_for_models = now
+        self._requested_models_at = now
 
     def _watch(self, pk: int, host: Host) -> None:
         watch = self.watches.get(pk)
         if watch is None or not watch.is_alive():
             watch = self.watches[pk] = HostWatch(host)
             watch.start()
-        watch.look.set()
+        watch.runs_changed.set()
 
 
 def busy_hosts() -> list[Host]:
-    """Hosts on which a run is live or has events that were not read yet."""
+    """Return the hosts with live runs or with unread events."""
     workspaces = Workspace.objects.filter(tasks__runs__state__in=Run.LIVE).distinct()
     live = {workspace.host.pk: workspace.host for workspace in workspaces}
     others = Host.objects.exclude(pk__in=live)
@@ -91,7 +91,7 @@ def busy_hosts() -> list[Host]:
 
 
 def lease_host(host: Host) -> bool:
-    """Take or renew the right to watch a host; False when another follower has it."""
+    """Take or renew the lease of a host; return False if another follower has it."""
     rows = Host.objects.filter(pk=host.pk)
     if leases.renew(rows, duration=LEASE):
         return True

@@ -8,10 +8,10 @@ from tasks.runs import dispatch, endings, hooks, jobs
 
 
 def repair() -> None:
-    """One round over all live runs; cheap when there is nothing to do."""
+    """Repair all live runs. Cheap if there is nothing to do."""
     leases.end_leases_of_dead_processes(Run.objects.all())
-    waiting = Run.objects.filter(state=Run.State.QUEUED)
-    for workspace_id in set(waiting.values_list("task__workspace", flat=True)):
+    queued = Run.objects.filter(state=Run.State.QUEUED)
+    for workspace_id in set(queued.values_list("task__workspace", flat=True)):
         dispatch.start_queued(workspace_id)
     for run in Run.objects.filter(leases.unleased(), state__in=Run.ACTIVE):
         _repair_run(run)

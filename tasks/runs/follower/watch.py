@@ -1,4 +1,4 @@
-"""Follow all runs of one host over one stream."""
+"""Follows all runs of one host over one stream."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from workspaces.models import Host
 log = logging.getLogger(__name__)
 
 HEARTBEAT = 5.0
-"Seconds between two questions whether the host still answers."
+"Seconds between two checks that the host answers."
 RETRY = 5.0
-"Seconds before a host that could not be reached is tried again; the door itself backs off further."
+"Seconds before the next attempt to reach a host; the connection itself backs off further."
 DATABASE_PATIENCE = 1.0
 UNREAD_FOR = timedelta(days=1)
-"How long the last events of an ended run are still waited for."
+"How long to wait for the last events of an ended run."
 
 
 class HostWatch(threading.Thread):
-    """One host's thread. The database says which runs to follow and from where; it remembers nothing."""
+    """The thread for one host. Which runs to follow, and from where, is read from the database."""
 
     def __init__(self, host: Host) -> None:
         super().__init__(name=f"watch {host.key}", daemon=True)
         self.host = host
         self.stopping = threading.Event()
-        self.look = threading.Event()
-        "Set when the set of runs may have changed."
+        self.runs_changed = threading.Event()
+        "Set when the set of runs to follow may have changed."
         self._stream: hosts.Stream | None = None
         self._runs: dict[str, int] = {}
         "The followed runs by their folders."
@@ -54,36 +54,36 @@ class HostWatch(threading.Thread):
                 self._follow()
             except HostError as error:
                 log.info("%s: %s", self.host.key, error)
-                self._forget_stream()
+                self._close_stream()
                 self._note_down(error)
                 self.stopping.wait(RETRY)
             except DatabaseError:
                 log.exception(
-                    "%s: the database did not take it; reading again from the last saved place", self.host.key
+                    "%s: the database failed; reading again from the last saved offset", self.host.key
                 )
-                self._forget_stream()
+                self._close_stream()
                 close_old_connections()
                 self.stopping.wait(DATABASE_PATIENCE)
-        self._forget_stream()
+        self._close_stream()
         connection.close()
 
     def _follow(self) -> None:
-        """Until told to stop or the link breaks: keep the set of runs right and save what comes."""
-        self.look.set()
+        """Keep the set of followed runs current and save new items, until stopped or the link breaks."""
+        self.runs_changed.set()
         while not self.stopping.is_set():
-            if self.look.is_set():
-                self.look.clear()
-                self._follow_the_right_runs()
+            if self.runs_changed.is_set():
+                self.runs_changed.clear()
+                self._update_followed_runs()
             self._beat()
             if self._stream is None:
-                self.look.wait(0.5)
+                self.runs_changed.wait(0.5)
                 continue
             item = self._stream.get(timeout=0.1)
             if item is not None:
                 self._take(item)
 
     def _beat(self) -> None:
-        """Every HEARTBEAT the host must answer; then all its live runs have been heard of, too."""
+        """Check every HEARTBEAT seconds that the host answers, and note that its live runs were reached."""
         if time.monotonic() - self._heard < HEARTBEAT:
             return
         hosts.get(self._address()).call("stat", {"path": "/"}, timeout=10)
@@ -91,14 +91,14 @@ class HostWatch(threading.Thread):
         note_up(self.host)
         runs = Run.objects.filter(pk__in=self._runs.values(), state__in=Run.ACTIVE)
         runs.update(last_heard_at=timezone.now())
-        self.look.set()
+        self.runs_changed.set()
 
     def _address(self) -> hosts.Address:
-        """Read again each time: a person may have accepted a host key meanwhile."""
+        """Read the address again each time: a user may have accepted a host key."""
         self.host.refresh_from_db()
         return self.host.address
 
-    def _follow_the_right_runs(self) -> None:
+    def _update_followed_runs(self) -> None:
         wanted = {run.run_dir: run for run in runs_to_follow(self.host)}
         add = {path: run.event_offset for path, run in wanted.items() if path not in self._runs}
         remove = [path for path in self._runs if path not in wanted]
@@ -121,38 +121,38 @@ class HostWatch(threading.Thread):
             self._save(path, run_id, item)
         elif "outcome" in item:
             endings.note_outcome(run_id, item["outcome"])
-            self.look.set()
+            self.runs_changed.set()
         elif "gone" in item:
-            self._gone(run_id, item["gone"])
+            self._end_as_lost(run_id, item["gone"])
         elif "missing" in item:
             self._missing(run_id)
 
     def _save(self, path: str, run_id: int, item: wire.TailItem) -> None:
         if save_events(run_id, item["lines"], start=item["start"], end=item["offset"]):
             return
-        # Another follower was here, or this was on its way before the last such turn: go on from the row.
+        # Another follower has saved events, or this item is outdated: continue from the row's offset.
         self._following.send("tail_change", {"add": {}, "remove": [path]})
         self._runs.pop(path)
-        self.look.set()
+        self.runs_changed.set()
 
     @property
     def _following(self) -> hosts.Stream:
-        """The open stream; items come from nowhere else."""
+        """The open stream. Raises RuntimeError if there is none."""
         if self._stream is None:
             raise RuntimeError("an item without a stream")
         return self._stream
 
-    def _gone(self, run_id: int, why: str) -> None:
-        """The host itself says that the run is no more and has left no outcome."""
-        reason = f"The host says that this run is gone without a word: {why}"
+    def _end_as_lost(self, run_id: int, why: str) -> None:
+        """End a run that, as its host reports, no longer exists and has no outcome."""
+        reason = f"The run ended on its host without an outcome: {why}"
         endings.note_outcome(run_id, {"state": "lost", "reason_code": "lost", "reason": reason})
-        self.look.set()
+        self.runs_changed.set()
 
     def _missing(self, run_id: int) -> None:
-        """No folder on the host. One that is being prepared is not there yet; else it was removed."""
+        """Handle a missing run folder: it does not exist yet while a run starts, else it was removed."""
         run = Run.objects.get(pk=run_id)
         if run.is_live and run.state != Run.State.STARTING:
-            self._gone(run_id, f"its folder {run.run_dir} is not there any more.")
+            self._end_as_lost(run_id, f"its folder {run.run_dir} no longer exists.")
         elif not run.is_live:
             Run.objects.filter(pk=run_id).update(final_seq=run.last_seq)
 
@@ -162,7 +162,7 @@ class HostWatch(threading.Thread):
         except DatabaseError:
             log.exception("%s: could not note that the link is lost", self.host.key)
 
-    def _forget_stream(self) -> None:
+    def _close_stream(self) -> None:
         if self._stream is not None:
             self._stream.close()
         self._stream, self._heard = None, 0.0
@@ -170,9 +170,9 @@ class HostWatch(threading.Thread):
 
 
 def runs_to_follow(host: Host) -> list[Run]:
-    """Runs that are going on this host, and ended ones of which some last events are still to come."""
-    going = Q(state__in=Run.ACTIVE)
+    """Return the active runs on this host, and the ended ones whose last events are still missing."""
+    active = Q(state__in=Run.ACTIVE)
     recent = timezone.now() - UNREAD_FOR
     unread = Q(state__in=Run.ENDED, finished_at__gt=recent, final_seq__gt=F("last_seq"))
-    runs = Run.objects.exclude(run_dir="").filter(going | unread).select_related("task__workspace")
+    runs = Run.objects.exclude(run_dir="").filter(active | unread).select_related("task__workspace")
     return [run for run in runs if run.task.workspace.address.key == host.key]

@@ -30,8 +30,8 @@ class TestReport:
         Run.objects.filter(pk=made["starting"].pk).update(state="lost", finished_at=before)
         browser = people.browser("member")
         page = browser.get("/").content.decode()
-        assert "1 run went on" in page
-        assert "1 run ended meanwhile" in page
+        assert "1 run kept running" in page
+        assert "1 run ended" in page
         assert "1 run lost" in page
         send(browser, f"/reports/{StartReport.objects.get().pk}/dismiss")
         assert "The app was restarted" not in browser.get("/").content.decode()
@@ -45,7 +45,7 @@ class TestReport:
             make_run(task=make_task(workspace=people.workspace, title=f"number {number}"), state="running")
         restart_report.note_start()
         page = people.browser("owner").get("/").content.decode()
-        assert "7 runs went on" in page
+        assert "7 runs kept running" in page
         assert "and 3 more" in page
 
     @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_locked_database_is_waited_for_and_an_app_started_again_finds_its_runs
     world.app.kill("up")
     wait_for(lambda: not _app_processes(world), 20, "the end of the app's processes")
     world.app.up()
-    assert "6 runs went on" in WebSession(world.app).get("/")
+    assert "6 runs kept running" in WebSession(world.app).get("/")
     six.finish()
 
 
