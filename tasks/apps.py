@@ -1,4 +1,4 @@
-"""Ties conversation, trains and worktrees to the life of runs, which knows only the hooks."""
+"""Connects conversations, merge trains and worktrees to the hooks of runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class TasksConfig(AppConfig):
         from workspaces.services import workspace_saved
 
         workspace_saved.join(dispatch.after_save)
-        hooks.before_queue.join(interactive.refuse_while_open)
-        hooks.before_start.join(interactive.refuse_beside_a_person)
+        hooks.before_queue.join(interactive.refuse_if_open)
+        hooks.before_start.join(interactive.refuse_if_session_in_use)
         hooks.events_saved.join(delivery.note_events)
         hooks.events_saved.join(notifications.note_events)
         hooks.run_ended.join(dispatch.after_end)

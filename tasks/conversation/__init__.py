@@ -1,1 +1,1 @@
-"""Talking to agents: messages, answers to what they ask, and what calls for a person's attention."""
+"""Messages to agents, answers to their requests, and notifications."""

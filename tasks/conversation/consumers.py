@@ -1,4 +1,4 @@
-"""The live sockets of the inbox and of what calls for a person."""
+"""WebSockets of the inbox and of notifications."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tasks.conversation import notifications, rendering, requests
 
 MAX_NEWS = 20
 STALE = timedelta(hours=1)
-"What is older was missed by a page that slept, and is no news any more."
+"Older notifications are not shown to a page that was asleep or offline."
 
 
 class InboxConsumer(LiveConsumer):
-    """Sends all open requests whenever one has come, gone, or been answered."""
+    """Sends all open requests whenever one is added, closed or answered."""
 
     pause = 0.15
     """Seconds between two messages."""
@@ -39,28 +39,28 @@ class InboxConsumer(LiveConsumer):
 
 
 class AttentionConsumer(LiveConsumer):
-    """Tells every page how many requests wait, and what has happened since the page last heard of it."""
+    """Sends every page the number of open requests and the notifications that it has not had yet."""
 
     pause = 0.3
 
     async def connect(self) -> None:
         self.count = -1
         self.seen: int | None = None
-        self.told = asyncio.Event()
+        self.position_known = asyncio.Event()
         await super().connect()
 
     async def topics(self) -> set[str]:
         return {"board"}
 
     async def received(self, message: dict[str, Any]) -> None:
-        """The page says what it heard of last: {"t": "from", "after": id}, null when of nothing yet."""
-        if message.get("t") == "from" and not self.told.is_set():
+        """Store the last notification of the page: {"t": "from", "after": id}, with null for none."""
+        if message.get("t") == "from" and not self.position_known.is_set():
             after = message.get("after")
             self.seen = after if isinstance(after, int) else None
-            self.told.set()
+            self.position_known.set()
 
     async def changed(self, topics: frozenset[str]) -> None:
-        await self.told.wait()
+        await self.position_known.wait()
         count, news = await database_sync_to_async(self.read)()
         if news or count != self.count:
             self.count = count
@@ -68,9 +68,9 @@ class AttentionConsumer(LiveConsumer):
             await asyncio.sleep(self.pause)
 
     def read(self) -> tuple[int, list[dict[str, Any]]]:
-        """How many requests are open, and what came since the last look and still matters.
+        """Return the number of open requests, and the new notifications that still apply.
 
-        The first look of a page that has heard of nothing is no news.
+        A page without a last notification starts with the newest one and gets only later ones.
         """
         runs = rendering.waiting_runs(self.user)
         count = sum(not ask.answered for ask in requests.all_asks(runs))
@@ -78,10 +78,10 @@ class AttentionConsumer(LiveConsumer):
         if self.count < 0:
             newest = rows.values_list("pk", flat=True).last() or 0
             self.seen = newest if self.seen is None else min(self.seen, newest)
-        fresh = list(rows.filter(pk__gt=self.seen)[:MAX_NEWS])
-        if fresh:
-            self.seen = fresh[-1].pk
-        old = timezone.now() - STALE
+        new = list(rows.filter(pk__gt=self.seen)[:MAX_NEWS])
+        if new:
+            self.seen = new[-1].pk
+        oldest = timezone.now() - STALE
         return count, [
-            notifications.as_message(row) for row in fresh if row.at > old and not notifications.is_over(row)
+            notifications.as_message(row) for row in new if row.at > oldest and not notifications.is_over(row)
         ]

@@ -1,7 +1,7 @@
-"""Bring what people said to the host: in order, once, also when the link was lost meanwhile.
+"""Deliver messages, answers and settings to their runs: in order and once, also after a lost link.
 
-The oldest waiting row of a run goes first and the next one only after the runner has answered it; the runner
-knows each by its key and never takes one twice. So any number of deliverers may work at the same time.
+The oldest waiting row of a run is sent first, and the next one only after the runner has answered. The runner
+identifies each by its key and never accepts one twice, so that any number of workers can deliver at once.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from workspaces.models import Host
 
 State = Outgoing.State
 RETRY = timedelta(seconds=2)
-"How long a nudge may take before it counts as lost, and how often a runner that is not there is asked again."
-ENDED = "The run ended before the agent took it."
+"When a delivery job counts as lost, and the interval of attempts if no runner answers."
+ENDED = "The run ended before the agent received it."
 
 
 def enqueue_delivery(run: Run) -> None:
-    """Have a worker deliver after the commit."""
+    """Enqueue the delivery of the run's waiting rows."""
     Outgoing.objects.filter(run=run, state=State.WAITING).update(retry_at=timezone.now() + RETRY)
     enqueue(deliver, run.pk)
 
 
 def deliver(run_id: int) -> None:
-    """Send what waits for this run, oldest first, until nothing is left or the host can't take more."""
+    """Send the waiting rows of a run, oldest first, until none is left or the host accepts no more."""
     while row := _oldest(run_id):
         if not _try(row):
             return
@@ -49,15 +49,15 @@ def _oldest(run_id: int) -> Outgoing | None:
 
 
 def _try(row: Outgoing) -> bool:
-    """Whether the runner has answered; False: later."""
+    """Send one row. Return whether the runner has answered; False means try again later."""
     try:
         control.reach(row.run)
     except HostError:
-        return False  # it knows nothing of it: the row may still be changed or withdrawn
+        return False  # nothing was sent: the row can still be changed or withdrawn
     marked = Outgoing.objects.filter(pk=row.pk, state=State.WAITING).update(tried_at=timezone.now())
-    if not marked:  # withdrawn a moment ago
+    if not marked:  # withdrawn in the meantime
         return True
-    row.refresh_from_db(fields=["payload"])  # said in other words a moment ago
+    row.refresh_from_db(fields=["payload"])  # it may have been edited in the meantime
     try:
         control.send(row.run, {**row.payload, "id": str(row.key)})
     except (HostError, control.Later):
@@ -70,7 +70,7 @@ def _try(row: Outgoing) -> bool:
 
 
 def finish(row: Outgoing, state: str, *, reason: str = "") -> bool:
-    """Compare and set; False when the row has gone on already."""
+    """Set the state by compare-and-set; return False if the row has changed already."""
     before = (State.WAITING, State.SENT) if state == State.TAKEN else (State.WAITING,)
     changed = Outgoing.objects.filter(pk=row.pk, state__in=before).update(state=state, reason=reason[:1000])
     doorbell.ring(f"task:{row.run.task_id}", "board")
@@ -78,7 +78,7 @@ def finish(row: Outgoing, state: str, *, reason: str = "") -> bool:
 
 
 def note_events(run: Run, events: list[wire.RunEvent]) -> None:
-    """What the host tells of messages and requests; called with the events in their transaction."""
+    """Update rows by the host's events about messages and requests, in the events' transaction."""
     taken = [key for event in events if event["kind"] == "message" and (key := _key(event["id"]))]
     if taken:
         Outgoing.objects.filter(run=run, key__in=taken).update(state=State.TAKEN, reason="")
@@ -90,8 +90,8 @@ def note_events(run: Run, events: list[wire.RunEvent]) -> None:
 
 CLOSED = {
     "keyboard": "It was answered in the terminal.",
-    "agent": "The agent does not ask any more.",
-    "mode": "The permission mode has answered it.",
+    "agent": "The agent has withdrawn the request.",
+    "mode": "It was answered by the permission mode.",
 }
 
 
@@ -103,7 +103,7 @@ def _key(text: str) -> uuid.UUID | None:
 
 
 def repair() -> None:
-    """Nudge what waits and whose host is there; what its run has outlived becomes a run that goes on."""
+    """Enqueue waiting rows whose host is up, and conclude those whose run has ended."""
     now = timezone.now()
     due = Outgoing.objects.filter(Q(retry_at=None) | Q(retry_at__lt=now), state=State.WAITING)
     down = set(Host.objects.filter(link=Host.Link.DOWN).values_list("key", flat=True))
@@ -118,37 +118,39 @@ def repair() -> None:
 
 
 def conclude(run: Run) -> None:
-    """Messages that an ended run did not take start a run that goes on, with the settings that waited too."""
+    """Queue a follow-up with the messages and settings that an ended run did not receive."""
     with transaction.atomic():
         rows = list(Outgoing.objects.select_for_update().filter(run=run, state__in=Outgoing.OPEN))
-        if any(row.state == State.SENT for row in rows) and not _all_is_read(run):
-            return  # the event that tells of it may still come
-        words = [row.text for row in rows if row.kind == Outgoing.Kind.MESSAGE]
+        if any(row.state == State.SENT for row in rows) and not _has_all_events(run):
+            return  # the event that confirms it may still arrive
+        texts = [row.text for row in rows if row.kind == Outgoing.Kind.MESSAGE]
         Outgoing.objects.filter(pk__in=[row.pk for row in rows]).update(state=State.FAILED, reason=ENDED)
-        if words and run.state == Run.State.SUCCEEDED:
-            _go_on(run, words, rows)
+        if texts and run.state == Run.State.SUCCEEDED:
+            _queue_follow_up(run, texts, rows)
     doorbell.ring(f"task:{run.task_id}", "board")
 
 
-def _all_is_read(run: Run) -> bool:
+def _has_all_events(run: Run) -> bool:
     last = (run.outcome or {}).get("last_seq")
     return last is None or run.last_seq >= last
 
 
-def _go_on(run: Run, words: list[str], rows: list[Outgoing]) -> None:
+def _queue_follow_up(run: Run, texts: list[str], rows: list[Outgoing]) -> None:
     try:
         with transaction.atomic():
             run_services.queue_run(
-                run.task, user=None, prompt="\n\n".join(words), resume=True, **_chosen(rows)
+                run.task, user=None, prompt="\n\n".join(texts), resume=True, **_chosen(rows)
             )
     except (Refused, ValidationError):
-        return  # a newer run is live, or there is no session: the person reads that it was not taken
-    said = [row.pk for row in rows if row.kind != Outgoing.Kind.ANSWER]
-    Outgoing.objects.filter(pk__in=said).update(state=State.TAKEN, reason="A new run went on with it.")
+        return  # a newer run is live or there is no session; the page shows that it was not delivered
+    delivered = [row.pk for row in rows if row.kind != Outgoing.Kind.ANSWER]
+    Outgoing.objects.filter(pk__in=delivered).update(
+        state=State.TAKEN, reason="It was delivered to a new run."
+    )
 
 
 def _chosen(rows: list[Outgoing]) -> dict[str, str]:
-    """Model and effort that were asked for last; the permission mode was meant for the ended run alone."""
+    """Return the model and effort that were set last. A permission mode applies to the ended run only."""
     settings = [row.payload for row in rows if row.kind == Outgoing.Kind.SETTING]
     names = ("model", "reasoning_effort")
     return {name: each[name] for each in settings for name in names if name in each}

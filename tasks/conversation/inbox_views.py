@@ -1,4 +1,4 @@
-"""All that agents ask, in one place."""
+"""The inbox: the open requests of all agents."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def inbox_answer(request: HttpRequest) -> HttpResponse:
-    """One decision for one request or for several identical ones."""
-    keys = [key for text in request.POST.getlist("ask") if (key := _key(text))]
+    """Answer one request, or several identical ones, with one decision."""
+    keys = [key for value in request.POST.getlist("ask") if (key := _key(value))]
     problems: list[Refused] = []
     for run_id, request_id in keys:
         try:
@@ -36,10 +36,10 @@ def inbox_answer(request: HttpRequest) -> HttpResponse:
             problems.append(error)
     here = reverse("inbox")
     if problems:
-        some = f"{len(problems)} of {len(keys)}: " if len(keys) > 1 else ""
-        return htmx.refused(request, f"{some}{problems[0].reason}", problems[0].hint, to=here)
-    said = f"Answered {len(keys)} requests." if len(keys) > 1 else ""
-    return htmx.done(request, said, to=here)
+        count = f"{len(problems)} of {len(keys)}: " if len(keys) > 1 else ""
+        return htmx.refused(request, f"{count}{problems[0].reason}", problems[0].hint, to=here)
+    text = f"Answered {len(keys)} requests." if len(keys) > 1 else ""
+    return htmx.done(request, text, to=here)
 
 
 def _answer(request: HttpRequest, run_id: int, request_id: str) -> None:

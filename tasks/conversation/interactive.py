@@ -1,4 +1,4 @@
-"""The CLI's own interface on a task's session, in a window of its tmux session, while no run is live."""
+"""Interactive sessions: the CLI's own interface on a task's CLI session, while no run is live."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ from workspaces import clis, tmux
 from workspaces.hosts import HostError
 
 OPENING = timedelta(seconds=60)
-"How long the making of a window may take before it counts as given up."
-OPEN = "This task's session is open by hand."
-HINT = "End the CLI in its terminal first: both on one session would spoil it."
+"How long opening a window may take before it counts as failed."
+OPEN = "This task's session is open in the CLI."
+HINT = "End the CLI in its terminal first: two processes on one session would corrupt it."
 IN_A_SHELL = "This task's session is open in a shell on its host."
 RESUMED = r"^([^ ]*/)?(node [^ ]*/?)?{cli}( |$)"
-"The command line of a CLI that somebody has started on a session."
+"The command line of a CLI that a user has started on a session."
 
 
 def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
-    """Open it. Raises Refused while a run is live or it is open already, HostError when the host is away."""
+    """Open an interactive session.
+
+    Raises Refused if a run is live or one is open already, HostError if the host can't be reached.
+    """
     run = task.runs.exclude(cli_session="").exclude(run_dir="").order_by("-number").first()
     if run is None:
         raise Refused("There is no session to open yet.", "Run the task first.")
     site = site_of(task.workspace)
     if is_open(task):
         raise Refused(f"{OPEN[:-1]} already.", "Its window is in the task's terminal.")
-    refuse_beside_a_shell(site, run.backend, run.cli_session)
+    refuse_if_open_in_shell(site, run.backend, run.cli_session)
     row = _claim(task, run, user)
     try:
         run.task = task
@@ -51,14 +54,14 @@ def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
 
 
 def _claim(task: Task, run: Run, user: AbstractBaseUser | None) -> ByHand:
-    """The row first: a run that is asked for meanwhile looks for it before it starts."""
+    """Create the row before the window: a run that is queued in the meantime checks it before it starts."""
     try:
         with transaction.atomic():
             row = ByHand.objects.create(
                 task=task, run=run, window=f"by-hand-{run.number}", opened_by_id=user.pk if user else None
             )
     except IntegrityError as error:
-        raise Refused(f"{OPEN[:-1]} already.", "Somebody was faster.") from error
+        raise Refused(f"{OPEN[:-1]} already.", "Another user has just opened it.") from error
     try:
         require(task, TaskVerb.OPEN_IN_CLI)
     except Refused:
@@ -68,36 +71,36 @@ def _claim(task: Task, run: Run, user: AbstractBaseUser | None) -> ByHand:
 
 
 def is_open(task: Task) -> bool:
-    """Whether the window lives, as its host says; HostError when the host can't be asked."""
+    """Whether the window exists on the host. Raises HostError if the host can't be reached."""
     row = ByHand.objects.filter(task=task).first()
     if row is None:
         return False
     windows = tmux.list_windows(site_of(task.workspace).host)
-    lives = any((window.session, window.name) == (row.tmux_session, row.window) for window in windows)
-    if not lives and (row.tmux_session or row.opened_at < timezone.now() - OPENING):
+    exists = any((window.session, window.name) == (row.tmux_session, row.window) for window in windows)
+    if not exists and (row.tmux_session or row.opened_at < timezone.now() - OPENING):
         ByHand.objects.filter(pk=row.pk).delete()
         doorbell.ring(f"task:{task.pk}", "board")
         return False
     return True
 
 
-def refuse_while_open(task: Task) -> None:
-    """Raise Refused when a run would meet a person on the same session."""
+def refuse_if_open(task: Task) -> None:
+    """Raise Refused if the task has an interactive session."""
     if is_open(task):
         raise Refused(OPEN, HINT)
 
 
-def refuse_beside_a_person(run: Run) -> None:
-    """Raise Refused when the run would meet a person on its session, in our window or in a shell."""
-    refuse_while_open(run.task)
+def refuse_if_session_in_use(run: Run) -> None:
+    """Raise Refused if the run's CLI session is open, in an interactive session or in a shell."""
+    refuse_if_open(run.task)
     if run.resumes:
-        refuse_beside_a_shell(site_of(run.task.workspace), run.backend, run.resumes)
+        refuse_if_open_in_shell(site_of(run.task.workspace), run.backend, run.resumes)
 
 
-def refuse_beside_a_shell(site: Site, backend: str, session: str) -> None:
-    """Raise Refused when somebody has resumed this session in a shell, such as the one that a run leaves.
+def refuse_if_open_in_shell(site: Site, backend: str, session: str) -> None:
+    """Raise Refused if a user has resumed this session in a shell, such as the one that a run leaves.
 
-    A start that is repeated must not take its own agent for a person: the runner's words tell them apart.
+    Agents that a runner has started are recognized by the arguments that only runners use.
     """
     cli = clis.find(backend)
     if cli is None:
@@ -108,7 +111,7 @@ def refuse_beside_a_shell(site: Site, backend: str, session: str) -> None:
             ["pgrep", "-a", "-f", "--", RESUMED.format(cli=resumed)], check=False, timeout=10
         )
     except HostError as error:
-        if error.code == "not_found":  # no pgrep there, and nobody else to ask
+        if error.code == "not_found":  # the host has no pgrep
             return
         raise
     if any(not cli.runner_words or cli.runner_words not in line for line in found.out.splitlines()):

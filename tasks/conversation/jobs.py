@@ -1,10 +1,12 @@
-"""The worker's jobs of the conversation."""
+"""Jobs of conversations."""
 
 from __future__ import annotations
 
 
 def push(attention_id: int) -> None:
-    """Send a notification to the browsers that want it."""
-    from tasks.conversation import web_push  # with cryptography: not for the processes that only enqueue
+    """Send a notification to the browsers that subscribed to it."""
+    from tasks.conversation import (
+        web_push,
+    )  # imports cryptography, which processes that only enqueue don't need
 
     web_push.send(attention_id)

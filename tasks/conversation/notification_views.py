@@ -1,4 +1,4 @@
-"""Notifications: the service worker, which browsers want to hear of what, the report of the last start."""
+"""Notifications: the service worker, push subscriptions, and dismissing the start report."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from workspaces.access import person
 
 WORKER = settings.BASE_DIR / "tasks" / "static" / "tasks" / "worker.js"
 LONGEST = 1000
-"Characters of a push service's address."
+"Maximum length of a push service's URL."
 DISMISSED = "report_dismissed"
-"Name in the session of the last start report that was seen."
+"Session key of the last start report that was dismissed."
 
 
 @require_GET
 def service_worker(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """The script lies at the root, since it may speak for no page above its own path."""
+    """The script is served at the root, because its scope is limited to its own path."""
     response = HttpResponse(WORKER.read_bytes(), content_type="text/javascript; charset=utf-8")
     response["Cache-Control"] = "no-cache"
     return response
@@ -37,7 +37,7 @@ def push_key(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
 
 @require_POST
 def push_subscribe(request: HttpRequest) -> HttpResponse:
-    """Keep a browser's subscription and the kinds that it wants; none at all forgets it."""
+    """Save a browser's subscription and its kinds of notifications; without kinds, delete it."""
     try:
         given = json.loads(request.body)
         fields = _fields(given["subscription"])
@@ -54,11 +54,11 @@ def push_subscribe(request: HttpRequest) -> HttpResponse:
 
 
 def _fields(subscription: Any) -> dict[str, str]:
-    """What a browser's subscription says, checked: anybody could send something else."""
+    """Return the validated fields of a subscription. Raises ValueError, KeyError or TypeError."""
     keys = subscription["keys"]
     found = {"endpoint": subscription["endpoint"], "p256dh": keys["p256dh"], "auth": keys["auth"]}
     if not all(isinstance(text, str) for text in found.values()) or len(found["endpoint"]) > LONGEST:
-        raise ValueError("not the subscription of a browser")
+        raise ValueError("not a browser's subscription")
     web_push.check_keys(found["p256dh"], found["auth"])
     web_push.check_address(found["endpoint"])
     return found

@@ -1,4 +1,4 @@
-"""What a person may want to hear of at once: noted with what causes it, told once."""
+"""Notifications about requests, ends of runs and limits. Each is created and sent once."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ ENDS = {
 
 
 def note_events(run: Run, events: list[wire.RunEvent]) -> None:
-    """Requests that are still open after these events; called with them in their transaction."""
+    """Notify of new requests that are still open after these events, in the events' transaction."""
     still_open = {str(request["id"]) for request in run.open_requests}
     for event in events:
         if event["kind"] == "request" and event["id"] in still_open:
-            words = event["title"] or event["tool"]
-            _note(run, Kind.NEEDS_YOU, subject=event["id"][:100], text=words)
+            text = event["title"] or event["tool"]
+            _create(run, Kind.NEEDS_YOU, subject=event["id"][:100], text=text)
 
 
 def note_end(run: Run) -> None:
-    """How the run ended, unless a person has ended it."""
+    """Notify of the end of a run, unless a user has ended it."""
     kind = Kind.LIMIT if run.reason_code == "limit" else ENDS.get(run.state)
     if kind:
-        _note(run, kind, subject="", text=run.reason)
+        _create(run, kind, subject="", text=run.reason)
 
 
-def _note(run: Run, kind: str, *, subject: str, text: str) -> None:
-    made, is_new = Attention.objects.get_or_create(
+def _create(run: Run, kind: str, *, subject: str, text: str) -> None:
+    row, is_new = Attention.objects.get_or_create(
         run=run, kind=kind, subject=subject, defaults={"text": text[:300]}
     )
     if is_new:
-        enqueue(jobs.push, made.pk)
+        enqueue(jobs.push, row.pk)
 
 
 def visible(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Attention]:
@@ -51,7 +51,7 @@ def visible(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Attention]:
 
 
 def as_message(row: Attention) -> dict[str, Any]:
-    """What a notification says; pages and service workers get the same, `tag` keeps it from coming twice."""
+    """Return the notification as sent to pages and service workers. `tag` prevents duplicates."""
     return {
         "id": row.pk,
         "kind": row.kind,
@@ -65,6 +65,6 @@ def as_message(row: Attention) -> dict[str, Any]:
 
 
 def is_over(row: Attention) -> bool:
-    """A request that was answered meanwhile needs nobody any more."""
+    """Whether it is about a request that is no longer open."""
     asked = {str(request["id"])[:100] for request in row.run.open_requests}
     return row.kind == Kind.NEEDS_YOU and row.subject not in asked

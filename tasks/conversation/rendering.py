@@ -1,4 +1,4 @@
-"""The box to talk to an agent, and the inbox: what is asked, what is on its way, what can be said now."""
+"""HTML of the conversation box (requests, undelivered messages, settings) and of the inbox."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from workspaces.catalog import queries as catalog_queries
 from workspaces.models import PermissionMode
 
 NEW_FAILURES = timedelta(minutes=30)
-"How long an answer or setting that came too late is told of; a message stays until it is dismissed."
+"How long an undelivered answer or setting is shown. A message is shown until it is dismissed."
 
 
 def render_talk(task: Task, run: Run | None) -> dict[str, str]:
-    """Safe HTML by place in the page, and the state that decides what the box offers."""
+    """Return safe HTML for each part of the conversation box, and the state that decides what it offers."""
     state = state_of(run)
     asks = requests.asks_of(run)
     context = {"task": task, "run": run, "talk_state": state, "sent": sent(task)}
-    holds = run if state == "live" else task
-    chosen = {**context, **choices(task, run), "modes": PermissionMode.choices, "chosen": holds}
+    current = run if state == "live" else task
+    chosen = {**context, **choices(task, run), "modes": PermissionMode.choices, "chosen": current}
     return {
         "state": state,
         "run": str(run.pk) if run else "",
@@ -37,21 +37,21 @@ def render_talk(task: Task, run: Run | None) -> dict[str, str]:
 
 
 def state_of(run: Run | None) -> str:
-    """What a message would do: none (nothing to talk to), live, or over (it starts a run that goes on)."""
+    """Return what a message would do: none (there is no agent), live (send), or over (queue a follow-up)."""
     if run is None or run.state == Run.State.QUEUED:
         return "none"
     return "live" if run.is_active else "over"
 
 
 def sent(task: Task) -> list[Outgoing]:
-    """What the agent has not taken, and what it never will."""
+    """Return the messages, answers and settings that were not delivered, yet or for good."""
     rows = Outgoing.objects.filter(run__task=task, state__in=(*Outgoing.OPEN, Outgoing.State.FAILED))
-    told = Q(kind=Outgoing.Kind.MESSAGE) | Q(at__gt=timezone.now() - NEW_FAILURES)
-    return list(rows.filter(~Q(state=Outgoing.State.FAILED) | told).order_by("pk"))
+    shown = Q(kind=Outgoing.Kind.MESSAGE) | Q(at__gt=timezone.now() - NEW_FAILURES)
+    return list(rows.filter(~Q(state=Outgoing.State.FAILED) | shown).order_by("pk"))
 
 
 def choices(task: Task, run: Run | None) -> dict[str, object]:
-    """Models and efforts that the host's CLI lists."""
+    """Return the models and efforts that the host's CLI offers."""
     backend = run.backend if run else task.backend
     offer = catalog_queries.lists_of(task.workspace).get(backend)
     models = offer.models if offer else []
@@ -65,13 +65,13 @@ def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
 
 
 def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
-    """Runs that wait for a person, of all tasks that the user sees."""
+    """Return the runs with open requests, of all tasks that the user may see."""
     runs = Run.objects.filter(task__workspace__in=visible_workspaces(user), state=Run.State.WAITING)
     return list(runs.select_related("task__workspace"))
 
 
 def render_asks(asks: list[requests.Ask]) -> str:
-    """The HTML of all requests, identical ones of several runs together."""
+    """Return the HTML of all requests, with identical ones of several runs grouped."""
     found = requests.groups(asks)
     return "".join(
         render_to_string("tasks/talk/_request.html", {"ask": group.first, "group": group}) for group in found

@@ -1,4 +1,4 @@
-"""What agents ask, the way a person reads and answers it."""
+"""Open requests of agents, prepared for display and answers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tasks.rendering import markdown
 from tasks.rendering.parts import diff_lines, readable, tool_input, wish
 
 LONGEST = 20_000
-"Characters of an input that are put into the page."
+"Maximum characters of an input on the page."
 PLAIN_FIELDS = ("command", "file_path", "path", "url", "query", "pattern", "prompt")
-"An input that has one of these beside a description is edited as plain text."
+"An input with only one of these fields (and a description) is edited as plain text."
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Ask:
     run: Run
     request: dict[str, Any]
     answered: str = ""
-    "What was answered and is still on its way to the host."
+    "The answer that is still being delivered; empty if there is none."
 
     @property
     def key(self) -> str:
@@ -47,7 +47,7 @@ class Ask:
 
     @property
     def given(self) -> str:
-        """The input as text, where neither a plan, questions nor a diff say it better."""
+        """The input as text; empty if a plan, questions or a diff is shown in its place."""
         if self.kind != "approval" or self.diff:
             return ""
         return readable(tool_input(self.request))[:LONGEST]
@@ -64,7 +64,7 @@ class Ask:
 
     @property
     def path(self) -> str:
-        """Which file it wants to change."""
+        """The file to change."""
         given = self.request.get("input")
         return readable(given.get("file_path")) if isinstance(given, dict) else ""
 
@@ -79,7 +79,7 @@ class Ask:
 
     @property
     def edited_field(self) -> str:
-        """The one field of the input that is edited as plain text; empty when all of it is edited as JSON."""
+        """The field of the input that is edited as plain text; empty if the whole input is edited as JSON."""
         given = self.request.get("input")
         if not isinstance(given, dict):
             return ""
@@ -99,18 +99,18 @@ class Ask:
 
     @property
     def same_as(self) -> str:
-        """Equal for requests that ask for exactly the same."""
+        """A digest that is equal for identical requests."""
         given = self.request.get("input")
         if isinstance(given, dict):
             given = {name: value for name, value in given.items() if name != "description"}
-        said = [self.run.backend, self.kind, self.request.get("tool"), given, self.request.get("plan")]
-        text = json.dumps([*said, self.request.get("questions")], sort_keys=True)
+        content = [self.run.backend, self.kind, self.request.get("tool"), given, self.request.get("plan")]
+        text = json.dumps([*content, self.request.get("questions")], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 @dataclass
 class RequestGroup:
-    """Requests that ask for the same, oldest first; one answer does for all of them."""
+    """Identical requests, oldest first. One answer is sent to all of them."""
 
     asks: list[Ask] = field(default_factory=list)
 
@@ -128,16 +128,16 @@ class RequestGroup:
 
 
 def asks_of(run: Run | None) -> list[Ask]:
-    """What a run asks just now, in its order."""
+    """Return the open requests of a run, in order."""
     if run is None or not run.open_requests or not run.is_active:
         return []
-    answered = _answers_under_way([run])
+    answered = _undelivered_answers([run])
     return [Ask(run, each, answered.get((run.pk, str(each["id"])), "")) for each in run.open_requests]
 
 
 def all_asks(runs: list[Run]) -> list[Ask]:
-    """What all these runs ask, oldest first."""
-    answered = _answers_under_way(runs)
+    """Return the open requests of all these runs, oldest first."""
+    answered = _undelivered_answers(runs)
     asks = [
         Ask(run, each, answered.get((run.pk, str(each["id"])), ""))
         for run in runs
@@ -147,23 +147,25 @@ def all_asks(runs: list[Run]) -> list[Ask]:
 
 
 def groups(asks: list[Ask]) -> list[RequestGroup]:
-    """Identical requests of several runs together, in the order of the oldest of each."""
+    """Group identical requests of several runs, ordered by the oldest of each group."""
     found: dict[tuple[str, str], RequestGroup] = {}
     for ask in asks:
         found.setdefault((ask.same_as, ask.answered), RequestGroup()).asks.append(ask)
     return list(found.values())
 
 
-def _answers_under_way(runs: list[Run]) -> dict[tuple[int, str], str]:
+def _undelivered_answers(runs: list[Run]) -> dict[tuple[int, str], str]:
     rows = Outgoing.objects.filter(
         run__in=runs, kind=Outgoing.Kind.ANSWER, state__in=(Outgoing.State.WAITING, Outgoing.State.TAKEN)
     )
-    words = {"approve": "Allowed", "deny": "Denied", "answer": "Answered"}
-    return {(row.run_id, row.request): words.get(str(row.payload.get("command")), "Answered") for row in rows}
+    labels = {"approve": "Allowed", "deny": "Denied", "answer": "Answered"}
+    return {
+        (row.run_id, row.request): labels.get(str(row.payload.get("command")), "Answered") for row in rows
+    }
 
 
 def diff_of(given: Any, worktree: str) -> list[str]:
-    """The lines of a diff of what a tool wants to write; none for tools that write no files."""
+    """Return the diff of what a tool wants to write, by line; empty for tools that write no files."""
     if not isinstance(given, dict):
         return []
     if isinstance(given.get("changes"), list):

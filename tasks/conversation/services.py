@@ -1,4 +1,4 @@
-"""What a person can say to an agent. Each verb writes its row first; telling the host may wait."""
+"""Messages, answers and settings from users to agents. Each row is saved before it is delivered."""
 
 from __future__ import annotations
 
@@ -26,46 +26,46 @@ from workspaces.models import Host
 
 State = Outgoing.State
 PATIENCE = 1.5
-"Seconds that a person waits for the workers to hand something over."
-GO_ON = "You were interrupted. Look at how things stand, then go on where you stopped."
-TAKEN = "The agent has taken it already."
+"Seconds that a request waits for the workers to deliver a row."
+CONTINUE = "You were interrupted. Check the current state of your work, then continue where you stopped."
+RECEIVED = "The agent has already received it."
 
 
-def talk_to(task: Task, text: str, *, when: str, user: AbstractBaseUser, **choice: str | None) -> Run:
-    """Say something to the task's agent; the run that takes it.
+def send_to_task(task: Task, text: str, *, when: str, user: AbstractBaseUser, **choice: str | None) -> Run:
+    """Send a message to the task's agent and return the run that gets it.
 
-    A live run gets a message, and the chosen model or effort from its next turn on; where none is live a new
-    run goes on with the conversation. Raises Refused, or ValidationError for a model that the CLI lacks.
+    A live run gets the message, and the chosen model or effort from its next turn on. If no run is live, a
+    new one continues the conversation. Raises Refused, or ValidationError for a model that the CLI lacks.
     """
     run = live_run(task)
     if run is None:
         return continue_conversation(task, text, user=user, **choice)
-    text = _words(text)
+    text = _checked(text)
     new = {name: value for name, value in choice.items() if value and value != getattr(run, name)}
     if new:
         change(run, model=new.get("model") or "", effort=new.get("reasoning_effort") or "", user=user)
-    say(run, text, when=when, user=user)
+    send_message(run, text, when=when, user=user)
     return run
 
 
-def say(run: Run, text: str, *, when: str, user: AbstractBaseUser | None) -> Outgoing:
-    """Put a message to a live run in line; it is delivered at once where the host can be reached.
+def send_message(run: Run, text: str, *, when: str, user: AbstractBaseUser | None) -> Outgoing:
+    """Queue a message to a live run; it is delivered at once if the host can be reached.
 
-    Raises Refused when the run has ended or its agent refuses.
+    Raises Refused if the run has ended or the runner rejects the message.
     """
-    text = _words(text)
+    text = _checked(text)
     payload = {"command": "message", "text": text, "when": when}
-    return _hand_over(_put_in_line(run, Outgoing.Kind.MESSAGE, payload, user))
+    return _deliver(_queue(run, Outgoing.Kind.MESSAGE, payload, user))
 
 
 def continue_conversation(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None) -> Run:
-    """Start a run that goes on with the last session of the task; from the start where there is none."""
-    text = _words(text)
+    """Queue a run that continues the task's last CLI session, or starts a new one if there is none."""
+    text = _checked(text)
     resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
     return run_services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
 
 
-def _words(text: str) -> str:
+def _checked(text: str) -> str:
     text = editing.clean_text(text).strip()
     if not text:
         raise Refused("The message is empty.")
@@ -73,13 +73,13 @@ def _words(text: str) -> str:
 
 
 def resume(task: Task, *, user: AbstractBaseUser) -> Run:
-    """Go on with the session of a run that was cut off, without words of one's own."""
+    """Queue a run that resumes the CLI session of an interrupted run, with a standard prompt."""
     require(task, TaskVerb.RESUME)
-    return run_services.queue_run(task, user=user, prompt=GO_ON, resume=True)
+    return run_services.queue_run(task, user=user, prompt=CONTINUE, resume=True)
 
 
 def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBaseUser | None) -> Outgoing:
-    """Answer an open request. The first answer counts: Refused tells the second person who was faster."""
+    """Answer an open request. Only the first answer counts; Refused says who gave it."""
     _check_reachable(run)
     request = storable(request)
     payload = storable({**command, "request": request})
@@ -93,14 +93,14 @@ def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBas
                 created_by_id=user.pk if user else None,
             )
     except IntegrityError as error:
-        raise Refused(_who_was_faster(run, request), "The first answer counts.") from error
-    return _hand_over(row)
+        raise Refused(_answered_by(run, request), "Only the first answer counts.") from error
+    return _deliver(row)
 
 
 def withdraw(row: Outgoing) -> None:
-    """Take a message or setting back that the agent has not taken.
+    """Withdraw a message or setting that the agent has not received.
 
-    Refused when it is too late or can't be known.
+    Raises Refused if it is too late, or if the host can't be asked.
     """
     never_tried = Outgoing.objects.filter(pk=row.pk, state=State.WAITING, tried_at=None)
     if not never_tried.update(state=State.WITHDRAWN):
@@ -109,22 +109,22 @@ def withdraw(row: Outgoing) -> None:
 
 
 def dismiss(row: Outgoing) -> None:
-    """Remove a message that was not taken from the page; its text was shown."""
+    """Hide a message that was not delivered."""
     row.change((State.FAILED,), state=State.WITHDRAWN)
     doorbell.ring(f"task:{row.run.task_id}")
 
 
 def edit(row: Outgoing, text: str, *, user: AbstractBaseUser) -> Outgoing:
-    """Say a message in other words: in its place while it waits for the host, else at the end of the line."""
+    """Edit a message: in place while it waits for the host, else it is withdrawn and sent as a new one."""
     if row.kind != Outgoing.Kind.MESSAGE:
-        raise Refused("Only a message has words.")
-    payload = {**row.payload, "text": _words(text)}
+        raise Refused("Only messages can be edited.")
+    payload = {**row.payload, "text": _checked(text)}
     if Outgoing.objects.filter(pk=row.pk, state=State.WAITING, tried_at=None).update(payload=payload):
         doorbell.ring(f"task:{row.run.task_id}")
         row.refresh_from_db()
         return row
     withdraw(row)
-    return say(row.run, text, when=str(payload.get("when") or "now"), user=user)
+    return send_message(row.run, text, when=str(payload.get("when") or "now"), user=user)
 
 
 def change(
@@ -132,23 +132,23 @@ def change(
 ) -> list[Outgoing]:
     """Change model and effort for the next turn of a live run, the permission mode from now on.
 
-    Empty values and those that hold already stay as they are. Like a message it waits while the host is away.
-    Raises Refused when nothing changes or the runner refuses, ValidationError when the CLI would.
+    Empty and unchanged values are skipped. Like a message, a setting waits until the host can be reached.
+    Raises Refused if nothing changes or the runner refuses, ValidationError if the CLI would refuse.
     """
     given = {"model": model, "reasoning_effort": effort, "permission_mode": mode}
-    on_its_way = Outgoing.objects.filter(run=run, kind=Outgoing.Kind.SETTING, state=State.WAITING).exists()
+    is_pending = Outgoing.objects.filter(run=run, kind=Outgoing.Kind.SETTING, state=State.WAITING).exists()
     new = {
-        name: value for name, value in given.items() if value and (on_its_way or value != getattr(run, name))
+        name: value for name, value in given.items() if value and (is_pending or value != getattr(run, name))
     }
     if not new:
-        raise Refused("Nothing was changed.", "A run that is going can't return to the CLI's own choice.")
+        raise Refused("Nothing was changed.", "A run in progress can't return to the CLI's default.")
     _check_choice(run, new)
     chosen = {name: value for name, value in new.items() if name != "permission_mode"}
     commands = [{"command": "set_model", **chosen}] if chosen else []
     if "permission_mode" in new:
         commands.append({"command": "set_mode", "permission_mode": mode})
-    rows = [_put_in_line(run, Outgoing.Kind.SETTING, command, user) for command in commands]
-    return [_hand_over(row) for row in rows]
+    rows = [_queue(run, Outgoing.Kind.SETTING, command, user) for command in commands]
+    return [_deliver(row) for row in rows]
 
 
 def _check_choice(run: Run, new: dict[str, str]) -> None:
@@ -159,12 +159,12 @@ def _check_choice(run: Run, new: dict[str, str]) -> None:
     offer = catalog_queries.lists_of(run.task.workspace).get(run.backend)
     known = offer.find(model) if offer else None
     if known and not known["reasoning_efforts"] and "reasoning_effort" not in new:
-        effort = ""  # the one that holds is not sent with such a model
+        effort = ""  # the current effort is not sent with a model that has none
     if problems := catalog_queries.problem(run.task.workspace, run.backend, model, effort):
         raise ValidationError(problems)
 
 
-def _put_in_line(run: Run, kind: str, payload: dict[str, Any], user: AbstractBaseUser | None) -> Outgoing:
+def _queue(run: Run, kind: str, payload: dict[str, Any], user: AbstractBaseUser | None) -> Outgoing:
     _check_reachable(run)
     return Outgoing.objects.create(
         run=run, kind=kind, payload=payload, created_by_id=user.pk if user else None
@@ -172,41 +172,41 @@ def _put_in_line(run: Run, kind: str, payload: dict[str, Any], user: AbstractBas
 
 
 def interrupt(run: Run) -> None:
-    """Stop the turn; the session stays and the next message goes on with it."""
+    """Interrupt the current turn. The CLI session stays, and the next message continues it."""
     control.send(run, {"command": "interrupt"})
 
 
 def _check_reachable(run: Run) -> None:
     if not run.is_live:
-        raise Refused("This run has ended.", "Start a new one that goes on with its session.")
+        raise Refused("This run has ended.", "Start a new run that continues its session.")
     if not run.run_dir:
-        raise Refused("This run has not started yet.", "Try again when its agent is at work.")
+        raise Refused("This run has not started yet.", "Try again when its agent is running.")
 
 
-def _hand_over(row: Outgoing) -> Outgoing:
-    """Deliver now where the link is up, else leave it to the workers. Refused when the runner refuses."""
+def _deliver(row: Outgoing) -> Outgoing:
+    """Deliver now if the host is connected, else let a worker do it. Raises Refused if the runner refuses."""
     run = row.run
-    if _is_near(run):
+    if _is_connected(run):
         delivery.deliver(run.pk)
     if Outgoing.objects.filter(pk=row.pk, state=State.WAITING).exists():
         delivery.enqueue_delivery(run)
-        _await(row)
+        _wait_for_delivery(row)
     doorbell.ring(f"task:{run.task_id}", "board")
     row.refresh_from_db()
     if row.state == State.FAILED:
-        row.delete()  # its person is told right now
+        row.delete()  # the caller gets the reason at once, so the row isn't needed
         raise Refused(row.reason)
     return row
 
 
-def _is_near(run: Run) -> bool:
-    """Whether this process reaches the host without a login first, which could take long."""
+def _is_connected(run: Run) -> bool:
+    """Whether this process has a connection to the host, so that it needs no slow login first."""
     address = run.task.workspace.address
     return address.kind == "local" or hosts.get(address).connected
 
 
-def _await(row: Outgoing) -> None:
-    """Give the workers a moment where the link is up, so that its person is told of a refusal."""
+def _wait_for_delivery(row: Outgoing) -> None:
+    """Wait briefly for the workers if the link is up, so that the user sees a refusal."""
     key = row.run.task.workspace.address.key
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and not Host.objects.filter(key=key, link=Host.Link.DOWN).exists():
@@ -215,24 +215,24 @@ def _await(row: Outgoing) -> None:
         time.sleep(0.05)
 
 
-def _who_was_faster(run: Run, request: str) -> str:
+def _answered_by(run: Run, request: str) -> str:
     rows = Outgoing.objects.filter(run=run, request=request[:100]).exclude(
         state__in=(State.FAILED, State.WITHDRAWN)
     )
     first = rows.select_related("created_by").first()
-    name = first.created_by.get_username() if first and first.created_by else "Somebody"
-    return f"{name} has answered this already."
+    name = first.created_by.get_username() if first and first.created_by else "Another user"
+    return f"{name} has already answered this."
 
 
 def _withdraw_from_host(row: Outgoing) -> None:
-    """The host may know it: only when it says that it was not taken the message is withdrawn."""
+    """Withdraw a message that the host may have: only if its runner confirms that the agent lacks it."""
     if row.state not in Outgoing.OPEN:
-        raise Refused(TAKEN)
+        raise Refused(RECEIVED)
     if row.kind != Outgoing.Kind.MESSAGE:
-        raise Refused("The host may know it already.", "Change it back instead.")
+        raise Refused("The host may already have it.", "Change the setting back instead.")
     try:
         control.send(row.run, {"command": "withdraw", "id": str(row.key)})
     except HostError as error:
-        raise Refused("The host can't be reached, and may know the message already.", str(error)) from error
+        raise Refused("The host can't be reached and may already have the message.", str(error)) from error
     if not Outgoing.objects.filter(pk=row.pk, state__in=Outgoing.OPEN).update(state=State.WITHDRAWN):
-        raise Refused(TAKEN)
+        raise Refused(RECEIVED)

@@ -1,4 +1,4 @@
-"""Addresses of talking to agents."""
+"""URLs of conversations, the inbox and notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saying something to an agent from the task page, and answering what it asks."""
+"""Messages to agents, answers to their requests, and interactive sessions, from the task page."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ WHEN = ("now", "after_turn")
 
 @require_POST
 def task_say(request: HttpRequest, pk: int) -> HttpResponse:
-    """To a live run a message; else a run that goes on with the conversation."""
+    """Send a message to the live run, or queue a run that continues the conversation."""
     task, user = task_for(request.user, pk), person(request)
     text = request.POST.get("text", "")
     choice = {name: request.POST[name] for name in ("model", "reasoning_effort") if name in request.POST}
     newest = task.last_run
 
-    def say() -> str:
-        run = services.talk_to(task, text, when=_when(request), user=user, **choice)
-        return "" if run == newest else f"Run {run.number} goes on with it."
+    def send() -> str:
+        run = services.send_to_task(task, text, when=_when(request), user=user, **choice)
+        return "" if run == newest else f"Run {run.number} continues the conversation."
 
-    return answer_on_task(request, pk, say)
+    return answer_on_task(request, pk, send)
 
 
 @require_POST
 def task_go_on(request: HttpRequest, pk: int) -> HttpResponse:
-    """One click after a run that was cut off."""
+    """Resume an interrupted run."""
     task, user = task_for(request.user, pk), person(request)
     return answer_on_task(
-        request, pk, lambda: f"Run {services.resume(task, user=user).number} goes on with it."
+        request, pk, lambda: f"Run {services.resume(task, user=user).number} continues the conversation."
     )
 
 
@@ -60,7 +60,7 @@ def message_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def message_dismiss(request: HttpRequest, pk: int) -> HttpResponse:
-    """A message that was not taken is seen and goes from the page."""
+    """Hide a message that was not delivered."""
     row = message_for(request.user, pk)
     return answer_on_task(request, row.run.task_id, lambda: services.dismiss(row))
 
@@ -79,7 +79,7 @@ def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def run_settings(request: HttpRequest, pk: int) -> HttpResponse:
-    """Model, effort and permission mode of a live run, from its next turn on."""
+    """Change model, effort and permission mode of a live run."""
     run = run_for(request.user, pk)
     model, effort = (request.POST.get(name, "").strip() for name in ("model", "reasoning_effort"))
     mode = request.POST.get("permission_mode", "")
@@ -87,8 +87,8 @@ def run_settings(request: HttpRequest, pk: int) -> HttpResponse:
     def change() -> str:
         known = mode if mode in PermissionMode.values else ""
         rows = services.change(run, model=model, effort=effort, mode=known, user=person(request))
-        waits = any(row.state == Outgoing.State.WAITING for row in rows)
-        return "Is sent once the host can be reached." if waits else "Holds from the next turn on."
+        pending = any(row.state == Outgoing.State.WAITING for row in rows)
+        return "Will be sent when the host can be reached." if pending else "Applies from the next turn."
 
     return answer_on_task(request, run.task_id, change)
 
@@ -105,22 +105,22 @@ def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
 
 @require_POST
 def task_by_hand(request: HttpRequest, pk: int) -> HttpResponse:
-    """Open it, and go where it is for those who may see terminals."""
+    """Open an interactive session, and go to its terminal if the user may use terminals."""
     task, user = task_for(request.user, pk), person(request)
-    said = "It is open in the task's terminal. Once per repository the CLI asks there whether you trust it."
+    text = "Opened in the task's terminal. The CLI may ask there once whether you trust this repository."
     terminal = reverse("task_terminal", args=[pk]) if user.has_perm("terminal.use_terminal") else ""
-    return answer_on_task(request, pk, lambda: interactive.open_window(task, user=user), said, go=terminal)
+    return answer_on_task(request, pk, lambda: interactive.open_window(task, user=user), text, go=terminal)
 
 
 def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
-    """The form of an open request in the runner's words. Raises Refused for what can't be understood."""
+    """Return the form of an open request as a command for the runner. Raises Refused if it is invalid."""
     decision, text = post.get("decision", ""), post.get("text", "").strip()
     if decision == "deny":
         return {"command": "deny", **({"text": text} if text else {})}
     if decision == "answer":
         return {"command": "answer", "answers": _answers(post)}
     if decision not in ("allow", "allow_for_run"):
-        raise Refused("Nothing was decided.")
+        raise Refused("No decision was made.")
     command: dict[str, Any] = {
         "command": "approve",
         "scope": "run" if decision == "allow_for_run" else "once",
@@ -133,30 +133,30 @@ def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
 
 
 def _answers(post: QueryDict) -> dict[str, Any]:
-    """By question: the chosen options, or the words in their place."""
+    """Return the chosen options and own text by question."""
     answers: dict[str, Any] = {}
     for number in range(len(post.getlist("question"))):
         chosen = [value for value in post.getlist(f"answer-{number}") if value]
         own = post.get(f"other-{number}", "").strip()
         values = [*chosen, own] if own else chosen
         if not values:
-            raise Refused("A question has no answer yet.")
+            raise Refused("Answer every question first.")
         answers[post.getlist("question")[number]] = values if len(values) > 1 else values[0]
     return answers
 
 
 def _edited(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
-    """The input as a person has changed it: one field of it as text, or all of it as JSON."""
+    """Return the edited input: one field as text, or the whole input as JSON."""
     name, text = post.get("field", ""), str(post.get("input") or "").replace("\r\n", "\n")
     asked = next((each for each in run.open_requests if str(each["id"]) == request_id), None)
     if asked is None:
-        raise Refused("This request is not open any more.")
+        raise Refused("This request is no longer open.")
     if name:
         return {**asked["input"], name: text}
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise Refused("The changed input is no JSON.", str(error)) from error
+        raise Refused("The changed input is not valid JSON.", str(error)) from error
     if not isinstance(found, dict):
         raise Refused("The changed input must be a JSON object.")
     return found

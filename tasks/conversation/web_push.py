@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TTL_SECONDS = 3600
-"How long a push service keeps a message for a browser that is away."
+"How long a push service keeps a message for a browser that is offline."
 SEND_SECONDS = 10
-GONE = (404, 410)
+ENDED = (404, 410)
 AUTH_BYTES = 16
 
 
@@ -37,7 +37,7 @@ class _Answer(Protocol):
 
 
 def send(attention_id: int) -> None:
-    """Tell the browsers that want to hear of it, once; those that are gone for good are forgotten."""
+    """Send a notification to the subscribed browsers, once. Subscriptions that have ended are deleted."""
     waiting = Attention.objects.filter(pk=attention_id, pushed_at=None)
     if not waiting.update(pushed_at=timezone.now()):
         return
@@ -51,8 +51,8 @@ def send(attention_id: int) -> None:
 
 
 def push(subscription: PushSubscription, message: dict[str, Any]) -> bool:
-    """Hand one message to the browser's push service; False when it did not take it."""
-    from pywebpush import WebPushException, webpush  # with all of aiohttp: not for the web process
+    """Send a message to the browser's push service; return False if it failed."""
+    from pywebpush import WebPushException, webpush  # imports aiohttp, which the web process does not need
 
     keys = {"p256dh": subscription.p256dh, "auth": subscription.auth}
     try:
@@ -73,30 +73,30 @@ def push(subscription: PushSubscription, message: dict[str, Any]) -> bool:
 
 
 def check_address(endpoint: str) -> None:
-    """Raise ValueError unless this may be a push service: a person names it, and the server calls it.
+    """Raise ValueError unless this can be a push service. Users send this URL, and the server calls it.
 
-    It speaks HTTPS and is on the public internet; a name that only a proxy can resolve passes.
+    It must use HTTPS and a public address. A name that only a proxy can resolve is accepted.
     """
     address = urlsplit(endpoint)
     if address.scheme != "https" or not address.hostname:
-        raise ValueError("A push service speaks HTTPS.")
+        raise ValueError("The URL of a push service must use HTTPS.")
     try:
         found = socket.getaddrinfo(address.hostname, address.port or 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return
     if not all(ipaddress.ip_address(each[4][0]).is_global for each in found):
-        raise ValueError(f"{address.hostname} is no push service: its address is not public.")
+        raise ValueError(f"{address.hostname} is not a push service: its address is not public.")
 
 
 def check_keys(p256dh: str, auth: str) -> None:
-    """Raise ValueError for what no browser makes: a point of the curve, and 16 secret bytes."""
+    """Raise ValueError unless these are a point of the P-256 curve and 16 secret bytes."""
     ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b64urldecode(p256dh.encode()))
     if len(b64urldecode(auth.encode())) != AUTH_BYTES:
-        raise ValueError("The secret of a subscription has 16 bytes.")
+        raise ValueError("The secret of a subscription must have 16 bytes.")
 
 
 def _session() -> requests.Session:
-    """No push service answers with another address, which could be one of our own network."""
+    """Return a session that follows no redirects, which could lead into our own network."""
     import requests
 
     session = requests.Session()
@@ -106,7 +106,7 @@ def _session() -> requests.Session:
 
 def _note_failure(subscription: PushSubscription, error: Exception) -> None:
     answer: _Answer | None = getattr(error, "response", None)
-    if answer is not None and answer.status_code in GONE:
+    if answer is not None and answer.status_code in ENDED:
         subscription.delete()
         return
     log.warning("push to %s failed: %s", subscription.endpoint.split("/")[2], error)
@@ -114,18 +114,18 @@ def _note_failure(subscription: PushSubscription, error: Exception) -> None:
 
 
 def private_key() -> str:
-    """The installation's key (PEM), made at first use."""
+    """Return the installation's key (PEM); it is created at first use."""
     with transaction.atomic():
         key = PushKey.objects.order_by("pk").first()
         if key is None:
-            made = Vapid02()
-            made.generate_keys()
-            key, _ = PushKey.objects.get_or_create(pk=1, defaults={"private": made.private_pem().decode()})
+            vapid = Vapid02()
+            vapid.generate_keys()
+            key, _ = PushKey.objects.get_or_create(pk=1, defaults={"private": vapid.private_pem().decode()})
     return key.private
 
 
 def public_key() -> str:
-    """What a browser is told when it subscribes: the uncompressed point, base64url."""
+    """Return the key that browsers need to subscribe: the uncompressed point in base64url."""
     point = _vapid(private_key()).public_key.public_bytes(
         serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     )
@@ -138,6 +138,6 @@ def _vapid(pem: str) -> Vapid02:
 
 
 def _contact() -> str:
-    """Push services want to know whom to complain to: our own address, where there is a public one."""
+    """Return a contact for push services: our own URL, if there is a public one."""
     origin = next((each for each in settings.CSRF_TRUSTED_ORIGINS if each.startswith("https://")), "")
     return origin or "mailto:aitask@localhost.invalid"

@@ -27,23 +27,23 @@ class TestMessages:
         self, run: Run, host: FakeHost
     ) -> None:
         host.answers = [AWAY, AWAY]
-        conversation.say(run, "one", when="now", user=None)
-        conversation.say(run, "two", when="now", user=None)
+        conversation.send_message(run, "one", when="now", user=None)
+        conversation.send_message(run, "two", when="now", user=None)
         assert states(run) == ["waiting", "waiting"]
         delivery.deliver(run.pk)
         assert (host.texts, states(run)) == (["one", "two"], ["sent", "sent"])
 
     def test_it_keeps_its_key_when_it_is_sent_again(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        row = conversation.say(run, "one", when="now", user=None)
+        row = conversation.send_message(run, "one", when="now", user=None)
         delivery.deliver(run.pk)
         assert host.commands[0]["id"] == str(row.key)
 
     def test_the_event_tells_that_it_was_taken(self, run: Run, host: FakeHost) -> None:
-        row = conversation.say(run, "one", when="now", user=None)
+        row = conversation.send_message(run, "one", when="now", user=None)
         delivery.note_events(run, [{"kind": "message", "id": str(row.key), "text": "one", "by": "web"}])
         assert states(run) == ["taken"]
-        with pytest.raises(Refused, match="taken"):
+        with pytest.raises(Refused, match="already received"):
             conversation.withdraw(Outgoing.objects.get(pk=row.pk))
 
     def test_one_that_never_left_is_withdrawn_without_the_host(self, run: Run, host: FakeHost) -> None:
@@ -67,37 +67,37 @@ class TestMessages:
             raise AWAY
 
         monkeypatch.setattr(control, "site_of", away)
-        conversation.withdraw(conversation.say(run, "one", when="now", user=None))
+        conversation.withdraw(conversation.send_message(run, "one", when="now", user=None))
         assert (states(run), host.commands) == (["withdrawn"], [])
 
     def test_one_that_the_agent_knows_is_taken_back_and_said_anew(self, run: Run, host: FakeHost) -> None:
-        row = conversation.say(run, "one", when="after_turn", user=None)
+        row = conversation.send_message(run, "one", when="after_turn", user=None)
         conversation.edit(row, "first", user=make_user())
         assert [command["command"] for command in host.commands] == ["message", "withdraw", "message"]
         assert (host.commands[-1]["text"], host.commands[-1]["when"]) == ("first", "after_turn")
 
     def test_no_words_in_their_place_leave_it_as_it_was(self, run: Run, host: FakeHost) -> None:
-        row = conversation.say(run, "one", when="now", user=None)
+        row = conversation.send_message(run, "one", when="now", user=None)
         with pytest.raises(Refused, match="empty"):
             conversation.edit(row, " \n", user=make_user())
         assert (host.texts, states(run)) == (["one"], ["sent"])
 
     def test_one_to_an_ended_run_goes_to_the_live_one_of_its_task(self, run: Run, host: FakeHost) -> None:
-        conversation.talk_to(run.task, "one", when="now", user=make_user(), model="m-2")
+        conversation.send_to_task(run.task, "one", when="now", user=make_user(), model="m-2")
         assert [command["command"] for command in host.commands] == ["set_model", "message"]
 
     def test_one_that_the_host_may_know_is_not_withdrawn_behind_its_back(
         self, run: Run, host: FakeHost
     ) -> None:
         host.answers = [AWAY, AWAY]
-        row = conversation.say(run, "one", when="now", user=None)
-        with pytest.raises(Refused, match="may know"):
+        row = conversation.send_message(run, "one", when="now", user=None)
+        with pytest.raises(Refused, match="may already have"):
             conversation.withdraw(row)
         assert states(run) == ["waiting"]
 
     def test_what_a_run_did_not_take_starts_one_that_goes_on(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        conversation.say(run, "and then", when="after_turn", user=None)
+        conversation.send_message(run, "and then", when="after_turn", user=None)
         Run.objects.filter(pk=run.pk).update(state="succeeded", cli_session="s-1", finished_at=timezone.now())
         delivery.repair()
         newest = run.task.runs.order_by("-number").first()
@@ -106,7 +106,7 @@ class TestMessages:
 
     def test_after_a_cancel_it_is_told_that_it_was_not_taken(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        conversation.say(run, "and then", when="after_turn", user=None)
+        conversation.send_message(run, "and then", when="after_turn", user=None)
         Run.objects.filter(pk=run.pk).update(state="cancelled", cli_session="s-1")
         delivery.repair()
         assert (run.task.runs.count(), states(run)) == (1, ["failed"])
@@ -116,14 +116,14 @@ class TestAnswers:
     def test_the_second_person_is_told_who_was_faster(self, run: Run, host: FakeHost) -> None:
         ada = make_user("ada")
         conversation.answer(run, "r1", {"command": "approve"}, user=ada)
-        with pytest.raises(Refused, match="ada has answered"):
+        with pytest.raises(Refused, match="ada has already answered"):
             conversation.answer(run, "r1", {"command": "deny"}, user=make_user())
         assert [command["command"] for command in host.commands] == ["approve"]
 
     def test_also_while_the_link_is_lost(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
         conversation.answer(run, "r1", {"command": "approve"}, user=None)
-        with pytest.raises(Refused, match="answered this already"):
+        with pytest.raises(Refused, match="already answered this"):
             conversation.answer(run, "r1", {"command": "deny"}, user=None)
         assert states(run) == ["waiting"]
 
@@ -273,7 +273,7 @@ def test_nobody_is_sent_to_the_login(client: Client) -> None:
 
 def test_a_host_that_is_away_is_not_nudged(run: Run, host: FakeHost, people: People) -> None:
     host.answers = [AWAY]
-    conversation.say(run, "one", when="now", user=None)
+    conversation.send_message(run, "one", when="now", user=None)
     Outgoing.objects.update(retry_at=None)
     Host.objects.update_or_create(key=people.workspace.address.key, defaults={"link": Host.Link.DOWN})
     delivery.repair()

@@ -24,7 +24,7 @@ class TestSettings:
 
     def test_they_wait_for_the_host_in_line_and_are_sent_once(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY, AWAY, AWAY]
-        conversation.say(run, "one", when="after_turn", user=None)
+        conversation.send_message(run, "one", when="after_turn", user=None)
         self.change(run, model="haiku", mode="full")
         assert states(run) == ["waiting"] * 3
         delivery.deliver(run.pk)
@@ -70,7 +70,7 @@ class TestSettings:
     def test_a_run_that_goes_on_has_the_model_that_still_waited(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY, AWAY]
         self.change(run, model="haiku", effort="low")
-        conversation.say(run, "and then", when="after_turn", user=None)
+        conversation.send_message(run, "and then", when="after_turn", user=None)
         Run.objects.filter(pk=run.pk).update(state="succeeded", cli_session="s-1", finished_at=timezone.now())
         delivery.repair()
         newest = run.task.runs.order_by("-number").first()

@@ -18,7 +18,7 @@ from aitask.tests.lab.repos import (
     make_repo_with_submodule,
     make_unborn_repo,
 )
-from tasks.conversation.services import GO_ON
+from tasks.conversation.services import CONTINUE
 from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
 
@@ -109,7 +109,7 @@ def test_one_click_goes_on_with_the_session_after_a_kill(
         world.api.post(f"/api/runs/{second['id']}/requests/{request['id']}", {"decision": "allow"})
     second = world.api.wait_for_run(second["id"])
     assert (second["state"], second["cli_session"]) == ("succeeded", over["cli_session"]), second["reason"]
-    assert world.endpoint.ledger.turns(over["cli_session"])[-1].prompt == GO_ON
+    assert world.endpoint.ledger.turns(over["cli_session"])[-1].prompt == CONTINUE
 
 
 def asking(world: World) -> dict[str, Any]:

@@ -221,7 +221,7 @@ class TestMessages:
         first = world.succeed("@text one", backend)
         model = {"claude_code": "claude-sonnet-5", "codex": "gpt-5.5"}[backend]
         status, toast = web.post(f"/tasks/{first['task']}/say", {"text": "@text two", "model": model})
-        assert (status, toast["text"]) == (204, "Run 2 goes on with it.")
+        assert (status, toast["text"]) == (204, "Run 2 continues the conversation.")
         second = world.api.wait_for_run(world.task_of(first)["runs"][-1])
         assert (second["state"], second["cli_session"]) == ("succeeded", first["cli_session"])
         assert world.endpoint.ledger.turns(first["cli_session"])[-1].model == model
@@ -349,7 +349,7 @@ class TestByHand:
         wait_for(lambda: self.shows(world, session, words), 20, screen, every=0.5)
         assert told in screen() or backend == "codex"  # which takes the whole screen
         status, toast = web.post(f"/tasks/{run['task']}/say", {"text": "@text no"})
-        assert (status, toast["text"]) == (409, "This task's session is open by hand.")
+        assert (status, toast["text"]) == (409, "This task's session is open in the CLI.")
         assert web.post(f"/tasks/{run['task']}/by-hand")[0] == 409
         world.app.tmux.run("kill-window", "-t", f"{session}:=by-hand-1")
         wait_for(lambda: not sleepers(run["cli_session"]), 30, "the end of the CLI")
