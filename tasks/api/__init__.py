@@ -1,4 +1,4 @@
-"""The JSON API: what a person does on the pages, for scripts."""
+"""The JSON API: what the pages can do, for scripts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from tasks.api.errors import add_handlers
 from tasks.api.site import JsonApi
 
 DESCRIPTION = """\
-Send `Authorization: Bearer <token>` (made by `manage.py create_api_token USERNAME`), or use a logged-in
-session with its CSRF token. A call that can't be done answers 4xx with `{"detail": "…"}`, and often a `hint`.
-Times are ISO 8601 with zone. A field that is not listed is an error."""
+Send `Authorization: Bearer <token>` (create a token with `manage.py create_api_token USERNAME`), or use a
+logged-in session with its CSRF token. Errors have a 4xx status and the body `{"detail": "…"}`, often with a
+`hint`. Times are in ISO 8601 format with a time zone. Unknown fields are rejected."""
 
 api = JsonApi(
     title="AI Task Manager", version="1", description=DESCRIPTION, callers=[BearerToken(), SessionLogin()]

@@ -1,4 +1,4 @@
-"""Who calls: a script with a token, or a page with its session."""
+"""Authentication of API calls: a bearer token, or the session of a page."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ninja.security import APIKeyCookie, HttpBearer
 from workspaces.access import person
 from workspaces.models import ApiToken
 
-NOTED_EVERY = timedelta(minutes=1)
-"How exactly a token's last use is known; a write for each request would be too many."
+SAVE_EVERY = timedelta(minutes=1)
+"Precision of a token's last use, to avoid a write per request."
 
 
 class BearerToken(HttpBearer):
-    """`Authorization: Bearer …`; a token that is not valid is refused even where a session would do."""
+    """`Authorization: Bearer …`. An invalid token is rejected even if there is a valid session."""
 
     def authenticate(self, request: HttpRequest, token: str) -> User:
         digest = ApiToken.digest_of(token.strip())
         row = ApiToken.objects.select_related("user").filter(digest=digest, user__is_active=True).first()
         if row is None:
             raise AuthenticationError(message="This token is not valid. It may have been revoked.")
-        note_use(row)
+        save_last_use(row)
         request.user = row.user
         return row.user
 
 
 class SessionLogin(APIKeyCookie):
-    """The cookie of the pages; a write needs the CSRF token too (header X-CSRFToken)."""
+    """The session cookie of the pages. Writes also need the CSRF token (header X-CSRFToken)."""
 
     param_name = settings.SESSION_COOKIE_NAME
 
@@ -40,14 +40,14 @@ class SessionLogin(APIKeyCookie):
         return person(request)
 
     def _get_key(self, request: HttpRequest) -> str | None:
-        # Who is not logged in hears just that; the CSRF token is asked for afterwards.
+        # Check the login before the CSRF token, so that anonymous callers get 401.
         if not request.user.is_authenticated:
             raise AuthenticationError(message="Log in, or send an Authorization: Bearer header with a token.")
         return super()._get_key(request)
 
 
-def note_use(token: ApiToken) -> None:
-    """Keep when the token was last used, at most once a minute."""
+def save_last_use(token: ApiToken) -> None:
+    """Save when the token was last used, at most once a minute."""
     now = timezone.now()
-    if token.last_used_at is None or token.last_used_at < now - NOTED_EVERY:
+    if token.last_used_at is None or token.last_used_at < now - SAVE_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

@@ -1,4 +1,4 @@
-"""Expected failures as JSON: one sentence in `detail`, and what would help in `hint`."""
+"""Errors as JSON: a sentence in `detail`, and what to do about it in `hint`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def add_handlers(api: NinjaAPI) -> None:
-    """Have `api` answer our own exceptions; what is not expected is told in the log."""
+    """Turn exceptions into JSON responses; unexpected ones are logged."""
 
     def answer(request: HttpRequest, status: int, detail: str, hint: str = "") -> HttpResponse:
         body = {"detail": detail, **({"hint": hint} if hint else {})}
@@ -28,19 +28,19 @@ def add_handlers(api: NinjaAPI) -> None:
 
     @api.exception_handler(ValidationError)
     def invalid(request: HttpRequest, error: Any) -> HttpResponse:
-        return answer(request, 422, in_words(error))
+        return answer(request, 422, message_of(error))
 
     @api.exception_handler(PermissionDenied)
     def denied(request: HttpRequest, error: Any) -> HttpResponse:
-        return answer(request, 403, str(error) or "You may not do this.")
+        return answer(request, 403, str(error) or "You don't have permission to do this.")
 
     @api.exception_handler(Http404)
     def unknown(request: HttpRequest, _error: Any) -> HttpResponse:
-        return answer(request, 404, "There is no such thing for you.")
+        return answer(request, 404, "Not found, or you don't have access.")
 
     @api.exception_handler(RequestDataTooBig)
     def too_big(request: HttpRequest, _error: Any) -> HttpResponse:
-        return answer(request, 413, "The body is too big.", "Two megabytes is the most.")
+        return answer(request, 413, "The request body is too large.", "The maximum is 2 MB.")
 
     @api.exception_handler(AuthenticationError)
     def unauthorized(request: HttpRequest, error: Any) -> HttpResponse:
@@ -51,11 +51,11 @@ def add_handlers(api: NinjaAPI) -> None:
     @api.exception_handler(Exception)
     def broken(request: HttpRequest, error: Any) -> HttpResponse:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
-        return answer(request, 500, "Something went wrong in the app.", "The log of web says what.")
+        return answer(request, 500, "Internal server error.", "The log of the web process has the details.")
 
 
-def in_words(error: ValidationError) -> str:
-    """All that is wrong, each with the name of its field."""
+def message_of(error: ValidationError) -> str:
+    """Return all messages of the error, each with the name of its field."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
     fields = error.message_dict.items()

@@ -1,4 +1,4 @@
-"""Verdicts about finished work, and the trains that merge it."""
+"""Verdicts and merge trains."""
 
 from __future__ import annotations
 
@@ -27,13 +27,17 @@ StepState = Annotated[str, one_of(MergeStep.State.values)]
 
 
 class NewTrain(Body):
-    """All may be left out: then the accepted tasks are merged, each as a merge commit, each checked."""
+    """All fields are optional. By default, the accepted tasks are merged with merge commits and checked."""
 
-    tasks: list[int] | None = Field(default=None, description="In this order; null: all accepted ones")
+    tasks: list[int] | None = Field(
+        default=None, description="Ids of the tasks, in merge order; null: all accepted tasks"
+    )
     strategy: Annotated[str, one_of(Strategy)] = Strategy.MERGE.value
-    check: bool = Field(default=True, description="false: without the workspace's check command")
-    dry_run: bool = Field(default=False, description="Try everything, move nothing")
-    push: bool = Field(default=False, description="Push the base branch at the end, never by force")
+    check: bool = Field(default=True, description="false: skip the workspace's check command")
+    dry_run: bool = Field(
+        default=False, description="Try and check the merges, but do not move the base branch"
+    )
+    push: bool = Field(default=False, description="Push the base branch at the end, without force")
 
 
 class SendBack(Body):
@@ -47,7 +51,7 @@ class ConflictOut(Answer):
 
 
 class StepOut(Answer):
-    task: int | None = Field(description="null: the task was deleted meanwhile")
+    task: int | None = Field(description="null: the task has been deleted")
     title: str
     branch: str
     commit: str
@@ -76,7 +80,7 @@ class TrainOut(Answer):
 
 
 def train_out(train: MergeTrain) -> TrainOut:
-    """A train with its steps, as they stand in the database now."""
+    """Return a train with its steps, as they are in the database."""
     names = set(TrainOut.model_fields) - {"workspace", "steps"}
     values = {name: getattr(train, name) for name in names}
     steps = [step_out(step) for step in train.steps.all()]
@@ -88,58 +92,63 @@ def step_out(step: MergeStep) -> StepOut:
     return StepOut(task=step.task_id, **{name: getattr(step, name) for name in names})
 
 
-@router.post("/tasks/{task_id}/accept", response=TaskOut, summary="Say that its branch may be merged")
+@router.post("/tasks/{task_id}/accept", response=TaskOut, summary="Accept a task's branch for merging")
 def accept_task(request: HttpRequest, task_id: Id) -> TaskOut:
-    """It counts for the branch as it is now: when the branch moves, it is to be accepted again."""
+    """Applies to the branch as it is now: after a new commit it must be accepted again."""
     verdicts.accept(task_for(request.user, task_id), user=person(request))
     return read(request, task_id)
 
 
-@router.post("/tasks/{task_id}/drop", response=TaskOut, summary="Remove its branch and worktree")
+@router.post("/tasks/{task_id}/drop", response=TaskOut, summary="Discard a task's branch and worktree")
 def drop_task(request: HttpRequest, task_id: Id) -> TaskOut:
-    """All of it, uncommitted work included, stays in a rescue ref and a patch on the host."""
+    """A rescue ref and a patch on the host keep all work, including uncommitted changes."""
     verdicts.drop(task_for(request.user, task_id), user=person(request))
     return read(request, task_id)
 
 
-@router.post("/tasks/{task_id}/restore", response=TaskOut, summary="Undo a drop from its rescue ref")
+@router.post(
+    "/tasks/{task_id}/restore", response=TaskOut, summary="Restore a discarded task from its rescue ref"
+)
 def restore_task(request: HttpRequest, task_id: Id) -> TaskOut:
-    """What was not committed when it was dropped comes back as a commit."""
+    """Changes that were uncommitted when it was discarded are restored as a commit."""
     verdicts.restore(task_for(request.user, task_id))
     return read(request, task_id)
 
 
-@router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Give the work back to the agent")
+@router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Request changes from the agent")
 def send_back_task(request: HttpRequest, task_id: Id, body: SendBack) -> RunOut:
     return run_out(
         verdicts.request_changes(task_for(request.user, task_id), body.message, user=person(request))
     )
 
 
-@router.post("/tasks/{task_id}/start-over", response={201: RunOut}, summary="Run it again on a new branch")
+@router.post("/tasks/{task_id}/start-over", response={201: RunOut}, summary="Start over on a new branch")
 def start_over(request: HttpRequest, task_id: Id) -> RunOut:
-    """What there was stays in a rescue ref and a patch on the host."""
+    """A rescue ref and a patch on the host keep the previous work."""
     return run_out(verdicts.start_over(task_for(request.user, task_id), user=person(request)))
 
 
-@router.post("/tasks/{task_id}/resolve", response={201: RunOut}, summary="Have the agent resolve a conflict")
+@router.post("/tasks/{task_id}/resolve", response={201: RunOut}, summary="Let the agent resolve a conflict")
 def resolve_conflict(request: HttpRequest, task_id: Id) -> RunOut:
-    """main is merged into its branch with the conflict markers; when they are gone, it joins a train."""
+    """Merges the base branch into the task's branch with conflict markers and queues a run to resolve them.
+
+    When all conflicts are resolved, a new merge train merges the task.
+    """
     return run_out(conflicts.resolve(task_for(request.user, task_id), user=person(request)))
 
 
-@router.post(
-    "/tasks/{task_id}/bring-back", response=TaskOut, summary="Give the branch back what an undo took"
-)
+@router.post("/tasks/{task_id}/bring-back", response=TaskOut, summary="Reapply a task that an undo reverted")
 def bring_back_task(request: HttpRequest, task_id: Id) -> TaskOut:
-    """For a branch that git counts as merged though main has reverted it: then it can be merged again."""
+    """For a branch that git counts as merged although it was reverted. It can then be merged again."""
     reapply.reapply(task_for(request.user, task_id))
     return read(request, task_id)
 
 
-@router.post("/workspaces/{workspace_id}/merge", response={201: TrainOut}, summary="Merge tasks into main")
+@router.post(
+    "/workspaces/{workspace_id}/merge", response={201: TrainOut}, summary="Merge tasks into the base branch"
+)
 def merge(request: HttpRequest, workspace_id: Id, body: NewTrain | None = None) -> TrainOut:
-    """The answer is the train as it sets out; ask for it again to see how it gets on."""
+    """Starts a merge train and returns it. Get the train again to follow its progress."""
     workspace = workspace_for(request.user, workspace_id)
     wanted = (body or NewTrain()).model_dump()
     chosen = wanted.pop("tasks")
@@ -148,7 +157,7 @@ def merge(request: HttpRequest, workspace_id: Id, body: NewTrain | None = None) 
 
 
 def in_order(request: HttpRequest, workspace: Workspace, chosen: list[int]) -> list[Task]:
-    """The tasks as they were named. Raises Refused for one that is not of this workspace."""
+    """Return the tasks in the given order. Raises Refused if one does not belong to the workspace."""
     wanted = [pk for pk in dict.fromkeys(chosen) if 0 < pk < 2**63]
     found = {task.pk: task for task in visible_tasks(request.user).filter(workspace=workspace, pk__in=wanted)}
     missing = [str(pk) for pk in chosen if pk not in found]
@@ -157,25 +166,25 @@ def in_order(request: HttpRequest, workspace: Workspace, chosen: list[int]) -> l
     return [found[pk] for pk in wanted]
 
 
-@router.get("/merge-trains/{train_id}", response=TrainOut, summary="How a train gets on")
+@router.get("/merge-trains/{train_id}", response=TrainOut, summary="One merge train")
 def get_train(request: HttpRequest, train_id: Id) -> TrainOut:
     return train_out(train_for(request.user, train_id))
 
 
-@router.post("/merge-trains/{train_id}/stop", response=TrainOut, summary="Merge no further task")
+@router.post("/merge-trains/{train_id}/stop", response=TrainOut, summary="Stop a merge train")
 def stop_train(request: HttpRequest, train_id: Id) -> TrainOut:
     trains.stop_train(train_for(request.user, train_id))
     return train_out(train_for(request.user, train_id))
 
 
-@router.post("/merge-trains/{train_id}/continue", response=TrainOut, summary="Go on where it stopped")
+@router.post("/merge-trains/{train_id}/continue", response=TrainOut, summary="Continue a stopped merge train")
 def continue_train(request: HttpRequest, train_id: Id) -> TrainOut:
     trains.continue_train(train_for(request.user, train_id))
     return train_out(train_for(request.user, train_id))
 
 
-@router.post("/merge-trains/{train_id}/undo", response=TrainOut, summary="Take back what it merged")
+@router.post("/merge-trains/{train_id}/undo", response=TrainOut, summary="Undo a merge train")
 def undo_train(request: HttpRequest, train_id: Id) -> TrainOut:
-    """main returns to where it was while nothing was built on it, else a commit reverts the train."""
+    """The base branch returns to its old tip, or gets a reverting commit if other work uses the merge."""
     trains.undo_train(train_for(request.user, train_id))
     return train_out(train_for(request.user, train_id))

@@ -1,4 +1,4 @@
-"""The last route: an address that the API does not have."""
+"""The last route, for unknown paths."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @router.api_operation(METHODS, "/{path:rest}", include_in_schema=False)
 def no_such_call(request: HttpRequest, rest: str) -> None:  # noqa: ARG001
-    """404 in JSON, where Django would answer with a page."""
+    """Return 404 as JSON, instead of Django's page."""
     raise HttpError(404, f"There is no {request.method} {request.path}. See /api/docs.")

@@ -1,4 +1,4 @@
-"""The models that the CLIs offer, from the rows: a call never starts a CLI."""
+"""The models that the CLIs offer, from stored lists: a call never starts a CLI."""
 
 from __future__ import annotations
 
@@ -22,32 +22,34 @@ class EffortOut(Answer):
 
 
 class ModelOut(Answer):
-    id: str = Field(description="As the CLI takes it")
+    id: str = Field(description="The name to pass to the CLI")
     name: str
     description: str
-    is_default: bool = Field(description="What the CLI recommends")
-    reasoning_efforts: list[EffortOut] = Field(description="Empty: this model has no levels")
+    is_default: bool = Field(description="Whether the CLI recommends this model")
+    reasoning_efforts: list[EffortOut] = Field(description="Empty: this model has no effort levels")
     default_reasoning_effort: str | None
-    resolves_to: str | None = Field(description="The model that an alias stands for just now")
+    resolves_to: str | None = Field(description="The model that an alias currently stands for")
 
 
 class ModelListOut(Answer):
     backend: Backend
     host: str = Field(description="local, or the alias of an SSH host")
     models: list[ModelOut]
-    fetched_at: datetime | None = Field(description="When the CLI gave this list; null: never yet")
-    stale: bool = Field(description="The last asking failed, or none has ended yet")
-    error: str | None = Field(description="Why it is stale; null with no `fetched_at`: it is being asked for")
+    fetched_at: datetime | None = Field(description="When the CLI reported this list; null: not yet")
+    stale: bool = Field(description="The last request to the CLI failed or has not finished")
+    error: str | None = Field(
+        description="Why it is stale; null without `fetched_at`: the first request is in progress"
+    )
     cli_version: str | None
-    account: str | None = Field(description="Kind of account that the list is for")
+    account: str | None = Field(description="The kind of account that the list is for")
     workspaces: list[int] = Field(description="Ids of the workspaces that the list is for")
 
 
-@router.get("/models", response=list[ModelListOut], summary="What the CLIs of your workspaces' hosts offer")
+@router.get("/models", response=list[ModelListOut], summary="Models of the CLIs on your workspaces' hosts")
 def list_models(
     request: HttpRequest, workspace: int | None = None, backend: Backend | None = None
 ) -> list[ModelListOut]:
-    """One list per CLI and host; workspaces with variables of their own have lists of their own."""
+    """One list per CLI and host; workspaces with their own environment variables have their own lists."""
     rows = (
         [workspace_for(request.user, workspace)]
         if workspace is not None

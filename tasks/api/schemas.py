@@ -1,4 +1,4 @@
-"""What goes in and out. Bodies are strict: no unknown field, no wrong type."""
+"""Schemas of requests and responses. Request bodies are strict: no unknown fields, no type coercion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workspaces.models import choices
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of these values, as an enum in the API's document."""
+    """One of these values; an enum in the OpenAPI document."""
 
     values: tuple[str, ...]
 
@@ -38,37 +38,37 @@ PermissionMode = Annotated[str, one_of(choices.PermissionMode.values)]
 CostSource = Annotated[str, one_of(Run.CostSource.values)]
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
-"The number of a row, in the address of a call."
+"The id of a row in a URL."
 
 
 def without_nul(text: str) -> str:
-    """No database and no CLI takes it."""
+    """Raise ValueError for NUL, which databases and CLIs can't hold."""
     if "\0" in text:
-        raise ValueError("NUL is not possible here")
+        raise ValueError("NUL characters are not allowed")
     return text
 
 
 Text = Annotated[str, AfterValidator(without_nul)]
-Choice = Annotated[str | None, Field(description="null or empty: whatever is preset")]
+Choice = Annotated[str | None, Field(description="null or empty: the workspace's default")]
 
 
 NOT_SENT: Any = None
-"Default of a field that may be left out, but is never null."
+"Default of a field that is optional, but not nullable."
 
 
 class Body(BaseModel):
-    """A request's body."""
+    """A request body."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     def given(self) -> dict[str, Any]:
-        """The fields that were sent; null stands for empty, where it is possible at all."""
+        """Return the fields that were sent, with null as an empty string."""
         sent = self.model_dump(exclude_unset=True)
         return {name: "" if value is None else value for name, value in sent.items()}
 
 
 class Answer(BaseModel):
-    """What a call answers, read from a row."""
+    """A response, read from a row."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -83,7 +83,7 @@ class NewTask(Body):
 
 
 class TaskChange(Body):
-    """Only the fields that are sent change."""
+    """Only the fields that are sent are changed."""
 
     title: str = NOT_SENT
     prompt: str = NOT_SENT
@@ -93,14 +93,12 @@ class TaskChange(Body):
 
 
 class NewRun(Body):
-    """All may be left out: then the task runs as it says."""
+    """All fields are optional. By default, the task runs with its own prompt, model and effort."""
 
     prompt: str | None = Field(default=None, description="null: the task's prompt")
-    model: str | None = Field(
-        default=None, description="null: as the task says; empty: whatever the CLI picks"
-    )
-    reasoning_effort: str | None = Field(default=None, description="null: as the task says")
-    resume: bool = Field(default=False, description="Go on with the CLI session of the last run")
+    model: str | None = Field(default=None, description="null: the task's model; empty: the CLI's default")
+    reasoning_effort: str | None = Field(default=None, description="null: the task's effort")
+    resume: bool = Field(default=False, description="Continue the CLI session of the last run")
 
 
 class TaskOut(Answer):
@@ -112,12 +110,12 @@ class TaskOut(Answer):
     model: str
     reasoning_effort: str
     status: Status
-    badge: str | None = Field(description="What the newest run means in a word or two, such as “needs you”")
+    badge: str | None = Field(description="State of the newest run in a word or two, such as “needs you”")
     needs_you: bool
-    activity: str = Field(description="The last thing that its agent did, while it is at it")
+    activity: str = Field(description="What the agent did last; empty unless a run is active")
     branch: str
     worktree_path: str
-    runs: list[int] = Field(description="Ids of its runs, the first one first")
+    runs: list[int] = Field(description="Ids of its runs, oldest first")
     files_changed: int
     lines_added: int
     lines_deleted: int
@@ -132,7 +130,7 @@ TASK_FIELDS = (
 
 
 def task_out(card: Card) -> TaskOut:
-    """A task with what its newest run means; reads `task.runs`, which should have been prefetched."""
+    """Return a task with the state of its newest run. Reads `task.runs`, which should be prefetched."""
     task: Task = card.task
     return TaskOut.model_construct(
         **{name: getattr(task, name) for name in TASK_FIELDS},
@@ -149,8 +147,8 @@ class RunOut(Answer):
     task: int = Field(validation_alias="task_id")
     number: int
     state: State
-    reason: str = Field(description="Why it waits, or ended as it did, in a sentence")
-    reason_code: str = Field(description="The same for programs; empty when all went well")
+    reason: str = Field(description="Why it waits or how it ended, as a sentence")
+    reason_code: str = Field(description="The reason as a code; empty on success")
     backend: Backend
     model: str
     reasoning_effort: str
@@ -163,17 +161,17 @@ class RunOut(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     last_heard_at: datetime | None
-    last_event_at: datetime | None = Field(description="When its newest event came")
+    last_event_at: datetime | None = Field(description="When its newest event arrived")
     limit_resets_at: datetime | None
     input_tokens: int = Field(description="Without cache reads and writes")
     output_tokens: int
     cache_read_tokens: int
     cache_write_tokens: int
-    reasoning_tokens: int = Field(description="A part of the output tokens")
+    reasoning_tokens: int = Field(description="Included in the output tokens")
     cost_usd: float | None
     cost_source: CostSource | None
     commit: str
-    open_requests: list[dict[str, Any]] = Field(description="What it asks: {id, kind, …}")
+    open_requests: list[dict[str, Any]] = Field(description="Its open requests: {id, kind, …}")
     last_seq: int = Field(description="Number of its newest event")
 
 
@@ -182,7 +180,7 @@ def run_out(run: Run) -> RunOut:
 
 
 class EventOut(Answer):
-    """One numbered thing that a run did; further fields by its kind."""
+    """An event of a run; further fields depend on its kind."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -203,14 +201,14 @@ class Message(Body):
 
 
 class RunSettings(Body):
-    """What shall hold from the next turn on; only the fields that are sent change."""
+    """Settings from the next turn on. Only the fields that are sent are changed."""
 
     model: str = Field(default="", max_length=100)
     reasoning_effort: str = Field(default="", max_length=20)
     permission_mode: PermissionMode | None = None
 
     @model_validator(mode="after")
-    def says_something(self) -> RunSettings:
+    def check_given(self) -> RunSettings:
         if not (self.model or self.reasoning_effort or self.permission_mode):
             raise ValueError("give a model, a reasoning_effort or a permission_mode")
         return self
@@ -220,14 +218,16 @@ class Decision(Body):
     """The answer to an open request: a decision, or the answers to its questions."""
 
     decision: Literal["allow", "allow_for_run", "deny"] | None = None
-    text: Text = Field(default="", description="A word to the agent, with deny")
+    text: Text = Field(default="", description="A message to the agent, with deny")
     input: dict[str, Any] | None = Field(
-        default=None, description="The tool's input as changed by you, with allow"
+        default=None, description="The changed input of the tool, with allow"
     )
-    answers: dict[str, str | list[str]] | None = Field(default=None, description="By question, to a question")
+    answers: dict[str, str | list[str]] | None = Field(
+        default=None, description="Answers by question, for a request with questions"
+    )
 
     @model_validator(mode="after")
-    def says_something(self) -> Decision:
+    def check_given(self) -> Decision:
         if self.decision is None and self.answers is None:
             raise ValueError("give a decision or answers")
         changes = self.answers is not None or self.input is not None
@@ -237,12 +237,12 @@ class Decision(Body):
 
 
 class Done(BaseModel):
-    """The runner has taken it."""
+    """The command was accepted."""
 
     ok: Literal[True] = True
 
 
 class Said(Done):
-    """The message is on its way to this run."""
+    """The message was accepted for this run."""
 
     run: int

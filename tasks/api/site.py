@@ -1,4 +1,4 @@
-"""How django-ninja is made to answer in JSON everywhere, and its docs to live with a strict CSP."""
+"""Makes django-ninja answer in JSON everywhere, and its docs work with a strict CSP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOCUMENT, DOCS_PAGE = "openapi-json", "openapi-view"
 
 
 class StrictParser(Parser):
-    """JSON as the standard has it; half a character, which no database takes, becomes a question mark."""
+    """Standard JSON only. Lone surrogates, which databases can't hold, become question marks."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         value = json.loads(request.body, parse_constant=refuse_constant)
@@ -29,22 +29,22 @@ class StrictParser(Parser):
 
 
 def refuse_constant(name: str) -> None:
-    """Python reads NaN and Infinity, and nobody else does."""
-    raise ValueError(f"{name} is no JSON")
+    """Raise ValueError for NaN and Infinity: Python accepts them, but they are not JSON."""
+    raise ValueError(f"{name} is not valid JSON")
 
 
 class JsonApi(NinjaAPI):
-    """Checks the login itself and answers 401, where a page would send a person to the login form."""
+    """An API that checks the login itself and answers 401 instead of redirecting to the login page."""
 
     def __init__(self, *, callers: list[AuthBase], **options: Any) -> None:
-        # Nothing is sent to the validator of swagger.io.
+        # Send nothing to the validator of swagger.io.
         docs = Swagger(settings={"validatorUrl": None})
         super().__init__(auth=callers, docs=docs, parser=StrictParser(), **options)
         self.callers = callers
 
     @property
     def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
-        """All addresses; the page for people keeps the login form in front of it."""
+        """All URLs. Only the docs page keeps the redirect to the login page."""
         patterns, app, namespace = super().urls
         for pattern in patterns:
             if isinstance(pattern, URLPattern) and pattern.name != DOCS_PAGE:
@@ -53,7 +53,7 @@ class JsonApi(NinjaAPI):
         return patterns, app, namespace
 
     def for_callers(self, view: View) -> View:
-        """The view, for those who may call the API; django-ninja leaves its own views open."""
+        """Wrap one of django-ninja's own views, which are public, with the check of the login."""
 
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
@@ -65,7 +65,7 @@ class JsonApi(NinjaAPI):
         return answer
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        """Adds the errors that every call may answer."""
+        """Add the errors that every call can return."""
         schema = super().get_openapi_schema(**options)
         for path in schema["paths"].values():
             for operation in path.values():
@@ -87,26 +87,26 @@ ERRORS = {
         },
     }
     for status, meaning in {
-        400: "The body is no JSON",
-        401: "No token or login, or one that is not valid",
-        403: "Only the owner may do this, or the CSRF token is missing",
-        404: "There is no such thing for you",
-        409: "It can't be done now; `hint` says what would help",
-        422: "A value is wrong: a sentence, or a list of places in the request",
-        503: "The host can't be reached; `hint` says what would help",
+        400: "The body is not valid JSON",
+        401: "Not logged in, or the token is invalid",
+        403: "You don't have permission, or the CSRF token is missing",
+        404: "Not found, or you don't have access",
+        409: "Not possible in the current state; `hint` says what to do",
+        422: "A value is invalid: a sentence, or a list of locations in the request",
+        503: "The host can't be reached; `hint` says what to do",
     }.items()
 }
 
 
 def in_json(view: View) -> View:
-    """Django's refusal of a method is a plain text; everything else is JSON already."""
+    """Wrap a view so that 405, the only response that Django does not send as JSON, is JSON as well."""
 
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
         if isinstance(response, HttpResponseNotAllowed):
-            words = {"detail": f"{request.method} is not possible here."}
-            return JsonResponse(words, status=405, headers={"Allow": response["Allow"]})
+            body = {"detail": f"{request.method} is not allowed here."}
+            return JsonResponse(body, status=405, headers={"Allow": response["Allow"]})
         return response
 
     return answer

@@ -1,4 +1,4 @@
-"""Tasks: list, make, read, change, run, cancel, delete."""
+"""Tasks: list, create, read, change, run, cancel, delete."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tasks.runs import services as run_services
 from workspaces.access import Visitor, person, workspace_for
 
 router = Router(tags=["Tasks"])
-OF_RUNS = ("task", "number", "state", "reason_code", "cancel_requested_at", "activity")
-"What a task tells of its runs; the other columns may be large."
+RUN_FIELDS = ("task", "number", "state", "reason_code", "cancel_requested_at", "activity")
+"Columns of runs that tasks need; others can be large."
 
 
-@router.get("/tasks", response=list[TaskOut], summary="All tasks that you may see, in the board's order")
+@router.get("/tasks", response=list[TaskOut], summary="All tasks that you may see, in board order")
 def list_tasks(
     request: HttpRequest, workspace: int | None = None, status: schemas.Status | None = None
 ) -> list[TaskOut]:
@@ -33,7 +33,7 @@ def list_tasks(
     return [task_out(queries.card_of(task, lost)) for task in tasks]
 
 
-@router.post("/tasks", response={201: TaskOut}, summary="Put a task into the backlog")
+@router.post("/tasks", response={201: TaskOut}, summary="Create a task in the backlog")
 def create_task(request: HttpRequest, body: NewTask) -> TaskOut:
     workspace = workspace_for(request.user, body.workspace)
     fields = {**body.given(), "workspace": workspace}
@@ -45,7 +45,7 @@ def get_task(request: HttpRequest, task_id: Id) -> TaskOut:
     return read(request, task_id)
 
 
-@router.patch("/tasks/{task_id}", response=TaskOut, summary="Change what a task says")
+@router.patch("/tasks/{task_id}", response=TaskOut, summary="Change a task")
 def change_task(request: HttpRequest, task_id: Id, body: TaskChange) -> TaskOut:
     editing.update_task(task_for(request.user, task_id), **body.given())
     return read(request, task_id)
@@ -53,28 +53,28 @@ def change_task(request: HttpRequest, task_id: Id, body: TaskChange) -> TaskOut:
 
 @router.delete("/tasks/{task_id}", response={204: None}, summary="Delete a task and its history")
 def delete_task(request: HttpRequest, task_id: Id) -> Status[None]:
-    """Its branch, worktree and session stay on the host. Refused while a run is going."""
+    """Branch, worktree and tmux session stay on the host. Not possible while a run is live."""
     services.delete_task(task_for(request.user, task_id))
     return Status(204, None)
 
 
-@router.post("/tasks/{task_id}/run", response={201: RunOut}, summary="Ask for a run")
+@router.post("/tasks/{task_id}/run", response={201: RunOut}, summary="Queue a run")
 def run_task(request: HttpRequest, task_id: Id, body: NewRun | None = None) -> RunOut:
-    """It starts when there is room. A model or effort given here is kept for the task as well."""
+    """Starts when a slot is free. A given model or effort is also saved in the task."""
     wanted = (body or NewRun()).model_dump()
     return run_out(run_services.queue_run(task_for(request.user, task_id), user=person(request), **wanted))
 
 
-@router.post("/tasks/{task_id}/cancel", response=TaskOut, summary="End the run, wherever it stands")
+@router.post("/tasks/{task_id}/cancel", response=TaskOut, summary="Cancel the task's run")
 def cancel_task(request: HttpRequest, task_id: Id) -> TaskOut:
-    """Harmless when none is going. The run's state tells when it has ended."""
+    """Does nothing if no run is live. The state of the run shows when it has ended."""
     run_services.cancel_task(task_for(request.user, task_id))
     return read(request, task_id)
 
 
-@router.post("/tasks/{task_id}/try-login", response=TaskOut, summary="Try a refused login again now")
+@router.post("/tasks/{task_id}/try-login", response=TaskOut, summary="Retry a refused login now")
 def try_login(request: HttpRequest, task_id: Id) -> TaskOut:
-    """One queued run of this CLI and host is let through; when it gets an answer, the others follow."""
+    """Lets one queued run of this CLI and host start. If its login works, the others start as well."""
     task = task_for(request.user, task_id)
     for hold in task.workspace.host.holds.filter(backend=task.backend):
         run_services.try_login_again(hold)
@@ -82,12 +82,12 @@ def try_login(request: HttpRequest, task_id: Id) -> TaskOut:
 
 
 def with_runs(user: Visitor) -> QuerySet[Task]:
-    """The tasks that the user may see, with their runs in order."""
-    runs = Run.objects.only(*OF_RUNS).order_by("number")
+    """Return the tasks that the user may see, with their runs in order."""
+    runs = Run.objects.only(*RUN_FIELDS).order_by("number")
     return visible_tasks(user).prefetch_related(Prefetch("runs", queryset=runs))
 
 
 def read(request: HttpRequest, task_id: int) -> TaskOut:
-    """The task as it stands in the database now, or 404."""
+    """Return the task as it is in the database; raise Http404 unless the user may see it."""
     task = get_object_or_404(with_runs(request.user), pk=task_id)
     return task_out(queries.card_of(task, queries.lost_hosts()))

@@ -1,4 +1,4 @@
-"""Workspaces in and out. The values of `environment` go in and never come back."""
+"""Schemas of workspaces. The values of `environment` are write-only."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Kind = Annotated[str, one_of(Workspace.Kind.values)]
 Lines = Annotated[
     Text | list[Text],
     AfterValidator(lambda value: value if isinstance(value, str) else "\n".join(value)),
-    Field(description="One pattern a line, or a list of patterns"),
+    Field(description="One pattern per line, or a list of patterns"),
 ]
 Variables = Annotated[
     dict[Text, Text | None],
-    Field(description="All variables: one that is left out is removed, one with null keeps its value"),
+    Field(description="All variables. Omitted variables are removed; null keeps the current value"),
 ]
 
 
 class WorkspaceChange(Body):
-    """Only the fields that are sent change."""
+    """Only the fields that are sent are changed."""
 
     name: Text = NOT_SENT
     kind: Kind = NOT_SENT
@@ -36,7 +36,7 @@ class WorkspaceChange(Body):
     setup_command: Text = NOT_SENT
     check_command: Text = NOT_SENT
     default_backend: Backend = NOT_SENT
-    default_model: Text | None = Field(default=None, description="null or empty: whatever the CLI picks")
+    default_model: Text | None = Field(default=None, description="null or empty: the CLI's default")
     default_reasoning_effort: Text | None = None
     permission_mode: PermissionMode = NOT_SENT
     environment: Variables = NOT_SENT
@@ -47,7 +47,7 @@ class WorkspaceChange(Body):
 
 
 class NewWorkspace(WorkspaceChange):
-    """What is left out is as on the page for a new workspace."""
+    """Omitted fields get the same defaults as on the page for a new workspace."""
 
     name: Text
     repo_path: Text
@@ -70,7 +70,7 @@ class WorkspaceOut(Answer):
     default_model: str
     default_reasoning_effort: str
     permission_mode: PermissionMode
-    environment: dict[str, None] = Field(description="Names of its variables; values are never given back")
+    environment: dict[str, None] = Field(description="Names of the variables; values are never returned")
     max_parallel_runs: int
     commit_leftovers: bool
     git_name: str
@@ -79,7 +79,7 @@ class WorkspaceOut(Answer):
 
 
 def workspace_out(workspace: Workspace) -> WorkspaceOut:
-    """Reads `workspace.owner`, which should have been selected."""
+    """Return a workspace. Reads `workspace.owner`, which should be selected."""
     special: dict[str, Any] = {
         "owner": workspace.owner.get_username(),
         "environment": dict.fromkeys(workspace.environment),
@@ -89,9 +89,9 @@ def workspace_out(workspace: Workspace) -> WorkspaceOut:
 
 
 class FindingOut(Answer):
-    """One thing that the doctor looked at."""
+    """One result of the health check."""
 
     name: str
-    ok: bool | None = Field(description="null: worth a word, or could not be found out")
+    ok: bool | None = Field(description="null: a remark, or it could not be checked")
     detail: str
-    hint: str = Field(description="What to do about it; empty when all is well")
+    hint: str = Field(description="What to do about it; empty if all is well")

@@ -1,4 +1,4 @@
-"""Workspaces: list, make, read, change, check."""
+"""Workspaces: list, create, read, change, check."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def list_workspaces(request: HttpRequest) -> list[WorkspaceOut]:
     return [workspace_out(row) for row in visible_workspaces(request.user).select_related("owner")]
 
 
-@router.post("/workspaces", response={201: WorkspaceOut}, summary="Add a workspace of your own")
+@router.post("/workspaces", response={201: WorkspaceOut}, summary="Create a workspace that you own")
 def create_workspace(request: HttpRequest, body: NewWorkspace) -> WorkspaceOut:
     return workspace_out(save(Workspace(owner=person(request)), body))
 
@@ -32,15 +32,15 @@ def get_workspace(request: HttpRequest, workspace_id: Id) -> WorkspaceOut:
     return workspace_out(get_object_or_404(rows, pk=workspace_id))
 
 
-@router.patch("/workspaces/{workspace_id}", response=WorkspaceOut, summary="Change how a workspace works")
+@router.patch("/workspaces/{workspace_id}", response=WorkspaceOut, summary="Change a workspace")
 def change_workspace(request: HttpRequest, workspace_id: Id, body: WorkspaceChange) -> WorkspaceOut:
-    """Only its owner may."""
+    """Only possible for its owner."""
     return workspace_out(save(workspace_for_change(request.user, workspace_id), body))
 
 
-@router.post("/workspaces/{workspace_id}/check", response=list[FindingOut], summary="Ask the doctor")
+@router.post("/workspaces/{workspace_id}/check", response=list[FindingOut], summary="Run the health check")
 def check_workspace(request: HttpRequest, workspace_id: Id) -> list[doctor.Finding]:
-    """Looks at the host, git, tmux, the CLIs and the repository; takes some seconds."""
+    """Checks the host, git, tmux, the CLIs and the repository. Takes a few seconds."""
     return doctor.check(workspace_for(request.user, workspace_id))
 
 
@@ -53,8 +53,8 @@ def save(workspace: Workspace, body: WorkspaceChange) -> Workspace:
 
 
 def variables(workspace: Workspace, sent: dict[str, str | None]) -> dict[str, str]:
-    """The environment as sent, where null stands for the present value."""
+    """Return the environment as sent, with null replaced by the current value."""
     unknown = [name for name, value in sent.items() if value is None and name not in workspace.environment]
     if unknown:
-        raise ValidationError({"environment": f"{', '.join(unknown)} has no value yet that could be kept."})
+        raise ValidationError({"environment": f"{', '.join(unknown)} has no current value to keep."})
     return {name: workspace.environment[name] if value is None else value for name, value in sent.items()}

@@ -98,7 +98,7 @@ def test_an_unknown_address_is_404_in_json() -> None:
 
 def test_a_method_that_is_not_there_is_405_in_json() -> None:
     script = Script(make_user())
-    assert script.call("PUT", "/tasks", {}) == {"detail": "PUT is not possible here."}
+    assert script.call("PUT", "/tasks", {}) == {"detail": "PUT is not allowed here."}
     assert script.status == 405
 
 

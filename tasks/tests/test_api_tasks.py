@@ -188,7 +188,7 @@ class TestMaking:
     ) -> None:
         monkeypatch.setattr(services, "create_task", lambda **_: 1 / 0)
         answer = script.post("/tasks", {"workspace": workspace.pk, "prompt": "x"})
-        assert (script.status, answer["detail"]) == (500, "Something went wrong in the app.")
+        assert (script.status, answer["detail"]) == (500, "Internal server error.")
         assert "ZeroDivisionError" in caplog.text
 
     @pytest.mark.parametrize("pk", [0, -1, 10**30])
@@ -249,7 +249,7 @@ class TestRunning:
 
     def test_without_a_session_there_is_nothing_to_go_on_with(self, script: Script, task: Task) -> None:
         answer = script.post(f"/tasks/{task.pk}/run", {"resume": True})
-        assert (script.status, answer["detail"]) == (409, "There is no session to go on with.")
+        assert (script.status, answer["detail"]) == (409, "There is no session to continue.")
 
     def test_a_second_run_at_the_same_time_is_refused(self, script: Script, task: Task) -> None:
         script.post(f"/tasks/{task.pk}/run", {})
