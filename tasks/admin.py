@@ -1,4 +1,4 @@
-"""Tasks, runs and events for looking at; what was recorded is not changed by hand."""
+"""Admin pages of tasks, runs and messages. What the app has recorded is read-only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.models import (
     StartReport,
     Task,
 )
-from tasks.review import admin as review_admin  # noqa: F401  (registers its own)
+from tasks.review import admin as review_admin  # noqa: F401  (registers its models)
 from workspaces.admin import RecordAdmin
 
 
@@ -42,23 +42,23 @@ class TaskAdmin(admin.ModelAdmin[Task]):
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Tasks are written and moved on the board, where the hosts hear of it."""
+        """Tasks are created and moved on the board, which keeps hosts and runs in step."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """On its page, which says what stays on the host."""
+        """Tasks are deleted on their own page, which says what stays on the host."""
         return False
 
 
-class LastingAdmin(RecordAdmin):
-    """What others rely on: without an event, a message or an open session by hand they would tell lies."""
+class PermanentRecordAdmin(RecordAdmin):
+    """Records that other rows depend on, and that can't be deleted for this reason."""
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
 @admin.register(Run)
-class RunAdmin(LastingAdmin, admin.ModelAdmin[Run]):
+class RunAdmin(PermanentRecordAdmin, admin.ModelAdmin[Run]):
     list_display = (
         "pk",
         "task",
@@ -77,7 +77,7 @@ class RunAdmin(LastingAdmin, admin.ModelAdmin[Run]):
 
 
 @admin.register(Event)
-class EventAdmin(LastingAdmin, admin.ModelAdmin[Event]):
+class EventAdmin(PermanentRecordAdmin, admin.ModelAdmin[Event]):
     list_display = ("run", "seq", "at", "kind")
     list_filter = ("kind",)
     search_fields = ("run__task__title", "=run__cli_session")
@@ -87,7 +87,7 @@ class EventAdmin(LastingAdmin, admin.ModelAdmin[Event]):
 
 
 @admin.register(Outgoing)
-class OutgoingAdmin(LastingAdmin, admin.ModelAdmin[Outgoing]):
+class OutgoingAdmin(PermanentRecordAdmin, admin.ModelAdmin[Outgoing]):
     list_display = ("run", "kind", "text", "state", "created_by", "at", "reason")
     list_filter = ("kind", "state")
     list_select_related = ("run", "created_by")
@@ -95,7 +95,7 @@ class OutgoingAdmin(LastingAdmin, admin.ModelAdmin[Outgoing]):
 
 
 @admin.register(Attention)
-class AttentionAdmin(LastingAdmin, admin.ModelAdmin[Attention]):
+class AttentionAdmin(PermanentRecordAdmin, admin.ModelAdmin[Attention]):
     list_display = ("run", "kind", "text", "at", "pushed_at")
     list_filter = ("kind",)
     list_select_related = ("run",)
@@ -103,7 +103,7 @@ class AttentionAdmin(LastingAdmin, admin.ModelAdmin[Attention]):
 
 
 @admin.register(ByHand)
-class ByHandAdmin(LastingAdmin, admin.ModelAdmin[ByHand]):
+class ByHandAdmin(PermanentRecordAdmin, admin.ModelAdmin[ByHand]):
     list_display = ("task", "opened_by", "opened_at", "tmux_session", "window")
     list_select_related = ("task", "opened_by")
     search_fields = ("task__title", "tmux_session")
@@ -116,7 +116,7 @@ class StartReportAdmin(RecordAdmin, admin.ModelAdmin[StartReport]):
 
 @admin.register(PushSubscription)
 class PushSubscriptionAdmin(RecordAdmin, admin.ModelAdmin[PushSubscription]):
-    """Who holds these two keys and the address may send to that browser, so they are not shown."""
+    """Hides the endpoint and the keys: with them anyone could push messages to the browser."""
 
     list_display = ("user", "created_at", "kinds", "trouble")
     list_select_related = ("user",)
@@ -125,6 +125,6 @@ class PushSubscriptionAdmin(RecordAdmin, admin.ModelAdmin[PushSubscription]):
 
 
 @admin.register(PushKey)
-class PushKeyAdmin(LastingAdmin, admin.ModelAdmin[PushKey]):
+class PushKeyAdmin(PermanentRecordAdmin, admin.ModelAdmin[PushKey]):
     list_display = ("pk", "created_at")
     exclude = ("private",)

@@ -1,4 +1,4 @@
-"""What a page of a task answers to a button."""
+"""Responses to the buttons of a task's page."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ from aitask.lib.answers import answer
 def answer_on_task(
     request: HttpRequest, pk: int, verb: Callable[[], object], text: str = "", *, go: str = ""
 ) -> HttpResponse:
-    """`answer` on the page of the task with this id."""
+    """Call `answer` for the page of the task with this id."""
     return answer(request, verb, text, to=reverse("task", args=[pk]), go=go)

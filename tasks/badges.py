@@ -1,4 +1,4 @@
-"""How each state of a run, an event, a merge step and a merge train is shown: word, colour and icon."""
+"""The badge (text, colour and icon) of each state of runs, messages, merge steps and merge trains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNS = {
 FAILURES = {
     "login": Badge("login refused", "bad", "key-round"),
     "limit": Badge("limit reached", "bad", "gauge"),
-    "setup": Badge("set-up failed", "bad", "circle-x"),
+    "setup": Badge("setup failed", "bad", "circle-x"),
     "model": Badge("wrong model", "bad", "circle-x"),
 }
 ENDED = Badge("ended", "", "circle-dot")
@@ -28,9 +28,9 @@ ENDED = Badge("ended", "", "circle-dot")
 VERDICTS = {
     Verdict.Kind.ACCEPTED.value: Badge("accepted", "good", "circle-check"),
     Verdict.Kind.MERGED.value: Badge("merged", "good", "circle-check"),
-    Verdict.Kind.DROPPED.value: Badge("dropped", "", "trash-2"),
+    Verdict.Kind.DROPPED.value: Badge("discarded", "", "trash-2"),
 }
-UNDER_WAY = "loader-circle"
+SPINNER = "loader-circle"
 TRAINS = {
     MergeTrain.State.FINISHED.value: ("good", "circle-check"),
     MergeTrain.State.STOPPED.value: ("bad", "octagon-alert"),
@@ -47,7 +47,7 @@ STEPS = {
 
 
 def run_badge(run: Run, *, link_lost: bool = False) -> Badge:
-    """The run's state; why it failed and what is in the way are said in its place."""
+    """The run's state, or in its place a cancellation, a lost link or the cause of a failure."""
     if run.is_active and run.cancel_requested_at:
         return CANCELLING
     if run.is_active and link_lost:
@@ -58,27 +58,27 @@ def run_badge(run: Run, *, link_lost: bool = False) -> Badge:
 
 
 def outcome_badge(state: str) -> Badge:
-    """How a run ended, by the state that its `finished` event names."""
+    """The badge of the state that a `finished` event reports."""
     return RUNS[state] if state in Run.ENDED else ENDED
 
 
 def train_badge(train: MergeTrain) -> Badge:
-    kind, icon = ("works", UNDER_WAY) if train.is_live else TRAINS[train.state]
+    kind, icon = ("works", SPINNER) if train.is_live else TRAINS[train.state]
     text = train.get_state_display().lower()
     return Badge(f"{text} (dry run)" if train.dry_run else text, kind, icon)
 
 
 def step_badge(step: MergeStep) -> Badge:
-    other = ("works", UNDER_WAY) if step.is_open else ("bad", "circle-x")
+    other = ("works", SPINNER) if step.is_open else ("bad", "circle-x")
     kind, icon = STEPS.get(step.state, other)
     return Badge(step.get_state_display().lower(), kind, icon)
 
 
 def message_badge(row: Outgoing) -> Badge:
-    """Where a message or a setting is on its way to the agent."""
+    """The delivery state of a message or a setting."""
     if row.state == Outgoing.State.FAILED:
-        return Badge("not taken", "bad", "circle-x")
+        return Badge("not delivered", "bad", "circle-x")
     if row.state == Outgoing.State.WAITING or row.kind == Outgoing.Kind.SETTING:
-        return Badge("waits for the host", "waits", "clock")
-    later = row.payload.get("when") == "after_turn"
-    return Badge("after this turn" if later else "not taken yet", "waits", "clock")
+        return Badge("waiting for the host", "waits", "clock")
+    after_turn = row.payload.get("when") == "after_turn"
+    return Badge("after this turn" if after_turn else "waiting for the agent", "waits", "clock")

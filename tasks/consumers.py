@@ -1,4 +1,4 @@
-"""The live sockets of board and task page: they say what is new, the rows say what it is."""
+"""WebSockets of the board and the task page. They send what the database has that a page lacks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tasks.models import Task
 from tasks.rendering import render_event, render_head
 
 BATCH = 200
-"Most events in one message."
+"Maximum number of events in one message."
 
 
 class BoardConsumer(LiveConsumer):
-    """Tells the board that it has changed; the page then asks for the part that it shows."""
+    """Notifies the board of changes; the page then reloads what it shows."""
 
     pause = 0.3
-    """Seconds between two messages, so that busy agents do not make every browser redraw all the time."""
+    """Seconds between two messages, so that busy agents do not make browsers redraw all the time."""
 
     async def connect(self) -> None:
         self.version = ""
@@ -41,7 +41,7 @@ class BoardConsumer(LiveConsumer):
             await asyncio.sleep(self.pause)
 
     def read(self, *, rung: bool) -> queries.Board | None:
-        """The board; None when nobody rang for it and nothing looks changed, as after most writes."""
+        """Return the board; None if no ring was about it and its stamp is the same, as after most writes."""
         stamp = queries.board_stamp()
         if stamp == self.stamp and not rung:
             return None
@@ -50,14 +50,14 @@ class BoardConsumer(LiveConsumer):
 
 
 class TaskConsumer(LiveConsumer):
-    """Sends the events of a task's runs as they come, rendered, and the strip that says how it stands."""
+    """Sends new events of a task's runs as HTML, and the status strip and conversation when they change."""
 
     async def connect(self) -> None:
         self.pk: int = self.scope["url_route"]["kwargs"]["pk"]
         self.place: tuple[int, int] | None = None
         self.head = ""
         self.talk: dict[str, str] = {}
-        self.told = asyncio.Event()
+        self.place_known = asyncio.Event()
         await super().connect()
 
     async def topics(self) -> set[str]:
@@ -65,16 +65,16 @@ class TaskConsumer(LiveConsumer):
         return {f"task:{self.pk}", "hosts"}
 
     async def received(self, message: dict[str, Any]) -> None:
-        """The page says which events it has: {"t": "from", "after": [run number, seq]}."""
+        """Store which events the page has: {"t": "from", "after": [run number, seq]}."""
         if message.get("t") != "from":
             return
         with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
             number, seq = map(int, message["after"])
             self.place = (number, seq)
-            self.told.set()
+            self.place_known.set()
 
     async def changed(self, topics: frozenset[str]) -> None:
-        await self.told.wait()
+        await self.place_known.wait()
         while True:
             batch, head, talk = await database_sync_to_async(self.read)()
             if head != self.head:
@@ -89,11 +89,11 @@ class TaskConsumer(LiveConsumer):
                 return
 
     def task(self) -> Task:
-        """The task with its newest run; Http404 for strangers."""
+        """Return the task with its newest run; raise Http404 unless the user may see it."""
         return get_object_or_404(queries.with_newest_run(self.user), pk=self.pk)
 
     def read(self) -> tuple[str, str, dict[str, str]]:
-        """The next events as HTML, the strip, and what is asked and said."""
+        """Return the next events, the status strip and the parts of the conversation as HTML."""
         task = self.task()
         rows = queries.events(task, after=self.place or (0, 0), limit=BATCH)
         if rows:

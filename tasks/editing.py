@@ -1,4 +1,4 @@
-"""What a task says: cleaned, checked and changed."""
+"""Cleaning, checking and changing the fields of a task."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort")
 
 
 def clean_text(text: str) -> str:
-    """What every database and CLI can hold."""
+    """Replace the characters that databases and CLIs can't hold."""
     return str(storable(text))
 
 
 def one_line(text: str) -> str:
-    """Without line breaks and control characters: a title stands in lists and heads a commit."""
-    signs = (" " if unicodedata.category(sign) in LINE_BREAKERS else sign for sign in clean_text(text))
-    return " ".join("".join(signs).split())
+    """Return the text as one line without control characters, as a title in lists and in commits."""
+    characters = (" " if unicodedata.category(c) in LINE_BREAKERS else c for c in clean_text(text))
+    return " ".join("".join(characters).split())
 
 
 def update_task(task: Task, **fields: Any) -> Task:
-    """Change what a task says; a run that is going keeps what it was started with."""
+    """Change fields of a task. A run in progress keeps the values that it was started with."""
     unknown = set(fields) - set(EDITABLE)
     if unknown:
         raise Refused(f"{', '.join(sorted(unknown))} can't be changed.")
@@ -46,12 +46,12 @@ def update_task(task: Task, **fields: Any) -> Task:
 
 
 def check(task: Task) -> None:
-    """Raise ValidationError for what a person can mend, with the field's name."""
+    """Raise ValidationError, by field, for values that the user can correct."""
     problems: dict[str, ValidationError | str] = {}
     if not task.title:
         problems["title"] = "Give the task a title or a prompt."
     if task.backend not in clis.names():
-        problems["backend"] = f"{task.backend!r} is none of {', '.join(clis.names())}."
+        problems["backend"] = f"{task.backend!r} is not one of {', '.join(clis.names())}."
     for name in ("model", "reasoning_effort"):
         try:
             validate_word(getattr(task, name))
@@ -63,7 +63,7 @@ def check(task: Task) -> None:
 
 
 def check_choice(task: Task) -> None:
-    """Raise ValidationError for what the host's CLI would certainly refuse."""
+    """Raise ValidationError for a model or effort that the host's CLI would refuse."""
     problems = catalog_queries.problem(task.workspace, *choice_of(task))
     if problems:
         raise ValidationError(problems)

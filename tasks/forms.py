@@ -1,4 +1,4 @@
-"""What a person types about a task."""
+"""Forms for tasks and runs."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from workspaces.models import Workspace
 
 
 class ChoiceFields(forms.Form):
-    """CLI, model and effort, drawn by workspaces/_choices.html; empty for the CLI's own choice."""
+    """CLI, model and effort, rendered by workspaces/_choices.html. Empty means the CLI's default."""
 
     backend = forms.ChoiceField(label="CLI", choices=clis.choices)
     model = forms.CharField(required=False, max_length=100)
     reasoning_effort = forms.CharField(label="Effort", required=False, max_length=20)
 
     def clean(self) -> dict[str, Any]:
-        """A model that is typed stands in a field of its own."""
+        """Use the text field of the model if the model is “other”."""
         cleaned = super().clean() or {}
         if cleaned.get("model") == form_choices.OTHER:
             _, cleaned["model"], _ = form_choices.chosen(self.data)
             if not cleaned["model"]:
-                self.add_error("model", "Type its name, or choose one of the list.")
+                self.add_error("model", "Enter the model's name, or choose one from the list.")
         return cleaned
 
     def choices_of(self) -> dict[str, str]:
-        """The fields as the services take them."""
+        """Return the fields as keyword arguments of the services."""
         return {name: self.cleaned_data[name] for name in ("backend", "model", "reasoning_effort")}
 
 
-OTHER_WORKSPACE = {
+RELOAD_CHOICES = {
     "hx-get": reverse_lazy("task_new_fields"),
     "hx-vals": '{"changed": "workspace"}',
     "hx-include": "closest [data-choices]",
@@ -45,11 +45,11 @@ OTHER_WORKSPACE = {
     "hx-indicator": "next .choices",
     "hx-sync": "closest [data-choices]:replace",
 }
-"""Another workspace has other CLIs and presets."""
+"""Attributes that reload the other fields: each workspace has its own CLIs and presets."""
 
 
 class NewTaskForm(ChoiceFields):
-    """One box: the first line is the title; a line of --- begins another task."""
+    """One text box: the first line is the title; a line of --- starts another task."""
 
     text = forms.CharField(
         label="What should be done?",
@@ -57,7 +57,7 @@ class NewTaskForm(ChoiceFields):
             attrs={
                 "rows": 7,
                 "autofocus": True,
-                "placeholder": "Title on the first line\n\nThen whatever the agent should know.",
+                "placeholder": "Title on the first line\n\nThen everything that the agent should know.",
             }
         ),
     )
@@ -68,11 +68,11 @@ class NewTaskForm(ChoiceFields):
     def __init__(self, *args: Any, user: Visitor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["workspace"].queryset = visible_workspaces(user)  # type: ignore[attr-defined]
-        self.fields["workspace"].widget.attrs |= OTHER_WORKSPACE
+        self.fields["workspace"].widget.attrs |= RELOAD_CHOICES
 
 
 class TaskForm(ChoiceFields):
-    """What may be changed of a task that exists."""
+    """The fields of an existing task that can be changed."""
 
     title = forms.CharField(max_length=200)
     prompt = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 10}))
@@ -81,27 +81,27 @@ class TaskForm(ChoiceFields):
 
 
 class RunForm(ChoiceFields):
-    """Run again: perhaps with other words, another model, or as a continuation of the last session."""
+    """Run a task again, with another prompt or model, or by continuing the last session."""
 
-    backend = None  # type: ignore[assignment]  # as the task says
+    backend = None  # type: ignore[assignment]  # set by the task
     prompt = forms.CharField(widget=forms.Textarea(attrs={"rows": 6, "autofocus": True}))
-    resume = forms.BooleanField(required=False, label="Go on with the same conversation")
+    resume = forms.BooleanField(required=False, label="Continue this conversation")
 
 
 class MoveForm(forms.Form):
-    """To which column, before which card (last when not said), and for Done whether its work is merged."""
+    """The target column, the card to insert before (empty: last), and for Done whether to merge."""
 
     status = forms.ChoiceField(choices=Task.Status.choices)
     before = forms.IntegerField(required=False)
-    merge = forms.ChoiceField(choices=[("yes", "Merge it"), ("no", "Done without merging")], required=False)
+    merge = forms.ChoiceField(choices=[("yes", "Merge"), ("no", "Close without merging")], required=False)
 
 
 def choices_for(
     form: forms.Form, workspace: Workspace, backend: str = "", **more: Any
 ) -> form_choices.Choices:
-    """What a form about this workspace offers, with what it says already; `backend` where that is fixed."""
-    said = form.data if form.is_bound else form.initial
-    chosen, model, effort = form_choices.chosen(said)
+    """Return the choices for a form about this workspace, with its current values; `backend` if fixed."""
+    values = form.data if form.is_bound else form.initial
+    chosen, model, effort = form_choices.chosen(values)
     return form_choices.Choices(
         catalog_queries.lists_of(workspace),
         backend or chosen,
@@ -113,7 +113,7 @@ def choices_for(
 
 
 def models_used(workspace: Workspace | None, backend: str) -> tuple[str, ...]:
-    """Suggestions: the models that ran or were asked for in this workspace, newest first."""
+    """Return the models that ran or were requested in this workspace, newest first, as suggestions."""
     if workspace is None:
         return ()
     runs = Run.objects.filter(task__workspace=workspace, backend=backend).exclude(model="")

@@ -1,4 +1,4 @@
-"""What the pages, sockets and the API read."""
+"""The board and the events of tasks, as pages, sockets and the API read them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host, Workspace
 
 DONE_SHOWN = 50
-"Most cards of the Done column; older ones are found by search."
+"Maximum number of cards in the Done column; older ones are found by search."
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Card:
     badge: Badge | None
     link_lost: bool
     warning: str = ""
-    "What is wrong with the model that the next run would ask for."
+    "A problem with the model that the next run would use."
     marks: tuple[Badge, ...] = ()
-    "How its work stands on the way into main."
+    "Its verdict, merge state and overlaps."
 
     @property
     def verbs(self) -> list[str]:
-        """What its menu and the keys can do with it now."""
+        """The verbs that its menu and the keyboard shortcuts offer now."""
         return possible_on_card(self.task, self.run)
 
     @property
@@ -49,13 +49,13 @@ class Card:
 
     @property
     def to_merge(self) -> bool:
-        """Whether a move to Done is a question: it has a branch that is in main by no train's word."""
+        """Whether a move to Done must be confirmed, because its branch was not merged by a train."""
         is_open = self.task.status != Task.Status.DONE and SETTLED.isdisjoint(self.marks)
         return bool(self.task.branch) and is_open
 
     @property
     def activity(self) -> str:
-        """The last thing it did, while it is at it."""
+        """What the agent did last; empty unless a run is active."""
         return self.run.activity if self.run and self.run.is_active else ""
 
     @property
@@ -64,25 +64,25 @@ class Card:
 
     @property
     def trouble(self) -> str:
-        """Why it did not end well, in one sentence."""
+        """Why the last run failed, in one sentence."""
         bad = (Run.State.FAILED, Run.State.LOST)
         return self.run.reason if self.run and self.run.state in bad else ""
 
     @property
     def since(self) -> datetime | None:
-        """From when the running clock counts."""
+        """When the timer of an active run started."""
         if self.run is None or not self.run.is_active:
             return None
         return self.run.started_at or self.run.queued_at
 
     @property
     def quiet_since(self) -> datetime | None:
-        """Since when its busy agent has said nothing, as far as its host can be heard."""
+        """When its busy agent was last active; None while the link to its host is lost."""
         return self.run.quiet_since if self.run and not self.link_lost else None
 
     @property
     def tokens(self) -> int:
-        """All tokens of the newest run, cached ones too."""
+        """All tokens of the newest run, including cached ones."""
         run = self.run
         if run is None:
             return 0
@@ -95,7 +95,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the board; `count` is how many there are, shown or not."""
+    """A column of the board. `count` includes the cards that are not shown."""
 
     status: str
     label: str
@@ -108,16 +108,16 @@ class Board:
     columns: list[Column]
     needs_you: int
     version: str
-    "Changes whenever anything that the board shows has changed."
+    "Changes whenever anything on the board changes."
 
 
 def with_newest_run(user: Visitor) -> QuerySet[Task]:
-    """The tasks that the user may see, each with its workspace and newest run."""
+    """Return the tasks that the user may see, each with its workspace and newest run."""
     return visible_tasks(user).prefetch_related(newest_run())
 
 
 def newest_run() -> Prefetch[str]:
-    """Only the newest run of each task, whatever the number of runs."""
+    """Prefetch only the newest run of each task."""
     newest = Window(RowNumber(), partition_by=F("task_id"), order_by=F("number").desc())
     return Prefetch("runs", queryset=Run.objects.annotate(place=newest).filter(place=1))
 
@@ -125,18 +125,18 @@ def newest_run() -> Prefetch[str]:
 def card_of(task: Task, lost_hosts: set[str]) -> Card:
     run = task.last_run
     link_lost = task.workspace.address.key in lost_hosts
-    # Of a queued run the column says it already.
+    # A queued run needs no badge: the card is in the Queued column.
     badge = run_badge(run, link_lost=link_lost) if run and run.state != Run.State.QUEUED else None
     return Card(task=task, run=run, badge=badge, link_lost=link_lost)
 
 
 def lost_hosts() -> set[str]:
-    """Keys of the hosts whose link is down just now."""
+    """Return the keys of the hosts whose link is down."""
     return set(Host.objects.filter(link=Host.Link.DOWN).values_list("key", flat=True))
 
 
 def board(user: Visitor, *, workspace: Workspace | None = None, search: str = "") -> Board:
-    """All cards that the user may see, in their columns, in order."""
+    """Return all cards that the user may see, in their columns, in order."""
     tasks = with_newest_run(user)
     if workspace is not None:
         tasks = tasks.filter(workspace=workspace)
@@ -156,7 +156,7 @@ def with_marks(cards: list[Card]) -> list[Card]:
 
 
 def with_warnings(cards: list[Card]) -> list[Card]:
-    """Cards that are still to run say when the host does not list their model."""
+    """Add a warning to the cards in Backlog and Queued whose model the host does not list."""
     waiting = [card for card in cards if card.task.status in (Task.Status.BACKLOG, Task.Status.QUEUED)]
     places = {card.task.workspace_id: catalog_queries.place_of(card.task.workspace) for card in waiting}
     lists = catalog_queries.lists_at(places.values())
@@ -169,7 +169,7 @@ def with_warnings(cards: list[Card]) -> list[Card]:
 
 
 def board_stamp() -> tuple[object, ...]:
-    """Changes with nearly everything that a board shows, at the price of two small queries."""
+    """Return a value that changes with nearly everything on a board, from a few small queries."""
     tasks = Task.objects.aggregate(Count("pk"), Max("updated_at"), Sum("rank"))
     moving = (Sum("last_seq"), Max("finished_at"), Count("cancel_requested_at"))
     runs = Run.objects.aggregate(Count("pk"), *moving)
@@ -177,16 +177,16 @@ def board_stamp() -> tuple[object, ...]:
 
 
 def last_start() -> int:
-    """The report of the app's last start, which the board shows on top; 0 when there is none."""
+    """Return the id of the newest start report, which the board shows on top; 0 if there is none."""
     return StartReport.objects.values_list("pk", flat=True).last() or 0
 
 
 def _column(status: str, label: str, cards: list[Card]) -> Column:
-    mine = [card for card in cards if card.task.status == status]
-    shown = mine
+    in_column = [card for card in cards if card.task.status == status]
+    shown = in_column
     if status == Task.Status.DONE:
-        shown = sorted(mine, key=lambda card: card.task.updated_at, reverse=True)[:DONE_SHOWN]
-    return Column(status=status, label=label, cards=shown, count=len(mine))
+        shown = sorted(in_column, key=lambda card: card.task.updated_at, reverse=True)[:DONE_SHOWN]
+    return Column(status=status, label=label, cards=shown, count=len(in_column))
 
 
 def _version(cards: list[Card], start: int) -> str:
@@ -217,9 +217,10 @@ def events(
     before: tuple[int, int] | None = None,
     limit: int = 200,
 ) -> list[tuple[Run, Event]]:
-    """Events of all runs of a task in the order they happened, places given as (run number, seq).
+    """Return events of all runs of a task, oldest first. Positions are (run number, seq).
 
-    With `after` the oldest `limit` behind that place, else the newest `limit` (before `before`).
+    With `after`, return the oldest `limit` events after it; else the newest `limit` events, before
+    `before` if given.
     """
     rows = Event.objects.filter(run__task=task).select_related("run")
     if after is not None:

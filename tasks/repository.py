@@ -1,4 +1,4 @@
-"""Where tasks and merge trains of a workspace work: its host, its repository, and the app's folders there."""
+"""Where tasks and merge trains work: a workspace's host, its repository, and the app's folders there."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ from workspaces.models import Installation, Workspace
 
 @dataclass
 class Site:
-    """A workspace's host, connected, and its repository, looked up when it is first used."""
+    """The connected host of a workspace, and its repository, which is located on first use."""
 
     workspace: Workspace
     host: hosts.HostConnection
     hello: Hello
-    "What hostkit said about the host."
+    "What hostkit reports about the host, such as folders and versions."
     installation: str
     branch: str
-    "The branch that is merged into."
+    "The base branch."
     train: int = 0
     _merge_worktree: MergeWorktree | None = field(default=None, init=False)
 
     @cached_property
     def place(self) -> RepositoryPaths:
-        """Raises GitError when git can't read the repository."""
+        """The folders of the repository. Raises GitError if git can't read it."""
         return locate(self.host, self.workspace.repo_path)
 
     @property
     def key(self) -> str:
-        """Identifies the repository, whichever workspace shows it."""
+        """Identifies the repository, also if several workspaces use it."""
         return f"{self.host.key}:{self.place.common_dir}"
 
     @property
     def hostkit(self) -> str:
-        """The packed hostkit on the host."""
+        """Path of the packed hostkit on the host."""
         return join(self.hello["state_dir"], "hostkit", self.hello["hostkit"])
 
-    def command(self, subcommand: str, *words: str) -> list[str]:
-        """The argument list of a hostkit subcommand."""
-        return [self.hello["executable"], self.hostkit, subcommand, *words]
+    def command(self, subcommand: str, *args: str) -> list[str]:
+        """Return the argument list of a hostkit subcommand."""
+        return [self.hello["executable"], self.hostkit, subcommand, *args]
 
     def run_dir(self, run: Run) -> str:
         return join(self.hello["state_dir"], "runs", f"{self.installation}-{run.pk}")
 
     def owner(self, name: int | str) -> str:
-        """Marks the tmux session of a task or train as ours."""
+        """Return the mark of the tmux session of a task or train."""
         return tmux.owner_mark(self.installation, name)
 
     @cached_property
     def write(self) -> Writer:
         name, email = self.workspace.git_name, self.workspace.git_email
-        what = f"aitask train {self.train}" if self.train else "aitask"
-        return writer(self.host, self.place.path, name=name, email=email, reflog=what)
+        reflog = f"aitask train {self.train}" if self.train else "aitask"
+        return writer(self.host, self.place.path, name=name, email=email, reflog=reflog)
 
     @cached_property
     def mainline(self) -> Mainline:
@@ -70,7 +70,7 @@ class Site:
         return merge_worktree_path(self.host, self.place, self.workspace.worktree_root, self.installation)
 
     def merge_worktree(self, commit: str) -> MergeWorktree:
-        """The worktree kept for merging; made at `commit` when there is none."""
+        """Return the merge worktree; create it at `commit` if there is none."""
         if self._merge_worktree is None:
             self._merge_worktree = open_merge_worktree(
                 self.write, self.place, self.merge_worktree_path, commit
@@ -83,7 +83,7 @@ class Site:
         return f"refs/aitask/trains/{self.installation}-{self.train}"
 
     def check(self, name: str) -> Check:
-        """The check of a step, by a name that is unique in the train."""
+        """Return the check of a step, by a name that is unique in the train."""
         return Check(
             host=self.host,
             folder=join(self.hello["state_dir"], "merges", f"{self.installation}-{self.train}", name),

@@ -1,4 +1,4 @@
-"""Addresses of the live sockets."""
+"""URLs of the WebSockets."""
 
 from __future__ import annotations
 

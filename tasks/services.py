@@ -1,4 +1,4 @@
-"""What a user can do with tasks. Each verb checks, changes rows by compare-and-set, and rings."""
+"""Creating, moving and deleting tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.runs import services as run_services
 from tasks.verbs import TaskVerb, require
 from workspaces.models import Workspace
 
-PARTING = re.compile(r"^---[ \t]*$", re.MULTILINE)
+SEPARATOR = re.compile(r"^---[ \t]*$", re.MULTILINE)
 
 
 def create_task(
@@ -34,8 +34,11 @@ def create_task(
     reasoning_effort: str = "",
     as_chosen: bool = False,
 ) -> Task:
-    """Put a task at the end of the backlog; empty fields come from the workspace, unless a person has chosen
-    the CLI's own choice. The title defaults to the prompt's first line."""
+    """Create a task at the end of the backlog.
+
+    Empty fields take the workspace's defaults; with `as_chosen`, an empty model or effort means the CLI's
+    default. The title defaults to the first line of the prompt.
+    """
     prompt = clean_text(prompt)
     title = one_line(title) or one_line(first_line(prompt))
     chosen = backend or workspace.default_backend
@@ -60,21 +63,21 @@ def create_task(
 def create_tasks_from_text(
     *, workspace: Workspace, user: AbstractBaseUser, text: str, **fields: Any
 ) -> list[Task]:
-    """Several tasks at once, parted by lines of `---`; each part's first line is its title. All or none."""
-    parts = [part.strip() for part in PARTING.split(text.replace("\r\n", "\n")) if part.strip()]
+    """Create several tasks, separated by lines of `---`: all of them or none."""
+    parts = [part.strip() for part in SEPARATOR.split(text.replace("\r\n", "\n")) if part.strip()]
     if not parts:
-        raise Refused("There is nothing to do in this text.", "Write what the agent should do.")
+        raise Refused("The text is empty.", "Write what the agent should do.")
     with transaction.atomic():
         return [create_task(workspace=workspace, user=user, prompt=part, **fields) for part in parts]
 
 
 def first_line(text: str) -> str:
-    """The first line that says something, without markdown's heading signs."""
+    """Return the first line with text, without Markdown's heading marks."""
     return next((line.strip("# \t") for line in text.splitlines() if line.strip("# \t")), "")
 
 
 def move_task(task: Task, *, status: str, before: int | None, user: AbstractBaseUser) -> None:
-    """Put a card before another (or last) in a column; another column means the verb that brings it there."""
+    """Move a card before another one (or last) in a column; another column may queue or unqueue a run."""
     if status != task.status:
         _change_column(task, status, user)
     rank = _rank_before(task, status, before)
@@ -86,7 +89,7 @@ def move_task(task: Task, *, status: str, before: int | None, user: AbstractBase
 
 
 def delete_task(task: Task) -> None:
-    """Remove a task and its history from the app. Its branch, worktree and session stay on the host."""
+    """Remove a task and its history from the app. Branch, worktree and tmux session stay on the host."""
     require(task, TaskVerb.DELETE)
     task.delete()
     doorbell.ring("board")

@@ -1,4 +1,4 @@
-"""The page of one task, its parts that refresh themselves, and its verbs."""
+"""The task page, the parts of it that are reloaded, and the verbs of a task."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tasks.verbs import possible
 from workspaces.access import person
 
 PAGE_EVENTS = 200
-"How many events a page of the conversation has."
+"Number of events in one page of the conversation."
 
 Rows = list[tuple[Run, Event]]
 
 
 @require_GET
 def task_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The three panes with the newest events."""
+    """The task page with the newest events."""
     task = task_for(request.user, pk)
     rows = queries.events(task, before=None, after=None, limit=PAGE_EVENTS)
     return render(
@@ -70,7 +70,7 @@ def _place(row: tuple[Run, Event]) -> str:
 
 @require_GET
 def task_events(request: HttpRequest, pk: int) -> HttpResponse:
-    """A window of the conversation before or after a place ("run.seq"), or the newest."""
+    """Events before or after a position ("run.seq"), or the newest ones."""
     task = task_for(request.user, pk)
     before, after = (_parse_place(request.GET.get(name, "")) for name in ("before", "after"))
     rows = queries.events(task, before=before, after=after, limit=PAGE_EVENTS)
@@ -88,7 +88,7 @@ def _parse_place(text: str) -> tuple[int, int] | None:
 
 @require_GET
 def task_event(request: HttpRequest, pk: int, number: int, seq: int) -> HttpResponse:
-    """One event whole_number, as plain text: what was too long for the conversation."""
+    """One event as plain text, for texts that are too long for the conversation."""
     event = get_object_or_404(Event, run__task=task_for(request.user, pk), run__number=number, seq=seq)
     fields = (value for name, value in event.data.items() if name not in ("id", "v") and value)
     texts = (
@@ -99,7 +99,7 @@ def task_event(request: HttpRequest, pk: int, number: int, seq: int) -> HttpResp
 
 @require_GET
 def task_side(request: HttpRequest, pk: int) -> HttpResponse:
-    """The panes beside the conversation, for the live page to morph into."""
+    """The panes beside the conversation, with which the page updates itself."""
     task = task_for(request.user, pk)
     return render(request, "tasks/_side.html", page_context(request, task))
 
@@ -120,7 +120,7 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def task_run(request: HttpRequest, pk: int) -> HttpResponse:
-    """Without words of its own: run as the task says. With the form: with another prompt or model."""
+    """Queue a run: of the task as it is, or with the prompt and the model of the form."""
     task = task_for(request.user, pk)
     if request.method == "POST" and "prompt" not in request.POST:
         return answer_on_task(
@@ -163,7 +163,7 @@ def task_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def task_unqueue(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
-    return answer_on_task(request, pk, lambda: run_services.unqueue(task), "Taken back from the queue.")
+    return answer_on_task(request, pk, lambda: run_services.unqueue(task), "Removed from the queue.")
 
 
 @require_POST

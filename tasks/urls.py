@@ -1,4 +1,4 @@
-"""Addresses of the board and of tasks."""
+"""URLs of the board and of tasks."""
 
 from __future__ import annotations
 

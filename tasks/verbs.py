@@ -1,7 +1,7 @@
 """Which verbs a task and a merge train allow right now.
 
-Services refuse by these rules, and pages, menus and keys show what they allow, so that no button promises
-what its service refuses. What only the host knows, such as a branch's commits, a service checks itself.
+Services enforce these rules, and pages, menus and keyboard shortcuts offer what the rules allow. What only
+the host knows, such as the commits of a branch, is checked by the services.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ class TrainVerb(StrEnum):
 
 
 class Rules(Generic[Facts, VerbName]):
-    """For each verb the rules that must hold, the most important one first."""
+    """The rules that must hold for each verb, the most important one first."""
 
     def __init__(self, rules: Mapping[VerbName, Sequence[Rule[Facts]]]) -> None:
         self._rules = rules
 
     def refusal(self, facts: Facts, verb: VerbName) -> Refused | None:
-        """Why the verb can't be done now; None when it can."""
+        """Return why the verb can't be done now; None if it can."""
         return next((error for rule in self._rules[verb] if (error := rule(facts))), None)
 
     def possible(self, facts: Facts) -> frozenset[str]:
-        """The verbs that can be done now."""
+        """Return the verbs that can be done now."""
         return frozenset(verb.value for verb in self._rules if self.refusal(facts, verb) is None)
 
     def require(self, facts: Facts, verb: VerbName) -> None:
@@ -75,7 +75,7 @@ class Rules(Generic[Facts, VerbName]):
 
 
 class TaskFacts:
-    """What the rules ask about a task, each read when it is first needed."""
+    """The facts about a task that the rules use, each read when it is first needed."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -87,7 +87,7 @@ class TaskFacts:
 
     @property
     def begun_run(self) -> Run | None:
-        """The newest run that began: one that was unqueued says nothing about the task."""
+        """The newest run that was not unqueued: an unqueued run says nothing about the task."""
         if self.run is None or self.run.state != Run.State.CANCELLED or self.run.started_at:
             return self.run
         unqueued = {"state": Run.State.CANCELLED, "started_at": None}
@@ -112,14 +112,14 @@ class TaskFacts:
 
 
 def possible(task: Task, run: Run | None) -> frozenset[str]:
-    """The verbs that `task` allows now; `run` is its newest one."""
+    """Return the verbs that `task` allows now; `run` is its newest run."""
     facts = TaskFacts(task)
     facts.run = run
     return TASK_RULES.possible(facts)
 
 
 def possible_on_card(task: Task, run: Run | None) -> list[str]:
-    """The verbs of a card's menu and keys; they need nothing but the task and its newest run."""
+    """Return the verbs of a card's menu and shortcuts; they depend only on the task and its newest run."""
     facts = TaskFacts(task)
     facts.run = run
     return [verb.value for verb in CARD_VERBS if TASK_RULES.refusal(facts, verb) is None]
@@ -148,7 +148,7 @@ def _active(facts: TaskFacts) -> Refused | None:
     return None if facts.run and facts.run.is_active else Refused("No run of this task is in progress.")
 
 
-def _cut_off(facts: TaskFacts) -> Refused | None:
+def _interrupted(facts: TaskFacts) -> Refused | None:
     if facts.run and facts.run.was_cut_off:
         return None
     return Refused("The last run was not interrupted, or has no session to resume.", "Run it again.")
@@ -157,7 +157,7 @@ def _cut_off(facts: TaskFacts) -> Refused | None:
 def _limited(facts: TaskFacts) -> Refused | None:
     if facts.begun_run and facts.begun_run.limit_holds:
         return None
-    return Refused("No limit with a known reset has ended the last run.", "Run it again.")
+    return Refused("The last run was not ended by a limit with a known reset.", "Run it again.")
 
 
 def _with_session(facts: TaskFacts) -> Refused | None:
@@ -185,10 +185,10 @@ def _accepted(facts: TaskFacts) -> Refused | None:
     return None if accepted else Refused("This task is not accepted.")
 
 
-def _dropped(facts: TaskFacts) -> Refused | None:
+def _discarded(facts: TaskFacts) -> Refused | None:
     verdict = facts.verdict
-    dropped = verdict is not None and verdict.kind == Verdict.Kind.DROPPED and bool(verdict.rescue_ref)
-    return None if dropped and not facts.task.branch else Refused("There is nothing to restore.")
+    discarded = verdict is not None and verdict.kind == Verdict.Kind.DROPPED and bool(verdict.rescue_ref)
+    return None if discarded and not facts.task.branch else Refused("There is nothing to restore.")
 
 
 def _undone(facts: TaskFacts) -> Refused | None:
@@ -226,7 +226,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.UNQUEUE: (_queued,),
         TaskVerb.CANCEL: (_active,),
         TaskVerb.STOP: (_active,),
-        TaskVerb.RESUME: (_not_live, _cut_off),
+        TaskVerb.RESUME: (_not_live, _interrupted),
         TaskVerb.RESUME_AT_RESET: (_not_live, _limited),
         TaskVerb.OPEN_IN_CLI: (_not_live, _with_session),
         TaskVerb.ACCEPT: (_not_live, _not_merged, _with_branch),
@@ -236,7 +236,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.REAPPLY: (_not_live, _undone),
         TaskVerb.START_OVER: (_not_live, _with_prompt, _not_in_train),
         TaskVerb.DROP: (_not_live, _not_in_train),
-        TaskVerb.RESTORE: (_not_live, _dropped),
+        TaskVerb.RESTORE: (_not_live, _discarded),
         TaskVerb.DELETE: (_not_live,),
         **{TaskVerb(f"move-{status}"): (_may_move(status),) for status in Task.Status},
     }

@@ -1,4 +1,4 @@
-"""The board: its columns, its verbs, and the panel for new tasks."""
+"""The board, its verbs, and the panel for new tasks."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from workspaces.models import BackendHold, Host, Workspace
 
 @require_GET
 def board(request: HttpRequest) -> HttpResponse:
-    """The whole page."""
+    """The board page."""
     return render(request, "tasks/board.html", {"nav": "board", **board_context(request)})
 
 
 @require_GET
 def board_columns(request: HttpRequest) -> HttpResponse:
-    """The columns alone, for the live page to morph into."""
+    """The columns, with which the page updates itself."""
     return render(request, "tasks/_board.html", board_context(request))
 
 
@@ -59,25 +59,25 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def troubles(workspaces: list[Workspace]) -> dict[str, list[Any]]:
-    """What keeps whole hosts from working: a lost link where runs are meant to go on, a refused login."""
+    """Return the problems of hosts: lost links where runs are live, and refused logins."""
     hosts = Host.objects.filter(key__in={workspace.address.key for workspace in workspaces})
     return {
-        "hosts": [host for host in hosts.filter(link=Host.Link.DOWN) if _is_wanted(host, workspaces)],
+        "hosts": [host for host in hosts.filter(link=Host.Link.DOWN) if _has_live_runs(host, workspaces)],
         "holds": list(
             BackendHold.objects.filter(host__in=hosts, held_since__isnull=False).select_related("host")
         ),
     }
 
 
-def _is_wanted(host: Host, workspaces: list[Workspace]) -> bool:
-    """Whether a run is queued or going on there."""
-    there = [workspace for workspace in workspaces if workspace.address.key == host.key]
-    return Run.objects.filter(task__workspace__in=there, state__in=Run.LIVE).exists()
+def _has_live_runs(host: Host, workspaces: list[Workspace]) -> bool:
+    """Whether a run is queued or in progress on the host."""
+    on_host = [workspace for workspace in workspaces if workspace.address.key == host.key]
+    return Run.objects.filter(task__workspace__in=on_host, state__in=Run.LIVE).exists()
 
 
 @require_http_methods(["GET", "POST"])
 def task_new(request: HttpRequest) -> HttpResponse:
-    """The panel; a wrong entry brings it back with what was typed (status 422)."""
+    """The panel for new tasks; invalid input is shown again with status 422."""
     user = person(request)
     form = NewTaskForm(request.POST or None, user=user, initial=new_task_preset(request))
     if request.method == "POST" and form.is_valid():
@@ -91,7 +91,7 @@ def task_new(request: HttpRequest) -> HttpResponse:
 
 
 def new_task_preset(request: HttpRequest) -> dict[str, Any]:
-    """The workspace that the board is filtered by, else the one that was used last; and what it prefers."""
+    """Return the board's workspace filter, else the workspace used last, and the workspace's defaults."""
     workspaces = visible_workspaces(request.user)
     chosen = workspaces.filter(pk=whole_number(request.GET.get("workspace")) or 0).first()
     last = Task.objects.filter(created_by=person(request), workspace__in=workspaces).order_by("-pk").first()
@@ -118,7 +118,7 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
 
 
 def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
-    """Make the tasks, run them when asked to, and leave the panel open when more are to come."""
+    """Create the tasks, queue runs if requested, and keep the panel open if the user wants to add more."""
     user, data = person(request), form.cleaned_data
     tasks = services.create_tasks_from_text(
         workspace=data["workspace"], user=user, text=data["text"], as_chosen=True, **form.choices_of()
@@ -126,20 +126,20 @@ def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
     runs = "run" in request.POST
     for task in tasks if runs else ():
         run_services.queue_run(task, user=user)
-    response = htmx.done(request, created_words(tasks, runs), to=reverse("board"))
+    response = htmx.done(request, created_text(tasks, runs), to=reverse("board"))
     if response.status_code == 204:
         trigger_client_event(response, "created", {"more": bool(request.POST.get("more"))})
     return response
 
 
-def created_words(tasks: list[Task], runs: bool) -> str:
+def created_text(tasks: list[Task], runs: bool) -> str:
     verb = "Created and queued" if runs else "Created"
     return f"{verb} #{tasks[0].pk}." if len(tasks) == 1 else f"{verb} {len(tasks)} tasks."
 
 
 @require_GET
 def task_new_fields(request: HttpRequest) -> HttpResponse:
-    """CLI, model and effort as they fit after a change of one of them; read from rows, no CLI is asked."""
+    """The fields for CLI, model and effort after a change of one of them. Reads rows; starts no CLI."""
     wanted = whole_number(request.GET.get("workspace"))
     if wanted is None:
         raise Http404
@@ -152,7 +152,7 @@ def task_new_fields(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def task_move(request: HttpRequest, pk: int) -> HttpResponse:
-    """A card was dropped, or sent to a column from its menu."""
+    """Move a card that was dragged, or moved from its menu."""
     task = task_for(request.user, pk)
     form = MoveForm(request.POST)
     if not form.is_valid():
@@ -162,20 +162,23 @@ def task_move(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def moved(task: Task, *, status: str, before: int | None, merge: str, user: AbstractBaseUser) -> str:
-    """Do what the drop means; what the person should know of it. Work is never called done by accident."""
+    """Move the task, or merge it first; return a message for the user.
+
+    Raises Refused for a task that is not merged, unless the user has decided about merging it.
+    """
     done = Task.Status.DONE
     if status == done != task.status and merge != "no" and trains.is_unmerged(task):
         into = task.workspace.base_branch
         if merge != "yes":
-            raise Refused(f"It is not merged into {into}.", "Merge it, or say that it is done without.")
+            raise Refused(f"This task is not merged into {into}.", "Merge it, or close it without merging.")
         train = trains.merge_now(task, user=user)
-        return f"Train {train.pk} merges it. The card moves to Done when {into} has it."
+        return f"Merge train #{train.pk} started. The card moves to Done when it is merged into {into}."
     services.move_task(task, status=status, before=before, user=user)
     return ""
 
 
 @require_POST
 def hold_try(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let one queued run try whether the CLI's login works again."""
+    """Let one queued run test whether the CLI's login works again."""
     run_services.try_login_again(hold_for(request.user, pk))
-    return htmx.done(request, "The next queued run tries the login.", to=reverse("board"))
+    return htmx.done(request, "The next queued run will try the login.", to=reverse("board"))

@@ -1,6 +1,6 @@
-"""Events and states as HTML, the way a person wants to read them.
+"""Events and states as HTML.
 
-All text is the model's or a person's, so everything goes through format_html or rendering.markdown.
+All text comes from models or users, so everything goes through format_html or rendering.markdown.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from workspaces.models import Host
 
 
 def render_rows(rows: list[tuple[Run, Event]]) -> SafeString:
-    """The HTML of many events, in their order."""
+    """Return the HTML of several events, in their order."""
     return mark_safe("".join(render_event(run, event) for run, event in rows))  # noqa: S308 - each part is safe
 
 
 def render_event(run: Run, event: Event) -> SafeString:
-    """Safe HTML of one event; empty for events that only change the state of their run."""
+    """Return safe HTML of one event; empty for events that only change the state of their run."""
     renderer = RENDERERS.get(event.kind)
     inner = renderer(Entry(run, event.seq, event.data)) if renderer else NOTHING
     head = _run_head(run) if event.seq == 1 else NOTHING
@@ -58,7 +58,7 @@ def _run_head(run: Run) -> SafeString:
 
 
 def render_head(task: Task, run: Run | None) -> SafeString:
-    """The strip above the box: what the run is doing just now, and what can be done about it."""
+    """Return the status strip above the message box: what the run is doing, and the possible verbs."""
     host = task.workspace.host
     link_lost = bool(run and run.is_active and host.link == Host.Link.DOWN)
     context = {
@@ -84,13 +84,13 @@ def kinds_of_tokens(run: Run) -> str:
 
 
 def model_warning(task: Task) -> str:
-    """Whether the host lists the model that the next run would ask for; empty when it does."""
+    """Return a warning if the host does not list the model of the next run; empty if it does."""
     offer = catalog_queries.lists_of(task.workspace).get(task.backend)
     return catalog_queries.warning(offer, task.model, task.reasoning_effort)
 
 
 def total_tokens(run: Run | None) -> int:
-    """All that the run has used, cached ones too."""
+    """Return all tokens of the run, including cached ones."""
     if run is None:
         return 0
     return run.input_tokens + run.output_tokens + run.cache_read_tokens + run.cache_write_tokens

@@ -1,4 +1,4 @@
-"""One function for each kind of event; the table at the end says which."""
+"""The functions that render each kind of event, listed in RENDERERS."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from tasks.runs.reducer import parse_time
 from workspaces.models import PermissionMode
 
 SHORT_LINES, SHORT_TEXT = 14, 1600
-"What a person said is shown whole up to this."
+"Messages up to this size are shown in full."
 
 
 def _started(entry: Entry) -> SafeString:
-    verb = "Went on with" if entry.data.get("resumed") else "Started"
+    verb = "Resumed" if entry.data.get("resumed") else "Started"
     model = " · ".join(filter(None, (entry.text("model"), entry.text("reasoning_effort"))))
     name = f"{entry.run.get_backend_display()} {entry.text('cli_version')}".strip()
     return line("play", f"{verb} {name}", model, "dim")
@@ -65,8 +65,8 @@ TOOL_ICONS = (
 
 
 def tool_icon(name: str) -> str:
-    """The sign of a tool, by its name; a wrench for those not known."""
-    return next((sign for pattern, sign in TOOL_ICONS if re.search(pattern, name.lower())), "wrench")
+    """Return the icon of a tool by its name; a wrench if it is unknown."""
+    return next((shown for pattern, shown in TOOL_ICONS if re.search(pattern, name.lower())), "wrench")
 
 
 def _tool(entry: Entry) -> SafeString:
@@ -80,17 +80,17 @@ def _tool_result(entry: Entry) -> SafeString:
     data = entry.data
     code, output = data.get("exit_code"), data.get("output")
     bad = bool(data.get("is_error")) or bool(code)
-    how = [f"exit {code}" if code else "error" if bad else ""]
+    details = [f"exit {code}" if code else "error" if bad else ""]
     if (data.get("duration_ms") or 0) >= 1000:
-        how.append(clock(data["duration_ms"] / 1000))
+        details.append(clock(data["duration_ms"] / 1000))
     text = output if isinstance(output, str) else json.dumps(output, indent=2, ensure_ascii=False)
-    silent = output in (None, "", [], {})
-    body = format_html('<p class="dim">{}</p>', "No output.") if silent else block(entry, text, "output")
+    is_empty = output in (None, "", [], {})
+    body = format_html('<p class="dim">{}</p>', "No output.") if is_empty else block(entry, text, "output")
     mark = format_html(
         ' class="result{}" data-result="{}" data-how="{}"',
         " bad" if bad else "",
         entry.key(),
-        " · ".join(filter(None, how)),
+        " · ".join(filter(None, details)),
     )
     return folded("terminal", "Result", readable(text).strip().split("\n")[0], body, mark)
 
@@ -146,8 +146,8 @@ BY = {
 
 def _settings(entry: Entry) -> SafeString:
     mode = entry.text("permission_mode")
-    words = (entry.text("model"), entry.text("reasoning_effort"), MODES.get(mode, mode))
-    return line("sliders-horizontal", "From the next turn on", " · ".join(filter(None, words)), "dim")
+    values = (entry.text("model"), entry.text("reasoning_effort"), MODES.get(mode, mode))
+    return line("sliders-horizontal", "From the next turn on", " · ".join(filter(None, values)), "dim")
 
 
 def _request_closed(entry: Entry) -> SafeString:
@@ -175,14 +175,14 @@ def _message(entry: Entry) -> SafeString:
 
 
 def _limit(entry: Entry) -> SafeString:
-    words = {"warning": "The plan's limit is near.", "reached": "The plan's limit is reached."}
-    if entry.data.get("status") not in words:
+    texts = {"warning": "The plan's limit is near.", "reached": "The plan's limit is reached."}
+    if entry.data.get("status") not in texts:
         return NOTHING
     windows = entry.data.get("windows") or []
     used = ", ".join(f"{each.get('window')}: {round(each.get('used_percent') or 0)} %" for each in windows)
     reset = parse_time(entry.text("resets_at"))
     more = format_html("{} resets {}", used, at(reset)) if reset else used
-    return line("gauge", words[entry.data["status"]], more, "needs")
+    return line("gauge", texts[entry.data["status"]], more, "needs")
 
 
 def _notice(entry: Entry) -> SafeString:
@@ -196,7 +196,7 @@ ERRORS = {
     "rejected": "Request rejected",
     "server": "Server error",
     "connection": "Connection lost",
-    "setup": "Set-up failed",
+    "setup": "Setup failed",
 }
 
 
@@ -208,14 +208,14 @@ def _error(entry: Entry) -> SafeString:
         icon("triangle-alert"),
         ERRORS.get(entry.text("code"), "Error"),
         f"({status})" if status else "",
-        "Trying again." if retrying else "",
+        "Retrying." if retrying else "",
         entry.text(),
     )
 
 
 def _raw(entry: Entry) -> SafeString:
     text = entry.text("line")
-    return folded("circle-help", "Unknown line of the CLI", text, block(entry, text))
+    return folded("circle-help", "Raw output", text, block(entry, text))
 
 
 def _finished(entry: Entry) -> SafeString:

@@ -1,4 +1,4 @@
-"""An agent's markdown as HTML that can't do anything: no raw HTML, no scripts, no remote images."""
+"""Markdown of agents as safe HTML: no raw HTML, no scripts, no remote images."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TABLE = {"table", "tbody", "td", "th", "thead", "tr"}
 ATTRIBUTES = {"a": {"href", "title"}, "span": {"class"}, "ol": {"start"}}
 LINK = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 MAX_TO_COLOUR = 20_000
-"Characters of a code block above which colouring costs more than it tells."
+"Code blocks with more characters are not coloured, because it would take too long."
 
 
 def render(text: str) -> SafeString:
-    """Safe HTML of a markdown text."""
+    """Return safe HTML of a Markdown text."""
     clean = nh3.clean(
         _parser.render(text),
         tags=BLOCKS | INLINE | TABLE,
@@ -40,7 +40,7 @@ def render(text: str) -> SafeString:
 
 
 def colour(code: str, language: str, _attributes: str = "") -> str:
-    """Code with classes for its colours; plain when the language is unknown."""
+    """Return code with CSS classes for its colours; plain if the language is unknown."""
     if not language or len(code) > MAX_TO_COLOUR:
         return escape(code)
     try:
@@ -50,10 +50,10 @@ def colour(code: str, language: str, _attributes: str = "") -> str:
     return highlight(code, lexer, formatter)
 
 
-def _image_as_words(
+def _image_as_text(
     _renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
 ) -> str:
-    """A remote image would tell its server who reads what: show what it is called and where it lies."""
+    """Show an image as text and URL: loading it would tell its server who reads what."""
     token = tokens[index]
     return (
         f'<span class="no-image">[image: {escape(token.content)} {escape(token.attrGet("src") or "")}]</span>'
@@ -64,4 +64,4 @@ formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="h-")
 "Marks code with the classes that `code.css` colours."
 _parser = MarkdownIt("commonmark", {"html": False, "highlight": colour}).enable(["table", "strikethrough"])
 _parser.validateLink = lambda url: bool(LINK.match(url))  # type: ignore[method-assign]
-_parser.add_render_rule("image", _image_as_words)
+_parser.add_render_rule("image", _image_as_text)

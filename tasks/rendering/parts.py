@@ -1,4 +1,4 @@
-"""The pieces that rendered events are made of: folded lines, blocks of text, diffs."""
+"""Building blocks of rendered events: folded lines, blocks of text, diffs."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from aitask.lib.formats import icon
 from tasks.models import Run
 
 LONGEST = 12_000
-"Characters of a text that are put into the page; the rest is one click away."
+"Maximum characters of a text on the page; a link shows the rest."
 MAX_DIFF_LINES = 400
 NOTHING = SafeString("")
 CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # colours, titles, links of a terminal
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]"  # controls; writing turned around
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # terminal escape sequences
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]"  # control and bidi characters
 )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One event on its way to the page."""
+    """One event to render."""
 
     run: Run
     seq: int
     data: dict[str, Any]
 
     def text(self, name: str = "text") -> str:
-        """A field as it can be shown."""
+        """Return a field as readable text."""
         return readable(self.data.get(name))
 
     def key(self, name: str = "id") -> str:
-        """An id of the CLI, told apart from the same id in another run."""
+        """Return an id of the CLI, made unique across runs."""
         return f"{self.run.number}-{self.data.get(name) or ''}"
 
 
 def readable(text: Any) -> str:
-    """Text without a terminal's colour codes and what else would act or mislead instead of being read."""
+    """Return the text without terminal escapes, control characters and changes of text direction."""
     return CONTROL.sub("", str(text if text is not None else "").replace("\r\n", "\n"))
 
 
@@ -52,26 +52,24 @@ WISHES = {"command": "run a command", "Bash": "run a command", "apply_patch": "c
 
 
 def wish(tool: Any) -> str:
-    """What an agent that asks for a tool wants to do, to follow the word "wants"."""
+    """Return what an agent wants to do with a tool, to follow the word "wants"."""
     name = readable(tool)
     return f"to {WISHES.get(name) or f'use {name}'}"
 
 
 def block(entry: Entry, text: str, css: str = "") -> SafeString:
-    """Text as it stands, cut when it is very long."""
+    """Return preformatted text, truncated if it is very long."""
     shown = readable(text)
     more = NOTHING
     if len(shown) > LONGEST:
         shown = shown[:LONGEST]
-        where = reverse("task_event", args=[entry.run.task_id, entry.run.number, entry.seq])
-        more = format_html(
-            '<a class="whole" href="{}" target="_blank" rel="noopener">Show all of it</a>', where
-        )
+        url = reverse("task_event", args=[entry.run.task_id, entry.run.number, entry.seq])
+        more = format_html('<a class="whole" href="{}" target="_blank" rel="noopener">Show all</a>', url)
     return format_html('<pre class="{}" tabindex="0">{}</pre>{}', css, shown, more)
 
 
 def folded(sign: str, label: str, title: str, body: SafeString, extra: SafeString = NOTHING) -> SafeString:
-    """One line with the rest behind it."""
+    """Return a line that expands to `body`."""
     return format_html(
         '<details{}><summary>{}<b>{}</b> <span class="what">{}</span><span class="how"></span></summary>'
         '<div class="inside">{}</div></details>',
@@ -83,13 +81,13 @@ def folded(sign: str, label: str, title: str, body: SafeString, extra: SafeStrin
     )
 
 
-def line(sign: str, words: str, more: str = "", css: str = "") -> SafeString:
-    """A remark that needs no more than a line."""
+def line(sign: str, text: str, more: str = "", css: str = "") -> SafeString:
+    """Return a single line."""
     return format_html(
         '<p class="line {}">{}<span>{} <span class="dim">{}</span></span></p>',
         css,
         icon(sign, "small"),
-        words,
+        text,
         more,
     )
 
@@ -99,7 +97,7 @@ def diff_size(added: int, deleted: int) -> SafeString:
 
 
 def diff_lines(lines: list[str]) -> SafeString:
-    """A diff with its lines told apart by sign and colour."""
+    """Return a diff with a CSS class for each kind of line."""
     kinds = {"+": "add", "-": "del", "@": "at"}
     shown = format_html_join(
         "",
@@ -112,7 +110,7 @@ def diff_lines(lines: list[str]) -> SafeString:
 
 
 def tool_input(data: dict[str, Any]) -> str:
-    """What a tool was called with: a command as it is typed, everything else as JSON."""
+    """Return the input of a tool call: a command as it is typed, everything else as JSON."""
     given = data.get("input")
     if not isinstance(given, dict):
         return str(given or "")

@@ -109,7 +109,7 @@ class TestNewTask:
         said = {"text": "Typed", "workspace": people.workspace.pk, "backend": "claude_code"}
         response = send(client, "/tasks/new", **said, model="*", model_typed="")
         assert response.status_code == 422
-        assert b"Type its name" in response.content
+        assert b"Enter the model" in response.content
 
     def test_the_clis_own_choice_is_not_replaced_by_the_workspaces(
         self, client: Client, people: People

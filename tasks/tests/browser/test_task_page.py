@@ -163,7 +163,7 @@ def test_a_task_is_run_again_with_other_words(site: Site, open_one: OpenPage) ->
     press(page, "r")
     box = page.locator("#run-task textarea")
     box.fill("Only those over a second.")
-    page.get_by_label("Go on with the same conversation").check()
+    page.get_by_label("Continue this conversation").check()
     page.locator("#run-task").get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("#head")).to_contain_text("Starting")
     assert site.do(f"run = Task.objects.get(pk={pk}).last_run; result = [run.prompt, run.resumes]") == [
