@@ -228,7 +228,10 @@ def test_a_train_is_watched_from_its_start_to_its_undo(
 ) -> None:
     page = open_one(f"/merge-trains/{train}")
     expect(page.locator("#step-1")).to_contain_text("Merged")
-    expect(page.locator("#step-2")).to_contain_text("    page.locator("#confirm").get_by_role("button", name="Undo").click()
+    expect(page.locator("#step-2")).to_contain_text("<<<<<<< main")
+    expect(page.locator("#step-3")).to_contain_text("Check failed")
+    page.get_by_role("button", name="Undo").click()
+    page.locator("#confirm").get_by_role("button", name="Undo").click()
     expect(page.locator("#train")).to_contain_text("Undoing")
     assert work(site, f"window.ride({train})") == "undone"
     expect(page.locator("#train")).to_contain_text("Undone")
