@@ -1,4 +1,4 @@
-"""Who sees and changes which workspace. Strangers get 404, so that names don't leak."""
+"""Who may see and change a workspace. Others get 404, so that names don't leak."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Visitor = AbstractBaseUser | AnonymousUser
 
 
 def person(request: HttpRequest) -> User:
-    """The one who is logged in; the login middleware lets nobody else in."""
+    """Return the logged-in user; the login middleware has rejected everyone else."""
     return cast("User", request.user)
 
 
 def visible_workspaces(user: Visitor) -> QuerySet[Workspace]:
-    """Own and shared ones; superusers see all."""
+    """Return the user's own and shared workspaces; all of them for a superuser."""
     if isinstance(user, AnonymousUser):
         return Workspace.objects.none()
     if getattr(user, "is_superuser", False):
@@ -30,18 +30,18 @@ def visible_workspaces(user: Visitor) -> QuerySet[Workspace]:
 
 
 def workspace_for(user: Visitor, pk: int) -> Workspace:
-    """The workspace when the user sees it, else 404."""
+    """Return the workspace if the user may see it, else raise Http404."""
     return get_object_or_404(visible_workspaces(user), pk=pk)
 
 
 def can_edit(user: Visitor, workspace: Workspace) -> bool:
-    """Members work in a workspace; its owner and superusers say how it works."""
+    """Return whether the user may change the settings: the owner and superusers may, members may not."""
     return workspace.owner_id == user.pk or bool(getattr(user, "is_superuser", False))
 
 
 def workspace_for_change(user: Visitor, pk: int) -> Workspace:
-    """The workspace when the user may edit it; 404 for strangers, 403 for members."""
+    """Return the workspace if the user may edit it; 403 for members, 404 for everyone else."""
     workspace = workspace_for(user, pk)
     if not can_edit(user, workspace):
-        raise PermissionDenied("Only its owner changes a workspace.")
+        raise PermissionDenied("Only its owner can change a workspace.")
     return workspace

@@ -1,4 +1,4 @@
-"""Workspaces and configuration, edited by staff; hosts and what their CLIs offer, to ask again."""
+"""Admin of workspaces, hosts, model lists and API tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workspaces.models import ApiToken, BackendHold, Host, Installation, ModelLi
 
 
 class RecordAdmin:
-    """What the app alone writes: to be looked at, and for some to be removed."""
+    """Rows that only the app writes: staff can view them, and delete some."""
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -25,13 +25,13 @@ class RecordAdmin:
 
 
 class WorkspaceAdminForm(forms.ModelForm[Workspace]):
-    """Values of variables are written, never shown again: null stands for the one that is kept."""
+    """Never shows the values of variables: null keeps the value that is set."""
 
     class Meta:
         model = Workspace
-        fields = "__all__"  # noqa: DJ007  (staff configure all of it)
+        fields = "__all__"  # noqa: DJ007  (staff can edit every field)
         help_texts = {
-            "environment": 'Variables for the agents: {"NAME": "value"}; null keeps the present value.'
+            "environment": 'Variables for the agents: {"NAME": "value"}; null keeps the current value.'
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,10 +40,10 @@ class WorkspaceAdminForm(forms.ModelForm[Workspace]):
         self.initial["environment"] = dict.fromkeys(self.kept)
 
     def clean_environment(self) -> Any:
-        given = self.cleaned_data["environment"]
-        if not isinstance(given, dict):
-            return given
-        return {name: self.kept.get(name) if value is None else value for name, value in given.items()}
+        submitted = self.cleaned_data["environment"]
+        if not isinstance(submitted, dict):
+            return submitted
+        return {name: self.kept.get(name) if value is None else value for name, value in submitted.items()}
 
 
 @admin.register(Workspace)
@@ -54,22 +54,22 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     search_fields = ("name", "repo_path", "ssh_host")
     list_select_related = ("owner",)
     filter_horizontal = ("members",)
-    actions = ["check_with_the_doctor"]
+    actions = ["run_health_check"]
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: object, change: object) -> None:
         services.save_workspace(obj)
 
-    @admin.action(description="Check with the doctor", permissions=["view"])
-    def check_with_the_doctor(self, request: HttpRequest, workspaces: QuerySet[Workspace]) -> None:
+    @admin.action(description="Run the health check", permissions=["view"])
+    def run_health_check(self, request: HttpRequest, workspaces: QuerySet[Workspace]) -> None:
         for workspace in workspaces:
             findings = doctor.check(workspace)
             for finding in findings:
                 if finding.ok is not True:
-                    words = f"{workspace}: {finding.name}: {finding.detail} {finding.hint}"
+                    text = f"{workspace}: {finding.name}: {finding.detail} {finding.hint}"
                     level = messages.ERROR if finding.ok is False else messages.WARNING
-                    self.message_user(request, words, level)
+                    self.message_user(request, text, level)
             if all(finding.ok for finding in findings):
-                self.message_user(request, f"{workspace}: all {len(findings)} checks are good.")
+                self.message_user(request, f"{workspace}: all {len(findings)} checks passed.")
 
 
 @admin.register(BackendHold)
@@ -85,13 +85,13 @@ class InstallationAdmin(RecordAdmin, admin.ModelAdmin[Installation]):
     list_display = ("key",)
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Sessions on the hosts are known to be ours by it."""
+        """Return False: the key marks what belongs to this installation on the hosts."""
         return False
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(RecordAdmin, admin.ModelAdmin[ApiToken]):
-    """Made on the account page, where a token is shown once; taken back here, too."""
+    """Tokens are created on the account page, which shows them once; staff can revoke them here."""
 
     list_display = ("name", "user", "created_at", "last_used_at")
     list_select_related = ("user",)
@@ -114,15 +114,15 @@ class ModelListAdmin(RecordAdmin, admin.ModelAdmin[ModelList]):
     list_filter = ("host", "backend", "stale")
     list_select_related = ("host",)
     search_fields = ("host__key", "cli_version", "error")
-    actions = ["ask_again"]
+    actions = ["refresh_lists"]
 
     @admin.display(description="models")
     def offered(self, row: ModelList) -> int:
         return len(row.models)
 
-    @admin.action(description="Ask the CLIs again", permissions=["view"])
-    def ask_again(self, request: HttpRequest, lists: QuerySet[ModelList]) -> None:
-        ask(self, request, Host.objects.filter(model_lists__in=lists).distinct())
+    @admin.action(description="Refresh the model lists", permissions=["view"])
+    def refresh_lists(self, request: HttpRequest, lists: QuerySet[ModelList]) -> None:
+        _refresh(self, request, Host.objects.filter(model_lists__in=lists).distinct())
 
 
 @admin.register(Host)
@@ -134,19 +134,19 @@ class HostAdmin(admin.ModelAdmin[Host]):
         *("key", "kind", "alias", "user"),
         *("link", "link_reason", "link_hint", "last_heard_at", "lease_owner", "lease_until"),
     )
-    actions = ["ask_models"]
+    actions = ["refresh_models"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    @admin.action(description="Ask the CLIs for their models", permissions=["view"])
-    def ask_models(self, request: HttpRequest, hosts: QuerySet[Host]) -> None:
-        ask(self, request, hosts)
+    @admin.action(description="Refresh the model lists of the hosts", permissions=["view"])
+    def refresh_models(self, request: HttpRequest, hosts: QuerySet[Host]) -> None:
+        _refresh(self, request, hosts)
 
 
-def ask(
+def _refresh(
     site: admin.ModelAdmin[ModelList] | admin.ModelAdmin[Host], request: HttpRequest, hosts: QuerySet[Host]
 ) -> None:
     for host in hosts:
         catalog_services.request_lists(host, force=True)
-    site.message_user(request, "The workers are asking; reload the page in a moment.", messages.SUCCESS)
+    site.message_user(request, "Refreshing the model lists. Reload the page in a moment.", messages.SUCCESS)

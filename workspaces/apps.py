@@ -1,4 +1,4 @@
-"""Ties the model lists to the links to hosts, which know only their hook."""
+"""Refreshes the model lists of a host when its link is up again."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ class WorkspacesConfig(AppConfig):
         from workspaces import links
         from workspaces.catalog import services
 
-        links.answered_again.join(services.request_when_back)
+        links.host_returned.join(services.request_when_back)

@@ -1,4 +1,4 @@
-"""What a person types about a workspace. Values of variables are written, never shown again."""
+"""Forms for workspaces and API tokens. Values of variables are never shown again."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ OTHER_HOST = {
     "hx-swap": "outerHTML",
     "hx-indicator": "next .choices",
 }
-"""Another host offers other models."""
+"""Reloads the choices of CLI and model when another host is chosen."""
 
 
 WORKTREE_FIELDS = ("worktree_root", "copy_files", "setup_command", "check_command", "git_name", "git_email")
 
 
 class WorkspaceForm(forms.ModelForm[Workspace]):
-    """All of a workspace but its owner."""
+    """Every setting of a workspace except its owner."""
 
     member_names = forms.CharField(
         label="Members",
         required=False,
-        help_text="User names, parted by commas. They see the workspace and run tasks in it.",
+        help_text="User names, separated by commas. Members can see the workspace and run tasks in it.",
         widget=forms.TextInput(attrs=CODE),
     )
     variables = forms.CharField(
         label="Set variables",
         required=False,
-        help_text="NAME=value, one a line. A name that is set already gets the new value.",
+        help_text="NAME=value, one per line. Replaces the value of a variable that is already set.",
         widget=forms.Textarea(attrs={**CODE, "rows": 3, "placeholder": "NAME=value", "data-secret": True}),
     )
     unset = forms.MultipleChoiceField(
-        label="Variables that are set", required=False, widget=forms.CheckboxSelectMultiple
+        label="Remove variables", required=False, widget=forms.CheckboxSelectMultiple
     )
 
     class Meta:
@@ -78,7 +78,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "default_reasoning_effort": "Effort",
             "permission_mode": "Permissions",
             "setup_command": "Set-up command",
-            "git_email": "Git e-mail",
+            "git_email": "Git email",
         }
         widgets = {
             "kind": forms.RadioSelect(attrs=OTHER_HOST),
@@ -103,30 +103,31 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
 
     @property
     def opens_worktrees(self) -> bool:
-        """Whether the page shows the fields about worktrees without a click."""
+        """Whether the page shows the fields for worktrees expanded."""
         return bool(self.instance.pk) or any(self[name].errors for name in WORKTREE_FIELDS)
 
     @property
     def opens_variables(self) -> bool:
+        """Whether the page shows variables and members expanded."""
         fields = (self["variables"], self["member_names"])
         return bool(self.instance.pk) or any(field.value() or field.errors for field in fields)
 
     def clean(self) -> dict[str, Any]:
-        """A model that is typed stands in a field of its own."""
+        """Take a typed model from its own field."""
         cleaned = super().clean() or {}
         if cleaned.get("default_model") == form_choices.OTHER:
             _, cleaned["default_model"], _ = form_choices.chosen(self.data, "default_")
             if not cleaned["default_model"]:
-                self.add_error("default_model", "Type its name, or choose one of the list.")
+                self.add_error("default_model", "Enter a model name, or choose one from the list.")
         return cleaned
 
     def clean_member_names(self) -> list[User]:
         names = [name.strip() for name in self.cleaned_data["member_names"].split(",") if name.strip()]
         users = User.objects.filter(username__in=names, is_active=True)
         found = {user.get_username(): user for user in users}
-        strangers = [name for name in names if name not in found]
-        if strangers:
-            raise ValidationError(f"There is no user {', '.join(strangers)}.")
+        unknown = [name for name in names if name not in found]
+        if unknown:
+            raise ValidationError(f"No such user: {', '.join(unknown)}.")
         return list(found.values())
 
     def clean_variables(self) -> dict[str, str]:
@@ -134,13 +135,13 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
         for line in filter(str.strip, self.cleaned_data["variables"].splitlines()):
             name, sign, value = line.partition("=")
             if not sign:
-                raise ValidationError(f"{line.split()[0]}: write NAME=value.")
+                raise ValidationError(f"{line.split()[0]}: use the form NAME=value.")
             variables[name.strip().removeprefix("export ")] = value.strip()
         validate_environment(variables)
         return variables
 
     def save(self, commit: bool = True) -> Workspace:
-        """Save with members and variables. Raises Refused as `save_workspace`."""
+        """Save with members and variables. Raises `Refused` like `save_workspace`."""
         workspace = super().save(commit=False)
         kept = {k: v for k, v in workspace.environment.items() if k not in self.cleaned_data["unset"]}
         workspace.environment = {**kept, **self.cleaned_data["variables"]}
@@ -148,9 +149,13 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
 
 
 class TokenForm(forms.ModelForm[ApiToken]):
-    """A new API token: only its name is a person's choice."""
+    """A new API token; the user chooses only its name."""
 
     class Meta:
         model = ApiToken
         fields = ["name"]
-        widgets = {"name": forms.TextInput(attrs={"placeholder": "What it is for, such as nightly script"})}
+        widgets = {
+            "name": forms.TextInput(
+                attrs={"placeholder": "What is this token for? For example: nightly script"}
+            )
+        }

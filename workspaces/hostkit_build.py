@@ -1,4 +1,4 @@
-"""Packs hostkit as a zipapp: the same source gives the same bytes, and the name tells the content."""
+"""Builds hostkit as a zipapp: the same source gives the same bytes, and the name holds their hash."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent / "hostkit"
 SHEBANG = b"#!/usr/bin/env python3\n"
 MAIN = b"import sys\nfrom hostkit.__main__ import main\nsys.exit(main())\n"
-LONG_AGO = (1980, 1, 1, 0, 0, 0)
+FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def build() -> tuple[str, bytes]:
-    """The file name and the content of the zipapp."""
+    """Return the zipapp's file name and content."""
     content = SHEBANG + _archive()
     return f"hostkit-{hashlib.sha256(content).hexdigest()[:16]}.pyz", content
 
@@ -29,8 +29,8 @@ def _archive() -> bytes:
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    """Stored, not compressed: compressors differ from one Python to the next."""
-    info = zipfile.ZipInfo(name, LONG_AGO)
+    """Add a file uncompressed: compressors differ between Python versions."""
+    info = zipfile.ZipInfo(name, FIXED_TIME)
     info.external_attr = 0o644 << 16
     info.create_system = 3
     archive.writestr(info, data)

@@ -1,4 +1,4 @@
-"""What is known of the way to each host: written by whoever speaks with it, read by everyone."""
+"""The state of the link to each host, recorded by every process that calls the host."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from aitask.lib.hooks import Hook
 from workspaces.hosts import HostError
 from workspaces.models import Host
 
-answered_again: Hook[[Host]] = Hook()
-"""A host that had been away, or was never met, has just answered."""
+host_returned: Hook[[Host]] = Hook()
+"""Called when a host answers for the first time, or for the first time after its link was lost."""
 
 
 def note_up(host: Host) -> bool:
-    """The host has just answered; True when it had been away or unknown."""
+    """Record that the host answered; return whether its link was not up before."""
     values = {"link_reason": "", "link_hint": "", "last_heard_at": timezone.now()}
-    came_back = Host.objects.filter(~Q(link=Host.Link.UP), pk=host.pk).update(link=Host.Link.UP, **values)
-    if came_back:
-        answered_again(host)
+    returned = Host.objects.filter(~Q(link=Host.Link.UP), pk=host.pk).update(link=Host.Link.UP, **values)
+    if returned:
+        host_returned(host)
         doorbell.ring("board", "queue", "hosts")
     else:
         Host.objects.filter(pk=host.pk).update(**values)
-    return bool(came_back)
+    return bool(returned)
 
 
 def note_down(host: Host, error: HostError) -> bool:
-    """The host can't be reached; True when this is news. When it was last heard of stays as it is."""
+    """Record why the host can't be reached; return whether that changed. `last_heard_at` is kept."""
     values = {"link": Host.Link.DOWN, "link_reason": error.reason[:500], "link_hint": error.hint[:500]}
-    news = Host.objects.filter(~Q(**values), pk=host.pk).update(**values)
-    if news:
+    changed = Host.objects.filter(~Q(**values), pk=host.pk).update(**values)
+    if changed:
         doorbell.ring("board", "queue", "hosts")
-    return bool(news)
+    return bool(changed)

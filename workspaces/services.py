@@ -1,4 +1,4 @@
-"""What users do with workspaces and hosts."""
+"""Changes of workspaces and hosts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from workspaces.models import Host, Workspace
 BUSY = ("queued", "running")
 
 workspace_saved: Hook[[Workspace]] = Hook()
-"""A workspace was added or changed, after it has been saved."""
+"""Called after a workspace was added or changed."""
 
 
 def save_workspace(workspace: Workspace, *, members: Iterable[User] | None = None) -> Workspace:
-    """Save a valid workspace, and its members if given; model lists that it lacks are requested.
+    """Save a valid workspace, and its members if given, and request the model lists it lacks.
 
-    Raises Refused when another one of its name was made at the same moment.
+    Raises `Refused` if another one with this name was created at the same time.
     """
     try:
         with transaction.atomic():
@@ -33,7 +33,7 @@ def save_workspace(workspace: Workspace, *, members: Iterable[User] | None = Non
                 workspace.members.set(members)
     except IntegrityError as error:
         raise Refused(
-            f"There is a workspace called {workspace.name} already.", "Choose another name."
+            f"A workspace called {workspace.name} already exists.", "Choose another name."
         ) from error
     catalog_services.request_for_workspace(workspace)
     workspace_saved(workspace)
@@ -42,31 +42,31 @@ def save_workspace(workspace: Workspace, *, members: Iterable[User] | None = Non
 
 
 def accept_host_key(row: Host, fingerprint: str) -> None:
-    """Trust the key that a person compared; it is read from the server again and must be the same one.
+    """Trust the key that the user compared, if the server still presents it.
 
-    Raises HostError: host_key_changed when the server shows another key now, else why it can't be asked.
-    A jump host's key is accepted in the same way, one after the other.
+    Raises HostError: `host_key_changed` if the server presents another key now, else why it can't be reached.
+    The keys of jump hosts are accepted in the same way, one after another.
     """
-    question = unknown_key(row)
-    if question is None:
+    unknown = unknown_key(row)
+    if unknown is None:
         return
-    if question.data["fingerprint"] != fingerprint:
+    if unknown.data["fingerprint"] != fingerprint:
         raise HostError(
-            f"ALARM: {question.data['host']} shows another host key now than the one that you were shown.",
-            "Do not accept it; ask whoever runs the machine for its fingerprint.",
+            f"ALARM: {unknown.data['host']} presents a different host key than the one shown to you.",
+            "Do not accept it. Ask the machine's administrator for its fingerprint.",
             code="host_key_changed",
-            data=question.data,
+            data=unknown.data,
         )
     with transaction.atomic():
-        fresh = Host.objects.select_for_update().get(pk=row.pk)
-        fresh.accepted_keys = list(dict.fromkeys([*fresh.accepted_keys, question.data["line"]]))
-        fresh.save(update_fields=["accepted_keys"])
-    row.accepted_keys = fresh.accepted_keys
+        locked = Host.objects.select_for_update().get(pk=row.pk)
+        locked.accepted_keys = list(dict.fromkeys([*locked.accepted_keys, unknown.data["line"]]))
+        locked.save(update_fields=["accepted_keys"])
+    row.accepted_keys = locked.accepted_keys
     hosts.get(row.address)
 
 
 def unknown_key(row: Host) -> HostError | None:
-    """The question about the key that the server shows now; None when it is known. Raises HostError."""
+    """Return the error about the key that the server presents now; None if it is known. Raises HostError."""
     try:
         hosts.get(row.address).hello(force=True)
     except HostError as error:
@@ -77,7 +77,7 @@ def unknown_key(row: Host) -> HostError | None:
 
 
 def delete_workspace(workspace: Workspace) -> None:
-    """Remove it with its tasks and runs; sessions, worktrees and branches stay on the host."""
+    """Delete it with its tasks and runs; sessions, worktrees and branches stay on the host."""
     with transaction.atomic():
         Workspace.objects.select_for_update().get(pk=workspace.pk)
         if workspace.tasks.filter(status__in=BUSY).exists():

@@ -1,4 +1,4 @@
-"""The hosts that a person's ssh configuration names, to be offered in a form."""
+"""The host aliases of the user's ssh configuration, suggested in the workspace form."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ EQUALS = re.compile(r"^\s*(\w+)\s*=\s*")
 
 
 def aliases(config: str = "") -> list[str]:
-    """The aliases in the order of the file, without patterns; none when there is no configuration.
+    """Return the aliases in the order of the file, without patterns; empty if there is no configuration.
 
-    `config` defaults to SSH_CONFIG, else the user's own file. Include is followed as ssh does it.
+    `config` defaults to SSH_CONFIG, else the user's own file. `Include` is followed as ssh does.
     """
     path = Path(config or settings.SSH_CONFIG or home() / ".ssh" / "config")
     return list(dict.fromkeys(_named_in(path, MAX_INCLUDES)))
 
 
 def _named_in(path: Path, depth: int) -> Iterator[str]:
-    for keyword, words in _lines(path):
+    for keyword, args in _lines(path):
         if keyword == "host":
-            yield from (word for word in words if not PATTERN.intersection(word) and not word.startswith("-"))
+            yield from (name for name in args if not PATTERN.intersection(name) and not name.startswith("-"))
         elif keyword == "include" and depth:
-            for included in _included(words):
+            for included in _included(args):
                 yield from _named_in(included, depth - 1)
 
 
-def _included(words: list[str]) -> Iterator[Path]:
-    """Relative names lie in ~/.ssh, wherever the including file is."""
-    for word in words:
-        path = from_home(word)
+def _included(names: list[str]) -> Iterator[Path]:
+    """Yield the included files; relative names are relative to ~/.ssh."""
+    for name in names:
+        path = from_home(name)
         pattern = path if path.is_absolute() else home() / ".ssh" / path
         root = Path(pattern.anchor)
         yield from sorted(root.glob(str(pattern.relative_to(root))))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Keyword and arguments of each line; what can't be read is left out: ssh itself will complain of it."""
+    """Yield keyword and arguments of each line. Skip what can't be read: ssh itself will report it."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return
     for line in lines:
         try:
-            words = shlex.split(EQUALS.sub(r"\1 ", line), comments=True)
+            keyword, *args = shlex.split(EQUALS.sub(r"\1 ", line), comments=True) or [""]
         except ValueError:
             continue
-        if words:
-            yield words[0].lower(), words[1:]
+        if keyword:
+            yield keyword.lower(), args

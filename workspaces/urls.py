@@ -1,4 +1,4 @@
-"""Addresses of workspaces and API tokens."""
+"""URLs of workspaces and API tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workspaces: list, add, edit, check, trust a host; and the API tokens of a person."""
+"""Workspaces: list, add, edit, check, trust a host; and the user's API tokens."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def workspace_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and succeeds(form, form.save, field="name"):
         return htmx.done(
             request,
-            f"{form.instance.name} is added. Check it, then write tasks for it.",
+            f"Added {form.instance.name}. Run the health check, then add tasks.",
             to=reverse("workspace", args=[form.instance.pk]) + "#doctor",
             stay=False,
         )
@@ -50,7 +50,7 @@ def workspace_new(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def workspace_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """How a workspace is set up, and the doctor."""
+    """A workspace's settings and its health check."""
     workspace = workspace_for(request.user, pk)
     context = {
         "nav": "workspaces",
@@ -71,8 +71,8 @@ def workspace_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _form(request: HttpRequest, form: WorkspaceForm) -> HttpResponse:
-    said = form.data if form.is_bound else {field: form[field].value() for field in PRESETS}
-    backend, model, effort = form_choices.chosen(said, "default_")
+    values = form.data if form.is_bound else {field: form[field].value() for field in PRESETS}
+    backend, model, effort = form_choices.chosen(values, "default_")
     lists = catalog_queries.lists_of(form.instance)
     context = {
         "nav": "workspaces",
@@ -87,7 +87,7 @@ def _form(request: HttpRequest, form: WorkspaceForm) -> HttpResponse:
 
 @require_GET
 def workspace_choices(request: HttpRequest) -> HttpResponse:
-    """The presets of the form as they fit another host, CLI or model; read from rows, no CLI is asked."""
+    """The form's presets for another host, CLI or model, from the stored model lists."""
     given = request.GET.dict()
     workspace = Workspace(
         kind=given.get("kind", ""), ssh_host=given.get("ssh_host", ""), ssh_user=given.get("ssh_user", "")
@@ -105,7 +105,7 @@ def workspace_delete(request: HttpRequest, pk: int) -> HttpResponse:
     return answer(
         request,
         lambda: services.delete_workspace(workspace),
-        f"{workspace.name} is deleted.",
+        f"Deleted {workspace.name}.",
         to=reverse("workspace", args=[pk]),
         go=reverse("workspaces"),
     )
@@ -113,7 +113,7 @@ def workspace_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
-    """The doctor's findings; an unknown or changed host key is a question of its own."""
+    """The findings of the health check; an unknown or changed host key is shown by itself."""
     workspace = workspace_for(request.user, pk)
     context: dict[str, Any] = {"workspace": workspace, "can_edit": can_edit(request.user, workspace)}
     findings = doctor.check(workspace)
@@ -128,16 +128,16 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
-    """A person compared the fingerprint and accepts the host's key."""
+    """Accept the host key whose fingerprint the user has compared."""
     workspace = workspace_for_change(request.user, pk)
     here = reverse("workspace", args=[pk])
     if workspace.kind == Workspace.Kind.LOCAL:
-        raise PermissionDenied("This machine needs no key.")
+        raise PermissionDenied("This machine has no host key to trust.")
     fingerprint = request.POST.get("fingerprint", "")
     return answer(
         request,
         lambda: services.accept_host_key(workspace.host, fingerprint),
-        "The host is trusted.",
+        "Host key trusted.",
         to=here,
         go=f"{here}#doctor",
     )
@@ -146,14 +146,14 @@ def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def tokens(request: HttpRequest) -> HttpResponse:
-    """A person's API tokens; a new one is shown this once."""
+    """The user's API tokens; a new one is shown only once."""
     form = TokenForm(request.POST or None)
-    made = ""
+    created = ""
     if request.method == "POST" and form.is_valid():
-        made = ApiToken.issue(user_id=person(request).pk, name=form.cleaned_data["name"])
+        created = ApiToken.issue(user_id=person(request).pk, name=form.cleaned_data["name"])
         form = TokenForm()
     own = ApiToken.objects.filter(user=person(request)).order_by("-created_at")
-    context = {"tokens": own, "form": form, "made": made}
+    context = {"tokens": own, "form": form, "made": created}
     return render(request, "workspaces/tokens.html", context, status=422 if form.errors else 200)
 
 

@@ -24,7 +24,7 @@ def client() -> Client:
 
 
 @pytest.mark.skipif("REDIS_URL" in os.environ, reason="counts rows of the database's own queue")
-@pytest.mark.parametrize(("page", "action"), [("modellist", "ask_again"), ("host", "ask_models")])
+@pytest.mark.parametrize(("page", "action"), [("modellist", "refresh_lists"), ("host", "refresh_models")])
 def test_its_actions_send_for_a_worker(
     client: Client,
     page: str,
@@ -36,7 +36,7 @@ def test_its_actions_send_for_a_worker(
     chosen = {"action": action, "_selected_action": [row.pk if page == "modellist" else host.pk]}
     with django_capture_on_commit_callbacks(execute=True):
         response = client.post(f"/admin/workspaces/{page}/", chosen, follow=True)
-    assert b"The workers are asking" in response.content
+    assert b"Refreshing the model lists" in response.content
     assert OrmQ.objects.count() == 1
 
 

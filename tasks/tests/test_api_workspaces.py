@@ -179,7 +179,7 @@ class TestChanging:
 
     def test_a_member_may_not(self, member: Script, workspace: Workspace) -> None:
         answer = member.patch(f"/workspaces/{workspace.pk}", {"name": "mine"})
-        assert (member.status, answer) == (403, {"detail": "Only its owner changes a workspace."})
+        assert (member.status, answer) == (403, {"detail": "Only its owner can change a workspace."})
 
     def test_null_for_what_is_never_empty_is_422(self, owner: Script, workspace: Workspace) -> None:
         owner.patch(f"/workspaces/{workspace.pk}", {"repo_path": None})

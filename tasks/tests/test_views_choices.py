@@ -125,7 +125,7 @@ class TestNewTask:
         said = {"text": "x", "workspace": people.workspace.pk, "backend": "claude_code", "model": "default"}
         response = send(client, "/tasks/new", **said, reasoning_effort="ultra")
         assert response.status_code == 422
-        assert b"default has the levels low, high." in response.content
+        assert b"default has the effort levels low, high." in response.content
 
     @pytest.mark.parametrize("model", ["", "fable"])
     def test_a_level_that_no_model_has_is_refused_where_the_model_is_not_listed(
@@ -134,13 +134,13 @@ class TestNewTask:
         said = {"text": "x", "workspace": people.workspace.pk, "backend": "claude_code", "model": model}
         response = send(client, "/tasks/new", **said, reasoning_effort="bananas")
         assert response.status_code == 422
-        assert b"Claude Code has the levels low, high." in response.content
+        assert b"Claude Code has the effort levels low, high." in response.content
 
     def test_while_the_clis_are_asked_the_form_looks_again_by_itself(self, client: Client) -> None:
         ModelList.objects.update(asked_at=None, fetched_at=None, models=[], due_at="2026-01-01T00:00:00Z")
         html = html_of(client, "/tasks/new")
         assert 'hx-trigger="load delay:1s"' in html
-        assert "is being asked" in html
+        assert "Loading the models" in html
 
 
 class TestRunAgain:
@@ -163,7 +163,7 @@ class TestRunAgain:
         soup = part(client, f"/tasks/{task.pk}/run")
         assert soup.selected.get("model") == "*"
         assert soup.values["model_typed"] == "opus-3"
-        assert "opus-3 is not in the list" in soup.text
+        assert "opus-3 is not in the model list" in soup.text
 
 
 class TestWarnings:
@@ -172,18 +172,18 @@ class TestWarnings:
         return make_task(workspace=people.workspace, model="opus-3")
 
     def test_the_card_warns_before_the_run(self, client: Client, task: Task) -> None:
-        assert "opus-3 is not in the list" in part(client, "/board/columns").text
+        assert "opus-3 is not in the model list" in part(client, "/board/columns").text
 
     def test_the_task_page_warns_beside_the_button(self, client: Client, task: Task) -> None:
-        assert "opus-3 is not in the list" in render_head(task, None)
+        assert "opus-3 is not in the model list" in render_head(task, None)
 
     def test_done_work_is_not_warned_of(self, client: Client, task: Task) -> None:
         Task.objects.filter(pk=task.pk).update(status="done")
-        assert "is not in the list" not in part(client, "/board/columns").text
+        assert "is not in the model list" not in part(client, "/board/columns").text
 
     def test_a_model_that_is_listed_is_not_warned_of(self, client: Client, task: Task) -> None:
         Task.objects.filter(pk=task.pk).update(model="haiku")
-        assert "is not in the list" not in part(client, "/board/columns").text
+        assert "is not in the model list" not in part(client, "/board/columns").text
 
 
 class TestWorkspaceForm:
@@ -195,7 +195,7 @@ class TestWorkspaceForm:
         said = {"kind": "ssh", "ssh_host": "cloud", "changed": "workspace"}
         soup = part(client, "/workspaces/choices", **said)
         assert soup.options["default_model"] == ["", "*"]
-        assert "has not been asked" in soup.text
+        assert "are not loaded yet" in soup.text
 
     def test_another_cli_draws_its_models(self, client: Client) -> None:
         said = {"kind": "local", "default_backend": "codex", "changed": "backend"}

@@ -1,4 +1,4 @@
-"""What a form offers: CLI, model and effort, each narrowing the next."""
+"""The choices of a form: CLI, model and effort, each of which limits the next."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from workspaces.models import Workspace
 from workspaces.models.model_list import ModelList
 
 OTHER = "*"
-"Stands in the list of models for one that is typed."
+"The choice of a model that the user types."
 
 
 @dataclass(frozen=True)
 class CliOption:
-    """One CLI as the form shows it; `why_not` tells why it can't be chosen."""
+    """One CLI as the form shows it; `why_not` is the reason why it can't be chosen, else empty."""
 
     value: str
     label: str
@@ -29,28 +29,28 @@ class CliOption:
 
 @dataclass(frozen=True)
 class Choices:
-    """The three fields in one state."""
+    """The state of the three fields."""
 
     lists: Mapping[str, ModelList]
     backend: str
     model: str
     effort: str
     typing: bool = False
-    "The person is about to type a model."
+    "The user has chosen to type a model."
     suggestions: tuple[str, ...] = ()
-    "For who types a model."
+    "Suggestions for a typed model."
     prefix: str = ""
-    "In front of the fields' names."
+    "Prefix of the fields' names."
     ids: str = "id_"
-    "In front of their ids: two forms may be on one page."
+    "Prefix of their ids: two forms may be on one page."
     fixed: bool = False
-    "The CLI is not to be chosen here."
+    "The CLI can't be changed in this form."
 
     @property
     def state(self) -> str:
-        """What a request for another part must bring along, as JSON that is still open at its end."""
-        known: dict[str, str] = {"ids": self.ids, "fixed": "yes" if self.fixed else ""}
-        return json.dumps(known)[:-1]
+        """The values that each partial request sends along, as JSON without the closing brace."""
+        values: dict[str, str] = {"ids": self.ids, "fixed": "yes" if self.fixed else ""}
+        return json.dumps(values)[:-1]
 
     @property
     def clis(self) -> list[CliOption]:
@@ -58,7 +58,7 @@ class Choices:
 
     def _why_not(self, backend: str) -> str:
         offer = self.lists.get(backend)
-        return "" if offer is None or offer.is_offered else offer.error or "The host does not have it."
+        return "" if offer is None or offer.is_offered else offer.error or "Not installed on this host."
 
     @property
     def offer(self) -> ModelList | None:
@@ -79,7 +79,7 @@ class Choices:
 
     @property
     def levels(self) -> list[Effort]:
-        """The levels of the chosen model; where the CLI picks, those of the one that it recommends."""
+        """The levels of the chosen model; of the CLI's default model if none is chosen."""
         if self.is_typed:
             return []
         model = self.picked or (self.offer.recommended if self.offer else None)
@@ -87,12 +87,12 @@ class Choices:
 
     @property
     def effort_is_free(self) -> bool:
-        """Nobody says which levels there are."""
+        """Whether the levels are unknown, so that the effort is a text field."""
         return self.is_typed or not self.models
 
     @property
     def has_other_effort(self) -> bool:
-        """The effort is none of the levels; it is shown, not replaced."""
+        """Whether the effort is not among the levels; it is shown, not replaced."""
         return bool(self.effort) and self.effort not in [level["id"] for level in self.levels]
 
     @property
@@ -109,30 +109,28 @@ class Choices:
 
     @property
     def notes(self) -> list[str]:
-        """Why there is no list, why it is old, and which CLIs are left out."""
-        return [*self._of_list(), *(f"{cli.label}: {cli.why_not}" for cli in self.clis if cli.why_not)]
+        """Why the list is missing or stale, and why CLIs can't be chosen."""
+        return [*self._list_notes(), *(f"{cli.label}: {cli.why_not}" for cli in self.clis if cli.why_not)]
 
-    def _of_list(self) -> list[str]:
+    def _list_notes(self) -> list[str]:
         offer, cli = self.offer, clis.label_of(self.backend)
         if offer is None:
-            return [f"{cli} has not been asked for its models on this host yet."]
+            return [f"The models of {cli} on this host are not loaded yet."]
         if offer.is_awaited:
-            return [f"{cli} on {offer.host.label} is being asked for its models…"]
+            return [f"Loading the models of {cli} on {offer.host.label}…"]
         if self._why_not(self.backend):
             return []
         if offer.stale and offer.fetched_at:
-            return [f"The list is of {dateformat.format(offer.fetched_at, 'j F, H:i')} UTC. {offer.error}"]
+            return [f"This list is from {dateformat.format(offer.fetched_at, 'j F, H:i')} UTC. {offer.error}"]
         if offer.stale:
-            return [f"There is no list: {offer.error}"]
+            return [f"No model list: {offer.error}"]
         if offer.logged_in is False:
-            return [
-                f"Nobody is logged in to {cli} on {offer.host.label}; the list may change with the login."
-            ]
+            return [f"{cli} is not logged in on {offer.host.label}. The list may change after a login."]
         return []
 
 
 def preset(lists: Mapping[str, ModelList], workspace: Workspace | None, backend: str = "") -> Choices:
-    """What a form starts with: the workspace's defaults, else what the CLI recommends."""
+    """Return the initial choices of a form: the workspace's defaults, else those of the CLI."""
     wanted = backend or (workspace.default_backend if workspace else clis.default())
     if not backend and (offer := lists.get(wanted)) is not None and not offer.is_offered:
         wanted = next((other for other, row in lists.items() if row.is_offered), wanted)
@@ -146,7 +144,7 @@ def preset(lists: Mapping[str, ModelList], workspace: Workspace | None, backend:
 
 
 def with_effort(choices: Choices) -> Choices:
-    """With the effort as far as the model has it, else the model's own default."""
+    """Return the choices with an effort that the model has, else with the model's default."""
     model = choices.picked
     if model is None or (not choices.has_other_effort and choices.effort):
         return choices
@@ -154,7 +152,7 @@ def with_effort(choices: Choices) -> Choices:
 
 
 def chosen(data: Mapping[str, str], prefix: str = "") -> tuple[str, str, str]:
-    """CLI, model and effort as the fields of a form say them; a typed model counts where it is asked for."""
+    """Return CLI, model and effort from a form's data; a typed model if that is chosen."""
     model = data.get(f"{prefix}model", "")
     if model == OTHER:
         model = data.get(f"{prefix}model_typed", "").strip()
@@ -164,15 +162,15 @@ def chosen(data: Mapping[str, str], prefix: str = "") -> tuple[str, str, str]:
 def after_change(
     lists: Mapping[str, ModelList], workspace: Workspace | None, data: Mapping[str, str], prefix: str = ""
 ) -> Choices:
-    """The fields after a person `changed` the workspace, the backend or the model, or lists have arrived.
+    """Return the choices after a change; `data["changed"]` says what: workspace, backend, model or lists.
 
-    What was chosen stays as far as it fits.
+    What was chosen is kept where it is still valid.
     """
     backend, model, effort = chosen(data, prefix)
-    what = data.get("changed", "")
-    if backend not in clis.names() or what == "workspace":
+    changed = data.get("changed", "")
+    if backend not in clis.names() or changed == "workspace":
         choices = preset(lists, workspace)
-    elif what == "backend" or (what == "lists" and not model):
+    elif changed == "backend" or (changed == "lists" and not model):
         choices = preset(lists, workspace, backend)
     else:
         typing = data.get(f"{prefix}model") == OTHER and not model
@@ -185,7 +183,7 @@ TEMPLATES = {
     "backend": "workspaces/_choice_model.html",
     "model": "workspaces/_choice_effort.html",
 }
-"""The part of the form that is drawn anew after each change; all of it after any other."""
+"""The template to render again after a change; after any other, all choices are rendered."""
 
 
 def template_after(changed: str) -> str:

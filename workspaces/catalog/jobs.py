@@ -1,4 +1,4 @@
-"""Ask a host's CLIs for their models and keep what they say: in a worker or a command, never for a page."""
+"""Ask a host's CLIs for their models and save the answers: in a worker or a command, never in a request."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from workspaces.models import Host, Workspace
 from workspaces.models.model_list import ModelList, digest_of
 
 CALL_SECONDS = 30.0
-"""For connecting and for both CLIs, which have ten seconds each."""
-AGAIN = timedelta(days=1)
-"How long a list is taken for good while the server runs on: CLIs update themselves."
+"""For connecting and for all CLIs, which have ten seconds each."""
+REFRESH = timedelta(days=1)
+"How long a list is valid: CLIs update themselves."
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(minutes=15)
-"When a host that was away is tried again, doubled at each failure."
+"Pause before a host that could not be reached is tried again, doubled at each failure."
 
 
 def ask(host_id: int, digest: str, force: bool = False) -> None:
-    """The worker's job: ask one host in one environment. Whoever comes second leaves quietly."""
+    """Job: ask one host in one environment. Does nothing if another worker has the lease."""
     with leases.held(ModelList.objects.filter(host=host_id, environment=digest)) as taken:
         if taken:
             ask_now(Host.objects.get(pk=host_id), digest, force=force)
 
 
 def ask_now(host: Host, digest: str, *, force: bool = True) -> list[ModelList]:
-    """Ask and save; the lists as they stand then. A host that can't be reached makes them stale."""
+    """Ask, save and return the lists. They become stale if the host can't be reached."""
     environment = _environment(host, digest)
     rows = list(ModelList.objects.filter(host=host, environment=digest).select_related("host"))
-    if environment is None:  # no workspace is like this any more
+    if environment is None:  # no workspace has this environment any more
         ModelList.objects.filter(host=host, environment=digest).delete()
         return []
     try:
@@ -51,7 +51,7 @@ def ask_now(host: Host, digest: str, *, force: bool = True) -> list[ModelList]:
 
 
 def ask_host(host: Host) -> list[ModelList]:
-    """Ask one host in all its environments, here and now."""
+    """Ask one host in all its environments, in this process."""
     lists: list[ModelList] = []
     for digest in sorted(environments(host)):
         ModelList.make_rows(host, digest)
@@ -60,15 +60,15 @@ def ask_host(host: Host) -> list[ModelList]:
 
 
 def _environment(host: Host, digest: str) -> dict[str, str] | None:
-    """The variables that this digest stands for; None when no workspace of the host has them."""
+    """Return the variables with this digest; None if no workspace of the host has them."""
     if not digest:
         return {}
-    mine = (workspace for workspace in Workspace.objects.all() if lies_on(workspace, host))
-    return next((each.environment for each in mine if digest_of(each.environment) == digest), None)
+    workspaces = (workspace for workspace in Workspace.objects.all() if lies_on(workspace, host))
+    return next((each.environment for each in workspaces if digest_of(each.environment) == digest), None)
 
 
 def _take(row: ModelList, answer: wire.ModelsAnswer, started: datetime) -> ModelList:
-    """Keep what one CLI answered."""
+    """Save the answer of one CLI."""
     if not answer.get("unchanged"):
         row.present, row.path = bool(answer["path"]), answer["path"] or ""
         if reason := _why_not(row, answer):
@@ -79,21 +79,21 @@ def _take(row: ModelList, answer: wire.ModelsAnswer, started: datetime) -> Model
             row.account, row.logged_in = answer["account"][:100], answer["logged_in"]
             row.fingerprint = answer.get("fingerprint", "")
     row.failures = 0
-    return _save(row, started, due_at=timezone.now() + AGAIN)
+    return _save(row, started, due_at=timezone.now() + REFRESH)
 
 
 def _why_not(row: ModelList, answer: wire.ModelsAnswer) -> str:
-    """Why the last list stays; empty when the answer takes its place."""
+    """Return why the last list is kept; empty if the answer replaces it."""
     if answer["error"]:
         return answer["error"]
     if answer["logged_in"] is False and row.models and row.logged_in:
-        # What it lists without a login is not what the account may use.
-        return f"Nobody is logged in on {row.host.label} any more; the list is that of the last login."
+        # Without a login the CLI does not list what the account may use.
+        return f"No longer logged in on {row.host.label}. The list is from the last login."
     return ""
 
 
 def _keep_as_stale(row: ModelList, error: HostError) -> ModelList:
-    """The host was not reached: the lists stay; it is tried again when that may help."""
+    """Keep the last list as stale, and schedule another try if the error may be temporary."""
     if error.code != "local_unsupported":
         note_down(row.host, error)
     row.stale, row.error = True, str(error)[:1000]
@@ -103,7 +103,7 @@ def _keep_as_stale(row: ModelList, error: HostError) -> ModelList:
 
 
 def _save(row: ModelList, started: datetime, *, due_at: datetime | None) -> ModelList:
-    """All but the lease; a wish that came while the CLI was asked stays due."""
+    """Save all fields but the lease. A request made since `started` stays due."""
     row.asked_at = timezone.now()
     kept = ("id", "host", "backend", "environment", "due_at", "lease_owner", "lease_until")
     values = {

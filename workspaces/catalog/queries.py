@@ -1,4 +1,4 @@
-"""Read the lists that are kept. Nothing here speaks with a host."""
+"""Read the stored model lists. Nothing here connects to a host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def place_of(workspace: Workspace) -> Place:
 
 
 def environments(host: Host) -> set[str]:
-    """Digests of what its workspaces set, and the bare one that a new workspace begins with."""
+    """Return the digests of its workspaces' variables, and the empty one of a new workspace."""
     own = (
         w for w in Workspace.objects.only("kind", "ssh_host", "ssh_user", "environment") if lies_on(w, host)
     )
@@ -30,7 +30,7 @@ def lies_on(workspace: Workspace, host: Host) -> bool:
 
 
 def lists_at(places: Iterable[Place]) -> dict[Place, dict[str, ModelList]]:
-    """The lists of these places by CLI, in one query; places that were never asked are left out."""
+    """Return the lists of these places by CLI, in one query; a place without lists is left out."""
     wanted = set(places)
     rows = ModelList.objects.filter(host__key__in={key for key, _ in wanted}).select_related("host")
     found: dict[Place, dict[str, ModelList]] = {}
@@ -42,45 +42,47 @@ def lists_at(places: Iterable[Place]) -> dict[Place, dict[str, ModelList]]:
 
 
 def lists_of(workspace: Workspace) -> dict[str, ModelList]:
-    """What the CLIs offer to this workspace."""
+    """Return the workspace's model lists by CLI."""
     place = place_of(workspace)
     return lists_at([place]).get(place, {})
 
 
 def warning(offer: ModelList | None, model: str, effort: str) -> str:
-    """What a person should know before a run; empty when there is no list to judge by."""
+    """Return a warning about a model or effort that is not in the list; empty if there is no list."""
     if offer is None or not offer.models or not model:
         return ""
     cli = clis.label_of(offer.backend)
     found = offer.find(model)
     if found is None:
-        return f"{model} is not in the list of {cli} on {offer.host.label}; it runs only if the CLI knows it."
+        return f"{model} is not in the model list of {cli} on {offer.host.label}. It may not work."
     levels = [level["id"] for level in found["reasoning_efforts"]]
     if effort and effort not in levels:
-        return f"{model} has no effort {effort} on {offer.host.label}; it has {', '.join(levels) or 'none'}."
+        return (
+            f"{model} has no effort {effort} on {offer.host.label}. Available: {', '.join(levels) or 'none'}."
+        )
     return ""
 
 
 def problem(workspace: Workspace, backend: str, model: str, effort: str) -> dict[str, str]:
-    """What the lists say for certain against a choice, by field.
+    """Return what makes a choice invalid, by field.
 
-    An alias that no list has is let through, as is the CLI's own choice; both with a level that a model has.
+    A model that no list has is valid, and so is an empty one, with any level that a model of the CLI has.
     """
     lists = lists_of(workspace)
     offer = lists.get(backend)
     if offer is None or offer.stale or not offer.models:
         return {}
     if found := offer.find(model):
-        return _without(effort, [level["id"] for level in found["reasoning_efforts"]], model)
+        return _effort_problem(effort, [level["id"] for level in found["reasoning_efforts"]], model)
     others = (clis.label_of(other.backend) for other in lists.values() if other.find(model))
     if owner := next(others, ""):
         return {"model": f"{model} is a model of {owner}."}
-    return _without(effort, offer.levels, clis.label_of(backend))
+    return _effort_problem(effort, offer.levels, clis.label_of(backend))
 
 
-def _without(effort: str, levels: list[str], who: str) -> dict[str, str]:
-    """The complaint about a level that is none of these."""
+def _effort_problem(effort: str, levels: list[str], name: str) -> dict[str, str]:
+    """Return the error about an effort that is not among the levels; empty if it is."""
     if not effort or effort in levels:
         return {}
-    has = f"has the levels {', '.join(levels)}" if levels else "has no levels of effort"
-    return {"reasoning_effort": f"{who} {has}."}
+    has = f"has the effort levels {', '.join(levels)}" if levels else "has no effort levels"
+    return {"reasoning_effort": f"{name} {has}."}

@@ -1,4 +1,4 @@
-"""Request new model lists. The row says what is due, so that a lost job is noticed."""
+"""Request new model lists. `due_at` of a row records the request, so that a lost job is noticed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from workspaces.models import Host, Workspace
 from workspaces.models.model_list import ModelList, digest_of
 
 QUEUED_FOR = timedelta(seconds=15)
-"How long a queued job may take to start before it counts as lost."
+"A queued job that has not started after this time counts as lost."
 
 
 def request_at_start() -> None:
-    """A backend starts: ask every known host. Any number of processes may say so."""
+    """Request the lists of every known host at the start of a process. May be called repeatedly."""
     for host in known():
         request_lists(host)
 
 
 def known() -> list[Host]:
-    """The hosts that a workspace lies on, and this machine where agents can run on it."""
+    """Return the hosts of all workspaces, and this machine if agents can run on it."""
     rows = {workspace.host.pk: workspace.host for workspace in Workspace.objects.all()}
     if local.supported():
         own, _ = Host.objects.get_or_create(key="local", defaults={"kind": "local"})
@@ -35,7 +35,7 @@ def known() -> list[Host]:
 
 
 def request_for_workspace(workspace: Workspace) -> None:
-    """A workspace was added or changed: ask for the lists that are not there yet."""
+    """Request the lists that the workspace lacks."""
     host = workspace.host
     missing = [
         digest for digest in ("", digest_of(workspace.environment)) if not _lists(host, digest).exists()
@@ -44,24 +44,27 @@ def request_for_workspace(workspace: Workspace) -> None:
 
 
 def request_missing() -> None:
-    """Ask for what a new or changed workspace lacks, whoever wrote it."""
+    """Request the lists that any workspace lacks."""
     for workspace in Workspace.objects.all():
         request_for_workspace(workspace)
 
 
 def request_lists(host: Host, *, force: bool = False) -> None:
-    """Ask a host in each of its environments; a young list stays when the CLI is the same, unless forced."""
+    """Request the lists of a host in all its environments.
+
+    Without `force`, a young list of an unchanged CLI is kept.
+    """
     _request(host, environments(host), force=force)
 
 
 def request_when_back(host: Host) -> None:
-    """A host that had been away, or was never met, has just answered."""
+    """Request the lists of a host whose link is up again, if it has lists or workspaces."""
     if ModelList.objects.filter(host=host).exists() or any(lies_on(w, host) for w in Workspace.objects.all()):
         request_lists(host)
 
 
 def enqueue_due() -> None:
-    """Enqueue whatever is due: what a lost job or a dead worker left, and hosts that were away."""
+    """Enqueue what is due: requests whose job was lost, and retries of hosts."""
     rows = ModelList.objects.filter(leases.unleased(), due_at__lte=timezone.now())
     for host_id, digest in set(rows.values_list("host", "environment")):
         _enqueue(host_id, digest)

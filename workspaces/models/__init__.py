@@ -1,4 +1,4 @@
-"""The rows of workspaces and hosts; each is imported from here."""
+"""The models of workspaces and hosts. Import them from here."""
 
 from workspaces.models.api_token import ApiToken
 from workspaces.models.choices import PermissionMode

@@ -1,4 +1,4 @@
-"""The tokens of users' scripts."""
+"""Tokens for the JSON API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 
 class ApiToken(models.Model):
-    """A person's key for scripts; only its digest is kept."""
+    """A user's token for the JSON API; only its digest is stored."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100)
@@ -24,12 +24,12 @@ class ApiToken(models.Model):
 
     @staticmethod
     def digest_of(token: str) -> str:
-        """A token has 256 random bits, so a plain fast hash is as good as a slow one."""
+        """Return the SHA-256 of a token: it has 256 random bits, so a fast hash is as safe as a slow one."""
         return hashlib.sha256(token.encode()).hexdigest()
 
     @classmethod
     def issue(cls, *, user_id: int, name: str) -> str:
-        """Make a token and return it; it can't be read again."""
+        """Create a token and return it; it can't be read again."""
         token = f"aitask_{secrets.token_urlsafe(32)}"
         cls.objects.create(user_id=user_id, name=name, digest=cls.digest_of(token))
         return token

@@ -1,4 +1,4 @@
-"""What the rows of several apps choose from."""
+"""Choices that models of several apps share."""
 
 from __future__ import annotations
 

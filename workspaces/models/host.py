@@ -1,4 +1,4 @@
-"""Machines that run agents, and how this installation is known there."""
+"""Machines that run agents, and the key that marks what this installation owns there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workspaces.hosts.address import Address
 
 
 class Installation(models.Model):
-    """One row: the name by which sessions and worktrees on shared hosts are known to be ours."""
+    """A single row: the key that marks our sessions and worktrees on shared hosts."""
 
     key = models.CharField(max_length=32, unique=True, editable=False)
 
@@ -22,13 +22,13 @@ class Installation(models.Model):
 
     @classmethod
     def current_key(cls) -> str:
-        """Eight hex digits, made at the first call and never changed."""
+        """Return the key: eight hex digits, created at the first call and never changed."""
         row, _ = cls.objects.get_or_create(pk=1, defaults={"key": uuid.uuid4().hex[:8]})
         return row.key
 
 
 class Host(Leased):
-    """A machine that runs agents, and what is known of the way to it."""
+    """A machine that runs agents, and the state of the link to it."""
 
     class Link(models.TextChoices):
         UNKNOWN = "unknown", "Not tried yet"
@@ -40,7 +40,7 @@ class Host(Leased):
     alias = models.CharField(max_length=200, blank=True)
     user = models.CharField(max_length=100, blank=True)
     accepted_keys = models.JSONField(
-        default=list, blank=True, help_text="Host keys that a person accepted, as known_hosts lines"
+        default=list, blank=True, help_text="Host keys that a user accepted, as known_hosts lines"
     )
     link = models.CharField(max_length=7, choices=Link.choices, default=Link.UNKNOWN)
     link_reason = models.CharField(max_length=500, blank=True)
@@ -57,24 +57,26 @@ class Host(Leased):
 
     @property
     def name(self) -> str:
-        """What a program calls it: local, an alias, or user@alias."""
+        """The name for commands: local, an alias, or user@alias."""
         return self.key.removeprefix("ssh:")
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """The name for pages and messages."""
         return "this machine" if self.kind == "local" else self.name
 
 
 class BackendHold(models.Model):
-    """Starts of one CLI on one host held back because its login was refused."""
+    """A hold on the runs of one CLI on one host, because its login was refused."""
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="holds")
     backend = models.CharField(max_length=20, choices=clis.choices)
-    refusals = models.PositiveIntegerField(default=0, help_text="Runs in a row that met a refused login")
+    refusals = models.PositiveIntegerField(default=0, help_text="Consecutive runs whose login was refused")
     held_since = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=500, blank=True)
-    probe_run = models.BigIntegerField(null=True, blank=True, help_text="The one run let through to try")
+    probe_run = models.BigIntegerField(
+        null=True, blank=True, help_text="The run that may start to try the login again"
+    )
     next_probe_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What a CLI on a host said it offers, and how the asking stands."""
+"""The models that a CLI on a host offers, and when to ask it again."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from workspaces.hostkit.wire import OfferedModel
 from workspaces.models.host import Host
 
 YOUNG = timedelta(minutes=10)
-"A list of this age is taken over at a restart, as long as the CLI's program and login are the same."
+"After a restart, lists younger than this are kept if the CLI's program and login are unchanged."
 
 
 def digest_of(environment: Mapping[str, Any]) -> str:
-    """Names what a CLI is asked with; empty for the host's own environment.
+    """Return a digest of the variables that a CLI runs with; empty if there are none.
 
-    Every variable counts: which of them change a CLI's answer is the CLI's own affair (PATH and HOME, keys,
-    providers, proxies, …), and asking once more costs a second.
+    All variables count, because any of them may change the CLI's answer (PATH, HOME, keys, proxies, …).
     """
     if not environment:
         return ""
@@ -32,26 +31,30 @@ def digest_of(environment: Mapping[str, Any]) -> str:
 
 
 class ModelList(Leased):
-    """What one CLI of a host offers in one environment. A failure keeps the last list, as stale."""
+    """What one CLI of a host offers in one environment. After a failure the last list is kept as stale."""
 
     host = db.ForeignKey("workspaces.Host", on_delete=db.CASCADE, related_name="model_lists")
     backend = db.CharField(max_length=20)
     environment = db.CharField(
-        max_length=32, blank=True, help_text="Digest of the workspace's variables; empty without any"
+        max_length=32, blank=True, help_text="Digest of the workspace's variables; empty if it has none"
     )
     models = db.JSONField(default=list, blank=True)
-    fetched_at = db.DateTimeField(null=True, blank=True, help_text="When the CLI last gave its list")
+    fetched_at = db.DateTimeField(null=True, blank=True, help_text="When the CLI last returned its list")
     stale = db.BooleanField(default=True)
-    error = db.CharField(max_length=1000, blank=True, help_text="Why the list is old, or why there is none")
+    error = db.CharField(max_length=1000, blank=True, help_text="Why the list is stale or missing")
     present = db.BooleanField(null=True, help_text="Whether the host has this CLI")
     path = db.CharField(max_length=1000, blank=True)
     cli_version = db.CharField(max_length=100, blank=True)
-    account = db.CharField(max_length=100, blank=True, help_text="Kind of account that the list is for")
+    account = db.CharField(max_length=100, blank=True, help_text="Kind of account that the list applies to")
     logged_in = db.BooleanField(null=True)
-    fingerprint = db.CharField(max_length=64, blank=True, help_text="Of the program and its login")
-    asked_at = db.DateTimeField(null=True, blank=True, help_text="When it was last asked")
-    due_at = db.DateTimeField(null=True, blank=True, help_text="When it is to be asked next")
-    failures = db.PositiveSmallIntegerField(default=0, help_text="Times in a row that the host was away")
+    fingerprint = db.CharField(
+        max_length=64, blank=True, help_text="Fingerprint of the program and its login"
+    )
+    asked_at = db.DateTimeField(null=True, blank=True, help_text="When the CLI was last asked")
+    due_at = db.DateTimeField(null=True, blank=True, help_text="When to ask the CLI next")
+    failures = db.PositiveSmallIntegerField(
+        default=0, help_text="Consecutive times that the host could not be reached"
+    )
 
     class Meta:
         constraints = [
@@ -65,7 +68,7 @@ class ModelList(Leased):
 
     @classmethod
     def make_rows(cls, host: Host, digest: str) -> None:
-        """A row for each CLI of the host, empty until it has answered."""
+        """Create a row for each CLI, empty until the CLI has answered."""
         for backend in clis.names():
             cls.objects.get_or_create(host=host, backend=backend, environment=digest)
 
@@ -75,12 +78,12 @@ class ModelList(Leased):
 
     @property
     def is_awaited(self) -> bool:
-        """No answer has come yet, but it is being asked for."""
+        """Whether the first answer is still awaited."""
         return self.asked_at is None and self.due_at is not None
 
     @property
     def is_offered(self) -> bool:
-        """Whether a new task may choose this CLI; nothing is ruled out before the host was asked."""
+        """Whether a new task may use this CLI; True until the host has answered."""
         return self.present is not False
 
     def find(self, model: str) -> OfferedModel | None:
@@ -88,10 +91,10 @@ class ModelList(Leased):
 
     @property
     def levels(self) -> list[str]:
-        """Every level of effort that one of its models has."""
+        """The levels of effort of all its models."""
         return list(dict.fromkeys(level["id"] for each in self.models for level in each["reasoning_efforts"]))
 
     @property
     def recommended(self) -> OfferedModel | None:
-        """The one that the CLI calls its default."""
+        """The model that the CLI uses by default."""
         return next((each for each in self.models if each["is_default"]), None)

@@ -40,34 +40,41 @@ class Workspace(models.Model):
         max_length=200,
         blank=True,
         validators=[validate_host_alias],
-        help_text="The alias you type after `ssh`, such as cloud",
+        help_text="The alias you type after `ssh`, for example cloud",
     )
     ssh_user = models.CharField(
         "SSH user",
         max_length=100,
         blank=True,
         validators=[validate_host_alias],
-        help_text="Only when it differs from your ssh configuration",
+        help_text="Only if it differs from your ssh configuration",
     )
     repo_path = models.CharField(
         "repository",
         max_length=1000,
-        help_text="Folder of the git repository on the host; ~ is your home there",
+        help_text="Path of the git repository on the host; ~ is your home folder there",
     )
     base_branch = models.CharField(max_length=200, default="main")
     worktree_root = models.CharField(
-        "worktree folder", max_length=1000, blank=True, help_text="Default: <repository>.worktrees, beside it"
+        "worktree folder",
+        max_length=1000,
+        blank=True,
+        help_text="Default: <repository>.worktrees, next to the repository",
     )
     copy_files = models.TextField(
         "files to copy",
         blank=True,
         validators=[validate_globs],
-        help_text="One pattern a line, such as .env: copied into each new worktree, never committed",
+        help_text="One pattern per line, for example .env. Copied into each new worktree, never committed",
     )
-    setup_command = models.TextField(blank=True, help_text="Run once in each new worktree, such as npm ci")
-    check_command = models.TextField(blank=True, help_text="Says whether the work is good, such as make test")
+    setup_command = models.TextField(
+        blank=True, help_text="Runs once in each new worktree, for example npm ci"
+    )
+    check_command = models.TextField(
+        blank=True, help_text="Must succeed before a merge, for example make test"
+    )
     default_backend = models.CharField(max_length=20, choices=clis.choices, default=clis.default())
-    default_model = models.CharField(max_length=100, blank=True, help_text="Empty: whatever the CLI picks")
+    default_model = models.CharField(max_length=100, blank=True, help_text="Empty: CLI default")
     default_reasoning_effort = models.CharField(max_length=20, blank=True)
     permission_mode = models.CharField(
         max_length=5, choices=PermissionMode.choices, default=PermissionMode.EDITS
@@ -76,15 +83,17 @@ class Workspace(models.Model):
         default=dict,
         blank=True,
         validators=[validate_environment],
-        help_text='Variables for the agents: {"NAME": "value"}',
+        help_text='Environment variables for the agents: {"NAME": "value"}',
     )
-    max_parallel_runs = models.PositiveSmallIntegerField("most runs at once", default=4)
+    max_parallel_runs = models.PositiveSmallIntegerField("parallel runs (max.)", default=4)
     commit_leftovers = models.BooleanField(
         "commit what an agent leaves uncommitted",
         default=True,
-        help_text="At the end of a run, on the task's branch",
+        help_text="On the task's branch, when a run ends",
     )
-    git_name = models.CharField(max_length=200, blank=True, help_text="Empty: the host's own git identity")
+    git_name = models.CharField(
+        max_length=200, blank=True, help_text="Empty: the git identity configured on the host"
+    )
     git_email = models.EmailField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -112,31 +121,33 @@ class Workspace(models.Model):
             except ValidationError as error:
                 problems[field] = error
         if self.kind == self.Kind.SSH and not self.ssh_host:
-            problems["ssh_host"] = "Say which host: the alias you type after `ssh`."
+            problems["ssh_host"] = "Enter the alias you type after `ssh`."
         if self.max_parallel_runs < 1:
-            problems["max_parallel_runs"] = "At least 1, or nothing would ever run."
+            problems["max_parallel_runs"] = "Must be at least 1."
         if problems:
             raise ValidationError(problems)
-        self._check_that_it_stays()
+        self._check_not_moved()
 
-    def _check_that_it_stays(self) -> None:
-        """Live runs are looked for where the workspace says; moving it would lose them."""
+    def _check_not_moved(self) -> None:
+        """Refuse another host or repository while runs are live: they would be lost."""
         saved = Workspace.objects.filter(pk=self.pk).first()
         if saved is None or (saved.address, saved.repo_path) == (self.address, self.repo_path):
             return
         if saved.tasks.filter(runs__state__in=("queued", "starting", "running", "waiting")).exists():
-            raise ValidationError("Runs are going on here. Cancel them before the workspace moves elsewhere.")
+            raise ValidationError(
+                "Runs are in progress. Cancel them before you change the host or the repository."
+            )
 
     @property
     def address(self) -> Address:
-        """Which machine it lies on."""
+        """The address of the workspace's host."""
         if self.kind == self.Kind.LOCAL:
             return Address(kind="local")
         return Address(kind="ssh", alias=self.ssh_host, user=self.ssh_user)
 
     @property
     def host(self) -> Host:
-        """The row of the machine that this workspace lies on; made when first asked for."""
+        """The row of the workspace's host, created at the first access."""
         address = self.address
         row, _ = Host.objects.get_or_create(
             key=address.key,

@@ -71,7 +71,7 @@ def test_a_missing_repository(workspace: Workspace, repo: Path) -> None:
 def test_a_folder_inside_a_repository(workspace: Workspace, repo: Path) -> None:
     workspace.repo_path = f"{repo}/src"
 
-    assert examine(workspace)["Repository"].hint == f"Give {repo} as the repository."
+    assert examine(workspace)["Repository"].hint == f"Set the repository to {repo}."
 
 
 def test_a_worktree_folder_that_cannot_be_made(workspace: Workspace, tmp_path: Path) -> None:

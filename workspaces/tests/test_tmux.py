@@ -272,5 +272,5 @@ class OldTmux(hosts.HostConnection):
 
 @pytest.mark.parametrize("name", ["a:b", "a.b", "a b", "", "=x", "#{pid}"])
 def test_names_that_mean_more_to_tmux_are_refused(local: hosts.HostConnection, name: str) -> None:
-    with pytest.raises(ValueError, match="not a name"):
+    with pytest.raises(ValueError, match="not a valid name"):
         tmux.kill_session(local, name, owner=OWNER)

@@ -88,14 +88,14 @@ def test_who_adds_a_workspace_owns_it(people: People) -> None:
     ("field", "value", "said"),
     [
         ("name", "web shop", "already exists"),
-        ("repo_path", "srv/garden", "whole path"),
-        ("kind", "ssh", "Say which host"),
-        ("ssh_host", "-oProxyCommand=x", "does not begin with a dash"),
-        ("copy_files", "../secrets", "inside the repository"),
-        ("max_parallel_runs", "0", "At least 1"),
-        ("variables", "NOT A NAME=1", "not a name"),
+        ("repo_path", "srv/garden", "absolute path"),
+        ("kind", "ssh", "Enter the alias"),
+        ("ssh_host", "-oProxyCommand=x", "start with a dash"),
+        ("copy_files", "../secrets", "relative to the repository"),
+        ("max_parallel_runs", "0", "at least 1"),
+        ("variables", "NOT A NAME=1", "not a valid variable name"),
         ("variables", "no-sign", "NAME=value"),
-        ("member_names", "nobody-here", "no user nobody-here"),
+        ("member_names", "nobody-here", "No such user: nobody-here"),
     ],
 )
 def test_a_wrong_entry_is_explained_and_kept(client: Client, field: str, value: str, said: str) -> None:

@@ -115,7 +115,7 @@ def test_a_wrong_entry_keeps_the_words_and_says_what_is_wrong(open_one: OpenPage
     page.locator("#new-task [name=model]").select_option(label="Another model…")
     model_box(page).fill("two words")
     page.get_by_role("button", name="Create", exact=True).click()
-    expect(page.locator("#new-task [role=alert]")).to_contain_text("No spaces")
+    expect(page.locator("#new-task [role=alert]")).to_contain_text("Spaces, control characters")
     expect(page.locator("#new-task textarea")).to_have_value("Keep these words")
     model_box(page).fill("one-word")
     page.get_by_role("button", name="Create", exact=True).click()

@@ -174,7 +174,7 @@ class TestTheForm:
         page.get_by_label("Model", exact=True).select_option("*")
         page.get_by_label("Model name").fill("fable")
         page.get_by_label("Model name").press("Tab")
-        expect(page.get_by_text("fable is not in the list of Claude Code")).to_be_visible()
+        expect(page.get_by_text("fable is not in the model list of Claude Code")).to_be_visible()
         page.get_by_role("button", name="Create", exact=True).press("Enter")
         expect(page.locator(".card").get_by_text("fable is not in the list")).to_be_visible()
         page.get_by_role("link", name="Typed", exact=True).click()

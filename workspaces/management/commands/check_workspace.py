@@ -1,4 +1,4 @@
-"""The doctor of a workspace, for the command line."""
+"""Run the health check of a workspace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARKS = {True: "ok", None: "note", False: "WRONG"}
 
 
 class Command(BaseCommand):
-    help = "Look at a workspace's host, repository and CLIs; exit status 0 when all is well."
+    help = "Check a workspace's host, repository and CLIs. The exit status is 0 if nothing is wrong."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NAME")
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             workspace = Workspace.objects.get(name=options["name"])
         except Workspace.DoesNotExist:
             names = ", ".join(Workspace.objects.values_list("name", flat=True)) or "none yet"
-            raise CommandError(f"There is no workspace {options['name']!r}; there are: {names}.") from None
+            raise CommandError(f"There is no workspace {options['name']!r}. Workspaces: {names}.") from None
         findings = doctor.check(workspace)
         for finding in findings:
             self.stdout.write(f"{MARKS[finding.ok]:5}  {finding.name}: {finding.detail}")

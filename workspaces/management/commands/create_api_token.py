@@ -1,4 +1,4 @@
-"""Make a token for the JSON API."""
+"""Create a token for the JSON API."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from workspaces.models import ApiToken
 
-MOST = 100
+MAX_LENGTH = 100
 "Characters of a token's name."
 
 
 class Command(BaseCommand):
-    help = "Print a new API token for USERNAME, alone on stdout. It can't be shown again."
+    help = "Create an API token for USERNAME and print it to stdout. It can't be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--name", default="command line", help="What it is for, as its owner will see it")
+        parser.add_argument(
+            "--name", default="command line", help="What the token is for, as shown to its owner"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"].strip()
-        if not name or len(name) > MOST:
-            raise CommandError(f"Give the token a name of 1 to {MOST} characters.")
+        if not name or len(name) > MAX_LENGTH:
+            raise CommandError(f"Give the token a name of 1 to {MAX_LENGTH} characters.")
         user = User.objects.filter(username=options["username"], is_active=True).first()
         if user is None:
             raise CommandError(f"There is no active user {options['username']!r}.")

@@ -1,4 +1,4 @@
-"""Ask the CLIs for their models again, now."""
+"""Refresh the model lists now."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from workspaces.models import Host, ModelList
 
 
 class Command(BaseCommand):
-    help = "Ask the CLIs of all known hosts, or of one, for their models; exit status 1 when one failed."
+    help = (
+        "Ask the CLIs of all hosts, or of one, for their models. The exit status is 1 if one of them failed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", metavar="ALIAS", help='an SSH alias, or "local" for this machine')
@@ -33,7 +35,7 @@ class Command(BaseCommand):
 
 
 def chosen_hosts(alias: str | None) -> list[Host]:
-    """The host that is meant by `alias`, or all that are known."""
+    """Return the hosts that match `alias`; all known ones for None."""
     known = catalog_services.known()
     if alias is None:
         return known
@@ -45,7 +47,7 @@ def chosen_hosts(alias: str | None) -> list[Host]:
 
 
 def is_failure(answer: ModelList) -> bool:
-    """A CLI that the host does not have is no failure."""
+    """Return whether asking failed; a CLI that is not installed does not count."""
     return bool(answer.error) and answer.present is not False
 
 

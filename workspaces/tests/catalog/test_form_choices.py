@@ -71,20 +71,20 @@ def test_with_no_list_ever_a_model_can_be_typed_and_the_reason_is_told(host: Hos
 def test_an_old_list_says_of_when_it_is_and_why(host: Host) -> None:
     old = keep(host, "codex", model("gpt-a"), stale=True, error="codex is slow.")
     note = form_choices.Choices({"codex": old}, "codex", "gpt-a", "").notes[0]
-    assert "The list is of" in note
+    assert "This list is from" in note
     assert "codex is slow." in note
 
 
 def test_a_model_that_is_no_longer_listed_stays_with_a_warning(lists: Lists) -> None:
     choices = form_choices.Choices(lists, "codex", "gpt-old", "low")
     assert choices.is_typed
-    assert "gpt-old is not in the list of Codex" in choices.warning
+    assert "gpt-old is not in the model list of Codex" in choices.warning
 
 
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
-        ({"model": "haiku", "reasoning_effort": "high"}, "no levels"),
+        ({"model": "haiku", "reasoning_effort": "high"}, "no effort levels"),
         ({"model": "default", "reasoning_effort": "ultra"}, "low, high"),
         ({"model": "gpt-a"}, "is a model of Codex"),
     ],
