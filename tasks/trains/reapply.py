@@ -10,8 +10,8 @@ from tasks.repository import Site, site_of
 from tasks.verbs import TaskVerb, require
 from workspaces.git.repos import branch_tip, contains
 from workspaces.merging import Mainline, MainMoved, MergeWorktree, open_merge_worktree
-from workspaces.merging.reverting import bring_back as on_top_of
 from workspaces.merging.reverting import merge_into
+from workspaces.merging.reverting import reapply as on_top_of
 
 HINT = "Press “Reapply” on the task first. Then it can be merged again."
 

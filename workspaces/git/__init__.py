@@ -1,4 +1,4 @@
-"""git on a host: what a repository is like, and worktrees for tasks."""
+"""git on a host: reading repositories, and worktrees for tasks."""
 
 from __future__ import annotations
 

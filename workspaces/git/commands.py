@@ -1,4 +1,4 @@
-"""git as a command on a host: argument lists only, never a prompt, each failure in words."""
+"""Run git on a host, with argument lists and without prompts; failures become `GitError`."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "", 
 
 
 class GitError(Refused):
-    """git on the host can't do it. `code` names the kind for programs."""
+    """git on the host failed. `code` is the kind of failure, for programs."""
 
     def __init__(self, reason: str, hint: str = "", *, code: str = "git") -> None:
         super().__init__(reason, hint)
         self.code = code
 
 
-def git(host: HostConnection, path: str, *words: str, timeout: float = 60.0, check: bool = True) -> Completed:
-    """Run git in a folder of the host. With `check`, a status other than 0 is a GitError."""
+def git(host: HostConnection, path: str, *args: str, timeout: float = 60.0, check: bool = True) -> Completed:
+    """Run git in a folder of the host. With `check`, raise GitError for a status other than 0."""
     try:
-        done = host.run(["git", "-C", path, *words], env=ENVIRONMENT, timeout=timeout, check=False)
+        done = host.run(["git", "-C", path, *args], env=ENVIRONMENT, timeout=timeout, check=False)
     except HostError as error:
         if error.code != "not_found":
             raise
-        hint = "Install it there, such as: sudo apt install git"
+        hint = "Install it there, for example: sudo apt install git"
         raise GitError(f"git is not installed on {host.label}.", hint, code="no_git") from error
     if check and done.rc:
-        raise failure(path, words[0], done)
+        raise failure(path, args[0], done)
     return done
 
 
 def failure(path: str, verb: str, done: Completed) -> GitError:
-    """The GitError that says what git said."""
+    """Return the GitError for git's error output."""
     lines = [line.strip() for line in done.err.strip().splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-3:]
-    said = " ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in fatal)[:500]
+    message = " ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in fatal)[:500]
     if "dubious ownership" in done.err:
         return GitError(
-            f"git refuses {path}, since it belongs to another user.",
+            f"git refuses {path}, because it belongs to another user.",
             f"If you trust it, run on that host: git config --global --add safe.directory '{path}'",
             code="safe_directory",
         )
@@ -48,20 +48,20 @@ def failure(path: str, verb: str, done: Completed) -> GitError:
     if "not a git repository" in done.err:
         return GitError(
             f"{path} is not a git repository.",
-            "Give the folder that holds .git, or run git init there.",
+            "Enter the folder that contains .git, or run git init there.",
             code="no_repo",
         )
-    return GitError(f"git {verb} failed: {said or f'status {done.rc}'}")
+    return GitError(f"git {verb} failed: {message or f'status {done.rc}'}")
 
 
 def expand(host: HostConnection, path: str) -> str:
-    """An absolute, plain path: ~ is the home folder on the host. Raises GitError for what can't be one."""
+    """Return the absolute, normalised path; ~ is the home folder on the host. Raises GitError."""
     if not path.isprintable():
         raise GitError(
-            f"{path!r} has a line break or a control character in it.", "Rename the folder.", code="bad_path"
+            f"{path!r} contains a line break or a control character.", "Rename the folder.", code="bad_path"
         )
     if path == "~" or path.startswith("~/"):
         path = host.hello()["home"] + path[1:]
     if not isabs(path):
-        raise GitError(f"{path} is not a whole path.", "Begin it with / or ~/.", code="bad_path")
+        raise GitError(f"{path} is not an absolute path.", "Start it with / or ~/.", code="bad_path")
     return normpath(path)

@@ -1,4 +1,4 @@
-"""Differences between two states of a repository, read so that no name of a file can do harm."""
+"""Differences between two states of a repository. Any file name is safe."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_COMMITS = 500
 SECONDS = 120.0
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-"The tree without files, which every repository knows."
+"The empty tree, which git knows in every repository."
 PLAIN = (
     *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=untracked"),
     *("--src-prefix=a/", "--dst-prefix=b/"),
 )
-"Whatever the person's own configuration says of diffs."
+"Options that override the user's own configuration of diffs."
 
 
 @dataclass(frozen=True)
 class Range:
-    """Compares `old` with `new`; an empty `new` is the worktree at `folder`, uncommitted work too."""
+    """The states to compare. An empty `new` is the worktree at `folder`, with its uncommitted changes."""
 
     folder: str
     old: str
     new: str = ""
     index: str = ""
-    "A spare index for the worktree, so that its own is not touched."
+    "A temporary index for the worktree, so that its own is not changed."
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def revisions(self) -> tuple[str, ...]:
         return (self.old, self.new) if self.new else (self.old,)
 
     @property
@@ -52,12 +52,12 @@ class Range:
 
 @dataclass(frozen=True)
 class FileChange:
-    """One file that differs. Additions and deletions are None for binary files."""
+    """One changed file. Additions and deletions are None for binary files."""
 
     path: str
     old_path: str
     status: str
-    "A, M, D, R, C or T, as git says."
+    "git's status letter: A, M, D, R, C or T."
     additions: int | None
     deletions: int | None
     old_object: str
@@ -71,7 +71,7 @@ class FileChange:
 
     @property
     def version(self) -> str:
-        """Changes whenever the file's difference does."""
+        """A value that changes whenever the file's diff changes."""
         known = self.new_object.strip("0") or f"{self.additions}.{self.deletions}"
         return f"{self.old_object[:20]}:{known[:20]}"
 
@@ -86,12 +86,12 @@ class Commit:
 
 
 def key_of(path: str) -> str:
-    """A path of any bytes as plain text for addresses and rows."""
+    """Encode a path of any bytes as text for URLs and rows."""
     return base64.urlsafe_b64encode(os.fsencode(path)).decode().rstrip("=")
 
 
 def path_of(key: str) -> str:
-    """The path of a key. Raises Refused for what is none."""
+    """Decode a path. Raises Refused if the key is invalid."""
     try:
         raw = base64.urlsafe_b64decode(key.encode("ascii") + b"=" * (-len(key) % 4))
     except (ValueError, binascii.Error):
@@ -102,10 +102,10 @@ def path_of(key: str) -> str:
     return path
 
 
-def _run(host: HostConnection, rng: Range, words: Sequence[str], most: int) -> tuple[str, bool]:
-    """Output of a diff, and whether it was cut."""
-    argv = ["git", "-C", rng.folder, "--literal-pathspecs", *words]
-    params: wire.ExecParams = {"argv": argv, "env": rng.environment, "timeout": SECONDS, "max_output": most}
+def _run(host: HostConnection, rng: Range, args: Sequence[str], max_bytes: int) -> tuple[str, bool]:
+    """Return the output of a diff, and whether it was truncated."""
+    argv = ["git", "-C", rng.folder, "--literal-pathspecs", *args]
+    params: wire.ExecParams = {"argv": argv, "env": rng.environment, "timeout": SECONDS, "max_output": max_bytes}
     done = host.call("exec", params, timeout=SECONDS + 5)
     if done["rc"]:
         raise Refused(f"git could not compare: {done['err'].strip()[-500:]}")
@@ -113,9 +113,9 @@ def _run(host: HostConnection, rng: Range, words: Sequence[str], most: int) -> t
 
 
 def changed_files(host: HostConnection, rng: Range, *, ignore_space: bool = False) -> list[FileChange]:
-    """All files that differ, in git's order. Raises Refused and HostError."""
+    """Return the changed files in git's order. Raises Refused and HostError."""
     space = ("--ignore-all-space",) if ignore_space else ()
-    words = (
+    args = (
         "diff",
         "--raw",
         "--numstat",
@@ -124,38 +124,38 @@ def changed_files(host: HostConnection, rng: Range, *, ignore_space: bool = Fals
         "--find-renames",
         *PLAIN,
         *space,
-        *rng.words,
+        *rng.revisions,
         "--",
     )
-    out, _ = _run(host, rng, words, MAX_LIST_BYTES)
+    out, _ = _run(host, rng, args, MAX_LIST_BYTES)
     fields = iter(out.split("\0"))
     raw: list[tuple[list[str], str, str]] = []
-    numbers: dict[str, tuple[int | None, int | None]] = {}
+    counts: dict[str, tuple[int | None, int | None]] = {}
     for field in fields:
         if field.startswith(":"):
-            about = field[1:].split(" ")
-            paths = list(islice(fields, 2 if about[4][:1] in "RC" else 1))
-            raw.append((about, paths[0], paths[-1]))
+            header = field[1:].split(" ")
+            paths = list(islice(fields, 2 if header[4][:1] in "RC" else 1))
+            raw.append((header, paths[0], paths[-1]))
         elif field.count("\t") >= 2:
             added, deleted, path = field.split("\t", 2)
             path = path or list(islice(fields, 2))[-1]
-            numbers[path] = (_count(added), _count(deleted))
-    found = [_change(about, old, new, numbers) for about, old, new in raw]
-    listed = [change for change in found if not ignore_space or change.path in numbers]
-    return listed if rng.new else _hashed(host, rng, listed)
+            counts[path] = (_count(added), _count(deleted))
+    found = [_change(header, old, new, counts) for header, old, new in raw]
+    listed = [change for change in found if not ignore_space or change.path in counts]
+    return listed if rng.new else _with_objects(host, rng, listed)
 
 
-def _hashed(host: HostConnection, rng: Range, changes: list[FileChange]) -> list[FileChange]:
-    """Files of a worktree with the object that they would be, which git's diff leaves out.
+def _with_objects(host: HostConnection, rng: Range, changes: list[FileChange]) -> list[FileChange]:
+    """Add the object ids of a worktree's files, which git's diff omits.
 
-    Without it an edit that adds and deletes as many lines as the one before would look the same.
+    Without them, two edits with the same number of lines added and deleted would have the same version.
     """
     files = [each.path for each in changes if each.new_mode.startswith("100") and "\n" not in each.path]
     if not files:
         return changes
     argv = ["git", "-C", rng.folder, "hash-object", "--no-filters", "--stdin-paths"]
-    names = "".join(f"./{path}\n" for path in files)
-    params: wire.ExecParams = {"argv": argv, "env": rng.environment, "stdin": names, "timeout": SECONDS}
+    stdin = "".join(f"./{path}\n" for path in files)
+    params: wire.ExecParams = {"argv": argv, "env": rng.environment, "stdin": stdin, "timeout": SECONDS}
     done = host.call("exec", params, timeout=SECONDS + 5)
     objects = dict(zip(files, done["out"].split(), strict=False))
     return [replace(each, new_object=objects.get(each.path, each.new_object)) for each in changes]
@@ -166,19 +166,19 @@ def _count(text: str) -> int | None:
 
 
 def _change(
-    about: list[str], old: str, new: str, numbers: dict[str, tuple[int | None, int | None]]
+    header: list[str], old: str, new: str, counts: dict[str, tuple[int | None, int | None]]
 ) -> FileChange:
-    added, deleted = numbers.get(new, (0, 0))
+    added, deleted = counts.get(new, (0, 0))
     return FileChange(
         path=new,
         old_path=old,
-        status=about[4][:1],
+        status=header[4][:1],
         additions=added,
         deletions=deleted,
-        old_object=about[2],
-        new_object=about[3],
-        old_mode=about[0],
-        new_mode=about[1],
+        old_object=header[2],
+        new_object=header[3],
+        old_mode=header[0],
+        new_mode=header[1],
     )
 
 
@@ -191,22 +191,22 @@ def file_patch(
     ignore_space: bool = False,
     context: int = 3,
 ) -> tuple[str, bool]:
-    """The unified diff of one file, and whether it was cut since it is huge."""
+    """Return the unified diff of one file, and whether it was truncated because of its size."""
     space = ("--ignore-all-space",) if ignore_space else ()
     names = [path] if old_path == path else [old_path, path]
-    words = ("diff", "--find-renames", f"--unified={context}", *PLAIN, *space, *rng.words, "--", *names)
-    return _run(host, rng, words, MAX_FILE_BYTES)
+    args = ("diff", "--find-renames", f"--unified={context}", *PLAIN, *space, *rng.revisions, "--", *names)
+    return _run(host, rng, args, MAX_FILE_BYTES)
 
 
 def file_text(
     host: HostConnection, rng: Range, path: str, *, old: bool = False, most: int = 256 * 1024
 ) -> str | None:
-    """One side of a file; None when it is not there or larger than `most` bytes."""
+    """Return one side of a file; None if it does not exist or is larger than `most` bytes."""
     if not old and not rng.new:
-        where = join(rng.folder, path)
-        if not host.exists(where):
+        full_path = join(rng.folder, path)
+        if not host.exists(full_path):
             return None
-        answer = host.call("read", {"path": where, "limit": most + 1})
+        answer = host.call("read", {"path": full_path, "limit": most + 1})
         return str(answer["data"]) if answer["size"] <= most else None
     commit = rng.old if old else rng.new
     argv = ["git", "-C", rng.folder, "cat-file", "blob", f"{commit}:{path}"]
@@ -215,33 +215,33 @@ def file_text(
 
 
 def spare_index(write: Writer, worktree: str, index: str) -> None:
-    """Make an index beside a worktree's own that knows new files by name, so that a diff shows them."""
+    """Copy a worktree's index to `index` and add its untracked files, so that a diff shows them."""
     git_dir = git(write.host, worktree, "rev-parse", "--absolute-git-dir").out.strip()
     write.host.run(["mkdir", "-p", "-m", "700", "--", index.rpartition("/")[0]])
     write.host.run(["cp", "-f", "--", join(git_dir, "index"), index])
     spare = Writer(write.host, {**write.environment, "GIT_INDEX_FILE": index})
     done = spare.git(worktree, "add", "--intent-to-add", "--ignore-errors", "--", ".", check=False)
-    if done.rc > 1:  # 1: something could not be added, such as a repository in it without any commit
+    if done.rc > 1:  # 1: something could not be added, for example a nested repository without a commit
         raise failure(worktree, "add", done)
 
 
 def merge_base(host: HostConnection, repo: str, left: str, right: str) -> str:
-    """The best common ancestor; empty when there is none."""
+    """Return the best common ancestor; empty if there is none."""
     return git(host, repo, "merge-base", left, right, check=False).out.strip()
 
 
 def merged_tree(host: HostConnection, repo: str, main: str, branch: str) -> str:
-    """The tree that merging would give, conflicts marked in it; empty when git is too old to say."""
+    """Return the tree of a trial merge, with conflict markers; empty if git is too old for it."""
     done = git(host, repo, "merge-tree", "--write-tree", "-z", main, branch, timeout=SECONDS, check=False)
     tree = done.out.split("\0")[0].strip()
     return tree if done.rc in (0, 1) and COMMIT.fullmatch(tree) else ""
 
 
 def commits(host: HostConnection, repo: str, old: str, new: str) -> list[Commit]:
-    """The commits that `new` has beyond `old`, newest first; at most MAX_COMMITS."""
+    """Return the commits of `old..new`, newest first; at most MAX_COMMITS."""
     form = "--format=%H%x00%at%x00%P%x00%an%x00%s%x00"
-    words = ("log", "-z", form, f"--max-count={MAX_COMMITS}", f"{old}..{new}", "--")
-    fields = git(host, repo, *words).out.split("\0")
+    args = ("log", "-z", form, f"--max-count={MAX_COMMITS}", f"{old}..{new}", "--")
+    fields = git(host, repo, *args).out.split("\0")
     found = []
     for start in range(0, len(fields) - 4, 6):
         sha, at, parents, author, subject = (field.strip("\n") for field in fields[start : start + 5])

@@ -1,4 +1,4 @@
-"""Waiting for other git processes. Their locks last for moments and end by themselves."""
+"""Retries of git commands while another git process holds a lock, which lasts for moments only."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from collections.abc import Callable
 from workspaces.hosts import Completed
 
 PATIENCE = 20.0
-"Seconds for which another git process may be in the way."
-IN_THE_WAY = re.compile(
-    # A full disk or a ref that has moved is no lock, though git begins its message in the same way.
+"Seconds to wait for another git process."
+LOCKED = re.compile(
+    # "File exists" is needed: git starts its message in the same way when a disk is full or a ref moved.
     r"(\.lock'|could not lock[^\n]*): File exists"
-    # git's own race: it reads the folders of other worktrees while they are being made.
+    # A race in git: it reads the folders of other worktrees while they are being created.
     r"|failed to read \S*/worktrees/\S+/(commondir|gitdir|HEAD)"
 )
 
 
 def is_locked(done: Completed) -> bool:
-    """Whether git gave up because another git process was in the way."""
-    return bool(done.rc) and bool(IN_THE_WAY.search(done.err))
+    """Return whether git failed because another git process held a lock."""
+    return bool(done.rc) and bool(LOCKED.search(done.err))
 
 
 def retry_while_locked(run: Callable[[], Completed], *, patience: float = PATIENCE) -> Completed:
-    """Run git again until no other git process is in the way, or `patience` seconds are over."""
+    """Run git until no other git process holds a lock, or until `patience` seconds have passed."""
     deadline, pause = time.monotonic() + patience, 0.02
     while True:
         done = run()

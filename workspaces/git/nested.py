@@ -1,4 +1,4 @@
-"""Repositories inside of a worktree, submodules or not: what only they hold goes with the worktree."""
+"""Repositories nested in a worktree, submodules or not: removing the worktree removes their commits."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ GITLINK = "160000"
 
 
 def keep_nested(write: Writer, repo: str, worktree: str, owner: int | str) -> list[str]:
-    """Fetch work that is in no other place into rescue refs of the repository itself; their names.
+    """Fetch work that exists nowhere else into rescue refs of the repository; return their names.
 
-    That is what is not committed in a repository below the worktree, and commits that none of its remotes
-    has. Raises GitError.
+    That is uncommitted work in a repository below the worktree, and commits that none of its remotes has.
+    Raises GitError.
     """
     kept = []
     for path in _nested(write, worktree):
-        place = join(worktree, path)
-        commit = _only_here(writer(write.host, place), place)
+        folder = join(worktree, path)
+        commit = _unsaved_commit(writer(write.host, folder), folder)
         if commit:
             name = rescue_name(owner, f"submodule-{path}")
-            write.git(place, "update-ref", MARK, commit)
-            words = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", place)
-            write.git(repo, *words, f"{MARK}:{name}", f"refs/heads/*:{name}-branches/*")
+            write.git(folder, "update-ref", MARK, commit)
+            args = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", folder)
+            write.git(repo, *args, f"{MARK}:{name}", f"refs/heads/*:{name}-branches/*")
             kept.append(name)
     return kept
 
 
 def _nested(write: Writer, worktree: str) -> list[str]:
-    """Paths of the repositories below a worktree, at any depth; those that git ignores are not looked at."""
+    """Return the paths of the repositories below a worktree, at any depth, except those that git ignores."""
     staged = git(write.host, worktree, "ls-files", "--stage", "-z").out.split("\0")
     links = [record.partition("\t")[2] for record in staged if record.startswith(GITLINK)]
     others = git(write.host, worktree, "ls-files", "--others", "--exclude-standard", "-z").out.split("\0")
-    found = []
+    state = []
     for path in (*links, *(other.rstrip("/") for other in others if other.endswith("/"))):
         if write.host.exists(join(worktree, path, ".git")):
-            found += [path, *(join(path, below) for below in _nested(write, join(worktree, path)))]
-    return found
+            state += [path, *(join(path, below) for below in _nested(write, join(worktree, path)))]
+    return state
 
 
-def _only_here(write: Writer, place: str) -> str:
-    """The commit that holds what would be lost; empty when there is nothing."""
-    found = status(write.host, place)
-    if not found.head:
-        raise GitError(f"{place} has files but no commit.", "Look at it by hand before you remove it.")
-    if not found.clean:
+def _unsaved_commit(write: Writer, folder: str) -> str:
+    """Return a commit with the work that would be lost; empty if there is none."""
+    state = status(write.host, folder)
+    if not state.head:
+        raise GitError(f"{folder} has files but no commit.", "Check its files before you remove it.")
+    if not state.clean:
         index = join(str(write.host.hello()["state_dir"]), "rescued", f"index-{uuid4().hex[:12]}")
         write.host.run(["mkdir", "-p", "-m", "700", "--", index.rpartition("/")[0]])
         try:
-            return snapshot(write, place, index)
+            return snapshot(write, folder, index)
         finally:
             write.host.run(["rm", "-f", "--", index], check=False)
-    words = ("rev-list", "--max-count=1", "HEAD", "--branches", "--not", "--remotes")
-    own = git(write.host, place, *words, check=False).out.strip()
-    return own and found.head
+    args = ("rev-list", "--max-count=1", "HEAD", "--branches", "--not", "--remotes")
+    unpushed = git(write.host, folder, *args, check=False).out.strip()
+    return unpushed and state.head

@@ -1,4 +1,4 @@
-"""Which branches touch the same places, found without touching any of them."""
+"""Overlaps between branches, found without changing a branch or a worktree."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ from workspaces.hosts import HostConnection
 
 SECONDS = 120.0
 NO_WRITE_TREE = 129
-"git's status for an option that it does not know."
+"git's exit status for an unknown option."
 
 
 @dataclass(frozen=True)
 class Touched:
-    """The paths that a branch changes, the old names of moved files too."""
+    """The paths that a branch changes, including the old names of moved files."""
 
     paths: set[str]
     left: set[str]
-    "Folders that it took files from, and those above them."
+    "Folders that it removed files from, and their parents."
     entered: set[str]
-    "Folders that it put new files into, and those above them."
+    "Folders that it added files to, and their parents."
 
     def meets(self, other: Touched) -> bool:
-        """Whether merging both may conflict: a file of both, one where the other has a folder, or a new file
-        in a folder that the other has moved."""
+        """Return whether merging both may conflict: they change the same file, one has a file where the other
+        has a folder, or one adds a file to a folder that the other has moved.
+        """
         if self.paths & other.paths or self.left & other.entered or other.left & self.entered:
             return True
         return bool(self.paths & _folders(other.paths) or other.paths & _folders(self.paths))
 
 
 def touched_by(host: HostConnection, repo: str, main: str, tip: str) -> Touched:
-    """What a branch has changed since it left main."""
+    """Return what a branch has changed since it forked from main."""
     base = merge_base(host, repo, main, tip) or main
-    words = ("diff-tree", "-r", "--name-status", "--no-renames", "-z", base, tip, "--")
-    fields = git(host, repo, *words, timeout=SECONDS).out.split("\0")
+    args = ("diff-tree", "-r", "--name-status", "--no-renames", "-z", base, tip, "--")
+    fields = git(host, repo, *args, timeout=SECONDS).out.split("\0")
     found = list(zip(fields[:-1:2], fields[1::2], strict=True))
-    gone = {path for kind, path in found if kind == "D"}
-    new = {path for kind, path in found if kind == "A"}
-    return Touched({path for _, path in found}, _folders(gone), _folders(new))
+    deleted = {path for kind, path in found if kind == "D"}
+    added = {path for kind, path in found if kind == "A"}
+    return Touched({path for _, path in found}, _folders(deleted), _folders(added))
 
 
 def _folders(paths: set[str]) -> set[str]:
-    """All folders on the way to the paths."""
+    """Return all parent folders of the paths."""
     found: set[str] = set()
     for path in paths:
         folder = path.rpartition("/")[0]
@@ -57,7 +58,7 @@ def _folders(paths: set[str]) -> set[str]:
 
 
 def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
-    """What is being changed in a worktree just now."""
+    """Return the paths with uncommitted changes in a worktree."""
     done = git(
         host, worktree, "status", "--porcelain=v1", "--no-renames", "-z", "--untracked-files=all", check=False
     )
@@ -65,9 +66,9 @@ def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
 
 
 def conflicts_between(host: HostConnection, repo: str, left: str, right: str) -> list[str]:
-    """The files in which two commits can't be merged, by a trial merge in memory. Raises GitError."""
-    words = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", left, right)
-    done = git(host, repo, *words, timeout=SECONDS, check=False)
+    """Return the files in which two commits conflict, by a trial merge in memory. Raises GitError."""
+    args = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", left, right)
+    done = git(host, repo, *args, timeout=SECONDS, check=False)
     if done.rc == 0:
         return []
     if done.rc == 1:
@@ -78,7 +79,7 @@ def conflicts_between(host: HostConnection, repo: str, left: str, right: str) ->
 
 
 def conflicts_in_spare_index(host: HostConnection, repo: str, left: str, right: str) -> list[str]:
-    """The same for git before 2.38: what a three-way read leaves unmerged, file by file."""
+    """Return the same for git before 2.38, by a three-way `read-tree` and then file by file."""
     base = git(host, repo, "merge-base", left, right).out.strip()
     folder = join(str(host.hello()["state_dir"]), "overlaps", uuid4().hex[:12])
     host.run(["mkdir", "-p", "-m", "700", "--", folder])
@@ -98,17 +99,17 @@ def conflicts_in_spare_index(host: HostConnection, repo: str, left: str, right: 
 
 
 def _stages(out: str) -> dict[str, dict[str, str]]:
-    """Path → stage → object of what is unmerged."""
+    """Map each unmerged path to its objects by stage."""
     found: dict[str, dict[str, str]] = {}
     for record in filter(None, out.split("\0")):
-        about, _, path = record.partition("\t")
-        _, name, stage = about.split(" ")
+        header, _, path = record.partition("\t")
+        _, name, stage = header.split(" ")
         found.setdefault(path, {})[stage] = name
     return found
 
 
 def _merges(host: HostConnection, repo: str, folder: str, objects: dict[str, str]) -> bool:
-    """Whether both sides changed different places of one file."""
+    """Return whether git can merge both versions of a file."""
     if set(objects) != {"1", "2", "3"}:
         return False
     paths = [join(folder, stage) for stage in ("2", "1", "3")]
@@ -120,14 +121,14 @@ def _merges(host: HostConnection, repo: str, folder: str, objects: dict[str, str
 
 
 def shared(left: set[str], right: set[str]) -> list[str]:
-    """Paths that both have, in order."""
+    """Return the paths of both sets, sorted."""
     return sorted(left & right)
 
 
 def order_with_fewest_conflicts(tasks: Sequence[int], pairs: set[frozenset[int]]) -> list[int]:
-    """First those that get into each other's way least; what is left out then is as little as possible.
+    """Order tasks so that few of them fail with a conflict; `pairs` are the tasks that conflict.
 
-    Tasks that conflict with none keep the given order and come first.
+    Tasks without a conflict come first, in the given order.
     """
     rest, order = list(tasks), []
     while rest:

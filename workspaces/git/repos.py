@@ -1,4 +1,4 @@
-"""What a repository and its worktrees are like."""
+"""Read the state of a repository and its worktrees."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from posixpath import join, normpath
 from workspaces.git.commands import GitError, expand, failure, git
 from workspaces.hosts import HostConnection
 
-OF_TASKS = "aitask/"
-"Begins the branches that no person would start from."
-MAX_NAMED = 8
+TASK_PREFIX = "aitask/"
+"Prefix of the tasks' branches, which are never suggested as a base."
+MAX_SUGGESTIONS = 8
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True)
 class RepositoryPaths:
-    """Where a repository lies on its host; paths are absolute."""
+    """The absolute paths of a repository on its host."""
 
     path: str
-    "Its top folder; for a bare one its git folder."
+    "Its top folder; for a bare repository, its git folder."
     git_dir: str
     common_dir: str
     "Shared by all worktrees of the repository."
@@ -30,19 +30,19 @@ class RepositoryPaths:
 
 @dataclass(frozen=True)
 class Repo(RepositoryPaths):
-    """A repository and what is checked out in it."""
+    """A repository and its HEAD."""
 
     branch: str
-    "The branch that is checked out; empty when HEAD is detached."
+    "The branch that is checked out; empty if HEAD is detached."
     detached: bool
     unborn: bool
-    "HEAD names a branch that has no commit yet."
+    "Whether HEAD names a branch without a commit."
     has_submodules: bool
 
 
 @dataclass(frozen=True)
 class DiffStat:
-    """How much a worktree differs from a commit, committed or not."""
+    """The size of the changes in a worktree since a commit."""
 
     files: int
     additions: int
@@ -52,7 +52,7 @@ class DiffStat:
 
 @dataclass(frozen=True)
 class Status:
-    """What a worktree holds that is not committed."""
+    """Branch, HEAD and uncommitted files of a worktree."""
 
     branch: str
     head: str
@@ -62,7 +62,7 @@ class Status:
 
     @property
     def uncommitted(self) -> int:
-        """How many files are changed, new or in conflict."""
+        """The number of files that are changed, untracked or in conflict."""
         return self.changed + self.untracked + self.conflicts
 
     @property
@@ -71,14 +71,14 @@ class Status:
 
 
 def locate(host: HostConnection, path: str) -> RepositoryPaths:
-    """Where the repository at the path is. Raises GitError when it is none that git is willing to read."""
+    """Return the paths of the repository at `path`. Raises GitError if git can't read one there."""
     path = expand(host, path)
-    asked = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
-    done = git(host, path, "rev-parse", *asked, check=False)
+    options = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
+    done = git(host, path, "rev-parse", *options, check=False)
     lines = done.out.split("\n")[:-1]
     if len(lines) < 3:
         raise failure(path, "rev-parse", done)
-    # Inside a bare repository or a .git folder there is no top folder, which rev-parse reports as failure.
+    # A bare repository or a .git folder has no top folder: rev-parse then fails after three lines.
     return RepositoryPaths(
         path=lines[3] if len(lines) > 3 else lines[1],
         git_dir=lines[1],
@@ -88,7 +88,7 @@ def locate(host: HostConnection, path: str) -> RepositoryPaths:
 
 
 def inspect_repo(host: HostConnection, path: str) -> Repo:
-    """What the repository at the path is like. Raises GitError as `locate` does."""
+    """Return the state of the repository at `path`. Raises GitError like `locate`."""
     place = locate(host, path)
     head = git(host, place.path, "symbolic-ref", "--quiet", "HEAD", check=False).out.strip()
     unborn = git(host, place.path, "rev-parse", "--quiet", "--verify", "HEAD^{commit}", check=False).rc != 0
@@ -102,65 +102,67 @@ def inspect_repo(host: HostConnection, path: str) -> Repo:
 
 
 def refs(host: HostConnection, repo: str, *patterns: str) -> dict[str, str]:
-    """Full name → object of the refs that match."""
+    """Map the full names of matching refs to their objects."""
     done = git(host, repo, "for-each-ref", "--format=%(objectname) %(refname)", *patterns)
     pairs = (line.split(" ", 1) for line in done.out.split("\n") if line)
     return {name: commit for commit, name in pairs}
 
 
 def branch_tip(host: HostConnection, repo: str, branch: str) -> str:
-    """The commit of a local branch; empty when there is none."""
+    """Return the commit of a local branch; empty if it does not exist."""
     ref = f"refs/heads/{branch}"
     return refs(host, repo, ref).get(ref, "") if branch else ""
 
 
 def contains(host: HostConnection, repo: str, tip: str, commit: str) -> bool:
-    """Whether the history of `tip` contains a commit; False when git does not know one of them."""
+    """Return whether the history of `tip` contains a commit; False if one of them does not exist."""
     return git(host, repo, "merge-base", "--is-ancestor", commit, tip, check=False).rc == 0
 
 
 def commits_between(host: HostConnection, repo: str, old: str, new: str) -> list[str]:
-    """The commits that lead from one to the other along first parents, oldest first."""
-    words = ("rev-list", "--reverse", "--first-parent", f"{old}..{new}", "--")
-    return git(host, repo, *words).out.split()
+    """Return the first-parent commits of `old..new`, oldest first."""
+    args = ("rev-list", "--reverse", "--first-parent", f"{old}..{new}", "--")
+    return git(host, repo, *args).out.split()
 
 
 def base_names(base: str) -> tuple[str, str]:
-    """The refs that a base branch may be, the better one first."""
+    """Return the refs that a base branch may name, the preferred one first."""
     return f"refs/heads/{base}", f"refs/remotes/origin/{base}"
 
 
 def base_commit(host: HostConnection, repo: str, base: str, known: Mapping[str, str] | None = None) -> str:
-    """The commit that new work starts from: a local branch, else origin's, else a tag or commit of this name.
+    """Return the commit that new work starts from: a local branch, else origin's, else a tag or commit.
 
-    `known` saves a call when the refs were read before. Raises GitError.
+    `known` are refs that were read before, to save a call. Raises GitError.
     """
     found = refs(host, repo, *base_names(base)) if known is None else known
     for name in base_names(base):
         if name in found:
             return found[name]
-    words = ("rev-parse", "--quiet", "--verify", "--end-of-options", f"{base}^{{commit}}")
-    said = git(host, repo, *words, check=False).out.strip().splitlines()
-    if said and COMMIT.fullmatch(said[-1]):
-        return said[-1]
+    args = ("rev-parse", "--quiet", "--verify", "--end-of-options", f"{base}^{{commit}}")
+    lines = git(host, repo, *args, check=False).out.strip().splitlines()
+    if lines and COMMIT.fullmatch(lines[-1]):
+        return lines[-1]
     raise _no_base(host, repo, base)
 
 
 def _no_base(host: HostConnection, repo: str, base: str) -> GitError:
     names = [name.removeprefix("refs/heads/") for name in refs(host, repo, "refs/heads")]
-    branches = [name for name in names if not name.startswith(OF_TASKS)][:MAX_NAMED]
+    branches = [name for name in names if not name.startswith(TASK_PREFIX)][:MAX_SUGGESTIONS]
     if not branches and not git(host, repo, "rev-list", "--all", "--max-count=1").out.strip():
         return GitError(
-            f"{repo} has no commit yet, so there is nothing to start from.",
-            "Make a first commit there: git commit --allow-empty -m 'First commit'",
+            f"{repo} has no commits yet, so tasks have nothing to start from.",
+            "Create a first commit there: git commit --allow-empty -m 'First commit'",
             code="unborn",
         )
-    hint = f"Its branches: {', '.join(branches)}." if branches else "It has no branches; give a commit."
+    hint = (
+        f"Branches: {', '.join(branches)}." if branches else "The repository has no branches; enter a commit."
+    )
     return GitError(f"The base branch {base} does not exist.", hint, code="no_base")
 
 
 def diff_stat(host: HostConnection, worktree: str, base: str) -> DiffStat:
-    """What a worktree has beyond a commit: committed, staged and plain changes, and untracked files."""
+    """Count the changes of a worktree since a commit, committed or not, and its untracked files."""
     done = git(host, worktree, "diff", "--numstat", "-z", "--no-renames", "--end-of-options", base, "--")
     rows = [row.split("\t") for row in done.out.split("\0") if row.count("\t") >= 2]
     others = git(host, worktree, "ls-files", "--others", "--exclude-standard", "-z").out
@@ -173,22 +175,22 @@ def diff_stat(host: HostConnection, worktree: str, base: str) -> DiffStat:
 
 
 def status(host: HostConnection, worktree: str) -> Status:
-    """What is not committed in a worktree."""
-    words = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=normal")
-    done = git(host, worktree, *words)
+    """Return branch, HEAD and uncommitted files of a worktree."""
+    args = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=normal")
+    done = git(host, worktree, *args)
     records = done.out.split("\0")
-    about = _branch_facts(records)
+    headers = _branch_headers(records)
     kinds = [record[:1] for record in records]
-    head = about.get("branch.head", "")
+    head = headers.get("branch.head", "")
     return Status(
         branch="" if head == "(detached)" else head,
-        head="" if about.get("branch.oid") == "(initial)" else about.get("branch.oid", ""),
+        head="" if headers.get("branch.oid") == "(initial)" else headers.get("branch.oid", ""),
         changed=kinds.count("1") + kinds.count("2"),
         untracked=kinds.count("?"),
         conflicts=kinds.count("u"),
     )
 
 
-def _branch_facts(records: list[str]) -> Mapping[str, str]:
+def _branch_headers(records: list[str]) -> Mapping[str, str]:
     pairs = (record[2:].split(" ", 1) for record in records if record.startswith("# "))
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

@@ -1,4 +1,4 @@
-"""Rescue refs: whatever is about to be removed or moved stays reachable under refs/aitask/."""
+"""Rescue refs: they keep commits before something is removed or moved."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ RESCUE = "refs/aitask/rescue"
 
 
 def rescue_name(owner: int | str, what: str = "") -> str:
-    """`refs/aitask/rescue/<owner>/<time>[-<what>]`."""
+    """Return `refs/aitask/rescue/<owner>/<time>[-<what>]`."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     tail = re.sub(r"[^A-Za-z0-9]+", "-", what).strip("-")
     return f"{RESCUE}/{owner}/{now}{'-' + tail if tail else ''}"
 
 
 def keep(write: Writer, repo: str, owner: int | str, commit: str, what: str = "") -> str:
-    """Make a rescue ref for a commit; its name."""
+    """Create a rescue ref for a commit and return its name."""
     name = rescue_name(owner, what)
     update_refs(write, repo, {name: (commit, None)})
     return name
 
 
 def snapshot(write: Writer, worktree: str, index: str) -> str:
-    """A commit of all that a worktree holds and git does not ignore; its index and files stay as they are.
+    """Return a new commit of everything in a worktree that git does not ignore.
 
-    `index` is the path of a spare index file on the host.
+    Index and files are not changed: `index` is the path of a temporary index file on the host.
     """
     spare = Writer(write.host, {**write.environment, "GIT_INDEX_FILE": index})
     spare.git(worktree, "read-tree", "HEAD")
     spare.git(worktree, "add", "--all", "--", ".")
     tree = spare.git(worktree, "write-tree").out.strip()
-    words = ("commit-tree", "-p", "HEAD", "-m", "What was not committed when this worktree was removed", tree)
-    return spare.git(worktree, *words).out.strip()
+    args = ("commit-tree", "-p", "HEAD", "-m", "What was not committed when this worktree was removed", tree)
+    return spare.git(worktree, *args).out.strip()
 
 
 def save_patch(host: HostConnection, repo: str, base: str, commit: str, path: str) -> None:
-    """Write the whole difference between two commits to a file of the host, binary files too."""
-    # Not `git diff`: the person's diff.noprefix or textconv would make it a patch that can't be applied.
-    words = ["diff-tree", "-p", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, commit]
-    params: wire.ExecParams = {"argv": ["git", "-C", repo, *words], "stdout_path": path, "timeout": 300}
+    """Write the diff between two commits, including binary files, to a file on the host."""
+    # Not `git diff`: with the user's diff.noprefix or textconv the patch could not be applied.
+    args = ["diff-tree", "-p", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, commit]
+    params: wire.ExecParams = {"argv": ["git", "-C", repo, *args], "stdout_path": path, "timeout": 300}
     done = host.call("exec", params, timeout=310)
     if done["rc"]:
         raise HostError(f"The patch {path} could not be written: {done['err'].strip()}", code="remote_failed")
 
 
 def patch_path(host: HostConnection, owner: int | str) -> str:
-    """Where the patch of something removed is kept on its host."""
+    """Return a new path for the patch of something that is about to be removed."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     return join(str(host.hello()["state_dir"]), "rescued", f"{owner}-{now}.patch")
 
 
 def rescued(host: HostConnection, repo: str, owner: int | str) -> dict[str, str]:
-    """The rescue refs of an owner."""
+    """Return the rescue refs of an owner."""
     return refs(host, repo, f"{RESCUE}/{owner}/")

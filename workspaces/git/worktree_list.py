@@ -1,4 +1,4 @@
-"""All worktrees of a repository, also those that somebody else made."""
+"""The worktrees of a repository, including those that the app did not create."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from workspaces.hosts import HostConnection, HostError
 
 @dataclass(frozen=True)
 class Tree:
-    """One worktree as git lists it. The first of a repository is its main one, which can't be removed."""
+    """One worktree as git lists it. The first one is the main worktree, which can't be removed."""
 
     path: str
     head: str = ""
     branch: str = ""
-    "Full ref name; empty when detached or bare."
+    "Full ref name; empty if HEAD is detached or the repository is bare."
     bare: bool = False
     is_main: bool = False
     locked: str | None = None
-    "The reason that was given, maybe empty; None when it is not locked."
+    "The reason of the lock, possibly empty; None if it is not locked."
     prunable: str = ""
-    "Why git would prune it; empty when its folder is there."
+    "Why git would prune it; empty if its folder exists."
 
 
 def list_trees(host: HostConnection, repo: str) -> list[Tree]:
-    """The worktrees of a repository, the main one first. Raises GitError."""
+    """Return the worktrees of a repository, the main one first. Raises GitError."""
     done = git(host, repo, "worktree", "list", "--porcelain", "-z", check=False)
     separator = "\0"
     if done.rc:  # git before 2.36
         done = git(host, repo, "worktree", "list", "--porcelain")
         separator = "\n"
     records = done.out.split(separator * 2)
-    drafts = [_fields(record.split(separator)) for record in records if record.strip(separator)]
-    return [_tree(values, is_main=number == 0) for number, values in enumerate(drafts)]
+    parsed = [_fields(record.split(separator)) for record in records if record.strip(separator)]
+    return [_tree(values, is_main=number == 0) for number, values in enumerate(parsed)]
 
 
-def busy_with(host: HostConnection, trees: list[Tree], ref: str) -> str:
-    """The path of a worktree in the middle of a rebase of this branch, which git will write at its end."""
+def rebasing_worktree(host: HostConnection, trees: list[Tree], ref: str) -> str:
+    """Return the path of a worktree in which this branch is being rebased; empty if there is none."""
     for tree in trees:
         if tree.bare or tree.branch or tree.prunable:
             continue

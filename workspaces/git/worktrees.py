@@ -1,8 +1,8 @@
-"""Worktrees of tasks: made once, found again, never taken from anybody else.
+"""Worktrees of tasks: created once, found again, and never shared with anything else.
 
-An intent in the repository's common folder says which worktree a task is about to get; a mark in the
-worktree's own git folder says that it is complete. What was begun and never marked, since the link or the
-process ended meanwhile, is made anew: nobody has worked in it.
+An intent in the repository's common folder records which worktree a task is about to get; a mark in the
+worktree's git folder records that it is complete. A worktree without the mark, because the link or the
+process ended meanwhile, is created again: no agent has worked in it.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
 @dataclass(frozen=True)
 class Worktree:
-    """A task's own checkout."""
+    """The worktree of a task."""
 
     repo: str
-    "Top folder of the repository that it belongs to."
+    "Top folder of its repository."
     path: str
     branch: str
     base_commit: str
     git_dir: str
     common_dir: str
     created: bool
-    "False when it was there already."
+    "False if it existed before."
     notices: tuple[str, ...] = ()
-    "What a person should know, such as submodules that could not be fetched."
+    "Warnings for the user, for example about submodules that could not be fetched."
 
 
 def add_worktree(
@@ -54,20 +54,20 @@ def add_worktree(
     base: str,
     owner_mark: Mapping[str, Any],
 ) -> Worktree:
-    """The worktree of the task that `owner_mark` names ({installation, task}); made when there is none yet.
+    """Return the worktree of the task in `owner_mark` ({installation, task}); create it if there is none.
 
-    `root` is the folder for it, empty for `<repo>.worktrees`. A folder or branch of the wanted name that is
-    not this task's is left alone: then -2, -3 … is appended to both. Raises GitError and HostError.
+    `root` is the parent folder, empty for `<repo>.worktrees`. If a folder or branch of this name exists and
+    is not the task's, -2, -3 … is appended to both names. Raises GitError and HostError.
     """
     place = locate(host, repo)
     folder = expand(host, root) if root.strip() else default_root(place)
     with _locks[host.key, place.common_dir]:
         claim = _Claim(host, place, dict(owner_mark))
-        return claim.known() or claim.make(join(folder, name), branch, base)
+        return claim.existing() or claim.create(join(folder, name), branch, base)
 
 
 def default_root(repo: RepositoryPaths) -> str:
-    """Beside the repository: `<repo>.worktrees`."""
+    """Return `<repo>.worktrees`, next to the repository."""
     path = dirname(repo.path) if basename(repo.path) == ".git" else repo.path
     return f"{path}.worktrees"
 
@@ -81,8 +81,8 @@ class _Claim:
         self.mark = mark
         self.intent_path = join(repo.common_dir, "aitask", f"{mark['installation']}-{mark['task']}.json")
 
-    def known(self) -> Worktree | None:
-        """The worktree of an earlier call; a removed one is made again, a half-made one cleared away."""
+    def existing(self) -> Worktree | None:
+        """Return the worktree of an earlier call. Create a removed one again; remove an incomplete one."""
         intent = self._read(self.intent_path)
         if not intent:
             return None
@@ -96,8 +96,8 @@ class _Claim:
             self._clear(tree)
         return None
 
-    def make(self, path: str, branch: str, base: str) -> Worktree:
-        """A new worktree under the first free name."""
+    def create(self, path: str, branch: str, base: str) -> Worktree:
+        """Create a worktree under the first unused name."""
         taken = self._branches(branch, f"{branch}-*", *base_names(base))
         commit = base_commit(self.host, self.repo.path, base, taken)
         for suffix in _suffixes():
@@ -108,33 +108,31 @@ class _Claim:
             return self._check_out(tree, "--no-track", "-b", tree.branch, tree.path, commit)
         raise GitError(f"All names from {path} to {path}-{MAX_NAMES} are taken.", "Remove old worktrees.")
 
-    def _check_out(self, tree: Worktree, *words: str) -> Worktree:
-        done = retry_while_locked(lambda: self._add(tree, *words))
+    def _check_out(self, tree: Worktree, *args: str) -> Worktree:
+        done = retry_while_locked(lambda: self._add(tree, *args))
         if done.rc:
             raise failure(self.repo.path, "worktree add", done)
         git_dir = self._git_dir(tree.path)
         if git_dir is None:
-            raise GitError(f"git made the worktree {tree.path}, but it can't be read.")
-        made = replace(tree, git_dir=git_dir, created=True, notices=self._submodules(tree.path))
+            raise GitError(f"git created the worktree {tree.path}, but it can't be read.")
+        created = replace(tree, git_dir=git_dir, created=True, notices=self._submodules(tree.path))
         self._write(join(git_dir, MARK), self.mark)
         self._save_intent(tree, complete=True)
-        return made
+        return created
 
-    def _add(self, tree: Worktree, *words: str) -> Completed:
-        done = git(
-            self.host, self.repo.path, "worktree", "add", *words, timeout=CHECKOUT_SECONDS, check=False
-        )
-        if is_locked(done) and "-b" in words:
-            self._clear(tree)  # git may have made the branch before another git got in the way
+    def _add(self, tree: Worktree, *args: str) -> Completed:
+        done = git(self.host, self.repo.path, "worktree", "add", *args, timeout=CHECKOUT_SECONDS, check=False)
+        if is_locked(done) and "-b" in args:
+            self._clear(tree)  # git may have created the branch before it met the lock
         return done
 
     def _submodules(self, path: str) -> tuple[str, ...]:
-        """Fetch them as far as the person's own git settings allow."""
+        """Fetch the submodules as far as the user's git settings allow; return warnings."""
         if not self.host.exists(join(path, ".gitmodules")):
             return ()
-        words = ("submodule", "update", "--init", "--recursive")
+        args = ("submodule", "update", "--init", "--recursive")
         try:
-            git(self.host, path, *words, timeout=SUBMODULE_SECONDS)
+            git(self.host, path, *args, timeout=SUBMODULE_SECONDS)
         except (GitError, HostError) as error:
             if isinstance(error, HostError) and error.code != "timeout_remote":
                 raise
@@ -142,18 +140,18 @@ class _Claim:
         return ()
 
     def _clear(self, tree: Worktree) -> None:
-        """Remove what was begun and not finished; the branch goes only while it holds nothing of its own."""
+        """Remove an incomplete worktree, and its branch if that has no commits of its own."""
         git(self.host, self.repo.path, "worktree", "remove", "--force", "--force", tree.path, check=False)
         git(self.host, self.repo.path, "worktree", "prune", check=False)
-        words = ("update-ref", "-d", f"refs/heads/{tree.branch}", tree.base_commit)
-        git(self.host, self.repo.path, *words, check=False)
+        args = ("update-ref", "-d", f"refs/heads/{tree.branch}", tree.base_commit)
+        git(self.host, self.repo.path, *args, check=False)
 
     def _branches(self, *names: str) -> dict[str, str]:
         patterns = (name if name.startswith("refs/") else f"refs/heads/{name}" for name in names)
         return refs(self.host, self.repo.path, *patterns)
 
     def _git_dir(self, path: str) -> str | None:
-        """The worktree's own git folder; None when there is no worktree at the path."""
+        """Return the worktree's git folder; None if there is no worktree at the path."""
         try:
             link = str(self.host.call("read", {"path": join(path, ".git"), "limit": 4096})["data"])
         except HostError as error:

@@ -1,4 +1,4 @@
-"""git verbs that change something: with an identity, words on standard input, a life of their own."""
+"""Run git commands that change a repository: with an identity, and so that they are not interrupted."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ test $status = 0 || cat -- "$log"
 rm -f -- "$log"
 exit $status
 """
-"Output goes to a file: a pipe to somebody who is gone would end git half-way."
+"Output goes to a file: a pipe whose reader has exited would kill git half-way."
 NEW_SESSION = "import subprocess,sys;sys.exit(subprocess.Popen(sys.argv[1:],start_new_session=True).wait())"
-"What `setsid --wait` does, for hosts that have none."
+"A replacement for `setsid --wait` on hosts without it."
 FALLBACK_IDENTITY = ("AI Task Manager", "aitask@localhost")
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes: empty names mean the host's own git identity."""
+    """Runs git on a host with an identity, which is part of the environment."""
 
     host: HostConnection
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def git(self, path: str, *words: str, stdin: str | None = None, check: bool = True) -> Completed:
-        """Run git in a folder; it ends together with us."""
+    def git(self, path: str, *args: str, stdin: str | None = None, check: bool = True) -> Completed:
+        """Run git in a folder. It is killed if this process or the link ends."""
         done = self.host.run(
-            ["git", "-C", path, *words], env=self.variables, stdin=stdin, timeout=SECONDS, check=False
+            ["git", "-C", path, *args], env=self.variables, stdin=stdin, timeout=SECONDS, check=False
         )
         if check and done.rc:
-            raise failure(path, words[0], done)
+            raise failure(path, args[0], done)
         return done
 
-    def git_to_its_end(self, path: str, *words: str, stdin: str | None = None) -> Completed:
-        """Run git so that it is never stopped half-way; what it said, both streams, is in `err`."""
+    def git_to_its_end(self, path: str, *args: str, stdin: str | None = None) -> Completed:
+        """Run git so that it survives this process and the link. `err` holds both its output streams."""
         log = join(str(self.host.hello()["state_dir"]), "merges", f"git-{uuid4().hex[:12]}.log")
-        argv = ["sh", "-c", OUTLIVE_SH, "sh", log, "git", "-C", path, *words]
+        argv = ["sh", "-c", OUTLIVE_SH, "sh", log, "git", "-C", path, *args]
         try:
             done = self._run(["setsid", "-w", *argv], stdin)
         except HostError as error:
@@ -65,9 +65,9 @@ class Writer:
 
 
 def writer(host: HostConnection, path: str, *, name: str = "", email: str = "", reflog: str = "") -> Writer:
-    """A writer with the identity given, else the host's own, else the app's; `reflog` names the deed."""
-    own = git(host, path, "var", "GIT_COMMITTER_IDENT", check=False).rc == 0
-    if not (name and email) and not own:
+    """Return a writer with the given identity, else the host's, else the app's."""
+    has_identity = git(host, path, "var", "GIT_COMMITTER_IDENT", check=False).rc == 0
+    if not (name and email) and not has_identity:
         name, email = FALLBACK_IDENTITY
     variables = {"GIT_REFLOG_ACTION": reflog} if reflog else {}
     for role in ("AUTHOR", "COMMITTER") if name and email else ():
@@ -76,13 +76,13 @@ def writer(host: HostConnection, path: str, *, name: str = "", email: str = "", 
 
 
 def update_refs(write: Writer, repo: str, changes: Mapping[str, tuple[str, str | None]]) -> None:
-    """Set refs, all or none: name → (new, old); old None whatever it is. Raises GitError."""
+    """Set all refs or none: name → (new, old), where None as old means any. Raises GitError."""
     lines = [
         f"update {name}\0{new}\0{'' if old is None else old}\0" for name, (new, old) in changes.items() if new
     ]
     if not lines:
         return
-    text = "".join(lines)
-    done = retry_while_locked(lambda: write.git_to_its_end(repo, "update-ref", "-z", "--stdin", stdin=text))
+    stdin = "".join(lines)
+    done = retry_while_locked(lambda: write.git_to_its_end(repo, "update-ref", "-z", "--stdin", stdin=stdin))
     if done.rc:
         raise GitError(f"git could not set refs: {done.err.strip()[:500]}", code="refs")

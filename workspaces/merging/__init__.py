@@ -1,4 +1,4 @@
-"""Merge branches into a main branch that is never at risk. Knows branches and commits, nothing of tasks."""
+"""Merge branches into a base branch, which is called main here. Knows branches and commits, but no tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Try one branch on top of a commit, in the merge worktree: what would main be, or why not."""
+"""Merge one branch onto a commit in the merge worktree: the result is a new commit, or why there is none."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from workspaces.merging.conflicts import (
     from_merge_tree,
     hunks_of,
     kinds_by_path,
-    said_by_merge_tree,
+    merge_tree_messages,
 )
 from workspaces.merging.merge_worktree import MergeWorktree
 from workspaces.merging.quick import commit
 
 
 class Strategy(enum.StrEnum):
-    """How the work of a branch gets onto main."""
+    """How a branch is merged into main."""
 
     MERGE = "merge"
     SQUASH = "squash"
@@ -33,30 +33,30 @@ class Strategy(enum.StrEnum):
 class MergeResult(enum.StrEnum):
     CLEAN = "clean"
     ALREADY = "already"
-    "Its changes are there."
+    "Main contains its changes already."
     NOTHING = "nothing"
-    "It has no changes of its own."
+    "The branch has no changes."
     CONFLICT = "conflict"
     REFUSED = "refused"
-    "git itself said no: a hook, a signature, a filter."
+    "git refused, because of a hook, a signature or a filter."
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be merged: a commit, where it started, and what to call it."""
+    """What to merge: a commit, where its branch started, and its names."""
 
     commit: str
     fork: str
-    "The commit that the branch was made at; may be empty."
+    "The commit that the branch was created at; may be empty."
     branch: str
     message: str
     options: tuple[str, ...] = ()
-    "What the person's `branch.<main>.mergeOptions` adds to each merge."
+    "Options from the user's `branch.<main>.mergeOptions`."
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """How it went. `commit` is what main would be when the verdict is clean."""
+    """The result. `commit` is the new tip of main if the verdict is clean."""
 
     verdict: MergeResult
     commit: str = ""
@@ -67,39 +67,39 @@ class Attempt:
 def foresee(
     worktree: MergeWorktree, onto: str, change: Change, strategy: Strategy, *, quick: bool
 ) -> Attempt | None:
-    """Try it without touching a file; None when it has to be tried in the merge worktree.
+    """Try the merge in memory; None if it has to be tried in the merge worktree.
 
-    With `quick` nothing in the person's set-up has a say: what conflicts here would conflict there, and a
-    clean merge is made in memory.
+    `quick` means that none of the user's git configuration would change the result: then a conflict is final,
+    and a clean merge is created in memory.
     """
-    words = ("merge-tree", "--write-tree", "-z", onto, change.commit)
-    done = git(worktree.host, worktree.path, *words, timeout=300, check=False)
+    args = ("merge-tree", "--write-tree", "-z", onto, change.commit)
+    done = git(worktree.host, worktree.path, *args, timeout=300, check=False)
     tree = done.out.split("\0")[0].strip()
     if done.rc == 0 and tree == worktree.tree_of(onto):
         return _nothing_new(worktree, onto, change)
     if done.rc == 0 and quick and strategy == Strategy.MERGE:
-        made = commit(worktree, tree, (onto, change.commit), change.message)
-        return Attempt(MergeResult.CLEAN, commit=made)
+        merged = commit(worktree, tree, (onto, change.commit), change.message)
+        return Attempt(MergeResult.CLEAN, commit=merged)
     if done.rc == 1 and "\0" in done.out and quick and strategy != Strategy.REBASE:
         names = {onto: "main", change.commit: change.branch}
         found = from_merge_tree(worktree.host, worktree.path, done.out, names)
-        return Attempt(MergeResult.CONFLICT, conflicts=found, output=said_by_merge_tree(done.out, names))
-    known = done.rc == 0 or not contains(worktree.host, worktree.path, onto, change.commit)
-    return None if known else _nothing_new(worktree, onto, change)
+        return Attempt(MergeResult.CONFLICT, conflicts=found, output=merge_tree_messages(done.out, names))
+    undecided = done.rc == 0 or not contains(worktree.host, worktree.path, onto, change.commit)
+    return None if undecided else _nothing_new(worktree, onto, change)
 
 
 def attempt(worktree: MergeWorktree, onto: str, change: Change, strategy: Strategy) -> Attempt:
-    """Bring the change onto the HEAD of the merge worktree, which stays there unless the attempt is clean."""
+    """Merge the change into the merge worktree, whose HEAD is `onto`. Reset it unless the result is clean."""
     done = STRATEGIES[strategy](worktree, onto, change)
     if done.rc:
-        found = _what_went_wrong(worktree, onto, change, done)
+        failed = _failure(worktree, onto, change, done)
         worktree.recover(onto)
-        return found
+        return failed
     return _result(worktree, onto, change, strategy, done)
 
 
 def _nothing_new(worktree: MergeWorktree, onto: str, change: Change) -> Attempt:
-    """Either its work is on main already, or it never did any."""
+    """Return whether main contains the changes already, or whether there are none."""
     base = git(worktree.host, worktree.path, "merge-base", onto, change.commit, check=False).out.strip()
     if base == change.commit:
         return Attempt(MergeResult.NOTHING if change.commit == change.fork else MergeResult.ALREADY)
@@ -110,14 +110,14 @@ def _nothing_new(worktree: MergeWorktree, onto: str, change: Change) -> Attempt:
 
 
 def _merge(worktree: MergeWorktree, _onto: str, change: Change) -> Completed:
-    words = ("merge", *change.options, "--quiet", "--no-ff", "--no-edit", "--no-autostash")
+    args = ("merge", *change.options, "--quiet", "--no-ff", "--no-edit", "--no-autostash")
     more = ("--cleanup=whitespace", "-m", change.message, change.commit)
-    return worktree.write.git(worktree.path, *words, *more, check=False)
+    return worktree.write.git(worktree.path, *args, *more, check=False)
 
 
 def _squash(worktree: MergeWorktree, _onto: str, change: Change) -> Completed:
-    words = ("merge", *change.options, "--quiet", "--ff", "--squash", "--no-autostash")
-    done = worktree.write.git(worktree.path, *words, change.commit, check=False)
+    args = ("merge", *change.options, "--quiet", "--ff", "--squash", "--no-autostash")
+    done = worktree.write.git(worktree.path, *args, change.commit, check=False)
     if done.rc:
         return done
     commit = ("commit", "--quiet", "--cleanup=whitespace", "--file=-")
@@ -125,8 +125,8 @@ def _squash(worktree: MergeWorktree, _onto: str, change: Change) -> Completed:
 
 
 def _rebase(worktree: MergeWorktree, onto: str, change: Change) -> Completed:
-    words = ("-c", "rebase.updateRefs=false", "rebase", "--quiet", "--no-autostash", "--empty=drop")
-    return worktree.write.git(worktree.path, *words, onto, change.commit, check=False)
+    args = ("-c", "rebase.updateRefs=false", "rebase", "--quiet", "--no-autostash", "--empty=drop")
+    return worktree.write.git(worktree.path, *args, onto, change.commit, check=False)
 
 
 STRATEGIES: dict[Strategy, Callable[[MergeWorktree, str, Change], Completed]] = {
@@ -136,33 +136,33 @@ STRATEGIES: dict[Strategy, Callable[[MergeWorktree, str, Change], Completed]] = 
 }
 
 
-def _what_went_wrong(worktree: MergeWorktree, onto: str, change: Change, done: Completed) -> Attempt:
+def _failure(worktree: MergeWorktree, onto: str, change: Change, done: Completed) -> Attempt:
     records = git(worktree.host, worktree.path, "ls-files", "--unmerged", "-z").out.split("\0")
     kinds = kinds_by_path([record for record in records if record])
-    said = (done.err.strip() + "\n" + done.out.strip()).strip()
+    output = (done.err.strip() + "\n" + done.out.strip()).strip()
     if not kinds:
-        return Attempt(MergeResult.REFUSED, output=said[-8000:])
+        return Attempt(MergeResult.REFUSED, output=output[-8000:])
     names = {onto: "main", change.commit: change.branch, "HEAD": "main"}
     found = [
         Conflict(path, kind, _hunks(worktree, path, names)) for path, kind in list(kinds.items())[:MAX_FILES]
     ]
-    return Attempt(MergeResult.CONFLICT, conflicts=found, output=said[-8000:])
+    return Attempt(MergeResult.CONFLICT, conflicts=found, output=output[-8000:])
 
 
 def _hunks(worktree: MergeWorktree, path: str, names: dict[str, str]) -> list[str]:
-    where = join(worktree.path, path)
-    found = worktree.host.call("stat", {"path": where})
+    full_path = join(worktree.path, path)
+    found = worktree.host.call("stat", {"path": full_path})
     if not found["exists"] or found["is_dir"]:
         return []
-    return hunks_of(str(worktree.host.call("read", {"path": where, "limit": 512 * 1024})["data"]), names)
+    return hunks_of(str(worktree.host.call("read", {"path": full_path, "limit": 512 * 1024})["data"]), names)
 
 
 def _result(
     worktree: MergeWorktree, onto: str, change: Change, strategy: Strategy, done: Completed
 ) -> Attempt:
-    """The commit that the merge worktree stands at, if it is what was asked for."""
-    words = ("log", "--no-walk", "--no-show-signature", "--format=%H %T %P", "HEAD")
-    head, tree, *parents = git(worktree.host, worktree.path, *words).out.split()
+    """Return the HEAD of the merge worktree, if its parents are as expected."""
+    args = ("log", "--no-walk", "--no-show-signature", "--format=%H %T %P", "HEAD")
+    head, tree, *parents = git(worktree.host, worktree.path, *args).out.split()
     worktree.trees[head] = tree
     expected = {Strategy.MERGE: [onto, change.commit], Strategy.SQUASH: [onto]}.get(strategy)
     if head == onto:
@@ -170,6 +170,6 @@ def _result(
     if expected is not None and parents != expected:
         worktree.reset(onto)
         return Attempt(
-            MergeResult.REFUSED, output=f"git made {head}, whose parents are {parents}.\n{done.err}"
+            MergeResult.REFUSED, output=f"git created {head}, whose parents are {parents}.\n{done.err}"
         )
     return Attempt(MergeResult.CLEAN, commit=head, output=done.err.strip()[-2000:])

@@ -1,4 +1,4 @@
-"""The check command, run in the merge worktree in a tmux window of its own; it lives on when we do not."""
+"""The check command, which runs in the merge worktree. Its tmux window outlives the worker."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from workspaces.hosts import HostConnection, HostError
 
 HAND_OVER_SECONDS = 0.5
 START_SECONDS = 15.0
-"How long a window may take to claim its check."
+"A window that has not started its check after this time counts as lost."
 SHOWN_OUTPUT = 64 * 1024
 TERMINAL = re.compile(r"\x1b\[[0-9;:<-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]")
 CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]")
 
 
 class CheckLost(Exception):
-    """The check ended without a word: its window was closed or its host restarted."""
+    """The check ended without a result: its window was closed or its host restarted."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How it ended; `output` is the last part of what it printed."""
+    """The result of a check; `output` is the end of what it printed."""
 
     passed: bool
     status: int
@@ -36,7 +36,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """One check, known by its folder on the host. Starting it twice runs it once."""
+    """One check, identified by its folder on the host. Starting it twice runs it once."""
 
     host: HostConnection
     folder: str
@@ -47,9 +47,9 @@ class Check:
     def start(
         self, command: str, worktree: str, environment: Mapping[str, str], *, after: Check | None = None
     ) -> None:
-        """Have the command run in the worktree, unless it runs or has run already.
+        """Run the command in the worktree, unless it is running or has run already.
 
-        `after` is a check that has just ended: its process goes on with this one, if it is still there.
+        `after` is a check that has just ended: its process runs this one too, if it still exists.
         """
         spec: wire.CheckSpec = {
             "v": wire.PROTOCOL,
@@ -72,11 +72,11 @@ class Check:
         )
 
     def is_started(self) -> bool:
-        """Whether a process has taken it up, be it over by now."""
+        """Return whether a process has started it; it may have ended."""
         return self.host.call("run_state", {"dir": self.folder})["started"]
 
     def hand_over(self, following: Check) -> bool:
-        """Have the process of this check run another one; False when it does not take it up."""
+        """Ask the process of this check to run another one; return whether it has started."""
         try:
             self.host.call("write", {"path": join(self.folder, "next"), "data": following.folder})
         except HostError as error:
@@ -91,7 +91,7 @@ class Check:
         return False
 
     def look(self, started_ago: float) -> CheckResult | None:
-        """The result, None while it runs. Raises CheckLost."""
+        """Return the result; None while it runs. Raises CheckLost."""
         state = self.host.call("run_state", {"dir": self.folder})
         if state["outcome"] is not None:
             return self._result(state["outcome"])
@@ -112,7 +112,7 @@ class Check:
         return CheckResult(status == 0, status, float(outcome["seconds"]), output)
 
     def tail(self, limit: int = SHOWN_OUTPUT) -> str:
-        """The last part of what it has printed so far."""
+        """Return the end of what it has printed so far."""
         path = join(self.folder, "terminal.raw")
         try:
             size = self.host.call("stat", {"path": path})["size"]
@@ -124,25 +124,25 @@ class Check:
         return plain(answer["data"])
 
     def stop(self) -> None:
-        """Close its window, which ends it."""
+        """Kill its tmux session, which ends the check."""
         tmux.kill_session(self.host, self.session, owner=self.owner)
 
 
-def plain(printed: str) -> str:
-    """What a person would have seen of it in the end: no colours, of a line that was rewritten the last."""
-    lines = TERMINAL.sub("", printed).split("\n")
+def plain(output: str) -> str:
+    """Return terminal output as plain text: without colours, and with only the last version of each line."""
+    lines = TERMINAL.sub("", output).split("\n")
     return "\n".join(CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2]) for line in lines)
 
 
 class Pause:
-    """Short pauses at first, longer ones later: always a small part of the check's own time."""
+    """Pauses between polls that grow with the time that the check has taken."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     @property
     def elapsed(self) -> float:
-        return time.monotonic() - self._began
+        return time.monotonic() - self._started
 
     def wait(self) -> None:
         time.sleep(min(0.5, max(0.015, self.elapsed * 0.05)))

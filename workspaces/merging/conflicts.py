@@ -1,4 +1,4 @@
-"""Which files two lines of work can't agree on, and the places in them."""
+"""Conflicts of a merge: the files, and the hunks in them."""
 
 from __future__ import annotations
 
@@ -17,54 +17,55 @@ MAX_HUNK_LINES = 120
 MAX_LINE = 400
 MAX_BYTES = 512 * 1024
 CONTEXT = 3
-OURS, BETWEEN, THEIRS = (re.compile(words) for words in (r"<{7,} ", r"={7,}\r?$", r">{7,} "))
-"Lines that git writes around a conflict; `conflict-marker-size` makes them longer."
+OURS, SEPARATOR, THEIRS = (re.compile(pattern) for pattern in (r"<{7,} ", r"={7,}\r?$", r">{7,} "))
+"The conflict markers; git's attribute `conflict-marker-size` makes them longer."
 HIDDEN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 KINDS = {
-    frozenset("123"): "both changed it",
-    frozenset("23"): "both added it",
+    frozenset("123"): "changed on both sides",
+    frozenset("23"): "added on both sides",
     frozenset("12"): "deleted on the branch, changed on main",
     frozenset("13"): "deleted on main, changed on the branch",
-    frozenset("1"): "both moved or deleted it",
-    frozenset("2"): "main has something else there",
-    frozenset("3"): "the branch has something else there",
+    frozenset("1"): "moved or deleted on both sides",
+    frozenset("2"): "main has another file or folder there",
+    frozenset("3"): "the branch has another file or folder there",
 }
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """One file that git could not merge, with the places that disagree as git marks them."""
+    """One file that git could not merge, with its conflicting hunks including the markers."""
 
     path: str
     kind: str
     hunks: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """For a database that takes only whole characters: other bytes become visible escapes."""
+        """Return the fields for a JSON column, with `visible` texts."""
         values = asdict(self)
         return {**values, "path": visible(self.path), "hunks": [visible(hunk) for hunk in self.hunks]}
 
 
 def visible(text: str) -> str:
-    """What every database and page can hold, and nobody is misled by: bytes that are no UTF-8, controls, and
-    characters that turn the direction of writing, as `\\xff` or `\\u202e`."""
-    whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), whole)
+    """Escape what a database can't store or what would mislead a reader: bytes that are not UTF-8, control
+    characters, and characters that change the writing direction, as `\\xff` or `\\u202e`.
+    """
+    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), decoded)
 
 
 def kinds_by_path(records: list[str]) -> dict[str, str]:
-    """From `<mode> <object> <stage>\\t<path>` records: each path with what happened to it."""
+    """Map each path of `<mode> <object> <stage>\\t<path>` records to its kind of conflict."""
     stages: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        about, _, path = record.partition("\t")
-        stages[path].add(about.rpartition(" ")[2])
-    return {path: KINDS.get(frozenset(found), "both changed it") for path, found in stages.items()}
+        header, _, path = record.partition("\t")
+        stages[path].add(header.rpartition(" ")[2])
+    return {path: KINDS.get(frozenset(found), "changed on both sides") for path, found in stages.items()}
 
 
 def from_merge_tree(host: HostConnection, repo: str, out: str, names: dict[str, str]) -> list[Conflict]:
-    """What `git merge-tree -z` said. `names` says what to call the two commits in the hunks."""
+    """Parse the output of `git merge-tree -z`. `names` are the names of the two commits in the hunks."""
     fields = out.split("\0")
     tree, records = fields[0], list(takewhile(bool, fields[1:]))
     kinds = kinds_by_path(records)
@@ -75,29 +76,29 @@ def from_merge_tree(host: HostConnection, repo: str, out: str, names: dict[str, 
     return found
 
 
-def said_by_merge_tree(out: str, names: dict[str, str]) -> str:
-    """The sentences in which `git merge-tree -z` tells of conflicts."""
+def merge_tree_messages(out: str, names: dict[str, str]) -> str:
+    """Return the messages about conflicts in the output of `git merge-tree -z`, one per line."""
     fields = out.split("\0")
-    at, told = fields.index("", 1) + 1, []
+    at, messages = fields.index("", 1) + 1, []
     while at < len(fields) and fields[at].isdecimal():
-        kind, words = fields[at + int(fields[at]) + 1 : at + int(fields[at]) + 3]
-        told += [words.strip()] if kind.startswith("CONFLICT") else []
+        kind, message = fields[at + int(fields[at]) + 1 : at + int(fields[at]) + 3]
+        messages += [message.strip()] if kind.startswith("CONFLICT") else []
         at += int(fields[at]) + 3
-    said = "\n".join(told[:MAX_FILES])
+    text = "\n".join(messages[:MAX_FILES])
     for commit, name in names.items():
-        said = said.replace(commit, name)
-    return said
+        text = text.replace(commit, name)
+    return text
 
 
 def _blob(host: HostConnection, repo: str, name: str) -> str:
-    """The beginning of a file in a tree; empty for a submodule or a path that is not there."""
+    """Return the start of a file in a tree; empty for a submodule or a path that does not exist."""
     argv = ["git", "-C", repo, "cat-file", "blob", name]
     done = host.call("exec", {"argv": argv, "max_output": MAX_BYTES})
     return "" if done["rc"] else str(done["out"])
 
 
 def hunks_of(text: str, names: dict[str, str] | None = None) -> list[str]:
-    """The places between conflict markers, with a few lines around each."""
+    """Return the conflicting hunks, with a few lines of context around each."""
     if "\0" in text[:8000]:
         return []
     lines = text.split("\n")
@@ -122,8 +123,8 @@ def _label(line: str, names: dict[str, str]) -> str:
 
 
 def leftover_markers(text: str) -> bool:
-    """Whether a file still holds a whole conflict as git writes it."""
-    wanted = iter((OURS, BETWEEN, THEIRS))
+    """Return whether a file still contains conflict markers."""
+    wanted = iter((OURS, SEPARATOR, THEIRS))
     want = next(wanted)
     for line in text.split("\n"):
         if want.match(line):

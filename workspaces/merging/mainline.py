@@ -1,4 +1,4 @@
-"""The branch that everything is merged into. It moves in one atomic step, or not at all."""
+"""The base branch that tasks are merged into. It moves in one atomic step, or not at all."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from workspaces.git.commands import GitError, git
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.overlap import uncommitted_paths
 from workspaces.git.repos import RepositoryPaths, contains, refs
-from workspaces.git.worktree_list import Tree, busy_with, list_trees
+from workspaces.git.worktree_list import Tree, list_trees, rebasing_worktree
 from workspaces.git.writing import Writer
 from workspaces.hosts import Completed
 
-IN_THE_WAY = "would be overwritten"
+OVERWRITTEN = "would be overwritten"
 
 
 class MainMoved(Exception):
-    """Somebody else moved the branch meanwhile; nothing was done."""
+    """Another process moved the branch meanwhile; nothing was changed."""
 
 
 class Blocked(GitError):
-    """The branch can't be moved for a reason that a person has to see to; nothing was done."""
+    """The branch can't be moved until the user has fixed the reason; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +36,28 @@ class Mainline:
         return f"refs/heads/{self.branch}"
 
     def tip(self) -> str:
-        """Its commit. Raises GitError when there is no such local branch."""
+        """Return the commit of the branch. Raises GitError if it does not exist locally."""
         found = refs(self.write.host, self.repo.path, self.ref).get(self.ref)
         if found:
             return found
-        hint = f"Name another base branch in the workspace, or make it there: git branch {self.branch} COMMIT"
+        hint = f"Set another base branch in the workspace, or create it: git branch {self.branch} COMMIT"
         raise GitError(f"There is no local branch {self.branch} to merge into.", hint, code="no_base")
 
     def contains(self, commit: str) -> bool:
         return contains(self.write.host, self.repo.path, self.ref, commit)
 
     def check_ready(self) -> None:
-        """Raise Blocked when a rebase of the branch is under way or two worktrees have it checked out."""
+        """Raise Blocked if the branch is being rebased or is checked out in two worktrees."""
         trees = list_trees(self.write.host, self.repo.path)
         self._only_checkout(trees)
-        place = busy_with(self.write.host, trees, self.ref)
-        if place:
-            raise Blocked(f"A rebase of {self.branch} is under way in {place}.", "Finish or abort it first.")
+        path = rebasing_worktree(self.write.host, trees, self.ref)
+        if path:
+            raise Blocked(f"A rebase of {self.branch} is in progress in {path}.", "Finish or abort it first.")
 
     def advance(self, old: str, new: str, why: str) -> None:
-        """Move from `old` to its descendant `new`; files of a worktree that has it checked out follow.
+        """Move from `old` to its descendant `new`, and update the worktree that has the branch checked out.
 
-        Raises MainMoved, or Blocked when a person's uncommitted work would be touched.
+        Raises MainMoved, or Blocked if uncommitted changes of the user would be overwritten.
         """
         done = retry_while_locked(lambda: self._advance_once(old, new, why))
         if not done.rc or (tip := self.tip()) == new:
@@ -67,12 +67,12 @@ class Mainline:
         raise self._blocked(done)
 
     def check_room(self, old: str, new: str) -> None:
-        """Raise Blocked when uncommitted work stands in the way of a move from `old` to `new`."""
+        """Raise Blocked if a move from `old` to `new` would overwrite uncommitted changes."""
         _, path = self._tip_and_checkout()
         if not path:
             return
-        words = ("diff-tree", "-r", "--name-only", "--no-renames", "-z", old, new, "--")
-        changed = git(self.write.host, self.repo.path, *words).out.split("\0")
+        args = ("diff-tree", "-r", "--name-only", "--no-renames", "-z", old, new, "--")
+        changed = git(self.write.host, self.repo.path, *args).out.split("\0")
         files = sorted(uncommitted_paths(self.write.host, path).intersection(changed))
         if files:
             raise self._dirty(path, files)
@@ -83,18 +83,18 @@ class Mainline:
             raise MainMoved
         if not path:
             return self.write.git_to_its_end(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
-        words = ("merge", "--quiet", "--ff-only", "--no-squash", "--no-autostash", "--no-stat", new)
-        return self.write.git_to_its_end(path, *words)
+        args = ("merge", "--quiet", "--ff-only", "--no-squash", "--no-autostash", "--no-stat", new)
+        return self.write.git_to_its_end(path, *args)
 
     def _tip_and_checkout(self) -> tuple[str, str]:
-        """The commit, and the worktree that has the branch checked out (empty when none has)."""
+        """Return the commit, and the worktree that has the branch checked out (empty if none has)."""
         form = "--format=%(objectname)%00%(worktreepath)"
         done = git(self.write.host, self.repo.path, "for-each-ref", form, self.ref)
         tip, _, path = done.out.rstrip("\n").partition("\0")
         return tip, "" if path and path == self.repo.path and self.repo.bare else path
 
     def retreat(self, old: str, new: str, why: str) -> None:
-        """Move back from `old` to its ancestor `new`. Raises MainMoved and Blocked, as `advance` does."""
+        """Move back from `old` to its ancestor `new`. Raises MainMoved and Blocked like `advance`."""
         tree = self._only_checkout(list_trees(self.write.host, self.repo.path))
         if self.tip() != old:
             raise MainMoved
@@ -109,7 +109,7 @@ class Mainline:
             raise self._blocked(done)
 
     def _refuse_staged(self, tree: Tree) -> None:
-        """Going back would unstage what a person has staged."""
+        """Raise Blocked if changes are staged: a reset would unstage them."""
         if git(self.write.host, tree.path, "diff", "--cached", "--quiet", "--", check=False).rc:
             raise Blocked(
                 f"Changes are staged in {tree.path}, where {self.branch} is checked out.",
@@ -121,34 +121,34 @@ class Mainline:
         if len(found) > 1:
             places = " and ".join(tree.path for tree in found)
             raise Blocked(
-                f"{self.branch} is checked out twice: {places}.", "Switch one of them away from it."
+                f"{self.branch} is checked out twice: {places}.", "Switch one of them to another branch."
             )
         if found and found[0].prunable:
             raise Blocked(
-                f"{self.branch} is checked out in {found[0].path}, which is gone.",
-                "Run there: git worktree prune",
+                f"{self.branch} is checked out in {found[0].path}, which does not exist any more.",
+                "Run in the repository: git worktree prune",
             )
         return found[0] if found else None
 
     def _blocked(self, done: Completed) -> Blocked:
-        """What git said when it did not move the branch."""
-        said = done.err.strip()
+        """Return the reason why git did not move the branch."""
+        output = done.err.strip()
         trees = [tree for tree in list_trees(self.write.host, self.repo.path) if tree.branch == self.ref]
         where = trees[0].path if trees else self.repo.path
-        if IN_THE_WAY in said:
-            return self._dirty(where, [line.strip() for line in said.splitlines() if line.startswith("\t")])
+        if OVERWRITTEN in output:
+            return self._dirty(where, [line.strip() for line in output.splitlines() if line.startswith("\t")])
         if is_locked(done):
-            hint = f"Another git is at work in {where}, or one that crashed left that file: then remove it."
-            return Blocked(f"git can't move {self.branch} just now: {said.splitlines()[0][:600]}", hint)
-        told = "\n".join(line for line in said.splitlines() if not line.startswith("hint:"))
+            hint = f"Another git process is running in {where}. If it has crashed, remove the lock file."
+            return Blocked(f"git can't move {self.branch}: {output.splitlines()[0][:600]}", hint)
+        reason = "\n".join(line for line in output.splitlines() if not line.startswith("hint:"))
         return Blocked(
-            f"git would not move {self.branch}: {told[-600:] or 'it gave no reason'}", f"Look at {where}."
+            f"git did not move {self.branch}: {reason[-600:] or 'no reason given'}", f"Check {where}."
         )
 
     def _dirty(self, where: str, files: list[str]) -> Blocked:
         some = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
         return Blocked(
-            f"{self.branch} is checked out in {where}, and uncommitted work there is in the way: {some}.",
-            "Commit or stash it there, then go on.",
+            f"{self.branch} is checked out in {where}, and uncommitted changes would be overwritten: {some}.",
+            "Commit or stash them there, then continue.",
             code="dirty",
         )

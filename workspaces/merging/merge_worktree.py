@@ -1,4 +1,4 @@
-"""The merge worktree: a worktree of our own in which merges are tried and checked. Kept for the next time."""
+"""The merge worktree: the worktree in which merges are tried and checked. It is kept and reused."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from workspaces.git.writing import Writer
 from workspaces.hosts import Completed, HostConnection, HostError
 
 MARK = "aitask-bench.json"
-"In its git folder; the name dates from when the merge worktree was called bench."
+"In its git folder. The file keeps its old name, because worktrees of earlier versions have it."
 STALE_LOCK = 3.0
-"Seconds after which a lock in the merge worktree was left by a git that was ended: nobody else works there."
+"Seconds after which a lock in the merge worktree is stale: no other process works there."
 NO_RECURSION = {
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "submodule.recurse",
     "GIT_CONFIG_VALUE_0": "false",
 }
-"Submodules are fetched for a check alone, by `prepare_submodules`."
+"Submodules are fetched only for checks, by `prepare_submodules`."
 NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
-"For checkouts of ours: who merges by hand makes none, so that no post-checkout hook has a say."
+"For our checkouts: a manual merge does none, so no post-checkout hook should run."
 LOCKS = ("index.lock", "HEAD.lock", "MERGE_HEAD.lock", "ORIG_HEAD.lock")
 
 
 @dataclass(frozen=True)
 class MergeWorktree:
-    """The worktree with its writer."""
+    """The merge worktree of a repository, and the writer for it."""
 
     write: Writer
     repo: RepositoryPaths
     path: str
     git_dir: str
     trees: dict[str, str] = field(default_factory=dict)
-    "The trees of commits that were made here."
+    "Known trees, by commit."
 
     def tree_of(self, commit: str) -> str:
-        """The tree of a commit."""
+        """Return the tree of a commit."""
         if commit not in self.trees:
-            words = ("rev-parse", "--verify", f"{commit}^{{tree}}")
-            self.trees[commit] = git(self.host, self.path, *words).out.strip()
+            args = ("rev-parse", "--verify", f"{commit}^{{tree}}")
+            self.trees[commit] = git(self.host, self.path, *args).out.strip()
         return self.trees[commit]
 
     @property
@@ -51,47 +51,47 @@ class MergeWorktree:
         return self.write.host
 
     def reset(self, commit: str) -> None:
-        """Exactly this commit; what git ignores stays, so that the next check is quick."""
-        self._insist("checkout", "--quiet", "--force", "--detach", commit)
+        """Check out exactly this commit. Ignored files are kept, so that the next check is fast."""
+        self._git_unlocked("checkout", "--quiet", "--force", "--detach", commit)
         self.write.git(self.path, "clean", "-ffdq")
 
     def recover(self, commit: str) -> None:
-        """`reset`, after whatever an earlier worker was in the middle of."""
+        """Abort what an earlier worker left in progress, then `reset`."""
         for verb in ("rebase", "cherry-pick", "revert"):
             self.write.git(self.path, verb, "--quit", check=False)
-        self._insist("reset", "--quiet", "--hard", "HEAD")
+        self._git_unlocked("reset", "--quiet", "--hard", "HEAD")
         self.reset(commit)
 
     def prepare_submodules(self) -> str:
-        """Fetch the submodules of the present commit; empty, or why that did not work."""
+        """Fetch the submodules of HEAD; return why that failed, or an empty string."""
         if not self.host.exists(join(self.path, ".gitmodules")):
             return ""
-        words = ("submodule", "--quiet", "update", "--init", "--recursive", "--force")
-        done = self.write.git(self.path, *words, check=False)
+        args = ("submodule", "--quiet", "update", "--init", "--recursive", "--force")
+        done = self.write.git(self.path, *args, check=False)
         return f"The submodules could not be fetched: {done.err.strip()[:1000]}" if done.rc else ""
 
-    def _insist(self, *words: str) -> None:
-        """A git that was ended in the merge worktree may have left its lock there."""
+    def _git_unlocked(self, *args: str) -> None:
+        """Run git, and remove stale locks of a killed git process if there are any."""
 
         def run() -> Completed:
-            return self.write.git(self.path, *NO_HOOKS, *words, check=False)
+            return self.write.git(self.path, *NO_HOOKS, *args, check=False)
 
         done = retry_while_locked(run, patience=STALE_LOCK)
         if is_locked(done):
             self.host.run(["rm", "-f", "--", *(join(self.git_dir, name) for name in LOCKS)])
             done = retry_while_locked(run)
         if done.rc:
-            raise GitError(f"git {words[0]} failed in {self.path}: {done.err.strip()[:500]}")
+            raise GitError(f"git {args[0]} failed in {self.path}: {done.err.strip()[:500]}")
 
 
 def merge_worktree_path(host: HostConnection, place: RepositoryPaths, root: str, installation: str) -> str:
-    """Where the merge worktree of an installation lies: a hidden folder among the worktrees of the tasks."""
+    """Return the path of an installation's merge worktree: a hidden folder next to the tasks' worktrees."""
     folder = expand(host, root) if root.strip() else default_root(place)
     return join(folder, f".merge-{installation}")
 
 
 def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit: str) -> MergeWorktree:
-    """Open or create the merge worktree at `path`. Raises GitError when something else is there."""
+    """Open or create the merge worktree at `path`. Raises GitError if something else is there."""
     write = Writer(write.host, {**write.environment, **NO_RECURSION})
     git_dir = _git_dir(write.host, path)
     if git_dir and _is_ours(write.host, git_dir, place):
@@ -99,8 +99,8 @@ def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit
     if git_dir and normpath(git_dir).startswith(join(place.common_dir, "worktrees") + "/"):
         write.git(place.path, "worktree", "remove", "--force", "--force", "--", path, check=False)
     elif write.host.exists(path):
-        raise GitError(f"{path} is in the way: merges are tried there.", "Move or remove that folder.")
-    words = (
+        raise GitError(f"{path} exists, but the merge worktree belongs there.", "Move or remove that folder.")
+    args = (
         *NO_HOOKS,
         "-c",
         "checkout.workers=0",
@@ -111,10 +111,10 @@ def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit
         "--force",
         "--detach",
     )
-    write.git(place.path, *words, "--", path, commit)
+    write.git(place.path, *args, "--", path, commit)
     git_dir = _git_dir(write.host, path)
     if git_dir is None:
-        raise GitError(f"git made the worktree {path}, but it can't be read.")
+        raise GitError(f"git created the worktree {path}, but it can't be read.")
     mark = json.dumps({"repo": place.common_dir}) + "\n"
     write.host.call("write", {"path": join(git_dir, MARK), "data": mark})
     return MergeWorktree(write, place, path, git_dir)
@@ -130,7 +130,7 @@ def _is_ours(host: HostConnection, git_dir: str, place: RepositoryPaths) -> bool
 
 
 def _git_dir(host: HostConnection, path: str) -> str | None:
-    """The merge worktree's own git folder; None when there is no worktree at the path."""
+    """Return the worktree's git folder; None if there is no worktree at the path."""
     try:
         link = str(host.call("read", {"path": join(path, ".git"), "limit": 4096})["data"])
     except HostError as error:

@@ -1,4 +1,4 @@
-"""Merge commits made in memory, where nothing in the person's set-up would make `git merge` do otherwise."""
+"""Merge commits in memory, if none of the user's git configuration would change what `git merge` does."""
 
 from __future__ import annotations
 
@@ -15,48 +15,58 @@ SETTINGS = (
     r"|core\.(attributesfile|hookspath)|i18n\..*|branch\..*\.mergeoptions)$"
 )
 ATTRIBUTES = (":(glob)**/.gitattributes",)
-SAY = r"merge|binary|\[attr\]"
-"Words of an attributes file that change how a merge is made."
-OURS = {"--ff", "--no-ff", "--ff-only", "--squash", "--no-squash", "--commit", "--no-commit", "--edit", "-e"}
+MERGE_ATTRIBUTES = r"merge|binary|\[attr\]"
+"Attributes that change the result of a merge."
+OVERRIDDEN = {
+    "--ff",
+    "--no-ff",
+    "--ff-only",
+    "--squash",
+    "--no-squash",
+    "--commit",
+    "--no-commit",
+    "--edit",
+    "-e",
+}
 
 
 def is_plain(worktree: MergeWorktree, onto: str, commits: Sequence[str]) -> bool:
-    """Whether no hook, signature, merge driver or attribute has a say in merging these commits."""
+    """Return whether no hook, signature, merge driver or attribute affects the merge of these commits."""
     if git(worktree.host, worktree.path, "config", "--get-regexp", SETTINGS, check=False).out.strip():
         return False
     hooks = git(
         worktree.host, worktree.path, "rev-parse", "--path-format=absolute", "--git-path", "hooks"
     ).out.strip()
-    places = [*(join(hooks, name) for name in HOOKS), join(worktree.repo.common_dir, "info", "attributes")]
-    if any(worktree.host.exists(place) for place in places):
+    paths = [*(join(hooks, name) for name in HOOKS), join(worktree.repo.common_dir, "info", "attributes")]
+    if any(worktree.host.exists(path) for path in paths):
         return False
-    return not (_attributes_say(worktree, onto) or _brings_attributes(worktree, onto, commits))
+    return not (_has_merge_attributes(worktree, onto) or _change_attributes(worktree, onto, commits))
 
 
-def _attributes_say(worktree: MergeWorktree, onto: str) -> bool:
-    words = ("grep", "--quiet", "-E", "-e", SAY, onto, "--", *ATTRIBUTES)
-    return git(worktree.host, worktree.path, *words, check=False).rc == 0
+def _has_merge_attributes(worktree: MergeWorktree, onto: str) -> bool:
+    args = ("grep", "--quiet", "-E", "-e", MERGE_ATTRIBUTES, onto, "--", *ATTRIBUTES)
+    return git(worktree.host, worktree.path, *args, check=False).rc == 0
 
 
-def _brings_attributes(worktree: MergeWorktree, onto: str, commits: Sequence[str]) -> bool:
-    """Whether one of the commits brings attributes, which later merges must heed."""
-    words = ("rev-list", "--max-count=1", *commits, "--not", onto, "--", *ATTRIBUTES)
-    done = git(worktree.host, worktree.path, *words, check=False)
+def _change_attributes(worktree: MergeWorktree, onto: str, commits: Sequence[str]) -> bool:
+    """Return whether one of the commits changes attributes, which would apply to later merges."""
+    args = ("rev-list", "--max-count=1", *commits, "--not", onto, "--", *ATTRIBUTES)
+    done = git(worktree.host, worktree.path, *args, check=False)
     return bool(done.rc or done.out.strip())
 
 
 def merge_options(worktree: MergeWorktree, branch: str) -> tuple[str, ...]:
-    """What `git merge` adds by itself where this branch is checked out; the train says how to merge."""
+    """Return the configured options of merges into this branch, without those that the merge train sets."""
     done = git(worktree.host, worktree.path, "config", "--get", f"branch.{branch}.mergeOptions", check=False)
     try:
-        return tuple(word for word in shlex.split(done.out) if word not in OURS)
+        return tuple(option for option in shlex.split(done.out) if option not in OVERRIDDEN)
     except ValueError:
         return ()
 
 
 def commit(worktree: MergeWorktree, tree: str, parents: tuple[str, str], message: str) -> str:
-    """A merge commit of a tree that is there already."""
-    words = ("commit-tree", "-p", parents[0], "-p", parents[1], "-F", "-", tree)
-    made = worktree.write.git(worktree.path, *words, stdin=message).out.strip()
-    worktree.trees[made] = tree
-    return made
+    """Create a merge commit of an existing tree."""
+    args = ("commit-tree", "-p", parents[0], "-p", parents[1], "-F", "-", tree)
+    merged = worktree.write.git(worktree.path, *args, stdin=message).out.strip()
+    worktree.trees[merged] = tree
+    return merged

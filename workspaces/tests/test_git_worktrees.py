@@ -129,7 +129,7 @@ def test_the_home_folder_on_the_host_may_be_meant(local: hosts.HostConnection, h
 
 
 def test_a_repository_without_commits_says_what_to_do(local: hosts.HostConnection, tmp_path: Path) -> None:
-    with pytest.raises(git.GitError, match="no commit yet") as caught:
+    with pytest.raises(git.GitError, match="no commits yet") as caught:
         add(local, repos.make_unborn_repo(tmp_path / "new"))
 
     assert caught.value.code == "unborn"
@@ -149,7 +149,7 @@ def test_branches_of_tasks_are_no_base_to_be_named(local: hosts.HostConnection, 
     with pytest.raises(git.GitError) as caught:
         add(local, repo, base="develop")
 
-    assert caught.value.hint == "Its branches: main."
+    assert caught.value.hint == "Branches: main."
 
 
 @pytest.mark.parametrize("base", ["--help", "-x", "main; rm -rf /", "a..b", ""])

@@ -33,7 +33,7 @@ def test_uncommitted_work_in_the_way_stops_the_train_and_is_not_touched(home: Pa
     assert states(train) == ["merged", "blocked", "waiting"]
     assert train.state == "stopped"
     assert "part000/file00002.txt" in train.reason
-    assert "uncommitted work" in train.reason
+    assert "uncommitted changes" in train.reason
     assert mine.read_text() == "my own work\n"
 
     git(history.repo, "checkout", "--", "part000/file00002.txt")
