@@ -1,4 +1,4 @@
-"""The one door to the machines that agents work on. Above it nobody knows whether a host is local or far."""
+"""The only way to hosts. Callers do not know whether a host is local or reached by SSH."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a host is named, before anything is known of it."""
+"""The address of a host."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Address:
-    """This machine, or what a person types after `ssh`."""
+    """This machine, or what the user types after `ssh`."""
 
     kind: Literal["local", "ssh"]
     alias: str = ""
     user: str = ""
     accepted_keys: tuple[str, ...] = ()
-    "Host keys that a person accepted, as known_hosts lines."
+    "Host keys that the user accepted, as known_hosts lines."
 
     @property
     def key(self) -> str:
-        """The name of the connection: local, ssh:alias or ssh:user@alias."""
+        """The unique name: local, ssh:alias or ssh:user@alias."""
         if self.kind == "local":
             return "local"
         return f"ssh:{self.user}@{self.alias}" if self.user else f"ssh:{self.alias}"

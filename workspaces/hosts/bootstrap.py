@@ -1,8 +1,8 @@
-"""How hostkit gets onto a host and starts there, through whatever login shell and over one channel.
+"""Copies hostkit to a host and starts it there, through any login shell and over one channel.
 
-The remote command must mean the same to bash, fish and csh: plain words, single quotes, one line, and in the
-quotes neither `!`, a backslash nor a single quote. What start-up files of the shell print is told apart by a
-word that nobody can know before.
+The remote command must mean the same to bash, fish and csh: one line of plain words and single quotes,
+without `!`, backslashes or single quotes inside the quotes. A random nonce marks our own lines, because
+start-up files of the shell may print others.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from workspaces.hostkit.wire import Hello
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.link import Keepalive, Lines, Link, Pipe, parse_hello
 
-LAND_SECONDS = 40.0
+START_SECONDS = 40.0
 
 RECEIVER = """
 import hashlib, os, sys
 nonce, name, size, digest = sys.argv[-4:]
-def say(word):
-    os.write(1, ("\\naitask %s %s\\n" % (nonce, word)).encode())
+def send(text):
+    os.write(1, ("\\naitask %s %s\\n" % (nonce, text)).encode())
 state = os.environ.get("XDG_STATE_HOME") or ""
 if not state.startswith("/"):
     state = os.path.expanduser("~/.local/state")
@@ -48,24 +48,24 @@ def receive():
 def store(data):
     before = os.umask(0o077)
     os.makedirs(folder, exist_ok=True)
-    fresh = "%s.%s" % (path, nonce)
-    with open(fresh, "wb") as file:
+    temporary = "%s.%s" % (path, nonce)
+    with open(temporary, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
+    os.replace(temporary, path)
     os.umask(before)
 try:
     if complete():
-        say("have")
+        send("have")
     else:
-        say("need")
+        send("need")
         store(receive())
     os.execv(sys.executable, [sys.executable, path, "serve"])
 except OSError as error:
-    say("failed %s" % error)
+    send("failed %s" % error)
 """
-"""Runs on the host: takes the zipapp from standard input unless it is there, then becomes hostkit."""
+"""Runs on the host: reads the zipapp from standard input unless it exists, then executes it."""
 
 STARTER = """
 t() {
@@ -84,64 +84,64 @@ if [ -z "$p" ]; then echo; echo "aitask NONCE nopython$o"; exit 0; fi;
 exec "$p" -c "import sys,zlib,base64;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
   CODE NONCE NAME SIZE DIGEST
 """
-"""For sh on the host, in one line: find a Python that is new enough and start the receiver."""
+"""Runs in sh on the host, joined to one line: finds a new enough Python and starts the receiver."""
 
 
 @dataclass(frozen=True)
 class Kit:
-    """The zipapp to be brought to a host."""
+    """The zipapp to copy to a host."""
 
     name: str
     content: bytes
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
-    def words(self) -> list[str]:
-        """What the receiver is told."""
+    def arguments(self) -> list[str]:
+        """The command line arguments of the receiver."""
         return [self.nonce, self.name, str(len(self.content)), hashlib.sha256(self.content).hexdigest()]
 
     def local_argv(self) -> list[str]:
-        return [sys.executable, "-c", RECEIVER, *self.words]
+        return [sys.executable, "-c", RECEIVER, *self.arguments]
 
     def remote_command(self) -> str:
-        """One command for a login shell of any kind."""
+        """Return one command for any login shell."""
         code = base64.b64encode(zlib.compress(RECEIVER.encode(), 9)).decode()
         names = ("NONCE", "NAME", "SIZE", "DIGEST", "CODE")
         script = " ".join(line.strip() for line in STARTER.strip().splitlines())
-        for name, word in zip(names, (*self.words, code), strict=True):
-            script = script.replace(name, word)
+        for name, value in zip(names, (*self.arguments, code), strict=True):
+            script = script.replace(name, value)
         return f"exec sh -c '{script}'"
 
 
-async def land(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -> Link:
-    """Bring hostkit onto the host if it is not there, and greet it. Raises HostError and closes the pipe."""
+async def start_hostkit(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -> Link:
+    """Copy hostkit to the host if needed, and start it. On failure, close the pipe and raise HostError."""
     try:
-        async with asyncio.timeout(LAND_SECONDS):
-            return await _land(pipe, kit, name, keepalive)
+        async with asyncio.timeout(START_SECONDS):
+            return await _start(pipe, kit, name, keepalive)
     except BaseException as error:
         await pipe.close()
         if isinstance(error, TimeoutError):
-            raise _silent(name) from None
+            raise _no_answer(name) from None
         if isinstance(error, OSError | EOFError):
-            reason = f"The link to {name} was lost while it was set up: {error}."
+            reason = f"The link to {name} was lost during set-up: {error}."
             raise HostError(reason, code="link_lost", retryable=True) from error
         raise
 
 
-async def _land(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -> Link:
+async def _start(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -> Link:
     lines = Lines(pipe)
-    word = await lines.skip_noise(lambda line: _answer(line, kit.nonce))
-    if word == "need":
+    answer = await lines.skip_noise(lambda line: _answer(line, kit.nonce))
+    if answer == "need":
         await pipe.write(kit.content)
-    elif word != "have":
-        raise _refusal(word, name, await pipe.epitaph())
+    elif answer != "have":
+        raise _refusal(answer, name, await pipe.exit_reason())
 
     def greeting(line: bytes) -> Hello | str | None:
         return parse_hello(line) or _answer(line, kit.nonce)
 
     hello: Hello | str | None = await lines.skip_noise(greeting)
     if hello is None or isinstance(hello, str):
-        raise _refusal(hello, name, await pipe.epitaph())
+        raise _refusal(hello, name, await pipe.exit_reason())
     return Link(pipe, hello, lines=lines, name=name, keepalive=keepalive)
 
 
@@ -150,30 +150,30 @@ def _answer(line: bytes, nonce: str) -> str | None:
     return line.removeprefix(mark).decode(errors="replace").strip() if line.startswith(mark) else None
 
 
-def _silent(name: str) -> HostError:
+def _no_answer(name: str) -> HostError:
     return HostError(
-        f"{name} let us in, but its shell did not answer within {LAND_SECONDS:g} s.",
-        "Look for start-up files (.bashrc, config.fish) that wait for input.",
+        f"Logged in to {name}, but its shell did not answer within {START_SECONDS:g} s.",
+        "Check whether a start-up file there (.bashrc, config.fish) waits for input.",
         code="timeout",
         retryable=True,
     )
 
 
-def _refusal(word: str | None, name: str, last_words: str) -> HostError:
-    """Why hostkit did not start."""
-    kind, _, detail = (word or "").partition(" ")
+def _refusal(answer: str | None, name: str, exit_reason: str) -> HostError:
+    """Return the error that says why hostkit did not start."""
+    kind, _, detail = (answer or "").partition(" ")
     if kind == "nopython" and detail:
         reason = f"{name} has only an old Python: {detail}."
-        return HostError(reason, "Install Python 3.8 or newer there as python3.", code="no_python")
+        return HostError(reason, "Install Python 3.8 or newer there, as python3.", code="no_python")
     if kind == "nopython":
         return HostError(f"{name} has no python3.", "Install Python 3.8 or newer there.", code="no_python")
     if kind == "failed":
-        reason = f"{name} could not keep our helper: {detail}."
-        hint = "Check that the home folder there can be written to and is not full."
+        reason = f"hostkit could not be saved on {name}: {detail}."
+        hint = "Check that the home folder there is writable and its disk is not full."
         return HostError(reason, hint, code="remote_failed")
-    said = f": {last_words}" if last_words else ""
+    detail = f": {exit_reason}" if exit_reason else ""
     return HostError(
-        f"{name} let us in, but its shell did not run our command{said}.",
+        f"Logged in to {name}, but its shell did not run hostkit{detail}.",
         "Check the account's login shell: `ssh HOST true` must work.",
         code="remote_failed",
         retryable=True,

@@ -1,7 +1,7 @@
-"""A process on a host with raw bytes both ways and no PTY: what a terminal gateway speaks with tmux.
+"""A process on a host with raw standard streams and no PTY, for the terminals' tmux control mode.
 
-Everything here belongs to the hub's loop. Bytes are handed over as they come and reading never pauses:
-whoever opens a channel must take all of it.
+Everything here runs on the hub's loop. Received bytes are passed on at once and reading never pauses: the
+receiver must be able to take all of them.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from workspaces.hosts.local import environment
 from workspaces.hosts.ssh import SshPipe
 
 WINDOW = 256 * 1024
-"""Bytes that sshd may send ahead."""
+"""The SSH receive window, in bytes."""
 
 
 class Receiver(Protocol):
-    """Who gets what the process prints."""
+    """Receives the output of the process."""
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of its standard output."""
+        """Called with bytes of its standard output."""
 
     def closed(self, reason: str) -> None:
-        """It is over, for whatever reason; comes once."""
+        """Called once when the process or the link has ended."""
 
 
 class Channel(Protocol):
-    """The process as its opener sees it."""
+    """The process, for the code that started it."""
 
     def write(self, data: bytes) -> None:
-        """Send to its standard input, soon; nothing happens after the end."""
+        """Send to its standard input without waiting; do nothing if it has ended."""
 
     def close(self) -> None:
-        """Let go of it at once; it sees the end of its input, or a hangup."""
+        """Close it at once; the process gets the end of its input or a hangup."""
 
 
 async def open_process(host: HostConnection, argv: Sequence[str], receiver: Receiver) -> Channel:
-    """Start a program on the host. Raises HostError: whatever the link says, or max_sessions."""
+    """Start a program on the host. Raises HostError: max_sessions, or the error of the link."""
     link = await host.link()
     if isinstance(link.pipe, SshPipe):
         return await _open_session(link.pipe.connection, argv, receiver, host.label)
@@ -52,11 +52,11 @@ async def open_process(host: HostConnection, argv: Sequence[str], receiver: Rece
 
 
 class ChildChannel(asyncio.SubprocessProtocol):
-    """A process of this machine, in a session of its own."""
+    """A process on this machine, in its own session."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
-        self._last_words = b""
+        self._stderr = b""
         self._transport: asyncio.SubprocessTransport | None = None
         self._stdin: asyncio.WriteTransport | None = None
 
@@ -68,18 +68,18 @@ class ChildChannel(asyncio.SubprocessProtocol):
         if fd == 1:
             self._receiver.data_received(data)
         else:
-            self._last_words = (self._last_words + data)[-1000:]
+            self._stderr = (self._stderr + data)[-1000:]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        words = self._last_words.decode(errors="replace").strip().splitlines()
-        self._receiver.closed(words[-1] if words else "it ended")
+        lines = self._stderr.decode(errors="replace").strip().splitlines()
+        self._receiver.closed(lines[-1] if lines else "it ended")
 
     def write(self, data: bytes) -> None:
         if self._stdin and not self._stdin.is_closing():
             self._stdin.write(data)
 
     def close(self) -> None:
-        """Killed: a tmux 3.3a client that is hung up says goodbye, at which the server crashes at times."""
+        """Kill it: a tmux 3.3a client that gets a hangup sends a last message, which may crash the server."""
         if self._transport:
             self._transport.close()
 
@@ -95,11 +95,11 @@ async def _start_child(argv: Sequence[str], receiver: Receiver) -> Channel:
 
 
 class SessionChannel(asyncssh.SSHClientSession[bytes]):
-    """A session of the SSH connection that the host's other work uses, too."""
+    """A session on the SSH connection of the host's link."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
-        self._last_words = b""
+        self._stderr = b""
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
@@ -109,11 +109,11 @@ class SessionChannel(asyncssh.SSHClientSession[bytes]):
         if datatype is None:
             self._receiver.data_received(data)
         else:
-            self._last_words = (self._last_words + data)[-1000:]
+            self._stderr = (self._stderr + data)[-1000:]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        words = self._last_words.decode(errors="replace").strip().splitlines()
-        self._receiver.closed(str(exc) if exc else words[-1] if words else "it ended")
+        lines = self._stderr.decode(errors="replace").strip().splitlines()
+        self._receiver.closed(str(exc) if exc else lines[-1] if lines else "it ended")
 
     def write(self, data: bytes) -> None:
         if self._channel and not self._channel.is_closing():
@@ -127,7 +127,7 @@ class SessionChannel(asyncssh.SSHClientSession[bytes]):
 async def _open_session(
     connection: asyncssh.SSHClientConnection, argv: Sequence[str], receiver: Receiver, label: str
 ) -> Channel:
-    """The command means the same to bash, fish and csh as long as no word holds a quote."""
+    """Open a session. The command means the same to bash, fish and csh if no argument contains a quote."""
     try:
         _, session = await connection.create_session(
             lambda: SessionChannel(receiver),
@@ -138,7 +138,7 @@ async def _open_session(
         )
     except asyncssh.ChannelOpenError as error:
         raise HostError(
-            f"{label} gives us no further session: {error.reason}.",
+            f"{label} refused another session: {error.reason}.",
             "Its sshd allows too few sessions (MaxSessions): a terminal needs two.",
             code="max_sessions",
             retryable=True,

@@ -1,4 +1,4 @@
-"""The one way in which anything at the door to a host fails."""
+"""The only exception that calls to a host raise."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from aitask.lib.errors import Refused
 
 
 class HostError(Refused):
-    """A host could not be reached or did not do what it was asked.
+    """A host could not be reached, or a call on it failed.
 
-    `code` names the kind for programs, `retryable` says that the same call may succeed later without anyone
-    doing anything, `data` carries what a page needs (the fingerprint of an unknown key, a command's output).
+    `code` is the kind of failure for programs. `retryable` means that the same call may succeed later without
+    any change. `data` has details such as the fingerprint of an unknown key or the output of a command.
     """
 
     status = 503
@@ -38,11 +38,11 @@ REMOTE_CODES = {
     "exists": "exists",
     "bad_request": "bad_request",
 }
-"""What hostkit calls its failures, and what they are called above the door."""
+"""Maps hostkit's kinds of failure to codes of `HostError`."""
 
 
 def remote_error(error: dict[str, Any]) -> HostError:
-    """The failure that hostkit reported for a request."""
+    """Return the error that hostkit reported for a request."""
     kind = str(error.get("kind", "failed"))
     message = str(error.get("message") or kind)
     return HostError(message, code=REMOTE_CODES.get(kind, "remote_failed"), retryable=kind == "timeout")

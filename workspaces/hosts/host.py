@@ -1,4 +1,4 @@
-"""The facade of one host: synchronous, thread-safe, reconnecting by itself."""
+"""The connection to one host: synchronous, thread-safe, and reconnects automatically."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from workspaces.hosts.verbs import Verbs
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds before a host that failed is tried again: doubled at each failure, with jitter."""
+"""Seconds before a failed connection is tried again: doubled at each failure, with jitter."""
 CONNECT_SECONDS = 120.0
-"""Whatever a connection waits for, it does not wait longer."""
+"""The longest time that connecting may take in total."""
 SETTLED_SECONDS = 10.0
-"""Links that live less long, one after another, count as failed attempts."""
+"""Repeated links that last less than this count as failed attempts."""
 ANSWER_MARGIN = 5.0
-"""Seconds granted beyond a command's own timeout, which the host enforces."""
+"""Seconds added to a command's own timeout, which the host enforces."""
 
 
 @dataclass(frozen=True)
 class Completed:
-    """How a command on a host ended. Bytes that are no UTF-8 are surrogate escapes."""
+    """The result of a command on a host. Bytes that are not UTF-8 are surrogate escapes."""
 
     rc: int
     out: str
@@ -42,7 +42,7 @@ class Completed:
 
 
 class BackOff:
-    """When a host that failed may be tried again."""
+    """Decides when a failed connection may be tried again."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -55,12 +55,12 @@ class BackOff:
         self._not_before = time.monotonic() + pause * random.uniform(0.7, 1.3)  # noqa: S311
         self.error = error
 
-    def forgive(self) -> None:
-        """It has worked for a while: the next failure is a first one."""
+    def reset(self) -> None:
+        """Forget earlier failures, after the connection has worked for a while."""
         self._failures, self._not_before, self.error = 0, 0.0, None
 
     def check(self) -> None:
-        """Raise the last error when it is too early to try again; data tells the seconds as next_try_in."""
+        """Raise the last error if it is too early to try again; its data has the seconds as next_try_in."""
         pause = self._not_before - time.monotonic()
         if self.error and pause > 0:
             last = self.error
@@ -74,31 +74,31 @@ class BackOff:
 
 
 class HostConnection(Verbs):
-    """One machine, by one connection that all callers of this process share."""
+    """The connection to one machine, which all callers in this process share."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.key = address.key
         self.keepalive = Keepalive()
-        self._heard: float | None = None
-        self.start_anew()
+        self._last_heard: float | None = None
+        self.reset_after_fork()
 
-    def start_anew(self) -> None:
-        """Forget the connection without touching it, as a forked child must."""
+    def reset_after_fork(self) -> None:
+        """Forget the connection without closing it: in a forked child it belongs to the parent."""
         self._link: Link | None = None
         self._connecting: asyncio.Task[Link] | None = None
         self._back_off = BackOff()
-        self._short_lives = 0
+        self._short_links = 0
 
     def update(self, address: Address) -> None:
-        """Take over newly accepted host keys; they make a new attempt worthwhile at once."""
+        """Use newly accepted host keys, and allow a new attempt at once if there are any."""
         if address.accepted_keys != self.address.accepted_keys:
             self.address = address
             self._back_off = BackOff()
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """The name for pages and messages."""
         return "this machine" if self.address.kind == "local" else self.key.removeprefix("ssh:")
 
     @property
@@ -107,18 +107,18 @@ class HostConnection(Verbs):
 
     @property
     def last_heard(self) -> float | None:
-        """When the host last said anything (epoch seconds); None when it never did."""
-        return self._link.last_heard if self._link else self._heard
+        """When the last data came from the host (epoch seconds); None if there was none."""
+        return self._link.last_heard if self._link else self._last_heard
 
     def hello(self, *, force: bool = False) -> Hello:
-        """What hostkit said of the host when the link was opened; opens it. `force` ignores the back-off."""
+        """Return hostkit's hello. Opens the link if needed; `force` ignores the back-off."""
         return self._run(self._open(force)).hello.copy()
 
     def ask(self, verb: str, params: Mapping[str, Any], timeout: float) -> Any:
         return self._run(self._call(verb, dict(params), timeout))
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file or folder at the path. Raises HostError."""
+        """Return whether a file or folder exists. Raises HostError."""
         return bool(self.call("stat", {"path": path})["exists"])
 
     def run(
@@ -131,7 +131,7 @@ class HostConnection(Verbs):
         timeout: float = 30.0,
         check: bool = True,
     ) -> Completed:
-        """Run a command on the host, no shell between. With `check`, a status other than 0 is a HostError."""
+        """Run a command without a shell. With `check`, raise HostError for a status other than 0."""
         params: ExecParams = {"argv": list(argv), "env": dict(env or {}), "timeout": timeout}
         if cwd is not None:
             params["cwd"] = cwd
@@ -144,17 +144,17 @@ class HostConnection(Verbs):
         return done
 
     def stream(self, verb: Literal["tail"], params: TailParams) -> Stream:
-        """Ask hostkit for a stream of items. Raises HostError when the host can't be reached."""
+        """Open a stream of items from hostkit. Raises HostError if the host can't be reached."""
         stream = Stream(self._run(self._open()), self._run)
         self._run(stream.open(verb, {**params}))
         return stream
 
     async def link(self) -> Link:
-        """The open link, for who works on the hub's loop. Raises HostError."""
+        """Return the open link, for code on the hub's loop. Raises HostError."""
         return await self._open()
 
     def close(self) -> None:
-        """End the connection; the next call opens a new one."""
+        """Close the connection; the next call opens a new one."""
         self._run(self._close())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -172,7 +172,7 @@ class HostConnection(Verbs):
         return await link.call(verb, params, max(0.1, deadline - time.monotonic()))
 
     async def _open(self, force: bool = False) -> Link:
-        """The living link. All who need it wait for the one attempt, which outlives those who give up."""
+        """Return the open link. All callers wait for one attempt, which continues if a caller gives up."""
         if self._link and not self._link.lost:
             return self._link
         if self._connecting is None:
@@ -187,17 +187,17 @@ class HostConnection(Verbs):
         except asyncio.CancelledError:
             if not attempt.cancelled():
                 raise
-            reason = f"The connection to {self.label} was closed while it was opened."
+            reason = f"The connection to {self.label} was closed while it was being opened."
             raise HostError(reason, code="link_lost", retryable=True) from None
 
     def _note_loss(self) -> None:
         if self._link and self._link.lost:
-            self._heard = self._link.last_heard
+            self._last_heard = self._link.last_heard
             settled = time.monotonic() - self._link.opened >= SETTLED_SECONDS
-            self._short_lives = 0 if settled else self._short_lives + 1
+            self._short_links = 0 if settled else self._short_links + 1
             if settled:
-                self._back_off.forgive()
-            elif self._short_lives > 1:
+                self._back_off.reset()
+            elif self._short_links > 1:
                 self._back_off.failed(self._link.lost)
             self._link = None
 
@@ -207,7 +207,7 @@ class HostConnection(Verbs):
             return
         if (error := attempt.exception()) is None:
             self._link = attempt.result()
-            self._heard = self._link.last_heard
+            self._last_heard = self._link.last_heard
         elif isinstance(error, HostError):
             self._back_off.failed(error)
 
@@ -219,12 +219,12 @@ class HostConnection(Verbs):
             async with asyncio.timeout(CONNECT_SECONDS):
                 if self.address.kind == "local":
                     return await local.connect(kit, self.keepalive)
-                from workspaces.hosts import ssh  # a fifth of a start: not for who works on this machine only
+                from workspaces.hosts import ssh  # slow to import, and not needed for this machine only
 
                 return await ssh.connect(self.address, kit, self.keepalive)
         except TimeoutError:
             reason = f"{self.label} could not be reached within {CONNECT_SECONDS:g} s."
-            hint = "An ssh agent may be waiting for somebody to confirm the use of a key."
+            hint = "An ssh agent may be waiting for a confirmation of the key's use."
             raise HostError(reason, hint, code="timeout", retryable=True) from None
 
     async def _close(self) -> None:
@@ -237,9 +237,9 @@ class HostConnection(Verbs):
 
 
 def command_failed(argv: Sequence[str], done: Completed) -> HostError:
-    """The failure of a command, with the end of what it said."""
-    words = (done.err.strip() or done.out.strip()).splitlines()
-    said = " ".join(line.strip() for line in words[-3:])[-600:]
-    reason = f"{argv[0]} failed with status {done.rc}" + (f": {said}" if said else ".")
+    """Return the error of a failed command, with the end of its output."""
+    lines = (done.err.strip() or done.out.strip()).splitlines()
+    output = " ".join(line.strip() for line in lines[-3:])[-600:]
+    reason = f"{argv[0]} failed with status {done.rc}" + (f": {output}" if output else ".")
     data = {"argv": list(argv), "rc": done.rc, "out": done.out, "err": done.err}
     return HostError(reason, code="remote_failed", data=data)

@@ -1,7 +1,7 @@
-"""The event loop that owns all connections of this process, and the door to it for other threads.
+"""The event loop that owns all connections of this process, and how other threads call it.
 
-It runs in a thread of its own, unless the process has a loop that it may share: a key typed in a terminal is
-twice as fast without two changes of thread. A forked child gets a hub of its own.
+It runs in its own thread, unless it may share a loop of the process: a key typed in a terminal is twice as
+fast without two changes of thread. A forked child gets its own hub.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from workspaces.hosts.errors import HostError
 
 T = TypeVar("T")
 
-LOOK_SECONDS = 1.0
-"""How often who waits for the loop sees whether it still runs."""
+POLL_SECONDS = 1.0
+"""How often a waiting thread checks whether the loop is still running."""
 
 _hub: HostLoop | None = None
 _lock = threading.Lock()
 _inherited: list[HostLoop] = []
 descriptors: set[int] = set()
-"""Open pipes and sockets of the connections, which a forked child must let go of."""
+"""Open pipes and sockets of the connections, which a forked child must not hold open."""
 
 
 class HostLoop:
-    """One event loop: a loop that runs already in the calling thread, or one in a thread of its own."""
+    """One event loop: the running loop of the calling thread, or a new one in its own thread."""
 
     def __init__(self, running: asyncio.AbstractEventLoop | None = None) -> None:
         self.pid = os.getpid()
@@ -45,17 +45,17 @@ class HostLoop:
 
     @property
     def is_here(self) -> bool:
-        """Whether the caller is on the loop itself."""
+        """Whether the caller is on the loop's own thread."""
         return threading.current_thread() is self._thread
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run it on the loop and wait for its result; leaving early (a signal's exception) cancels it.
+        """Run a coroutine on the loop and return its result; an exception (of a signal) here cancels it.
 
-        Raises HostError when the loop has stopped, as the web server's does when it is told to go.
+        Raises HostError if the loop has stopped, as the web server's does at a shutdown.
         """
         if self.is_here:
             coroutine.close()
-            raise RuntimeError("The door to hosts was called from its own event loop.")
+            raise RuntimeError("A host was called synchronously from the hub's own event loop.")
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return self._result(future)
@@ -65,15 +65,15 @@ class HostLoop:
 
     def _result(self, future: concurrent.futures.Future[T]) -> T:
         while True:
-            done, _ = concurrent.futures.wait([future], LOOK_SECONDS)
+            done, _ = concurrent.futures.wait([future], POLL_SECONDS)
             if done:
                 return future.result()
             if not self._thread.is_alive() or self.loop.is_closed() or not self.loop.is_running():
-                raise HostError("The server is going down.", code="link_lost", retryable=True)
+                raise HostError("The server is shutting down.", code="link_lost", retryable=True)
 
 
 def hub() -> HostLoop:
-    """The hub of this process; started when first asked for."""
+    """Return the hub of this process; the first call starts it."""
     global _hub
     with _lock:
         if _hub is None or _hub.pid != os.getpid():
@@ -82,9 +82,10 @@ def hub() -> HostLoop:
 
 
 def share_running_loop() -> None:
-    """Let the loop that runs here own the connections, unless there is a hub already.
+    """Let the running loop own the connections, unless there is a hub already.
 
-    For a process whose loop never waits for anything else. On Windows the web server's can't start processes.
+    For a process whose loop never blocks. Does nothing on Windows, where the web server's loop can't start
+    processes.
     """
     global _hub
     with _lock:
@@ -99,10 +100,10 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 def _after_fork() -> None:
-    """In the child: start anew, and hold none of the parent's connections open.
+    """Reset the hub in a forked child, without holding the parent's connections open.
 
-    The parent's objects are kept, never closed: closing them would speak on connections that are not ours.
-    Their descriptors point to the null device from now on, so that a host sees its end when the parent goes.
+    The parent's objects are kept and never closed: closing them would write to the parent's connections.
+    Their descriptors are redirected to the null device, so that the connections end when the parent exits.
     """
     global _hub, _lock
     _lock = threading.Lock()

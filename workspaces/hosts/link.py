@@ -1,4 +1,4 @@
-"""JSON lines over a pipe to hostkit: requests by id, streams, cancellation, whatever the pipe is."""
+"""JSON lines over a pipe to hostkit: requests by id, streams and cancellation. Any kind of pipe will do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TakeItem = Callable[[Any, int], None]
 T = TypeVar("T")
 
 NOISE_LIMIT = 1 << 20
-"""Bytes that start-up files of a shell may print before hostkit speaks."""
+"""Bytes that start-up files of a shell may print before hostkit's first line."""
 
 
 class Pipe(Protocol):
@@ -28,21 +28,21 @@ class Pipe(Protocol):
     descriptors: frozenset[int]
 
     async def read(self) -> bytes:
-        """Some bytes; none at the end."""
+        """Return some bytes; empty at the end."""
 
     async def write(self, data: bytes) -> None:
-        """Send; waits while the other side does not read."""
+        """Send; wait while the other side does not read."""
 
     async def close(self) -> None:
-        """Let go at once."""
+        """Close at once."""
 
-    async def epitaph(self) -> str:
-        """Why the other side ended, in its own words; may be empty."""
+    async def exit_reason(self) -> str:
+        """Return why the other side ended, from its error output; may be empty."""
 
 
 @dataclass
 class Keepalive:
-    """How soon a link that has fallen silent is given up."""
+    """When a silent link counts as lost."""
 
     interval: float = 15.0
     misses: int = 3
@@ -50,14 +50,14 @@ class Keepalive:
 
 @dataclass
 class PendingRequest:
-    """A request under way: where its items and its answer go."""
+    """A request in progress: where its items and its answer go."""
 
     answer: asyncio.Future[Any]
     item: TakeItem | None = None
 
 
 class Lines:
-    """Whole lines out of the chunks of a pipe."""
+    """Splits the chunks of a pipe into lines."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
@@ -65,7 +65,7 @@ class Lines:
         self._searched = 0
 
     async def next(self) -> bytes | None:
-        """The next line without its end; None when the pipe has ended."""
+        """Return the next line without its newline; None if the pipe has ended."""
         while (end := self._buffer.find(b"\n", self._searched)) < 0:
             self._searched = len(self._buffer)
             chunk = await self._pipe.read()
@@ -77,18 +77,18 @@ class Lines:
         self._searched = 0
         return line
 
-    async def skip_noise(self, wanted: Callable[[bytes], T | None]) -> T | None:
-        """What `wanted` makes of the first line that it knows; None when the pipe ends before."""
+    async def skip_noise(self, parse: Callable[[bytes], T | None]) -> T | None:
+        """Return the first result of `parse` that is not None; None if the pipe ends before."""
         skipped = 0
         while skipped < NOISE_LIMIT and (line := await self.next()) is not None:
-            if (found := wanted(line)) is not None:
+            if (found := parse(line)) is not None:
                 return found
             skipped += len(line)
         return None
 
 
 def parse_hello(line: bytes) -> Hello | None:
-    """The greeting of hostkit, or None for any other line."""
+    """Return hostkit's hello; None for any other line."""
     if b'"hello"' not in line:
         return None
     try:
@@ -100,7 +100,7 @@ def parse_hello(line: bytes) -> Hello | None:
 
 
 class Link:
-    """One running hostkit. All methods belong to the hub's loop."""
+    """One running hostkit. All methods must be called on the hub's loop."""
 
     def __init__(self, pipe: Pipe, hello: Hello, *, lines: Lines, name: str, keepalive: Keepalive) -> None:
         self.hello = hello
@@ -120,11 +120,11 @@ class Link:
 
     @property
     def pipe(self) -> Pipe:
-        """What carries it, for channels that run beside it."""
+        """The pipe, for channels on the same connection."""
         return self._pipe
 
     async def call(self, verb: str, params: Json, timeout: float) -> Any:
-        """Ask and wait for the answer. Raises HostError: the host's own, timeout, or link_lost."""
+        """Send a request and return the answer. Raises HostError: the host's own, timeout or link_lost."""
         number, waiting = self._register()
         try:
             async with asyncio.timeout(timeout):
@@ -140,7 +140,7 @@ class Link:
     async def open_stream(
         self, verb: str, params: Json, item: TakeItem, end: Callable[[HostError | None], None]
     ) -> int:
-        """Ask for a stream: `item` gets each item and its size in bytes; `end` comes once. Returns the id."""
+        """Open a stream and return its id. `item` gets each item and its size; `end` is called once."""
         number, waiting = self._register(item)
 
         def done(answer: asyncio.Future[Any]) -> None:
@@ -152,18 +152,18 @@ class Link:
         return number
 
     def cancel(self, number: int) -> None:
-        """End a request or stream on the host, soon; the host ignores it for what has ended."""
+        """Cancel a request or stream on the host, without waiting; nothing happens if it has ended."""
         if not self.lost:
             self._soon(self._send({"id": number, "cancel": True}))
 
     def drop(self, number: int) -> None:
-        """End a stream on the host and take nothing more of it."""
+        """Cancel a stream on the host and ignore its further items."""
         waiting = self._waiting.get(number)
         if waiting:
             self._leave(number, waiting)
 
     async def close(self) -> None:
-        """End the link; whoever still waits gets link_lost."""
+        """Close the link; pending requests fail with link_lost."""
         await self._lose(HostError(f"The link to {self._name} was closed.", code="link_lost", retryable=True))
 
     def _register(self, item: TakeItem | None = None) -> tuple[int, PendingRequest]:
@@ -175,13 +175,13 @@ class Link:
         return number, waiting
 
     def _leave(self, number: int, waiting: PendingRequest) -> None:
-        """Nobody waits any longer: end it on the host when it has not answered."""
-        # A caller that gave up has cancelled the future which it was waiting for.
+        """Stop waiting for a request, and cancel it on the host if it has not answered."""
+        # A caller that gave up has cancelled its future already.
         if waiting.answer.cancel() or waiting.answer.cancelled():
             self.cancel(number)
 
     def _soon(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Do it while nobody waits: a full pipe must stop neither a caller's timeout nor the watch."""
+        """Run in the background: a full pipe must not delay a caller's timeout or the keepalive."""
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -199,7 +199,7 @@ class Link:
             while (line := await self._lines.next()) is not None:
                 self.last_heard, self._heard = time.time(), time.monotonic()
                 self._take(line)
-            why = await self._pipe.epitaph()
+            why = await self._pipe.exit_reason()
         except (OSError, EOFError) as error:
             why = str(error)
         await self._lose(self._loss(why))
@@ -209,7 +209,7 @@ class Link:
             message = json.loads(line)
             waiting = self._waiting.get(message["id"])
         except (ValueError, KeyError, TypeError):
-            return  # whatever else may print on a host's standard output is none of ours
+            return  # another program's output
         if waiting is None or waiting.answer.done():
             return
         if "item" in message:
@@ -221,12 +221,12 @@ class Link:
             waiting.answer.set_result(message.get("ok"))
 
     async def _watch(self) -> None:
-        """Ask for a sign of life when the link is silent; give it up after several misses."""
+        """Send a request when the link is silent, and close the link after several misses."""
         while not self.lost:
             await asyncio.sleep(self._keepalive.interval)
             silence = time.monotonic() - self._heard
             if silence >= self._keepalive.interval * self._keepalive.misses:
-                await self._lose(self._loss(f"nothing heard for {silence:.0f} s"))
+                await self._lose(self._loss(f"no data for {silence:.0f} s"))
             elif silence >= self._keepalive.interval / 2:
                 self._soon(self.call("stat", {"path": "/"}, self._keepalive.interval))
 
@@ -234,7 +234,7 @@ class Link:
         detail = f": {why.strip()}" if why.strip() else ""
         return HostError(
             f"The link to {self._name} was lost{detail}.",
-            "It is opened again by itself; what runs there goes on.",
+            "The app reconnects automatically. Runs on the host continue.",
             code="link_lost",
             retryable=True,
         )
@@ -246,7 +246,7 @@ class Link:
         for waiting in list(self._waiting.values()):
             if not waiting.answer.done():
                 waiting.answer.set_exception(error)
-                waiting.answer.exception()  # nobody may be waiting: that is no error
+                waiting.answer.exception()  # mark it as retrieved: there may be no caller any more
         current = asyncio.current_task()
         for task in [*self._tasks, *self._background]:
             if task is not current:

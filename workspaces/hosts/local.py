@@ -1,4 +1,4 @@
-"""The machine that the server itself runs on: hostkit as a child process."""
+"""The app's own machine: hostkit runs as a child process."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import os
 from pathlib import Path
 from typing import cast
 
-from workspaces.hosts.bootstrap import Kit, land
+from workspaces.hosts.bootstrap import Kit, start_hostkit
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.link import Keepalive, Link
 
 CHUNK = 1 << 18
 OWN_VARIABLES = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
-"""Settings of this server: agents are not told its secrets."""
+"""Settings of the app, which agents must not see."""
 
 
 def supported() -> bool:
-    """Whether agents can run on this machine: they need a POSIX terminal and process groups."""
+    """Return whether agents can run on this machine: they need POSIX terminals and process groups."""
     return os.name == "posix" and hasattr(os, "fork")
 
 
 def environment() -> dict[str, str]:
-    """The server's environment without what would mislead git, tmux or an agent."""
+    """Return the app's environment without secrets and variables that would affect git or tmux."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -34,15 +34,15 @@ def environment() -> dict[str, str]:
 
 
 class LocalPipe:
-    """Standard input and output of a child process."""
+    """The standard streams of a child process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._stdin = cast(asyncio.StreamWriter, process.stdin)
         self._stdout = cast(asyncio.StreamReader, process.stdout)
         self._stderr = cast(asyncio.StreamReader, process.stderr)
-        self._last_words = bytearray()
-        self._listening = asyncio.create_task(self._listen())
+        self._error_output = bytearray()
+        self._reading = asyncio.create_task(self._read_errors())
         self.descriptors = frozenset({self._stdin.transport.get_extra_info("pipe").fileno()})
 
     async def read(self) -> bytes:
@@ -53,7 +53,7 @@ class LocalPipe:
         await self._stdin.drain()
 
     async def close(self) -> None:
-        """End of input is hostkit's sign to leave; what does not is ended."""
+        """Close standard input, at which hostkit exits; kill it if it does not."""
         self._stdin.close()
         try:
             async with asyncio.timeout(2):
@@ -61,38 +61,38 @@ class LocalPipe:
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        self._listening.cancel()
+        self._reading.cancel()
 
-    async def epitaph(self) -> str:
+    async def exit_reason(self) -> str:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
-                await self._listening
-        words = self._last_words.decode(errors="replace").strip().splitlines()
-        return words[-1] if words else "it ended"
+                await self._reading
+        lines = self._error_output.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it ended"
 
-    async def _listen(self) -> None:
+    async def _read_errors(self) -> None:
         while chunk := await self._stderr.read(CHUNK):
-            self._last_words = (self._last_words + chunk)[-4096:]
+            self._error_output = (self._error_output + chunk)[-4096:]
 
 
 async def connect(kit: Kit, keepalive: Keepalive) -> Link:
-    """Start hostkit on this machine. Raises HostError, with local_unsupported where no agent can run."""
+    """Start hostkit on this machine. Raises HostError: local_unsupported if agents can't run here."""
     if not supported():
         raise HostError(
-            "Agents can't run on this machine: its system lacks the terminals that they need.",
+            "Agents can't run on this machine: its operating system has no POSIX terminals.",
             "Add a Linux server as an SSH host and create the workspace there.",
             code="local_unsupported",
         )
     try:
         pipe = await _start(kit)
-    except (OSError, ValueError) as error:  # ValueError: it ended before its pipe was looked at
+    except (OSError, ValueError) as error:  # ValueError: it ended before its pipe was read
         raise HostError(
-            f"This machine could not start its helper: {error}.",
-            "Check that processes can be started here.",
+            f"hostkit could not be started on this machine: {error}.",
+            "Check that the app may start processes.",
             code="unreachable",
             retryable=True,
         ) from error
-    return await land(pipe, kit, "this machine", keepalive)
+    return await start_hostkit(pipe, kit, "this machine", keepalive)
 
 
 async def _start(kit: Kit) -> LocalPipe:

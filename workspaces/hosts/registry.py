@@ -1,4 +1,4 @@
-"""One Host for each address and process."""
+"""One HostConnection per address and process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _lock = threading.Lock()
 
 
 def get(address: Address) -> HostConnection:
-    """The host of this address; all callers of this process share it and its connection."""
+    """Return the connection to a host, which all callers in this process share."""
     with _lock:
         host = _hosts.get(address.key)
         if host is None:
@@ -23,7 +23,7 @@ def get(address: Address) -> HostConnection:
 
 
 def close_all() -> None:
-    """End all connections of this process."""
+    """Close all connections of this process."""
     for host in list(_hosts.values()):
         host.close()
 
@@ -32,7 +32,7 @@ def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()
     for host in _hosts.values():
-        host.start_anew()
+        host.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""A machine reached by SSH: one connection through its jump hosts, one channel with hostkit at its end."""
+"""A machine reached by SSH: one connection through its jump hosts, and one channel to hostkit."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from django.conf import settings
 
 from workspaces.hosts import ssh_errors, ssh_login, ssh_options
 from workspaces.hosts.address import Address
-from workspaces.hosts.bootstrap import Kit, land
+from workspaces.hosts.bootstrap import Kit, start_hostkit
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.link import Keepalive, Link
 from workspaces.hosts.ssh_config import resolve
-from workspaces.hosts.ssh_host_keys import Gatekeeper, KnownKeys
+from workspaces.hosts.ssh_host_keys import HostKeyPolicy, KnownKeys
 from workspaces.hosts.ssh_target import Name, SshTarget, config_error
 
 SESSION_SECONDS = 30.0
@@ -27,7 +27,7 @@ MAX_HOPS = 8
 ATTEMPTS = 4
 CHUNK = 1 << 18
 UNCHAINED = ("gcm", "chacha20", "ctr")
-"""What names of ciphers contain that need no protection from knowing the last block that was sent."""
+"""Parts of the names of ciphers that do not chain blocks, so that they need no empty packets."""
 
 
 @dataclass
@@ -37,16 +37,16 @@ class Chain:
     accepted: Sequence[str]
     keepalive: Keepalive
     connections: list[asyncssh.SSHClientConnection] = field(default_factory=list)
-    gate: Gatekeeper | None = None
-    "The gatekeeper of the host itself."
+    policy: HostKeyPolicy | None = None
+    "The policy of the last connection."
 
     async def connect(self, target: SshTarget, jumps: list[Name] | None = None, depth: int = 0) -> None:
-        """Connect to the target, hop by hop. `jumps` replace those of its own configuration."""
+        """Connect to the target, hop by hop. `jumps` replaces the hops of its configuration."""
         if depth > MAX_HOPS:
-            raise config_error(f"ProxyJump leads through more than {MAX_HOPS} hosts, or in a circle.")
+            raise config_error(f"ProxyJump has more than {MAX_HOPS} hops, or is circular.")
         hops = target.jumps if jumps is None else jumps
         if hops:
-            # As ssh does it: the last hop is reached through those before it, else by its own configuration.
+            # Like ssh: the last hop is reached through those before it, else by its own configuration.
             via = await resolve(hops[-1], settings.SSH_CONFIG)
             await self.connect(via, hops[:-1] or None, depth + 1)
         tunnel = self.connections[-1] if hops else None
@@ -55,7 +55,7 @@ class Chain:
     async def _connect(
         self, target: SshTarget, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
-        """One hop. A server with too many logins under way hangs up at random: that is worth another try."""
+        """Connect one hop. Try again after a reset, which a server with too many pending logins sends."""
         for attempt in range(ATTEMPTS):
             try:
                 return await self._connect_once(target, tunnel)
@@ -69,36 +69,39 @@ class Chain:
         self, target: SshTarget, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
         known = KnownKeys.of(target, self.accepted)
-        gate = self.gate = Gatekeeper(target, known)
+        policy = self.policy = HostKeyPolicy(target, known)
         keys = await ssh_login.load(target)
-        way = {"tunnel": tunnel} if tunnel else ssh_options.way(target)
+        options = {"tunnel": tunnel} if tunnel else ssh_options.connection(target)
         try:
             connection = await asyncssh.connect(
                 target.host,
                 target.port,
-                client_factory=lambda: gate,
+                client_factory=lambda: policy,
                 known_hosts=(known.trusted, known.authorities, known.revoked),
                 client_keys=keys.pairs or None,
-                **way,
+                **options,
                 **ssh_options.session(target, known, self.keepalive),
             )
             return without_empty_packets(connection)
         except (OSError, asyncssh.Error, TimeoutError) as error:
-            raise ssh_errors.explain(error, target, gate, keys) from error
+            raise ssh_errors.explain(error, target, policy, keys) from error
         except ValueError as error:
-            raise config_error(f"{target.alias} can't be connected to: {error}.") from error
+            raise config_error(f"Can't connect to {target.alias}: {error}.") from error
         finally:
             keys.close()
 
     def close(self) -> None:
-        """The host first, then the way to it."""
+        """Close the connection to the host first, then those to the jump hosts."""
         for connection in reversed(self.connections):
             connection.abort()
 
 
 def without_empty_packets(connection: asyncssh.SSHClientConnection) -> asyncssh.SSHClientConnection:
-    """asyncssh sends an empty packet before each real one, against an attack on chained ciphers (CBC). Where
-    each packet is encrypted by itself it would only double what a key in a terminal costs."""
+    """Stop asyncssh from sending an empty packet before each real one, unless the cipher chains blocks.
+
+    The empty packets protect chained ciphers (CBC) from an attack. With other ciphers they only double the
+    cost of each key typed in a terminal.
+    """
     if any(name in connection.get_extra_info("send_cipher") for name in UNCHAINED):
         send = connection.send_packet
 
@@ -111,19 +114,19 @@ def without_empty_packets(connection: asyncssh.SSHClientConnection) -> asyncssh.
 
 
 class SshPipe:
-    """Standard input and output of a process on the host."""
+    """The standard streams of a process on the host."""
 
     def __init__(self, process: asyncssh.SSHClientProcess[bytes], chain: Chain) -> None:
         self._process = process
         self._chain = chain
-        self._last_words = bytearray()
-        self._listening = asyncio.create_task(self._listen())
+        self._error_output = bytearray()
+        self._reading = asyncio.create_task(self._read_errors())
         endpoint = chain.connections[0].get_extra_info("socket")
         self.descriptors = frozenset({endpoint.fileno()} if endpoint else ())
 
     @property
     def connection(self) -> asyncssh.SSHClientConnection:
-        """The connection to the host itself, which has room for further sessions."""
+        """The connection to the host, for further sessions."""
         return self._chain.connections[-1]
 
     async def read(self) -> bytes:
@@ -142,23 +145,23 @@ class SshPipe:
     async def close(self) -> None:
         self._process.close()
         self._chain.close()
-        self._listening.cancel()
+        self._reading.cancel()
 
-    async def epitaph(self) -> str:
+    async def exit_reason(self) -> str:
         with contextlib.suppress(TimeoutError, asyncssh.Error, OSError):
             async with asyncio.timeout(1):
-                await asyncio.shield(self._listening)
-        lost = self._chain.gate.lost if self._chain.gate else None
-        words = self._last_words.decode(errors="replace").strip().splitlines()
-        return str(lost) if lost else words[-1] if words else "its shell ended"
+                await asyncio.shield(self._reading)
+        lost = self._chain.policy.lost if self._chain.policy else None
+        lines = self._error_output.decode(errors="replace").strip().splitlines()
+        return str(lost) if lost else lines[-1] if lines else "its shell ended"
 
-    async def _listen(self) -> None:
+    async def _read_errors(self) -> None:
         while chunk := await self._process.stderr.read(CHUNK):
-            self._last_words = (self._last_words + chunk)[-4096:]
+            self._error_output = (self._error_output + chunk)[-4096:]
 
 
 async def connect(address: Address, kit: Kit, keepalive: Keepalive) -> Link:
-    """Connect and start hostkit on the host. Raises HostError, one code for each kind of failure."""
+    """Connect and start hostkit on the host. Raises HostError with a code for each kind of failure."""
     target = await resolve(Name(address.alias, address.user), settings.SSH_CONFIG)
     chain = Chain(address.accepted_keys, keepalive)
     label = address.key.removeprefix("ssh:")
@@ -168,7 +171,7 @@ async def connect(address: Address, kit: Kit, keepalive: Keepalive) -> Link:
     except BaseException:
         chain.close()
         raise
-    return await land(SshPipe(process, chain), kit, label, keepalive)
+    return await start_hostkit(SshPipe(process, chain), kit, label, keepalive)
 
 
 async def _open_session(
@@ -185,14 +188,14 @@ async def _open_session(
             )
     except asyncssh.ChannelOpenError as error:
         raise HostError(
-            f"{label} let us in, but gives us no session: {error.reason}.",
+            f"Logged in to {label}, but it refused a session: {error.reason}.",
             "Its sshd allows too few sessions (MaxSessions), or the account may not run commands.",
             code="max_sessions",
             retryable=True,
         ) from error
     except (asyncssh.Error, OSError, TimeoutError) as error:
         raise HostError(
-            f"The link to {label} was lost while it was set up: {error or 'no answer'}.",
+            f"The link to {label} was lost during set-up: {error or 'no answer'}.",
             code="link_lost",
             retryable=True,
         ) from error

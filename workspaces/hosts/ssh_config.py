@@ -1,4 +1,4 @@
-"""What `ssh ALIAS` means on this machine, as `ssh -G` tells it."""
+"""Resolve `ssh ALIAS` on this machine, with `ssh -G`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESOLVE_SECONDS = 20.0
 
 
 def parse(text: str) -> Options:
-    """The output of `ssh -G`: option → values in their order."""
+    """Parse the output of `ssh -G`: option → values in their order."""
     options: Options = {}
     for line in text.splitlines():
         name, _, value = line.partition(" ")
@@ -22,10 +22,10 @@ def parse(text: str) -> Options:
 
 
 async def resolve(name: Name, config: str) -> SshTarget:
-    """What ssh would do for this name; `config` is the file that replaces the user's own, or empty."""
+    """Return what ssh would connect to. `config` is a file to use instead of the user's own, or empty."""
     check_name(name)
     if config and not Path(config).is_file():
-        raise config_error(f"There is no file {config}.", "SSH_CONFIG names it: correct the setting.")
+        raise config_error(f"There is no file {config}.", "Correct the setting SSH_CONFIG.")
     ssh = shutil.which("ssh")
     if ssh is None:
         return ssh_config_fallback.read(name, config)
@@ -34,12 +34,12 @@ async def resolve(name: Name, config: str) -> SshTarget:
 
 
 async def _ask_ssh(ssh: str, name: Name, config: str) -> str:
-    words = [ssh, "-G"]
-    words += ["-F", config] if config else []
-    words += ["-l", name.user] if name.user else []
-    words += ["-p", str(name.port)] if name.port else []
+    argv = [ssh, "-G"]
+    argv += ["-F", config] if config else []
+    argv += ["-l", name.user] if name.user else []
+    argv += ["-p", str(name.port)] if name.port else []
     process = await asyncio.create_subprocess_exec(
-        *words,
+        *argv,
         "--",
         name.alias,
         stdin=asyncio.subprocess.DEVNULL,
@@ -53,11 +53,11 @@ async def _ask_ssh(ssh: str, name: Name, config: str) -> str:
         process.kill()
         raise config_error(
             f"ssh did not resolve {name.alias} within {RESOLVE_SECONDS:g} s.",
-            "Look for a slow Match exec in your config.",
+            "Check your ssh configuration for a slow `Match exec`.",
         ) from None
     if process.returncode:
-        said = err.decode(errors="replace").strip().splitlines()
+        lines = err.decode(errors="replace").strip().splitlines()
         raise config_error(
-            f"ssh does not accept its configuration: {said[0] if said else 'no reason given'}."
+            f"ssh does not accept its configuration: {lines[0] if lines else 'no reason given'}."
         )
     return out.decode(errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""Where no `ssh` is installed: asyncssh's own reading of the configuration, in the form that `ssh -G` has."""
+"""Read the ssh configuration with asyncssh where `ssh` is not installed, in the form of `ssh -G`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from workspaces.hosts.ssh_target import Name, Options, SshTarget, home, local_us
 
 DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 EXPANDED = {"certificatefile", "forwardagent", "identityagent", "identityfile", "proxycommand"}
-"""asyncssh has replaced the tokens in these already."""
+"""Options in which asyncssh has replaced the tokens already."""
 
 
 def read(name: Name, config: str) -> SshTarget:
-    """The target, from `config` or the usual files. Raises HostError with the file and line of a mistake."""
+    """Return the target, from `config` or the usual files. Raises HostError with file and line."""
     files = [Path(config)] if config else usual_files()
     known = (local_user(), name.user or (), name.alias, name.port or ())
     try:
@@ -34,14 +34,14 @@ def read(name: Name, config: str) -> SshTarget:
 
 
 def usual_files() -> list[Path]:
-    """The user's own configuration and the machine's, as far as they exist."""
+    """Return the user's and the machine's configuration files that exist."""
     machine = os.environ.get("PROGRAMDATA")
     system = Path(machine) / "ssh" / "ssh_config" if machine else Path("/etc/ssh/ssh_config")
     return [path for path in (home() / ".ssh" / "config", system) if path.is_file()]
 
 
 def in_form_of_ssh(found: dict[str, Any]) -> Options:
-    """The options as `ssh -G` would print them, with its defaults where they matter."""
+    """Return the options as `ssh -G` would print them, with the defaults that the app needs."""
     folder = home() / ".ssh"
     options: Options = {
         "identityfile": [str(folder / key) for key in DEFAULT_KEYS],

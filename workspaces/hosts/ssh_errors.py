@@ -1,4 +1,4 @@
-"""Every way in which an SSH connection fails, in one sentence and with what to do about it."""
+"""Explains each failure of an SSH connection: what happened, and what to do about it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import socket
 import asyncssh
 
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.ssh_host_keys import Gatekeeper
+from workspaces.hosts.ssh_host_keys import HostKeyPolicy
 from workspaces.hosts.ssh_login import Keys
 from workspaces.hosts.ssh_target import SshTarget
 
 TRANSIENT = (ConnectionResetError, BrokenPipeError, asyncssh.ConnectionLost)
-"""How a server looks that has too many logins under way (MaxStartups)."""
+"""The errors of a server with too many pending logins (MaxStartups)."""
 
 
-def explain(error: Exception, target: SshTarget, gate: Gatekeeper, keys: Keys) -> HostError:
-    """The HostError for whatever connecting to the target has raised."""
-    if gate.refusal:
-        return gate.refusal
+def explain(error: Exception, target: SshTarget, policy: HostKeyPolicy, keys: Keys) -> HostError:
+    """Return the HostError for an exception that connecting to the target has raised."""
+    if policy.refusal:
+        return policy.refusal
     if isinstance(error, asyncssh.PermissionDenied):
         return _denied(error, target, keys)
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
@@ -38,21 +38,23 @@ def _denied(error: asyncssh.PermissionDenied, target: SshTarget, keys: Keys) -> 
         path = keys.locked[0]
         return HostError(
             f"{who} was refused: the key {path} needs its passphrase.",
-            f"Put it into the agent of the account that this server runs under: ssh-add {path}",
+            f"Add it to the ssh agent of the account that the app runs under: ssh-add {path}",
             code="passphrase",
         )
     tried = f"{len(keys.pairs)} keys were refused" if keys.pairs else "there is no key to log in with"
     if "too many" in str(error).lower():
-        hint = "The agent holds many keys: name the right one with IdentityFile and IdentitiesOnly yes."
+        hint = "The ssh agent has many keys: set the right one with IdentityFile and IdentitiesOnly yes."
     else:
-        hint = f"Try `ssh {target.alias}` in a terminal; ssh-copy-id {target.alias} brings your key there."
+        hint = (
+            f"Try `ssh {target.alias}` in a terminal. `ssh-copy-id {target.alias}` installs your key there."
+        )
     return HostError(f"{who} was refused: {tried}.", hint, code="auth")
 
 
 def _untrusted(error: asyncssh.HostKeyNotVerifiable, target: SshTarget) -> HostError:
     return HostError(
-        f"ALARM: {target.alias} shows a host key that must not be trusted: {error.reason}.",
-        "Ask whoever runs the machine; do not work around it.",
+        f"ALARM: {target.alias} presents a host key that must not be trusted: {error.reason}.",
+        "Ask the machine's administrator. Do not work around this.",
         code="host_key_changed",
     )
 
@@ -80,9 +82,9 @@ def _broken(error: asyncssh.Error, target: SshTarget) -> HostError:
     if isinstance(error, TRANSIENT):
         return reset(target)
     if isinstance(error, asyncssh.KeyExchangeFailed):
-        hint = "The server offers only ciphers or keys that are not supported here; update it."
+        hint = "The server offers only algorithms that the app does not support. Update the server."
         return HostError(
-            f"{target.alias} and we share no way to encrypt: {error.reason}.", hint, code="config"
+            f"No common encryption algorithm with {target.alias}: {error.reason}.", hint, code="config"
         )
     return HostError(
         f"{target.alias} ended the connection: {error.reason}.", code="unreachable", retryable=True
@@ -90,10 +92,10 @@ def _broken(error: asyncssh.Error, target: SshTarget) -> HostError:
 
 
 def reset(target: SshTarget) -> HostError:
-    """The server hung up before the login, again and again."""
+    """Return the error of a server that closed every connection before the login."""
     return HostError(
-        f"{target.alias} hung up before the login.",
-        "It may have too many logins under way (MaxStartups), or a firewall drops us; it is tried again.",
+        f"{target.alias} closed the connection before the login.",
+        "It may have too many pending logins (MaxStartups), or a firewall blocks it. The app will try again.",
         code="reset",
         retryable=True,
     )
@@ -109,12 +111,12 @@ def _no_network(error: Exception, target: SshTarget) -> HostError:
             retryable=True,
         )
     if isinstance(error, ConnectionRefusedError):
-        hint = "The machine is up, but no sshd listens there: check Port, or start sshd."
+        hint = "The machine is up, but no SSH server listens there. Check Port, or start sshd."
         return HostError(f"{where} refused the connection.", hint, code="refused", retryable=True)
     if isinstance(error, TRANSIENT):
         return reset(target)
     if isinstance(error, TimeoutError):
-        hint = "Is the machine up, and do you need a VPN to reach it?"
+        hint = "Check that the machine is up, and whether you need a VPN to reach it."
         return HostError(f"{where} did not answer in time.", hint, code="timeout", retryable=True)
     reason = str(error) or type(error).__name__
     return HostError(f"{where} can't be reached: {reason}.", code="unreachable", retryable=True)

@@ -1,4 +1,4 @@
-"""Is it really that machine? Known, unknown and changed host keys; no file of a person is ever written to."""
+"""Verification of host keys: known, unknown and changed ones. The user's files are never changed."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from workspaces.hosts.ssh_target import SshTarget
 
 CERTIFICATE = "-cert-"
 ALARM_HINT = (
-    "Somebody may be listening in. Ask whoever runs the machine whether its key was changed; only then remove"
-    " the old line with: ssh-keygen -R "
+    "The connection may be intercepted. Ask the machine's administrator whether its key was changed. Only"
+    " then remove the old line: ssh-keygen -R "
 )
 
 
 @dataclass(frozen=True)
 class KnownKeys:
-    """What is known of one machine's keys."""
+    """The known keys of one machine."""
 
     name: str
-    "How known_hosts names it."
+    "Its name in known_hosts."
     trusted: list[asyncssh.SSHKey]
     tolerated: list[asyncssh.SSHKey]
-    "Known for the machine without its port: good when they match, no alarm when they don't."
+    "Keys known for the host without its port: accepted if they match, no alarm if they don't."
     authorities: list[asyncssh.SSHKey]
     revoked: list[asyncssh.SSHKey]
 
     @classmethod
     def of(cls, target: SshTarget, accepted: Iterable[str]) -> KnownKeys:
-        """From the files that ssh would read, and the lines that a person has accepted here."""
+        """Read the files that ssh would read, and the lines that the user has accepted here."""
         hosts = read_all([*_lines(target), *accepted])
         name = known_name(target)
         exact = hosts.match(name, "", None)
@@ -40,13 +40,13 @@ class KnownKeys:
         return cls(name, list(exact[0]), list(plain[0]), [*exact[1], *plain[1]], revoked)
 
     def algorithms(self, wanted: list[str]) -> list[str]:
-        """Host key algorithms to offer: known types first, certificates only for a known authority."""
+        """Return the algorithms to offer: known types first, certificates only for a known authority."""
         known = {alg.decode() for key in [*self.trusted, *self.tolerated] for alg in key.sig_algorithms}
         fit = [name for name in wanted if self.authorities or CERTIFICATE not in name]
         return sorted(fit, key=lambda name: (CERTIFICATE not in name, name not in known))
 
-    def judge(self, target: SshTarget, key: asyncssh.SSHKey) -> HostError:
-        """What to tell a person about a key that is not known."""
+    def refusal(self, target: SshTarget, key: asyncssh.SSHKey) -> HostError:
+        """Return the error for a key that is not known."""
         fingerprint, algorithm = key.get_fingerprint("sha256"), key.get_algorithm()
         data = {
             "fingerprint": fingerprint,
@@ -56,21 +56,21 @@ class KnownKeys:
         }
         if self.trusted:
             return HostError(
-                f"ALARM: {target.alias} shows another host key than is known: {algorithm} {fingerprint}.",
+                f"ALARM: {target.alias} presents a different host key now: {algorithm} {fingerprint}.",
                 f"{ALARM_HINT}'{self.name}'",
                 code="host_key_changed",
                 data=data,
             )
         return HostError(
             f"The host key of {target.alias} is not known yet: {algorithm} {fingerprint}.",
-            "Compare the fingerprint with the machine's own (ssh-keygen -lf there), then accept it once.",
+            "Compare the fingerprint with the one that ssh-keygen -lf prints there, then accept the key.",
             code="host_key_unknown",
             data=data,
         )
 
 
-class Gatekeeper(asyncssh.SSHClient):
-    """Refuses every key that is not known, and remembers why."""
+class HostKeyPolicy(asyncssh.SSHClient):
+    """Refuses every unknown key, and keeps the reason."""
 
     def __init__(self, target: SshTarget, known: KnownKeys) -> None:
         self._target = target
@@ -81,7 +81,7 @@ class Gatekeeper(asyncssh.SSHClient):
     def validate_host_public_key(self, _host: str, _addr: str, _port: int, key: asyncssh.SSHKey) -> bool:
         if key in self._known.tolerated:
             return True
-        self.refusal = self._known.judge(self._target, key)
+        self.refusal = self._known.refusal(self._target, key)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -89,7 +89,7 @@ class Gatekeeper(asyncssh.SSHClient):
 
 
 def known_name(target: SshTarget) -> str:
-    """The name under which ssh looks for its keys: HostKeyAlias, else the host, with a port other than 22."""
+    """Return the machine's name in known_hosts: HostKeyAlias, else the host, with a port other than 22."""
     alias = target.first("hostkeyalias")
     if alias:
         return alias.lower()
@@ -98,15 +98,15 @@ def known_name(target: SshTarget) -> str:
 
 
 def read_all(lines: Iterable[str]) -> asyncssh.SSHKnownHosts:
-    """All lines that can be read; ssh skips the others, too."""
-    good = list(lines)
+    """Parse all valid lines; ssh skips the others, too."""
+    every = list(lines)
     try:
-        return asyncssh.import_known_hosts("\n".join(good))
+        return asyncssh.import_known_hosts("\n".join(every))
     except ValueError:
-        return asyncssh.import_known_hosts("\n".join(filter(_readable, good)))
+        return asyncssh.import_known_hosts("\n".join(filter(_is_valid, every)))
 
 
-def _readable(line: str) -> bool:
+def _is_valid(line: str) -> bool:
     try:
         asyncssh.import_known_hosts(line)
     except ValueError:
@@ -125,8 +125,8 @@ def _revoked(target: SshTarget) -> list[asyncssh.SSHKey]:
     for path in target.paths("revokedhostkeys"):
         if path.read_bytes().startswith(b"SSHKRL"):
             raise HostError(
-                f"RevokedHostKeys {path} is a binary list, which can't be checked here.",
-                "Name a text file of public keys instead.",
+                f"RevokedHostKeys {path} is a binary list, which is not supported.",
+                "Use a text file of public keys instead.",
                 code="config",
             )
         keys += asyncssh.read_public_key_list(path)

@@ -1,4 +1,4 @@
-"""The keys to log in with, in the order in which ssh would try them."""
+"""The keys to log in with, in the order in which ssh tries them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workspaces.hosts.ssh_target import SshTarget, from_home
 
 @dataclass
 class Keys:
-    """What there is to log in with, and what can't be used."""
+    """The usable keys, and those that need a passphrase."""
 
     pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
     locked: list[Path] = field(default_factory=list)
@@ -27,18 +27,18 @@ class Keys:
 
 
 def agent_path(target: SshTarget) -> str:
-    """The agent's socket; empty when there is none."""
-    given = target.first("identityagent", "SSH_AUTH_SOCK")
+    """Return the agent's socket; empty if there is none."""
+    value = target.first("identityagent", "SSH_AUTH_SOCK")
     if (target.options.get("identityagent") or [""])[0].lower() == "none":
         return ""
-    if given == "SSH_AUTH_SOCK" or given.startswith("$"):
+    if value == "SSH_AUTH_SOCK" or value.startswith("$"):
         default = r"\\.\pipe\openssh-ssh-agent" if os.name == "nt" else ""
-        return os.environ.get(given.strip("${}"), default)
-    return str(from_home(target.expand(given)))
+        return os.environ.get(value.strip("${}"), default)
+    return str(from_home(target.expand(value)))
 
 
 async def load(target: SshTarget) -> Keys:
-    """Keys of the agent that the configuration names, other keys of the agent, then key files."""
+    """Return the agent's keys that the configuration names, then its other keys, then key files."""
     keys = Keys()
     agent_pairs = await _agent_pairs(target, keys)
     files = target.paths("identityfile")
@@ -62,7 +62,7 @@ async def _agent_pairs(target: SshTarget, keys: Keys) -> Sequence[asyncssh.SSHKe
         keys.agent = await asyncssh.connect_agent(path)
         return await keys.agent.get_keys()
     except (OSError, ValueError, asyncssh.Error):
-        return []  # an agent that is not there is no failure: there may be keys in files
+        return []  # a missing agent is no failure: there may be key files
 
 
 def _add_file(keys: Keys, path: Path, certificates: list[str]) -> None:
@@ -74,7 +74,7 @@ def _add_file(keys: Keys, path: Path, certificates: list[str]) -> None:
 
 
 def _public_data(path: Path) -> bytes | None:
-    """The public half of a key file, as far as it can be had without a passphrase."""
+    """Return the public key of a key file; None if it can't be read without a passphrase."""
     for candidate in (path.with_name(f"{path.name}.pub"), path):
         try:
             return asyncssh.read_public_key(str(candidate)).public_data

@@ -1,4 +1,4 @@
-"""The configuration of a target, in asyncssh's words."""
+"""Converts the configuration of a target to asyncssh's options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
 def session(target: SshTarget, known: KnownKeys, keepalive: Keepalive) -> dict[str, Any]:
-    """How to log in and to encrypt. Empty lists are left out: asyncssh's own choice is better than none."""
+    """Return the options for login and encryption. Empty lists are omitted: asyncssh's defaults apply."""
     key_algorithms = [*get_certificate_algs(), *get_public_key_algs()]
     options = {
         "config": None,
@@ -45,36 +45,36 @@ def session(target: SshTarget, known: KnownKeys, keepalive: Keepalive) -> dict[s
     return {name: value for name, value in options.items() if value != []}
 
 
-def way(target: SshTarget) -> dict[str, Any]:
-    """How to get to a machine that no jump host leads to."""
+def connection(target: SshTarget) -> dict[str, Any]:
+    """Return the options for connecting without a jump host."""
     options: dict[str, Any] = {
         "connect_timeout": target.number("connecttimeout", CONNECT_SECONDS),
         "family": FAMILIES.get(target.first("addressfamily"), socket.AF_UNSPEC),
     }
     if command := target.first("proxycommand"):
-        options["proxy_command"] = proxy_words(target.expand(command))
+        options["proxy_command"] = proxy_argv(target.expand(command))
     if bind := target.first("bindaddress"):
         options["local_addr"] = (bind, 0)
     return options
 
 
 def chosen(target: SshTarget, option: str, known: Sequence[bytes]) -> list[str]:
-    """The algorithms of the configuration that asyncssh has, too; the others can't be negotiated by us."""
+    """Return the algorithms of an option that asyncssh supports."""
     names = {name.decode() for name in known}
     return [name for name in target.algorithms(option) if name in names]
 
 
 def ciphers(wanted: list[str]) -> list[str]:
-    """The ciphers of the configuration; where it is among them, the one first that is fastest here."""
+    """Return the supported ciphers, with the fastest one first if it is among them."""
     names = {name.decode() for name in get_encryption_algs()}
     return sorted((name for name in wanted if name in names), key=lambda name: name != FAST_CIPHER)
 
 
-def proxy_words(command: str) -> list[str]:
-    """How a ProxyCommand is started: by a shell that it replaces, as ssh does it.
+def proxy_argv(command: str) -> list[str]:
+    """Return the command line for a ProxyCommand: a shell that executes it, like ssh.
 
-    asyncssh takes what comes on standard error for the server's words, and its end for the connection's:
-    nothing may get there, and it is held open.
+    asyncssh takes standard error for data of the server, and its end for the end of the connection. So
+    nothing is written to it, and it is kept open.
     """
     if os.name == "nt":
         return ["cmd.exe", "/d", "/c", *shlex.split(command, posix=False), "2>nul"]
@@ -82,10 +82,10 @@ def proxy_words(command: str) -> list[str]:
 
 
 def forwarded_agent(target: SshTarget) -> bool | str:
-    """The agent's socket where ForwardAgent asks for it."""
-    given = target.first("forwardagent", "no")
-    if given in {"no", "false"}:
+    """Return the agent's socket if ForwardAgent is set, else False."""
+    value = target.first("forwardagent", "no")
+    if value in {"no", "false"}:
         return False
-    if given in {"yes", "true"}:
+    if value in {"yes", "true"}:
         return agent_path(target) or False
-    return os.environ.get(given.strip("${}"), "") if given.startswith("$") else target.expand(given)
+    return os.environ.get(value.strip("${}"), "") if value.startswith("$") else target.expand(value)

@@ -13,7 +13,7 @@ from pathlib import Path
 from workspaces.hosts.errors import HostError
 
 UNSAFE = re.compile(r"""[\s'"`$\\;&<>|(){}]|[^\x20-\x7e]""")
-"""As OpenSSH itself refuses them in names: they could get into a ProxyCommand's shell."""
+"""Characters that OpenSSH refuses in names, too: a ProxyCommand's shell could interpret them."""
 JUMP = re.compile(
     r"(?:ssh://)?(?:(?P<user>[^@/]+)@)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/]+))(?::(?P<port>\d+))?/?"
 )
@@ -22,7 +22,7 @@ Options = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Name:
-    """What a person types after `ssh`, or one hop of a ProxyJump."""
+    """What the user types after `ssh`, or one hop of a ProxyJump."""
 
     alias: str
     user: str = ""
@@ -31,7 +31,7 @@ class Name:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """One machine as the configuration describes it. `options` holds the rest, by names in lower case."""
+    """One machine as the configuration describes it. `options` has all options, by names in lower case."""
 
     alias: str
     host: str
@@ -40,7 +40,7 @@ class SshTarget:
     options: Mapping[str, list[str]]
 
     def first(self, option: str, default: str = "") -> str:
-        """The value of an option; "none" counts as not given."""
+        """Return the first value of an option; "none" counts as not set."""
         value = (self.options.get(option) or [""])[0]
         return default if value.lower() in {"", "none"} else value
 
@@ -58,13 +58,13 @@ class SshTarget:
 
     @property
     def jumps(self) -> list[Name]:
-        """The hops of its ProxyJump, the first one first."""
+        """The hops of its ProxyJump, in order."""
         return [parse_jump(part) for part in self.first("proxyjump").split(",") if part]
 
     def paths(self, option: str) -> list[Path]:
-        """The files of an option that exist, tokens and ~ replaced; one line may hold several."""
-        given = [self.expand(value) for value in self.options.get(option, [])]
-        return [path for value in given for path in existing_files(value)]
+        """Return the existing files of an option, with tokens and ~ replaced. A value may list several."""
+        values = [self.expand(value) for value in self.options.get(option, [])]
+        return [path for value in values for path in existing_files(value)]
 
     def expand(self, text: str) -> str:
         """Replace the %-tokens of ssh_config."""
@@ -92,7 +92,7 @@ class SshTarget:
 
 
 def home() -> Path:
-    """The home folder that ssh uses: the one of the account, whatever HOME says."""
+    """Return the home folder that ssh uses: the account's, not $HOME."""
     try:
         import pwd
     except ImportError:
@@ -113,29 +113,29 @@ def local_user() -> str:
 
 
 def from_home(text: str) -> Path:
-    """The path, with ~ as ssh understands it."""
+    """Return the path, with ~ expanded like ssh does."""
     return home() / text[2:] if text.startswith("~/") else Path(text)
 
 
 def existing_files(value: str) -> list[Path]:
-    """The files that a list separated by spaces names; ssh -G does not quote, so spaces may be in a name."""
-    words = value.split(" ")
+    """Return the existing files of a list. It is separated by spaces, which names may contain too."""
+    parts = value.split(" ")
     found: list[Path] = []
-    while words:
-        for count in range(len(words), 0, -1):
-            path = from_home(" ".join(words[:count]))
+    while parts:
+        for count in range(len(parts), 0, -1):
+            path = from_home(" ".join(parts[:count]))
             if path.is_file():
                 found.append(path)
                 break
-        words = words[count:]
+        parts = parts[count:]
     return found
 
 
 def parse_jump(text: str) -> Name:
-    """One hop of a ProxyJump: host, user@host:port, [::1]:22 or ssh://user@host:port."""
+    """Parse one hop of a ProxyJump: host, user@host:port, [::1]:22 or ssh://user@host:port."""
     found = JUMP.fullmatch(text.strip())
     if not found:
-        raise config_error(f"ProxyJump {text!r} can't be understood.")
+        raise config_error(f"ProxyJump {text!r} is not valid.")
     return Name(
         found["six"] or found["host"], found["user"] or "", int(found["port"]) if found["port"] else None
     )
@@ -146,16 +146,16 @@ def config_error(reason: str, hint: str = "Correct your ssh configuration.") -> 
 
 
 def check_name(name: Name) -> None:
-    """Refuse names that ssh would take for an option or a shell for a command."""
-    for word in (name.alias, name.user):
-        if word.startswith("-") or UNSAFE.search(word):
+    """Refuse names that ssh would take for an option, or a shell for a command."""
+    for text in (name.alias, name.user):
+        if text.startswith("-") or UNSAFE.search(text):
             raise config_error(
-                f"{word!r} can't be the name of a host or user.", "Give an alias of your ssh config."
+                f"{text!r} is not a valid name of a host or user.", "Use an alias of your ssh configuration."
             )
 
 
 def target_of(name: Name, options: Options) -> SshTarget:
-    """The machine that resolved options describe."""
+    """Return the machine that resolved options describe."""
     bare = SshTarget(name.alias, name.alias, 22, "", options)
     target = SshTarget(
         name.alias,

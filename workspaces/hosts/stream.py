@@ -11,40 +11,40 @@ from workspaces.hosts.errors import HostError
 from workspaces.hosts.link import Link
 
 UNREAD_LIMIT = 32 << 20
-"""Bytes a reader may be behind. A stream can be asked for again from an offset: ending it loses nothing."""
+"""Bytes that may be unread. Ending a stream loses nothing: it can be opened again from an offset."""
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class Stream:
-    """Items in the order the host sent them. Every method may be called from any thread."""
+    """Items in the order in which the host sent them. Methods may be called from any thread."""
 
     def __init__(self, link: Link, run: Run) -> None:
         self._link = link
         self._run = run
         self._items: queue.SimpleQueue[tuple[TailItem, int] | HostError] = queue.SimpleQueue()
-        self._given = self._read = 0
-        "Bytes that came, and bytes that the reader has taken: each counted by one thread only."
-        self._over: HostError | None = None
+        self._received = self._read = 0
+        "Bytes that came, and bytes that were read: each is counted by one thread only."
+        self._error: HostError | None = None
         self._number = 0
 
     async def open(self, verb: str, params: Json) -> None:
-        """Ask the host for the stream; belongs to the hub's loop."""
+        """Open the stream on the host. Must be called on the hub's loop."""
         self._number = await self._link.open_stream(verb, params, self._take, self._end)
 
     def get(self, timeout: float | None = None) -> TailItem | None:
-        """The next item; None when none came within `timeout` seconds.
+        """Return the next item; None if none came within `timeout` seconds.
 
-        Raises HostError: link_lost, overrun (too far behind), stream_ended after the last item.
+        Raises HostError: link_lost, overrun (too much unread), or stream_ended after the last item.
         """
-        if self._over:
-            raise self._over
+        if self._error:
+            raise self._error
         try:
             entry = self._items.get(timeout=timeout)
         except queue.Empty:
             return None
         if isinstance(entry, HostError):
-            self._over = entry
+            self._error = entry
             raise entry
         item, size = entry
         self._read += size
@@ -61,22 +61,22 @@ class Stream:
                 raise
 
     def send(self, verb: Literal["tail_change"], params: TailChangeParams, *, timeout: float = 30.0) -> None:
-        """A request about this stream. Raises HostError."""
+        """Send a request about this stream, for example tail_change. Raises HostError."""
         self._run(self._link.call(verb, {"tail": self._number, **params}, timeout))
 
     def close(self) -> None:
-        """End it on the host; what was not read is lost."""
+        """Cancel the stream on the host; unread items are lost."""
         self._run(self._cancel())
 
     async def _cancel(self) -> None:
         self._link.cancel(self._number)
 
     def _take(self, item: TailItem, size: int) -> None:
-        if self._given + size - self._read > UNREAD_LIMIT:
+        if self._received + size - self._read > UNREAD_LIMIT:
             self._link.drop(self._number)
-            self._end(HostError("A reader of events was too far behind.", code="overrun", retryable=True))
+            self._end(HostError("A reader of events was too slow.", code="overrun", retryable=True))
             return
-        self._given += size
+        self._received += size
         self._items.put((item, size))
 
     def _end(self, error: HostError | None) -> None:

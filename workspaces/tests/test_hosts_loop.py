@@ -48,12 +48,12 @@ def test_the_loop_itself_must_not_wait_for_its_own_work() -> None:
         door.share_running_loop()
         door.hub().run(name_of_thread())
 
-    with pytest.raises(RuntimeError, match="its own event loop"):
+    with pytest.raises(RuntimeError, match="own event loop"):
         asyncio.run(main())
 
 
 def test_who_waits_for_a_loop_that_stops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(door, "POLL_SECONDS", 0.02)
     loop = asyncio.new_event_loop()
     begun = asyncio.Event()
 
@@ -69,7 +69,7 @@ def test_who_waits_for_a_loop_that_stops_is_told(monkeypatch: pytest.MonkeyPatch
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         waiting = loop.run_until_complete(main())
-        with pytest.raises(HostError, match="going down"):
+        with pytest.raises(HostError, match="shutting down"):
             waiting.result(10)
     for task in asyncio.all_tasks(loop):
         task.cancel()

@@ -37,7 +37,7 @@ class Peer:
     async def close(self) -> None:
         self.closed = True
 
-    async def epitaph(self) -> str:
+    async def exit_reason(self) -> str:
         return "its last words"
 
     def say(self, **message: Any) -> None:
@@ -123,7 +123,7 @@ def test_a_call_that_takes_too_long_is_cancelled_on_the_host() -> None:
 def test_a_silent_link_is_asked_for_a_sign_of_life_and_then_given_up() -> None:
     async def scene(peer: Peer, link: Link) -> None:
         assert (await peer.requests.get())["verb"] == "stat"
-        with pytest.raises(HostError, match="nothing heard for"):
+        with pytest.raises(HostError, match="no data for"):
             await link.call("exec", {}, 5)
 
     run(scene, Keepalive(interval=0.1, misses=3))
