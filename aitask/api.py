@@ -1,4 +1,4 @@
-"""The JSON API as a whole: the calls of every app."""
+"""The JSON API: the routers of all apps."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from usage.api import router
 
 __all__ = ["api"]
 
-for each in (router, missing.router):  # what is missing comes last
+for each in (router, missing.router):  # `missing` answers all other paths, so it comes last
     api.add_router("", each)

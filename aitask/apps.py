@@ -1,4 +1,4 @@
-"""The project as an app: it brings the checks of the installation."""
+"""The project as an app: registers the system checks."""
 
 from __future__ import annotations
 

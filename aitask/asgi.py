@@ -1,4 +1,4 @@
-"""The web process: HTTP by Django, sockets by Channels."""
+"""The ASGI application: HTTP by Django, WebSockets by Channels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()
 
-# What follows needs the apps that get_asgi_application has loaded.
+# The imports below need the apps that get_asgi_application has loaded.
 from asgiref.sync import ThreadSensitiveContext
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -24,12 +24,12 @@ from tasks import routing as tasks
 from terminal import routing as terminal
 
 HANDSHAKES = 4
-"""Sockets that are opened at the same time; each needs a thread and a connection for it."""
+"""Handshakes at the same time. Each needs a thread and a database connection."""
 websocket_urlpatterns = [*tasks.websocket_urlpatterns, *terminal.websocket_urlpatterns]
 
 
 def own_thread(application: Any) -> Application:
-    """A thread per socket for blocking work; else one slow query would stop all sockets of the process."""
+    """Give each socket its own thread for blocking work, so that a slow query delays only one socket."""
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         async with ThreadSensitiveContext():
@@ -42,20 +42,20 @@ def own_thread(application: Any) -> Application:
 
 
 def few_handshakes(application: Application) -> Application:
-    """When all browsers come back at once, after a restart, a few at a time ask the database who they are."""
-    gate = asyncio.Semaphore(HANDSHAKES)
+    """Limit the handshakes that use the database at once, when all browsers reconnect after a restart."""
+    slots = asyncio.Semaphore(HANDSHAKES)
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        with contextlib.ExitStack() as held:
-            await gate.acquire()
-            held.callback(gate.release)
+        with contextlib.ExitStack() as slot:
+            await slots.acquire()
+            slot.callback(slots.release)
 
-            async def answered(message: Any) -> None:
+            async def send_and_release(message: Any) -> None:
                 if message["type"] in ("websocket.accept", "websocket.close"):
-                    held.close()
+                    slot.close()
                 await send(message)
 
-            await application(scope, receive, answered)
+            await application(scope, receive, send_and_release)
 
     return inner
 
@@ -73,7 +73,7 @@ def login_required(application: Application) -> Application:
 
 
 def known_paths(application: Application) -> Application:
-    """Refuse the handshake at an address that does not exist, instead of reporting an error of ours."""
+    """Refuse the handshake at an unknown path, instead of logging a server error."""
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].removeprefix("/")
@@ -86,7 +86,7 @@ def known_paths(application: Application) -> Application:
 
 
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Nothing to do at the start and the end; servers other than daphne ask all the same."""
+    """Answer the lifespan protocol, which servers other than Daphne use. There is nothing to do."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

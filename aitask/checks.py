@@ -1,4 +1,4 @@
-"""`manage.py check` as the doctor of this installation: each finding says what to do."""
+"""System checks of the installation for `manage.py check`: each message says what to do."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Apps = Sequence[AppConfig] | None
 
 @register(Tags.security)
 def data_dir_is_private(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
-    """The folder holds the secret key and everybody's prompts."""
+    """Warn if others can read the folder with the secret key and all prompts."""
     if os.name == "nt":
-        return []  # rights there are inherited from the user's own folder
+        return []  # on Windows the permissions are inherited from the user's folder
     found: Checks = []
     for path, wanted in ((settings.DATA_DIR, 0o700), (settings.DATA_DIR / "secret_key", 0o600)):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & ~wanted:
@@ -45,7 +45,7 @@ def data_dir_is_private(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: AR
 def debug_is_off(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     if not settings.DEBUG:
         return []
-    hint = "Unset DEBUG: its error pages show settings and code to whoever meets them."
+    hint = "Unset DEBUG: its error pages show settings and source code to everyone."
     return [Warning("DEBUG is on.", hint=hint, id="aitask.W002")]
 
 
@@ -68,10 +68,10 @@ def sqlite_is_new_enough(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: A
 
 @register()
 def sqlite_is_on_a_local_disk(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
-    """SQLite's write-ahead log needs shared memory, which network drives do not have."""
+    """SQLite's write-ahead log needs shared memory, which network drives do not support."""
     if not _uses_sqlite() or (kind := file_system_of(settings.DATA_DIR)) not in NETWORK_FILE_SYSTEMS:
         return []
-    message = f"The database lies on a network drive ({kind}), where SQLite loses data."
+    message = f"The database is on a network drive ({kind}), where SQLite may lose data."
     return [Error(message, hint="Set DATA_DIR to a folder on a local disk.", id="aitask.E002")]
 
 
@@ -79,13 +79,13 @@ def sqlite_is_on_a_local_disk(app_configs: Apps, **kwargs: Any) -> Checks:  # no
 def redis_answers(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     if not settings.REDIS_URL:
         return []
-    from redis import Redis, RedisError  # 6 MB that most installations do without
+    from redis import Redis, RedisError  # 6 MB that most installations do not need
 
     try:
         with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as redis:
             redis.ping()
     except (RedisError, OSError) as error:
-        hint = "Start Redis, or unset REDIS_URL to do without."
+        hint = "Start Redis, or unset REDIS_URL to run without it."
         return [Error(f"Redis does not answer: {error}.", hint=hint, id="aitask.E003")]
     return []
 
@@ -95,17 +95,19 @@ def clock_is_plausible(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG
     if datetime.now(UTC) >= BUILT_AFTER:
         return []
     hint = "Set this machine's clock: logins, leases and SSH certificates depend on it."
-    return [Warning("The clock is before this program was written.", hint=hint, id="aitask.W004")]
+    return [
+        Warning("The clock is set to a date before this version was released.", hint=hint, id="aitask.W004")
+    ]
 
 
 def file_system_of(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """Its kind, such as ext4 or nfs4; empty where the system does not tell."""
+    """Return the file system type of a path, for example ext4 or nfs4; empty if it is unknown."""
     try:
         lines = [line.split() for line in mounts.read_text().splitlines()]
     except OSError:
         return ""
-    points = {Path(point.replace("\\040", " ")): kind for _, point, kind, *_ in lines}
-    return next((points[folder] for folder in (path, *path.parents) if folder in points), "")
+    mounted = {Path(point.replace("\\040", " ")): kind for _, point, kind, *_ in lines}
+    return next((mounted[folder] for folder in (path, *path.parents) if folder in mounted), "")
 
 
 def _uses_sqlite() -> bool:

@@ -1,6 +1,6 @@
-"""Strict reading of the environment: a wrong value stops the start with its name and what would be right.
+"""Strict parsing of environment variables: for an invalid value, the error says what would be valid.
 
-Each value may also come from a file named by <NAME>_FILE, as secrets do in containers.
+Each value may also come from a file named by <NAME>_FILE, for secrets in containers.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 POSTGRES_SCHEMES = ("postgres", "postgresql")
-SHORTEST_SECRET = 32
-MINUTES_OF_A_YEAR = 525_600
+MIN_SECRET_LENGTH = 32
+MINUTES_PER_YEAR = 525_600
 HOST = re.compile(r"\.?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9_.-]+(:\d+)?|https?://\[[0-9a-f:.]+\](:\d+)?", re.IGNORECASE)
 
@@ -27,7 +27,7 @@ _values = environ.FileAwareEnv()
 
 
 def text(name: str, default: str = "") -> str:
-    """A value without the white space around it, which files end with."""
+    """Return a value without surrounding white space: files end with a newline."""
     try:
         value: str = _values.ENVIRON.get(name, default)
     except (OSError, UnicodeDecodeError) as error:
@@ -43,27 +43,27 @@ def boolean(name: str, default: bool) -> bool:
 
 
 def minutes(name: str, default: int) -> int:
-    """A whole number above zero, at most a year."""
+    """Return a whole number from 1 to the minutes of a year."""
     raw = text(name, str(default))
-    if not (raw.isascii() and raw.isdecimal() and 1 <= int(raw) <= MINUTES_OF_A_YEAR):
-        right = f"a whole number of minutes from 1 to {MINUTES_OF_A_YEAR}"
-        raise ImproperlyConfigured(f"{name} must be {right}, not {raw!r}.")
+    if not (raw.isascii() and raw.isdecimal() and 1 <= int(raw) <= MINUTES_PER_YEAR):
+        expected = f"a whole number of minutes from 1 to {MINUTES_PER_YEAR}"
+        raise ImproperlyConfigured(f"{name} must be {expected}, not {raw!r}.")
     return int(raw)
 
 
-def words(name: str, default: list[str]) -> list[str]:
-    """A list separated by commas."""
-    return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
+def items(name: str, default: list[str]) -> list[str]:
+    """Return the items of a list separated by commas."""
+    return [item.strip() for item in text(name, ",".join(default)).split(",") if item.strip()]
 
 
 def hosts(name: str, default: list[str], *, debug: bool) -> list[str]:
-    """Names by which browsers may call us; a star would let any site's name stand for ours."""
-    found = words(name, default)
+    """Return the host names of this site. A star is allowed only with DEBUG."""
+    found = items(name, default)
     for host in found:
         if host == "*" and not debug:
             raise ImproperlyConfigured(
-                f"{name} must list the names of this site, such as tasks.example.com; "
-                "* would let any site's name stand for it, and is taken only with DEBUG=true."
+                f"{name} must list the names of this site, for example tasks.example.com; "
+                "* would accept any name, and is allowed only with DEBUG=true."
             )
         if host != "*" and not HOST.fullmatch(host):
             raise ImproperlyConfigured(
@@ -73,9 +73,9 @@ def hosts(name: str, default: list[str], *, debug: bool) -> list[str]:
 
 
 def origins(name: str) -> list[str]:
-    found = words(name, [])
+    found = items(name, [])
     for origin in found:
-        if not (ORIGIN.fullmatch(origin) and _has_a_possible_port(origin)):
+        if not (ORIGIN.fullmatch(origin) and _has_valid_port(origin)):
             raise ImproperlyConfigured(
                 f"{name} must be origins separated by commas, like https://tasks.example.com, not {origin!r}."
             )
@@ -84,13 +84,13 @@ def origins(name: str) -> list[str]:
 
 def redis_url(name: str) -> str:
     url = text(name)
-    if url and (urlsplit(url).scheme not in ("redis", "rediss", "unix") or not _has_a_possible_port(url)):
+    if url and (urlsplit(url).scheme not in ("redis", "rediss", "unix") or not _has_valid_port(url)):
         raise ImproperlyConfigured(f"{name} must be redis://HOST:PORT/NUMBER, rediss://… or unix://PATH.")
     return url
 
 
-def _has_a_possible_port(url: str) -> bool:
-    """None at all is possible too."""
+def _has_valid_port(url: str) -> bool:
+    """Return whether the port of a URL is valid or absent."""
     try:
         return urlsplit(url).port != 0
     except ValueError:
@@ -98,68 +98,68 @@ def _has_a_possible_port(url: str) -> bool:
 
 
 def database(name: str, *, default: Path) -> dict[str, Any]:
-    """Django's description of the database; the URL is not repeated in an error, it may hold a password."""
+    """Return Django's database settings. Errors don't repeat the URL, which may contain a password."""
     url = text(name)
     if not url:
         try:
-            default.touch(mode=0o600)  # SQLite gives its other files the same rights
+            default.touch(mode=0o600)  # SQLite creates its other files with the same permissions
         except OSError as error:
-            raise ImproperlyConfigured(f"{default} can't be written: {error.strerror}.") from error
+            raise ImproperlyConfigured(f"{default} is not writable: {error.strerror}.") from error
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
-    right = f"{name} must be postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
+    expected = f"{name} must be postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
     if url.partition("://")[0] not in (*POSTGRES_SCHEMES, "sqlite"):
-        raise ImproperlyConfigured(f"{right}.")
+        raise ImproperlyConfigured(f"{expected}.")
     try:
         found: dict[str, Any] = environ.Env.db_url_config(url)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{right}.") from error
+        raise ImproperlyConfigured(f"{expected}.") from error
     if not found["NAME"]:
-        raise ImproperlyConfigured(f"{right}: the name of the database is missing.")
+        raise ImproperlyConfigured(f"{expected}: the name of the database is missing.")
     return found
 
 
 def file(name: str) -> str:
-    """The whole path of a file that can be read; empty when none is named."""
-    if not (given := text(name)):
+    """Return the absolute path of a readable file; empty if none is set."""
+    if not (value := text(name)):
         return ""
-    path = Path(given).expanduser().resolve()
+    path = Path(value).expanduser().resolve()
     if not path.is_file() or not os.access(path, os.R_OK):
-        raise ImproperlyConfigured(f"{name} must be a file that can be read, and {path} is none.")
+        raise ImproperlyConfigured(f"{name} must be a readable file, but {path} is not.")
     return str(path)
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder of our own that can be written; made when missing, open to its owner alone."""
+    """Return a writable folder. A missing one is created with access for its owner only."""
     path = Path(text(name) or default).expanduser().resolve()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ImproperlyConfigured(f"{name} must be a folder that can be made: {path}: {reason}.") from error
+        raise ImproperlyConfigured(f"{name}: the folder {path} can't be created: {reason}.") from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise ImproperlyConfigured(f"{name} must be a folder that can be written, and {path} can't.")
+        raise ImproperlyConfigured(f"{name} must be a writable folder, but {path} is not.")
     return path
 
 
 def secret(name: str, file: Path) -> str:
-    """A secret from the environment, else made once and kept in `file`, which its owner alone can read."""
-    given = text(name)
-    if given:
-        if len(given) < SHORTEST_SECRET:
-            raise ImproperlyConfigured(f"{name} must have at least {SHORTEST_SECRET} characters.")
-        return given
+    """Return a secret from the environment, else from `file`, which is created with a random one."""
+    value = text(name)
+    if value:
+        if len(value) < MIN_SECRET_LENGTH:
+            raise ImproperlyConfigured(f"{name} must have at least {MIN_SECRET_LENGTH} characters.")
+        return value
     try:
-        _make_secret(file)
-        kept = _read_secret(file)
+        _create_secret(file)
+        stored = _read_secret(file)
     except (OSError, UnicodeDecodeError) as error:
         raise ImproperlyConfigured(f"{name}: {file} can't be read: {error}.") from error
-    if len(kept) < SHORTEST_SECRET:
-        raise ImproperlyConfigured(f"{name}: {file} is damaged; remove it (everybody must log in again).")
-    return kept
+    if len(stored) < MIN_SECRET_LENGTH:
+        raise ImproperlyConfigured(f"{name}: {file} is damaged; remove it (all users must log in again).")
+    return stored
 
 
-def _make_secret(file: Path) -> None:
-    """Of several processes that start together one makes it."""
+def _create_secret(file: Path) -> None:
+    """Create the file, unless another process has created it."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -169,8 +169,8 @@ def _make_secret(file: Path) -> None:
 
 
 def _read_secret(file: Path) -> str:
-    """Another process may be writing it this moment."""
+    """Read the file, and wait if another process is still writing it."""
     deadline = time.monotonic() + 2
-    while len(kept := file.read_text().strip()) < SHORTEST_SECRET and time.monotonic() < deadline:
+    while len(stored := file.read_text().strip()) < MIN_SECRET_LENGTH and time.monotonic() < deadline:
         time.sleep(0.01)
-    return kept
+    return stored

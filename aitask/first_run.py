@@ -1,4 +1,4 @@
-"""The one-time link by which the first administrator is made."""
+"""The one-time link that creates the first administrator."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from django.contrib.auth import get_user_model
 
 
 def is_needed() -> bool:
-    """Nobody could log in yet."""
+    """Return whether there is no account yet."""
     return not get_user_model().objects.exists()
 
 
 def new_token() -> str:
-    """A fresh token, in place of any earlier one; only its digest is kept."""
+    """Create a token, which replaces any earlier one; only its digest is stored."""
     token = secrets.token_urlsafe(24)
-    draft = _file().with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+    temporary = _file().with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(_digest(token))
-    draft.replace(_file())
+    temporary.replace(_file())
     return token
 
 
 def is_valid(token: str) -> bool:
     try:
-        kept = _file().read_text()
+        digest = _file().read_text()
     except FileNotFoundError:
         return False
-    return hmac.compare_digest(kept, _digest(token)) and is_needed()
+    return hmac.compare_digest(digest, _digest(token)) and is_needed()
 
 
 def use(token: str) -> bool:
-    """Spend the token; False when it is not valid or somebody else was faster."""
+    """Use up the token; return False if it is invalid or has been used already."""
     if not is_valid(token):
         return False
     try:
@@ -53,5 +53,5 @@ def _file() -> Path:
 
 
 def _digest(token: str) -> str:
-    """The token has 192 random bits, so a plain fast hash is as good as a slow one."""
+    """Return the SHA-256 of a token: it has 192 random bits, so a fast hash is as safe as a slow one."""
     return hashlib.sha256(token.encode()).hexdigest()

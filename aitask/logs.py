@@ -1,4 +1,4 @@
-"""How a log line looks: one line per record, whatever a message holds."""
+"""Formatter of log records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 
 class OneLine(logging.Formatter):
-    """Keeps a record, traceback included, on one line: nobody's text can pass for a record of ours."""
+    """Writes a record with its traceback on one line, so that no text in it can look like another record."""
 
     def format(self, record: logging.LogRecord) -> str:
         lines = super().format(record).splitlines()

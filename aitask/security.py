@@ -1,4 +1,4 @@
-"""Headers that Django and django-csp leave to the site."""
+"""Security headers that Django and django-csp don't set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in DENIED)
 def permissions_policy(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """No page of ours needs a device, and no other site needs anything of ours."""
+    """Deny pages access to devices, and other sites the use of our resources."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)

@@ -1,4 +1,4 @@
-"""Settings, each from the environment (docs/configuration.md); a wrong value stops the start and is named."""
+"""Settings. Values come from environment variables (docs/configuration.md); an invalid one is an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from csp.constants import NONE, SELF
 
 from aitask import environment
 
-django_stubs_ext.monkeypatch()  # generic classes such as ModelAdmin[Task] exist only in the type stubs
+django_stubs_ext.monkeypatch()  # classes such as ModelAdmin are generic only in the type stubs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = environment.folder("DATA_DIR", BASE_DIR / "data")
@@ -89,7 +89,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 _database = DATABASES["default"]
 _options = _database.setdefault("OPTIONS", {})
 if _database["ENGINE"].endswith("sqlite3"):
-    # A read that becomes a write inside a DEFERRED transaction fails at once; IMMEDIATE waits its turn.
+    # In a DEFERRED transaction, a read followed by a write may fail at once; IMMEDIATE waits for the lock.
     _options |= {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -97,7 +97,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     }
     _database["CONN_MAX_AGE"] = None
 elif "aitask.asgi" in sys.modules:
-    # Threads of the web process come and go with requests. (A pool would not survive the worker's forks.)
+    # The web process has short-lived threads. (The worker can't use a pool: it would not survive forks.)
     _options["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}
 else:
     _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
@@ -107,7 +107,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# An account here is a shell account: who guesses passwords waits.
+# An account gives access to shells, so password guessing is limited.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -121,13 +121,13 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
-# Browsers send cookies to every port of a host, so each installation has names of its own.
+# Browsers send cookies to every port of a host, so each installation uses its own names.
 _installation = hashlib.sha256(f"cookies of {SECRET_KEY}".encode()).hexdigest()[:6]
 SESSION_COOKIE_NAME = f"aitask_session_{_installation}"
 CSRF_COOKIE_NAME = f"aitask_csrf_{_installation}"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-# Behind TLS the origins say so; a plain http://127.0.0.1 must be able to log in as well.
+# Cookies are secure if all origins use HTTPS; without origins, logins by http://127.0.0.1 must work.
 _https = bool(CSRF_TRUSTED_ORIGINS) and all(o.startswith("https://") for o in CSRF_TRUSTED_ORIGINS)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_AGE = 14 * 24 * 3600
@@ -145,7 +145,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 _own_broker = {"orm": "default", "broker_class": "aitask.lib.queue.DoorbellBroker"}
-# The retry clock starts when the pusher prefetches, so it must outlast several timeouts.
+# The time for a retry starts when the pusher prefetches a job, so it must be several timeouts long.
 Q_CLUSTER: dict[str, Any] = {
     "name": "aitask",
     "workers": 4,
@@ -161,7 +161,7 @@ Q_CLUSTER: dict[str, Any] = {
     **({"redis": REDIS_URL} if REDIS_URL else _own_broker),
 }
 
-# Carries the doorbell where Redis is set up. Pubsub: it has no capacity that a burst could exceed.
+# Carries the doorbell if Redis is set up. The pubsub layer has no capacity that a burst could exceed.
 _layer = {
     "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
     "CONFIG": {
@@ -175,8 +175,8 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Served from where the apps keep them, without a build step that an upgrade could forget. Our own files are
-# asked for again each time (304 when unchanged); the vendored ones have their version in the path.
+# Static files are served from the apps' folders, so an upgrade needs no collectstatic. Browsers revalidate
+# our own files each time (304 if unchanged); vendored files have their version in the path.
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 0
@@ -199,6 +199,6 @@ LOGGING = {
         "asyncssh": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
-        "channels_redis": {"level": "CRITICAL"},  # the doorbell says it in one line
+        "channels_redis": {"level": "CRITICAL"},  # the doorbell logs its own message
     },
 }

@@ -1,4 +1,4 @@
-"""All addresses of the app."""
+"""The URLs of all apps."""
 
 from __future__ import annotations
 

@@ -36,39 +36,39 @@ class FirstAdminForm(UserCreationForm[User]):
 @sensitive_post_parameters()
 @never_cache
 def setup(request: HttpRequest, token: str) -> HttpResponse:
-    """Make the first administrator, by the link that `up` has printed; the link works once."""
+    """Create the first administrator, by the one-time link that `up` has printed."""
     if not first_run.is_valid(token):
-        raise Http404("This link was used already, or a newer one was printed since.")
+        raise Http404("This link has been used, or a newer one has been printed.")
     form = FirstAdminForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return render(request, "aitask/setup.html", {"form": form}, status=422 if form.errors else 200)
     if not first_run.use(token):
-        raise Http404("This link was used already.")
+        raise Http404("This link has been used.")
     form.instance.is_staff = form.instance.is_superuser = True
     login(request, form.save(), backend="django.contrib.auth.backends.ModelBackend")
     return redirect("/")
 
 
 class PasswordPage(PasswordChangeView):
-    """A person's own password."""
+    """Change the user's own password."""
 
     template_name = "aitask/password.html"
     success_url = "/"
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password is changed.")
+        messages.success(self.request, "Your password has been changed.")
         return super().form_valid(form)
 
 
 @login_not_required
 @require_safe
 def favicon(_request: HttpRequest) -> HttpResponse:
-    """For pages that name no icon of their own: the admin, the API's page, plain texts."""
+    """For pages without a link to the icon: the admin, the API documentation, plain texts."""
     return redirect(static("aitask/icon.svg"))
 
 
 @login_not_required
 @require_safe
 def health(_request: HttpRequest) -> HttpResponse:
-    """That the web process answers; it tells nothing else."""
+    """Return 200 if the web process is running."""
     return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})

@@ -1,8 +1,7 @@
-"""The web server: daphne, with a direct way to its sockets for those who ask for it. `python -m aitask.web`
-takes daphne's options.
+"""The web server: Daphne with a fast path for short WebSocket messages.
 
-Daphne's own way of a message is a general parser, a queue and a task; for a key in a terminal that is more
-than all else that this process does with it.
+`python -m aitask.web` takes Daphne's options. Daphne itself passes each message through a general parser, a
+queue and a task. For a key typed in a terminal, that costs more than everything else in this process.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# TLS is ended by a proxy in front of us; Twisted loads some MB for its own unless it finds no OpenSSL.
+# A proxy terminates TLS. Without OpenSSL, Twisted does not load some MB for its own TLS support.
 sys.modules.setdefault("OpenSSL", None)  # type: ignore[arg-type]
 
 from autobahn.exception import Disconnected
@@ -31,71 +30,71 @@ from workspaces.hosts.hub import share_running_loop
 
 log = logging.getLogger(__name__)
 INTERNAL_ERROR = 1011
-LEAVE_SECONDS = 3.0
+EXIT_SECONDS = 3.0
 M_ARENA_MAX = -8
-"""Of glibc's malloc.h; other libraries don't know it and do nothing."""
+"""From glibc's malloc.h; other C libraries ignore it."""
 
 
 class DirectSocket(WebSocketProtocol):  # type: ignore[misc]
-    """Daphne's socket as an `aitask.lib.fast_socket.Direct`."""
+    """Daphne's WebSocket with the interface of `aitask.lib.fast_socket.Direct`."""
 
-    _take: Callable[[bytes | str], None] | None = None
+    _on_message: Callable[[bytes | str], None] | None = None
 
-    def listen(self, take: Callable[[bytes | str], None]) -> None:
-        self._take = take
+    def listen(self, on_message: Callable[[bytes | str], None]) -> None:
+        self._on_message = on_message
 
     def send(self, message: bytes | str) -> None:
-        """Written in this turn of the loop unless earlier data waits; Twisted alone waits for the next."""
+        """Write at once unless earlier data is pending; Twisted would wait for the loop's next iteration."""
         if self.state != self.STATE_OPEN:
             return
         data = frame(message)
-        if not waits_to_be_written(self.transport):
+        if not has_pending_data(self.transport):
             written = self.transport.writeSomeData(data)
-            if isinstance(written, int):  # else the connection is gone, which its reader will find
+            if isinstance(written, int):  # else the connection is closed, which its reader will notice
                 data = data[written:]
         if data:
             self.transport.write(data)
 
     def serverSend(self, content: bytes | str, binary: bool = False) -> None:
-        """For a page that has just gone, of which its consumer will hear, it is no failure."""
+        """Ignore a page that has just disconnected; its consumer will be notified."""
         with contextlib.suppress(Disconnected):
             super().serverSend(content, binary)
 
     def dataReceived(self, data: bytes) -> None:
-        """A short message takes the direct way, unless the parser is in the middle of another."""
-        if self._take and self.state == self.STATE_OPEN and self._is_between_messages():
+        """Use the fast path for a short message, unless the parser is in the middle of another one."""
+        if self._on_message and self.state == self.STATE_OPEN and self._is_between_messages():
             message = short_message(data)
             if message is not None:
-                self._give(message)
+                self._dispatch(message)
                 return
         super().dataReceived(data)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self._take:
-            self._give(payload if isBinary else payload.decode())
+        if self._on_message:
+            self._dispatch(payload if isBinary else payload.decode())
         else:
             super().onMessage(payload, isBinary)
 
     def _is_between_messages(self) -> bool:
         return not self.data and self.current_frame is None and not self.inside_message
 
-    def _give(self, message: bytes | str) -> None:
+    def _dispatch(self, message: bytes | str) -> None:
         self.last_ping = time.time()
-        if self._take and not self.muted:
+        if self._on_message and not self.muted:
             try:
-                self._take(message)
+                self._on_message(message)
             except Exception:
                 log.exception("socket %s failed", self.path)
                 self.serverClose(INTERNAL_ERROR)
 
 
-def waits_to_be_written(transport: Any) -> bool:
-    """Whether data of a Twisted transport is on its way to the system; TLS always has some work to do."""
+def has_pending_data(transport: Any) -> bool:
+    """Return whether a Twisted transport has unwritten data; always True with TLS."""
     return bool(getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer)
 
 
 class DirectServer(Server):  # type: ignore[misc]
-    """Tells a socket's application about the direct way, and shares its loop with the hosts' connections."""
+    """Offers the fast path to a socket's application, and shares its loop with the connections to hosts."""
 
     def run(self) -> None:
         twisted_loop.call_soon(share_running_loop)
@@ -112,25 +111,25 @@ class CommandLine(CommandLineInterface):  # type: ignore[misc]
     server_class = DirectServer
 
 
-def keep_memory_together() -> None:
-    """glibc gives each thread a heap of its own, which is never given back: two for all are enough here."""
+def limit_malloc_arenas() -> None:
+    """Let all threads share two heaps: glibc creates one per thread, and never frees their memory."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
-def leave_soon() -> None:
-    """Threads that still work may finish; one that waits for the loop, which has stopped, would never end."""
-    last_word = threading.Timer(LEAVE_SECONDS, os._exit, [0])
-    last_word.daemon = True
-    last_word.start()
+def exit_soon() -> None:
+    """Exit after a few seconds: a thread that waits for the stopped loop would never end."""
+    timer = threading.Timer(EXIT_SECONDS, os._exit, [0])
+    timer.daemon = True
+    timer.start()
 
 
 def main() -> None:
-    keep_memory_together()
+    limit_malloc_arenas()
     WebSocketFactory.protocol = DirectSocket
     CommandLine.entrypoint()
-    leave_soon()
+    exit_soon()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The worker: django-q's cluster, watched so that no death of a process can stop it or outlive it.
+"""The worker: django-q's cluster, which is restarted as a whole when one of its processes is killed.
 
-Its workers share a queue guarded by one lock. A worker that is killed while it waits there keeps the lock for
-ever, and the cluster takes no job any more (django-q2 issue 23); no process of it can be replaced safely by
-itself. So when any of them dies by a signal, all are ended and a whole new cluster is started. Jobs may run
-twice; they are made for that.
+Its workers share a queue with one lock. A worker that is killed while it holds the lock never releases it,
+and the cluster stops taking jobs (django-q2 issue 23). A single process can't be replaced safely. So when a
+signal ends any of them, all are killed and a new cluster is started. Jobs may run twice, and are written for
+that.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 0.2
 STOP_SECONDS = 6.0
 ORPHAN_SECONDS = 3 * WATCH_SECONDS
-MANY_DEATHS = 20
+MAX_DEATHS = 20
 DEATHS_SECONDS = 600.0
-CALM_SECONDS = 10.0
+BACK_OFF_SECONDS = 10.0
 BROKEN = 70
 """The sentinel's exit status when one of its processes was killed."""
 
 
 class Flag:
-    """An event across processes without a lock, which a process that is killed could keep."""
+    """An event across processes without a lock, which a killed process could keep."""
 
     def __init__(self) -> None:
         self._value = multiprocessing.RawValue("b", 0)
@@ -55,16 +55,16 @@ class Flag:
 
     def wait(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
-        while not self.is_set() and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, WATCH_SECONDS))
+        while not self.is_set() and (remaining := deadline - time.monotonic()) > 0:
+            time.sleep(min(remaining, WATCH_SECONDS))
         return self.is_set()
 
 
 class WatchedSentinel(Sentinel):  # type: ignore[misc]
-    """Ends itself, and with it the cluster, when its parent is gone or one of its processes was killed."""
+    """Kills the cluster if its parent has exited or one of its processes was killed."""
 
     def start(self) -> None:
-        # Whoever stops a whole process group must not end the one that has to stop the others in order.
+        # A signal to the process group must not end the process that stops the others in order.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._processes: list[BaseProcess] = []
         end_with_parent()
@@ -84,31 +84,31 @@ class WatchedSentinel(Sentinel):  # type: ignore[misc]
 
     def reincarnate(self, process: BaseProcess) -> None:
         if was_killed(process):
-            self._give_up(process)
+            self._kill_all(process)
         super().reincarnate(process)
 
     def _watch(self) -> None:
-        """The main thread may itself wait for a lock that a dead process holds."""
+        """Check the processes in a thread: the main thread may wait for a lock that a dead process holds."""
         while True:
             time.sleep(WATCH_SECONDS)
             for process in [*self.pool, self.monitor, self.pusher]:
                 if process is not None and was_killed(process):
-                    self._give_up(process)
+                    self._kill_all(process)
 
-    def _give_up(self, dead: BaseProcess) -> None:
+    def _kill_all(self, dead: BaseProcess) -> None:
         if not self.stop_event.is_set():
-            log.error("process %s of the worker was killed; starting all of them anew", dead.pid)
+            log.error("process %s of the worker was killed; restarting all of them", dead.pid)
         for process in self._processes:
             process.kill()
         os._exit(BROKEN)
 
 
 class Cluster:
-    """Keeps one sentinel going until told to stop; then everything is gone within seconds."""
+    """Keeps one sentinel running until a stop; then ends all processes within seconds."""
 
     def __init__(self) -> None:
         self._stopping = False
-        self._deaths: deque[float] = deque(maxlen=MANY_DEATHS)
+        self._deaths: deque[float] = deque(maxlen=MAX_DEATHS)
 
     def run(self) -> None:
         """Block until SIGTERM, SIGINT or `stop`."""
@@ -116,13 +116,13 @@ class Cluster:
         while not self._stopping:
             release_held_jobs()
             self._run_once()
-            self._calm_down()
+            self._back_off()
 
     def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         self._stopping = True
 
     def _run_once(self) -> None:
-        """From the start of a sentinel to its end, and the end of all it started."""
+        """Run one sentinel until it and all its processes have ended."""
         connections.close_all()
         stop, started = Flag(), Flag()
         sentinel = context().Process(target=WatchedSentinel, args=(stop, started, uuid.uuid4(), None, None))
@@ -133,21 +133,23 @@ class Cluster:
         sentinel.join(STOP_SECONDS)
         if sentinel.is_alive():
             log.warning(
-                "jobs that were still running after %g s are cut off; they will run again", STOP_SECONDS
+                "jobs that were still running after %g s are interrupted; they will run again", STOP_SECONDS
             )
             sentinel.kill()
             sentinel.join()
         if sentinel.exitcode != 0:
-            # Its processes notice by themselves; a new cluster must not meet them.
+            # Its processes notice and exit; a new cluster must not run at the same time.
             time.sleep(ORPHAN_SECONDS)
 
-    def _calm_down(self) -> None:
-        """A job that kills its worker each time must not have us start processes all day."""
+    def _back_off(self) -> None:
+        """Pause if the worker is killed too often, for example by a job that always crashes it."""
         now = time.monotonic()
         self._deaths.append(now)
-        if len(self._deaths) == MANY_DEATHS and now - self._deaths[0] < DEATHS_SECONDS and not self._stopping:
-            log.error("the worker was killed %d times within ten minutes; waiting a little", MANY_DEATHS)
-            deadline = now + CALM_SECONDS
+        if len(self._deaths) == MAX_DEATHS and now - self._deaths[0] < DEATHS_SECONDS and not self._stopping:
+            log.error(
+                "the worker was killed %d times within ten minutes; pausing before the next start", MAX_DEATHS
+            )
+            deadline = now + BACK_OFF_SECONDS
             while time.monotonic() < deadline and not self._stopping:
                 time.sleep(WATCH_SECONDS)
 
@@ -158,14 +160,14 @@ class Cluster:
 
 
 def run_watched(target: Callable[..., None], *args: Any) -> None:
-    """What each process of the cluster runs."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # django-q ends a worker that is too slow by it
+    """Run `target` in a process of the cluster."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # django-q terminates slow workers with it
     end_with_parent()
     target(*args)
 
 
 def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, whatever it is doing."""
+    """Exit this process as soon as its parent has exited, whatever it is doing."""
     parent = multiprocessing.parent_process()
     threading.Thread(
         target=_watch_parent, args=[cast(BaseProcess, parent)], name="watch-parent", daemon=True
@@ -173,29 +175,29 @@ def end_with_parent() -> None:
 
 
 def _watch_parent(parent: BaseProcess) -> None:
-    # Windows keeps telling the number of a dead parent.
-    adoption_shows = os.name != "nt"
-    while parent.is_alive() and not (adoption_shows and os.getppid() != parent.pid):
+    # Windows keeps reporting the id of a dead parent.
+    reports_adoption = os.name != "nt"
+    while parent.is_alive() and not (reports_adoption and os.getppid() != parent.pid):
         time.sleep(WATCH_SECONDS)
     os._exit(BROKEN)
 
 
 def was_killed(process: BaseProcess) -> bool:
-    """Ended by a signal, so that it may have kept a lock; an exception releases what it held."""
+    """Return whether a signal ended the process, so that it may hold a lock; an exception releases locks."""
     return process.exitcode is not None and process.exitcode < 0
 
 
 def release_held_jobs() -> None:
-    """Give back what an earlier cluster took and did not finish, instead of waiting for `retry` to pass."""
+    """Release jobs that an earlier cluster took but did not finish, instead of waiting for `retry`."""
     if settings.REDIS_URL:
         return
     now = timezone.now()
     try:
         OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__gt=now).update(lock=now)
     except DatabaseError as error:
-        log.warning("jobs of an earlier worker wait for their retry: %s", error)
+        log.warning("could not release the jobs of an earlier worker: %s", error)
 
 
 def context() -> Any:
-    """How processes are made: by fork where the platform has it (it is faster), else what there is."""
+    """Return the multiprocessing context: fork where it exists, because it is faster, else spawn."""
     return multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")

@@ -24,7 +24,7 @@ HOST_SECONDS = 8.0
 class SessionsConsumer(LiveConsumer):
     """Pushes the rendered list whenever it differs from the one that the page shows."""
 
-    look_seconds = 3.0
+    poll_seconds = 3.0
 
     async def connect(self) -> None:
         self.shown = ""

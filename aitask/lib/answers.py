@@ -1,4 +1,4 @@
-"""How a view answers with what a service did, or with the reason why it could not."""
+"""Responses of views for the result of a service, or for its refusal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 def attempt(verb: Callable[[], Result]) -> Result | Refused:
-    """What `verb` returns, or why it can't be done now."""
+    """Return the result of `verb`, or its refusal."""
     try:
         return verb()
     except Refused as error:
@@ -33,9 +33,9 @@ def answer(
     to: str,
     go: str | Callable[[Result], str] = "",
 ) -> HttpResponse:
-    """Carry out a verb and confirm it with `text`, or with what the verb returns when that is a text.
+    """Call `verb` and confirm it with `text`, or with its result if that is a string.
 
-    The user stays on the page at `to`, or goes to `go` once the verb has worked.
+    The user stays on the page `to`, or is redirected to `go` after a success.
     """
     result = attempt(verb)
     if isinstance(result, Refused):
@@ -46,7 +46,7 @@ def answer(
 
 
 def json_answer(verb: Callable[[], dict[str, Any]]) -> JsonResponse:
-    """What `verb` returns; else `error` and `hint`, with 503 when a host can't be reached, else 409."""
+    """Return the result of `verb` as JSON; for a refusal, `error` and `hint` with the error's status."""
     result = attempt(verb)
     if isinstance(result, Refused):
         return JsonResponse({"error": result.reason, "hint": result.hint}, status=result.status)
@@ -54,12 +54,12 @@ def json_answer(verb: Callable[[], dict[str, Any]]) -> JsonResponse:
 
 
 def text_answer(error: Refused) -> HttpResponse:
-    """The reason as plain text, for parts of a page that show it in their place."""
+    """Return a refusal as plain text, for parts of a page that show it in place of their content."""
     return HttpResponse(str(error), status=error.status, content_type="text/plain; charset=utf-8")
 
 
 def succeeds(form: forms.BaseForm, verb: Callable[[], object], *, field: str | None = None) -> bool:
-    """Carry out a verb for a valid form; False, with the reason on the form, when it can't be done now."""
+    """Call `verb` for a valid form. On a refusal, add its reason to the form and return False."""
     result = attempt(verb)
     if isinstance(result, Refused):
         form.add_error(field, str(result))

@@ -1,4 +1,4 @@
-"""A state in a word or two, as every page shows it."""
+"""The badge of a state, the same on every page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Badge:
-    """`kind` is the colour: works, needs, good, bad, waits, or none for grey. `title` is shown on hover."""
+    """Label, colour and icon of a state. `kind` is works, needs, good, bad, waits, or empty for grey."""
 
     text: str
     kind: str

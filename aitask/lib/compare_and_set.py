@@ -1,4 +1,4 @@
-"""State changes that two processes can't both make."""
+"""State changes that only one of several processes can make."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from django.db import models
 
 
 class CompareAndSet(models.Model):
-    """A row with a `state` that changes only from an expected one."""
+    """A row whose `state` changes only if it is an expected one."""
 
     class Meta:
         abstract = True
 
     def change(self, expected: Iterable[str], **values: Any) -> bool:
-        """Write `values` if the state is still one of `expected`; else False, and nothing is written."""
-        as_expected = {"pk": self.pk, "state__in": list(expected)}
-        rows = type(self)._default_manager.filter(**as_expected)
+        """Save `values` if the state is still one of `expected`; else return False and save nothing."""
+        condition = {"pk": self.pk, "state__in": list(expected)}
+        rows = type(self)._default_manager.filter(**condition)
         changed = bool(rows.update(**values))
         if changed:
             for name, value in values.items():

@@ -1,4 +1,4 @@
-"""Expected failure, in words for the person who has to deal with it."""
+"""Expected failures, with a message for the user."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 
 
 class Refused(Exception):
-    """Something can't be done now: `reason` says why, `hint` what would help (may be empty)."""
+    """Something can't be done now: `reason` says why, `hint` what to do about it (may be empty)."""
 
     status = 409
-    """The HTTP status of an answer with this error."""
+    """The HTTP status of a response with this error."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         super().__init__(reason)
@@ -18,7 +18,7 @@ class Refused(Exception):
 
     @classmethod
     def from_validation(cls, error: ValidationError) -> Refused:
-        """All that is wrong, in one text."""
+        """Return a refusal with all messages of a validation error."""
         return cls(" ".join(error.messages))
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
-"""Messages of a WebSocket without the server's machinery between, for sockets where tenths of a ms are felt.
+"""A fast path for short WebSocket messages, which saves tenths of a millisecond per key in a terminal.
 
-A server that can do it (`aitask.web`) puts a `Direct` into the scope's extensions. Everything else, and any
-message that is not short and whole, goes the usual way and comes to the same listener.
+A server that supports it (`aitask.web`) puts a `Direct` into the scope's extensions. Any other message goes
+through the server's parser to the same listener.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import Any, Protocol
 
 EXTENSION = "aitask.lib.fast_socket"
 TEXT, BINARY = 0x81, 0x82
-"""First bytes of frames that are a whole message."""
+"""First bytes of frames that contain a whole message."""
 MASKED, SHORT = 0x80, 125
 
 
 class Direct(Protocol):
-    """A WebSocket as its application may use it, on the server's loop only."""
+    """A WebSocket that its application uses directly, on the server's loop only."""
 
-    def listen(self, take: Callable[[bytes | str], None]) -> None:
-        """From now on messages are given to `take` as they come, not to the application's `receive`."""
+    def listen(self, on_message: Callable[[bytes | str], None]) -> None:
+        """From now on, call `on_message` with each message instead of the application's `receive`."""
 
     def send(self, message: bytes | str) -> None:
-        """Send at once, or as soon as the browser takes it; nothing happens when it has gone."""
+        """Send as soon as the browser takes it; do nothing if it has disconnected."""
 
 
 def direct_of(scope: Any) -> Direct | None:
-    """The direct way to the socket of this scope, where the server has one."""
+    """Return the `Direct` of a scope; None if the server does not support it."""
     direct: Direct | None = scope.get("extensions", {}).get(EXTENSION)
     return direct
 
 
 def short_message(data: bytes) -> bytes | str | None:
-    """The message of a browser if the data is one short frame and nothing else."""
+    """Return a browser's message if the data is exactly one short frame, else None."""
     size = len(data) - 6
     if not 0 <= size <= SHORT or data[1] != MASKED | size or data[0] not in (TEXT, BINARY):
         return None
@@ -49,7 +49,7 @@ def short_message(data: bytes) -> bytes | str | None:
 
 
 def frame(message: bytes | str) -> bytes:
-    """A message of the server as one frame."""
+    """Return a server's message as one frame."""
     first, payload = (BINARY, message) if isinstance(message, bytes) else (TEXT, message.encode())
     size = len(payload)
     if size <= SHORT:

@@ -1,4 +1,4 @@
-"""Icons, numbers and times as pages show them."""
+"""Formatting of icons, numbers and times for pages."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from django.utils.text import capfirst
 from aitask.lib import vendoring
 from aitask.lib.badges import Badge
 
-TICKED = re.compile(r"`([^`]+)`")
-WORDED = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d UTC)\b")
+CODE = re.compile(r"`([^`]+)`")
+SENTENCE_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d UTC)\b")
 
 
 def vendor(name: str, file: str) -> str:
-    """The address of a file of a vendored library."""
+    """Return the URL of a file of a vendored library."""
     return static(f"{vendoring.libraries()[name].url}/{file}")
 
 
 def icon(name: str, css: str = "") -> SafeString:
-    """One icon of the kept set, hidden from screen readers: the words stand beside it."""
+    """Render a vendored icon, hidden from screen readers because a text is next to it."""
     return format_html(
         '<svg class="i {}" aria-hidden="true"><use href="{}#{}"></use></svg>',
         css,
@@ -36,7 +36,7 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 def badge(shown: Badge, css: str = "", *, capital: bool = True) -> SafeString:
-    """A state in a word, told by icon as well as by colour; `{% badge run_badge "filled" %}`."""
+    """Render a badge, which has an icon besides its colour: `{% badge run_badge "filled" %}`."""
     return format_html(
         '<span class="badge {} {}"{}>{}{}</span>',
         shown.kind,
@@ -48,15 +48,15 @@ def badge(shown: Badge, css: str = "", *, capital: bool = True) -> SafeString:
 
 
 def with_code(text: str) -> SafeString:
-    """Plain words in which `ticks` mark what is to be typed."""
-    parts = enumerate(TICKED.split(str(text)))
+    """Render plain text with `code` in backticks."""
+    parts = enumerate(CODE.split(str(text)))
     return format_html_join(
         "", "{}", ((format_html("<code>{}</code>", p) if n % 2 else p,) for n, p in parts)
     )
 
 
 def short_number(value: int | None) -> str:
-    """12400 → 12.4k; at most four figures, so that columns stay narrow."""
+    """Format 12400 as 12.4k: at most four characters and a unit."""
     number = float(value or 0)
     if number < 1000:
         return f"{number:.0f}"
@@ -66,7 +66,7 @@ def short_number(value: int | None) -> str:
 
 
 def money(value: Decimal | None) -> str:
-    """Dollars, with cents as far as they say something."""
+    """Format dollars, with two decimals."""
     if value is None:
         return ""
     return "<$0.01" if 0 < value < Decimal("0.01") else f"${value:.2f}"
@@ -77,7 +77,7 @@ def percent_of(part: int | None, whole: int | None) -> int | None:
 
 
 def ago(moment: datetime | None) -> SafeString | str:
-    """A relative time that the page keeps up to date; the exact one shows on hover."""
+    """Render a relative time, which the page updates. The exact time is shown on hover."""
     if moment is None:
         return ""
     local = timezone.localtime(moment)
@@ -90,7 +90,7 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 def at(moment: datetime | None) -> SafeString | str:
-    """A time of day; the page turns it into the reader's zone and leaves today's date out."""
+    """Render a time, which the page converts to the user's time zone, without the date if it is today."""
     if moment is None:
         return ""
     local = timezone.localtime(moment)
@@ -100,29 +100,29 @@ def at(moment: datetime | None) -> SafeString | str:
 
 
 def in_words(moment: datetime) -> str:
-    """A time within a sentence that is kept and that people of any zone read; see `with_times`."""
+    """Format a time in UTC for a stored sentence; `with_times` converts it for the user."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def with_times(text: str) -> SafeString:
-    """Plain words, the times in them (`in_words`) as `at` shows them."""
-    parts = enumerate(WORDED.split(str(text)))
+    """Render plain text with its times (of `in_words`) like `at`."""
+    parts = enumerate(SENTENCE_TIME.split(str(text)))
     return format_html_join("", "{}", ((_time_of(p) if n % 2 else p,) for n, p in parts))
 
 
-def _time_of(words: str) -> SafeString | str:
+def _time_of(text: str) -> SafeString | str:
     try:
-        return at(datetime.strptime(words, "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC))
+        return at(datetime.strptime(text, "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC))
     except ValueError:
-        return words
+        return text
 
 
 def elapsed(
     start: datetime | None, end: datetime | None = None, *, by_page: bool = False
 ) -> SafeString | str:
-    """How long something lasts; goes on counting in the page when it has no end.
+    """Render a duration. Without `end` the page keeps counting.
 
-    With `by_page` the page alone writes the running time, so that the HTML stays the same meanwhile.
+    With `by_page` only the page writes a running duration, so that the HTML does not change meanwhile.
     """
     if start is None:
         return ""
@@ -134,7 +134,7 @@ def elapsed(
 
 
 def clock(seconds: float) -> str:
-    """59 s, 12:05 (minutes), 3:07:09 (hours)."""
+    """Format seconds as 59s, 12:05 (minutes) or 3:07:09 (hours)."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole}s"
@@ -144,7 +144,7 @@ def clock(seconds: float) -> str:
 
 
 def relative(seconds: float) -> str:
-    """Now, 5m ago, 3h ago, 2d ago; the same words as in times.js."""
+    """Format a duration as now, 5m ago, 3h ago or 2d ago, like times.js."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if abs(seconds) >= size:
             amount = int(abs(seconds) // size)

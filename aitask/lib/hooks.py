@@ -1,4 +1,4 @@
-"""Where upper modules join in what lower ones do; `apps.py` of each app says who does."""
+"""Hooks: lower layers call functions of upper layers without importing them. `apps.py` joins them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Arguments = ParamSpec("Arguments")
 class Hook(Generic[Arguments]):
     """Functions that are called one after another, in the order in which they joined.
 
-    An exception of one goes to the caller, as if it had called that function itself.
+    An exception of one of them is raised in the caller.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""How a view answers htmx and a plain form alike."""
+"""Responses that work for htmx requests and plain forms."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django_htmx.middleware import HtmxDetails
 
 
 def is_partial(request: HttpRequest) -> bool:
-    """Whether the page asks for a part of itself: htmx does, or `send.js`."""
+    """Return whether the request was sent by htmx or `send.js`, so that the page stays open."""
     details: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     return bool(details)
 
 
 def done(request: HttpRequest, text: str = "", *, to: str, stay: bool = True) -> HttpResponse:
-    """A verb has worked: say so and let the page refresh itself, or go to `to` (also without JavaScript)."""
+    """Confirm a success: let the page refresh itself, or redirect to `to` (always without JavaScript)."""
     if is_partial(request) and stay:
         response = trigger_client_event(HttpResponse(status=204), "changed")
         return trigger_client_event(response, "toast", {"text": text, "kind": "good"}) if text else response
@@ -28,7 +28,7 @@ def done(request: HttpRequest, text: str = "", *, to: str, stay: bool = True) ->
 
 
 def refused(request: HttpRequest, reason: str, hint: str = "", *, to: str) -> HttpResponse:
-    """A verb can't be done now: nothing was changed, and the person reads why (status 409)."""
+    """Show why something was refused and not changed (status 409)."""
     if is_partial(request):
         response = trigger_client_event(HttpResponse(status=409), "changed")
         return trigger_client_event(response, "toast", {"text": reason, "hint": hint, "kind": "failed"})

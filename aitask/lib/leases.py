@@ -1,8 +1,8 @@
-"""Leases on rows: which process works on a row right now.
+"""Leases on rows: the right of one process to work on a row for a limited time.
 
-A lease ends when its time is over, or at once when its process has died. A lease without an owner means that
-a job is queued: any worker may take the row, and no second job is queued until that lease has ended.
-All functions take a queryset of the rows that they are about, usually narrowed to one primary key.
+A lease ends when its time is over, or at once if its process has died. A lease without an owner means that a
+job is queued: any worker may take the row, and no second job is queued until that lease has ended.
+All functions take a queryset of rows, usually filtered by one primary key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LEASE = timedelta(seconds=60)
 RENEW_EVERY = 15.0
 "Seconds."
 QUEUED_FOR = timedelta(seconds=10)
-"How long a queued job may take to start before it counts as lost."
+"A queued job that has not started after this time counts as lost."
 
 Rows = models.QuerySet[Any]
 
@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
-    """Another process has taken the row; this one must stop working on it."""
+    """Another process has taken the lease; this one must stop working on the row."""
 
 
 class Leased(models.Model):
-    """A row that one process at a time works on."""
+    """A row that only one process at a time works on."""
 
     lease_owner = models.CharField(
         max_length=64, blank=True, help_text="The process that works on it; empty while a job is queued"
@@ -50,34 +50,34 @@ class Leased(models.Model):
 
     @property
     def is_leased(self) -> bool:
-        """Whether a process works on it."""
+        """Whether a process is working on it."""
         return bool(self.lease_owner) and self.lease_until is not None and self.lease_until > timezone.now()
 
 
 def me() -> str:
-    """This process, as `lease_owner` names it."""
+    """Return this process as a `lease_owner`."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}"
 
 
 def unleased() -> Q:
-    """Rows that no process works on and no job is queued for."""
+    """Match rows that no process works on and no job is queued for."""
     return Q(lease_until=None) | Q(lease_until__lt=timezone.now())
 
 
 def untaken() -> Q:
-    """Rows that no process works on, whether or not a job is queued for them."""
+    """Match rows that no process works on, whether or not a job is queued for them."""
     return unleased() | Q(lease_owner="")
 
 
 def take(rows: Rows, *, duration: timedelta = LEASE) -> bool:
-    """Take the rows for this process; False when another one has them or none is left."""
+    """Take the lease for this process; return False if another process has it or no row matches."""
     return bool(rows.filter(untaken()).update(lease_until=timezone.now() + duration, lease_owner=me()))
 
 
 def renew(rows: Rows, *, duration: timedelta = LEASE) -> bool:
-    """Extend this process's lease; False when it has ended or another process has taken the rows."""
-    mine = rows.filter(lease_owner=me(), lease_until__gt=timezone.now())
-    return bool(mine.update(lease_until=timezone.now() + duration))
+    """Extend this process's lease; return False if it has ended or another process has it."""
+    own = rows.filter(lease_owner=me(), lease_until__gt=timezone.now())
+    return bool(own.update(lease_until=timezone.now() + duration))
 
 
 def release(rows: Rows) -> None:
@@ -86,14 +86,14 @@ def release(rows: Rows) -> None:
 
 
 def pause(rows: Rows, duration: timedelta) -> None:
-    """Queue no job for the rows for a while, unless something happens to them before."""
+    """Let `enqueue_once` queue no job for the rows during `duration`, unless it has `even_if_queued`."""
     rows.filter(unleased()).update(lease_until=timezone.now() + duration, lease_owner="")
 
 
 @contextlib.contextmanager
 def held(rows: Rows) -> Iterator[bool]:
-    """Take the rows, renew the lease meanwhile, release it at the end. Yields whether they were taken."""
-    # By key from here on: the holder may change what the queryset asks for, such as the state.
+    """Take the lease, renew it meanwhile and release it at the end. Yields whether it was taken."""
+    # By primary key from here on: the holder may change what the queryset filters by, such as the state.
     keys = list(rows.values_list("pk", flat=True))
     found = rows.model._default_manager.filter(pk__in=keys)
     end_leases_of_dead_processes(found)
@@ -114,10 +114,10 @@ def enqueue_once(
     even_if_queued: bool = False,
     patience: timedelta = QUEUED_FOR,
 ) -> bool:
-    """Queue a job for the rows unless a process works on them or one is queued; whether it was queued.
+    """Queue a job for the rows unless a process works on them or a job is queued; return whether it did.
 
     A job that has not started after `patience` counts as lost. With `even_if_queued` a second job is queued
-    beside a waiting one.
+    in addition to a waiting one.
     """
     free = untaken() if even_if_queued else unleased()
     queued = bool(rows.filter(free).update(lease_until=timezone.now() + patience, lease_owner=""))
@@ -127,7 +127,7 @@ def enqueue_once(
 
 
 def end_leases_of_dead_processes(rows: Rows) -> int:
-    """End the leases of processes of this machine that no longer run; returns how many."""
+    """End the leases of processes of this machine that no longer run; return how many."""
     ended = 0
     leased = rows.filter(lease_until__gt=timezone.now()).exclude(lease_owner="")
     for pk, owner in leased.values_list("pk", "lease_owner"):
@@ -138,14 +138,14 @@ def end_leases_of_dead_processes(rows: Rows) -> int:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether `owner` was a process of this machine that no longer runs; False for other machines."""
+    """Return whether `owner` was a process of this machine that no longer runs; False for other machines."""
     name, _, pid = owner.rpartition(":")
     return name == me().rpartition(":")[0] and pid.isdigit() and not _is_alive(int(pid))
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether a process of this machine runs; on Windows always True, there the lease's time decides."""
-    if os.name == "nt":  # there os.kill(pid, 0) would end the process
+    """Return whether a process runs. Always True on Windows, where leases end only by their time."""
+    if os.name == "nt":  # os.kill(pid, 0) would kill the process
         return True
     try:
         os.kill(pid, 0)

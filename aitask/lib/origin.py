@@ -1,4 +1,4 @@
-"""Which pages may open a socket here: WebSockets carry no CSRF token, so the Origin must be our own."""
+"""Origin check of WebSockets: they have no CSRF token, so only pages of this site may open one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-Scope = Any  # a TypedDict per protocol in every library, and none agrees with another's
+Scope = Any  # each library has its own TypedDicts for it
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -20,9 +20,9 @@ LOCAL_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
 
 
 def is_own_origin(origin: str, host: str) -> bool:
-    """Whether `origin` is the site that answers at `host`, by host and port, or one that the settings trust.
+    """Return whether `origin` has the same host and port as `host`, or is in CSRF_TRUSTED_ORIGINS.
 
-    The host must be one of ALLOWED_HOSTS: a name that an attacker points at us would make both alike.
+    The host must be in ALLOWED_HOSTS: else an attacker's domain that resolves to this server would match.
     """
     allowed = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else [])
     domain, port = split_domain_port(host.lower())
@@ -39,13 +39,13 @@ def is_own_origin(origin: str, host: str) -> bool:
 
 
 def _is_trusted(origin: str, trusted: str) -> bool:
-    """As in Django's CSRF check, https://*.example.com stands for every name below."""
+    """Like Django's CSRF check: https://*.example.com matches all subdomains."""
     scheme, star, parent = trusted.partition("*")
     return origin.startswith(scheme) and origin.endswith(parent) if star else origin == trusted
 
 
 def own_origin_only(application: Application) -> Application:
-    """Refuse the handshake of every socket that a foreign page, or no page, opens."""
+    """Refuse the handshake of a socket unless a page of this site opens it."""
 
     async def checked(scope: Scope, receive: Receive, send: Send) -> None:
         origins, hosts = headers(scope, b"origin"), headers(scope, b"host")
@@ -58,7 +58,7 @@ def own_origin_only(application: Application) -> Application:
 
 
 async def refuse(receive: Receive, send: Send) -> None:
-    """Answer a handshake with HTTP 403; before the socket is open nobody could see a close code."""
+    """Answer a handshake with HTTP 403. A page can't see a close code before the socket is open."""
     await receive()
     await send({"type": "websocket.close"})
 

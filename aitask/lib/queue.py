@@ -1,4 +1,4 @@
-"""Jobs for the workers. A job may be lost, doubled or late: the row that it works on decides."""
+"""Jobs for the workers. A job may be lost, duplicated or late: the row that it works on decides."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 TOPIC = "jobs"
 IDLE_SECONDS = 0.5
-"""How long a job waits when its ring was lost, and how long a stop waits for the pusher."""
+"""How long a job waits if its ring was lost, and how long a stop waits for the pusher."""
 
 
 def enqueue(job: Callable[..., object], *args: Any) -> None:
-    """Have a worker call `job`, a function of a module, with `args` (small and picklable) after the commit.
+    """Let a worker call `job`, a function of a module, with `args` (small and picklable) after the commit.
 
-    Never raises when the broker can't be reached: the row says what is due, and a repair enqueues it again.
+    Does not raise if the broker can't be reached: the row says what is due, and a repair enqueues it again.
     """
     path = f"{job.__module__}.{job.__qualname__}"
     transaction.on_commit(lambda: _send(path, args))
@@ -36,7 +36,7 @@ def _send(path: str, args: tuple[Any, ...]) -> None:
 
 
 class DoorbellBroker(ORM):  # type: ignore[misc]
-    """django-q's queue in the database: whoever adds a job rings, so that nobody polls for one."""
+    """django-q's queue in the database. Adding a job rings the doorbell, so that workers need not poll."""
 
     def enqueue(self, task: Any) -> Any:
         pk = super().enqueue(task)
@@ -44,7 +44,7 @@ class DoorbellBroker(ORM):  # type: ignore[misc]
         return pk
 
     def dequeue(self) -> Any:
-        """Jobs that this worker has taken; None after a wait."""
+        """Return the jobs that this worker has taken; None after a wait."""
         taken = super().dequeue()
         if not taken:
             doorbell.wait({TOPIC}, IDLE_SECONDS)

@@ -1,4 +1,4 @@
-"""What every live socket has in common: who may look, being woken, and a bounded amount on the way."""
+"""The base class of live sockets: permission, wake-ups by the doorbell, and a limit on unread data."""
 
 from __future__ import annotations
 
@@ -33,44 +33,44 @@ SERVER_ERROR = 1011
 
 
 class LoginEnded(Exception):
-    """The session that opened the socket is over."""
+    """The session that opened the socket has ended."""
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """A socket that is woken by the doorbell and tells its page what changed.
+    """A socket that is woken by the doorbell and sends its page what has changed.
 
-    A subclass gives `topics`, which also decides whether the user may look (Http404 refuses), and `changed`,
-    which reads rows and calls `push`. Each pushed message has a number `n`; the page answers `{"ack": n}`,
-    since daphne itself would buffer without limit for a page that does not read. Close codes: 4401 log in
-    again, 4404 gone or not yours any more, 4408 the page stopped reading.
+    A subclass implements `topics`, which raises Http404 if the user has no access, and `changed`, which reads
+    rows and calls `push`. Each pushed message has a number `n`; the page answers `{"ack": n}`, because Daphne
+    would buffer without limit for a page that does not read. Close codes: 4401 log in again, 4404 deleted or
+    no access any more, 4408 the page stopped reading.
     """
 
     channel_layer_alias = ""
-    """None: the doorbell wakes it, and a Redis that is away must not close the pages' sockets."""
+    """Not used: the doorbell wakes the socket, and it must stay open if Redis can't be reached."""
 
-    look_seconds = 5.0
-    """At most that long after a change that no ring told of."""
+    poll_seconds = 5.0
+    """The longest delay of a change whose ring was lost."""
 
     check_seconds = 30.0
-    """How often the login and the right to look are checked again."""
+    """How often login and permission are checked again."""
 
     async def topics(self) -> Iterable[str]:
-        """What to be woken by; raises Http404 when the user may not look. Asked again every half minute."""
+        """Return the topics to be woken by. Raises Http404 if the user has no access. Called every 30 s."""
         raise NotImplementedError
 
     async def changed(self, topics: frozenset[str]) -> None:
-        """Read what is new and push it; {"*"} means look at everything, and is what the first call gets."""
+        """Read what is new and push it. {"*"}, as in the first call, means that anything may have changed."""
         raise NotImplementedError
 
     async def received(self, message: dict[str, Any]) -> None:
-        """A message of the page that is not an acknowledgement; ignored unless a subclass wants it."""
+        """Handle a message of the page that is not an acknowledgement. Does nothing by default."""
 
     async def connect(self) -> None:
         self.user = cast("User", self.scope["user"])
         self._sent = 0
         self._unread_bytes = 0
         self._unacknowledged: deque[tuple[int, int]] = deque()
-        self._room = asyncio.Event()
+        self._may_send = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
         try:
             topics = await self.topics()
@@ -101,10 +101,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.received(message)
 
     async def push(self, message: dict[str, Any]) -> None:
-        """Send a message of the page's kind; waits while the page has too much unread."""
+        """Send a message to the page; wait while it has too much unread data."""
         while self._unread_bytes > WINDOW_BYTES:
-            self._room.clear()
-            await asyncio.wait_for(self._room.wait(), ACK_SECONDS)
+            self._may_send.clear()
+            await asyncio.wait_for(self._may_send.wait(), ACK_SECONDS)
         self._sent += 1
         text = json.dumps({"n": self._sent, **message}, ensure_ascii=False, separators=(",", ":"))
         self._unacknowledged.append((self._sent, len(text)))
@@ -114,10 +114,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
     def _acknowledge(self, number: int) -> None:
         while self._unacknowledged and self._unacknowledged[0][0] <= number:
             self._unread_bytes -= self._unacknowledged.popleft()[1]
-        self._room.set()
+        self._may_send.set()
 
     async def _live(self) -> None:
-        """Serve the page until it goes; every other end is told to it by a close code."""
+        """Serve the page until it disconnects; any other end sends it a close code."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
@@ -136,7 +136,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         rung = frozenset({doorbell.ANYTHING})
         while True:
             await self.changed(rung)
-            rung = await self.subscription.wait(self.look_seconds) or frozenset({doorbell.ANYTHING})
+            rung = await self.subscription.wait(self.poll_seconds) or frozenset({doorbell.ANYTHING})
 
     async def _check_session(self) -> None:
         while True:
@@ -147,7 +147,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
 
 async def let_go_of_database() -> None:
-    """End this socket's thread and connection: one that is open for hours needs them for moments."""
+    """End this socket's thread and database connection, which it needs only for moments."""
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context and context in SyncToAsync.context_to_thread_executor:
         await sync_to_async(connections.close_all)()
@@ -158,7 +158,7 @@ async def let_go_of_database() -> None:
 
 @database_sync_to_async
 def session_is_valid(session_key: str | None, user: User) -> bool:
-    """Whether the session still stands for that user: not ended, password unchanged, account active."""
+    """Return whether the session is still valid for the user: not ended, same password, account active."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     current = auth.get_user(request)

@@ -1,17 +1,17 @@
-"""Text from outside: what every database can hold, and whole numbers. Imports nothing of ours."""
+"""Validation of text from outside: characters that every database can store, and whole numbers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 MAX_DIGITS = 18
-"""What every database holds."""
+"""Digits of the largest number that every database can store."""
 
 
 def storable(value: Any) -> Any:
-    """PostgreSQL takes neither NUL nor half characters, and both a user and an agent may write them.
+    """Replace what PostgreSQL can't store, at any depth of lists and dictionaries.
 
-    NUL becomes its visible sign, half a character a question mark, at any depth of lists and dictionaries.
+    NUL becomes its visible symbol, and a lone surrogate a question mark.
     """
     if isinstance(value, str):
         return value.replace("\0", "\u2400").encode("utf-8", "replace").decode()
@@ -23,5 +23,5 @@ def storable(value: Any) -> Any:
 
 
 def whole_number(text: str | None) -> int | None:
-    """The number that the text is; None for anything else, also for one that no row could have."""
+    """Parse a whole number; None if the text is something else or too long for a row."""
     return int(text) if text and text.isdecimal() and len(text) <= MAX_DIGITS else None

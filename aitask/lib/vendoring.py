@@ -1,4 +1,4 @@
-"""The browser libraries kept in the repository: what they are, and whether they are as recorded."""
+"""The browser libraries vendored in the repository: fetching and verifying them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOLDER = APP / "static" / "vendor"
 
 
 class VendorError(Exception):
-    """A library can't be fetched, or is not what the registry promised."""
+    """A library can't be fetched, or its checksum is wrong."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +44,24 @@ class Library:
 
     @property
     def url(self) -> str:
-        """Its folder below STATIC_URL."""
+        """The path of its folder below STATIC_URL."""
         return f"vendor/{self.folder.name}"
 
 
 @cache
 def libraries() -> dict[str, Library]:
-    """All libraries of the manifest by name."""
+    """Return all libraries of the manifest by name."""
     entries: dict[str, dict[str, Any]] = tomllib.loads(MANIFEST.read_text())
     return {name: Library(name, **entry) for name, entry in entries.items()}
 
 
 def problems() -> Iterator[str]:
-    """What differs between the kept files and the manifest, a sentence each; needs no network."""
+    """Yield each difference between the files and the manifest, without network access."""
     for library in libraries().values():
         if not library.files:
             yield f"{library.name}: no files are recorded"
-        kept = {path.name for path in library.folder.glob("*")}
-        for extra in sorted(kept - set(library.files)):
+        existing = {path.name for path in library.folder.glob("*")}
+        for extra in sorted(existing - set(library.files)):
             yield f"{library.folder.name}/{extra} is not recorded"
         for name, digest in library.files.items():
             path = library.folder / name
@@ -72,21 +72,21 @@ def problems() -> Iterator[str]:
 
 
 def fetch(library: Library) -> tuple[str, dict[str, bytes]]:
-    """Get a library from the npm registry: its integrity and the files to keep, by name.
+    """Fetch a library from the npm registry; return its integrity and its files by name.
 
-    Raises VendorError when npm fails, or when the archive is not what was recorded for this version, or for a
-    new one not what the registry promises.
+    Raises VendorError if npm fails, or if the archive does not have the integrity that is recorded for this
+    version (for a new version: that the registry reports).
     """
     with tempfile.TemporaryDirectory() as folder:
-        wanted = f"{library.package}@{library.version}"
-        _npm("pack", "--silent", "--pack-destination", folder, wanted)
-        promised = library.integrity or _npm("view", wanted, "dist.integrity")
+        package = f"{library.package}@{library.version}"
+        _npm("pack", "--silent", "--pack-destination", folder, package)
+        expected = library.integrity or _npm("view", package, "dist.integrity")
         archive = next(Path(folder).glob("*.tgz"))
         integrity = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-        if integrity != promised:
-            raise VendorError(f"{archive.name} has {integrity}, but {promised} was promised")
+        if integrity != expected:
+            raise VendorError(f"{archive.name} has {integrity}, but {expected} was expected")
         with tarfile.open(archive) as tar:
-            return integrity, dict(_wanted(library, tar))
+            return integrity, dict(_files(library, tar))
 
 
 def _npm(*arguments: str) -> str:
@@ -99,7 +99,7 @@ def _npm(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _wanted(library: Library, tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+def _files(library: Library, tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
     def content(member: str) -> bytes:
         file = tar.extractfile(f"package/{member}")
         if file is None:
@@ -115,19 +115,19 @@ def _wanted(library: Library, tar: tarfile.TarFile) -> Iterator[tuple[str, bytes
 
 
 def sprite(icons: dict[str, str]) -> str:
-    """One SVG with a symbol for each icon; stroke and size come from the page's CSS."""
+    """Return one SVG with a symbol per icon; stroke and size come from the page's CSS."""
     symbols = []
     for name, svg in sorted(icons.items()):
         match = re.search(r"<svg[^>]*>(.*)</svg>", svg, re.DOTALL)
         if match is None:
-            raise VendorError(f"the icon {name} is no SVG")
+            raise VendorError(f"the icon {name} is not an SVG")
         inner = " ".join(match[1].split())
         symbols.append(f'<symbol id="{name}" viewBox="0 0 24 24">{inner}</symbol>')
     return '<svg xmlns="http://www.w3.org/2000/svg">\n' + "\n".join(symbols) + "\n</svg>\n"
 
 
 def keep(library: Library, integrity: str, files: dict[str, bytes]) -> None:
-    """Write the files in place of the older ones and record their checksums in the manifest."""
+    """Replace the older files and record the checksums in the manifest."""
     for old in FOLDER.glob(f"{library.name}-*"):
         for path in old.iterdir():
             path.unlink()
@@ -140,16 +140,16 @@ def keep(library: Library, integrity: str, files: dict[str, bytes]) -> None:
 
 
 def _record(library: Library, integrity: str, digests: dict[str, str]) -> None:
-    """Rewrite the library's part of the manifest; comments and the other parts stay as they are."""
-    head, *parts = re.split(r"(?m)^(?=\[\w+\]$)", MANIFEST.read_text())
-    for index, part in enumerate(parts):
-        if part.startswith(f"[{library.name}]"):
-            part = re.sub(r"(?m)^files = \{[^}]*\}\n", "", part).rstrip() + "\n"
-            part = re.sub(r'(?m)^version = ".*"$', f'version = "{library.version}"', part)
-            part = re.sub(r'(?m)^integrity = ".*"$', f'integrity = "{integrity}"', part)
+    """Rewrite the library's section of the manifest; comments and other sections are not changed."""
+    head, *sections = re.split(r"(?m)^(?=\[\w+\]$)", MANIFEST.read_text())
+    for index, section in enumerate(sections):
+        if section.startswith(f"[{library.name}]"):
+            section = re.sub(r"(?m)^files = \{[^}]*\}\n", "", section).rstrip() + "\n"
+            section = re.sub(r'(?m)^version = ".*"$', f'version = "{library.version}"', section)
+            section = re.sub(r'(?m)^integrity = ".*"$', f'integrity = "{integrity}"', section)
             listed = ", ".join(f'"{name}" = "{digest}"' for name, digest in digests.items())
-            parts[index] = f"{part}files = {{ {listed} }}\n\n"
-    MANIFEST.write_text((head + "".join(parts)).rstrip() + "\n")
+            sections[index] = f"{section}files = {{ {listed} }}\n\n"
+    MANIFEST.write_text((head + "".join(sections)).rstrip() + "\n")
 
 
 def sha256(content: bytes) -> str:

@@ -1,1 +1,1 @@
-"""`manage.py up`: the processes of the app as children that are restarted, and never outlive their parent."""
+"""`manage.py up`: runs the app's processes as children, which are restarted and never outlive it."""

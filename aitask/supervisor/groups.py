@@ -1,4 +1,4 @@
-"""Starting and ending a process together with all that it started; the one place that knows the platforms."""
+"""Start and end a process with all its descendants, on each platform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 def start(
     arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """A child in a group of its own, its output and errors in one pipe, its standard input the lifeline."""
+    """Start a child in its own process group. Both outputs share a pipe; standard input is the lifeline."""
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP
@@ -31,7 +31,7 @@ def start(
 
 
 def ask_to_stop(child: subprocess.Popen[bytes]) -> None:
-    """Only the leader is asked: it knows how to stop its own."""
+    """Send a stop signal to the child only: it stops its own children."""
     with contextlib.suppress(OSError):
         if sys.platform == "win32":
             child.send_signal(signal.CTRL_BREAK_EVENT)
@@ -40,7 +40,7 @@ def ask_to_stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def has_ended(child: subprocess.Popen[bytes]) -> bool:
-    """Whether the leader has ended; then what it left behind is ended, before its number is used again."""
+    """Return whether the child has ended. If so, kill the rest of its group before its id is used again."""
     if child.returncode is not None:
         return True
     if sys.platform == "win32":
@@ -52,7 +52,7 @@ def has_ended(child: subprocess.Popen[bytes]) -> bool:
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
-    """End the child and its group at once, and collect it."""
+    """Kill the child and its group, and wait for it."""
     if child.returncode is not None:
         return
     with contextlib.suppress(OSError):
@@ -64,7 +64,7 @@ def end(child: subprocess.Popen[bytes]) -> None:
 
 
 def bind_children_to_this_process() -> None:
-    """Where there are no process groups, a job object ends all descendants with us, if it can be had."""
+    """On Windows, create a job object that ends all descendants with this process, if that is allowed."""
     if sys.platform == "win32":
         from aitask.supervisor.windows import create_kill_on_close_job
 

@@ -1,7 +1,7 @@
-"""What a child of `up` runs: a module as `python -m` would, with an eye on the parent.
+"""Runs a module like `python -m` as a child of `up`, and ends with its parent.
 
-The parent holds the other end of standard input. When that closes, the parent is gone, however it died, and
-this process ends its whole group. The module itself sees an empty standard input.
+The parent holds the other end of standard input. When it closes, the parent has ended, even if it was killed,
+and this process kills its whole group. The module itself gets an empty standard input.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import threading
 
 
 def watch_parent() -> None:
-    """End this process and its group when standard input ends."""
-    lifeline = os.dup(0)  # not inherited by anything that we start
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    """Kill this process and its group when standard input ends."""
+    lifeline = os.dup(0)  # not inherited by child processes
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
     threading.Thread(target=_wait_for_end, args=[lifeline], name="lifeline", daemon=True).start()
 
 
@@ -31,14 +31,14 @@ def _wait_for_end(lifeline: int) -> None:
 
 
 def end_group() -> None:
-    """Never returns. Without process groups, our own children watch us in turn."""
+    """Kill the process group; does not return. On Windows, child processes watch their parent themselves."""
     if sys.platform != "win32":
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)
 
 
 def stop_on_break() -> None:
-    """Where there is no SIGTERM between processes, Ctrl-Break asks for the same."""
+    """On Windows, treat Ctrl-Break as a request to stop: there is no SIGTERM between processes."""
     if sys.platform == "win32":
         signal.signal(signal.SIGBREAK, lambda *_: signal.raise_signal(signal.SIGINT))
 

@@ -1,4 +1,4 @@
-"""What `up` makes sure of before it starts anything: each refusal is one sentence that says what to do."""
+"""Checks of `up` before it starts anything; each error says in one sentence what to do."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
 
 
 class NotReady(Exception):
-    """`up` can't start; the text is for the person who typed it."""
+    """`up` can't start; the message is for the user."""
 
 
 def take_data_dir(data_dir: Path) -> sqlite3.Connection:
-    """Be the only `up` of this folder until the returned connection closes or this process dies in any way.
+    """Lock the folder for this `up` until the returned connection is closed or this process ends.
 
-    SQLite's file locks are the portable ones; nothing is ever stored in this file.
+    Uses SQLite for a portable file lock; nothing is stored in the file.
     """
     try:
         connection = sqlite3.connect(data_dir / "up.lock", isolation_level=None, timeout=0.5)
@@ -31,7 +31,7 @@ def take_data_dir(data_dir: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         if "locked" not in str(error):
             raise NotReady(
-                f"{data_dir}/up.lock can't be written ({error}); set DATA_DIR to another folder."
+                f"{data_dir}/up.lock is not writable ({error}); set DATA_DIR to another folder."
             ) from error
         raise NotReady(
             f"AI Task Manager is already running with {data_dir}; "
@@ -41,30 +41,30 @@ def take_data_dir(data_dir: Path) -> sqlite3.Connection:
 
 
 def check_database(database: BaseDatabaseWrapper) -> None:
-    """One sentence now, instead of one stack of calls from each process."""
+    """Open the database now, instead of getting a traceback from each process."""
     try:
         database.ensure_connection()
     except DatabaseError as error:
-        words = " ".join(str(error).split())
-        place = database.settings_dict["NAME"]
+        reason = " ".join(str(error).split())
+        name = database.settings_dict["NAME"]
         raise NotReady(
-            f"The database {place} can't be opened: {words}; see DATABASE_URL and DATA_DIR."
+            f"The database {name} can't be opened: {reason}; check DATABASE_URL and DATA_DIR."
         ) from error
 
 
 def check_remote(host: str, *, allowed: bool, allowed_hosts: list[str]) -> None:
-    """Whoever can open a page here can run commands on every host, so the world is let in only on purpose."""
+    """Refuse to listen for other machines unless that is allowed: users can run commands on every host."""
     if is_loopback(host):
         return
     if not allowed:
         raise NotReady(
-            f"--host {host} would let other machines in, and whoever logs in can run commands on your hosts; "
-            "if you mean it, set ALLOW_REMOTE=true and list this site's names in ALLOWED_HOSTS."
+            f"--host {host} would accept other machines, and users can run commands on your hosts; "
+            "to allow it, set ALLOW_REMOTE=true and list this site's names in ALLOWED_HOSTS."
         )
     if set(allowed_hosts) <= LOOPBACK_NAMES:
         raise NotReady(
-            f"--host {host} lets other machines in, but ALLOWED_HOSTS names only this one; "
-            "set ALLOWED_HOSTS to the names by which they will call it."
+            f"--host {host} accepts other machines, but ALLOWED_HOSTS has only names of this one; "
+            "set ALLOWED_HOSTS to the names that browsers will use."
         )
 
 
@@ -78,20 +78,20 @@ def is_loopback(host: str) -> bool:
 
 
 def check_port(host: str, port: int) -> None:
-    """Waits a moment for a predecessor that is just stopping."""
+    """Check that the port is free. Waits a moment for a server that is stopping."""
     deadline = time.monotonic() + PORT_PATIENCE_SECONDS
     while (reason := _why_not_bindable(host, port)) and time.monotonic() < deadline:
         time.sleep(0.1)
     if reason:
-        raise NotReady(f"Can't listen on {host} port {port}: {reason}; choose another with --port.")
+        raise NotReady(f"Can't listen on {host} port {port}: {reason}; choose another port with --port.")
 
 
 def _why_not_bindable(host: str, port: int) -> str:
-    """Empty when the address is free."""
+    """Return why the address can't be used; empty if it is free."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            if os.name != "nt":  # there it would succeed beside another listener
+            if os.name != "nt":  # on Windows it would succeed although another process listens
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen()

@@ -1,4 +1,4 @@
-"""One child of `up`: starting it, showing its log, and starting it again when it died."""
+"""One child of `up`: starts it, shows its log, and restarts it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
-GOOD_SECONDS = 60.0
+STABLE_SECONDS = 60.0
 Show = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a child is for, and the module (with its arguments) that does it."""
+    """The name of a child, and the module with arguments that it runs."""
 
     name: str
     command: Sequence[str]
 
 
 class Child:
-    """A role's process, kept going: `tend` is called again and again."""
+    """The process of a role; `tend` must be called regularly to keep it running."""
 
     def __init__(self, role: Role, folder: Path, show: Show) -> None:
         self.role = role
@@ -48,7 +48,7 @@ class Child:
         return self._process.pid if self._process else None
 
     def tend(self) -> None:
-        """Start it when it is due; note its end."""
+        """Start it if that is due, and note if it has ended."""
         now = time.monotonic()
         if self._process is None:
             if now >= self._start_at:
@@ -60,7 +60,7 @@ class Child:
         if self._process is not None:
             groups.ask_to_stop(self._process)
 
-    def is_gone(self) -> bool:
+    def has_ended(self) -> bool:
         return self._process is None or groups.has_ended(self._process)
 
     def end(self) -> None:
@@ -75,10 +75,10 @@ class Child:
         threading.Thread(target=self._read_log, args=[self._process], daemon=True).start()
 
     def _postpone(self, now: float, code: int) -> None:
-        """Start it again, soon when it ran well for a while, later and later when it can't."""
-        if now - self._started >= GOOD_SECONDS:
+        """Schedule a restart: soon if it was running for a while, else with growing delays."""
+        if now - self._started >= STABLE_SECONDS:
             self._delay = FIRST_DELAY
-        self._show("up", f"{self.role.name} ended ({_reason(code)}); starting it again in {self._delay:g} s")
+        self._show("up", f"{self.role.name} ended ({_reason(code)}); restarting in {self._delay:g} s")
         self._process = None
         self._start_at = now + self._delay
         self._delay = min(self._delay * 2, LONGEST_DELAY)

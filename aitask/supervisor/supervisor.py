@@ -1,4 +1,4 @@
-"""The loop that keeps the children going until it is told to stop."""
+"""The loop that keeps the children running until a stop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLOURS = ("36", "33", "35", "32", "34")
 
 
 class Console:
-    """Lines of several processes on one stream, each with the role that wrote it."""
+    """Writes lines of several processes to one stream, each with the name of its role."""
 
     def __init__(self, stream: TextIO, names: Sequence[str]) -> None:
         self._stream = stream
@@ -38,16 +38,16 @@ class Console:
                 self._stream.write(f"{prefix} {line}\n")
                 self._stream.flush()
             except (OSError, ValueError):
-                self._speak_to_nobody()
+                self._discard_output()
 
-    def _speak_to_nobody(self) -> None:
-        """Nobody reads any more; the children go on, and the flush at the end must not become an error."""
-        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), self._stream.fileno())
+    def _discard_output(self) -> None:
+        """Redirect the stream to the null device: its reader has ended, but the children keep running."""
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), self._stream.fileno())
 
 
 class Supervisor:
-    """Runs roles until a signal or `stop`; then all are gone within seconds."""
+    """Runs roles until a signal or `stop`; then ends all of them within seconds."""
 
     def __init__(self, roles: Sequence[Role], folder: Path, console: Console) -> None:
         self._console = console
@@ -55,7 +55,7 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> None:
-        """Block until told to stop."""
+        """Run the children; returns after a stop."""
         self._catch_signals()
         groups.bind_children_to_this_process()
         try:
@@ -66,9 +66,9 @@ class Supervisor:
         finally:
             self._stop_children()
 
-    def _all_gone(self) -> bool:
-        gone = [child.is_gone() for child in self._children]  # each is asked: asking collects it
-        return all(gone)
+    def _all_ended(self) -> bool:
+        ended = [child.has_ended() for child in self._children]  # a list: each call waits for its process
+        return all(ended)
 
     def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         self._stopping = True
@@ -76,7 +76,7 @@ class Supervisor:
     def _catch_signals(self) -> None:
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
             number = getattr(signal, name, None)
-            # Under nohup the hang-up is ignored, and stays so.
+            # nohup ignores SIGHUP, and it must stay ignored.
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self.stop)
 
@@ -85,7 +85,7 @@ class Supervisor:
         for child in self._children:
             child.ask_to_stop()
         deadline = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < deadline and not self._all_gone():
+        while time.monotonic() < deadline and not self._all_ended():
             time.sleep(STEP_SECONDS / 2)
         for child in self._children:
             child.end()

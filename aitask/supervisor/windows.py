@@ -1,4 +1,4 @@
-"""A Windows job object that holds this process and all it starts, and ends them when this process ends."""
+"""A Windows job object that ends all descendants when this process ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ExtendedLimits(ctypes.Structure):
 
 
 def create_kill_on_close_job() -> None:
-    """The handle stays open on purpose. Raises OSError where the system refuses, as in some other jobs."""
+    """Create the job. Its handle stays open until this process ends. Raises OSError if the system refuses."""
     if sys.platform != "win32":
         raise OSError("job objects exist on Windows only")
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)

@@ -1,4 +1,4 @@
-"""The template tags of `formats`, and the badges of states."""
+"""Template tags and filters: those of `formats`, and some for whole elements."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ for _tag in (formats.vendor, formats.icon, formats.badge, formats.ago, formats.a
 
 @register.simple_tag
 def silent(since: datetime | None) -> SafeString:
-    """Says that a busy agent has been silent for so long; hidden until SILENT_MINUTES are over."""
+    """Render how long a busy agent has been silent; hidden for the first SILENT_MINUTES."""
     if since is None:
         return SafeString("")
     seconds, limit = (timezone.now() - since).total_seconds(), 60 * settings.SILENT_MINUTES
@@ -38,7 +38,7 @@ def silent(since: datetime | None) -> SafeString:
         since.isoformat(),
         limit,
         SafeString("" if seconds >= limit else " hidden"),
-        "Nothing was heard of its agent since. It may think, wait for a command, or hang; it is let alone.",
+        "The agent may be thinking, waiting for a command, or hanging. It isn't stopped automatically.",
         int(seconds // 60),
     )
 
@@ -54,20 +54,20 @@ COLUMN_ICONS = {
 
 @register.simple_tag
 def column_icon(status: str) -> SafeString:
-    """The sign of a column of the board."""
+    """Render the icon of a column of the board."""
     return icon(COLUMN_ICONS[status], f"col-{status}")
 
 
 @register.simple_tag
 def shortcut(keys: str, does: str) -> SafeString:
-    """A row of the list of keys: `{% shortcut "g b" "to the board" %}`."""
+    """Render a row of the keyboard shortcuts: `{% shortcut "g b" "to the board" %}`."""
     pressed = format_html_join(" ", "<kbd>{}</kbd>", ((key,) for key in keys.split()))
     return format_html("<div><dt>{}</dt><dd>{}</dd></div>", pressed, does)
 
 
 @register.simple_tag
 def copy_button(text: str, label: str) -> SafeString:
-    """A button that copies a text to the clipboard."""
+    """Render a button that copies a text to the clipboard."""
     return format_html(
         '<button class="button quiet tiny icon" type="button" data-copy="{}" aria-label="{}">{}</button>',
         text,
@@ -78,7 +78,7 @@ def copy_button(text: str, label: str) -> SafeString:
 
 @register.simple_tag
 def field_errors(form: BaseForm | str, prefix: str, name: str) -> SafeString:
-    """What is wrong with a field that the template draws itself; nothing where there is no form."""
+    """Render the errors of a field that the template renders itself; nothing if there is no form."""
     field = f"{prefix}{name}"
     errors = form[field].errors if isinstance(form, BaseForm) and field in form.fields else []
     return format_html_join("", '<span class="error">{}</span>', ((error,) for error in errors))

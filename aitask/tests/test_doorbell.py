@@ -20,7 +20,7 @@ from django.test import TransactionTestCase
 from aitask.lib import doorbell
 from aitask.lib.doorbell.hub import Doorbell
 from aitask.lib.doorbell.local import LocalTransport
-from aitask.lib.doorbell.transport import Heard, Look
+from aitask.lib.doorbell.transport import OnPayload, Resync
 
 ANYTHING = frozenset({"*"})
 MakeHub = Callable[[], Doorbell]
@@ -148,7 +148,7 @@ def test_a_datagram_that_is_no_ring_is_ignored(make_hub: MakeHub) -> None:
     hub = make_hub()
     subscription = listening(hub, "board")
     for junk in (b"", b"\xff", b"{", b"3", b"{}", b"[]", b'["x", 5, null]'):
-        hub._heard(junk)
+        hub._receive(junk)
     assert subscription.wait_blocking(0) == frozenset()
 
 
@@ -158,11 +158,11 @@ def test_a_listener_that_breaks_is_started_again_and_everyone_looks() -> None:
 
         def send(self, payload: bytes) -> None: ...
 
-        def listen(self, heard: Heard, look: Look, stopping: threading.Event) -> None:
+        def listen(self, on_payload: OnPayload, resync: Resync, stopping: threading.Event) -> None:
             Breaking.calls += 1
             if Breaking.calls == 1:
                 raise OSError("gone")
-            look()
+            resync()
             stopping.wait()
 
     hub = Doorbell(Breaking)
@@ -175,7 +175,7 @@ def test_a_ring_never_raises_when_the_way_is_broken() -> None:
         def send(self, payload: bytes) -> None:
             raise OSError("gone")
 
-        def listen(self, heard: Heard, look: Look, stopping: threading.Event) -> None:
+        def listen(self, on_payload: OnPayload, resync: Resync, stopping: threading.Event) -> None:
             stopping.wait()
 
     Doorbell(Broken).ring(["board"])

@@ -57,7 +57,7 @@ def value(installation: Installation, name: str, first: str = "") -> str:
         ("SILENT_MINUTES", "0", "SILENT_MINUTES must be a whole number of minutes from 1"),
         ("SILENT_MINUTES", "ten", "SILENT_MINUTES must be a whole number of minutes from 1"),
         ("SILENT_MINUTES", "99999999999", "SILENT_MINUTES must be a whole number of minutes from 1"),
-        ("SSH_CONFIG", "/nonexistent", "SSH_CONFIG must be a file that can be read"),
+        ("SSH_CONFIG", "/nonexistent", "SSH_CONFIG must be a readable file"),
         ("SECRET_KEY", "short", "SECRET_KEY must have at least 32 characters"),
         ("SECRET_KEY_FILE", "/nonexistent", "SECRET_KEY_FILE must name a readable text file"),
     ],

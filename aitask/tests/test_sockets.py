@@ -69,7 +69,7 @@ def route(to: str, consumer: type[LiveConsumer]) -> URLRouter:
 class Echo(LiveConsumer):
     """Tells the topics that it was woken by."""
 
-    look_seconds = 60.0
+    poll_seconds = 60.0
     check_seconds = 60.0
     size = 0
 

@@ -29,7 +29,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_what_is_kept_is_what_was_recorded(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("vendor", "--check")
-    assert "as recorded" in capsys.readouterr().out
+    assert "match the manifest" in capsys.readouterr().out
 
 
 def test_a_changed_a_missing_and_a_foreign_file_are_found(copy: Path) -> None:

@@ -15,9 +15,9 @@ WAITING_FOR_EVER = """
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from aitask import web
-web.LEAVE_SECONDS = 0.1
+web.EXIT_SECONDS = 0.1
 ThreadPoolExecutor().submit(threading.Event().wait)
-web.leave_soon()
+web.exit_soon()
 """
 
 LATE_WORD = """

@@ -1,8 +1,7 @@
-"""Wake-ups between processes: writers ring after commit, listeners then read rows.
+"""Wake-ups between processes: writers ring after a commit, and listeners then read rows.
 
-A ring carries topics ("board", "task:7", "workspace:3", "queue") and no data; it may be lost or doubled.
-The topic "*" means that anything may have changed. Everything may import this package, and it
-imports nothing of ours.
+A ring carries topics ("board", "task:7", "workspace:3", "queue") and no data; it may be lost or duplicated.
+The topic "*" means that anything may have changed. This package imports no other module of the project.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ __all__ = ["ANYTHING", "Subscription", "ring", "subscribe", "wait"]
 
 log = logging.getLogger(__name__)
 _hub = Doorbell()
-_of_thread = threading.local()
+_per_thread = threading.local()
 
 
 def ring(*topics: str) -> None:
-    """Wake everyone who subscribed to one of the topics, in every process, once the transaction is committed.
+    """Wake all subscribers of these topics, in every process, after the transaction has been committed.
 
-    Cheap, and never raises: a lost ring costs time, an exception here would cost the work already done.
+    Cheap, and never raises: a lost ring only costs time, but an exception could undo the caller's work.
     """
     try:
         transaction.on_commit(lambda: _hub.ring(topics), robust=True)
@@ -35,21 +34,21 @@ def ring(*topics: str) -> None:
 
 
 def subscribe(topics: Iterable[str]) -> Subscription:
-    """Listen for topics from now on; close the subscription, or use it in a `with`, when done."""
+    """Listen for topics from now on. Close the subscription after use, or use it in a `with`."""
     return _hub.subscribe(topics)
 
 
 def wait(topics: Iterable[str], timeout: float) -> frozenset[str]:
-    """What was rung since this thread's last call; empty when nothing was within `timeout` seconds."""
-    subscription: Subscription | None = getattr(_of_thread, "subscription", None)
+    """Return the topics rung since this thread's last call; empty after `timeout` seconds without any."""
+    subscription: Subscription | None = getattr(_per_thread, "subscription", None)
     if subscription is None or subscription.closed or not subscription.belongs_to(_hub):
-        subscription = _of_thread.subscription = _hub.subscribe(topics)
+        subscription = _per_thread.subscription = _hub.subscribe(topics)
     subscription.topics = frozenset(topics)
     return subscription.wait_blocking(timeout)
 
 
 def _forget_parent() -> None:
-    """After a fork the parent's listener thread does not exist here; begin afresh."""
+    """Start with a new doorbell in a forked child, which has no listener thread."""
     global _hub
     _hub = Doorbell()
 

@@ -1,4 +1,4 @@
-"""Which way of ringing this installation uses."""
+"""Chooses the transport of this installation's rings."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from aitask.lib.doorbell.transport import Transport
 
 
 def choose() -> Transport:
-    """Redis where it is set up, else PostgreSQL's own notifications, else datagrams beside SQLite.
+    """Return the transport: Redis if it is set up, else PostgreSQL's notifications, else local datagrams.
 
-    Only the library of the one that is used is loaded.
+    Only the library of the chosen one is imported.
     """
     if settings.REDIS_URL:
         from aitask.lib.doorbell.redis import RedisTransport
@@ -28,6 +28,6 @@ def choose() -> Transport:
 
 
 def _database_file() -> Path | None:
-    """None for the in-memory database of tests, which no other process can change."""
+    """Return the SQLite file; None for the in-memory database of tests, which no other process can change."""
     name = str(connection.settings_dict["NAME"])
     return None if "memory" in name and "/" not in name.replace("file:", "") else Path(name)

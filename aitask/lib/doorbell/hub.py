@@ -1,4 +1,4 @@
-"""One listener thread per process, and the subscriptions that it wakes."""
+"""The listener thread of a process, and the subscriptions that it wakes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from aitask.lib.doorbell.transport import Transport
 log = logging.getLogger(__name__)
 
 ANYTHING = "*"
-MAX_PAYLOAD = 1000  # bytes; a longer list of topics becomes "look at everything"
+MAX_PAYLOAD = 1000  # bytes; a longer list of topics is replaced by "*"
 RETRY_SECONDS = (0.2, 1.0, 5.0)
 
 
 class Subscription:
-    """What was rung for some topics since the last wait; rings between two waits are kept and coalesced."""
+    """The rings of some topics since the last wait. Rings between two waits are kept and coalesced."""
 
     def __init__(self, hub: Doorbell, topics: Iterable[str]) -> None:
         self.topics = frozenset(topics)
@@ -37,20 +37,20 @@ class Subscription:
         return self._hub is hub
 
     def deliver(self, topics: frozenset[str]) -> None:
-        """Called by the hub, from any thread."""
-        wanted = topics & (self.topics | {ANYTHING})
-        if not wanted:
+        """Record a ring and wake the waiter. Called by the doorbell, from any thread."""
+        matching = topics & (self.topics | {ANYTHING})
+        if not matching:
             return
         with self._lock:
-            self._rung |= wanted
+            self._rung |= matching
             wake = self._wake
         if wake is not None:
-            # The loop that waited may be closed by now.
+            # The waiting loop may be closed by now.
             with contextlib.suppress(RuntimeError):
                 wake()
 
     async def wait(self, timeout: float | None = None) -> frozenset[str]:
-        """The topics rung since the last wait; empty after `timeout` seconds without any."""
+        """Return the topics rung since the last wait; empty after `timeout` seconds without any."""
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         if not self._arm(lambda: loop.call_soon_threadsafe(event.set)):
             with contextlib.suppress(TimeoutError):
@@ -58,7 +58,7 @@ class Subscription:
         return self._take()
 
     def wait_blocking(self, timeout: float | None = None) -> frozenset[str]:
-        """Like `wait`, for a thread."""
+        """Do the same as `wait` in a thread."""
         event = threading.Event()
         if not self._arm(event.set):
             event.wait(timeout)
@@ -77,7 +77,7 @@ class Subscription:
         self.close()
 
     def _arm(self, wake: Callable[[], object]) -> bool:
-        """Ask to be woken; True when something was rung already."""
+        """Set the function to wake by; return whether something was rung already."""
         with self._lock:
             self._wake = wake
             return bool(self._rung)
@@ -115,16 +115,16 @@ class Doorbell:
             self._subscriptions.discard(subscription)
 
     def ring(self, topics: Iterable[str]) -> None:
-        """Wake this process at once and tell the others; never raises."""
+        """Wake this process and send the ring to the others; never raises."""
         rung = frozenset(topics)
         self._deliver(rung)
         try:
             self._ready_transport().send(self._encode(rung))
         except Exception as error:
-            log.warning("doorbell: other processes were not told of %s: %s", ", ".join(sorted(rung)), error)
+            log.warning("doorbell: could not send %s to other processes: %s", ", ".join(sorted(rung)), error)
 
     def stop(self) -> None:
-        """End the listener thread; for tests, a process just ends."""
+        """End the listener thread. For tests; a process just exits."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(5)
@@ -139,9 +139,9 @@ class Doorbell:
         failures = 0
         while not self._stopping.is_set():
             try:
-                # What was rung before this moment may be lost, so everyone looks once.
+                # Earlier rings may be lost, so all subscribers are woken once.
                 self._ready_transport().listen(
-                    self._heard, lambda: self._deliver(frozenset({ANYTHING})), self._stopping
+                    self._receive, lambda: self._deliver(frozenset({ANYTHING})), self._stopping
                 )
                 failures = 0
             except Exception as error:
@@ -159,8 +159,8 @@ class Doorbell:
         payload = json.dumps([self._id, *sorted(topics)]).encode()
         return payload if len(payload) <= MAX_PAYLOAD else json.dumps([self._id, ANYTHING]).encode()
 
-    def _heard(self, payload: bytes) -> None:
-        """Anyone on this machine may send a datagram, so whatever can't be read is no ring."""
+    def _receive(self, payload: bytes) -> None:
+        """Deliver a ring of another process. Ignore invalid ones: any local process may send datagrams."""
         try:
             sender, *topics = json.loads(payload)
         except (ValueError, TypeError):

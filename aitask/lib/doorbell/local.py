@@ -1,4 +1,4 @@
-"""Beside SQLite: datagrams on the loopback, and a slow look at the database for those that get lost."""
+"""Rings for SQLite: datagrams on loopback, and slow polling of the database for those that get lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from aitask.lib.doorbell.transport import Heard, Look
+from aitask.lib.doorbell.transport import OnPayload, Resync
 
 POLL_SECONDS = 0.25
 REGISTER_SECONDS = 60.0
@@ -20,7 +20,7 @@ LARGEST_DATAGRAM = 65536
 
 
 class LocalTransport:
-    """Each listener keeps an empty file named after its UDP port; a file left behind does no harm."""
+    """Each listener has an empty file named after its UDP port. A stale file is harmless."""
 
     def __init__(self, folder: Path, database: Path | None) -> None:
         self._folder = folder
@@ -32,11 +32,11 @@ class LocalTransport:
     def send(self, payload: bytes) -> None:
         for port in self._ports():
             if port != self._own_port:
-                # Nobody there any more, or its buffer is full of rings already.
+                # The listener has ended, or its buffer is full of rings already.
                 with contextlib.suppress(OSError):
                     self._sender.sendto(payload, ("127.0.0.1", port))
 
-    def listen(self, heard: Heard, look: Look, stopping: threading.Event) -> None:
+    def listen(self, on_payload: OnPayload, resync: Resync, stopping: threading.Event) -> None:
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
             contextlib.closing(_Watch(self._database)) as watch,
@@ -45,15 +45,20 @@ class LocalTransport:
             receiver.setblocking(False)
             self._own_port = receiver.getsockname()[1]
             try:
-                self._receive(receiver, watch, heard, look, stopping)
+                self._receive(receiver, watch, on_payload, resync, stopping)
             finally:
                 self._file(self._own_port).unlink(missing_ok=True)
 
     def _receive(
-        self, receiver: socket.socket, watch: _Watch, heard: Heard, look: Look, stopping: threading.Event
+        self,
+        receiver: socket.socket,
+        watch: _Watch,
+        on_payload: OnPayload,
+        resync: Resync,
+        stopping: threading.Event,
     ) -> None:
         self._register()
-        look()
+        resync()
         registered = polled = time.monotonic()
         while not stopping.is_set():
             now = time.monotonic()
@@ -63,11 +68,11 @@ class LocalTransport:
             if now >= polled + POLL_SECONDS:
                 polled = now
                 if watch.changed():
-                    look()
+                    resync()
             if select.select([receiver], [], [], max(0.0, polled + POLL_SECONDS - now))[0]:
-                # Windows reports here that an earlier datagram of ours met a closed port.
+                # Windows reports here that an earlier datagram was sent to a closed port.
                 with contextlib.suppress(OSError):
-                    heard(receiver.recv(LARGEST_DATAGRAM))
+                    on_payload(receiver.recv(LARGEST_DATAGRAM))
 
     def _file(self, port: int) -> Path:
         return self._folder / f"{port}.port"
@@ -81,7 +86,7 @@ class LocalTransport:
         return [int(stem) for stem in stems if stem.isdecimal()]
 
     def _register(self) -> None:
-        """Say where we listen, again and again: while we slept, another may have taken us for dead."""
+        """Register our port, repeatedly: after a suspend another process may have removed it as stale."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file(self._own_port).touch()
         for port in self._ports():
@@ -91,16 +96,16 @@ class LocalTransport:
 
 
 class _Watch:
-    """Tells whether any other connection committed since the last question."""
+    """Reports whether another connection has committed since the last call."""
 
     def __init__(self, database: Path | None) -> None:
-        # Autocommit: inside a transaction the number would stand still.
+        # Autocommit: inside a transaction the version would not change.
         self._connection = sqlite3.connect(database, isolation_level=None, timeout=5) if database else None
-        self._seen = self._version()
+        self._last_version = self._version()
 
     def changed(self) -> bool:
-        before, self._seen = self._seen, self._version()
-        return before != self._seen
+        before, self._last_version = self._last_version, self._version()
+        return before != self._last_version
 
     def close(self) -> None:
         if self._connection is not None:

@@ -1,4 +1,4 @@
-"""Rings by PostgreSQL's LISTEN and NOTIFY, where no Redis is set up."""
+"""Rings by PostgreSQL's LISTEN and NOTIFY, used if Redis is not set up."""
 
 from __future__ import annotations
 
@@ -9,29 +9,38 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from aitask.lib.doorbell.transport import Heard, Look
+from aitask.lib.doorbell.transport import OnPayload, Resync
 
 CHANNEL = "aitask_doorbell"
 LISTEN_SECONDS = 1.0
 
 
 class PostgresTransport:
-    """Sends on the thread's own connection, listens on one kept for it."""
+    """Sends on the thread's django_only connection, and listens on a separate one."""
 
     def send(self, payload: bytes) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload.decode()])
 
-    def listen(self, heard: Heard, look: Look, stopping: threading.Event) -> None:
+    def listen(self, on_payload: OnPayload, resync: Resync, stopping: threading.Event) -> None:
         with contextlib.closing(psycopg.connect(**_parameters(), autocommit=True)) as listener:
             listener.execute(f"LISTEN {CHANNEL}")
-            look()
+            resync()
             while not stopping.is_set():
                 for notification in listener.notifies(timeout=LISTEN_SECONDS):
-                    heard(notification.payload.encode())
+                    on_payload(notification.payload.encode())
 
 
 def _parameters() -> dict[str, Any]:
-    """How Django connects, without what is Django's own."""
-    own = ("context", "cursor_factory", "prepare_threshold", "server_side_binding", "isolation_level", "pool")
-    return {name: value for name, value in connection.get_connection_params().items() if name not in own}
+    """Return Django's connection parameters without those that only Django understands."""
+    django_only = (
+        "context",
+        "cursor_factory",
+        "prepare_threshold",
+        "server_side_binding",
+        "isolation_level",
+        "pool",
+    )
+    return {
+        name: value for name, value in connection.get_connection_params().items() if name not in django_only
+    }

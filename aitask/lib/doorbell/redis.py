@@ -1,4 +1,4 @@
-"""Rings by Channels' layer on Redis (channels-redis, pubsub), where REDIS_URL is set."""
+"""Rings by a channel layer on Redis (channels-redis, pubsub), used if REDIS_URL is set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from aitask.lib.doorbell.transport import Heard, Look
+from aitask.lib.doorbell.transport import OnPayload, Resync
 
 GROUP = "doorbell"
 SEND_SECONDS = 5.0
@@ -18,11 +18,10 @@ SILENT_SECONDS = 4.0
 
 
 class RedisTransport:
-    """The layer belongs to one event loop, so it has a loop here, in a thread of its own.
+    """Runs the channel layer on its own event loop in a thread, because a layer belongs to one loop.
 
-    The layer mends a broken connection without a word and loses what was sent meanwhile. So a listener sends
-    itself a beat: when that can't be sent or does not come back, listening ends, and whoever begins it anew
-    looks at everything.
+    The layer restores a broken connection silently and loses what was sent meanwhile. So a listener sends
+    itself heartbeats. If one can't be sent or does not arrive, listening ends, and the next `listen` resyncs.
     """
 
     def __init__(self, layer: Any = None) -> None:
@@ -33,18 +32,18 @@ class RedisTransport:
     def send(self, payload: bytes) -> None:
         self._run(asyncio.wait_for(self._layer.group_send(GROUP, {"rung": payload}), SEND_SECONDS))
 
-    def listen(self, heard: Heard, look: Look, stopping: threading.Event) -> None:
-        self._run(self._listen(heard, look, stopping))
+    def listen(self, on_payload: OnPayload, resync: Resync, stopping: threading.Event) -> None:
+        self._run(self._listen(on_payload, resync, stopping))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _listen(self, heard: Heard, look: Look, stopping: threading.Event) -> None:
+    async def _listen(self, on_payload: OnPayload, resync: Resync, stopping: threading.Event) -> None:
         try:
             channel = await self._layer.new_channel()
             await self._layer.group_add(GROUP, channel)
-            look()
-            await _first_to_end(self._beat(channel), self._hear(channel, heard, stopping))
+            resync()
+            await _run_until_first_ends(self._beat(channel), self._receive(channel, on_payload, stopping))
         finally:
             await self._layer.flush()
 
@@ -53,19 +52,19 @@ class RedisTransport:
             await self._layer.send(channel, {"rung": b""})
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def _hear(self, channel: str, heard: Heard, stopping: threading.Event) -> None:
+    async def _receive(self, channel: str, on_payload: OnPayload, stopping: threading.Event) -> None:
         while not stopping.is_set():
             try:
                 message = await asyncio.wait_for(self._layer.receive(channel), SILENT_SECONDS)
             except TimeoutError:
-                raise ConnectionError("Redis does not bring back what is sent to it.") from None
+                raise ConnectionError("Redis does not deliver messages.") from None
             if message["rung"]:
-                heard(message["rung"])
+                on_payload(message["rung"])
 
 
-async def _first_to_end(*works: Coroutine[Any, Any, None]) -> None:
-    """Run them side by side until one ends or fails, as it does."""
-    tasks = [asyncio.ensure_future(work) for work in works]
+async def _run_until_first_ends(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run coroutines concurrently until one of them returns or raises, and raise its exception."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         done.pop().result()

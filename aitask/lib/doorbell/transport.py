@@ -1,4 +1,4 @@
-"""How a ring reaches other processes."""
+"""The interface of a doorbell's transport."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-Heard = Callable[[bytes], None]
-Look = Callable[[], None]
+OnPayload = Callable[[bytes], None]
+Resync = Callable[[], None]
 
 
 class Transport(Protocol):
-    """Carries small payloads between the processes of one installation; may lose and double them."""
+    """Carries small payloads between the processes of one installation; may lose or duplicate them."""
 
     def send(self, payload: bytes) -> None:
-        """Tell everyone who listens; raises when it can't."""
+        """Send to all listeners. Raises if that fails."""
 
-    def listen(self, heard: Heard, look: Look, stopping: threading.Event) -> None:
-        """Block until `stopping` is set or the way breaks, which raises.
+    def listen(self, on_payload: OnPayload, resync: Resync, stopping: threading.Event) -> None:
+        """Block until `stopping` is set. Raises if the connection fails.
 
-        `heard` gets each payload; `look` is called where payloads may have been missed, as at the start.
+        `on_payload` gets each payload; `resync` is called when payloads may have been lost, and at the start.
         """

@@ -1,4 +1,4 @@
-"""`manage.py up`: everything in one command."""
+"""`manage.py up`: run the whole app."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ ANSWER_SECONDS = 60.0
 
 
 class Command(BaseCommand):
-    help = "Migrate, start web, worker and follower; the first run prints a link to create the administrator."
+    help = (
+        "Migrate the database and run web, worker and follower. The first run prints a link for the set-up."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -72,11 +74,11 @@ def the_roles(host: str, port: int) -> Sequence[Role]:
 
 
 def announce(host: str, port: int, console: Console) -> None:
-    """Print the address once it really answers, and the set-up link while nobody can log in."""
+    """Print the URL once the site answers, and the set-up link if there is no account yet."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while not answers(host, port):
         if time.monotonic() > deadline:
-            console.show("up", f"no answer on port {port} yet; the lines of web above should say why")
+            console.show("up", f"no answer on port {port} yet; see the messages of web above")
             deadline = time.monotonic() + ANSWER_SECONDS
         time.sleep(0.1)
     site = address(host, port)
@@ -87,7 +89,7 @@ def announce(host: str, port: int, console: Console) -> None:
 
 
 def answers(host: str, port: int) -> bool:
-    """Any answer of the site counts; it is asked by a name that it takes."""
+    """Return whether the site answers a request for an allowed host name."""
     connection = http.client.HTTPConnection(reachable(host), port, timeout=5)
     try:
         connection.request("GET", reverse("health"), headers={"Host": urlsplit(address(host, port)).netloc})
@@ -100,12 +102,12 @@ def answers(host: str, port: int) -> bool:
 
 
 def reachable(host: str) -> str:
-    """The address by which this machine reaches a listener on all addresses."""
+    """Return the address to connect to; for a listener on all addresses, loopback."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
 def address(host: str, port: int) -> str:
-    """By which a browser gets in: the origin that was set, else a name that is allowed."""
+    """Return the site's URL: the first trusted origin, else one with an allowed host name."""
     for origin in settings.CSRF_TRUSTED_ORIGINS:
         if "*" not in origin:
             return str(origin)
@@ -118,5 +120,5 @@ def address(host: str, port: int) -> str:
 
 def port_number(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise ArgumentTypeError(f"{text!r} is not a port; give a number from 1 to 65535")
+        raise ArgumentTypeError(f"{text!r} is not a port number from 1 to 65535")
     return int(text)

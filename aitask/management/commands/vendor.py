@@ -1,4 +1,4 @@
-"""Check or update the browser libraries that are kept in the repository."""
+"""Check or update the vendored browser libraries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from aitask.lib import vendoring
 
 
 class Command(BaseCommand):
-    help = "Check the kept browser libraries (offline), or fetch one anew from the npm registry."
+    help = "Check the vendored browser libraries (offline), or update one from the npm registry."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--check", action="store_true", help="compare the files with the manifest")
-        what.add_argument("--update", metavar="NAME", help="fetch the library and record it")
-        parser.add_argument("--to", metavar="VERSION", help="with --update: another version")
+        action = parser.add_mutually_exclusive_group(required=True)
+        action.add_argument("--check", action="store_true", help="compare the files with the manifest")
+        action.add_argument("--update", metavar="NAME", help="fetch the library and record its checksums")
+        parser.add_argument("--to", metavar="VERSION", help="with --update: the new version")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["check"]:
@@ -31,12 +31,12 @@ class Command(BaseCommand):
         found = list(vendoring.problems())
         if found:
             raise CommandError("\n".join(found))
-        self.stdout.write(f"{len(vendoring.libraries())} libraries are as recorded.")
+        self.stdout.write(f"{len(vendoring.libraries())} libraries match the manifest.")
 
     def _update(self, name: str, version: str | None) -> None:
         library = vendoring.libraries().get(name)
         if library is None:
-            raise CommandError(f"{name} is none of {', '.join(vendoring.libraries())}.")
+            raise CommandError(f"There is no library {name}. Libraries: {', '.join(vendoring.libraries())}.")
         if version:
             library = replace(library, version=version, integrity="")
         try:
