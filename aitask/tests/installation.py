@@ -30,10 +30,12 @@ OWN_VARIABLES = {
 ENQUEUER = """
 import json, sys, django
 django.setup()
+from django.utils.module_loading import import_string
 from aitask.lib.queue import enqueue
 print("ready", flush=True)
 for line in sys.stdin:
-    enqueue(*json.loads(line))
+    job, *arguments = json.loads(line)
+    enqueue(import_string(job), *arguments)
     print("done", flush=True)
 """
 
