@@ -39,13 +39,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cli-turn",
         type=int,
         choices=(0, 1),
-        help="drive one CLI in each test, by turns; the other at turn 1",
+        help="use only one of the CLIs in each test, alternately; 1 swaps them",
     )
 
 
 def pytest_configure() -> None:
-    """A shell's `&` ignores SIGINT, nohup SIGHUP, for us and for all that we start; what has a handler here
-    has its default in what we start.
+    """Handle SIGINT and SIGHUP if they are ignored, as after a shell's `&` and nohup: child processes inherit
+    ignored signals, but get the default for handled ones.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -53,8 +53,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what touches no database, so that it need not run once per database, and what starts a server, so
-    that a quick run leaves it out. Long modules come first, so that several processes end together.
+    """Mark tests without a database, which need not run on each of them, and tests that start a server, which
+    a quick run omits. Sort slow modules first, so that several processes finish at the same time.
     """
     for item in items:
         if not _uses_database(item):
@@ -76,7 +76,7 @@ def _uses_database(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let fixtures know whether their test failed."""
+    """Record for fixtures whether their test has failed."""
     report = yield
     earlier = report.when != "setup" and item.stash.get(FAILED, False)
     item.stash[FAILED] = earlier or report.failed
@@ -94,7 +94,7 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[App]:
-    """The whole application, started by `manage.py up`; one for a module, as starting it takes seconds."""
+    """The whole application, started by `manage.py up`; one per module, because a start takes seconds."""
     from aitask.tests.lab.app import App
 
     with App() as application:
@@ -105,7 +105,7 @@ def app() -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
-    """One browser for a module: while it is open no test can run an event loop in this thread."""
+    """One browser per module. While it is open, tests can't run an event loop in this thread."""
     from aitask.tests.lab.browser import open_browser
 
     with open_browser() as browser:
@@ -114,7 +114,7 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, app: App, chromium: Chromium) -> Iterator[Page]:
-    """A browser's page, logged in to `app`. A failed test leaves a picture in `test-artifacts/`."""
+    """A browser page, logged in to `app`. A failed test saves a screenshot in `test-artifacts/`."""
     from aitask.tests.lab.browser import open_page, screenshot
 
     with open_page(chromium, app.url) as opened:

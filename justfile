@@ -1,4 +1,4 @@
-# Commands for developers; `just` alone lists them. CONTRIBUTING.md says more.
+# Commands for developers; `just` lists them. See CONTRIBUTING.md.
 
 export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".tools/node_modules/.bin:" + env("PATH")
 quick := "not browser and not cli and not server and not slow and not alone"
@@ -10,11 +10,11 @@ _list:
 run: install
     python manage.py up
 
-# Install everything that the tests need (may be repeated).
+# Install everything that the tests need.
 install:
     bash .ci/install
 
-# Run the tests that need no browser, CLI, server or clock: under a minute.
+# Run the tests that need no browser, CLI or server, in less than a minute.
 test *arguments:
     pytest -m "{{quick}}" -n auto --dist loadfile {{arguments}}
 
@@ -22,7 +22,7 @@ test *arguments:
 test-all *arguments:
     bash .ci/test {{arguments}}
 
-# Format, and fix what ruff can fix.
+# Format all files, and apply ruff's fixes.
 format:
     ruff check --fix-only --quiet .
     ruff format --quiet .

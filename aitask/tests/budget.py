@@ -1,9 +1,9 @@
-"""The budget of a whole test run: how long it and each of its tests take, and what had to be run again.
+"""The budget of a test run: how long it and each of its tests may take, and which tests may be rerun.
 
 `.ci/test` starts pytest several times with the same `--budget=FILE`, to which every test adds a line. Each
-time the slowest tests so far, the re-runs with their reasons and the total are printed. The run fails when
-more was run again than is allowed, or when a test or the total took more than `BUSY` times its limit. Only
-tests that drive a browser or a real CLI are run again at all.
+time the slowest tests so far, the reruns with their reasons and the total are printed. The run fails if
+there were more reruns than allowed, or if a test or the total took more than `BUSY` times its limit. Only
+tests that use a browser or a real CLI are rerun.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pathlib import Path
 import pytest
 
 TEST_SECONDS = 40.0
-"""What one test may take; more needs `@pytest.mark.long(reason)`."""
+"""The limit of one test; a longer one needs `@pytest.mark.long(reason)`."""
 RUN_SECONDS = 15 * 60.0
-"""What a whole run may take, installing included."""
+"""The limit of a whole run, including the installation."""
 BUSY = 2.0
-"""A machine that is busy with other things may take this many times as long."""
+"""A busy machine may take this many times as long."""
 MAX_RERUNS = 2
 SLOWEST = 10
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One attempt at one test; `rerun` is why it has to be run again, `long` why it may take longer."""
+    """One attempt at one test; `rerun` is the reason of a rerun, `long` why it may take longer."""
 
     test: str
     seconds: float
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Allow one re-run of what drives other people's programs; elsewhere a second try would hide a race."""
+    """Allow one rerun of tests that use third-party programs; elsewhere a rerun would hide a race."""
     for item in items:
         if item.get_closest_marker("browser") or item.get_closest_marker("cli"):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Budget:
-    """Adds the entries of this run to `file`, whose first line says when the whole run began."""
+    """Adds the entries of this run to `file`, whose first line is the start time of the whole run."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -91,14 +91,14 @@ class Budget:
 
 
 def reason_of(report: pytest.TestReport) -> str:
-    """The error that made the test fail: its first line."""
+    """Return the first line of the error that made the test fail."""
     crash = getattr(report.longrepr, "reprcrash", None)
     words = str(crash.message if crash else report.longrepr).strip().splitlines()
     return words[0] if words else "no reason given"
 
 
 def read(file: Path) -> tuple[float, list[Entry]]:
-    """When the run began, by the file's first line, and what has been noted since."""
+    """Return the start time of the whole run and its entries."""
     first, *rest = file.read_text().splitlines()
     return float(first), [Entry(**json.loads(line)) for line in rest]
 
@@ -120,7 +120,7 @@ def mark(entry: Entry) -> str:
 
 
 def problems(entries: list[Entry], total: float) -> list[str]:
-    """What makes the run fail."""
+    """Return the reasons for which the run fails."""
     found = [
         f"over budget: {entry.test} took {entry.seconds:.0f} s; make it faster, or mark it long and say why"
         for entry in entries

@@ -1,4 +1,4 @@
-"""Fixtures of tests that start the real processes."""
+"""Fixtures of tests that start real processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def installation(tmp_path: Path, empty_database: Path) -> Iterator[Installation]
 def lasting_installation(
     tmp_path_factory: pytest.TempPathFactory, empty_database: Path
 ) -> Iterator[Installation]:
-    """One for all tests of a module that leave it as it is."""
+    """An installation for all tests of a module that do not change it."""
     made = make_installation(tmp_path_factory.mktemp("lasting") / "data", empty_database)
     yield made
     made.end()

@@ -1,4 +1,4 @@
-"""An installation of its own for tests that start real processes: commands, logs, and what is left."""
+"""A separate installation for tests that start real processes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Installation:
         return inherited | own | self.settings
 
     def start(self, *arguments: str, log: str = "log") -> subprocess.Popen[bytes]:
-        """Python with these arguments, in the background; its output goes to a file of `data_dir`."""
+        """Start Python with these arguments in the background; its output goes to a file in `data_dir`."""
         with (self.data_dir / log).open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -68,7 +68,7 @@ class Installation:
         return process
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command of manage.py to its end."""
+        """Run a command of manage.py."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -88,7 +88,7 @@ class Installation:
         return self.log(name)
 
     def processes(self) -> list[int]:
-        """All living processes that were started, at whatever remove, for this installation."""
+        """Return all running processes that this installation has started, directly or not."""
         return processes.with_variable("DATA_DIR", str(self.data_dir))
 
     def wait_until_all_gone(self, timeout: float) -> None:
@@ -102,7 +102,7 @@ class Installation:
 
 
 class Enqueuer:
-    """Puts jobs into the queue of an installation from a process of its own."""
+    """Enqueues jobs of an installation from a separate process."""
 
     def __init__(self, installation: Installation) -> None:
         self._process = subprocess.Popen(
@@ -131,7 +131,7 @@ class Enqueuer:
 
 
 def migrated_database(folder: Path) -> Path:
-    """An empty SQLite database with all tables, in one file that can be copied."""
+    """Create an empty SQLite database with all tables, in one file that can be copied."""
     Installation(folder).run("migrate", "--verbosity", "0").check_returncode()
     file = folder / "db.sqlite3"
     sqlite3.connect(file).execute("PRAGMA journal_mode=DELETE").connection.close()

@@ -1,4 +1,4 @@
-"""The settings of test runs, which never touch the data of the installation that they run in."""
+"""Settings of test runs, which never use the data of the developer's installation."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ if "DATA_DIR" not in os.environ:
 
 from aitask.settings import *  # noqa: F403
 
-# The real one takes 0.3 s a password on purpose, and nearly every test makes a person or three.
+# The real hasher takes 0.3 s per password on purpose, and nearly every test creates users.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,4 +1,4 @@
-"""Fixtures for tests of the door to hosts: this machine with a home of its own, hosts behind real sshds."""
+"""Fixtures for tests of hosts: this machine with its own home folder, and hosts with real SSH servers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Connect(Protocol):
 
 @pytest.fixture(autouse=True)
 def no_connection_is_left() -> Iterator[None]:
-    """Each test makes its own connections."""
+    """Close all connections after each test."""
     yield
     hosts.close_all()
     registry._hosts.clear()
@@ -36,7 +36,7 @@ def tmux_server() -> Iterator[TmuxServer]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of the test's own on this machine."""
+    """A home folder for the test on this machine."""
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
@@ -49,7 +49,7 @@ def local(home: Path, tmux_server: TmuxServer, monkeypatch: pytest.MonkeyPatch) 
     """This machine, with its own home and tmux server."""
     for name, value in tmux_server.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("GIT_DIR", "/nonexistent")  # a server may be started from a git hook
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")  # the app may be started from a git hook
     return hosts.get(hosts.Address("local"))
 
 
@@ -60,7 +60,7 @@ def repo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def connect() -> Connect:
-    """A host of the present configuration, with no memory of earlier connections."""
+    """Return a host of the current configuration, without earlier connections."""
 
     def make(alias: str = "cloud", *accepted_keys: str) -> hosts.HostConnection:
         address = hosts.Address("ssh", alias, accepted_keys=accepted_keys)
@@ -74,7 +74,7 @@ def connect() -> Connect:
 
 @pytest.fixture(scope="module")
 def shared_lab() -> Iterator[SshLab]:
-    """Two sshds for all tests of a module; tests leave them as they were."""
+    """Two sshds for all tests of a module; tests restore what they change."""
     with SshLab() as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""CLIs of any version: small programs that tell models when asked, and count how often they are run."""
+"""Fake CLIs of any version: small programs that list models and count their runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ for line in sys.stdin:
 
 
 class FakeCli:
-    """One program in a folder of the PATH."""
+    """One program in a folder of PATH."""
 
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ class FakeCli:
         self.calls = folder / f"{name}.calls"
 
     def write(self, answers: dict[str, Any], behaviour: str = "") -> None:
-        """Install this version in place of any other."""
+        """Install this version, which replaces any other."""
         draft = self.path.with_suffix(".new")
         fields = {"calls": str(self.calls), "behaviour": behaviour}
         draft.write_text(PROGRAM.format(answers=json.dumps(answers), **fields))
@@ -59,7 +59,7 @@ class FakeCli:
 def fake_claude(
     folder: Path, *models: str, version: str = "9.1.0", behaviour: str = "", login: bool = True
 ) -> FakeCli:
-    """A Claude Code that lists these models, each with two levels."""
+    """Install a fake Claude Code that lists these models, each with two levels."""
     listed = [
         {
             "value": name,
@@ -82,7 +82,7 @@ def fake_claude(
 
 
 def fake_codex(folder: Path, *pages: Sequence[str], version: str = "0.900.0", behaviour: str = "") -> FakeCli:
-    """A Codex that lists these pages of models; one whose name begins with a dot is hidden."""
+    """Install a fake Codex that lists these pages of models; a name that starts with a dot is hidden."""
     answers: dict[str, Any] = {
         "initialize": {"userAgent": f"aitask/{version} (Linux)"},
         "account/read": {"account": {"type": "apiKey"}, "requiresOpenaiAuth": True},

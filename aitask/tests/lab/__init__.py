@@ -1,1 +1,1 @@
-"""The test laboratory: real CLIs, sshds, databases and browsers on loopback, scripted and counted."""
+"""The test lab: real CLIs, SSH servers, databases and browsers on loopback, with scripted models."""

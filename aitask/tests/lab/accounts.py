@@ -1,4 +1,4 @@
-"""Who logs in on the lab's host: a user made for it where possible, else the one who runs the tests."""
+"""The account on the lab's host: a user created for it if possible, else the user who runs the tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIRST_UID = 30_000
 
 @dataclass(frozen=True)
 class Account:
-    """`made` tells that the user exists only for this lab and is removed with it."""
+    """`made` means that the user was created for this lab and is removed with it."""
 
     name: str
     uid: int
@@ -30,12 +30,12 @@ class Account:
     made: bool
 
     def own(self, path: Path) -> None:
-        """Give a file or a whole folder to this user."""
+        """Make this user the owner of a file or of a whole folder."""
         if self.made:
             subprocess.run(["chown", "-R", f"{self.uid}:{self.gid}", str(path)], check=True)
 
     def close(self) -> None:
-        """End all that the user started and remove the user, if it was made here."""
+        """Kill the user's processes and remove the user, if it was created here."""
         if not self.made:
             return
         for pid in processes.of_user(self.uid):
@@ -46,7 +46,7 @@ class Account:
 
 
 def can_make_users() -> bool:
-    """Whether a user of the lab's own can be made who also can run the CLIs."""
+    """Return whether a user can be created that can run the CLIs."""
     return os.geteuid() == 0 and bool(shutil.which("useradd")) and _readable_by_all(tools_path())
 
 
@@ -56,16 +56,16 @@ def _readable_by_all(folders: list[str]) -> bool:
 
 
 def make_account(home: Path, shell: str) -> Account:
-    """An account with this home folder (made here) and login shell."""
+    """Create an account with this login shell and home folder, which is created too."""
     home.mkdir(mode=0o755)
     if not can_make_users():
         own = pwd.getpwuid(os.geteuid())
         return Account(own.pw_name, own.pw_uid, own.pw_gid, home, shell, made=False)
     name = f"lab{secrets.token_hex(4)}"
     uid = str(FIRST_UID + secrets.randbelow(20_000))
-    # The password "*" fits nothing; useradd's own default would lock the account for sshd.
+    # No password matches "*"; useradd's default would lock the account for sshd.
     command = ["useradd", "--no-create-home", "--home-dir", str(home), "--shell", shell, "--password", "*"]
-    # A number far from the ones in use: whatever runs under it is the lab's.
+    # An unused user id: all its processes belong to the lab.
     subprocess.run([*command, "--uid", uid, "--user-group", name], check=True, capture_output=True)
     made = pwd.getpwnam(name)
     account = Account(name, made.pw_uid, made.pw_gid, home, shell, made=True)

@@ -1,4 +1,4 @@
-"""The public mock server `@copilotkit/aimock`: a second opinion on the APIs, written by others."""
+"""The public mock server `@copilotkit/aimock`: an independent implementation of the APIs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .wait import wait_for
 
 
 def one_command(message: str, tool: str, argument: str, command: str, answer: str) -> list[dict[str, Any]]:
-    """Fixtures for a prompt that holds `message`: one tool call, then a closing text."""
+    """Return fixtures for a prompt that contains `message`: one tool call, then a final text."""
     call = {"name": tool, "arguments": {argument: command}}
     return [
         {"match": {"userMessage": message, "turnIndex": 0}, "response": {"toolCalls": [call]}},
@@ -27,11 +27,11 @@ def one_command(message: str, tool: str, argument: str, command: str, answer: st
 
 @contextmanager
 def aimock(folder: Path, fixtures: list[dict[str, Any]]) -> Iterator[str]:
-    """Run the server with these fixtures; its address."""
+    """Run the server with these fixtures; yields its URL."""
     file, port = folder / "aimock.json", free_port()
     file.write_text(json.dumps({"fixtures": fixtures}))
     command = [require_tool("llmock"), "--port", str(port), "--fixtures", str(file), "--log-level", "silent"]
-    # Without the strict index claude gets the first answer again and again.
+    # Without the strict index, claude would always get the first answer.
     environment = {"PATH": search_path(), "AIMOCK_STRICT_TURN_INDEX": "1"}
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
     try:

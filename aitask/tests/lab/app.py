@@ -5,11 +5,11 @@
         app.api.get("/api/workspaces")
         app.kill("worker")
 
-Everything runs in a clean environment (no variable of the developer's) below one temporary folder: HOME,
-`DATA_DIR`, tmux server. Every process that comes from it, agents included, carries a mark in its environment,
-by which `leftovers()` finds it and `close()` ends it. The database begins as a copy of one with tables and an
-administrator. When the tests run on PostgreSQL (`DATABASE_URL` is set) every App has a database and a Redis
-of its own there, and `start()` means two of each process.
+Everything runs in a clean environment (without the developer's variables) below one temporary folder: HOME,
+`DATA_DIR`, tmux server. Every process that it starts, including agents, has a mark in its environment, by
+which `leftovers()` finds it and `close()` kills it. The database starts as a copy of one with tables and an
+administrator. If the tests run on PostgreSQL (`DATABASE_URL` is set), every App has its own database and
+Redis there, and `start()` starts two of each process.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ START_SECONDS = 60.0
 
 
 class App:
-    """One installation. `settings` are environment variables (`SSH_CONFIG`, …); `empty`: without tables.
+    """One installation. `settings` are environment variables (`SSH_CONFIG`, …); `empty` means no tables.
 
     `project` is the source that it runs, such as a copy of ours with other files in it.
     """
@@ -90,24 +90,24 @@ class App:
 
     @property
     def log(self) -> str:
-        """All that `up` or the single processes printed."""
+        """Everything that `up` or the single processes printed."""
         files = sorted(self.folder.glob("*.log"))
         return "".join(file.read_text(errors="replace") for file in files)
 
     def start(self) -> None:
-        """`up()`, or `cluster()` where the tests run on a database server."""
+        """Call `up()`, or `cluster()` if the tests run on a database server."""
         if "DATABASE_URL" in self.environment:
             self.cluster()
         else:
             self.up()
 
     def up(self) -> None:
-        """Start everything by one command, wait until the site answers."""
+        """Start everything with `manage.py up`, and wait until the site answers."""
         self._start("up", "manage.py", "up", "--port", str(self.port))
         self.wait_until_it_answers()
 
     def cluster(self, copies: int = 2) -> None:
-        """Start this many of each process on one database; the first web process has `url`."""
+        """Start several of each process on one database; `url` is that of the first web process."""
         for number in range(1, copies + 1):
             suffix = f"-{number}" if number > 1 else ""
             self.start_role("web", f"web{suffix}", self.port if number == 1 else free_port())
@@ -116,7 +116,7 @@ class App:
         self.wait_until_it_answers()
 
     def start_role(self, role: Role, name: str = "", port: int | None = None) -> None:
-        """Start one process alone, as where many share a database; migrate beforehand."""
+        """Start a single process. The database must have been migrated."""
         commands: dict[Role, list[str]] = {
             "web": ["-m", "aitask.web", "-v", "0", "-p", str(port or self.port), "aitask.asgi:application"],
             "worker": ["manage.py", "qcluster"],
@@ -125,7 +125,7 @@ class App:
         self._start(name or role, *commands[role])
 
     def manage(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
-        """Run one command of `manage.py` to its end; what it printed."""
+        """Run a command of `manage.py` and return its output."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=self.project,
@@ -148,7 +148,7 @@ class App:
 
     @cached_property
     def api(self) -> ApiClient:
-        """The JSON API as the administrator."""
+        """A client of the JSON API as the administrator."""
         assert self._ready, "an empty installation has no administrator"
         return ApiClient(self.url, self._ready.token)
 
@@ -163,20 +163,20 @@ class App:
         page.goto(f"{self.url}{path}")
 
     def pid(self, role: str) -> int:
-        """The process of a role: a child of `up`, or the one started alone under this name."""
+        """Return the process id of a role: a child of `up`, or the single process of this name."""
         if role in self._started:
             return self._started[role].pid
         children = processes.children_of(self._started["up"].pid)
         return next(pid for pid in children if ROLE_WORDS[role] in processes.command_of(pid))
 
     def kill(self, role: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """Send a signal to a role's process; its pid."""
+        """Send a signal to a role's process and return its id."""
         pid = self.pid(role)
         processes.send(pid, number)
         return pid
 
     def wait_for_restart(self, role: str, old_pid: int) -> None:
-        """Wait until `up` has started this role anew."""
+        """Wait until `up` has restarted this role."""
 
         def restarted() -> bool:
             try:
@@ -187,7 +187,7 @@ class App:
         wait_for(restarted, 30, f"a new {role}")
 
     def stop(self, timeout: float = 30) -> int:
-        """Ask everything to stop as Ctrl-C would; the exit status of the first process."""
+        """Stop all processes like Ctrl-C does; return the exit status of the first one."""
         for process in self._started.values():
             process.terminate()
         codes = [process.wait(timeout) for process in self._started.values()]
@@ -195,11 +195,11 @@ class App:
         return codes[0] if codes else 0
 
     def leftovers(self) -> list[int]:
-        """Every living process that came from this application."""
+        """Return every running process that this application has started."""
         return processes.with_variable(MARK, self.mark)
 
     def close(self) -> None:
-        """End all that came from here and remove its data."""
+        """Kill all processes and remove the data."""
         for process in self._started.values():
             process.kill()
             process.wait()

@@ -1,4 +1,4 @@
-"""Accessibility of a page, judged by axe-core."""
+"""Accessibility checks of a page by axe-core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SERIOUS = ("serious", "critical")
 
 
 def serious_findings(page: Page) -> list[str]:
-    """What axe-core finds serious or critical on the page as it stands, one line each; empty is good."""
+    """Return the serious and critical findings of axe-core on the current page, one line each."""
     page.evaluate(_script().read_text())
     report: dict[str, Any] = page.evaluate("() => axe.run()")
     return [

@@ -1,4 +1,4 @@
-"""Chromium, driven by Playwright, with nothing of its own on the network."""
+"""Chromium, driven by Playwright, without network requests of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import processes
 from .tools import PROJECT, require_tool
 
 ARTIFACTS = PROJECT / "test-artifacts"
-# Without these Chromium calls home at every start, which a closed network refuses many times a second.
+# Without these, Chromium contacts its vendor at every start, many times a second if that fails.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -30,14 +30,14 @@ FLAGS = [
 ]
 TIMEOUT_MS = 10_000
 CLOSE_SECONDS = 15.0
-"""A browser that takes longer to close a page hangs."""
+"""A browser that takes longer than this to close a page counts as hanging."""
 MARK = "AITASK_LAB_BROWSER"
 
 
 class Chromium:
-    """A headless browser. One that hangs is killed, and the next page starts another.
+    """A headless browser. If it hangs, it is killed, and the next page starts another one.
 
-    The headless shell is Chromium without windows, and takes half the time; it shows no notifications.
+    The headless shell is Chromium without windows. It takes half the time, but shows no notifications.
     """
 
     def __init__(self, playwright: Playwright, *, has_notifications: bool = False) -> None:
@@ -70,7 +70,7 @@ class Chromium:
 
     @contextmanager
     def _killed_if_it_hangs(self) -> Iterator[None]:
-        """Playwright has no limit for closing."""
+        """Kill the browser if closing takes too long: Playwright has no timeout for it."""
         hangs = threading.Event()
 
         def kill() -> None:
@@ -90,7 +90,7 @@ class Chromium:
 
 @contextmanager
 def open_browser(*, has_notifications: bool = False) -> Iterator[Chromium]:
-    """A browser of its own. Playwright keeps an event loop running in this thread until it closes."""
+    """Open a browser. Playwright runs an event loop in this thread until it is closed."""
     with sync_playwright() as playwright:
         made = Chromium(playwright, has_notifications=has_notifications)
         with contextlib.closing(made) as browser:
@@ -107,9 +107,9 @@ def open_page(
     color_scheme: Literal["light", "dark"] = "light",
     zone: str | None = None,
 ) -> Iterator[Page]:
-    """A page in a context of its own; no zone is that of this machine.
+    """Open a page in its own context, in a time zone other than this machine's.
 
-    At the end no script may have failed: page errors fail the test.
+    An error of a script on the page fails the test.
     """
     context = browser.new_context(
         base_url=base_url,
@@ -132,7 +132,7 @@ def open_page(
 
 
 def press(page: Page, *keys: str) -> None:
-    """Press keys one after another, once the page's scripts listen."""
+    """Press keys one after another, once the page's scripts have been loaded."""
     page.locator("html[data-ready]").wait_for(state="attached")
     for key in keys:
         page.keyboard.press(key)
@@ -143,7 +143,7 @@ def _breaks_policy(text: str) -> bool:
 
 
 def screenshot(page: Page, name: str) -> Path:
-    """Save a picture of the whole page under `test-artifacts/`; a page too busy for it has none."""
+    """Save a screenshot of the whole page in `test-artifacts/`, unless the page is too busy for it."""
     ARTIFACTS.mkdir(exist_ok=True)
     path = ARTIFACTS / f"{name}.png"
     with contextlib.suppress(Error):

@@ -1,4 +1,4 @@
-"""ChatGPT's service for plan limits, on loopback, and an invented login by which `codex` asks it."""
+"""ChatGPT's service for plan limits, on loopback, and a fake login with which `codex` uses it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ChatGptService:
         self._server.server_close()
 
     def write_login(self, home: Path) -> Path:
-        """A login of a Plus plan as `codex` stores it; the file."""
+        """Write a login of a Plus plan as `codex` stores it; return the file."""
         config = home / "config.toml"
         address = f'chatgpt_base_url = "http://127.0.0.1:{self._server.server_port}/backend-api"\n'
         config.write_text(address + config.read_text())
@@ -59,7 +59,7 @@ class ChatGptService:
 
 
 def _token(expires: datetime) -> str:
-    """A JSON Web Token that nobody has signed."""
+    """Return a JSON Web Token with a fake signature."""
     account = {"chatgpt_plan_type": "plus", "chatgpt_account_id": ACCOUNT, "chatgpt_user_id": "lab"}
     claims = {"exp": int(expires.timestamp()), "https://api.openai.com/auth": account}
     parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
@@ -68,7 +68,7 @@ def _token(expires: datetime) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
         asked = self.path == "/backend-api/wham/usage" and self.headers.get("chatgpt-account-id") == ACCOUNT

@@ -1,4 +1,4 @@
-"""A clean home folder for both CLIs: its only endpoint is the scripted one, its credentials are invented."""
+"""A clean home folder for both CLIs, with the scripted endpoint and fake credentials."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class CliHome:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a workspace's `environment` must hold so that its runs meet the endpoint, and nothing else."""
+        """The `environment` of a workspace whose runs use only the scripted endpoint."""
         return {
             "HOME": str(self.folder),
             "PATH": search_path(),
@@ -85,9 +85,9 @@ def make_cli_home(
     codex_model: str = CODEX_MODEL,
     retries: int = 2,
 ) -> CliHome:
-    """Make the home in `folder`, pointing at the endpoint `url` (`ScriptedEndpoint.url`).
+    """Create the home in `folder`, for the endpoint `url` (`ScriptedEndpoint.url`).
 
-    `retries` keeps failures short: the CLIs' own numbers mean three minutes of waiting for some of them.
+    `retries` keeps failures short: with the CLIs' own defaults some of them take three minutes.
     """
     (folder / ".codex").mkdir(parents=True)
     config = CODEX_CONFIG.format(model=codex_model, url=url, retries=retries)

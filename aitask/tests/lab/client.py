@@ -1,4 +1,4 @@
-"""The JSON API as a script of a user's would call it."""
+"""A client of the JSON API, as a user's script would be."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENDED = frozenset({"succeeded", "failed", "cancelled", "lost"})
 
 
 class ApiError(Exception):
-    """An answer that is no success: `status` and the decoded `body`."""
+    """An error response: `status` and the decoded `body`."""
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(f"{status}: {body}")
@@ -23,7 +23,7 @@ class ApiError(Exception):
 
 
 class ApiClient:
-    """Calls with a token. Paths begin with `/api/`; answers are decoded JSON."""
+    """Calls the API with a token. Paths start with `/api/`; results are decoded JSON."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
@@ -42,7 +42,7 @@ class ApiClient:
         return self.call("DELETE", path)
 
     def call(self, method: str, path: str, data: Any = None) -> Any:
-        """Raises ApiError for 4xx and 5xx."""
+        """Send a request and return the result. Raises ApiError for 4xx and 5xx."""
         request = urllib.request.Request(f"{self.url}{path}", method=method)
         request.add_header("Authorization", f"Bearer {self.token}")
         if data is not None:
@@ -55,7 +55,7 @@ class ApiClient:
             raise ApiError(error.code, _decoded(error.read())) from error
 
     def add_workspace(self, name: str, repo_path: str, **fields: Any) -> Any:
-        """A workspace on this machine unless `fields` say otherwise."""
+        """Add a workspace, on this machine unless `fields` set another host."""
         return self.post("/api/workspaces", {"name": name, "kind": "local", "repo_path": repo_path} | fields)
 
     def add_task(self, workspace: int, prompt: str, backend: str = "claude_code", **fields: Any) -> Any:
@@ -70,14 +70,14 @@ class ApiClient:
         return self.get(f"/api/runs/{run}")
 
     def events(self, run: int) -> list[dict[str, Any]]:
-        """All events of a run, page by page."""
+        """Return all events of a run, fetched page by page."""
         found: list[dict[str, Any]] = []
         while page := self.get(f"/api/runs/{run}/events?limit=500&after={found[-1]['seq'] if found else 0}"):
             found += page
         return found
 
     def wait_for_run(self, run: int, states: Collection[str] = ENDED, timeout: float = 60) -> Any:
-        """The run as soon as it is in one of these states. Raises AssertionError with its last state."""
+        """Wait for one of these states and return the run. Raises AssertionError with its last state."""
         last: dict[str, Any] = {}
 
         def arrived() -> bool:

@@ -1,4 +1,4 @@
-"""What one model request says, whichever API it came by: who asks, which step of which script is due."""
+"""One model request of either API: which step of which script is due."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Event = dict[str, Any] | float
 
 @dataclass(frozen=True)
 class Turn:
-    """One message of the conversation, reduced to who speaks and what a person wrote.
+    """One message of the conversation, reduced to its role and the user's text.
 
-    `polls` marks a message of the model that only asks a running command for more: no step of the script.
+    `polls` marks a message of the model that only polls a running command, so it is no step of the script.
     """
 
     role: Role
@@ -38,11 +38,11 @@ class Conversation:
     tools: frozenset[str]
     cwd: str
     running: int | None = None
-    """Number of the command session that the last tool result reported as still running."""
+    """The id of the command session that the last tool result reported as still running."""
 
     @property
     def prompt(self) -> str:
-        """The last text that a person wrote."""
+        """The last text of the user."""
         return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
 
     @property
@@ -50,13 +50,13 @@ class Conversation:
         return hashlib.sha256(self.prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
     def with_scripts(self, scripts: Mapping[str, str]) -> Conversation:
-        """The same conversation, with a script in place of each prompt that contains the script's key."""
+        """Replace each prompt that contains the key of a script by this script."""
         if not scripts:
             return self
         return replace(self, turns=tuple(_scripted(turn, scripts) for turn in self.turns))
 
     def script(self) -> tuple[str, int]:
-        """The last text with directives, and how many responses the model has given since."""
+        """The last text with directives, and the number of the model's responses since."""
         for index in reversed(range(len(self.turns))):
             turn = self.turns[index]
             if turn.role == "user" and has_directives(turn.text):
@@ -64,7 +64,7 @@ class Conversation:
         return "", _responses(self.turns)
 
     def step(self) -> tuple[int, Step]:
-        """The step that is due. Raises ScriptError."""
+        """Return the step that is due, and its number. Raises ScriptError."""
         text, number = self.script()
         return number, step_at(parse(text), number)
 
@@ -75,7 +75,7 @@ def _scripted(turn: Turn, scripts: Mapping[str, str]) -> Turn:
 
 
 def _responses(turns: tuple[Turn, ...]) -> int:
-    """Responses of the model: a response may be several items in a row."""
+    """Count the responses of the model: one response may be several consecutive items."""
     count = 0
     before: Role = "user"
     for turn in turns:
@@ -85,11 +85,11 @@ def _responses(turns: tuple[Turn, ...]) -> int:
 
 
 class Api(Protocol):
-    """One of the two model APIs: reads a request, writes the answer."""
+    """One of the two model APIs: parses a request and writes the response."""
 
     name: str
     final_events: frozenset[str]
-    """Events that complete a part of the answer: a cut stream ends before the first of them."""
+    """Events that complete a part of the response: an interrupted stream ends before the first of them."""
 
     def read(self, body: dict[str, Any], headers: dict[str, str]) -> Conversation: ...
 

@@ -1,4 +1,4 @@
-"""A database and a Redis of its own for each application that a test starts."""
+"""A separate database and Redis for each application that a test starts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .services import Redis
 
 @contextmanager
 def own_databases(template: str = "") -> Iterator[dict[str, str]]:
-    """Settings for one application: none (SQLite in its DATA_DIR), unless this test run has `DATABASE_URL`.
+    """Yield the settings for one application: none (SQLite in its DATA_DIR) unless `DATABASE_URL` is set.
 
-    Then a new database on that PostgreSQL server (empty, or a copy of `template`), and a Redis server, both
-    gone at the end.
+    Otherwise a new database on that PostgreSQL server (empty, or a copy of `template`) and a Redis server,
+    which are removed at the end.
     """
     server = os.environ.get("DATABASE_URL")
     if not server:
@@ -33,7 +33,7 @@ def own_databases(template: str = "") -> Iterator[dict[str, str]]:
 
 
 def new_database(server: str, template: str = "") -> str:
-    """Make an empty database, or a copy of one that nobody uses; its name."""
+    """Create an empty database, or a copy of one that is not in use; return its name."""
     name = f"app_{uuid.uuid4().hex}"
     _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
     return name

@@ -4,25 +4,24 @@
         …run a CLI against endpoint.url (claude) or endpoint.url + "/v1" (codex)…
         endpoint.ledger.total(session)
 
-or as a program: `python -m aitask.tests.lab.endpoint --port 0 --ledger ledger.jsonl` (prints its address;
-`GET /ledger` answers all entries as JSON). Standard library only; listens on 127.0.0.1.
+or as a program: `python -m aitask.tests.lab.endpoint --port 0 --ledger ledger.jsonl` (prints its URL;
+`GET /ledger` returns all entries as JSON). Standard library only; listens on 127.0.0.1.
 
 The language
 ------------
-Lines of the prompt that begin with `@` are directives; other lines are ignored. The latest message of a
-person that has directives is the script; how many responses the model gave since then says which step is due,
-so that retries, resumes, restarts of this server and parallel sessions cannot confuse it. Each tool directive
-is one response of the model; texts before it are said in the same response. After the last step the model
-says "Done.".
+Lines of the prompt that start with `@` are directives; other lines are ignored. The user's latest message
+with directives is the script. The number of the model's responses since then determines which step is due, so
+retries, resumes, restarts of this server and parallel sessions have no effect on it. Each tool directive is
+one response of the model, together with the texts before it. After the last step the model answers "Done.".
 
-Saying (several may stand before a tool call, all in one response):
+Text (several may come before a tool call, all in one response):
   @text WORDS             text; `\\n`, `\\t` and `\\\\` are escapes here and in @think, @write, @edit, @plan
   @think WORDS            thinking (claude) or a reasoning summary (codex)
   @stream N SECONDS       text of N lines "line 1", "line 2", …, SECONDS apart, streamed
 Calling a tool (ends the response):
   @bash COMMAND           Bash (claude), exec_command or a script in code mode (codex)
   @lines N SECONDS        a command that prints "line 1" … "line N", SECONDS apart
-  @steps N SECONDS        N responses in a row, each says "step K" and runs `sleep SECONDS; echo step K`
+  @steps N SECONDS        N consecutive responses with "step K" and `sleep SECONDS; echo step K`
   @write PATH CONTENT     a new file (Write, apply_patch); CONTENT may be empty and gets a final newline;
                           a PATH with spaces is quoted; relative means the working directory
   @edit PATH 'OLD' 'NEW'  change a file (Edit needs an earlier @read; apply_patch needs whole lines)
@@ -31,28 +30,28 @@ Calling a tool (ends the response):
   @plan WORDS             ExitPlanMode (claude), update_plan (codex)
   @tool NAME JSON         any tool by its own name, e.g. `@tool Agent {"prompt": "@bash true", …}`
   @and DIRECTIVE          a further tool call in the same response as the one before, e.g. `@and bash ls`
-About the response that follows:
+The response that follows:
   @delay SECONDS          wait before its first byte
   @error STATUS [TIMES]   answer this HTTP status instead; TIMES times (then the response itself), or always
-  @cut [TIMES]            cut the connection in the middle of it; once, or TIMES times
-  @limit [MINUTES]        the plan's limit is reached, it resets in MINUTES (60): 429 with the headers or body
+  @cut [TIMES]            close the connection in the middle of it; once, or TIMES times
+  @limit [MINUTES]        the plan limit is reached and resets in MINUTES (60): 429 with the headers or body
                           by which each CLI knows it (claude shows it as a plan limit with an OAuth login)
   @login [TIMES]          401, the credentials are refused; always, or TIMES times
-  @quota PERCENT          headers that tell how much of the plan's windows is used
+  @quota PERCENT          headers with the used part of the plan's windows
   @headers NAME: VALUE; … further response headers
-An unknown directive is answered with 400 and a sentence that names it.
+An unknown directive is answered with 400 and an error message.
 
 The ledger
 ----------
 Every model request is one `Entry`: api, path, kind, status, model, effort, session (claude's session id,
-codex's thread id), step, tokens, the whole last text of a person with its digest, times, and whether the
-answer was delivered whole. Each response has token numbers that no other has. `kind` is "turn" for the
-agent's own requests; session titles and compactions are told apart, token counts are not listed. A request
-with no script answers "Done.".
+codex's thread id), step, tokens, the user's last text with its digest, times, and whether the response was
+delivered completely. The token numbers of each response are unique. `kind` is "turn" for the agent's own
+requests; session titles and compactions have other kinds, and token counts are not listed. A request without
+a script is answered with "Done.".
 
 Prompts without directives
 --------------------------
-`ScriptedEndpoint(scripts={"Fix the page": "@text …"})` plays a script where the prompt contains its key,
+`ScriptedEndpoint(scripts={"Fix the page": "@text …"})` uses a script if the prompt contains its key,
 so that tasks can read like those of a real project.
 """
 
@@ -82,11 +81,11 @@ APIS: dict[str, Api] = {
 
 
 class Gone(Exception):
-    """The client went away, or the stream was cut on purpose."""
+    """The client disconnected, or the stream was interrupted on purpose."""
 
 
 class ScriptedEndpoint:
-    """The server as a context manager; `url` has no path."""
+    """The server, as a context manager; `url` has no path."""
 
     def __init__(
         self, port: int = 0, ledger_file: Path | None = None, scripts: Mapping[str, str] | None = None
@@ -120,7 +119,7 @@ class ScriptedEndpoint:
         self.close()
 
     def close(self) -> None:
-        """Stop listening; answers under way are cut."""
+        """Stop listening, and interrupt pending responses."""
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -131,17 +130,17 @@ class ScriptedEndpoint:
             return self._requests
 
     def note_answer(self, session: str, change: int) -> None:
-        """An answer to this CLI session begins (1) or ends (-1)."""
+        """Note that a response to this CLI session starts (1) or ends (-1)."""
         with self._lock:
             self._answering[session] += change
 
     def is_answering(self, session: str) -> bool:
-        """Whether the model speaks in this CLI session just now."""
+        """Return whether a response to this CLI session is in progress."""
         with self._lock:
             return self._answering[session] > 0
 
     def due_fault(self, talk: Conversation, number: int, step: Step) -> Fault | None:
-        """The fault for this request: each fault of a step strikes its number of times, then the next."""
+        """Return the fault for this request: each fault of a step applies its number of times in turn."""
         with self._lock:
             for index, fault in enumerate(step.faults):
                 key = (talk.session, talk.digest, number, index)
@@ -158,7 +157,7 @@ class _Server(ThreadingHTTPServer):
     endpoint: ScriptedEndpoint
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is part of the game; the ledger has it."""
+        """Ignore clients that disconnect: the ledger records them."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -166,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The ledger is the log."""
+        """Log nothing: there is the ledger."""
 
     def do_HEAD(self) -> None:
         self.write_json(200, None)
@@ -219,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Answer:
-    """One model request from reading to its ledger entry."""
+    """One model request, from parsing it to its ledger entry."""
 
     def __init__(self, handler: _Handler, api: Api, body: dict[str, Any]) -> None:
         self.handler = handler

@@ -1,4 +1,4 @@
-"""Runs a CLI by hand, headless, as a person would in a script: for tests of the endpoint itself."""
+"""Runs a CLI headless, without the app: for tests of the endpoint itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tools import require_tool
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a CLI wrote and how it ended. `tokens` is the CLI's own final count, in the ledger's terms."""
+    """Output and exit status of a CLI. `tokens` is the CLI's own final count, in the ledger's terms."""
 
     returncode: int
     lines: list[dict[str, Any]]

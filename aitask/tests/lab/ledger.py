@@ -1,4 +1,4 @@
-"""What the scripted endpoint sent and billed: one entry per model request, told apart by its numbers."""
+"""What the scripted endpoint sent and billed: one entry per model request, with unique token numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tokens:
 
     @classmethod
     def of_request(cls, number: int, *, reasoning: bool) -> Tokens:
-        """Numbers that no other request has, so that a sum tells which requests are in it."""
+        """Return unique numbers for a request, so that a sum shows which requests it contains."""
         return cls(
             input_tokens=100 + number,
             cache_read_tokens=2000 + 3 * number,
@@ -38,11 +38,11 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Entry:
-    """One request and its answer, written when the answer ended.
+    """One request and its response, written when the response has ended.
 
     `api` is "messages" or "responses". `kind` is "turn" for the agent's own work, else the side request's
-    name ("title", "compaction", …). `complete` is False when the client went away or the stream was cut.
-    `tokens` is zero for errors. `prompt` is the whole last text of a person in the conversation, and
+    name ("title", "compaction", …). `complete` is False if the client disconnected or the stream was
+    interrupted. `tokens` is zero for errors. `prompt` is the user's last text in the conversation, and
     `prompt_digest` its SHA-256. `started_at` and `ended_at` are Unix times.
     """
 
@@ -64,7 +64,7 @@ class Entry:
 
 
 class Ledger:
-    """All entries in the order in which their answers ended; thread-safe; optionally kept in a JSONL file."""
+    """All entries in the order in which their responses ended; thread-safe; optionally saved as JSONL."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._lock = threading.Lock()
@@ -83,11 +83,11 @@ class Ledger:
             return [entry for entry in self._entries if where(entry)]
 
     def turns(self, session: str | None = None) -> list[Entry]:
-        """The agent's own requests, of one CLI session or of all."""
+        """Return the agent's own requests, of one CLI session or of all."""
         return self.entries(lambda entry: entry.kind == "turn" and session in (None, entry.session))
 
     def total(self, session: str | None = None) -> Tokens:
-        """All that was billed (answers that were delivered whole), side requests included."""
+        """Return the sum of what was billed (complete responses), including side requests."""
         billed = self.entries(lambda entry: entry.complete and session in (None, entry.session))
         return total(billed)
 

@@ -1,4 +1,4 @@
-"""A network link that tests can freeze, cut and mend: a TCP proxy on loopback."""
+"""A network link that tests can freeze, cut and restore: a TCP proxy on loopback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHUNK = 65536
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on just now."""
+    """Return an unused port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -31,11 +31,11 @@ class Link:
         self._listen()
 
     def freeze(self) -> None:
-        """Let nothing pass, as a network that drops packets: connections stay and stay silent."""
+        """Hold all data, like a network that loses packets: connections stay open."""
         self._flowing.clear()
 
     def thaw(self) -> None:
-        """Let everything that waited pass."""
+        """Forward the data that was held, and all further data."""
         self._flowing.set()
 
     def cut(self) -> None:
@@ -91,7 +91,7 @@ class Link:
         with self._lock:
             self._sockets |= {client, server}
         for end in (client, server):
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a wire does not wait for more
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # forward at once
         for source, sink in ((client, server), (server, client)):
             threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Logging in as the login page does, without a browser: a browser that gets the cookies skips two pages."""
+"""Log in by the login form without a browser, and pass the cookies to one, which saves two page loads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CSRF = re.compile(r'(?:data-csrf|name="csrfmiddlewaretoken" value)="([^"]+)"')
 
 @dataclass(frozen=True)
 class WebLogin:
-    """A session of somebody who has logged in at `url`."""
+    """The session of a user who has logged in at `url`."""
 
     url: str
     opener: urllib.request.OpenerDirector
@@ -27,14 +27,14 @@ class WebLogin:
         return str(self.opener.open(f"{self.url}{path}", timeout=30).read().decode())
 
     def give_to(self, context: BrowserContext) -> None:
-        """Log this browser in."""
+        """Add the session's cookies to a browser."""
         context.add_cookies(
             [{"name": each.name, "value": each.value or "", "url": self.url} for each in self.cookies]
         )
 
 
 def log_in(url: str, username: str, password: str) -> WebLogin:
-    """Log in by the form. Raises AssertionError when the site refuses."""
+    """Log in by the form. Raises AssertionError if that fails."""
     cookies = http.cookiejar.CookieJar()
     login = WebLogin(url, urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies)), cookies)
     values = {
@@ -50,7 +50,7 @@ def log_in(url: str, username: str, password: str) -> WebLogin:
 
 
 def csrf_token(page: str) -> str:
-    """The token that a page's forms send back."""
+    """Return the CSRF token of a page."""
     found = CSRF.search(page)
     assert found, "the page has no token"
     return found[1]

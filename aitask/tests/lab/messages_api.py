@@ -50,7 +50,7 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
 
 
 def _turns(message: dict[str, Any]) -> Iterator[Turn]:
-    """A tool result comes as a user message, and a message sent meanwhile beside it or in a reminder."""
+    """Yield the turns of a message. Tool results are user messages; other user texts may be next to them."""
     content = message["content"]
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     if message["role"] == "assistant":
@@ -64,7 +64,7 @@ def _turns(message: dict[str, Any]) -> Iterator[Turn]:
 
 
 def _person(text: str, role: str) -> str:
-    """What a person wrote, without the reminders that the CLI adds."""
+    """Return the user's text without the reminders that the CLI adds."""
     steered = [match[1] for match in STEERED.finditer(text)]
     if steered:
         return "\n".join(steered)
@@ -193,7 +193,7 @@ def failure(fault: Fault, message: str) -> tuple[dict[str, Any], dict[str, str]]
 
 
 def quota_headers(percent: float) -> dict[str, str]:
-    """How full the plan's windows are, as Anthropic tells subscribers beside an answer."""
+    """Return the headers in which Anthropic reports how much of the plan's windows is used."""
     return _unified("allowed_warning" if percent >= 75 else "allowed", percent, time.time() + 3600)
 
 

@@ -1,10 +1,10 @@
-"""Anthropic's service for plan limits, on loopback: a proxy that `claude` is led through by HTTPS_PROXY.
+"""Anthropic's service for plan limits, on loopback: a proxy that `claude` uses by HTTPS_PROXY.
 
     with PlanService(folder) as service:
         …run claude with service.environment and a home for which `write_login` was called…
 
-It answers `GET /api/oauth/usage` with `windows`, or with `status` when that is none of success; everything
-else gets 404, and no other host can be reached through it.
+It answers `GET /api/oauth/usage` with `windows`, or with `status` if that is an error; everything else gets
+404, and no other host can be reached through it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOKEN = "sk-ant-oat01-lab-0123456789abcdefghij"
 
 
 class PlanService:
-    """The service as a context manager; certificates are made in `folder`."""
+    """The service, as a context manager; certificates are created in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         later = datetime.now(UTC) + timedelta(hours=2, minutes=7)
@@ -47,7 +47,7 @@ class PlanService:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables for `claude`; they leave no way to any other host but loopback."""
+        """Variables for `claude`, which allow connections to loopback only."""
         port = self._socket.getsockname()[1]
         return {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "NODE_EXTRA_CA_CERTS": str(self._authority)}
 
@@ -80,7 +80,7 @@ class PlanService:
                     while request := secure.recv(65536):
                         secure.sendall(self._answer(request))
             except OSError:
-                return  # the client went away
+                return  # the client disconnected
 
     def _answer(self, request: bytes) -> bytes:
         status, body = 404, {}
@@ -93,7 +93,7 @@ class PlanService:
 
 
 def write_login(config: Path) -> Path:
-    """An invented login of a Max plan, as `claude` stores it; the file."""
+    """Write a fake login of a Max plan as `claude` stores it; return the file."""
     expires = int((datetime.now(UTC) + timedelta(days=10)).timestamp() * 1000)
     login = {
         "accessToken": TOKEN,
@@ -109,7 +109,7 @@ def write_login(config: Path) -> Path:
 
 
 def _certificate(folder: Path, authority: Path) -> Path:
-    """Key and certificate of the service, signed by an authority made for it."""
+    """Create key and certificate of the service, signed by a new authority."""
     signing, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root = _signed("lab", signing.public_key(), signing, x509.BasicConstraints(ca=True, path_length=None))
     authority.write_bytes(root.public_bytes(Encoding.PEM))

@@ -1,4 +1,4 @@
-"""Processes of the lab: found by what the lab knows of them, ended by their own pid, never by a name."""
+"""Processes of the lab: found by their parent or environment, and killed by their id, never by a name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .wait import wait_for
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
+    """Return whether a process exists and is not a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -25,7 +25,7 @@ def pids() -> list[int]:
 
 
 def parent_of(pid: int) -> int:
-    """The parent's pid; 0 when the process has gone."""
+    """Return the parent's id; 0 if the process does not exist."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, IndexError):
@@ -37,7 +37,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def descendants_of(pid: int) -> list[int]:
-    """Children, their children, and so on; nearest first."""
+    """Return all descendants, children first."""
     found = children_of(pid)
     for child in found:
         found += children_of(child)
@@ -45,7 +45,7 @@ def descendants_of(pid: int) -> list[int]:
 
 
 def command_of(pid: int) -> str:
-    """The command line, words joined by spaces; empty when the process has gone."""
+    """Return the command line, joined by spaces; empty if the process does not exist."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
@@ -53,7 +53,7 @@ def command_of(pid: int) -> str:
 
 
 def name_of(pid: int) -> str:
-    """The name that a process has or gives itself, such as "tmux: server"; empty when it has gone."""
+    """Return the name of a process, such as "tmux: server"; empty if it does not exist."""
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
@@ -61,7 +61,7 @@ def name_of(pid: int) -> str:
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """The environment at the process's start; empty when it has gone or belongs to somebody else."""
+    """Return the environment at a process's start; empty if it does not exist or can't be read."""
     try:
         raw = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="surrogateescape")
     except OSError:
@@ -70,12 +70,12 @@ def environment_of(pid: int) -> dict[str, str]:
 
 
 def with_variable(name: str, value: str) -> list[int]:
-    """Processes that were started with this variable: how a test finds all that came from its own app."""
+    """Return the processes that were started with this variable, by which a test finds those of its app."""
     return [pid for pid in pids() if environment_of(pid).get(name) == value and is_alive(pid)]
 
 
 def end_all_with_variable(name: str, value: str, program: str = "", timeout: float = 20.0) -> None:
-    """SIGKILL processes `with_variable`, all or those of one program, and what they start meanwhile."""
+    """SIGKILL the processes `with_variable`, all or those of one program, until there are none left."""
 
     def none_is_left() -> bool:
         left = [pid for pid in with_variable(name, value) if name_of(pid).startswith(program)]
@@ -101,7 +101,7 @@ def send(pid: int, number: signal.Signals) -> None:
 
 
 def end(process: subprocess.Popen[bytes], grace: float = 5.0) -> None:
-    """SIGTERM, then SIGKILL after `grace` seconds; returns when the process has been reaped."""
+    """Send SIGTERM, and SIGKILL after `grace` seconds; return when the process has been reaped."""
     if process.poll() is None:
         process.terminate()
         try:

@@ -1,4 +1,4 @@
-"""A database with tables and an administrator, made once and copied: that takes longer than a start."""
+"""A database with tables and an administrator, which takes long and so is created once and copied."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ connection.close()
 
 @dataclass(frozen=True)
 class Ready:
-    """A file of SQLite, or the name of a database on the server; its administrator's API token."""
+    """A SQLite file or the name of a database on the server, and its administrator's API token."""
 
     file: Path | None
     name: str
     token: str
 
     def copy_to(self, folder: Path) -> None:
-        """A file is copied; the server copies by name."""
+        """Copy a SQLite file; the server copies its databases by name."""
         if self.file:
             shutil.copy(self.file, folder)
 
 
 @functools.cache
 def ready_database(server: str) -> Ready:
-    """`server` is the URL of a PostgreSQL server, with which the database goes, or empty for SQLite."""
+    """Create the database. `server` is the URL of a PostgreSQL server, or empty for SQLite."""
     folder = Path(tempfile.mkdtemp(prefix="aitask-ready-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     name = new_database(server) if server else ""

@@ -1,4 +1,4 @@
-"""Git repositories as people have them: plain, oddly named, with a submodule, unborn, detached."""
+"""Git repositories of many kinds: plain, oddly named, with a submodule, unborn, detached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IDENTITY = {
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git as the lab's own person; its output without the last newline."""
+    """Run git with the lab's identity; return its output without the last newline."""
     command = ["git", "-c", "protocol.file.allow=always", "-c", "safe.directory=*", *arguments]
     done = subprocess.run(command, cwd=folder, env=IDENTITY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
@@ -29,7 +29,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def commit_file(repo: Path, name: str, content: str, message: str = "") -> str:
-    """Write a file and commit it; the new commit's id."""
+    """Write a file and commit it; return the commit's id."""
     path = repo / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
@@ -39,14 +39,14 @@ def commit_file(repo: Path, name: str, content: str, message: str = "") -> str:
 
 
 def make_unborn_repo(folder: Path, branch: str = "main") -> Path:
-    """A repository without any commit."""
+    """Create a repository without a commit."""
     folder.mkdir(parents=True)
     git(folder, "init", "-q", "-b", branch)
     return folder
 
 
 def make_repo(folder: Path, branch: str = "main") -> Path:
-    """A repository with two commits, and an identity of its own."""
+    """Create a repository with two commits and its own identity."""
     make_unborn_repo(folder, branch)
     git(folder, "config", "user.name", "Ada Lab")
     git(folder, "config", "user.email", "ada@lab.invalid")
@@ -56,12 +56,12 @@ def make_repo(folder: Path, branch: str = "main") -> Path:
 
 
 def make_oddly_named_repo(parent: Path) -> Path:
-    """A path with spaces, quotes, umlauts and characters that a shell would eat."""
+    """Create a repository whose path has spaces, quotes, umlauts and characters that shells interpret."""
     return make_repo(parent / ODD_NAME)
 
 
 def make_repo_with_submodule(folder: Path) -> Path:
-    """A repository whose folder `parts` is a submodule; the submodule's origin lies beside it."""
+    """Create a repository with a submodule `parts`, whose origin is next to it."""
     part = make_repo(folder.with_name(f"{folder.name}-part"))
     make_repo(folder)
     git(folder, "submodule", "--quiet", "add", str(part), "parts")
@@ -70,7 +70,7 @@ def make_repo_with_submodule(folder: Path) -> Path:
 
 
 def make_detached_repo(folder: Path) -> Path:
-    """A repository whose HEAD is a commit, not a branch; `main` is one commit further."""
+    """Create a repository with a detached HEAD; `main` is one commit ahead of it."""
     make_repo(folder)
     git(folder, "checkout", "-q", "--detach", "HEAD~1")
     return folder

@@ -50,7 +50,7 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
 
 
 def _tool_names(body: dict[str, Any]) -> Iterator[str]:
-    """Tools stand beside the input, or inside it in name spaces."""
+    """Yield the names of the tools, which are next to the input or in namespaces within it."""
     stack = [*body.get("tools", [])]
     for item in body.get("input", []):
         stack += item.get("tools", []) if item.get("type") == "additional_tools" else []
@@ -158,7 +158,7 @@ def _item(block: Block, talk: Conversation) -> dict[str, Any]:
 
 
 def _due(talk: Conversation, step: Step) -> tuple[tuple[Block, ...], list[dict[str, Any]]]:
-    """A command that still runs is waited for before the script goes on."""
+    """Return the step's blocks, or a poll of a command that is still running."""
     if talk.running is not None:
         waiting = Tool("write_stdin", json.dumps({"session_id": talk.running, "yield_time_ms": YIELD_MS}))
         step = Step(blocks=(waiting,))
@@ -170,7 +170,7 @@ def _response(identity: str, talk: Conversation, output: list[dict[str, Any]], *
 
 
 def _usage(tokens: Tokens) -> dict[str, Any]:
-    """OpenAI counts cached tokens as part of the input."""
+    """Return the usage as OpenAI reports it: cached tokens are part of the input."""
     read, written = tokens.cache_read_tokens, tokens.cache_write_tokens
     whole_input = tokens.input_tokens + read + written
     return {
@@ -247,7 +247,7 @@ def failure(fault: Fault, message: str) -> tuple[dict[str, Any], dict[str, str]]
 
 
 def quota_headers(percent: float) -> dict[str, str]:
-    """How full the plan's windows are, as ChatGPT's backend tells beside an answer."""
+    """Return the headers in which ChatGPT's backend reports how much of the plan's windows is used."""
     now = int(time.time())
     return {
         "x-codex-primary-used-percent": str(percent),

@@ -1,7 +1,7 @@
-"""The directive language that a prompt carries: what the scripted model shall answer, step by step.
+"""The directives in a prompt: what the scripted model answers, step by step.
 
-The language itself is described in `aitask.tests.lab.endpoint`. Parsing is pure: the same prompt gives the
-same steps, and the conversation alone says which of them is due.
+The language is described in `aitask.tests.lab.endpoint`. Parsing has no state: the same prompt gives the same
+steps, and the conversation determines which of them is due.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DEFAULT_ANSWER = "Done."
 
 
 class ScriptError(ValueError):
-    """A directive that cannot be understood; the endpoint answers 400 with this sentence."""
+    """An invalid directive; the endpoint answers 400 with this message."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Tool:
-    """A call of any tool by its own name; `arguments` is JSON text."""
+    """A call of any tool by its name; `arguments` is JSON text."""
 
     name: str
     arguments: str
@@ -87,7 +87,7 @@ Block = Speech | Call
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong instead of an answer. `times` counts per conversation and step; None means always."""
+    """A failure instead of a response. `times` counts per conversation and step; None means always."""
 
     kind: Literal["error", "limit", "login", "cut"]
     times: int | None
@@ -123,7 +123,7 @@ class _Builder:
     open: Step = field(default_factory=Step)
 
     def add(self, block: Block, *, joined: bool) -> None:
-        """A tool call ends its step, unless the next directive is joined to it by `@and`."""
+        """Add a block. A tool call completes the step, unless `@and` joins the next one to it."""
         if joined:
             self._reopen()
         self.open = replace(self.open, blocks=(*self.open.blocks, block))
@@ -146,7 +146,7 @@ def has_directives(text: str) -> bool:
 
 
 def parse(text: str) -> list[Step]:
-    """The steps that the directive lines of `text` describe. Raises ScriptError on an unknown directive."""
+    """Parse the directives of a text into steps. Raises ScriptError for an unknown directive."""
     builder = _Builder()
     for line in text.splitlines():
         if match := DIRECTIVE.match(line):
@@ -156,7 +156,7 @@ def parse(text: str) -> list[Step]:
 
 
 def step_at(steps: list[Step], number: int) -> Step:
-    """The step with this number, counted from 0; after the last one a short closing answer."""
+    """Return the step with this number, counted from 0; after the last one a short final answer."""
     step = steps[number] if number < len(steps) else LAST
     return step if step.blocks else replace(step, blocks=LAST.blocks)
 
@@ -191,7 +191,7 @@ def _unescape(text: str) -> str:
 
 
 def _first_word(rest: str) -> tuple[str, str]:
-    """Split a path, quoted where it has spaces, from the text after it."""
+    """Split a path, which is quoted if it has spaces, from the text after it."""
     match = re.match(r"""("[^"]*"|'[^']*'|\S+)[ \t]?(.*)""", rest)
     if not match:
         raise ValueError("a path is missing")

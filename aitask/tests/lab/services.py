@@ -1,6 +1,6 @@
-"""PostgreSQL and Redis from the system's packages, on free ports, with data that goes when they stop.
+"""PostgreSQL and Redis from the system's packages, on free ports, with data that is removed when they stop.
 
-As a program it runs a command with `DATABASE_URL` and `REDIS_URL` set and ends with its exit status:
+As a program it runs a command with `DATABASE_URL` and `REDIS_URL` set, and exits with its status:
 `python -m aitask.tests.lab.services pytest aitask`.
 """
 
@@ -25,7 +25,7 @@ POSTGRES_USER = "postgres"
 
 
 class Service:
-    """One server process with a folder of its own."""
+    """One server process with its own folder."""
 
     name: str
 
@@ -45,7 +45,7 @@ class Service:
         raise NotImplementedError
 
     def prepare(self) -> None:
-        """Make what the server needs before its first start."""
+        """Create what the server needs before its first start."""
 
     def start(self) -> None:
         with (self.folder / "server.log").open("ab") as log:
@@ -89,7 +89,7 @@ class Redis(Service):
 
 
 class PostgreSQL(Service):
-    """A cluster with the database `aitask`. It refuses to run as root, so then it runs as user postgres."""
+    """A cluster with the database `aitask`. Because it refuses to run as root, it runs as postgres then."""
 
     name = "postgresql"
 
@@ -142,14 +142,14 @@ class PostgreSQL(Service):
         return subprocess.run(ready, check=False).returncode == 0
 
     def _program(self, name: str) -> str:
-        """Debian keeps the server's programs out of PATH, one folder per version."""
+        """Return the path of a program. On Debian it is in a folder per version, not in PATH."""
         found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
         return str(found[-1]) if found else require_tool(name)
 
     def _as_owner(self, command: list[str]) -> list[str]:
         if os.geteuid() != 0:
             return command
-        # setpriv replaces itself by the server, so that the pid is the server's own.
+        # setpriv executes the server in its own process, so the id is the server's.
         user = pwd.getpwnam(POSTGRES_USER)
         identity = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
         return [require_tool("setpriv"), *identity, *command]

@@ -1,11 +1,11 @@
-"""Hosts behind real sshds on loopback, reached as people reach theirs: `ssh cloud`, through a jump host.
+"""Hosts with real SSH servers on loopback, reached by `ssh cloud` through a jump host.
 
     with SshLab(shell="fish", max_sessions=2) as lab:
         …SSH_CONFIG=lab.config…  # aliases: cloud (by ProxyJump), cloud-direct, jump
         lab.link.freeze(); lab.restart(); lab.change_host_key()
 
-The login is a user of the lab's own where the tests run as root, else the user who runs the tests with
-another HOME. Whatever `close()` ends was started here.
+The login is a user created for the lab if the tests run as root, else the user who runs the tests with
+another HOME. `close()` ends only what was started here.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ printf '{"not": "hello"}\\n'
 
 
 class Sshd:
-    """One sshd with a host key of its own; `port` stays the same over restarts."""
+    """One sshd with its own host key; `port` stays the same after a restart."""
 
     def __init__(self, folder: Path, authorized_keys: Path, more: list[str]) -> None:
         self.folder = folder
@@ -109,7 +109,7 @@ class Sshd:
         wait_for(self._listens, 10, lambda: f"sshd on port {self.port}; {self.log.read_text()[-500:]}")
 
     def stop(self) -> None:
-        """Stop listening and drop every connection; what people started on the host goes on."""
+        """Stop listening and close every connection; other processes on the host keep running."""
         if self._process is None:
             return
         sessions = [pid for pid in processes.descendants_of(self.pid) if _is_sshd(pid)]
@@ -119,7 +119,7 @@ class Sshd:
         self._process = None
 
     def change_host_key(self) -> None:
-        """Be another host behind the same address."""
+        """Replace the host key, as if another host had the same address."""
         self.stop()
         for path in (self.host_key, self.host_key.with_suffix(".pub")):
             path.unlink()
@@ -139,7 +139,7 @@ def make_key(path: Path) -> None:
 
 
 class SshLab:
-    """Two sshds, a jump host and a host behind it, with a link before each that can fail."""
+    """Two sshds, a jump host and a host behind it, each with a link that can fail."""
 
     def __init__(
         self,
@@ -173,7 +173,7 @@ class SshLab:
         return Sshd(self.folder / name, authorized, more)
 
     def _stand_in(self) -> list[str]:
-        """Where the login is the tester's own user: another HOME and tmux server, the shell by force."""
+        """Return the sshd options if the login is the current user: another HOME, tmux server and shell."""
         if self.account.made:
             return []
         run = f'[ -n "$SSH_ORIGINAL_COMMAND" ] && exec {self.account.shell} -c "$SSH_ORIGINAL_COMMAND"'
@@ -204,7 +204,7 @@ class SshLab:
         self.trust_host_keys()
 
     def trust_host_keys(self) -> None:
-        """Know both hosts by their present keys, at the addresses by which clients reach them."""
+        """Write the current keys of both hosts to known_hosts, for the addresses that clients use."""
         lines = [
             self.sshd.known_hosts_line.replace(f":{self.sshd.port} ", f":{self.link.port} "),
             self.jump.known_hosts_line.replace(f":{self.jump.port} ", f":{self.jump_link.port} "),
@@ -215,7 +215,7 @@ class SshLab:
         self.known_hosts.write_text("")
 
     def change_host_key(self) -> None:
-        """Give `cloud` another key; known_hosts keeps the old one."""
+        """Replace the key of `cloud`; known_hosts keeps the old one."""
         self.sshd.change_host_key()
 
     def restart(self, pause: float = 0.0) -> None:
@@ -225,19 +225,19 @@ class SshLab:
         self.sshd.start()
 
     def make_repo(self, name: str = "repo") -> Path:
-        """A repository in the login's home, owned by it."""
+        """Create a repository in the login's home, owned by the login."""
         repo = make_repo(self.account.home / name)
         self.account.own(repo)
         return repo
 
     def make_cli_home(self, url: str, *, login: Login = "api_key", name: str = "cli-home") -> CliHome:
-        """A home for the CLIs on this host, owned by the login."""
+        """Create a home for the CLIs on this host, owned by the login."""
         home = make_cli_home(self.account.home / name, url, login=login)
         self.account.own(home.folder)
         return home
 
     def ssh(self, alias: str, *command: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
-        """What `ssh ALIAS command` does, with OpenSSH's own client."""
+        """Run `ssh ALIAS command` with OpenSSH's client."""
         argv = [require_tool("ssh"), "-F", str(self.config), "-o", "BatchMode=yes", alias, *command]
         return subprocess.run(
             argv,

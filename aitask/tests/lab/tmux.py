@@ -1,4 +1,4 @@
-"""A tmux server of the test's own, apart from the developer's."""
+"""A tmux server for tests, separate from the developer's."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ COMMAND_SECONDS = 30.0
 
 
 class TmuxServer:
-    """Sessions below one socket folder. `environment` makes any tmux client speak to this server."""
+    """A server with its own socket folder. With `environment`, any tmux client uses this server."""
 
     def __init__(self) -> None:
-        # Not pytest's folder: the path of a UNIX socket has room for about 100 characters.
+        # Not pytest's folder: the path of a UNIX socket has at most about 100 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="tmux-"))
 
     @property
@@ -27,7 +27,7 @@ class TmuxServer:
         return {"TMUX_TMPDIR": str(self.folder)}
 
     def run(self, *arguments: str, check: bool = True) -> str:
-        """Run one tmux command; its output without the last newline."""
+        """Run a tmux command; return its output without the last newline."""
         environment = {"PATH": search_path(), "LANG": "C.UTF-8", "TERM": "xterm-256color", **self.environment}
         command = [require_tool("tmux"), "-u", *arguments]
         done = subprocess.run(
@@ -40,17 +40,17 @@ class TmuxServer:
         return self.run("list-sessions", "-F", "#{session_name}", check=False).split()
 
     def capture(self, target: str) -> str:
-        """The pane's text with its whole history, joined where lines were wrapped."""
+        """Return the pane's text with its history, with wrapped lines joined."""
         return self.run("capture-pane", "-p", "-J", "-S", "-", "-t", target)
 
     @property
     def pid(self) -> int | None:
-        """The server's pid, if it runs."""
+        """The server's process id; None if it is not running."""
         answer = self.run("display-message", "-p", "#{pid}", check=False)
         return int(answer) if answer else None
 
     def kill(self) -> None:
-        """SIGKILL the server, as the kernel does when memory is short."""
+        """SIGKILL the server, as the kernel does if memory runs out."""
         if pid := self.pid:
             processes.send(pid, signal.SIGKILL)
             processes.wait_until_gone([pid])
@@ -64,6 +64,6 @@ class TmuxServer:
         self.close()
 
     def close(self) -> None:
-        """End the server and its clients. They are not asked: a server that hangs would never answer."""
+        """Kill the server and its clients, without a request that a hanging server would never answer."""
         processes.end_all_with_variable("TMUX_TMPDIR", str(self.folder), program="tmux")
         shutil.rmtree(self.folder, ignore_errors=True)

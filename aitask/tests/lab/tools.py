@@ -1,4 +1,4 @@
-"""Finds the programs that the tests drive; says plainly when one is missing."""
+"""Finds the programs that the tests use, and reports missing ones."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def tools_path() -> list[str]:
-    """Folders with the npm tools: $AITASK_TEST_TOOLS, else the project's own `.tools`."""
+    """Return the folders with the npm tools: $AITASK_TEST_TOOLS, else the project's `.tools`."""
     folders = [os.environ.get("AITASK_TEST_TOOLS", ""), str(PROJECT / ".tools/node_modules/.bin")]
     return [folder for folder in folders if folder and Path(folder).is_dir()]
 
 
 def search_path() -> str:
-    """The PATH of hosts and CLIs in tests: the tools first, then the system, nothing of the developer's."""
+    """Return the PATH of hosts and CLIs in tests: the tools, then the system's folders."""
     elsewhere = [
         str(Path(found).parent)
         for name in ("python3", "git", "tmux", "node")
@@ -34,9 +34,9 @@ def find_tool(name: str) -> str | None:
 
 
 def require_tool(*names: str) -> str:
-    """The path of a program, the first of `names` that is installed.
+    """Return the path of a program, the first of `names` that is installed.
 
-    Skips the test where none is, but fails under CI=true.
+    If there is none, skip the test, but fail it with CI=true.
     """
     path = next(filter(None, map(find_tool, names)), None)
     if path is None:
@@ -45,7 +45,7 @@ def require_tool(*names: str) -> str:
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip for this reason; in CI everything must be there, so fail."""
+    """Skip the test for this reason; fail it in CI, where everything must be installed."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

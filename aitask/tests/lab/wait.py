@@ -1,4 +1,4 @@
-"""Waiting for a condition, never for luck."""
+"""Wait for a condition."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ def wait_for(
     every: float = 0.02,
     at_most_every: float = 0.5,
 ) -> T:
-    """The first true value of `condition`. Raises AssertionError with `message` after `timeout` seconds.
+    """Return the first true value of `condition`. Raises AssertionError after `timeout` seconds.
 
-    It is asked again after `every` seconds at first, then ever more rarely: what takes long is asked about
-    over and over otherwise, by many tests at once.
+    It is called every `every` seconds at first, then less often, because many tests may wait at once.
     """
     deadline = time.monotonic() + timeout
     while True:

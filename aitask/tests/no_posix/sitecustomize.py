@@ -1,6 +1,6 @@
-"""Makes Python as poor for our code as it is on Windows; put this folder on PYTHONPATH.
+"""Removes from Python what does not exist on Windows, for our code; put this folder on PYTHONPATH.
 
-Libraries are left alone: they see Linux here, and take another road there. `os.fork` is gone for all.
+Libraries are not affected, because they have their own code for Windows. Only `os.fork` is removed for all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ real_import = builtins.__import__
 
 
 def guarded_import(name: str, importer: Mapping[str, Any] | None = None, *rest: Any, **named: Any) -> Any:
-    """An import as the importing file would meet it there."""
+    """Import a module like on Windows, if our code imports it."""
     if name.partition(".")[0] in BLOCKED:
         folders = Path((importer or {}).get("__file__") or "").parents
         if OURS in folders and not {HOST_SIDE, LIBRARIES} & set(folders):

@@ -10,7 +10,7 @@ from workspaces.models import Host, ModelList
 
 
 class Door:
-    """A host that answers what a test says, in place of `hosts.get`."""
+    """A host with the test's answers, as a replacement of `hosts.get`."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -41,7 +41,7 @@ def model(name: str, *efforts: str, default: bool = False) -> dict[str, Any]:
 
 
 def offers(*models: dict[str, Any], logged_in: bool | None = True, **more: Any) -> dict[str, Any]:
-    """The answer of a CLI that is well."""
+    """Return a successful answer of a CLI."""
     answer = {"path": "/bin/cli", "version": "1.0", "account": "max", "logged_in": logged_in, "error": None}
     return {**answer, "models": list(models), "fingerprint": "f1", **more}
 
@@ -65,7 +65,7 @@ def host() -> Host:
 def keep(
     host: Host, backend: str, *models: dict[str, Any], environment: str = "", **fields: Any
 ) -> ModelList:
-    """A list as it stands after the CLI has answered."""
+    """Create a list as it is after the CLI has answered."""
     now = timezone.now()
     given = {"models": list(models), "stale": False, "present": True, "fetched_at": now, "asked_at": now}
     return ModelList.objects.create(
@@ -75,7 +75,7 @@ def keep(
 
 @pytest.fixture
 def lists(host: Host) -> dict[str, ModelList]:
-    """What this machine offers: two models of Claude Code, two of Codex."""
+    """The model lists of this machine: two models of Claude Code, two of Codex."""
     claude = (model("default", "low", "high", default=True), model("haiku"))
     codex = (model("gpt-a", "medium", "ultra", default=True), model("gpt-b", "low"))
     return {"claude_code": keep(host, "claude_code", *claude), "codex": keep(host, "codex", *codex)}

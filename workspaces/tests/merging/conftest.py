@@ -1,4 +1,4 @@
-"""A home of its own for git, tmux and hostkit, and tasks whose branches are there."""
+"""A separate home folder for git, tmux and hostkit, and tasks with branches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IDENTITY = {
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """This machine as a host, with nothing of the developer's."""
+    """This machine as a host, without the developer's settings."""
     folder = tmp_path / "home"
     folder.mkdir()
     with TmuxServer() as server:
@@ -39,5 +39,5 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def environment(home: Path) -> dict[str, str]:
-    """The same home for processes of their own."""
+    """The same home folder, as the environment of processes."""
     return dict(os.environ)

@@ -1,4 +1,4 @@
-"""Repositories of any size, made at once by `git fast-import`."""
+"""Repositories of any size, created at once by `git fast-import`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from aitask.tests.lab.repos import git, make_unborn_repo
 
 Files = Mapping[str, str | bytes | None]
-"Path → content; None removes it."
+"Maps paths to contents; None removes the file."
 WHO = "Ada Lab <ada@lab.invalid>"
 
 
 class History:
-    """Collects commits and writes them in one go."""
+    """Collects commits and writes them at once."""
 
     def __init__(self, repo: Path) -> None:
         self.repo = repo
@@ -23,7 +23,7 @@ class History:
         self._time = 1_700_000_000
 
     def commit(self, branch: str, files: Files, message: str = "", parent: str = "") -> History:
-        """A commit on a branch; `parent` starts the branch there."""
+        """Add a commit to a branch; `parent` starts the branch there."""
         self._time += 60
         said = (message or f"Work on {branch}").encode()
         self._lines.append(f"commit refs/heads/{branch}\ncommitter {WHO} {self._time} +0000\n".encode())
@@ -59,7 +59,7 @@ def name_of(number: int) -> str:
 
 
 def make_history(folder: Path, files: int = 50) -> History:
-    """A repository whose main has this many files of 20 lines, checked out."""
+    """Create a repository whose main, which is checked out, has this many files of 20 lines."""
     repo = make_unborn_repo(folder)
     git(repo, "config", "user.name", "Ada Lab")
     git(repo, "config", "user.email", "ada@lab.invalid")
@@ -68,13 +68,13 @@ def make_history(folder: Path, files: int = 50) -> History:
 
 
 def changed(number: int, line: int, words: str) -> dict[str, str]:
-    """One line of one numbered file, said differently."""
+    """Return a numbered file with one changed line."""
     lines = text(number).splitlines()
     lines[line] = words
     return {name_of(number): "\n".join(lines) + "\n"}
 
 
 def first_parent_subjects(repo: Path, since: str = "") -> list[str]:
-    """The history of main as a person reads it, oldest first."""
+    """Return the subjects of main's first-parent history, oldest first."""
     words = [f"{since}..main"] if since else ["main"]
     return git(repo, "log", "--first-parent", "--reverse", "--format=%s", *words).splitlines()

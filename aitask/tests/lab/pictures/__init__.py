@@ -1,1 +1,1 @@
-"""The pictures of the README: a sample project, worked on by the real CLIs and photographed in Chromium."""
+"""The pictures of the README: screenshots of a sample project on which the real CLIs work."""

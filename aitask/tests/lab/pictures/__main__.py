@@ -1,8 +1,8 @@
-"""Takes the pictures of the README: `python -m aitask.tests.lab.pictures`, one or two minutes.
+"""Takes the pictures of the README: `python -m aitask.tests.lab.pictures`. Takes one or two minutes.
 
-What they show is real: the app, two repositories behind `ssh cloud`, Claude Code and Codex with a scripted
-model, a terminal, and a merge train that meets a conflict and a failing check. Only the clock is changed
-afterwards, because all runs began within one minute.
+They show the real app with two repositories behind `ssh cloud`, Claude Code and Codex with a scripted model,
+a terminal, and a merge train with a conflict and a failing check. Only the times are changed afterwards,
+because all runs started within one minute.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ MergeTrain.objects.update(created_at=F("created_at") - timedelta(minutes=20))
 
 
 class SampleShop:
-    """One installation in which people and agents are at work."""
+    """An installation with tasks, agents and a merge train."""
 
     def __init__(self, lab: SshLab, app: App, endpoint: ScriptedEndpoint) -> None:
         self.lab, self.app, self.endpoint = lab, app, endpoint
         self.tasks: dict[str, int] = {}
         self.runs: dict[int, int] = {}
-        "Run → minutes since its start."
+        "Maps each run to the minutes since its start."
 
     def build(self) -> int:
-        """Fill the board; the number of the merge train."""
+        """Fill the board; return the number of the merge train."""
         self.storefront = self._workspace("storefront", project.STOREFRONT, check_command="make test")
         self.billing = self._workspace("billing-api", project.BILLING, default_backend="codex")
         self._merge(self._succeed(samples.DONE))
@@ -107,7 +107,7 @@ class SampleShop:
         return ended
 
     def _succeed(self, chosen: Iterable[Sample]) -> list[int]:
-        """Run these tasks; their numbers."""
+        """Run these tasks until they succeed; return their numbers."""
         return [self._ended(run)["task"] for run in [self._start(each, self.storefront) for each in chosen]]
 
     def _merge(self, tasks: list[int]) -> int:
@@ -122,7 +122,7 @@ class SampleShop:
         return train
 
     def _at_work(self) -> None:
-        """Agents that work, wait for an answer, or have just begun."""
+        """Start agents that are running, waiting for an answer, or starting."""
         runs = [self._start(sample, self.storefront) for sample in samples.RUNNING]
         other = self._start(samples.BILLING_RUNNING, self.billing)
         for run in runs[1:]:
@@ -143,7 +143,7 @@ def board(shop: SampleShop, page: Page, _train: int) -> None:
 
 
 def diff(shop: SampleShop, page: Page, _train: int) -> None:
-    """With a comment that is about to be sent."""
+    """Show a diff with a comment that has not been sent."""
     shop.app.show(page, f"/tasks/{shop.tasks[samples.REVIEWED.title]}/changes")
     code = page.locator(".file", has_text="shop/database.py")
     expect(code.locator(".k", has_text="return").first).to_be_visible()
@@ -165,11 +165,11 @@ def merge(shop: SampleShop, page: Page, train: int) -> None:
 
 
 SUBJECTS = {"board": (board, 800), "diff": (diff, 800), "terminal": (terminal, 640), "merge": (merge, 860)}
-"""What to show, and how high the picture is."""
+"""What to show, and the height of the picture."""
 
 
 def take(shop: SampleShop, train: int, folder: Path) -> None:
-    """Each subject in both themes."""
+    """Take the picture of each subject in both themes."""
     themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     with open_browser() as browser:
         for theme in themes:

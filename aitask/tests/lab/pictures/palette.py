@@ -1,4 +1,4 @@
-"""A screenshot with at most 256 colours: a quarter of the bytes, and no difference that an eye sees."""
+"""Reduces a screenshot to 256 colours: a quarter of the bytes without a visible difference."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = 256
 CHANNELS = {2: 3, 6: 4}
-"""Bytes of a pixel by PNG's type of colour: with and without transparency."""
+"""Bytes per pixel for PNG's colour types: without and with transparency."""
 
 Colour = bytes
 
 
 def reduced(png: bytes) -> bytes:
-    """The same picture as a PNG with a palette."""
+    """Return the same picture as a PNG with a palette."""
     width, height, rows = decode(png)
     counts: Counter[Colour] = Counter()
     for row in rows:
@@ -29,9 +29,9 @@ def reduced(png: bytes) -> bytes:
 
 
 def palette_of(colours: list[Colour]) -> tuple[list[Colour], dict[Colour, int]]:
-    """The colours to keep, and which of them stands for each colour; the commonest come first.
+    """Return the palette, and the palette's colour for each colour; the most common colours come first.
 
-    No colour changes by more than the smallest `distance` with which 256 are enough.
+    No colour changes by more than the smallest distance for which 256 colours are enough.
     """
     distance = 0
     while (found := _merged(colours, distance)) is None:
@@ -40,7 +40,7 @@ def palette_of(colours: list[Colour]) -> tuple[list[Colour], dict[Colour, int]]:
 
 
 def _merged(colours: list[Colour], distance: int) -> tuple[list[Colour], dict[Colour, int]] | None:
-    """Colours as near as `distance` become one; None when more than 256 are left."""
+    """Merge colours within `distance`; None if more than 256 are left."""
     kept: list[Colour] = []
     index: dict[Colour, int] = {}
     for colour in colours:
@@ -62,7 +62,7 @@ def _is_near(one: Colour, other: Colour, distance: int) -> bool:
 
 
 def decode(png: bytes) -> tuple[int, int, list[list[Colour]]]:
-    """Width, height and the colours of each row; transparency is dropped. For what browsers write."""
+    """Return width, height and the colours of each row, without transparency. Reads the PNGs of browsers."""
     chunks = list(_chunks(png))
     width, height, depth, kind, *_, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     if depth != 8 or kind not in CHANNELS or interlaced:
@@ -78,7 +78,7 @@ def decode(png: bytes) -> tuple[int, int, list[list[Colour]]]:
 
 
 def _unfiltered(kind: int, line: bytearray, above: bytearray, step: int) -> bytearray:
-    """The bytes of a row, of which PNG keeps the differences to its neighbours."""
+    """Undo the filter of a row: PNG stores differences to neighbouring bytes."""
     for at in range(len(line)):
         left = line[at - step] if at >= step else 0
         corner = above[at - step] if at >= step else 0

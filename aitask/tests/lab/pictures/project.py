@@ -1,4 +1,4 @@
-"""The sample project: a small shop with tests, in the state in which the tasks find it."""
+"""The sample project: a small shop with tests, before the tasks change it."""
 
 from __future__ import annotations
 

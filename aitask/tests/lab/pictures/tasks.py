@@ -12,14 +12,14 @@ FOREVER = "@delay 3000"
 
 @dataclass(frozen=True)
 class Sample:
-    """A task, and the script that the model plays when it sees the prompt."""
+    """A task, and the model's script for its prompt."""
 
     title: str
     prompt: str
     script: tuple[str, ...] = ()
     backend: str = CLAUDE
     minutes: int = 0
-    """How long ago its run began."""
+    """Minutes since the start of its run."""
 
 
 def escaped(text: str) -> str:
@@ -31,7 +31,7 @@ def write(path: str, content: str) -> str:
 
 
 def edit(path: str, old: str, new: str) -> tuple[str, str]:
-    """Claude Code edits only what it has read."""
+    """Return the directives of an edit: Claude Code edits only files that it has read."""
     return f"@read {path}", f"@edit {path} {shlex.quote(escaped(old))} {shlex.quote(escaped(new))}"
 
 
