@@ -105,7 +105,12 @@ def path_of(key: str) -> str:
 def _run(host: HostConnection, rng: Range, args: Sequence[str], max_bytes: int) -> tuple[str, bool]:
     """Return the output of a diff, and whether it was truncated."""
     argv = ["git", "-C", rng.folder, "--literal-pathspecs", *args]
-    params: wire.ExecParams = {"argv": argv, "env": rng.environment, "timeout": SECONDS, "max_output": max_bytes}
+    params: wire.ExecParams = {
+        "argv": argv,
+        "env": rng.environment,
+        "timeout": SECONDS,
+        "max_output": max_bytes,
+    }
     done = host.call("exec", params, timeout=SECONDS + 5)
     if done["rc"]:
         raise Refused(f"git could not compare: {done['err'].strip()[-500:]}")
