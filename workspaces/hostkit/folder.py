@@ -10,7 +10,7 @@ from . import processes
 from .files import dumps, read_json, write_atomic
 
 if TYPE_CHECKING:
-    from .wire import Json, RunSpec
+    from .wire import Json, RunResult, RunSpec
 
 
 def state_dir() -> Path:
@@ -64,6 +64,11 @@ class RunFolder:
     def read_spec(self) -> Optional[RunSpec]:
         """spec.json of a run; None when there is none."""
         return cast("Optional[RunSpec]", read_json(self.spec))
+
+    def read_result(self) -> Optional[RunResult]:
+        """What the runner left; None when it was killed before."""
+        result = read_json(self.result)
+        return cast("RunResult", result) if result and "state" in result else None
 
     def read_outcome(self) -> Optional[Json]:
         return read_json(self.outcome)

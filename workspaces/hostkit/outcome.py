@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from .wire import EndState, Json
+from .wire import EndState, RunResult
 
 
 class Outcome(NamedTuple):
@@ -16,9 +16,9 @@ class Outcome(NamedTuple):
     resets_at: Optional[str] = None
 
 
-def outcome_of(result: Optional[Json]) -> Optional[Outcome]:
-    """The runner's own word, if it left one."""
-    if not result or "state" not in result:
+def outcome_of(result: Optional[RunResult]) -> Optional[Outcome]:
+    """As the runner told it, if it did. An agent can write there, too: a field that is missing is empty."""
+    if not result:
         return None
     return Outcome(
         result["state"], result.get("reason_code", ""), result.get("reason", ""), result.get("resets_at")

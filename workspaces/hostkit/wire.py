@@ -495,7 +495,7 @@ class ApproveCommand(CommandHead):
     "run: do not ask for this again in this run."
     input: NotRequired[Optional[Json]]
     "In place of the tool's own input."
-    mode: NotRequired[Optional[PermissionModeName]]
+    mode: NotRequired[Optional[str]]
     "The permission mode from now on."
 
 
@@ -522,7 +522,7 @@ class SetModelCommand(CommandHead):
 
 class SetModeCommand(CommandHead):
     command: Literal["set_mode"]
-    permission_mode: PermissionModeName
+    permission_mode: str
 
 
 class StopCommand(CommandHead):

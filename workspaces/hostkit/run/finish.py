@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple, Optional, cast
 from .. import agents
 from ..base.cli import EndedRun
 from ..base.talk import NONSENSE
-from ..files import dumps, read_json, write_atomic
+from ..files import dumps, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
 from ..outcome import Outcome
-from ..wire import PROTOCOL, Json, RunOutcome, RunSpec, UsageTotals
+from ..wire import PROTOCOL, Json, RunOutcome, RunResult, RunSpec, UsageTotals
 from .commit import Work, save_work
 
 EndedBy = Literal["runner", "guard", "serve"]
@@ -24,7 +24,7 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
     if earlier:
         return cast("RunOutcome", earlier)
     spec = folder.read_spec()
-    result = read_json(folder.result)
+    result = folder.read_result()
     work = save_work(spec) if spec else Work()
     told = _told(folder, result)
     if spec and outcome.state != "succeeded":
@@ -79,7 +79,7 @@ class Told(NamedTuple):
     thread_total: Optional[Json] = None
 
 
-def _told(folder: RunFolder, result: Optional[Json]) -> Told:
+def _told(folder: RunFolder, result: Optional[RunResult]) -> Told:
     """From the runner's result, or where it died before from its events."""
     if result:
         return Told(result.get("cli_session"), result.get("usage"), result.get("thread_total"))

@@ -13,7 +13,6 @@ import time
 from typing import Optional
 
 from .. import processes
-from ..files import read_json
 from ..folder import RunFolder
 from ..outcome import Outcome, outcome_of
 from ..wire import RunOutcome, RunSpec
@@ -126,7 +125,7 @@ class Guard:
                 return status
 
     def _outcome(self, status: Optional[int]) -> Outcome:
-        spoken = outcome_of(read_json(self.folder.result))
+        spoken = outcome_of(self.folder.read_result())
         if spoken:
             return spoken
         if self.folder.cancelled:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Callable, Dict, List, Optional, Union
 
-from ..wire import CommandAnswer, Json, Question, QuestionOption
+from ..wire import CommandAnswer, Question, QuestionOption, RunCommand
 from . import terminal
 from .commands import Commands
 from .pane import PaneWriter
@@ -29,8 +29,10 @@ class Keyboard:
         self._pending = b""
         self._words: Dict[str, Callable[[str], None]] = {
             "/y": self._yes,
-            "/a": lambda _text: self._decide({"command": "approve", "scope": "run"}),
-            "/n": lambda text: self._decide({"command": "deny", "text": text}),
+            "/a": lambda _text: self._decide(
+                lambda key: {"command": "approve", "request": key, "scope": "run"}
+            ),
+            "/n": lambda text: self._decide(lambda key: {"command": "deny", "request": key, "text": text}),
             "/stop": lambda _text: self._send({"command": "stop", "reason": "Stopped at the terminal."}),
             "/model": lambda text: self._send({"command": "set_model", "model": text}),
             "/effort": lambda text: self._send({"command": "set_model", "reasoning_effort": text}),
@@ -85,26 +87,26 @@ class Keyboard:
         request = self.commands.runner.agent.requests.get(key) if key else None
         if request and request.event["request_kind"] == "question":
             answers = _answers(request.event.get("questions") or [], text)
-            self._send({"command": "answer", "request": key, "answers": answers})
+            self._send({"command": "answer", "request": request.event["id"], "answers": answers})
         else:
-            self._decide({"command": "approve"})
+            self._decide(lambda key: {"command": "approve", "request": key})
 
     def _oldest(self) -> Optional[str]:
         return next(iter(self.commands.runner.agent.requests), None)
 
-    def _decide(self, command: Json) -> None:
+    def _decide(self, command_about: Callable[[str], RunCommand]) -> None:
         key = self._oldest()
         if key is None:
             self.pane.say("nothing is asked at the moment")
         else:
-            self._send(dict(command, request=key))
+            self._send(command_about(key))
 
-    def _send(self, command: Json) -> None:
+    def _send(self, command: RunCommand) -> None:
         def answer(value: CommandAnswer) -> None:
             if not value.get("ok"):
                 self.pane.say(str(value.get("error")))
 
-        self.commands.handle(command, "keyboard", answer)
+        self.commands.handle({**command}, "keyboard", answer)
 
 
 def _answers(questions: List[Question], text: str) -> Dict[str, Union[str, List[str]]]:

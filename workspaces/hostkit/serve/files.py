@@ -13,7 +13,7 @@ from ..wire import (
     CopyParams,
     FileStat,
     FileText,
-    Json,
+    Nothing,
     PathParams,
     ReadParams,
     SkippedFile,
@@ -34,7 +34,7 @@ def read(params: ReadParams, _request: Request) -> FileText:
     return {"data": data.decode("utf-8", "surrogateescape"), "size": size}
 
 
-def write(params: WriteParams, _request: Request) -> Json:
+def write(params: WriteParams, _request: Request) -> Nothing:
     data = params["data"].encode("utf-8", "surrogateescape")
     mode = params.get("mode")
     write_atomic(

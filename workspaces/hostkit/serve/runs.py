@@ -11,7 +11,7 @@ from typing import Optional, Union
 
 from .. import environment, processes
 from ..control_address import reachable
-from ..files import dumps, make_private_folder, read_json, write_atomic
+from ..files import dumps, make_private_folder, write_atomic
 from ..folder import RunFolder
 from ..journal import last_sequence
 from ..outcome import Outcome, outcome_of
@@ -149,5 +149,5 @@ def _bury(folder: RunFolder, reason: str) -> Optional[Json]:
     if folder.guard_pid() is not None:
         return None
     swept = processes.sweep_marked(os.fspath(folder.path))
-    outcome = outcome_of(read_json(folder.result)) or Outcome("cancelled", "cancelled", reason)
+    outcome = outcome_of(folder.read_result()) or Outcome("cancelled", "cancelled", reason)
     return dict(finish(folder, outcome, ended_by="serve", swept=swept))
