@@ -93,8 +93,8 @@ class Budget:
 def reason_of(report: pytest.TestReport) -> str:
     """Return the first line of the error that made the test fail."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    words = str(crash.message if crash else report.longrepr).strip().splitlines()
-    return words[0] if words else "no reason given"
+    lines = str(crash.message if crash else report.longrepr).strip().splitlines()
+    return lines[0] if lines else "no reason given"
 
 
 def read(file: Path) -> tuple[float, list[Entry]]:

@@ -17,9 +17,9 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installation(tmp_path: Path, empty_database: Path) -> Iterator[Installation]:
-    made = make_installation(tmp_path / "data", empty_database)
-    yield made
-    made.end()
+    installation = make_installation(tmp_path / "data", empty_database)
+    yield installation
+    installation.end()
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def lasting_installation(
     tmp_path_factory: pytest.TempPathFactory, empty_database: Path
 ) -> Iterator[Installation]:
     """An installation for all tests of a module that do not change it."""
-    made = make_installation(tmp_path_factory.mktemp("lasting") / "data", empty_database)
-    yield made
-    made.end()
+    installation = make_installation(tmp_path_factory.mktemp("lasting") / "data", empty_database)
+    yield installation
+    installation.end()
 
 
 @pytest.fixture

@@ -39,12 +39,14 @@ def ask_now(host: Host, digest: str, *, force: bool = True) -> list[ModelList]:
         ModelList.objects.filter(host=host, environment=digest).delete()
         return []
     try:
-        door = hosts.get(host.address)
-        door.hello(force=force)
+        connection = hosts.get(host.address)
+        connection.hello(force=force)
         note_up(host)
         started = timezone.now()
         known = {} if force else {row.backend: row.fingerprint for row in rows if row.is_young}
-        answers = door.call("models", {"environment": environment, "known": known}, timeout=CALL_SECONDS)
+        answers = connection.call(
+            "models", {"environment": environment, "known": known}, timeout=CALL_SECONDS
+        )
     except HostError as error:
         return [_keep_as_stale(row, error) for row in rows]
     return [_take(row, answers[row.backend], started) for row in rows if row.backend in answers]
