@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import trigger_client_event
 
 from aitask.lib import htmx
-from aitask.lib.answers import answer, attempt
+from aitask.lib.answers import answer, attempt, show_refusal
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks import queries, services
@@ -84,7 +84,7 @@ def task_new(request: HttpRequest) -> HttpResponse:
         result = attempt(lambda: created(request, form))
         if not isinstance(result, Refused):
             return result
-        form.add_error("text", str(result))
+        show_refusal(form, result, field="text")
     status = 422 if form.errors else 200
     template = "tasks/_new_task.html" if htmx.is_partial(request) else "tasks/new_task.html"
     return render(request, template, new_task_context(request, form), status=status)

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from aitask.lib import htmx
-from aitask.lib.errors import Refused
+from aitask.lib.errors import InvalidInput, Refused
 
 Result = TypeVar("Result")
 
@@ -22,7 +22,7 @@ def attempt(verb: Callable[[], Result]) -> Result | Refused:
     except Refused as error:
         return error
     except ValidationError as error:
-        return Refused.from_validation(error)
+        return InvalidInput(error)
 
 
 def answer(
@@ -62,5 +62,10 @@ def succeeds(form: forms.BaseForm, verb: Callable[[], object], *, field: str | N
     """Call `verb` for a valid form. On a refusal, add its reason to the form and return False."""
     result = attempt(verb)
     if isinstance(result, Refused):
-        form.add_error(field, str(result))
+        show_refusal(form, result, field=field)
     return not isinstance(result, Refused)
+
+
+def show_refusal(form: forms.BaseForm, error: Refused, *, field: str | None = None) -> None:
+    """Add the reason to `field`; that of invalid input, which may be of another field, to the whole form."""
+    form.add_error(None if isinstance(error, InvalidInput) else field, str(error))

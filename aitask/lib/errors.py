@@ -16,10 +16,12 @@ class Refused(Exception):
         self.reason = reason
         self.hint = hint
 
-    @classmethod
-    def from_validation(cls, error: ValidationError) -> Refused:
-        """Return a refusal with all messages of a validation error."""
-        return cls(" ".join(error.messages))
-
     def __str__(self) -> str:
         return f"{self.reason} {self.hint}".strip()
+
+
+class InvalidInput(Refused):
+    """A value that the user can correct, from a ValidationError."""
+
+    def __init__(self, error: ValidationError) -> None:
+        super().__init__(" ".join(error.messages))
