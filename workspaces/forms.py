@@ -77,7 +77,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "default_model": "Model",
             "default_reasoning_effort": "Effort",
             "permission_mode": "Permissions",
-            "setup_command": "Set-up command",
+            "setup_command": "Setup command",
             "git_email": "Git email",
         }
         widgets = {

@@ -156,7 +156,7 @@ class RunSpec(TypedDict):
     environment: Dict[str, str]
     setup_command: str
     setup_marker: str
-    "File whose presence says that the set-up command ran in this worktree."
+    "File whose presence says that the setup command ran in this worktree."
     copied: List[str]
     "Files that were copied into the worktree, and so are never committed."
     commit: CommitSettings

@@ -123,7 +123,7 @@ async def start_hostkit(pipe: Pipe, kit: Kit, name: str, keepalive: Keepalive) -
         if isinstance(error, TimeoutError):
             raise _no_answer(name) from None
         if isinstance(error, OSError | EOFError):
-            reason = f"The link to {name} was lost during set-up: {error}."
+            reason = f"The link to {name} was lost during setup: {error}."
             raise HostError(reason, code="link_lost", retryable=True) from error
         raise
 

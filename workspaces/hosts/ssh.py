@@ -195,7 +195,7 @@ async def _open_session(
         ) from error
     except (asyncssh.Error, OSError, TimeoutError) as error:
         raise HostError(
-            f"The link to {label} was lost during set-up: {error or 'no answer'}.",
+            f"The link to {label} was lost during setup: {error or 'no answer'}.",
             code="link_lost",
             retryable=True,
         ) from error

@@ -29,9 +29,7 @@ ANSWER_SECONDS = 60.0
 
 
 class Command(BaseCommand):
-    help = (
-        "Migrate the database and run web, worker and follower. The first run prints a link for the set-up."
-    )
+    help = "Migrate the database and run web, worker and follower. The first run prints a link for the setup."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -74,7 +72,7 @@ def the_roles(host: str, port: int) -> Sequence[Role]:
 
 
 def announce(host: str, port: int, console: Console) -> None:
-    """Print the URL once the site answers, and the set-up link if there is no account yet."""
+    """Print the URL once the site answers, and the setup link if there is no account yet."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while not answers(host, port):
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The set-up command of a workspace: once per worktree, before the CLI."""
+"""The setup command of a workspace: once per worktree, before the CLI."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def run_setup(runner: "Runner") -> Optional[Outcome]:
 
 def _failed(runner: "Runner", status: int, output: str) -> Outcome:
     last = output.strip().splitlines()[-1:] or ["it said nothing"]
-    text = f"The set-up command failed with status {status}: {last[0]}"
+    text = f"The setup command failed with status {status}: {last[0]}"
     runner.emit({"kind": "error", "text": text, "code": "setup", "retrying": False})
     return Outcome("failed", "setup", text)
 
