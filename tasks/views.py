@@ -156,7 +156,7 @@ def task_move(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     form = MoveForm(request.POST)
     if not form.is_valid():
-        return htmx.refused(request, "There is no such column.", to=reverse("board"))
+        return htmx.refused(request, "Unknown column.", to=reverse("board"))
     user = person(request)
     return answer(request, lambda: moved(task, **form.cleaned_data, user=user), to=reverse("board"))
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workspace", required=True, metavar="NAME")
-        parser.add_argument("--task", action="append", type=int, metavar="ID", help="may be given many times")
+        parser.add_argument("--task", action="append", type=int, metavar="ID", help="may be repeated")
         parser.add_argument(
             "--all", action="store_true", help="all finished tasks in review, accepted or not"
         )
@@ -41,12 +41,14 @@ class Command(BaseCommand):
             "--strategy",
             choices=[str(known) for known in Strategy],
             default="merge",
-            help="a merge commit, one commit, or the branch's own commits, of which each is checked",
+            help="a merge commit, one squashed commit, or the branch's own commits, each of which is checked",
         )
         parser.add_argument("--no-check", action="store_true", help="do not run the check command")
-        parser.add_argument("--dry-run", action="store_true", help="try everything, move nothing")
         parser.add_argument(
-            "--push", action="store_true", help="push the base branch afterwards, never by force"
+            "--dry-run", action="store_true", help="try and check the merges without moving the base branch"
+        )
+        parser.add_argument(
+            "--push", action="store_true", help="push the base branch afterwards, without force"
         )
         parser.add_argument("--undo", type=int, metavar="TRAIN", help="undo what a merge train merged")
         parser.add_argument(
