@@ -22,7 +22,7 @@ from tasks.models import Event, Run, Task
 from tasks.runs import services as run_services
 from tasks.runs.shell_commands import commands
 from tasks.verbs import possible
-from workspaces.access import person
+from workspaces.access import current_user
 
 PAGE_EVENTS = 200
 "Number of events in one page of the conversation."
@@ -49,7 +49,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "runs": task.runs.order_by("-number"),
         "head": rendering.render_head(task, run),
         "talk": render_talk(task, run),
-        "board": queries.board(person(request), workspace=None, search=""),
+        "board": queries.board(current_user(request), workspace=None, search=""),
         "commands": commands(task, run),
     }
 
@@ -124,7 +124,7 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     if request.method == "POST" and "prompt" not in request.POST:
         return answer_on_task(
-            request, pk, lambda: run_services.queue_run(task, user=person(request)), "Queued."
+            request, pk, lambda: run_services.queue_run(task, user=current_user(request)), "Queued."
         )
     last = task.last_run
     resumable = bool(last and last.cli_session)
@@ -133,7 +133,7 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
     if not resumable:
         del form.fields["resume"]
     if request.method == "POST" and form.is_valid():
-        user = person(request)
+        user = current_user(request)
         if succeeds(form, lambda: run_services.queue_run(task, user=user, **form.cleaned_data)):
             return htmx.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
     return _form(request, "run_task", task, form, ids="run_", backend=task.backend, fixed=True)

@@ -24,7 +24,7 @@ from tasks.models import Run, Task
 from tasks.runs import restart_report
 from tasks.runs import services as run_services
 from tasks.trains import services as trains
-from workspaces.access import person, visible_workspaces, workspace_for
+from workspaces.access import current_user, visible_workspaces, workspace_for
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import BackendHold, Host, Workspace
@@ -43,7 +43,7 @@ def board_columns(request: HttpRequest) -> HttpResponse:
 
 
 def board_context(request: HttpRequest) -> dict[str, Any]:
-    user = person(request)
+    user = current_user(request)
     workspaces = list(visible_workspaces(user))
     chosen = next((w for w in workspaces if str(w.pk) == request.GET.get("workspace")), None)
     search = request.GET.get("q", "").strip()
@@ -78,7 +78,7 @@ def _has_live_runs(host: Host, workspaces: list[Workspace]) -> bool:
 @require_http_methods(["GET", "POST"])
 def task_new(request: HttpRequest) -> HttpResponse:
     """The panel for new tasks; invalid input is shown again with status 422."""
-    user = person(request)
+    user = current_user(request)
     form = NewTaskForm(request.POST or None, user=user, initial=new_task_preset(request))
     if request.method == "POST" and form.is_valid():
         result = attempt(lambda: created(request, form))
@@ -94,7 +94,11 @@ def new_task_preset(request: HttpRequest) -> dict[str, Any]:
     """Return the board's workspace filter, else the workspace used last, and the workspace's defaults."""
     workspaces = visible_workspaces(request.user)
     chosen = workspaces.filter(pk=whole_number(request.GET.get("workspace")) or 0).first()
-    last = Task.objects.filter(created_by=person(request), workspace__in=workspaces).order_by("-pk").first()
+    last = (
+        Task.objects.filter(created_by=current_user(request), workspace__in=workspaces)
+        .order_by("-pk")
+        .first()
+    )
     workspace = chosen or (last.workspace if last else workspaces.first())
     if workspace is None:
         return {}
@@ -119,7 +123,7 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
 
 def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
     """Create the tasks, queue runs if requested, and keep the panel open if the user wants to add more."""
-    user, data = person(request), form.cleaned_data
+    user, data = current_user(request), form.cleaned_data
     tasks = services.create_tasks_from_text(
         workspace=data["workspace"], user=user, text=data["text"], as_chosen=True, **form.choices_of()
     )
@@ -157,7 +161,7 @@ def task_move(request: HttpRequest, pk: int) -> HttpResponse:
     form = MoveForm(request.POST)
     if not form.is_valid():
         return htmx.refused(request, "Unknown column.", to=reverse("board"))
-    user = person(request)
+    user = current_user(request)
     return answer(request, lambda: moved(task, **form.cleaned_data, user=user), to=reverse("board"))
 
 

@@ -17,7 +17,7 @@ from aitask.lib.errors import Refused
 from terminal import access, services
 from terminal.models import Visit
 from terminal.places import Place
-from workspaces.access import person
+from workspaces.access import current_user
 
 # xterm.js adds <style> elements, because sizes depend on the font. They get the page's nonce.
 STYLES = {"style-src": [SELF, NONCE]}
@@ -63,7 +63,7 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         return text_answer(found)
     if found is None:
         raise Http404("This session has no saved history.")
-    services.log(place, person(request), Visit.Kind.HISTORY, client=_client(request))
+    services.log(place, current_user(request), Visit.Kind.HISTORY, client=_client(request))
     response = HttpResponse(found.data, content_type="application/octet-stream")
     response["X-Saved-At"] = str(found.saved_at)
     return response
@@ -73,7 +73,7 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 def close(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Save the history of a session and end it."""
     place = access.place_for(request.user, kind, pk)
-    user, client = person(request), _client(request)
+    user, client = current_user(request), _client(request)
 
     def end() -> str:
         ended = services.close_session(place, user, client=client)

@@ -17,7 +17,7 @@ from usage import limits, pricing, queries, services
 from usage.aggregation import Sums
 from usage.periods import MAX_DAYS, Period, is_zone, zone_called
 from workspaces import clis
-from workspaces.access import person, visible_workspaces, workspace_for
+from workspaces.access import current_user, visible_workspaces, workspace_for
 from workspaces.models import Workspace
 
 router = Router(tags=["Usage"])
@@ -150,7 +150,7 @@ def usage(request: HttpRequest, query: Query[UsageQuery]) -> dict[str, object]:
 )
 def resume_at_reset(request: HttpRequest, task_id: Id) -> tuple[int, RunOut]:
     """Queue a follow-up that starts when the limit resets. It can be cancelled like any queued run."""
-    run = services.resume_at_reset(task_for(request.user, task_id), user=person(request))
+    run = services.resume_at_reset(task_for(request.user, task_id), user=current_user(request))
     return 201, run_out(run)
 
 

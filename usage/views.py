@@ -28,7 +28,7 @@ from usage.forms import BudgetForm
 from usage.models import Audit, Budget, PlanSource
 from usage.periods import MAX_DAYS, Period, zone_called
 from workspaces import clis
-from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.access import can_edit, current_user, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.models import Workspace
 
 ZONE_COOKIE = "aitask_zone"
@@ -79,7 +79,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
     workspaces = list(visible_workspaces(request.user))
     chosen = chosen_workspace(request)
     period, error = period_and_error(request)
-    report = queries.report(person(request), period, chosen)
+    report = queries.report(current_user(request), period, chosen)
     with timezone.override(period.zone):
         return render(
             request,
@@ -174,7 +174,7 @@ def budget_context(request: HttpRequest, workspace: Workspace, budget: Budget) -
         "spending": admission.spending(budget, now) if budget.pk else [],
         "is_lifted": bool(budget.lifted_until and budget.lifted_until > now),
         "form": BudgetForm(instance=budget, prefix=f"w{workspace.pk}"),
-        "can_edit": can_edit(person(request), workspace),
+        "can_edit": can_edit(current_user(request), workspace),
     }
 
 
@@ -183,7 +183,7 @@ def usage_card(request: HttpRequest) -> HttpResponse:
     """Show today's usage, for the board."""
     zone = zone_called(zone_of(request))
     today = timezone.now().astimezone(zone).date()
-    report = queries.report(person(request), Period(today, today, zone), chosen_workspace(request))
+    report = queries.report(current_user(request), Period(today, today, zone), chosen_workspace(request))
     sources = limits.sources_of(visible_workspaces(request.user))
     fullest = max(
         (window for window in limits.windows_of(sources) if window.percent is not None),
@@ -200,7 +200,7 @@ def usage_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         period = chosen_period(request)
     except Refused as error:
         return HttpResponseBadRequest(f"{error.reason} {error.hint}", content_type="text/plain")
-    workspaces = queries.chosen(person(request), chosen_workspace(request))
+    workspaces = queries.chosen(current_user(request), chosen_workspace(request))
     by_task = request.GET.get("by") == "task"
     rows = (csv_export.by_task if by_task else csv_export.by_day)(workspaces, period)
     writer = csv.writer(_Echo())
@@ -269,4 +269,6 @@ def task_resume(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue a run that resumes the task when the plan limit resets."""
     task = task_for(request.user, pk)
     text = "The task will resume when the plan limit resets."
-    return answer_on_task(request, pk, lambda: services.resume_at_reset(task, user=person(request)), text)
+    return answer_on_task(
+        request, pk, lambda: services.resume_at_reset(task, user=current_user(request)), text
+    )

@@ -15,7 +15,7 @@ from workspaces.models import Workspace
 Visitor = AbstractBaseUser | AnonymousUser
 
 
-def person(request: HttpRequest) -> User:
+def current_user(request: HttpRequest) -> User:
     """Return the logged-in user; the login middleware has rejected everyone else."""
     return cast("User", request.user)
 

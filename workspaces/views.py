@@ -16,7 +16,7 @@ from aitask.lib import htmx
 from aitask.lib.answers import answer, succeeds
 from aitask.lib.text import whole_number
 from workspaces import doctor, services, ssh_aliases
-from workspaces.access import can_edit, person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.access import can_edit, current_user, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
 from workspaces.forms import TokenForm, WorkspaceForm
@@ -37,7 +37,7 @@ def workspace_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def workspace_new(request: HttpRequest) -> HttpResponse:
-    form = WorkspaceForm(request.POST or None, instance=Workspace(owner=person(request)))
+    form = WorkspaceForm(request.POST or None, instance=Workspace(owner=current_user(request)))
     if request.method == "POST" and form.is_valid() and succeeds(form, form.save, field="name"):
         return htmx.done(
             request,
@@ -150,14 +150,14 @@ def tokens(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None)
     created = ""
     if request.method == "POST" and form.is_valid():
-        created = ApiToken.issue(user_id=person(request).pk, name=form.cleaned_data["name"])
+        created = ApiToken.issue(user_id=current_user(request).pk, name=form.cleaned_data["name"])
         form = TokenForm()
-    own = ApiToken.objects.filter(user=person(request)).order_by("-created_at")
+    own = ApiToken.objects.filter(user=current_user(request)).order_by("-created_at")
     context = {"tokens": own, "form": form, "made": created}
     return render(request, "workspaces/tokens.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
 def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
-    get_object_or_404(ApiToken, pk=pk, user=person(request)).delete()
+    get_object_or_404(ApiToken, pk=pk, user=current_user(request)).delete()
     return redirect("tokens")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from ninja.errors import AuthenticationError
 from ninja.security import APIKeyCookie, HttpBearer
 
-from workspaces.access import person
+from workspaces.access import current_user
 from workspaces.models import ApiToken
 
 SAVE_EVERY = timedelta(minutes=1)
@@ -37,7 +37,7 @@ class SessionLogin(APIKeyCookie):
     param_name = settings.SESSION_COOKIE_NAME
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User:
-        return person(request)
+        return current_user(request)
 
     def _get_key(self, request: HttpRequest) -> str | None:
         # Check the login before the CSRF token, so that anonymous callers get 401.

@@ -17,7 +17,7 @@ from tasks.models import MergeStep, MergeTrain, Task
 from tasks.review import verdicts
 from tasks.trains import conflicts, reapply
 from tasks.trains import services as trains
-from workspaces.access import person, workspace_for
+from workspaces.access import current_user, workspace_for
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
@@ -95,14 +95,14 @@ def step_out(step: MergeStep) -> StepOut:
 @router.post("/tasks/{task_id}/accept", response=TaskOut, summary="Accept a task's branch for merging")
 def accept_task(request: HttpRequest, task_id: Id) -> TaskOut:
     """Applies to the branch as it is now: after a new commit it must be accepted again."""
-    verdicts.accept(task_for(request.user, task_id), user=person(request))
+    verdicts.accept(task_for(request.user, task_id), user=current_user(request))
     return read(request, task_id)
 
 
 @router.post("/tasks/{task_id}/drop", response=TaskOut, summary="Discard a task's branch and worktree")
 def drop_task(request: HttpRequest, task_id: Id) -> TaskOut:
     """A rescue ref and a patch on the host keep all work, including uncommitted changes."""
-    verdicts.drop(task_for(request.user, task_id), user=person(request))
+    verdicts.drop(task_for(request.user, task_id), user=current_user(request))
     return read(request, task_id)
 
 
@@ -118,14 +118,14 @@ def restore_task(request: HttpRequest, task_id: Id) -> TaskOut:
 @router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Request changes from the agent")
 def send_back_task(request: HttpRequest, task_id: Id, body: SendBack) -> RunOut:
     return run_out(
-        verdicts.request_changes(task_for(request.user, task_id), body.message, user=person(request))
+        verdicts.request_changes(task_for(request.user, task_id), body.message, user=current_user(request))
     )
 
 
 @router.post("/tasks/{task_id}/start-over", response={201: RunOut}, summary="Start over on a new branch")
 def start_over(request: HttpRequest, task_id: Id) -> RunOut:
     """A rescue ref and a patch on the host keep the previous work."""
-    return run_out(verdicts.start_over(task_for(request.user, task_id), user=person(request)))
+    return run_out(verdicts.start_over(task_for(request.user, task_id), user=current_user(request)))
 
 
 @router.post("/tasks/{task_id}/resolve", response={201: RunOut}, summary="Let the agent resolve a conflict")
@@ -134,7 +134,7 @@ def resolve_conflict(request: HttpRequest, task_id: Id) -> RunOut:
 
     When all conflicts are resolved, a new merge train merges the task.
     """
-    return run_out(conflicts.resolve(task_for(request.user, task_id), user=person(request)))
+    return run_out(conflicts.resolve(task_for(request.user, task_id), user=current_user(request)))
 
 
 @router.post("/tasks/{task_id}/bring-back", response=TaskOut, summary="Reapply a task that an undo reverted")
@@ -153,7 +153,7 @@ def merge(request: HttpRequest, workspace_id: Id, body: NewTrain | None = None) 
     wanted = (body or NewTrain()).model_dump()
     chosen = wanted.pop("tasks")
     tasks = trains.accepted(workspace) if chosen is None else in_order(request, workspace, chosen)
-    return train_out(trains.start_train(workspace, tasks, user=person(request), **wanted))
+    return train_out(trains.start_train(workspace, tasks, user=current_user(request), **wanted))
 
 
 def in_order(request: HttpRequest, workspace: Workspace, chosen: list[int]) -> list[Task]:

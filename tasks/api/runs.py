@@ -22,7 +22,7 @@ from tasks.api.schemas import (
 )
 from tasks.conversation import services as conversation
 from tasks.runs import control
-from workspaces.access import person
+from workspaces.access import current_user
 
 router = Router(tags=["Runs"])
 After = Annotated[int, Query(ge=0, le=2**31 - 1, description="Only events with a greater seq")]
@@ -66,7 +66,9 @@ def send_message(request: HttpRequest, run_id: Id, body: Message) -> Said:
     task = run_for(request.user, run_id).task
     choice = body.model_dump(include={"model", "reasoning_effort"}, exclude_none=True)
     return Said(
-        run=conversation.send_to_task(task, body.text, when=body.when, user=person(request), **choice).pk
+        run=conversation.send_to_task(
+            task, body.text, when=body.when, user=current_user(request), **choice
+        ).pk
     )
 
 
@@ -79,13 +81,17 @@ def change_settings(request: HttpRequest, run_id: Id, body: RunSettings) -> Done
     If the host can't be reached, they are queued with the messages and sent once.
     """
     run, mode = run_for(request.user, run_id), body.permission_mode or ""
-    conversation.change(run, model=body.model, effort=body.reasoning_effort, mode=mode, user=person(request))
+    conversation.change(
+        run, model=body.model, effort=body.reasoning_effort, mode=mode, user=current_user(request)
+    )
     return Done()
 
 
 @router.post("/runs/{run_id}/requests/{request_id}", response=Done, summary="Answer an open request")
 def decide(request: HttpRequest, run_id: Id, request_id: str, body: Decision) -> Done:
-    conversation.answer(run_for(request.user, run_id), request_id, command_of(body), user=person(request))
+    conversation.answer(
+        run_for(request.user, run_id), request_id, command_of(body), user=current_user(request)
+    )
     return Done()
 
 

@@ -13,7 +13,7 @@ from tasks.api import schemas
 from tasks.api.schemas import Id, NewRun, NewTask, RunOut, TaskChange, TaskOut, run_out, task_out
 from tasks.models import Run, Task
 from tasks.runs import services as run_services
-from workspaces.access import Visitor, person, workspace_for
+from workspaces.access import Visitor, current_user, workspace_for
 
 router = Router(tags=["Tasks"])
 RUN_FIELDS = ("task", "number", "state", "reason_code", "cancel_requested_at", "activity")
@@ -24,7 +24,7 @@ RUN_FIELDS = ("task", "number", "state", "reason_code", "cancel_requested_at", "
 def list_tasks(
     request: HttpRequest, workspace: int | None = None, status: schemas.Status | None = None
 ) -> list[TaskOut]:
-    tasks = with_runs(person(request))
+    tasks = with_runs(current_user(request))
     if workspace is not None:
         tasks = tasks.filter(workspace=workspace_for(request.user, workspace))
     if status is not None:
@@ -37,7 +37,7 @@ def list_tasks(
 def create_task(request: HttpRequest, body: NewTask) -> TaskOut:
     workspace = workspace_for(request.user, body.workspace)
     fields = {**body.given(), "workspace": workspace}
-    return read(request, services.create_task(user=person(request), **fields).pk)
+    return read(request, services.create_task(user=current_user(request), **fields).pk)
 
 
 @router.get("/tasks/{task_id}", response=TaskOut, summary="One task")
@@ -62,7 +62,9 @@ def delete_task(request: HttpRequest, task_id: Id) -> Status[None]:
 def run_task(request: HttpRequest, task_id: Id, body: NewRun | None = None) -> RunOut:
     """Starts when a slot is free. A given model or effort is also saved in the task."""
     wanted = (body or NewRun()).model_dump()
-    return run_out(run_services.queue_run(task_for(request.user, task_id), user=person(request), **wanted))
+    return run_out(
+        run_services.queue_run(task_for(request.user, task_id), user=current_user(request), **wanted)
+    )
 
 
 @router.post("/tasks/{task_id}/cancel", response=TaskOut, summary="Cancel the task's run")

@@ -10,7 +10,7 @@ from ninja import Router
 from tasks.api.schemas import Id
 from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
 from workspaces import doctor, services
-from workspaces.access import person, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.access import current_user, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.models import Workspace
 
 router = Router(tags=["Workspaces"])
@@ -23,7 +23,7 @@ def list_workspaces(request: HttpRequest) -> list[WorkspaceOut]:
 
 @router.post("/workspaces", response={201: WorkspaceOut}, summary="Create a workspace that you own")
 def create_workspace(request: HttpRequest, body: NewWorkspace) -> WorkspaceOut:
-    return workspace_out(save(Workspace(owner=person(request)), body))
+    return workspace_out(save(Workspace(owner=current_user(request)), body))
 
 
 @router.get("/workspaces/{workspace_id}", response=WorkspaceOut, summary="One workspace")

@@ -13,7 +13,7 @@ from aitask.lib.text import whole_number
 from tasks.access import run_for
 from tasks.conversation import rendering, services
 from tasks.conversation.views import command_of
-from workspaces.access import person
+from workspaces.access import current_user
 
 Key = tuple[int, str]
 
@@ -44,7 +44,7 @@ def inbox_answer(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, run_id: int, request_id: str) -> None:
     run = run_for(request.user, run_id)
-    services.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
+    services.answer(run, request_id, command_of(request.POST, run, request_id), user=current_user(request))
 
 
 def _key(text: str) -> Key | None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from aitask.lib import htmx
 from tasks.conversation import web_push
 from tasks.models import Attention, PushSubscription
-from workspaces.access import person
+from workspaces.access import current_user
 
 WORKER = settings.BASE_DIR / "tasks" / "static" / "tasks" / "worker.js"
 LONGEST = 1000
@@ -46,9 +46,9 @@ def push_subscribe(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=400)
     endpoint = fields.pop("endpoint")
     if not kinds:
-        PushSubscription.objects.filter(endpoint=endpoint, user=person(request)).delete()
+        PushSubscription.objects.filter(endpoint=endpoint, user=current_user(request)).delete()
         return HttpResponse(status=204)
-    values = {**fields, "kinds": kinds, "user": person(request), "trouble": ""}
+    values = {**fields, "kinds": kinds, "user": current_user(request), "trouble": ""}
     PushSubscription.objects.update_or_create(endpoint=endpoint, defaults=values)
     return HttpResponse(status=204)
 

@@ -15,7 +15,7 @@ from tasks.answers import answer_on_task
 from tasks.conversation import interactive, services
 from tasks.models import Outgoing, Run
 from tasks.runs import control
-from workspaces.access import person
+from workspaces.access import current_user
 from workspaces.models import PermissionMode
 
 WHEN = ("now", "after_turn")
@@ -24,7 +24,7 @@ WHEN = ("now", "after_turn")
 @require_POST
 def task_say(request: HttpRequest, pk: int) -> HttpResponse:
     """Send a message to the live run, or queue a run that continues the conversation."""
-    task, user = task_for(request.user, pk), person(request)
+    task, user = task_for(request.user, pk), current_user(request)
     text = request.POST.get("text", "")
     choice = {name: request.POST[name] for name in ("model", "reasoning_effort") if name in request.POST}
     newest = task.last_run
@@ -39,7 +39,7 @@ def task_say(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def task_go_on(request: HttpRequest, pk: int) -> HttpResponse:
     """Resume an interrupted run."""
-    task, user = task_for(request.user, pk), person(request)
+    task, user = task_for(request.user, pk), current_user(request)
     return answer_on_task(
         request, pk, lambda: f"Run {services.resume(task, user=user).number} continues the conversation."
     )
@@ -55,7 +55,9 @@ def message_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 def message_edit(request: HttpRequest, pk: int) -> HttpResponse:
     row = message_for(request.user, pk)
     text = request.POST.get("text", "")
-    return answer_on_task(request, row.run.task_id, lambda: services.edit(row, text, user=person(request)))
+    return answer_on_task(
+        request, row.run.task_id, lambda: services.edit(row, text, user=current_user(request))
+    )
 
 
 @require_POST
@@ -86,7 +88,7 @@ def run_settings(request: HttpRequest, pk: int) -> HttpResponse:
 
     def change() -> str:
         known = mode if mode in PermissionMode.values else ""
-        rows = services.change(run, model=model, effort=effort, mode=known, user=person(request))
+        rows = services.change(run, model=model, effort=effort, mode=known, user=current_user(request))
         pending = any(row.state == Outgoing.State.WAITING for row in rows)
         return "Will be sent when the host can be reached." if pending else "Applies from the next turn."
 
@@ -98,7 +100,9 @@ def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
     run = run_for(request.user, pk)
 
     def answer() -> None:
-        services.answer(run, request_id, command_of(request.POST, run, request_id), user=person(request))
+        services.answer(
+            run, request_id, command_of(request.POST, run, request_id), user=current_user(request)
+        )
 
     return answer_on_task(request, run.task_id, answer)
 
@@ -106,7 +110,7 @@ def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
 @require_POST
 def task_by_hand(request: HttpRequest, pk: int) -> HttpResponse:
     """Open an interactive session, and go to its terminal if the user may use terminals."""
-    task, user = task_for(request.user, pk), person(request)
+    task, user = task_for(request.user, pk), current_user(request)
     text = "Opened in the task's terminal. The CLI may ask there once whether you trust this repository."
     terminal = reverse("task_terminal", args=[pk]) if user.has_perm("terminal.use_terminal") else ""
     return answer_on_task(request, pk, lambda: interactive.open_window(task, user=user), text, go=terminal)

@@ -8,12 +8,12 @@ from django.views.decorators.http import require_POST
 from tasks.access import task_for
 from tasks.answers import answer_on_task
 from tasks.review import verdicts
-from workspaces.access import person
+from workspaces.access import current_user
 
 
 @require_POST
 def task_accept(request: HttpRequest, pk: int) -> HttpResponse:
-    task, user = task_for(request.user, pk), person(request)
+    task, user = task_for(request.user, pk), current_user(request)
     text = "Accepted. Ready to merge."
     return answer_on_task(request, pk, lambda: verdicts.accept(task, user=user), text)
 
@@ -27,7 +27,7 @@ def task_take_back(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def task_send_back(request: HttpRequest, pk: int) -> HttpResponse:
-    task, user = task_for(request.user, pk), person(request)
+    task, user = task_for(request.user, pk), current_user(request)
     message = request.POST.get("message", "")
     return answer_on_task(
         request, pk, lambda: verdicts.request_changes(task, message, user=user), "Changes requested."
@@ -36,7 +36,7 @@ def task_send_back(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def task_drop(request: HttpRequest, pk: int) -> HttpResponse:
-    task, user = task_for(request.user, pk), person(request)
+    task, user = task_for(request.user, pk), current_user(request)
     return answer_on_task(
         request, pk, lambda: verdicts.drop(task, user=user), "Discarded. A rescue ref keeps the work."
     )
@@ -50,6 +50,6 @@ def task_restore(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def task_start_over(request: HttpRequest, pk: int) -> HttpResponse:
-    task, user = task_for(request.user, pk), person(request)
+    task, user = task_for(request.user, pk), current_user(request)
     text = "Queued to start over."
     return answer_on_task(request, pk, lambda: verdicts.start_over(task, user=user), text)

@@ -20,7 +20,7 @@ from tasks.review.comparisons import LABELS, View, view_of, why_nothing
 from tasks.review.diff_rows import render_rows
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
-from workspaces.access import person
+from workspaces.access import current_user
 from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
 from workspaces.merging.conflicts import visible
 
@@ -31,7 +31,7 @@ MAX_FILES = 20_000
 def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The diff in a full-width page."""
     task = task_for(request.user, pk)
-    context = {"nav": "board", "task": task, "wide": True, **review_context(task, person(request))}
+    context = {"nav": "board", "task": task, "wide": True, **review_context(task, current_user(request))}
     return render(request, "tasks/review/changes.html", context)
 
 
@@ -39,7 +39,9 @@ def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
 def review_bar(request: HttpRequest, pk: int) -> HttpResponse:
     """The review bar: verdict, overlaps and merge state."""
     task = task_for(request.user, pk)
-    return render(request, "tasks/review/_bar.html", {"task": task, **review_context(task, person(request))})
+    return render(
+        request, "tasks/review/_bar.html", {"task": task, **review_context(task, current_user(request))}
+    )
 
 
 @require_GET
@@ -55,7 +57,7 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
     rng = view.range(name, refresh=True)
     space = bool(request.GET.get("space"))
     files = changed_files(view.site.host, rng, ignore_space=space)
-    viewed = ViewedFile.objects.filter(task=task, user=person(request))
+    viewed = ViewedFile.objects.filter(task=task, user=current_user(request))
     versions = set(viewed.values_list("path_key", "version"))
     return {
         "range": name,
@@ -176,7 +178,7 @@ def viewed(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     key, version = request.POST.get("key", "")[:6000], request.POST.get("version", "")[:140]
     is_viewed = request.POST.get("viewed") == "yes"
-    services.mark_viewed(task, key, version if is_viewed else None, user=person(request))
+    services.mark_viewed(task, key, version if is_viewed else None, user=current_user(request))
     return HttpResponse(status=204)
 
 
@@ -199,7 +201,7 @@ def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
             text = str(body["text"])
         except (ValueError, KeyError, TypeError):
             raise Refused("The comment is incomplete.") from None
-        comment = comments.write(task, place, text, user=person(request))
+        comment = comments.write(task, place, text, user=current_user(request))
         return comment_out(comments.Placed(comment, comment.line, comment.end_line))
 
     return json_answer(work)
@@ -209,7 +211,7 @@ def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
 def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete one of the user's own drafts; sent comments stay."""
     found = Comment.objects.filter(pk=pk, task__in=visible_tasks(request.user))
-    comments.delete_drafts(found, user=person(request))
+    comments.delete_drafts(found, user=current_user(request))
     return HttpResponse(status=204)
 
 
@@ -217,7 +219,7 @@ def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
 def comments_send(request: HttpRequest, pk: int) -> HttpResponse:
     """Send all drafts as one follow-up."""
     task = task_for(request.user, pk)
-    user, message = person(request), request.POST.get("message", "")
+    user, message = current_user(request), request.POST.get("message", "")
     return answer_on_task(
         request,
         pk,

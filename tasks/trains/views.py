@@ -19,7 +19,7 @@ from tasks.models import MergeTrain, Radar, Task, Verdict
 from tasks.review import queries
 from tasks.trains import conflicts, overlap, reapply, services
 from tasks.verbs import TRAIN_RULES
-from workspaces.access import person, workspace_for
+from workspaces.access import current_user, workspace_for
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
@@ -74,7 +74,7 @@ def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
         lambda: services.start_train(
             workspace,
             [found[task] for task in chosen if task in found],
-            user=person(request),
+            user=current_user(request),
             strategy=request.POST.get("strategy", Strategy.MERGE),
             check="check" in request.POST or not workspace.check_command.strip(),
             dry_run="dry_run" in request.POST,
@@ -142,6 +142,6 @@ def task_bring_back(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def task_resolve(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue a run that resolves the task's conflict with the base branch."""
-    task, user = task_for(request.user, pk), person(request)
+    task, user = task_for(request.user, pk), current_user(request)
     text = "Queued a run that resolves the conflict."
     return answer_on_task(request, pk, lambda: conflicts.resolve(task, user=user), text)

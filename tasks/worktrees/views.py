@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from aitask.lib.answers import answer, attempt
 from aitask.lib.errors import Refused
 from tasks.worktrees import services
-from workspaces.access import person, workspace_for, workspace_for_change
+from workspaces.access import current_user, workspace_for, workspace_for_change
 from workspaces.models import Workspace
 
 
@@ -47,7 +47,11 @@ def worktree_remove(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def worktree_adopt(request: HttpRequest, pk: int) -> HttpResponse:
     """Create a task for a worktree that the app did not create."""
-    workspace, path, user = workspace_for(request.user, pk), request.POST.get("path", ""), person(request)
+    workspace, path, user = (
+        workspace_for(request.user, pk),
+        request.POST.get("path", ""),
+        current_user(request),
+    )
     text = "Added as a task in Review."
     return _about(workspace, request, lambda: services.adopt(workspace, path, user=user), text)
 
