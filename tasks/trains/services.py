@@ -76,12 +76,16 @@ def start_train(
             dry_run=dry_run,
             push=MergeTrain.Push.ASKED if push and not dry_run else MergeTrain.Push.NOT_ASKED,
         )
-        for step in steps:
-            step.train = train
-        MergeStep.objects.bulk_create(steps)
+        _save_steps(train, steps)
         jobs.enqueue_train(train.pk)
         doorbell.ring(f"workspace:{workspace.pk}", f"train:{train.pk}")
     return train
+
+
+def _save_steps(train: MergeTrain, steps: Sequence[MergeStep]) -> None:
+    for step in steps:
+        step.train = train
+    MergeStep.objects.bulk_create(steps)
 
 
 def _refuse_duplicates(tasks: Sequence[Task]) -> None:
