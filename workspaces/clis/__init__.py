@@ -1,7 +1,7 @@
 """The agent CLIs as the server knows them: one module with a `Cli` for each, found by listing this package.
 
-How a CLI is driven is the affair of the module of the same name in `hostkit/agents`. A new CLI is these two
-files: nothing else names one.
+The module of the same name in `hostkit/agents` drives it on the host. A new CLI is these two files: nothing
+else names one.
 """
 
 from __future__ import annotations

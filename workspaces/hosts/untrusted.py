@@ -53,7 +53,7 @@ def fit(value: object, form: type[T]) -> T:
 
 
 def events(lines: Sequence[object]) -> list[wire.RunEvent]:
-    """The events among these lines of events.jsonl. Of an unknown kind are those of a newer runner."""
+    """The events among these lines of events.jsonl. Those of an unknown kind come from a newer runner."""
     numbered = (line for line in lines if isinstance(line, dict) and _is_numbered(line))
     return [
         cast("wire.RunEvent", _object(line, _kinds().get(line["kind"], wire.EventHead))) for line in numbered

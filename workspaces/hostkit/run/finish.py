@@ -26,9 +26,9 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
     spec = folder.read_spec()
     result = folder.read_result()
     work = save_work(spec) if spec else Work()
-    told = _told(folder, result)
+    reported = _reported(folder, result)
     if spec and outcome.state != "succeeded":
-        told = told._replace(usage=_final_usage(told, folder, spec, _is_cut_off(folder, outcome)))
+        reported = reported._replace(usage=_final_usage(reported, folder, spec, _is_cut_off(folder, outcome)))
     last_seq = _add_finished(folder, outcome, work)
     written: RunOutcome = {
         "v": PROTOCOL,
@@ -39,9 +39,9 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
         "resets_at": outcome.resets_at,
         "finished_at": now(),
         "last_seq": last_seq,
-        "cli_session": told.session,
-        "usage": told.usage,
-        "thread_total": told.thread_total,
+        "cli_session": reported.session,
+        "usage": reported.usage,
+        "thread_total": reported.thread_total,
         "commit": work.commit,
         "committed": work.committed,
         "diff": work.diff,
@@ -71,36 +71,38 @@ def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> int:
     return journal.last_seq
 
 
-class Told(NamedTuple):
-    """What the CLI has said of itself."""
+class Reported(NamedTuple):
+    """What the CLI reported of its session."""
 
     session: Optional[str] = None
     usage: Optional[UsageTotals] = None
     thread_total: Optional[Json] = None
 
 
-def _told(folder: RunFolder, result: Optional[RunResult]) -> Told:
+def _reported(folder: RunFolder, result: Optional[RunResult]) -> Reported:
     """From the runner's result, or where it died before from its events."""
     if result:
-        return Told(result.get("cli_session"), result.get("usage"), result.get("thread_total"))
-    told = Told()
+        return Reported(result.get("cli_session"), result.get("usage"), result.get("thread_total"))
+    reported = Reported()
     for event in read_events(folder.events):
         if event.get("kind") == "started":
-            told = told._replace(session=event.get("cli_session"))
+            reported = reported._replace(session=event.get("cli_session"))
         elif event.get("kind") == "usage":
             usage = {name: value for name, value in event.items() if name not in ENVELOPE}
-            told = Told(told.session, cast("UsageTotals", usage), event.get("thread_total"))
-    return told
+            reported = Reported(reported.session, cast("UsageTotals", usage), event.get("thread_total"))
+    return reported
 
 
-def _final_usage(told: Told, folder: RunFolder, spec: RunSpec, cut_off: bool) -> Optional[UsageTotals]:
+def _final_usage(
+    reported: Reported, folder: RunFolder, spec: RunSpec, cut_off: bool
+) -> Optional[UsageTotals]:
     """The tokens as the CLI's records have them, where the CLI could not report all of them."""
     env = dict(os.environ, **(spec.get("environment") or {}))
-    run = EndedRun(folder.raw, str(told.session or ""), env, cut_off)
+    run = EndedRun(folder.raw, str(reported.session or ""), env, cut_off)
     try:
-        return agents.get(spec["backend"]).final_usage(told.usage, run)
+        return agents.get(spec["backend"]).final_usage(reported.usage, run)
     except (OSError, *NONSENSE):
-        return told.usage  # the lower bound is better than no outcome
+        return reported.usage  # the lower bound is better than no outcome
 
 
 def _is_cut_off(folder: RunFolder, outcome: Outcome) -> bool:

@@ -9,7 +9,7 @@ from .. import environment
 from ..base.cli import AgentCli
 from ..base.talk import NONSENSE, NoAnswer, NoPlan, NotSupported
 from ..wire import EnvironmentParams, LimitsAnswer, PlanLimits
-from .asking import ask_all, talking
+from .questions import ask_all, talking
 from .requests import Request
 
 LIMIT_SECONDS = 15.0

@@ -13,7 +13,7 @@ from ..base.cli import AgentCli
 from ..base.talk import NONSENSE, NoAnswer
 from ..wire import ModelOffer, ModelsAnswer, ModelsParams
 from . import probe
-from .asking import ask_all, talking
+from .questions import ask_all, talking
 from .requests import Request
 
 LIMIT_SECONDS = 10.0

@@ -11,7 +11,7 @@ from .. import environment
 from ..base.cli import AgentCli
 from ..base.talk import NONSENSE, NoAnswer, output_of
 from ..wire import EnvironmentParams, ProbedCli
-from .asking import ask_all
+from .questions import ask_all
 from .requests import Request
 
 LIMIT_SECONDS = 10.0

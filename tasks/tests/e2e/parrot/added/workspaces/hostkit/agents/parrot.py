@@ -1,4 +1,4 @@
-"""Parrot, an invented CLI: what it is told, it writes to a file and says again."""
+"""Parrot, an invented CLI: it writes each message to a file and repeats it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking the CLIs of this host: all at once, each ended when whoever asks gives up."""
+"""Questions to the CLIs of this host: to all at once, and a CLI ends when its request is cancelled."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..base.talk import Talk
 from . import commands
 from .requests import Request
 
-Said = TypeVar("Said")
+CliAnswer = TypeVar("CliAnswer")
 
 
-def ask_all(ask: Callable[[str, AgentCli], Said]) -> Dict[str, Said]:
+def ask_all(ask: Callable[[str, AgentCli], CliAnswer]) -> Dict[str, CliAnswer]:
     """What each CLI answers, by its name."""
-    found: Dict[str, Said] = {}
+    found: Dict[str, CliAnswer] = {}
 
     def work(name: str, cli: AgentCli) -> None:
         found[name] = ask(name, cli)
