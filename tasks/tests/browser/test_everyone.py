@@ -172,7 +172,7 @@ def test_a_workspace_is_added_and_a_host_is_only_asked_for_with_ssh(site: Site, 
     page.get_by_label("Repository").fill(str(site.app.folder))
     page.get_by_role("button", name="Add workspace").click()
     expect(page.get_by_role("heading", name="garden")).to_be_visible()
-    expect(page.locator(".toast")).to_contain_text("garden is added")
+    expect(page.locator(".toast")).to_contain_text("Added garden")
     page.get_by_role("button", name="Health check").click()
     expect(page.locator("#findings")).to_contain_text("tmux", timeout=60_000)
     expect(page.locator("#findings")).to_contain_text("to fix")

@@ -176,9 +176,9 @@ class TestTheForm:
         page.get_by_label("Model name").press("Tab")
         expect(page.get_by_text("fable is not in the model list of Claude Code")).to_be_visible()
         page.get_by_role("button", name="Create", exact=True).press("Enter")
-        expect(page.locator(".card").get_by_text("fable is not in the list")).to_be_visible()
+        expect(page.locator(".card").get_by_text("fable is not in the model list")).to_be_visible()
         page.get_by_role("link", name="Typed", exact=True).click()
-        expect(page.locator("#head").get_by_text("fable is not in the list")).to_be_visible()
+        expect(page.locator("#head").get_by_text("fable is not in the model list")).to_be_visible()
         assert self.task(machine, "Typed")["model"] == "fable"
 
     def task(self, machine: App, title: str) -> Any:
