@@ -120,7 +120,7 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
     context |= {
         "host": workspace.host,
         "findings": findings,
-        "mend": sum(found.ok is False for found in findings),
+        "problems": sum(found.ok is False for found in findings),
         "error": next((found.error for found in findings if found.error), None),
     }
     return render(request, "workspaces/_doctor.html", context)

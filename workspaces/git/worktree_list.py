@@ -71,5 +71,5 @@ def _tree(values: dict[str, str], *, is_main: bool) -> Tree:
         bare="bare" in values,
         is_main=is_main,
         locked=values.get("locked"),
-        prunable=values.get("prunable", "gone") if "prunable" in values else "",
+        prunable=values.get("prunable", ""),
     )
