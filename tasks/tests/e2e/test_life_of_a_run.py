@@ -103,10 +103,12 @@ def test_a_failing_setup_command_ends_the_run_with_its_words(world: World) -> No
     assert world.endpoint.ledger.turns(run["cli_session"] or "none") == []
 
 
-def test_runs_wait_for_room_and_then_start_by_themselves(world: World) -> None:
+def test_runs_wait_for_a_free_slot_and_then_start_by_themselves(world: World) -> None:
     workspace = world.add_workspace("narrow", max_parallel_runs=1)["id"]
     runs = [world.start("@steps 2 0.5", workspace=workspace) for _ in range(3)]
-    wait_for(lambda: "room" in str(world.api.run(runs[2]["id"])["reason"]), message="the reason for waiting")
+    wait_for(
+        lambda: "free slot" in str(world.api.run(runs[2]["id"])["reason"]), message="the reason for waiting"
+    )
     ended = [world.api.wait_for_run(run["id"]) for run in runs]
     assert [run["state"] for run in ended] == ["succeeded"] * 3
     for earlier, later in itertools.pairwise(ended):
