@@ -273,7 +273,7 @@ def test_closing_asks_keeps_what_was_shown_and_it_can_be_opened_anew(
         page.wait_for_url("**/terminals")
         page.goto(f"/tasks/{task}/terminal")
         until_shows(page, "\nremember")
-        expect(page.locator("#banner")).to_contain_text("it can only be read")
+        expect(page.locator("#banner")).to_contain_text("read-only")
         before = page.evaluate(TEXT)
         type_line(page, "not taken")
         page.wait_for_selector("#banner.refuses")
@@ -287,7 +287,7 @@ def test_closing_asks_keeps_what_was_shown_and_it_can_be_opened_anew(
 
         page.goto(f"/tasks/{task}/terminal?saved")
         until_shows(page, "\nremember")
-        expect(page.locator("#banner span")).to_have_text(re.compile("^This is what it had shown"))
+        expect(page.locator("#banner span")).to_have_text(re.compile("^Saved history from"))
         page.get_by_role("button", name="Open the terminal").click()
         connected(page)
         assert page.url.endswith("/terminal")

@@ -1,4 +1,4 @@
-// What every page does: times that run, toasts, menus, dialogs, copy buttons, questions before destructive verbs.
+// The script of every page: elapsed times, toasts, menus, dialogs, copy buttons, confirmation of destructive actions.
 import "./times.js";
 import "./menus.js";
 import { ask, openDialog } from "./dialogs.js";
@@ -21,11 +21,11 @@ export async function copyText(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const box = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
   box.select();
-  document.execCommand("copy"); // The only way on a page that is not served by HTTPS or loopback.
+  document.execCommand("copy"); // navigator.clipboard exists only with HTTPS or on localhost.
   box.remove();
 }
 
-// htmx asks before a request that has hx-confirm; plain forms say data-confirm.
+// Confirmation dialogs: htmx requests with hx-confirm, and plain forms with data-confirm.
 document.addEventListener("htmx:confirm", (event) => {
   const { ctx, issueRequest, dropRequest } = event.detail;
   if (!ctx.confirm) return;
@@ -41,12 +41,12 @@ document.addEventListener("submit", async (event) => {
   form.requestSubmit(event.submitter ?? undefined);
 });
 
-// A second press while the first is on its way is none: it would be done once more.
-let sending = new WeakSet();
+// Ignore a second submit while the first request is pending, so that the action is not executed twice.
+let pending = new WeakSet();
 document.addEventListener(
   "submit",
   (event) => {
-    if (!sending.has(event.target)) return;
+    if (!pending.has(event.target)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   },
@@ -54,24 +54,24 @@ document.addEventListener(
 );
 addEventListener(
   "submit",
-  ({ target, defaultPrevented }) => defaultPrevented || target.method !== "post" || sending.add(target),
+  ({ target, defaultPrevented }) => defaultPrevented || target.method !== "post" || pending.add(target),
 );
 addEventListener("pageshow", () => {
-  sending = new WeakSet();
-}); // Back from where it led.
+  pending = new WeakSet();
+}); // Restored from the back/forward cache.
 document.addEventListener(
   "htmx:before:request",
-  ({ detail: { ctx } }) => ctx.request.method !== "GET" && sending.add(ctx.sourceElement),
+  ({ detail: { ctx } }) => ctx.request.method !== "GET" && pending.add(ctx.sourceElement),
 );
-document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => sending.delete(ctx.sourceElement));
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => pending.delete(ctx.sourceElement));
 
-// htmx would write the height that a person has pulled a box to into its successor, which the site's policy forbids.
+// htmx would copy the style attribute of a resized textarea to its replacement, which the CSP forbids: remove it first.
 document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
   for (const box of ctx.target?.querySelectorAll?.("textarea[style]") ?? []) box.removeAttribute("style");
 });
 
-// A dialog whose content comes from the server opens when it has arrived, but not when a part of it is brought
-// up to date: a person may have closed it meanwhile.
+// Open a dialog when its content has arrived from the server. Not when only a part of it is updated: the user may
+// have closed it in the meantime.
 document.addEventListener("htmx:after:swap", (event) => {
   const dialog = event.detail.ctx.target;
   if (dialog?.matches?.("dialog[data-opens-filled]") && !dialog.open && dialog.childElementCount) dialog.showModal();
@@ -83,41 +83,41 @@ document.addEventListener("close-dialogs", () => {
 });
 document.addEventListener("htmx:response:error", (event) => {
   const { status, headers } = event.detail.ctx.response;
-  if (headers.get("HX-Trigger") || status === 422) return; // The server has said it itself.
-  const known = {
-    403: "You may not do that, or this page is too old: reload it.",
-    404: "That is not there any more.",
-    409: "That can't be done now.",
+  if (headers.get("HX-Trigger") || status === 422) return; // The response has its own message.
+  const messages = {
+    403: "You don't have permission, or this page is out of date. Reload the page and try again.",
+    404: "This no longer exists.",
+    409: "This can't be done right now.",
   };
-  toast({ text: known[status] ?? `The server could not do that (error ${status}).`, kind: "failed" });
+  toast({ text: messages[status] ?? `The request failed (error ${status}).`, kind: "failed" });
 });
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.quiet) return;
-  toast({ text: "The server did not answer.", hint: "Nothing was changed. Try again in a moment.", kind: "failed" });
+  toast({ text: "The server did not respond.", hint: "Check your connection and try again.", kind: "failed" });
 });
 
-// The answer to a request after the login has ended is the login page: go there instead of showing it here.
+// When the login has expired, requests are redirected to the login page. Reload instead of swapping it in.
 document.addEventListener("htmx:before:swap", (event) => {
   if (!event.detail.ctx.response?.raw.redirected) return;
   event.preventDefault();
   location.reload();
 });
 
-// What a person has folded stays folded when a part of the page is brought up to date.
+// Keep <details> as the user left them (open or closed) when a part of the page is updated.
 htmx.registerExtension("folds", {
   htmx_before_morph_attr: (element, { attrName }) => !(element.localName === "details" && attrName === "open"),
 });
 
-// A line at the top for every wait that a person has caused and that takes longer than a moment.
-let waits = 0;
-const wait = (by) => {
-  waits = Math.max(0, waits + by);
-  document.documentElement.toggleAttribute("data-busy", waits > 0);
+// A progress line at the top while a request that the user has caused is pending.
+let requests = 0;
+const countRequests = (by) => {
+  requests = Math.max(0, requests + by);
+  document.documentElement.toggleAttribute("data-busy", requests > 0);
 };
-document.addEventListener("htmx:before:request", (event) => event.detail.ctx.quiet || wait(1));
-document.addEventListener("htmx:finally:request", (event) => event.detail.ctx.quiet || wait(-1));
-document.addEventListener("send", () => wait(1));
-document.addEventListener("sent", () => wait(-1));
+document.addEventListener("htmx:before:request", (event) => event.detail.ctx.quiet || countRequests(1));
+document.addEventListener("htmx:finally:request", (event) => event.detail.ctx.quiet || countRequests(-1));
+document.addEventListener("send", () => countRequests(1));
+document.addEventListener("sent", () => countRequests(-1));
 
 onKeys({
   "?": () => openDialog("keys"),

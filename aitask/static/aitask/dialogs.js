@@ -1,12 +1,12 @@
-// Native dialogs: opening by id, and one question for whatever destroys something.
+// Native dialogs: open by id, and the confirmation dialog.
 export function openDialog(id) {
   const dialog = document.getElementById(id);
   if (dialog && !dialog.open) dialog.showModal();
   return dialog;
 }
 
-// Resolves to true when the person says yes. `lost` tells what will be gone, `yes` names the verb.
-export function ask(question, { lost = "", yes = "Yes", no = "Keep it" } = {}) {
+// Resolve to true if the user confirms. `lost` says what the action deletes; `yes` and `no` are the button labels.
+export function ask(question, { lost = "", yes = "Yes", no = "Cancel" } = {}) {
   const dialog = document.getElementById("confirm");
   dialog.querySelector("h2").textContent = question;
   dialog.querySelector("[data-lost]").textContent = lost;
@@ -23,7 +23,7 @@ document.getElementById("confirm")?.addEventListener("keydown", (event) => {
   if (event.key === "y") event.currentTarget.close("yes");
 });
 
-// A click on the backdrop closes, unless something was typed there.
+// A click on the backdrop closes the dialog, except for forms (data-stays): they would lose their input.
 document.addEventListener("pointerdown", (event) => {
   const dialog = event.target;
   if (dialog.nodeName !== "DIALOG" || dialog.hasAttribute("data-stays")) return;

@@ -1,9 +1,9 @@
-// Making elements.
+// Helpers that create elements.
 export function make(name, css = "", text = "") {
-  const made = document.createElement(name);
-  if (css) made.className = css;
-  if (text) made.textContent = text;
-  return made;
+  const element = document.createElement(name);
+  if (css) element.className = css;
+  if (text) element.textContent = text;
+  return element;
 }
 
 export function makeButton(css, text, onClick) {
@@ -13,9 +13,9 @@ export function makeButton(css, text, onClick) {
   return button;
 }
 
-// The elements of HTML that the server has sent.
+// Parse HTML from the server into elements.
 export function nodesOf(html) {
-  const made = document.createElement("template");
-  made.innerHTML = html;
-  return [...made.content.children];
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return [...template.content.children];
 }

@@ -1,22 +1,22 @@
-// The only script that runs before the page is parsed. It marks <html data-ready> when all of the page's scripts
-// listen, and repeats for them the keys that were pressed before.
+// The only script that runs before the page is parsed. It holds back key presses until the page's scripts listen,
+// then sets <html data-ready> and dispatches them again.
 {
-  const early = [];
-  // The focused element may have been replaced since.
+  const held = [];
+  // The focused element may have been replaced in the meantime.
   const targetOf = ({ target }) => (target.isConnected ? target : document.body);
 
-  // What a key does by itself, such as writing into a field, it does at once.
+  // The default action, such as typing into a field, is not prevented.
   const hold = (event) => {
     event.stopImmediatePropagation();
-    early.push(event);
+    held.push(event);
   };
   const release = () => {
     removeEventListener("keydown", hold, { capture: true });
     document.documentElement.dataset.ready = "";
-    for (const event of early) targetOf(event).dispatchEvent(new KeyboardEvent("keydown", event));
+    for (const event of held) targetOf(event).dispatchEvent(new KeyboardEvent("keydown", event));
   };
 
   addEventListener("keydown", hold, { capture: true });
-  // Modules have run by then; htmx starts in a timeout that it set before them.
+  // Modules have run by then. htmx starts in a timeout that it has set before this one.
   addEventListener("DOMContentLoaded", () => setTimeout(release));
 }

@@ -1,4 +1,4 @@
-// Single keys and short sequences; never while something is typed or a dialog or menu is open.
+// Keyboard shortcuts: single keys and short sequences. Inactive in fields and while a dialog or menu is open.
 const bindings = new Map();
 let pending = "";
 

@@ -1,11 +1,11 @@
-// Popover menus: placed beside what opened them, walked with the arrow keys.
+// Popover menus: positioned next to their button, navigated with the arrow keys.
 function placeMenu(menu, anchor) {
-  const at = anchor.getBoundingClientRect();
+  const box = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;
-  const left = menu.dataset.align === "end" ? at.right - width : at.left;
-  const below = at.bottom + 4;
+  const left = menu.dataset.align === "end" ? box.right - width : box.left;
+  const below = box.bottom + 4;
   menu.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
-  menu.style.top = `${below + height > innerHeight - 8 ? Math.max(8, at.top - height - 4) : below}px`;
+  menu.style.top = `${below + height > innerHeight - 8 ? Math.max(8, box.top - height - 4) : below}px`;
 }
 
 export function openMenu(menu, anchor) {

@@ -1,27 +1,27 @@
-// Every request by fetch that changes something. The answer is handled as htmx does it: the HX-Trigger header says
-// what the page should do. A failure is always shown.
+// POST requests by fetch. Responses are handled as htmx does: the HX-Trigger header names the events to dispatch.
+// Every failure is shown as a toast.
 import { toast } from "./toasts.js";
 
-// Whether the server has done it.
+// Resolve to whether the request succeeded.
 export const send = async (path, values = {}) => (await post(path, new URLSearchParams(values))) !== null;
 
-// Resolves to the JSON of the answer, an empty object where the answer has no body, and null after a failure.
-// `keepalive` lets the request outlive the page, but its body may have no more than 64 kB.
+// Resolve to the response's JSON, to an empty object if it has no body, and to null after a failure.
+// With `keepalive` the request outlives the page; its body may then have at most 64 kB.
 export async function post(path, body, { keepalive = false } = {}) {
   const response = await request(path, body, keepalive);
   if (!response) {
-    toast({ text: "The server did not answer.", hint: "Nothing was changed.", kind: "failed" });
-    fire("changed"); // What the page has moved in advance goes back to its place.
+    toast({ text: "The server did not respond.", hint: "Check your connection and try again.", kind: "failed" });
+    fire("changed"); // Refresh, which reverts optimistic changes of the page.
     return null;
   }
   if (response.redirected) {
-    location.reload(); // The login has ended: the page itself asks for it.
+    location.reload(); // The login has expired: the reload leads to the login page.
     return null;
   }
   const events = JSON.parse(response.headers.get("HX-Trigger") || "{}");
   for (const [name, detail] of Object.entries(events)) fire(name, detail);
-  const away = response.headers.get("HX-Redirect");
-  if (away) location.assign(away);
+  const redirect = response.headers.get("HX-Redirect");
+  if (redirect) location.assign(redirect);
   const data = await dataOf(response);
   if (response.ok && data) return data;
   if (!events.toast) explain(response, data);
@@ -40,7 +40,7 @@ async function request(path, body, keepalive) {
   }
 }
 
-// null for what is no answer of this app's to a verb, such as a proxy's page.
+// Resolve to null for a response that is not from this app, such as a proxy's page.
 async function dataOf(response) {
   try {
     const text = await response.text();
@@ -54,11 +54,11 @@ function explain({ ok, status }, data) {
   if (data?.error) toast({ text: data.error, hint: data.hint, kind: "failed" });
   else if (ok)
     toast({
-      text: "The answer did not come from the server.",
-      hint: "A proxy or its login page may be in between. What you typed is still here: try again.",
+      text: "The response did not come from the server.",
+      hint: "A proxy or its login page may have intercepted the request. Your text is still here. Try again.",
       kind: "failed",
     });
-  else toast({ text: `The server could not do that (error ${status}).`, kind: "failed" });
+  else toast({ text: `The request failed (error ${status}).`, kind: "failed" });
 }
 
 function fire(name, detail = {}) {

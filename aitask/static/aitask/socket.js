@@ -1,19 +1,19 @@
-// A WebSocket that comes back: after a loss it tries again, slower each time, and tells the page meanwhile.
+// A WebSocket that reconnects with increasing delays and reports its state to the page.
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8000;
-const SILENT_LOSS = 1500; // A restart of the server shorter than this is nobody's business.
+const SILENT_LOSS = 1500; // A shorter interruption, such as a restart of the server, is not shown.
 const LOGIN_NEEDED = 4401;
 const NOT_FOUND = 4404;
 
-// A handshake that is refused says nothing; the page itself does, when the login or the permission has ended.
+// A refused handshake has no status. Request the page itself to learn whether the login or the permission has ended.
 async function reloadIfNoLongerAllowed() {
   const page = await fetch(location.href, { redirect: "manual" }).catch(() => null);
   if (page?.type === "opaqueredirect" || [403, 404].includes(page?.status)) location.reload();
 }
 
 export class Socket {
-  // `path` makes the path for each connection. `on` may have: connecting(), open(), message(data), lost(), and
-  // ended(code) for the codes in `final`, after which it does not come back.
+  // `path` returns the path for each connection. `on` may have: connecting(), open(), message(data), lost(), and
+  // ended(code), which is called for the close codes in `final`: after them the socket does not reconnect.
   constructor(path, on, { binary = false, final = [] } = {}) {
     this.path = path;
     this.on = on;
@@ -27,7 +27,7 @@ export class Socket {
     return this.socket?.readyState === WebSocket.OPEN;
   }
 
-  // Open, or about to be.
+  // Open, or connecting.
   get isTrying() {
     return this.socket !== null;
   }
@@ -42,7 +42,7 @@ export class Socket {
     this.listen(socket);
   }
 
-  // A socket that was dropped meanwhile says nothing any more.
+  // Events of a socket that was replaced or dropped are ignored.
   listen(socket) {
     let wasOpen = false;
     const isCurrent = () => this.socket === socket;
@@ -64,7 +64,7 @@ export class Socket {
     this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
   }
 
-  // The connection works: the next loss is followed by a quick try.
+  // The connection works: reset the delay for the next reconnect.
   settled() {
     this.delay = FIRST_DELAY;
   }
@@ -76,29 +76,29 @@ export class Socket {
     socket?.close();
   }
 
-  // False when there is no connection.
+  // Return false if there is no connection.
   send(data) {
     if (!this.isOpen) return false;
     this.socket.send(data);
     return true;
   }
 
-  say(message) {
+  sendJson(message) {
     return this.send(JSON.stringify(message));
   }
 }
 
-// A socket of JSON messages that the page listens to for as long as it is there.
+// Connect a socket for JSON messages that stays open as long as the page does.
 export function connect(path, { open = () => {}, message }) {
-  let complaint = null;
-  const send = (data) => socket.say(data);
+  let notice = null;
+  const send = (data) => socket.sendJson(data);
   const socket = new Socket(
     () => path,
     {
       open() {
         socket.settled();
-        clearTimeout(complaint);
-        complaint = null;
+        clearTimeout(notice);
+        notice = null;
         showLost(false);
         open(send);
       },
@@ -108,7 +108,7 @@ export function connect(path, { open = () => {}, message }) {
         if (data.n) send({ ack: data.n });
       },
       lost() {
-        complaint ??= setTimeout(() => showLost(true), SILENT_LOSS);
+        notice ??= setTimeout(() => showLost(true), SILENT_LOSS);
       },
       ended: () => location.assign("/"),
     },

@@ -1,4 +1,4 @@
-// Elapsed and relative times that stay true while the page is open, also when this machine's clock is wrong.
+// Elapsed and relative times, updated every second. They use the server's time, as the local clock may be wrong.
 const meta = document.querySelector('meta[name="server-time"]');
 const skew = meta ? Number(meta.content) * 1000 - performance.timeOrigin - performance.now() : 0;
 const now = () => performance.timeOrigin + performance.now() + skew;
@@ -27,8 +27,8 @@ function relative(seconds) {
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
-// A time of day where the reader is, with the day when that is not today.
-function at(moment) {
+// The local time of day, with the date unless it is today.
+function timeOfDay(moment) {
   const isToday = new Date(moment).toDateString() === new Date(now()).toDateString();
   return isToday ? hour.format(moment) : `${day.format(moment)}, ${hour.format(moment)}`;
 }
@@ -47,11 +47,11 @@ export function tick(root = document) {
   for (const e of root.querySelectorAll("time[data-since]"))
     show(e, clock((now() - Date.parse(e.dataset.since)) / 1000));
   for (const e of root.querySelectorAll("[data-silent]")) showSilence(e);
-  for (const e of root.querySelectorAll("time[data-at]")) show(e, at(Date.parse(e.dateTime)));
+  for (const e of root.querySelectorAll("time[data-at]")) show(e, timeOfDay(Date.parse(e.dateTime)));
   for (const e of root.querySelectorAll("time[data-ago]")) show(e, relative((now() - Date.parse(e.dateTime)) / 1000));
 }
 
-const whole = new Intl.DateTimeFormat("sv-SE", {
+const full = new Intl.DateTimeFormat("sv-SE", {
   year: "numeric",
   month: "2-digit",
   day: "2-digit",
@@ -61,12 +61,12 @@ const whole = new Intl.DateTimeFormat("sv-SE", {
   timeZoneName: "short",
 });
 
-// What shows on hover comes in UTC.
+// Tooltips come from the server in UTC: convert them to local time on hover.
 document.addEventListener("pointerover", ({ target }) => {
   const element = target.closest?.("[title$=' UTC']");
   if (!element) return;
   element.title = element.title.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/, (_, date, time) =>
-    whole.format(Date.parse(`${date}T${time}Z`)),
+    full.format(Date.parse(`${date}T${time}Z`)),
   );
 });
 

@@ -1,16 +1,16 @@
-// Short messages in the corner; errors stay until dismissed, the others leave by themselves.
+// Short messages in the corner. Errors stay until dismissed, the others disappear after a few seconds.
 const LIFETIME = 5000;
 
 export function toast({ text, hint = "", kind = "", undo = null }) {
   const host = document.getElementById("toasts");
   const box = document.createElement("div");
   box.className = `toast ${kind}`;
-  const words = box.appendChild(document.createElement("p"));
-  words.textContent = text;
+  const message = box.appendChild(document.createElement("p"));
+  message.textContent = text;
   if (hint) {
-    const more = words.appendChild(document.createElement("span"));
-    more.className = "hint";
-    more.textContent = ` ${hint}`;
+    const detail = message.appendChild(document.createElement("span"));
+    detail.className = "hint";
+    detail.textContent = ` ${hint}`;
   }
   if (undo)
     box.append(
@@ -24,31 +24,31 @@ export function toast({ text, hint = "", kind = "", undo = null }) {
   box.append(close);
   raise(host);
   host.append(box);
-  if (kind !== "failed") leaveLater(box);
+  if (kind !== "failed") removeLater(box);
   return box;
 }
 
 function button(label, action) {
-  const made = Object.assign(document.createElement("button"), {
+  const element = Object.assign(document.createElement("button"), {
     type: "button",
     className: "button quiet tiny",
     textContent: label,
   });
-  made.addEventListener("click", action);
-  return made;
+  element.addEventListener("click", action);
+  return element;
 }
 
-// A modal dialog covers everything that is not in the top layer, so the toasts go there too.
+// A modal dialog covers everything that is not in the top layer, so the toasts are a popover there, too.
 function raise(host) {
   if (!host.popover) host.popover = "manual";
   if (host.matches(":popover-open")) host.hidePopover();
   host.showPopover();
 }
 
-function leaveLater(box) {
+function removeLater(box) {
   let timer = setTimeout(() => box.remove(), LIFETIME);
   box.addEventListener("pointerenter", () => clearTimeout(timer));
   box.addEventListener("pointerleave", () => (timer = setTimeout(() => box.remove(), LIFETIME / 2)));
 }
 
-for (const box of document.querySelectorAll("#toasts [data-toast]:not(.failed)")) leaveLater(box);
+for (const box of document.querySelectorAll("#toasts [data-toast]:not(.failed)")) removeLater(box);

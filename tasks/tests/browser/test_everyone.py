@@ -184,7 +184,7 @@ def test_deleting_a_workspace_asks_first(site: Site, open_one: OpenPage) -> None
     page = open_one(f"/workspaces/{pk}/edit")
     page.get_by_role("button", name="Delete workspace…").click()
     expect(page.locator("#confirm")).to_contain_text("stay on the host")
-    page.get_by_role("button", name="Keep it").click()
+    page.locator("#confirm").get_by_role("button", name="Cancel").click()
     assert site.do("result = Workspace.objects.filter(name='short-lived').exists()")
     page.get_by_role("button", name="Delete workspace…").click()
     page.locator("#confirm").get_by_role("button", name="Delete").click()

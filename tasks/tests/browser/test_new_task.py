@@ -138,7 +138,7 @@ def test_the_server_being_away_loses_nothing(open_one: OpenPage) -> None:
     page.keyboard.type("Written in a tunnel")
     page.context.set_offline(True)
     page.get_by_role("button", name="Create", exact=True).click()
-    expect(page.locator(".toast.failed")).to_contain_text("did not answer")
+    expect(page.locator(".toast.failed")).to_contain_text("did not respond")
     expect(page.locator("#new-task textarea")).to_have_value("Written in a tunnel")
     page.context.set_offline(False)
     page.get_by_role("button", name="Create", exact=True).click()

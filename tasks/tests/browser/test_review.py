@@ -92,10 +92,10 @@ def write_comment(page: Page, text: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (lambda route: route.abort(), "The server did not answer."),
+        (lambda route: route.abort(), "The server did not respond."),
         (
             lambda route: route.fulfill(body="<h1>Our proxy</h1>", content_type="text/html"),
-            "The answer did not come from the server.",
+            "The response did not come from the server.",
         ),
         (lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"), "error 502"),
     ],
@@ -126,7 +126,7 @@ def test_a_mark_that_does_not_arrive_is_taken_back(shop: dict[str, int], open_on
     page.route("**/viewed", lambda route: route.abort())
     mark = page.locator(".file", has_text="totals.py").get_by_label("Viewed")
     mark.click()
-    expect(page.locator(".toast")).to_contain_text("The server did not answer.")
+    expect(page.locator(".toast")).to_contain_text("The server did not respond.")
     expect(mark).not_to_be_checked()
 
 
@@ -155,7 +155,7 @@ def test_a_verdict_is_a_click_away_and_can_be_taken_back(shop: dict[str, int], o
     expect(page.get_by_role("button", name="Accept", exact=True)).to_be_visible()
     page.get_by_role("button", name="Discard…").click()
     expect(page.locator("#confirm")).to_contain_text("rescue ref")
-    page.get_by_role("button", name="Keep it").click()
+    page.locator("#confirm").get_by_role("button", name="Cancel").click()
 
 
 def test_verdicts_come_when_the_run_has_ended(site: Site, shop: dict[str, int], open_one: OpenPage) -> None:

@@ -1,4 +1,4 @@
-// The terminal's colours, light and dark, as the rest of the page looks.
+// The terminal's colours in light and dark mode.
 const DARK = {
   background: "#1b1c1b",
   foreground: "#e9e9e6",

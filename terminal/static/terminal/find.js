@@ -6,13 +6,13 @@ const COLOURS = {
   activeMatchColorOverviewRuler: "#2a5bd7",
 };
 
-const MOST = 1000; // The addon looks for no more.
+const MAX_MATCHES = 1000; // The addon's limit.
 
-// Lines that came after the last step are searched, too, and then no match is the current one.
-function said(index, count) {
-  if (!count) return "none";
-  const all = count < MOST ? count : `${MOST} or more`;
-  return index < 0 ? `${all} found` : `${index + 1} of ${all}`;
+// `index` is -1 when new output was searched after the last step, so that no match is the current one.
+function describe(index, count) {
+  if (!count) return "No results";
+  const total = count < MAX_MATCHES ? count : `${MAX_MATCHES}+`;
+  return index < 0 ? `${total} found` : `${index + 1} of ${total}`;
 }
 
 export function makeFind(form, search, term, older) {
@@ -21,14 +21,14 @@ export function makeFind(form, search, term, older) {
   const options = { decorations: COLOURS };
 
   search.onDidChangeResults(({ resultIndex, resultCount }) => {
-    count.textContent = input.value ? said(resultIndex, resultCount) : "";
+    count.textContent = input.value ? describe(resultIndex, resultCount) : "";
   });
   const next = () => input.value && search.findNext(input.value, options);
   const back = () => input.value && search.findPrevious(input.value, options);
 
   function open() {
     form.hidden = false;
-    older.all(); // Or it would find nothing where there is something.
+    older.loadAll(); // Load the whole history, so that it is searched, too.
     const selected = term.getSelection();
     if (selected && !selected.includes("\n")) input.value = selected;
     input.focus();

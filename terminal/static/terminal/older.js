@@ -1,19 +1,19 @@
-// Older lines: tmux holds more than a page gets at first, or keeps. Scrolling to the top or the button brings them.
-const TIMES = 5;
+// Earlier lines: tmux has more history than the page loads or keeps. Scrolling to the top or the button loads more.
+const FACTOR = 5; // Each step loads this many times the current number of lines.
 const ALL = 1_000_000;
 
 export class Older {
-  constructor(term, button, ask) {
+  constructor(term, button, request) {
     this.term = term;
     this.button = button;
-    this.ask = ask;
+    this.request = request;
     this.lines = this.history = 0;
-    button.addEventListener("click", () => this.more());
-    term.onScroll(() => this.look());
-    term.element.addEventListener("wheel", (event) => event.deltaY < 0 && this.isAtTop && this.more(), {
+    button.addEventListener("click", () => this.load());
+    term.onScroll(() => this.updateButton());
+    term.element.addEventListener("wheel", (event) => event.deltaY < 0 && this.isAtTop && this.load(), {
       passive: true,
     });
-    term.onWriteParsed(() => this.look());
+    term.onWriteParsed(() => this.updateButton());
   }
 
   get isAtTop() {
@@ -21,22 +21,22 @@ export class Older {
     return active.type === "normal" && active.viewportY === 0 && active.baseY > 0;
   }
 
-  // What was printed since the last snapshot has pushed lines out.
+  // The scrollback is full, so lines that were loaded before have been discarded.
   get isFull() {
     return this.term.buffer.normal.baseY >= this.term.options.scrollback;
   }
 
-  get missing() {
+  get hasMore() {
     return this.isFull || this.history > this.lines;
   }
 
-  // A snapshot is about to be written. Who reads further up stays at that place.
-  painting({ lines, history }) {
+  // Called before a snapshot is written. Keeps the scroll position if the user has scrolled up.
+  beforeSnapshot({ lines, history }) {
     this.lines = lines;
     this.history = history;
     const { active } = this.term.buffer;
-    if (!this.asked && active.viewportY === active.baseY) return;
-    this.asked = false;
+    if (!this.loading && active.viewportY === active.baseY) return;
+    this.loading = false;
     const fromEnd = active.baseY - active.viewportY;
     const done = this.term.onWriteParsed(() => {
       if (this.term.buffer.active.baseY < fromEnd) return;
@@ -45,22 +45,22 @@ export class Older {
     });
   }
 
-  more(lines = Math.max(this.lines, this.term.buffer.normal.baseY) * TIMES) {
-    if (!this.missing || this.asked) return;
-    this.asked = true;
+  load(lines = Math.max(this.lines, this.term.buffer.normal.baseY) * FACTOR) {
+    if (!this.hasMore || this.loading) return;
+    this.loading = true;
     this.button.hidden = true;
-    this.ask(lines);
+    this.request(lines);
   }
 
-  all() {
-    this.more(ALL);
+  loadAll() {
+    this.load(ALL);
   }
 
-  look() {
-    const show = this.isAtTop && this.missing && !this.asked;
+  updateButton() {
+    const show = this.isAtTop && this.hasMore && !this.loading;
     if (show === !this.button.hidden) return;
     this.button.hidden = !show;
     const count = this.isFull ? "" : (this.history - this.lines).toLocaleString();
-    this.button.querySelector("span").textContent = `${count} earlier lines`.trim();
+    this.button.querySelector("span").textContent = count ? `Show ${count} earlier lines` : "Show earlier lines";
   }
 }

@@ -1,48 +1,48 @@
-// What programs ask of their terminal is answered once: by tmux, or where it has no answer by one of those who look on.
-// A second answer would be typed into the program.
+// Queries that programs send to their terminal must be answered once: by tmux, or by one viewer if tmux does not. The
+// program would take a second answer for typed input.
 export class Questions {
-  constructor(parser, isAway = () => false) {
-    this.mine = true; // The server says which viewer answers what tmux does not.
+  constructor(parser, isHidden = () => false) {
+    this.isResponder = true; // The server decides which viewer answers the queries that tmux does not.
     this.answering = false;
-    this.isAway = isAway;
-    this.leaveToTmux(parser);
-    this.answerTheRest(parser);
+    this.isHidden = isHidden;
+    this.ignoreAnsweredByTmux(parser);
+    this.handleOthers(parser);
   }
 
-  leaveToTmux(parser) {
-    const swallow = () => true;
-    for (const prefix of ["", ">", "="]) parser.registerCsiHandler({ prefix, final: "c" }, swallow);
-    for (const prefix of ["", "?"]) parser.registerCsiHandler({ prefix, final: "n" }, swallow);
-    parser.registerCsiHandler({ prefix: ">", final: "q" }, swallow);
+  ignoreAnsweredByTmux(parser) {
+    const ignore = () => true;
+    for (const prefix of ["", ">", "="]) parser.registerCsiHandler({ prefix, final: "c" }, ignore);
+    for (const prefix of ["", "?"]) parser.registerCsiHandler({ prefix, final: "n" }, ignore);
+    parser.registerCsiHandler({ prefix: ">", final: "q" }, ignore);
   }
 
-  answerTheRest(parser) {
+  handleOthers(parser) {
     for (const number of [10, 11, 12])
       parser.registerOscHandler(
         number,
-        this.one((data) => data.includes("?")),
+        this.handlerFor((data) => data.includes("?")),
       );
     parser.registerOscHandler(
       4,
-      this.one((data) => data.endsWith("?")),
+      this.handlerFor((data) => data.endsWith("?")),
     );
     for (const prefix of ["", "?"])
       parser.registerCsiHandler(
         { prefix, intermediates: "$", final: "p" },
-        this.one(() => true),
+        this.handlerFor(() => true),
       );
     parser.registerDcsHandler(
       { intermediates: "$", final: "q" },
-      this.one(() => true),
+      this.handlerFor(() => true),
     );
   }
 
-  // What xterm.js sends while it handles the sequence is its answer, not what a person types. A page that nobody
-  // sees runs late: its answer would come when the program waits no longer.
-  one(asks) {
+  // Input that xterm.js sends while it handles the sequence is its answer, not typed by the user. Background tabs are
+  // throttled, and their answer would come too late, so they do not answer.
+  handlerFor(isQuery) {
     return (data) => {
-      if (!asks(data)) return false;
-      if (!this.mine || this.isAway()) return true;
+      if (!isQuery(data)) return false;
+      if (!this.isResponder || this.isHidden()) return true;
       this.answering = true;
       queueMicrotask(() => (this.answering = false));
       return false;

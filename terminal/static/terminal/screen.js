@@ -1,14 +1,14 @@
-// xterm.js as this page needs it: its size is the server's, it scales to the room, and tmux answers the programs.
+// xterm.js for this page: the server sets its size, the font scales to the available space, and tmux answers queries.
 import { colours, onColours } from "./colours.js";
 import { Questions } from "./questions.js";
 
 const SCROLLBACK = 10_000;
-const FONTS = { least: 9, usual: 13, most: 28, smallest: 5 };
+const FONTS = { min: 9, normal: 13, max: 28, smallest: 5 }; // `smallest` is for scaled-down sessions.
 const FONT_KEY = "terminal-font";
 
-// The strict policy lets in only style sheets with the page's nonce, and no style attributes. xterm.js makes both:
-// its sheets get the nonce, and what it writes into attributes goes through the element's style, which is allowed.
-function obeyPolicy(nonce) {
+// The CSP allows only style sheets with the page's nonce, and no style attributes. xterm.js creates both: add the nonce
+// to its style sheets, and set its style attributes by the element's `style` property, which is allowed.
+function complyWithCsp(nonce) {
   const make = document.createElement.bind(document);
   document.createElement = (name, options) => {
     const element = make(name, options);
@@ -25,7 +25,7 @@ function setAttribute(name, value) {
 
 export async function makeScreen(root, on) {
   const { xterm, fit, links, search, unicode, webgl, nonce } = root.dataset;
-  obeyPolicy(nonce);
+  complyWithCsp(nonce);
   const [{ Terminal }, { FitAddon }, { WebLinksAddon }, { SearchAddon }, { Unicode11Addon }, gl] = await Promise.all(
     [xterm, fit, links, search, unicode, webgl].map((address) => import(address)),
   );
@@ -34,7 +34,7 @@ export async function makeScreen(root, on) {
     cols: 80,
     rows: 24,
     scrollback: SCROLLBACK,
-    scrollOnEraseInDisplay: true, // As tmux does it: what was cleared away is in the history.
+    scrollOnEraseInDisplay: true, // Like tmux: cleared lines move to the history.
     fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
     fontSize: savedFont(),
     theme: colours(),
@@ -62,11 +62,11 @@ function openLink(_event, address) {
 
 function savedFont() {
   const size = Number(localStorage.getItem(FONT_KEY));
-  return size >= FONTS.least && size <= FONTS.most ? size : FONTS.usual;
+  return size >= FONTS.min && size <= FONTS.max ? size : FONTS.normal;
 }
 
-// Where there is no graphics card the plain renderer is faster.
-function drawsInSoftware() {
+// Without a GPU the DOM renderer is faster than WebGL.
+function isSoftwareRendered() {
   const gl = document.createElement("canvas").getContext("webgl2");
   if (!gl) return true;
   const info = gl.getExtension("WEBGL_debug_renderer_info");
@@ -81,25 +81,25 @@ class Screen {
     this.addons = addons;
     this.on = on;
     this.font = savedFont();
-    this.room = document.getElementById("room");
+    this.container = document.getElementById("room");
     for (const name of ["fit", "links", "search", "unicode"]) term.loadAddon(addons[name]);
     term.unicode.activeVersion = "11";
     term.open(document.getElementById("term"));
-    this.drawFast();
+    this.chooseRenderer();
     this.questions = new Questions(term.parser, () => document.hidden);
-    this.passOn();
-    onColours((theme) => this.paint(theme));
-    this.paint(colours());
-    new ResizeObserver(() => this.roomChanged()).observe(this.room);
+    this.forwardInput();
+    onColours((theme) => this.setTheme(theme));
+    this.setTheme(colours());
+    new ResizeObserver(() => this.onContainerResized()).observe(this.container);
   }
 
-  paint(theme) {
+  setTheme(theme) {
     this.term.options.theme = theme;
-    this.room.style.setProperty("--term", theme.background);
+    this.container.style.setProperty("--term", theme.background);
   }
 
-  drawFast() {
-    if (drawsInSoftware()) {
+  chooseRenderer() {
+    if (isSoftwareRendered()) {
       this.renderer = "dom";
       return;
     }
@@ -113,7 +113,7 @@ class Screen {
     }
   }
 
-  passOn() {
+  forwardInput() {
     const isReport = (data) => data === "\x1b[I" || data === "\x1b[O";
     this.term.onData((data) => {
       if (this.questions.answering || isReport(data)) this.on.answer(data);
@@ -122,20 +122,20 @@ class Screen {
     this.term.onBinary((data) => this.on.type(Uint8Array.from(data, (char) => char.charCodeAt(0))));
   }
 
-  write(bytes, shown) {
-    this.term.write(bytes, shown);
+  write(bytes, done) {
+    this.term.write(bytes, done);
   }
 
-  // The room in columns and rows at the person's own font size. Measured once for each room and font: the width of a
-  // character as xterm.js gives it varies with the columns shown, and two viewers would resize in turns for ever.
+  // The available space in columns and rows at the user's own font size. Measured once per space and font: the
+  // character width that xterm.js reports depends on the current columns, so two viewers would keep resizing in turns.
   capacity() {
-    const { clientWidth, clientHeight } = this.room;
-    const measured = `${clientWidth}×${clientHeight} ${this.font}`;
-    if (measured !== this.measured) {
-      this.fits = this.measure();
-      this.measured = this.fits && measured;
+    const { clientWidth, clientHeight } = this.container;
+    const key = `${clientWidth}×${clientHeight} ${this.font}`;
+    if (key !== this.measuredKey) {
+      this.measured = this.measure();
+      this.measuredKey = this.measured && key;
     }
-    return this.fits ?? { cols: this.term.cols, rows: this.term.rows };
+    return this.measured ?? { cols: this.term.cols, rows: this.term.rows };
   }
 
   measure() {
@@ -147,14 +147,14 @@ class Screen {
     return proposed?.cols && proposed?.rows ? proposed : null;
   }
 
-  // The server says how large the session is; what does not fit is shown smaller.
+  // Set the session's size as reported by the server. If it does not fit, the font is scaled down.
   resize(cols, rows) {
     if (cols !== this.term.cols || rows !== this.term.rows) this.term.resize(cols, rows);
     this.fitFont();
-    this.on.sized(cols, rows);
+    this.on.resized(cols, rows);
   }
 
-  // While no server says how large a session is.
+  // Use the available space as the size while no session is connected.
   fill() {
     const { cols, rows } = this.capacity();
     this.resize(cols, rows);
@@ -164,25 +164,25 @@ class Screen {
     const { cols, rows } = this.capacity();
     const scale = Math.min(1, cols / this.term.cols, rows / this.term.rows);
     const phone = matchMedia("(max-width: 640px)").matches;
-    const size = Math.max(phone ? FONTS.least - 1 : FONTS.smallest, Math.floor(this.font * scale * 2) / 2);
+    const size = Math.max(phone ? FONTS.min - 1 : FONTS.smallest, Math.floor(this.font * scale * 2) / 2);
     if (size !== this.term.options.fontSize) this.term.options.fontSize = size;
     const tooWide = size > this.font * scale + 0.5;
-    this.room.classList.toggle("wider", tooWide);
-    this.room.classList.toggle("letterboxed", cols !== this.term.cols || rows !== this.term.rows);
+    this.container.classList.toggle("wider", tooWide);
+    this.container.classList.toggle("letterboxed", cols !== this.term.cols || rows !== this.term.rows);
   }
 
-  roomChanged() {
+  onContainerResized() {
     this.fitFont();
-    this.on.room();
+    this.on.capacityChanged();
   }
 
-  enlarge(step) {
-    this.font = Math.min(FONTS.most, Math.max(FONTS.least, this.font + step));
+  changeFont(step) {
+    this.font = Math.min(FONTS.max, Math.max(FONTS.min, this.font + step));
     localStorage.setItem(FONT_KEY, String(this.font));
-    this.roomChanged();
+    this.onContainerResized();
   }
 
-  // Room for that many lines of history, kept once given.
+  // Grow the scrollback to hold at least this many lines.
   reserve(lines) {
     if (lines + 1000 > this.term.options.scrollback) this.term.options.scrollback = lines + 1000;
   }

@@ -1,9 +1,9 @@
-// The sidebar: all live sessions, filtered by typing, next and previous by keys.
+// The sidebar: all live sessions, with a filter and keys for the next and the previous one.
 
 import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
 
-const KEPT = "terminal-sessions";
+const CACHE_KEY = "terminal-sessions";
 const list = document.getElementById("sessions");
 const filter = document.getElementById("filter");
 
@@ -15,22 +15,22 @@ function show(html) {
     if (item.classList.contains("current")) item.querySelector("a").setAttribute("aria-current", "page");
     if (item.dataset.key === focused) item.querySelector("a").focus();
   }
-  narrow();
+  applyFilter();
 }
 
-function narrow() {
-  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+function applyFilter() {
+  const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
   for (const group of list.querySelectorAll(".group")) {
     const items = [...group.querySelectorAll(".session")];
-    for (const item of items) item.hidden = !words.every((word) => item.dataset.words.includes(word));
-    group.hidden = words.length > 0 && items.every((item) => item.hidden);
+    for (const item of items) item.hidden = !terms.every((term) => item.dataset.words.includes(term));
+    group.hidden = terms.length > 0 && items.every((item) => item.hidden);
     shown += items.filter((item) => !item.hidden).length;
   }
-  document.getElementById("nothing").hidden = shown > 0 || !words.length;
+  document.getElementById("nothing").hidden = shown > 0 || !terms.length;
 }
 
-// Go to the next session of the list, or the one before.
+// Go to the next (1) or previous (-1) session in the list.
 export function step(by) {
   const items = [...list.querySelectorAll(".session:not([hidden])")];
   if (!items.length) return;
@@ -39,23 +39,23 @@ export function step(by) {
   location.assign(next.querySelector("a").href);
 }
 
-filter.addEventListener("input", narrow);
+filter.addEventListener("input", applyFilter);
 filter.addEventListener("keydown", (event) => {
   const first = list.querySelector(".session:not([hidden]) a");
   if (event.key === "Enter" && first) location.assign(first.href);
   if (event.key === "Escape") {
     filter.value = "";
-    narrow();
+    applyFilter();
   }
 });
 onKeys({ j: () => step(1), k: () => step(-1), "/": () => filter.focus() });
 
-const kept = sessionStorage.getItem(KEPT); // What was shown a moment ago, until the hosts have answered.
-if (kept) show(kept);
+const cached = sessionStorage.getItem(CACHE_KEY); // Show the last known list until the hosts have responded.
+if (cached) show(cached);
 connect("/ws/terminals", {
   message({ t, html }) {
     if (t !== "sessions") return;
-    sessionStorage.setItem(KEPT, html);
+    sessionStorage.setItem(CACHE_KEY, html);
     show(html);
   },
 });

@@ -1,4 +1,4 @@
-// The page of one session: ties screen, socket and controls together.
+// The page of one session: connects the screen, the socket and the controls.
 
 import { copyText } from "../aitask/app.js";
 import { toast } from "../aitask/toasts.js";
@@ -13,82 +13,82 @@ import { Wire } from "./wire.js";
 const root = document.getElementById("screen");
 const part = (id) => document.getElementById(id);
 const phone = matchMedia("(max-width: 640px), (pointer: coarse)");
-const drawer = matchMedia("(max-width: 800px)"); // The sessions lie over the terminal.
+const drawer = matchMedia("(max-width: 800px)"); // The sidebar covers the terminal.
 const icons = document.querySelector("#link use").getAttribute("href").split("#")[0];
-const toRead = new URLSearchParams(location.search).has("saved"); // Opened for what was kept, not for the session.
-let mayType = false;
-let looks = phone.matches; // On a phone, looking does not change the size that others see.
-let trouble = ""; // Why the host can't be asked just now.
-let chosen = "";
-let told = { cols: 0, rows: 0 }; // The room that the server knows of.
+const savedOnly = new URLSearchParams(location.search).has("saved"); // The page was opened for the saved history.
+let canType = false;
+let passive = phone.matches; // A phone does not change the size for other viewers until it is used for input.
+let hostError = ""; // Why the host is currently unavailable.
+let selectedWindow = "";
+let reported = { cols: 0, rows: 0 }; // The size that was last sent to the server.
 
-const screen = await makeScreen(root, { type, answer, room: roomChanged, sized });
+const screen = await makeScreen(root, { type, answer, capacityChanged: reportSize, resized });
 export const { term } = screen;
 screen.fill();
-const older = new Older(term, part("older"), (lines) => wire.say({ t: "history", lines }));
+const older = new Older(term, part("older"), (lines) => wire.sendJson({ t: "history", lines }));
 const touch = makeTouch(part("touch"), term, (bytes) => type(bytes));
-const showWindows = makeWindows(part("windows"), (id, work) => {
-  chosen = id;
-  wire.say({ t: "window", id });
-  if (work) term.focus();
+const showWindows = makeWindows(part("windows"), (id, focus) => {
+  selectedWindow = id;
+  wire.sendJson({ t: "window", id });
+  if (focus) term.focus();
 });
 const find = makeFind(part("find"), screen.addons.search, term, older);
 const wire = new Wire(
   root.dataset.socket,
   parameters,
-  { message, bytes: (bytes, shown) => screen.write(bytes, shown), state },
-  !toRead,
+  { message, bytes: (bytes, done) => screen.write(bytes, done), state },
+  !savedOnly,
 );
 
 function parameters() {
-  told = screen.capacity();
-  const given = { ...told, create: "unless-history" };
-  if (looks) given.looks = 1;
-  if (chosen) given.window = chosen;
-  return given;
+  reported = screen.capacity();
+  const values = { ...reported, create: "unless-history" };
+  if (passive) values.looks = 1;
+  if (selectedWindow) values.window = selectedWindow;
+  return values;
 }
 
 function type(bytes) {
-  const data = touch.changed(bytes);
-  if (!mayType || !wire.type(data)) return refuse();
-  claimed();
+  const data = touch.transform(bytes);
+  if (!canType || !wire.type(data)) return showNotSent();
+  takeControl();
 }
 
 function answer(text) {
-  if (mayType) wire.say({ t: "answer", d: text });
+  if (canType) wire.sendJson({ t: "answer", d: text });
 }
 
-// What can't arrive is not swallowed: the banner says so.
-function refuse() {
+// Tell the user that input was not sent.
+function showNotSent() {
   const banner = part("banner");
-  if (banner.hidden) show("needs", "Not connected yet: nothing was typed.");
+  if (banner.hidden) showBanner("needs", "Not connected. Your input was not sent.");
   banner.classList.remove("refuses");
   void banner.offsetWidth; // Restarts the animation.
   banner.classList.add("refuses");
 }
 
-function claimed() {
-  if (looks) part("take").hidden = true;
-  looks = false;
+function takeControl() {
+  if (passive) part("take").hidden = true;
+  passive = false;
 }
 
-function roomChanged() {
-  const room = screen.capacity();
-  if (!mayType || (room.cols === told.cols && room.rows === told.rows)) return;
-  told = room;
-  wire.say({ t: "resize", ...room, looks });
+function reportSize() {
+  const size = screen.capacity();
+  if (!canType || (size.cols === reported.cols && size.rows === reported.rows)) return;
+  reported = size;
+  wire.sendJson({ t: "resize", ...size, looks: passive });
 }
 
-function sized(cols, rows) {
+function resized(cols, rows) {
   part("size").textContent = `${cols}×${rows}`;
-  const room = screen.capacity();
-  part("take").hidden = !looks || (room.cols === cols && room.rows === rows);
+  const size = screen.capacity();
+  part("take").hidden = !passive || (size.cols === cols && size.rows === rows);
 }
 
-// The session's real name, which is another one where a foreign session has ours or somebody has renamed it.
-function called(session) {
+// Show the session's actual name. It differs if a foreign session has the expected name, or after a rename.
+function showName(session) {
   part("name").textContent = session;
-  if (!/^[\w-]+$/.test(session)) return; // Such a name would have to be quoted twice.
+  if (!/^[\w-]+$/.test(session)) return; // The name would need quoting for the shell and for tmux.
   const button = document.querySelector(".termbar [data-copy]");
   const command = button.dataset.copy.replace(/\S+$/, session);
   button.dataset.copy = command;
@@ -98,42 +98,42 @@ function called(session) {
 
 const MESSAGES = {
   snapshot(data) {
-    older.painting(data);
+    older.beforeSnapshot(data);
     screen.reserve(data.lines);
     screen.resize(data.cols, data.rows);
-    up();
+    connected();
   },
   size: ({ cols, rows }) => screen.resize(cols, rows),
   windows({ windows, session }) {
-    called(session);
+    showName(session);
     showWindows(windows);
   },
-  role: ({ answers }) => (screen.questions.mine = answers),
+  role: ({ answers }) => (screen.questions.isResponder = answers),
   link(data) {
-    if (data.state === "up") return up();
-    mayType = false;
+    if (data.state === "up") return connected();
+    canType = false;
     setState("down", "link lost", "cloud-off");
-    show("needs", `${data.message} Trying again…`);
+    showBanner("needs", `${data.message} Reconnecting…`);
   },
-  missed: () => refuse(),
+  missed: () => showNotSent(),
   exit({ reason }) {
-    mayType = false;
+    canType = false;
     setState("off", "ended", "circle-slash");
     wire.stop();
-    show("", `${reason} What it showed stays here until you leave.`, "Open a new shell", () =>
+    showBanner("", `${reason} Its output stays here until you leave the page.`, "Open a new shell", () =>
       wire.start({ create: 1 }),
     );
   },
-  gone: () => showSaved({ gone: true }),
+  gone: () => showSaved({ isClosed: true }),
   error(data) {
     if (data.kind === "paste") return toast({ text: data.message, kind: "failed" });
-    mayType = false;
+    canType = false;
     if (data.retry) {
-      trouble = data.message;
+      hostError = data.message;
       return;
     }
-    setState("off", "refused", "circle-slash");
-    show("failed", data.message, "Try again", () => wire.start());
+    setState("off", "failed", "circle-slash");
+    showBanner("failed", data.message, "Try again", () => wire.start());
   },
 };
 
@@ -141,27 +141,27 @@ function message(data) {
   MESSAGES[data.t]?.(data);
 }
 
-function up() {
-  mayType = true;
-  trouble = "";
+function connected() {
+  canType = true;
+  hostError = "";
   wire.settled();
   setState("up", "connected", "circle-check");
   hideBanner();
-  roomChanged(); // Tabs or a banner may have come since the server was told.
+  reportSize(); // Tabs or a banner may have changed the available space.
 }
 
 function state(name, unsure) {
-  mayType = false;
+  canType = false;
   const off = name === "off" || name === "down";
   if (name === "connecting") setState("", "connecting", "loader-circle");
   if (name === "down") {
     setState("down", "reconnecting", "cloud-off");
-    const typed = unsure ? " What you typed last may not have arrived." : "";
-    show("needs", `${trouble || "The connection is lost; the session goes on."}${typed} Trying again…`);
+    const lost = unsure ? " Your last input may not have been received." : "";
+    showBanner("needs", `${hostError || "Connection lost. The session keeps running."}${lost} Reconnecting…`);
   }
   if (name === "off" && part("banner").hidden) {
     setState("off", "disconnected", "unplug");
-    show("", "Disconnected. The session goes on without you.", "Reconnect", () => wire.start());
+    showBanner("", "Disconnected. The session keeps running.", "Reconnect", () => wire.start());
   }
   const link = part("link");
   link.title = off ? "Reconnect" : "Disconnect";
@@ -176,7 +176,7 @@ function setState(kind, text, icon) {
   badge.querySelector("use").setAttribute("href", `${icons}#${icon}`);
 }
 
-function show(kind, text, label = "", action = null) {
+function showBanner(kind, text, label = "", action = null) {
   const banner = part("banner");
   const button = banner.querySelector("button");
   banner.className = `banner ${kind}`;
@@ -195,25 +195,25 @@ function hideBanner() {
   part("banner").hidden = true;
 }
 
-// What was kept of the session, to be read: it is gone with its host or was closed, or a person asks for it.
-async function showSaved({ gone }) {
+// Show the saved history, because the session no longer exists or the user has requested it.
+async function showSaved({ isClosed = false } = {}) {
   wire.stop();
   setState("off", "saved history", "clock");
-  const is = gone ? "The session is gone. " : "";
-  const label = gone ? "Open a new shell" : "Open the terminal";
+  const prefix = isClosed ? "The session no longer exists. " : "";
+  const label = isClosed ? "Open a new shell" : "Open the terminal";
   const open = () => {
-    history.replaceState(null, "", location.pathname); // A reload shows the session, too.
+    history.replaceState(null, "", location.pathname); // A reload then shows the session, too.
     term.reset();
-    wire.start(gone ? { create: 1 } : {});
+    wire.start(isClosed ? { create: 1 } : {});
   };
   const response = await fetch(root.dataset.history);
-  if (response.status === 404) return show("needs", `${is}Nothing was kept of it.`, label, open);
-  if (!response.ok) return show("needs", `${is}Its history can't be read just now.`, label, open);
+  if (response.status === 404) return showBanner("needs", `${prefix}No history was saved.`, label, open);
+  if (!response.ok) return showBanner("needs", `${prefix}The saved history could not be loaded.`, label, open);
   const saved = new Date(Number(response.headers.get("X-Saved-At")) * 1000);
   const bytes = new Uint8Array(await response.arrayBuffer());
   screen.reserve(bytes.reduce((lines, byte) => lines + (byte === 10), 0));
-  show("", `${is}This is what it had shown, saved ${saved.toLocaleString()}; it can only be read.`, label, open);
-  screen.fill(); // Below the banner.
+  showBanner("", `${prefix}Saved history from ${saved.toLocaleString()} (read-only).`, label, open);
+  screen.fill(); // The banner has changed the available space.
   term.write(bytes, () => term.write("\x1b[?25l"));
 }
 
@@ -241,8 +241,8 @@ part("room").addEventListener(
     event.stopImmediatePropagation();
     const text = event.clipboardData.getData("text/plain");
     if (!text) return;
-    if (!mayType || !wire.paste(text)) return refuse();
-    claimed();
+    if (!canType || !wire.paste(text)) return showNotSent();
+    takeControl();
   },
   true,
 );
@@ -251,18 +251,18 @@ part("link").addEventListener("click", () => {
   if (wire.isTrying) wire.stop();
   else wire.start();
 });
-part("smaller").addEventListener("click", () => screen.enlarge(-1));
-part("larger").addEventListener("click", () => screen.enlarge(1));
+part("smaller").addEventListener("click", () => screen.changeFont(-1));
+part("larger").addEventListener("click", () => screen.changeFont(1));
 part("search").addEventListener("click", () => find.open());
 part("take").addEventListener("click", () => {
-  looks = false;
-  told = screen.capacity();
-  wire.say({ t: "resize", ...told, looks });
+  passive = false;
+  reported = screen.capacity();
+  wire.sendJson({ t: "resize", ...reported, looks: passive });
 });
 part("fold").addEventListener("click", () => document.querySelector(".terminals").classList.toggle("folded"));
 part("room").addEventListener(
   "pointerdown",
   () => drawer.matches && document.querySelector(".terminals").classList.remove("folded"),
 );
-if (toRead) showSaved({ gone: false });
+if (savedOnly) showSaved();
 if (!phone.matches) term.focus();

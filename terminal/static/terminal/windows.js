@@ -1,10 +1,10 @@
-// Windows of the session as tabs: a click or the arrow keys show another.
-export function makeWindows(bar, choose) {
+// The windows of the session as tabs, switched by a click or the arrow keys.
+export function makeWindows(bar, onSelect) {
   const tabs = () => [...bar.children];
 
   bar.addEventListener("click", (event) => {
     const tab = event.target.closest("[role=tab]");
-    if (tab) choose(tab.dataset.window, true);
+    if (tab) onSelect(tab.dataset.window, true);
   });
   bar.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -13,7 +13,7 @@ export function makeWindows(bar, choose) {
     event.preventDefault();
     const next = tabs().at((at + by) % tabs().length);
     next.focus();
-    choose(next.dataset.window, false);
+    onSelect(next.dataset.window, false);
   });
 
   return function show(windows) {

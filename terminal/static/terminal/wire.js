@@ -1,25 +1,25 @@
-// The protocol of a terminal: bytes both ways, acknowledged as they are shown.
+// The protocol of a terminal: bytes in both directions. Output is acknowledged when it has been rendered.
 import { Socket } from "../aitask/socket.js";
 
 const ACK_BYTES = 64 * 1024;
-const PASTE_PIECE = 150_000; // Characters, each up to six bytes as JSON; the server takes no message above 1 MiB.
-const PULSE_SECONDS = 15; // A laptop that slept has a socket that looks open and is not.
+const PASTE_PIECE = 150_000; // In characters of up to six bytes in JSON. The server accepts at most 1 MiB per message.
+const PULSE_SECONDS = 15; // After a laptop has slept, a socket can look open although the connection is lost.
 const ANSWER_SECONDS = 10;
-const DOUBT_SECONDS = 2; // After a key that nothing followed, the way is tried, and an answer is due sooner.
-const SOONER_SECONDS = 5;
+const UNANSWERED_SECONDS = 2; // Input without any output for this long triggers a pulse with a shorter timeout.
+const SHORT_ANSWER_SECONDS = 5;
 const FINAL = [4403, 4404, 4410];
 
 const isHighSurrogate = (code) => code >= 0xd800 && code < 0xdc00;
 
 export class Wire {
-  // `on` has: message(data), bytes(array, shown), state(name, unsure) with name connecting, down or off; unsure: what
-  // was typed last may not have arrived.
+  // `on` has: message(data), bytes(array, done), and state(name, unsure). `name` is connecting, down or off; `unsure`
+  // means that the last input may not have been received.
   constructor(path, parameters, on, wanted) {
     this.path = path;
     this.parameters = parameters;
     this.on = on;
     this.wanted = wanted;
-    this.more = {};
+    this.extra = {};
     this.socket = this.makeSocket();
     addEventListener("online", () => this.retry());
     addEventListener("pageshow", (event) => event.persisted && this.retry());
@@ -30,8 +30,8 @@ export class Wire {
 
   makeSocket() {
     const on = {
-      connecting: () => this.begin(),
-      message: (data) => this.take(data),
+      connecting: () => this.reset(),
+      message: (data) => this.receive(data),
       lost: () => this.lost(),
       ended: () => this.ended(),
     };
@@ -39,8 +39,8 @@ export class Wire {
   }
 
   address() {
-    const query = new URLSearchParams({ ...this.parameters(), ...this.more });
-    this.more = {};
+    const query = new URLSearchParams({ ...this.parameters(), ...this.extra });
+    this.extra = {};
     return `${this.path}?${query}`;
   }
 
@@ -48,45 +48,45 @@ export class Wire {
     return this.wanted && this.socket.isTrying;
   }
 
-  // `more` are parameters of this one connection.
-  start(more = {}) {
+  // `extra` holds parameters for this connection only.
+  start(extra = {}) {
     this.wanted = true;
-    this.more = more;
+    this.extra = extra;
     this.socket.start();
   }
 
-  begin() {
-    this.heard();
+  reset() {
+    this.clearTimers();
     this.connection = {};
-    this.shown = this.told = this.unshown = 0;
+    this.rendered = this.acknowledged = this.unrendered = 0;
     this.on.state("connecting");
   }
 
-  take(data) {
-    this.heard();
+  receive(data) {
+    this.clearTimers();
     if (typeof data === "string") return this.on.message(JSON.parse(data));
     const bytes = new Uint8Array(data);
     const { connection } = this;
-    this.unshown += bytes.length;
-    this.on.bytes(bytes, () => this.connection === connection && this.wasShown(bytes.length));
+    this.unrendered += bytes.length;
+    this.on.bytes(bytes, () => this.connection === connection && this.onRendered(bytes.length));
   }
 
-  wasShown(count) {
-    this.shown += count;
-    this.unshown -= count;
-    if (this.unshown && this.shown - this.told < ACK_BYTES) return;
-    this.told = this.shown;
-    this.say({ t: "ack", n: this.shown });
+  onRendered(count) {
+    this.rendered += count;
+    this.unrendered -= count;
+    if (this.unrendered && this.rendered - this.acknowledged < ACK_BYTES) return;
+    this.acknowledged = this.rendered;
+    this.sendJson({ t: "ack", n: this.rendered });
   }
 
   lost() {
-    const unsure = Boolean(this.doubt);
-    this.heard();
+    const unsure = Boolean(this.unanswered);
+    this.clearTimers();
     this.on.state("down", unsure);
   }
 
   ended() {
-    this.heard();
+    this.clearTimers();
     this.on.state("off");
   }
 
@@ -101,39 +101,39 @@ export class Wire {
   stop() {
     this.wanted = false;
     this.socket.drop();
-    this.heard();
+    this.clearTimers();
     this.on.state("off");
   }
 
-  heard() {
-    clearTimeout(this.silence);
-    clearTimeout(this.doubt);
-    this.doubt = null;
+  clearTimers() {
+    clearTimeout(this.timeout);
+    clearTimeout(this.unanswered);
+    this.unanswered = null;
   }
 
   pulse(seconds = ANSWER_SECONDS) {
     if (!this.wanted) return;
     if (!this.socket.isOpen) return this.socket.isTrying || this.retry();
-    this.say({ t: "pulse" });
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.socket.closed(0), seconds * 1000);
+    this.sendJson({ t: "pulse" });
+    clearTimeout(this.timeout);
+    this.timeout = setTimeout(() => this.socket.closed(0), seconds * 1000);
   }
 
-  say(message) {
-    return this.socket.say(message);
+  sendJson(message) {
+    return this.socket.sendJson(message);
   }
 
   type(data) {
     if (!this.socket.send(data)) return false;
-    this.doubt ??= setTimeout(() => this.pulse(SOONER_SECONDS), DOUBT_SECONDS * 1000);
+    this.unanswered ??= setTimeout(() => this.pulse(SHORT_ANSWER_SECONDS), UNANSWERED_SECONDS * 1000);
     return true;
   }
 
   paste(text) {
     for (let start = 0, end; start < text.length; start = end) {
       end = start + PASTE_PIECE;
-      if (isHighSurrogate(text.charCodeAt(end - 1))) end++; // Never half a character.
-      if (!this.say({ t: "paste", d: text.slice(start, end), more: end < text.length })) return false;
+      if (isHighSurrogate(text.charCodeAt(end - 1))) end++; // Don't split a surrogate pair.
+      if (!this.sendJson({ t: "paste", d: text.slice(start, end), more: end < text.length })) return false;
     }
     return true;
   }

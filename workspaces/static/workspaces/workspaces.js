@@ -1,4 +1,4 @@
-// The form shows the SSH fields only for a server, keeps what is typed, and begins at the first mistake.
+// The workspace form: SSH fields only for a server, drafts, and focus on the first field with an error.
 import "../aitask/drafts.js";
 
 document.addEventListener("change", (event) => {
