@@ -1,18 +1,18 @@
-// What agents ask: answering with buttons and keys; a request that a person is answering is never redrawn.
+// Requests of agents: answered with buttons and keys. A request that the user is answering is never replaced.
 import { nodesOf } from "../aitask/dom.js";
 import { send } from "../aitask/send.js";
 import { toast } from "../aitask/toasts.js";
 
-const LOOK_AGAIN = 600; // Milliseconds in which nothing is answered after somebody else's answer has moved the list.
-let moved = -LOOK_AGAIN;
+const GRACE = 600; // Milliseconds without answers after a request was closed elsewhere and the list has moved.
+let movedAt = -GRACE;
 
-// Bring the list up to date by id: what is gone goes, what is new comes, what stays keeps what was typed into it.
+// Update the list by id: remove closed requests, add new ones, and keep the input in those that stay.
 export function update(box, html) {
-  const fresh = nodesOf(html);
-  const ids = new Set(fresh.map((node) => node.id));
-  for (const old of [...box.children]) if (!ids.has(old.id)) leave(old);
+  const nodes = nodesOf(html);
+  const ids = new Set(nodes.map((node) => node.id));
+  for (const old of [...box.children]) if (!ids.has(old.id)) remove(old);
   let place = box.firstElementChild;
-  for (const node of fresh) {
+  for (const node of nodes) {
     const old = document.getElementById(node.id);
     if (old && (old.dataset.stamp === node.dataset.stamp || isBeingAnswered(old))) {
       if (old !== place) box.insertBefore(old, place);
@@ -33,19 +33,19 @@ const isBeingAnswered = (node) =>
       field === document.activeElement || field.value !== field.defaultValue || field.checked !== field.defaultChecked,
   );
 
-function leave(old) {
-  if (!old.matches(".is-answered, .is-sending")) moved = performance.now();
-  const chosen = old.contains(document.activeElement);
+function remove(old) {
+  if (!old.matches(".is-answered, .is-sending")) movedAt = performance.now();
+  const focused = old.contains(document.activeElement);
   const next = old.nextElementSibling ?? old.previousElementSibling;
   old.remove();
-  if (chosen) next?.focus();
+  if (focused) next?.focus();
 }
 
 export async function decide(article, decision, { mode } = {}) {
   const form = article.querySelector("form");
   if (!form || article.matches(".is-sending, .is-answered")) return;
-  if (performance.now() - moved < LOOK_AGAIN) {
-    toast({ text: "Another request has just gone from here.", hint: "Look again: this one is not answered." });
+  if (performance.now() - movedAt < GRACE) {
+    toast({ text: "This list changed: another request was just answered.", hint: "Check this one and answer again." });
     return;
   }
   const values = new FormData(form);
@@ -69,7 +69,7 @@ export function edit(article) {
 
 const deny = (article) => article.querySelector(".denial input")?.focus();
 
-// A number means the question that is being answered when several options may be chosen, else the first open one.
+// A number applies to the focused question if it allows several options, otherwise to the first unanswered one.
 function pick(article, number) {
   const sets = [...article.querySelectorAll("fieldset")];
   const many = sets.find((set) => set.contains(document.activeElement) && set.querySelector("[type=checkbox]"));
@@ -90,11 +90,11 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-edits]")) edit(event.target.closest(".asked"));
-  // The second click of a double click may meet the next request.
+  // The second click of a double click may hit the next request.
   else if (event.detail > 1 && event.target.closest(".asked button")) event.preventDefault();
 });
 
-// Enter in a field does what the field is for; Esc leaves it and keeps the words.
+// Enter in a field submits it. Esc leaves the field and keeps its text.
 document.addEventListener(
   "keydown",
   (event) => {
@@ -122,10 +122,9 @@ document.addEventListener(
   true,
 );
 
-// What a key means for a request that is chosen; the same in the inbox and on the page of a task.
-// One press is one answer.
-export const keysFor = (chosen) => {
-  const on = (action) => (event) => (chosen() && !event.repeat ? action(chosen()) : false);
+// The keyboard shortcuts for the current request, for the inbox and the task page. A held key answers only once.
+export const keysFor = (current) => {
+  const on = (action) => (event) => (current() && !event.repeat ? action(current()) : false);
   const numbers = Object.fromEntries(
     [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), on((article) => pick(article, n))]),
   );

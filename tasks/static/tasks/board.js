@@ -1,10 +1,10 @@
-// The live board: refetched when the server says that it has changed, never under a card that is being dragged.
+// The live board: reloaded when the server reports a change, but never while a card is being dragged.
 
 import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { toast } from "../aitask/toasts.js";
-import { choose, chosen, step, verbs } from "./cards.js";
+import { select, selected, step, verbs } from "./cards.js";
 import { watchDrag } from "./drag.js";
 import "./newtask.js";
 
@@ -12,18 +12,18 @@ const board = document.getElementById("board");
 const needs = document.getElementById("needs");
 const filter = document.getElementById("filter");
 let version = document.getElementById("needs-you").dataset.version;
-let wanted = false; // A refresh was asked for while it could not be done.
-let asking = false;
+let isStale = false; // A refresh was requested while it was not possible.
+let isLoading = false;
 
-const drag = watchDrag(board, { settled: () => wanted && refresh() });
+const drag = watchDrag(board, { settled: () => isStale && refresh() });
 
-const given = (pairs) => new URLSearchParams([...pairs].filter(([, value]) => value)).toString();
-const query = () => given(new FormData(filter));
+const queryOf = (pairs) => new URLSearchParams([...pairs].filter(([, value]) => value)).toString();
+const query = () => queryOf(new FormData(filter));
 
 export async function refresh() {
-  wanted = drag.active || asking;
-  if (wanted) return;
-  asking = true;
+  isStale = drag.active || isLoading;
+  if (isStale) return;
+  isLoading = true;
   try {
     await htmx.ajax("GET", `${board.dataset.url}?${query()}`, {
       target: board,
@@ -32,19 +32,19 @@ export async function refresh() {
       quiet: true,
     });
   } finally {
-    asking = false;
-    if (wanted && !drag.active) refresh();
+    isLoading = false;
+    if (isStale && !drag.active) refresh();
   }
 }
 
-// Whatever brings new columns leaves the chosen card chosen and the times right.
+// After new columns are swapped in, restore the selected card and the elapsed times.
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
   if (ctx.target !== board) return;
-  const outdated = given(new URL(ctx.request.action, location).searchParams) !== query();
+  const outdated = queryOf(new URL(ctx.request.action, location).searchParams) !== query();
   if (drag.active || outdated) {
     event.preventDefault();
-    wanted = true;
+    isStale = true;
   }
   board.dataset.focus = document.activeElement?.closest?.(".card")?.dataset.pk ?? "";
 });
@@ -53,7 +53,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   tick(board);
   drag.attach();
   const pk = board.dataset.focus;
-  if (pk && !document.activeElement?.closest?.(".card")) choose(document.getElementById(`card-${pk}`));
+  if (pk && !document.activeElement?.closest?.(".card")) select(document.getElementById(`card-${pk}`));
   showNeeds(Number(document.getElementById("needs-you").textContent));
 });
 
@@ -74,7 +74,7 @@ connect("/ws/board", {
   },
 });
 
-needs.addEventListener("click", () => choose(board.querySelector(".card.needs-you")));
+needs.addEventListener("click", () => select(board.querySelector(".card.needs-you")));
 document.addEventListener("changed", refresh);
 filter.addEventListener("htmx:before:request", () => history.replaceState(null, "", query() ? `/?${query()}` : "/"));
 document.addEventListener("keydown", (event) => {
@@ -82,21 +82,21 @@ document.addEventListener("keydown", (event) => {
   event.target.value = "";
   event.target.dispatchEvent(new Event("input", { bubbles: true }));
   event.target.blur();
-  choose(board.querySelector(".card"));
+  select(board.querySelector(".card"));
 });
 
-// Where one column is seen at a time, on a phone, begin with the one in which something happens.
-function showWhatHappens() {
+// On a phone, which shows one column at a time, start with the column that needs attention.
+function showActiveColumn() {
   const columns = ["running", "review", "queued"].map((status) => document.getElementById(`col-${status}`));
   const busy =
     board.querySelector(".card.needs-you")?.closest(".column") ??
     columns.find((column) => column?.querySelector(".card"));
   if (!location.hash) busy?.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
 }
-showWhatHappens();
+showActiveColumn();
 
 const withCard = (action) => () =>
-  chosen() ? action(chosen()) : toast({ text: "Choose a card first, with the arrow keys." });
+  selected() ? action(selected()) : toast({ text: "Select a card first, with the arrow keys." });
 onKeys({
   n: () => document.querySelector("[data-new-task]").click(),
   "/": () => document.getElementById("f-search").focus(),

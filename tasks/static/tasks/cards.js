@@ -1,4 +1,4 @@
-// Which card is chosen, moving between cards by keys, and what can be done with one.
+// The selected card, moving between cards with keys, and the actions for a card.
 
 import { ask } from "../aitask/dialogs.js";
 import { openMenu } from "../aitask/menus.js";
@@ -10,23 +10,23 @@ const menu = document.getElementById("cardmenu");
 const titleOf = (card) => card.querySelector(".title").textContent;
 let menuCard = null;
 
-export const chosen = () => document.activeElement?.closest?.(".card") ?? null;
+export const selected = () => document.activeElement?.closest?.(".card") ?? null;
 
-export function choose(card) {
+export function select(card) {
   const link = card?.querySelector(".title");
   link?.focus({ preventScroll: true });
   card?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 export function step(columns, rows) {
-  const card = chosen();
+  const card = selected();
   const lists = [...board.querySelectorAll(".cards")];
-  if (!card) return choose(board.querySelector(".card"));
-  if (rows) return choose(rows > 0 ? card.nextElementSibling : card.previousElementSibling);
+  if (!card) return select(board.querySelector(".card"));
+  if (rows) return select(rows > 0 ? card.nextElementSibling : card.previousElementSibling);
   const row = [...card.parentElement.children].indexOf(card);
   let at = lists.indexOf(card.parentElement) + columns;
   while (lists[at] && !lists[at].children.length) at += columns;
-  if (lists[at]) choose(lists[at].children[Math.min(row, lists[at].children.length - 1)]);
+  if (lists[at]) select(lists[at].children[Math.min(row, lists[at].children.length - 1)]);
 }
 
 const post = (card, verb, values) => send(`/tasks/${card.dataset.pk}/${verb}`, values);
@@ -43,17 +43,21 @@ export const verbs = {
   menu: (card) => {
     menuCard = card;
     menu.querySelector("[data-title]").textContent = titleOf(card);
-    for (const item of menu.querySelectorAll("[data-verb]")) item.disabled = !fits(item.dataset, card);
+    for (const item of menu.querySelectorAll("[data-verb]")) item.disabled = !isAvailable(item.dataset, card);
     openMenu(menu, card.querySelector("[data-cardmenu]"));
   },
   cancel: async (card) => {
     const queued = allows(card, "unqueue");
     if (!queued && !allows(card, "cancel")) return;
-    const lost = queued
-      ? "It has not started; nothing is lost."
-      : "The agent and all that it started end. Its work so far stays in the worktree.";
-    if (await ask(`Cancel “${titleOf(card)}”?`, { lost, yes: "Cancel the run", no: "Let it go on" }))
-      post(card, queued ? "unqueue" : "cancel");
+    const texts = queued
+      ? { lost: "The run has not started yet.", yes: "Unqueue", no: "Keep queued" }
+      : {
+          lost: "This kills the agent and everything that it started. Its work so far stays in the worktree.",
+          yes: "Cancel run",
+          no: "Keep running",
+        };
+    const question = `${queued ? "Unqueue" : "Cancel"} the run of “${titleOf(card)}”?`;
+    if (await ask(question, texts)) post(card, queued ? "unqueue" : "cancel");
   },
   delete: async (card) => {
     const lost =
@@ -63,10 +67,10 @@ export const verbs = {
   },
 };
 
-// What the server allows now; see tasks/verbs.py.
+// Whether the server allows the verb in the card's current state; see tasks/verbs.py.
 const allows = (card, verb) => card.dataset.verbs.split(" ").includes(verb);
 
-function fits({ verb, status }, card) {
+function isAvailable({ verb, status }, card) {
   if (verb === "run" || verb === "delete") return allows(card, verb);
   if (verb === "cancel") return allows(card, "unqueue") || allows(card, "cancel");
   if (verb === "move") return status !== card.dataset.status && allows(card, `move-${status}`);
@@ -80,7 +84,7 @@ menu.addEventListener("click", (event) => {
   if (!item || !menuCard) return;
   menu.hidePopover();
   const card = document.getElementById(menuCard.id) ?? menuCard;
-  choose(card);
+  select(card);
   verbs[item.dataset.verb](card, item.dataset);
 });
 

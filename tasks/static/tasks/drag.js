@@ -1,17 +1,17 @@
-// Dragging cards between columns. What a drop means is the server's to decide; a refusal puts the card back.
-// `active` from the moment that a card is held: a refresh then would take it out of the hand.
+// Dragging cards between columns. The server decides what a drop does; if it refuses, the card moves back.
+// `active` is true as soon as a card is pressed: a refresh would end the drag.
 import { move } from "./move.js";
 
 export function watchDrag(board, { settled }) {
   const state = { active: false, attach };
-  const made = new WeakMap();
+  const sortables = new WeakMap();
   let moving = false;
   let next = "";
 
   function attach() {
     for (const list of board.querySelectorAll(".cards")) {
-      if (made.has(list)) continue;
-      made.set(
+      if (sortables.has(list)) continue;
+      sortables.set(
         list,
         new Sortable(list, {
           group: "cards",

@@ -1,4 +1,4 @@
-// The inbox: live, and complete by keyboard.
+// The inbox: updated live, and usable with the keyboard alone.
 
 import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
@@ -12,19 +12,19 @@ const empty = document.getElementById("inbox-empty");
 connect("/ws/inbox", {
   message: (data) => {
     if (data.t !== "asks") return;
-    const lost = box.contains(document.activeElement) || document.activeElement === document.body;
+    const hadFocus = box.contains(document.activeElement) || document.activeElement === document.body;
     update(box, data.html);
     count.textContent = data.count;
     empty.hidden = box.childElementCount > 0;
     tick(box);
-    if (lost && !box.contains(document.activeElement)) open()[0]?.focus({ preventScroll: true });
+    if (hadFocus && !box.contains(document.activeElement)) open()[0]?.focus({ preventScroll: true });
   },
 });
 
 const all = () => [...box.querySelectorAll(".asked")];
 const isOpen = (article) => !article.classList.contains("is-answered");
 const open = () => all().filter(isOpen);
-const chosen = () => document.activeElement.closest?.(".asked") ?? open()[0];
+const current = () => document.activeElement.closest?.(".asked") ?? open()[0];
 
 function step(by) {
   const list = open();
@@ -41,18 +41,18 @@ box.addEventListener("answered", (event) => {
   next?.focus({ preventScroll: true });
 });
 
-const keys = keysFor(chosen);
+const keys = keysFor(current);
 onKeys({
   ...keys,
   j: () => step(1),
   ArrowDown: () => step(1),
   k: () => step(-1),
   ArrowUp: () => step(-1),
-  e: () => chosen() && edit(chosen()),
-  o: () => chosen()?.querySelector(".from a")?.click(),
+  e: () => current() && edit(current()),
+  o: () => current()?.querySelector(".from a")?.click(),
   Enter: () =>
-    chosen()?.dataset.kind === "question"
-      ? chosen().querySelector("form").requestSubmit(chosen().querySelector("[value=answer]"))
+    current()?.dataset.kind === "question"
+      ? current().querySelector("form").requestSubmit(current().querySelector("[value=answer]"))
       : false,
 });
 open()[0]?.focus({ preventScroll: true });

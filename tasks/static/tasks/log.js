@@ -1,18 +1,18 @@
-// The conversation as a window on a list that may have tens of thousands of events. Only the part around what is
-// read is in the page; it follows the end unless the reader has scrolled up.
+// The conversation: a window on a list of possibly tens of thousands of events. Only the rows around the visible ones
+// are in the page. It scrolls to new events unless the user has scrolled up.
 import { nodesOf } from "../aitask/dom.js";
 import { adopt, release } from "./results.js";
 
-const MOST = 600; // Rows kept in the page.
-const NEAR = 600; // Pixels from an edge at which more is fetched.
-const END = 48; // Pixels from the end that still count as reading the end.
+const MAX_ROWS = 600; // Rows kept in the page.
+const NEAR = 600; // Distance from an edge, in pixels, at which more rows are loaded.
+const END = 48; // Distance from the end, in pixels, that counts as being at the end.
 
 const parse = (text) => (text ? text.split(".").map(Number) : null);
 const later = (a, b) => !b || a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
 const placeOf = (row) => parse(row.dataset?.place);
 
 export class Log {
-  // `caughtUp` is called when rows that were left out have been fetched, up to the newest.
+  // `caughtUp` is called when the skipped rows up to the newest have been loaded.
   constructor(box, address, caughtUp) {
     this.box = box;
     this.address = address;
@@ -21,8 +21,8 @@ export class Log {
     this.older = box.querySelector("#older");
     this.newest = document.getElementById("newest");
     this.first = parse(this.rows.dataset.first);
-    this.last = parse(this.rows.dataset.last) ?? [0, 0]; // The last in the page.
-    this.known = this.last; // The last heard of.
+    this.last = parse(this.rows.dataset.last) ?? [0, 0]; // The last event in the page.
+    this.known = this.last; // The last event that the server has sent.
     this.complete = true; // The newest event is in the page.
     this.following = true;
     this.loading = false;
@@ -36,7 +36,7 @@ export class Log {
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.older.addEventListener("click", () => this.load("older"));
     this.newest.addEventListener("click", () => this.toNewest());
-    // Rows get their true height when they come into view; the end stays in view meanwhile.
+    // Rows get their real height when they become visible. Keep the end in view while they change.
     const sizes = new ResizeObserver(() => this.following && this.toEnd());
     sizes.observe(this.rows);
     sizes.observe(this.box);
@@ -44,28 +44,28 @@ export class Log {
 
   scrolled() {
     const { box } = this;
-    const left = box.scrollHeight - box.scrollTop - box.clientHeight;
-    this.following = this.complete && left < END;
+    const below = box.scrollHeight - box.scrollTop - box.clientHeight;
+    this.following = this.complete && below < END;
     if (this.following) this.missed = 0;
     this.showNewest();
     if (box.scrollTop < NEAR && !this.older.hidden && this.first && !this.following) this.load("older");
-    if (left < NEAR && !this.complete) this.load("newer");
+    if (below < NEAR && !this.complete) this.load("newer");
   }
 
   add(html, last) {
     this.known = last;
     if (!this.complete) return this.noteMissed(nodesOf(html).length);
-    const fresh = nodesOf(html).filter((row) => !row.dataset.place || later(placeOf(row), this.last));
+    const added = nodesOf(html).filter((row) => !row.dataset.place || later(placeOf(row), this.last));
     this.last = last;
-    for (const row of fresh) row.classList.add("is-new");
+    for (const row of added) row.classList.add("is-new");
     document.querySelector(".idea")?.remove();
-    this.rows.append(...fresh);
+    this.rows.append(...added);
     adopt(this.rows);
     if (this.following) {
       this.trim("start");
       this.toEnd();
     } else {
-      this.noteMissed(fresh.length);
+      this.noteMissed(added.length);
       this.trim("end");
     }
   }
@@ -80,14 +80,14 @@ export class Log {
     this.newest.lastElementChild.textContent = this.missed ? `${this.missed} new` : "Newest";
   }
 
-  // Drop rows far from what is read; what was dropped can be fetched again.
+  // Remove rows far from the visible ones. They can be loaded again.
   trim(side) {
     const { children } = this.rows;
-    const extra = children.length - MOST;
-    if (extra < MOST / 4) return;
-    const gone = [...children].slice(...(side === "start" ? [0, extra] : [-extra]));
-    release(gone);
-    for (const row of gone) row.remove();
+    const extra = children.length - MAX_ROWS;
+    if (extra < MAX_ROWS / 4) return;
+    const removed = [...children].slice(...(side === "start" ? [0, extra] : [-extra]));
+    release(removed);
+    for (const row of removed) row.remove();
     const kept = [...children].filter((row) => row.dataset.place);
     if (side === "start") {
       this.first = placeOf(kept[0]);
@@ -103,8 +103,8 @@ export class Log {
     this.loading = true;
     this.box.setAttribute("aria-busy", "true");
     try {
-      const where = side === "older" ? `before=${this.first.join(".")}` : `after=${this.last.join(".")}`;
-      const response = await fetch(`${this.address}?${where}`);
+      const query = side === "older" ? `before=${this.first.join(".")}` : `after=${this.last.join(".")}`;
+      const response = await fetch(`${this.address}?${query}`);
       if (!response.ok) return;
       const html = await response.text();
       const place = (name) => parse(response.headers.get(name));
@@ -137,7 +137,7 @@ export class Log {
     this.showNewest();
   }
 
-  // What is read stays where it is while rows come or go above it.
+  // Keep the scroll position while `change` adds or removes rows above.
   keepStill(change) {
     const top = this.box.getBoundingClientRect().top;
     const anchor = [...this.rows.children].find((row) => row.getBoundingClientRect().bottom > top);

@@ -1,34 +1,34 @@
-// Moving a card. To Done is a question while its work is not in main; whoever says neither leaves it where it was.
+// Moving a card. A move to Done asks whether to merge the task's branch first; Cancel leaves the card in its column.
 import { send } from "../aitask/send.js";
 import { toast } from "../aitask/toasts.js";
 
 const dialog = document.getElementById("to-done");
-const STILL = ["backlog", "review", "done"]; // Between these nothing starts or ends, so a move can be taken back.
+const REVERSIBLE = ["backlog", "review", "done"]; // A move between these starts and ends nothing, so it can be undone.
 
-// `next` is the card that it stood before.
+// `next` is the id of the card below it.
 export async function move(card, values, next = card.nextElementSibling?.dataset.pk ?? "") {
   const from = card.dataset.status;
-  const asks = values.status === "done" && card.dataset.status !== "done" && card.dataset.into;
-  const merge = asks ? await answer(card) : "";
-  if (asks && !merge) return document.dispatchEvent(new CustomEvent("changed"));
+  const mustAsk = values.status === "done" && card.dataset.status !== "done" && card.dataset.into;
+  const merge = mustAsk ? await askWhetherToMerge(card) : "";
+  if (mustAsk && !merge) return document.dispatchEvent(new CustomEvent("changed"));
   const path = `/tasks/${card.dataset.pk}/move`;
   const done = await send(path, merge ? { ...values, merge } : values);
-  const mayReturn =
-    values.status !== from && merge !== "yes" && [from, values.status].every((status) => STILL.includes(status));
-  if (done && mayReturn)
+  const canUndo =
+    values.status !== from && merge !== "yes" && [from, values.status].every((status) => REVERSIBLE.includes(status));
+  if (done && canUndo)
     toast({ text: `Moved to ${nameOf(values.status)}.`, undo: () => send(path, { status: from, before: next }) });
   return done;
 }
 
 const nameOf = (status) => document.getElementById(`colname-${status}`).textContent;
 
-// Resolves to "yes", "no" (done without merging), or "" when the card is to stay.
-function answer(card) {
+// Resolve to "yes", "no" (close without merging) or "" (cancelled).
+function askWhetherToMerge(card) {
   const { into, check } = card.dataset;
   dialog.querySelector("h2").textContent = `Merge “${card.querySelector(".title").textContent}” into ${into}?`;
   dialog.querySelector("[data-check]").textContent = check
-    ? `First it must pass the check: ${check}`
-    : "No check command is set, so nothing is checked first.";
+    ? `The check must pass first: ${check}`
+    : "No check command is set, so it is merged without a check.";
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));

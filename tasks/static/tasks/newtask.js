@@ -1,4 +1,4 @@
-// The panel for new tasks: Ctrl+Enter creates and runs, the fields follow the workspace.
+// The form for new tasks. Ctrl+Enter creates and runs; the fields depend on the workspace.
 import "../aitask/drafts.js";
 
 document.addEventListener("click", (event) => {
@@ -22,7 +22,7 @@ function showParts(box) {
   if (shown) shown.textContent = parts > 1 ? `${parts} tasks. ` : "";
 }
 
-// The text may be a draft that was kept.
+// The text may come from a stored draft.
 function ready() {
   const text = document.getElementById("new-task-form")?.elements.text;
   if (text) showParts(text);
@@ -33,7 +33,7 @@ ready();
 document.addEventListener("created", (event) => {
   const form = document.getElementById("new-task-form");
   const dialog = document.getElementById("new-task");
-  if (!event.detail.more) return dialog ? dialog.close() : location.assign("/"); // on a page of its own
+  if (!event.detail.more) return dialog ? dialog.close() : location.assign("/"); // The form has its own page.
   form.elements.text.value = "";
   form.elements.text.focus();
   showParts(form.elements.text);
@@ -46,7 +46,7 @@ document.addEventListener("keydown", (event) => {
   form.requestSubmit(form.querySelector("button.primary"));
 });
 
-// Going on with a conversation needs new words, starting over the old ones.
+// To continue a conversation, start with an empty prompt; for a new one, with the task's prompt.
 document.addEventListener("change", (event) => {
   if (event.target.name !== "resume") return;
   const box = event.target.form.elements.prompt;

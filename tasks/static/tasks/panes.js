@@ -1,21 +1,21 @@
-// Panes that fold and change their width, remembered on this device; tabs where there is room for one only.
+// Panes that can be resized and collapsed, stored in this browser. On narrow screens, tabs show one pane at a time.
 const panes = document.querySelector(".panes");
 const STEP = 24;
-const recall = (name) => localStorage.getItem(`pane:${name}`);
-const remember = (name, value) => localStorage.setItem(`pane:${name}`, value);
+const load = (name) => localStorage.getItem(`pane:${name}`);
+const store = (name, value) => localStorage.setItem(`pane:${name}`, value);
 
 function setWidth(bar, width) {
-  const { ariaValueMin: least, ariaValueMax: most } = bar;
-  const kept = Math.round(Math.max(least, Math.min(width, most, innerWidth / 2)));
-  panes.style.setProperty(`--${bar.dataset.resizes}`, `${kept}px`);
-  bar.ariaValueNow = kept;
-  remember(bar.dataset.resizes, kept);
+  const { ariaValueMin: min, ariaValueMax: max } = bar;
+  const rounded = Math.round(Math.max(min, Math.min(width, max, innerWidth / 2)));
+  panes.style.setProperty(`--${bar.dataset.resizes}`, `${rounded}px`);
+  bar.ariaValueNow = rounded;
+  store(bar.dataset.resizes, rounded);
 }
 
 for (const bar of document.querySelectorAll(".resizer")) {
   const pane = document.getElementById(`pane-${bar.dataset.resizes}`);
   const sign = bar.dataset.resizes === "side" ? -1 : 1;
-  if (recall(bar.dataset.resizes)) setWidth(bar, Number(recall(bar.dataset.resizes)));
+  if (load(bar.dataset.resizes)) setWidth(bar, Number(load(bar.dataset.resizes)));
   bar.addEventListener("pointerdown", (down) => {
     const start = pane.offsetWidth;
     const move = (event) => setWidth(bar, start + sign * (event.clientX - down.clientX));
@@ -42,10 +42,10 @@ export function toggleFold(name) {
   const folded = new Set((panes.dataset.folded ?? "").split(" ").filter(Boolean));
   folded.has(name) ? folded.delete(name) : folded.add(name);
   panes.dataset.folded = [...folded].join(" ");
-  remember("folded", panes.dataset.folded);
+  store("folded", panes.dataset.folded);
 }
 
-panes.dataset.folded = recall("folded") ?? "";
+panes.dataset.folded = load("folded") ?? "";
 document.addEventListener("click", (event) => {
   const fold = event.target.closest("[data-fold]");
   if (fold) toggleFold(fold.dataset.fold);

@@ -1,4 +1,4 @@
-// The service worker: notifications with no page open, and what a click on one does. It caches nothing.
+// The service worker: shows push notifications and handles clicks on them. It caches nothing.
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
@@ -7,7 +7,7 @@ self.addEventListener("push", (event) => {
   if (news) event.waitUntil(show(news));
 });
 
-// A page that is seen tells it itself; the tag keeps the same thing from being told twice.
+// A visible page shows notifications itself. The tag replaces an earlier notification about the same subject.
 async function show(news) {
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
   if (pages.some((page) => page.visibilityState === "visible")) return;
@@ -21,7 +21,7 @@ self.addEventListener("notificationclick", (event) => {
 
 async function open(url) {
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const there = pages.find((page) => new URL(page.url).pathname === url);
-  if (there) return there.focus();
+  const existing = pages.find((page) => new URL(page.url).pathname === url);
+  if (existing) return existing.focus();
   return self.clients.openWindow(url);
 }
