@@ -1,4 +1,4 @@
-// What calls for a person, on every page: the count in the navigation, title and icon; notifications and a sound.
+// Notifications on every page: the number of open requests in the navigation, title and icon; and optionally sounds.
 import { post } from "../aitask/send.js";
 import { connect } from "../aitask/socket.js";
 import { toast } from "../aitask/toasts.js";
@@ -6,30 +6,30 @@ import { toast } from "../aitask/toasts.js";
 const badge = document.getElementById("needs-count");
 const form = document.getElementById("attention");
 const icon = document.querySelector("link[rel=icon]");
-const plain = icon?.href;
-const OTHERS_FIRST = 400; // Milliseconds by which a page that nobody looks at lets the one that is seen go first.
-const KEPT = "aitask-attention";
-const TOLD = "aitask-told";
-const HEARD = "aitask-heard";
-const COUNT = /^\((\d+)\) /; // As a title begins with it.
+const plainIcon = icon?.href;
+const HIDDEN_DELAY = 400; // Milliseconds that a page in the background waits, so that the focused page decides first.
+const SETTINGS_KEY = "aitask-attention";
+const NOTIFIED_KEY = "aitask-told";
+const RECEIVED_KEY = "aitask-heard";
+const COUNT = /^\((\d+)\) /; // The prefix of the page title.
 let count = Number(COUNT.exec(document.title)?.[1] ?? 0);
-let words = document.title.replace(COUNT, "");
+let title = document.title.replace(COUNT, "");
 
-const wishes = () => JSON.parse(localStorage.getItem(KEPT) ?? '{"kinds":[],"sound":false,"push":false}');
+const loadSettings = () => JSON.parse(localStorage.getItem(SETTINGS_KEY) ?? '{"kinds":[],"sound":false,"push":false}');
 const allowed = () => "Notification" in window && Notification.permission === "granted";
-const seen = () => document.visibilityState === "visible" && document.hasFocus();
+const hasFocus = () => document.visibilityState === "visible" && document.hasFocus();
 
-// A page without a navigation, such as an error's, counts nothing.
+// Pages without a navigation, such as error pages, show no count.
 if (badge) {
   connect("/ws/attention", {
-    open: (send) => send({ t: "from", after: Number(sessionStorage.getItem(HEARD)) || null }),
+    open: (send) => send({ t: "from", after: Number(sessionStorage.getItem(RECEIVED_KEY)) || null }),
     message: (data) => {
       if (data.t !== "attention") return;
       count = data.count;
       showCount();
-      sessionStorage.setItem(HEARD, data.last);
-      if (told() > data.last) localStorage.setItem(TOLD, data.last); // another installation had this address
-      for (const news of data.news) setTimeout(() => tell(news), seen() ? 0 : OTHERS_FIRST);
+      sessionStorage.setItem(RECEIVED_KEY, data.last);
+      if (lastNotified() > data.last) localStorage.setItem(NOTIFIED_KEY, data.last); // from another installation
+      for (const news of data.news) setTimeout(() => handle(news), hasFocus() ? 0 : HIDDEN_DELAY);
     },
   });
 }
@@ -37,49 +37,49 @@ if (badge) {
 function showCount() {
   badge.hidden = !count;
   badge.textContent = count;
-  badge.setAttribute("aria-label", `${count} open requests`);
+  badge.setAttribute("aria-label", `${count} open request${count === 1 ? "" : "s"}`);
   showTitle();
-  if (icon) icon.href = count ? `data:image/svg+xml,${encodeURIComponent(counted(count))}` : plain;
+  if (icon) icon.href = count ? `data:image/svg+xml,${encodeURIComponent(iconWith(count))}` : plainIcon;
 }
 
 function showTitle() {
-  document.title = count ? `(${count}) ${words}` : words;
+  document.title = count ? `(${count}) ${title}` : title;
 }
 
-// The page is called something else now. Nothing else writes the title.
-export function nameTitle(text) {
-  words = text;
+// Change the page title. All other code must use this function, so that the count stays in front.
+export function setTitle(text) {
+  title = text;
   showTitle();
 }
 
-// htmx takes the title of a page that it was answered with.
+// htmx sets the title if a response contains one.
 document.addEventListener("htmx:finally:swap", ({ detail: { ctx } }) => {
-  if (ctx.title) nameTitle(document.title.replace(COUNT, ""));
+  if (ctx.title) setTitle(document.title.replace(COUNT, ""));
 });
 
-const counted = (number) => `
+const iconWith = (number) => `
   <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
     <rect width="32" height="32" rx="8" fill="#e0a030"/>
     <text x="16" y="23" text-anchor="middle" font-family="system-ui,sans-serif" font-weight="700"
           font-size="${number > 9 ? 17 : 21}" fill="#1c1d1b">${Math.min(number, 99)}</text>
   </svg>`;
 
-const told = () => Number(localStorage.getItem(TOLD) ?? 0);
+const lastNotified = () => Number(localStorage.getItem(NOTIFIED_KEY) ?? 0);
 
-// Each thing is told by one page only, and by none when the person is looking at it.
-function tell(news) {
+// Only one page shows each notification, and none does while the user views its subject.
+function handle(news) {
   const once = () => {
-    if (told() >= news.id) return;
-    localStorage.setItem(TOLD, news.id);
-    if (seen() && looksAt(news)) return;
-    if (!wishes().kinds.includes(news.kind)) return;
+    if (lastNotified() >= news.id) return;
+    localStorage.setItem(NOTIFIED_KEY, news.id);
+    if (hasFocus() && isShown(news)) return;
+    if (!loadSettings().kinds.includes(news.kind)) return;
     notify(news);
-    if (wishes().sound) chime();
+    if (loadSettings().sound) chime();
   };
   navigator.locks ? navigator.locks.request("aitask-attention", once) : once();
 }
 
-const looksAt = (news) =>
+const isShown = (news) =>
   location.pathname === news.url || (news.kind === "needs_you" && location.pathname === "/inbox");
 
 async function notify(news) {
@@ -111,9 +111,9 @@ function chime() {
   setTimeout(() => audio.close(), 800);
 }
 
-// The person's wishes, in this browser. Permission is asked for when the first kind is chosen.
-function showWishes() {
-  const { kinds, sound, push } = wishes();
+// The user's settings in this browser. The first selected kind requests the permission to notify.
+function showSettings() {
+  const { kinds, sound, push } = loadSettings();
   for (const box of form.querySelectorAll("[name=kind]")) box.checked = kinds.includes(box.value) && allowed();
   form.elements.sound.checked = sound;
   form.elements.push.checked = push && allowed();
@@ -122,18 +122,18 @@ function showWishes() {
 
 form?.addEventListener("change", async (event) => {
   const kinds = [...form.querySelectorAll("[name=kind]:checked")].map((box) => box.value);
-  const wished = { kinds, sound: form.elements.sound.checked, push: form.elements.push.checked };
-  if (event.target.name === "sound" && wished.sound) chime();
-  if ((wished.push || event.target.name === "kind") && kinds.length && !(await mayNotify())) wished.kinds = [];
-  localStorage.setItem(KEPT, JSON.stringify(wished));
-  if (event.target.name !== "sound") await subscribe(wished);
-  showWishes();
+  const settings = { kinds, sound: form.elements.sound.checked, push: form.elements.push.checked };
+  if (event.target.name === "sound" && settings.sound) chime();
+  if ((settings.push || event.target.name === "kind") && kinds.length && !(await mayNotify())) settings.kinds = [];
+  localStorage.setItem(SETTINGS_KEY, JSON.stringify(settings));
+  if (event.target.name !== "sound") await subscribe(settings);
+  showSettings();
 });
 
 async function mayNotify() {
   if (!("Notification" in window)) {
     toast({
-      text: "This browser shows notifications only for pages served by HTTPS or from this machine.",
+      text: "This browser allows notifications only for pages served over HTTPS or from localhost.",
       kind: "failed",
     });
     return false;
@@ -141,8 +141,8 @@ async function mayNotify() {
   if (Notification.permission === "default") await Notification.requestPermission();
   if (!allowed())
     toast({
-      text: "Notifications are blocked for this page.",
-      hint: "Allow them in the browser's settings of this site.",
+      text: "Notifications are blocked for this site.",
+      hint: "Allow them in the browser's site settings.",
       kind: "failed",
     });
   return allowed();
@@ -158,29 +158,29 @@ async function subscribe({ kinds, push }) {
     const { key } = await (await fetch("/push/key")).json();
     if (subscription && keyOf(subscription) !== key) subscription = (await subscription.unsubscribe()) && null;
     subscription ??= await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-    const wished = { subscription: subscription.toJSON(), kinds: push ? kinds : [] };
-    if (!(await post("/push/subscribe", JSON.stringify(wished)))) forgetPush();
+    const data = { subscription: subscription.toJSON(), kinds: push ? kinds : [] };
+    if (!(await post("/push/subscribe", JSON.stringify(data)))) turnOffPush();
   } catch (error) {
-    toast({ text: "The browser's push service can't be used.", hint: String(error.message ?? error), kind: "failed" });
-    forgetPush();
+    toast({ text: "Push notifications could not be enabled.", hint: String(error.message ?? error), kind: "failed" });
+    turnOffPush();
   }
 }
 
-function forgetPush() {
-  localStorage.setItem(KEPT, JSON.stringify({ ...wishes(), push: false }));
+function turnOffPush() {
+  localStorage.setItem(SETTINGS_KEY, JSON.stringify({ ...loadSettings(), push: false }));
 }
 
-// The server's key that a subscription was made with; that of another installation is of no use to this one.
+// The server key that a subscription was created with. A subscription with another installation's key is useless here.
 const keyOf = ({ options }) =>
   btoa(String.fromCharCode(...new Uint8Array(options.applicationServerKey)))
     .replaceAll("+", "-")
     .replaceAll("/", "_")
     .replace(/=+$/, "");
 
-if (form) showWishes();
-if (form && allowed() && "serviceWorker" in navigator && wishes().kinds.length) {
+if (form) showSettings();
+if (form && allowed() && "serviceWorker" in navigator && loadSettings().kinds.length) {
   navigator.serviceWorker.register("/worker.js").catch(() => {});
-  // Once per visit: the push service may have ended the subscription, and another person may be logged in.
-  if (wishes().push && !sessionStorage.getItem(KEPT))
-    subscribe(wishes()).then(() => sessionStorage.setItem(KEPT, "yes"));
+  // Renew it once per visit: the push service may have ended the subscription, or another user may have logged in.
+  if (loadSettings().push && !sessionStorage.getItem(SETTINGS_KEY))
+    subscribe(loadSettings()).then(() => sessionStorage.setItem(SETTINGS_KEY, "yes"));
 }

@@ -1,9 +1,9 @@
-// Comments on lines: written as drafts beside the code, sent together.
+// Comments on lines of the diff. They are drafts until they are sent to the agent together.
 import { make, makeButton } from "../aitask/dom.js";
 import { forget, restore } from "../aitask/drafts.js";
 import { post, send } from "../aitask/send.js";
 
-// `list` gives the list of files that is shown, or null.
+// `list` returns the current list of files, or null.
 export function openComments(root, list) {
   const comments = new Comments(root, list);
   comments.listen();
@@ -15,7 +15,7 @@ class Comments {
     this.root = root;
     this.list = list;
     this.bar = root.querySelector("[data-sendbar]");
-    this.from = null; // The line that was chosen last.
+    this.anchor = null; // The line that was clicked last.
   }
 
   get all() {
@@ -25,7 +25,7 @@ class Comments {
   listen() {
     this.root.addEventListener("click", (event) => {
       const number = event.target.closest("button[data-line]");
-      if (number) this.choose(number, event.shiftKey);
+      if (number) this.select(number, event.shiftKey);
     });
     this.bar.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -35,18 +35,18 @@ class Comments {
     });
   }
 
-  // A click chooses a line, a click with Shift all lines from the one chosen before.
-  choose(button, extend) {
+  // A click selects a line, Shift-click a range from the line that was clicked before.
+  select(button, extend) {
     const box = button.closest(".file");
     const here = { box, side: button.dataset.side, line: Number(button.dataset.line) };
-    const { from } = this;
-    const same = extend && from && from.box === box && from.side === here.side;
-    if (!same) this.from = here;
-    const lines = [here.line, same ? from.line : here.line];
-    this.write(box, { side: here.side, line: Math.min(...lines), end: Math.max(...lines) });
+    const { anchor } = this;
+    const isRange = extend && anchor && anchor.box === box && anchor.side === here.side;
+    if (!isRange) this.anchor = here;
+    const lines = [here.line, isRange ? anchor.line : here.line];
+    this.openForm(box, { side: here.side, line: Math.min(...lines), end: Math.max(...lines) });
   }
 
-  write(box, place) {
+  openForm(box, place) {
     box.querySelector(".commentform")?.remove();
     const row = rowOf(box, place.side, place.end);
     if (!row) return;
@@ -59,10 +59,10 @@ class Comments {
     });
     form.querySelector("[type=button]").addEventListener("click", () => close(form));
     form.elements.text.addEventListener("keydown", (event) => {
-      const isSaved = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-      if (!isSaved && event.key !== "Escape") return;
+      const submits = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+      if (!submits && event.key !== "Escape") return;
       event.stopPropagation();
-      if (isSaved) form.requestSubmit();
+      if (submits) form.requestSubmit();
       else close(form);
     });
     form.elements.text.focus();
@@ -92,7 +92,7 @@ class Comments {
     this.count();
   }
 
-  async drop(comment, box) {
+  async delete(comment, box) {
     if (!(await send(this.root.dataset.delete.replace("/0/", `/${comment.id}/`)))) return;
     this.list().comments = this.all.filter((each) => each !== comment);
     this.showIn(box);
@@ -106,26 +106,26 @@ class Comments {
     head.append(make("b", "", comment.author), stateOf(comment));
     if (comment.outdated) head.append(make("span", "badge needs", "outdated"));
     if (comment.outdated && comment.quote) note.append(make("pre", "quote small", comment.quote));
-    note.append(make("p", "words", comment.text));
+    note.append(make("p", "text", comment.text));
     if (isDraft) {
-      const drop = makeButton("button quiet tiny", "Delete", () => this.drop(comment, box));
-      head.append(make("span", "grow"), drop);
+      const button = makeButton("button quiet tiny", "Delete", () => this.delete(comment, box));
+      head.append(make("span", "grow"), button);
     }
     return note;
   }
 
-  // The comments of one file: beside their lines, or above all lines where theirs are not shown.
+  // Show the comments of one file: below their lines, or above the diff if their lines are not shown.
   showIn(box) {
     for (const old of box.querySelectorAll(".commentrow:not(:has(.commentform)), .filecomments")) old.remove();
-    const lost = [];
+    const detached = [];
     for (const comment of this.all.filter((each) => each.key === box.dataset.key)) {
       const row = comment.line && rowOf(box, comment.side, comment.end_line);
       if (row) addFullRow(row).appendChild(make("div")).append(this.makeNote(comment, box));
-      else lost.push(this.makeNote(comment, box));
+      else detached.push(this.makeNote(comment, box));
     }
-    if (!lost.length) return;
+    if (!detached.length) return;
     const place = make("div", "filecomments");
-    place.append(...lost);
+    place.append(...detached);
     box.querySelector(".filebody").prepend(place);
   }
 
@@ -144,22 +144,22 @@ class Comments {
 
 function makeForm(draft, { side, line, end }) {
   const form = make("form", "commentform");
-  form.dataset.draft = `${draft}:${side}:${line}-${end}`; // Kept over a reload: a login may end meanwhile.
+  form.dataset.draft = `${draft}:${side}:${line}-${end}`; // Kept across a reload, in case the login expires.
   const label = make("label", "small dim", line === end ? `On line ${line}` : `On lines ${line} to ${end}`);
   const text = Object.assign(make("textarea"), {
     id: `comment-${draft}-${line}`,
     name: "text",
     rows: 3,
     required: true,
-    placeholder: "What should be different? (Shift-click another number for several lines)",
+    placeholder: "Leave a comment. Shift-click another line number to select several lines.",
   });
   label.htmlFor = text.id;
-  const verbs = make("div", "row");
-  verbs.append(
+  const actions = make("div", "row");
+  actions.append(
     Object.assign(make("button", "button primary tiny", "Add comment"), { type: "submit" }),
     Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" }),
   );
-  form.append(label, text, verbs);
+  form.append(label, text, actions);
   return form;
 }
 
@@ -177,7 +177,7 @@ const numberOf = (box, side, line) => box.querySelector(`button[data-side="${sid
 
 const rowOf = (box, side, line) => numberOf(box, side, line)?.closest("tr");
 
-// The text of a line as the server sent it; a line that was cut there can't be quoted whole.
+// The text of a line. The server truncates very long lines, so the quote is truncated, too.
 function textOf(box, side, line) {
   let code = numberOf(box, side, line)?.closest("td").nextElementSibling;
   while (code && !code.classList.contains("code")) code = code.nextElementSibling;
@@ -185,9 +185,9 @@ function textOf(box, side, line) {
 }
 
 function addFullRow(row) {
-  const made = make("tr", "commentrow");
-  const cell = made.appendChild(make("td"));
+  const added = make("tr", "commentrow");
+  const cell = added.appendChild(make("td"));
   cell.colSpan = 4;
-  row.after(made);
+  row.after(added);
   return cell;
 }

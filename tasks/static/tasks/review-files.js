@@ -1,11 +1,11 @@
-// One changed file: its head, the mark that it was viewed, and room for its lines.
+// One changed file: its header, the “Viewed” checkbox, and a body for its lines.
 import { make, makeButton } from "../aitask/dom.js";
 import { post } from "../aitask/send.js";
 
 const AUTO_LINES = 1000;
-const STATUS = { A: "added", D: "deleted", M: "changed", R: "renamed", C: "copied", T: "kind changed" };
+const STATUS = { A: "added", D: "deleted", M: "modified", R: "renamed", C: "copied", T: "type changed" };
 
-// `on` has: viewedAddress, opened(box) when its lines come into view, wanted(box) when they are asked for by a click.
+// `on` has: viewedAddress, opened(box) when the file is expanded, wanted(box) when its lines are requested by a click.
 export function makeFile(file, open, on) {
   const box = make("section", "file");
   Object.assign(box.dataset, { key: file.key, version: file.version });
@@ -15,7 +15,7 @@ export function makeFile(file, open, on) {
   details.append(makeHead(file));
   box.append(makeViewed(file, details, on.viewedAddress));
   details.append(makeBody(file, box, on));
-  let wasOpen = open; // Opening thousands of them in the beginning is told as well.
+  let wasOpen = open; // The initial `open` fires a toggle event, too.
   details.addEventListener("toggle", () => {
     if (details.open && !wasOpen) on.opened(box);
     wasOpen = details.open;
@@ -35,21 +35,21 @@ function makeHead(file) {
 }
 
 function makePath(file) {
-  const words = make("span", "path cut cut-start");
-  words.title = `${file.path}, ${STATUS[file.status] ?? file.status}`;
+  const path = make("span", "path cut cut-start");
+  path.title = `${file.path}, ${STATUS[file.status] ?? file.status}`;
   const slash = file.path.lastIndexOf("/") + 1;
-  const text = words.appendChild(Object.assign(make("bdi"), { dir: "ltr" }));
+  const text = path.appendChild(Object.assign(make("bdi"), { dir: "ltr" }));
   text.append(
     ...(file.old_path ? [make("span", "dim", `${file.old_path} → `)] : []),
     make("span", "dim", file.path.slice(0, slash)),
     make("b", "", file.path.slice(slash)),
   );
-  return words;
+  return path;
 }
 
 function makeBody(file, box, on) {
   const body = make("div", "filebody");
-  if (file.mode) body.append(make("p", "small dim", `Rights: ${file.mode}`));
+  if (file.mode) body.append(make("p", "small dim", `File mode: ${file.mode}`));
   const size = (file.additions ?? 0) + (file.deletions ?? 0);
   if (size <= AUTO_LINES) {
     box.dataset.waits = "yes";

@@ -1,10 +1,10 @@
-// The merge page: the order of the tasks, and how many are chosen.
+// The merge page: the order of the tasks and the number of selected tasks.
 const form = document.querySelector("[data-merge]");
 
 function count() {
-  const chosen = form.querySelectorAll("[name=task]:checked").length;
-  form.querySelector("[data-chosen]").textContent = chosen ? `${chosen} task${chosen === 1 ? "" : "s"}` : "";
-  form.querySelector(".button.primary").disabled = !chosen;
+  const selected = form.querySelectorAll("[name=task]:checked").length;
+  form.querySelector("[data-chosen]").textContent = selected ? `${selected} task${selected === 1 ? "" : "s"}` : "";
+  form.querySelector(".button.primary").disabled = !selected;
 }
 
 if (form) {

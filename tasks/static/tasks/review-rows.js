@@ -1,23 +1,23 @@
-// The lines of one file, read from the server a part at a time.
+// The lines of one file, loaded from the server in parts.
 import { make, makeButton } from "../aitask/dom.js";
 
 const NOTES = {
-  binary: "A binary file: nothing to show line by line.",
-  empty: "Only its name or its rights changed.",
-  nothing: "An empty file.",
-  submodule: "A submodule points to another commit.",
+  binary: "Binary file not shown.",
+  empty: "Only the name or the mode changed.",
+  nothing: "Empty file.",
+  submodule: "The submodule points to a different commit.",
 };
 
-// `question` has: address, range, settings, from. `more(next)` is called when the user wants the lines from there on.
-export async function addRows(box, file, question, more) {
+// `request` has: address, range, settings, from. `more(next)` is called when the user clicks “Show more lines”.
+export async function addRows(box, file, request, more) {
   const body = box.querySelector(".filebody");
-  const response = await fetch(`${question.address}?${queryOf(file, question)}`);
+  const response = await fetch(`${request.address}?${queryOf(file, request)}`);
   const text = await response.text();
   const kind = response.headers.get("X-Note");
   if (!response.ok) body.append(make("p", "small bad", text.slice(0, 300)));
   else if (kind) body.append(make("p", "small dim", noteOf(kind, file)));
   else {
-    tableOf(body, file, question.settings.split).insertAdjacentHTML("beforeend", text);
+    tableOf(body, file, request.settings.split).insertAdjacentHTML("beforeend", text);
     addRest(body, response.headers, more);
   }
 }
@@ -44,13 +44,13 @@ function addRest(body, headers, more) {
     });
     body.append(button);
   } else if (headers.get("X-Cut")) {
-    body.append(make("p", "small needs", "The rest is not shown: the difference of this file is larger than 4 MB."));
+    body.append(make("p", "small needs", "This file's diff is larger than 4 MB. The rest is not shown."));
   }
 }
 
 function tableOf(body, file, split) {
-  const known = body.querySelector("tbody");
-  if (known) return known;
+  const existing = body.querySelector("tbody");
+  if (existing) return existing;
   const frame = body.appendChild(make("div", "lines"));
   frame.tabIndex = 0;
   frame.setAttribute("role", "region");

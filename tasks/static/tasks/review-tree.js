@@ -1,10 +1,10 @@
-// The changed files as a tree of folders; folders with one folder in them are drawn as one.
-const MOST_OPEN = 400;
+// The changed files as a tree. A folder that contains only one folder is combined with it.
+const MAX_OPEN = 400; // With more files, all folders start closed.
 
-export function buildTree(files, choose) {
+export function buildTree(files, onSelect) {
   const top = folder();
   for (const file of files) insert(top, file.path.split("/"), file);
-  const list = draw(top, choose, files.length <= MOST_OPEN);
+  const list = draw(top, onSelect, files.length <= MAX_OPEN);
   list.className = "treeroot";
   return list;
 }
@@ -24,7 +24,7 @@ function insert(top, parts, file) {
   at.files.push([parts.at(-1), file]);
 }
 
-function draw(node, choose, open) {
+function draw(node, onSelect, open) {
   const list = document.createElement("ul");
   for (let [name, inner] of node.folders) {
     while (inner.folders.size === 1 && !inner.files.length) {
@@ -32,20 +32,20 @@ function draw(node, choose, open) {
       name += `/${next}`;
       inner = deeper;
     }
-    list.append(drawFolder(name, inner, choose, open));
+    list.append(drawFolder(name, inner, onSelect, open));
   }
-  for (const [name, file] of node.files) list.append(drawFile(name, file, choose));
+  for (const [name, file] of node.files) list.append(drawFile(name, file, onSelect));
   return list;
 }
 
-// A closed folder is drawn when it is opened: thousands of rows that nobody looks at cost nothing.
-function drawFolder(name, inner, choose, open) {
+// The content of a closed folder is created when it is opened, to avoid thousands of hidden rows.
+function drawFolder(name, inner, onSelect, open) {
   const item = document.createElement("li");
   const details = item.appendChild(document.createElement("details"));
   const head = details.appendChild(document.createElement("summary"));
   head.textContent = `${name} `;
   head.append(Object.assign(document.createElement("span"), { className: "count", textContent: inner.count }));
-  const fill = () => details.childElementCount === 1 && details.append(draw(inner, choose, open));
+  const fill = () => details.childElementCount === 1 && details.append(draw(inner, onSelect, open));
   details.addEventListener("toggle", fill);
   if (open) {
     fill();
@@ -54,7 +54,7 @@ function drawFolder(name, inner, choose, open) {
   return item;
 }
 
-function drawFile(name, file, choose) {
+function drawFile(name, file, onSelect) {
   const item = document.createElement("li");
   const button = item.appendChild(document.createElement("button"));
   button.type = "button";
@@ -73,6 +73,6 @@ function drawFile(name, file, choose) {
       );
     }
   }
-  button.addEventListener("click", () => choose(file));
+  button.addEventListener("click", () => onSelect(file));
   return item;
 }

@@ -1,4 +1,4 @@
-// The differences of a task: a list of files, each filled in when it comes into view.
+// The diff of a task: a list of files. The lines of a file are loaded when it is about to become visible.
 import { make } from "../aitask/dom.js";
 import { onKeys } from "../aitask/keys.js";
 import { openComments } from "./review-comments.js";
@@ -6,8 +6,8 @@ import { figures, makeFile } from "./review-files.js";
 import { addRows } from "./review-rows.js";
 import { buildTree } from "./review-tree.js";
 
-const LIVE_PAUSE = 4000; // Milliseconds between two looks at what a working agent has changed.
-const READING_LINE = 120; // Pixels from the top at which the file that is read begins.
+const LIVE_INTERVAL = 4000; // Milliseconds between reloads while an agent works.
+const TOP = 120; // The current file is the first that reaches below this distance from the top, in pixels.
 
 class Review {
   constructor(root) {
@@ -17,16 +17,16 @@ class Review {
     this.status = root.querySelector("[data-status]");
     this.range = root.querySelector("[data-range]");
     this.settings = {
-      split: recall("split"),
-      space: recall("space"),
-      tree: recall("tree", root.classList.contains("wide") && matchMedia("(min-width: 700px)").matches),
+      split: loadSetting("split"),
+      space: loadSetting("space"),
+      tree: loadSetting("tree", root.classList.contains("wide") && matchMedia("(min-width: 700px)").matches),
     };
     this.list = null;
     this.loading = null;
-    this.chosen = ""; // Which comparison the user has chosen; before that the host says which there is something in.
-    this.later = 0;
+    this.selected = ""; // The comparison that the user has selected. Until then the server decides.
+    this.timer = 0;
     this.comments = openComments(root, () => this.list);
-    this.seen = new IntersectionObserver((entries) => this.fillSeen(entries), { rootMargin: "600px" });
+    this.observer = new IntersectionObserver((entries) => this.fillVisible(entries), { rootMargin: "600px" });
   }
 
   listen() {
@@ -35,12 +35,12 @@ class Review {
       button.addEventListener("click", () => this.toggle(button));
     }
     this.range.addEventListener("change", () => {
-      this.chosen = this.range.value;
+      this.selected = this.range.value;
       this.load();
     });
     document.addEventListener("changed", () => this.root.hidden || this.load({ keep: this.isWriting }));
-    document.addEventListener("stands", ({ detail }) => this.runChanged(detail));
-    document.addEventListener("worked", () => this.lookSoon());
+    document.addEventListener("run-changed", ({ detail }) => this.runChanged(detail));
+    document.addEventListener("events-added", () => this.reloadSoon());
     if (this.root.classList.contains("wide")) this.listenToKeys();
   }
 
@@ -48,7 +48,7 @@ class Review {
     onKeys({
       n: () => this.step(1),
       p: () => this.step(-1),
-      v: () => this.files.children[this.placeOfReader()]?.querySelector(".viewed input").click(),
+      v: () => this.files.children[this.currentIndex()]?.querySelector(".viewed input").click(),
     });
   }
 
@@ -56,26 +56,26 @@ class Review {
     return this.root.querySelector(".commentform") !== null;
   }
 
-  get isCalm() {
+  get mayReload() {
     return !this.root.hidden && !this.isWriting;
   }
 
-  // A run has begun or ended; who writes a comment is not disturbed.
+  // A run has started or ended. Don't reload while the user writes a comment.
   runChanged({ branch }) {
     if (branch) this.root.hidden = false;
-    if (this.isCalm) this.load();
+    if (this.mayReload) this.load();
   }
 
-  // The agent has done something: look again soon at what is not committed.
-  lookSoon() {
-    const { later, list } = this;
-    if (later || !list?.live || (list.range !== "work" && list.count)) return;
-    this.later = setTimeout(() => this.lookAgain(), LIVE_PAUSE);
+  // The agent has done something: reload the uncommitted changes soon.
+  reloadSoon() {
+    const { timer, list } = this;
+    if (timer || !list?.live || (list.range !== "work" && list.count)) return;
+    this.timer = setTimeout(() => this.reload(), LIVE_INTERVAL);
   }
 
-  lookAgain() {
-    this.later = 0;
-    if (this.isCalm && !document.hidden) this.load({ keep: true });
+  reload() {
+    this.timer = 0;
+    if (this.mayReload && !document.hidden) this.load({ keep: true });
   }
 
   toggle(button) {
@@ -91,33 +91,33 @@ class Review {
   async load({ keep = false } = {}) {
     this.loading?.abort();
     this.loading = new AbortController();
-    const query = new URLSearchParams({ range: this.chosen, space: this.settings.space ? "1" : "" });
+    const query = new URLSearchParams({ range: this.selected, space: this.settings.space ? "1" : "" });
     try {
       const response = await fetch(`${this.root.dataset.list}?${query}`, { signal: this.loading.signal });
-      const answer = await response.json();
+      const data = await response.json();
       if (response.status === 409) this.clear();
-      if (!response.ok) return this.say(`${answer.error} ${answer.hint ?? ""}`);
-      this.list = answer;
+      if (!response.ok) return this.showStatus(`${data.error} ${data.hint ?? ""}`);
+      this.list = data;
       this.show({ keep });
     } catch (error) {
-      if (error.name !== "AbortError") this.say("The differences could not be read.");
+      if (error.name !== "AbortError") this.showStatus("The diff could not be loaded. Reload the page.");
     }
   }
 
   clear() {
     this.list = null;
-    this.seen.disconnect();
+    this.observer.disconnect();
     this.files.replaceChildren();
     this.tree.replaceChildren();
     this.root.querySelector("[data-totals]").replaceChildren();
   }
 
-  say(text) {
+  showStatus(text) {
     this.status.textContent = text;
     this.status.hidden = !text;
   }
 
-  // `keep` leaves files that are as they were alone, so that nobody loses the line that they read.
+  // With `keep`, elements of unchanged files are reused, so that the scroll position does not change.
   show({ keep = false } = {}) {
     if (!this.list) return;
     this.showRanges();
@@ -125,9 +125,9 @@ class Review {
     this.showFiles(keep);
     this.tree.hidden = !this.settings.tree;
     this.tree.replaceChildren(buildTree(this.list.files, goTo));
-    this.say(this.list.nothing);
+    this.showStatus(this.list.nothing);
     this.comments.show();
-    for (const box of this.files.children) this.seen.observe(box);
+    for (const box of this.files.children) this.observer.observe(box);
   }
 
   showRanges() {
@@ -149,7 +149,7 @@ class Review {
 
   showFiles(keep) {
     const boxes = new Map([...this.files.children].map((box) => [box.dataset.key + box.dataset.version, box]));
-    this.seen.disconnect();
+    this.observer.disconnect();
     this.files.replaceChildren(
       ...this.list.files.map((file) => {
         const old = boxes.get(file.key + file.version);
@@ -166,42 +166,42 @@ class Review {
     });
   }
 
-  // Have the observer say anew whether it is near: asking for its place here would lay out the page for each of
-  // thousands.
+  // Observe the file again, so that the observer reports whether it is near. Reading its position here would cause a
+  // layout for each of possibly thousands of files.
   watch(box) {
     if (!box.dataset.waits) return;
-    this.seen.unobserve(box);
-    this.seen.observe(box);
+    this.observer.unobserve(box);
+    this.observer.observe(box);
   }
 
-  fillSeen(entries) {
+  fillVisible(entries) {
     for (const entry of entries) if (entry.isIntersecting) this.fill(entry.target);
   }
 
   async fill(box) {
     if (!box.dataset.waits || !box.querySelector("details").open) return;
     delete box.dataset.waits;
-    this.seen.unobserve(box);
+    this.observer.unobserve(box);
     const file = this.list.files.find((each) => each.key === box.dataset.key);
-    const wait = box.querySelector(".filebody").appendChild(make("p", "small dim", "…"));
+    const placeholder = box.querySelector(".filebody").appendChild(make("p", "small dim", "…"));
     await this.addRows(box, file, 0);
-    wait.remove();
+    placeholder.remove();
   }
 
   async addRows(box, file, from) {
     const { list, settings, root } = this;
-    const question = { address: root.dataset.file, range: list.range, settings, from };
-    await addRows(box, file, question, (next) => this.addRows(box, file, next));
+    const request = { address: root.dataset.file, range: list.range, settings, from };
+    await addRows(box, file, request, (next) => this.addRows(box, file, next));
     this.comments.showIn(box);
   }
 
-  placeOfReader() {
-    return [...this.files.children].findIndex((box) => box.getBoundingClientRect().bottom > READING_LINE);
+  currentIndex() {
+    return [...this.files.children].findIndex((box) => box.getBoundingClientRect().bottom > TOP);
   }
 
   step(by) {
     const boxes = this.files.children;
-    const next = Math.max(0, Math.min(boxes.length - 1, this.placeOfReader() + by));
+    const next = Math.max(0, Math.min(boxes.length - 1, this.currentIndex() + by));
     boxes[next]?.scrollIntoView({ block: "start" });
   }
 }
@@ -215,9 +215,9 @@ function goTo(file) {
   box.querySelector("summary").focus({ preventScroll: true });
 }
 
-function recall(name, preset = false) {
-  const kept = localStorage.getItem(`diff:${name}`);
-  return kept === null ? preset : kept === "yes";
+function loadSetting(name, fallback = false) {
+  const stored = localStorage.getItem(`diff:${name}`);
+  return stored === null ? fallback : stored === "yes";
 }
 
 const root = document.getElementById("diff");

@@ -1,4 +1,4 @@
-// The box to talk to the agent: messages, interrupting, settings of the next turn, and what the agent asks.
+// The message box: messages to the agent, interrupting it, settings for the next turn, and its requests.
 import { forget } from "../aitask/drafts.js";
 import { isTyping, onKeys } from "../aitask/keys.js";
 import { send } from "../aitask/send.js";
@@ -8,10 +8,10 @@ const talk = document.getElementById("talk");
 const asks = document.getElementById("asks");
 const sent = document.getElementById("sent");
 const form = document.getElementById("say");
-const words = form.querySelector("textarea");
+const box = form.querySelector("textarea");
 const settings = document.getElementById("talksettings");
 
-const drawn = new Map();
+const shown = new Map();
 let newest = {};
 
 export function showTalk(data) {
@@ -20,67 +20,67 @@ export function showTalk(data) {
   newest = data;
   draw();
   update(asks, data.asks);
-  showState();
+  showPlaceholder();
 }
 
-// What a person is changing stays as it is until that is done.
+// Parts that the user is editing are updated afterwards.
 function draw() {
   if (!sent.querySelector("textarea")) show(sent, newest.sent);
   if (!settings.matches(":popover-open")) show(settings, newest.menu);
 }
 
 function show(place, html) {
-  if (html === undefined || drawn.get(place) === html) return;
-  drawn.set(place, html);
+  if (html === undefined || shown.get(place) === html) return;
+  shown.set(place, html);
   place.innerHTML = html;
 }
 
 settings.addEventListener("toggle", draw);
 
-function showState() {
-  words.placeholder = words.dataset[talk.dataset.state] ?? "";
+function showPlaceholder() {
+  box.placeholder = box.dataset[talk.dataset.state] ?? "";
 }
 
-// Whether there was a turn to stop.
+// Return whether there was a turn to interrupt.
 export function interrupt() {
   if (talk.dataset.state !== "live") return false;
   send(`/runs/${talk.dataset.run}/interrupt`);
   return true;
 }
 
-async function say(when) {
-  const text = words.value.trim();
+async function submit(when) {
+  const text = box.value.trim();
   if (!text) return;
   const values = { text, when };
-  if (talk.dataset.state === "over") Object.assign(values, chosenSettings());
-  words.value = "";
+  if (talk.dataset.state === "over") Object.assign(values, changedSettings());
+  box.value = "";
   if (await send(form.getAttribute("action"), values)) forget(form);
-  else if (!words.value) words.value = text;
+  else if (!box.value) box.value = text;
 }
 
 function useAgain(text) {
-  words.value = [words.value.trim(), text].filter(Boolean).join("\n\n");
-  words.dispatchEvent(new Event("input", { bubbles: true }));
-  words.focus();
+  box.value = [box.value.trim(), text].filter(Boolean).join("\n\n");
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  box.focus();
 }
 
-// A model or effort that was changed in the menu goes with the next run.
-function chosenSettings() {
+// The changed fields of the settings menu, such as model or effort, for the next run.
+function changedSettings() {
   const fields = [...settings.querySelectorAll("input[name]")].filter((field) => field.value !== field.defaultValue);
   return Object.fromEntries(fields.map((field) => [field.name, field.value.trim()]));
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  say(event.submitter?.value ?? "now");
+  submit(event.submitter?.value ?? "now");
 });
-words.addEventListener("keydown", (event) => {
+box.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
-    say(event.altKey ? "after_turn" : "now");
+    submit(event.altKey ? "after_turn" : "now");
   } else if (event.key === "Escape") {
     event.stopPropagation();
-    words.blur();
+    box.blur();
   }
 });
 document.getElementById("interrupt").addEventListener("click", interrupt);
@@ -98,11 +98,11 @@ talk.addEventListener("click", (event) => {
   if (edited) editMessage(edited);
 });
 
-// The words of one message in a field: Enter sends them, Esc leaves the message as it was.
+// Edit a queued message in place: Enter saves, Esc cancels.
 function editMessage(button) {
   const line = button.closest("article");
   const field = Object.assign(document.createElement("textarea"), { value: button.dataset.text, rows: 2 });
-  field.setAttribute("aria-label", "The message in other words: Enter sends them, Esc keeps the old ones");
+  field.setAttribute("aria-label", "Edit message. Enter saves, Esc cancels.");
   const before = [...line.childNodes];
   line.replaceChildren(field);
   field.focus();
@@ -122,10 +122,10 @@ function editMessage(button) {
   });
 }
 
-const chosen = () => document.activeElement.closest?.(".asked") ?? asks.querySelector(".asked:not(.is-answered)");
+const current = () => document.activeElement.closest?.(".asked") ?? asks.querySelector(".asked:not(.is-answered)");
 onKeys({
-  ...keysFor(chosen),
-  i: () => words.focus(),
+  ...keysFor(current),
+  i: () => box.focus(),
 });
 document.addEventListener(
   "keydown",
@@ -139,4 +139,4 @@ document.addEventListener(
   },
   true,
 );
-showState();
+showPlaceholder();

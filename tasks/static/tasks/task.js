@@ -1,9 +1,9 @@
-// The task page: the socket feeds the conversation and the strip; the panes refresh when the board has changed.
+// The task page. The socket updates the conversation and the status bar; the panes are reloaded when the board changes.
 
 import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
-import { nameTitle } from "./attention.js";
+import { setTitle } from "./attention.js";
 import { Log } from "./log.js";
 import { toggleFold } from "./panes.js";
 import { interrupt, showTalk } from "./talk.js";
@@ -14,16 +14,16 @@ const head = document.getElementById("head");
 const log = new Log(document.getElementById("conversation"), panes.dataset.events, () =>
   socket.send({ t: "from", after: log.last }),
 );
-const stands = () => document.getElementById("stands").value.trim();
+const readRunState = () => document.getElementById("run-state").value.trim();
 let isStale = false;
-let stood = stands();
+let runState = readRunState();
 
 const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
   open: (send) => send({ t: "from", after: log.known }),
   message: (data) => {
     if (data.t === "events") {
       log.add(data.html, data.last);
-      document.dispatchEvent(new CustomEvent("worked"));
+      document.dispatchEvent(new CustomEvent("events-added"));
     }
     if (data.t === "head") showHead(data.html);
     if (data.t === "talk") showTalk(data);
@@ -35,7 +35,7 @@ function showHead(html) {
   refreshSoon();
 }
 
-// Busy agents change their strip often; the panes beside it can wait a little.
+// The status bar of a busy agent changes often. Reload the panes less often.
 function refreshSoon() {
   if (isStale) return;
   isStale = true;
@@ -50,17 +50,18 @@ async function refresh() {
   await htmx.ajax("GET", panes.dataset.side, { target: "#facts", swap: "none", source: panes, quiet: true });
 }
 
-// Tell the changes when a run has begun or ended, or the branch is there.
-function tellOfStand() {
-  if (stands() === stood) return;
-  stood = stands();
-  document.body.dispatchEvent(new CustomEvent("stands", { bubbles: true, detail: { branch: !stood.startsWith("|") } }));
+// Dispatch “run-changed” when a run has started or ended, or the branch was created.
+function checkRunState() {
+  if (readRunState() === runState) return;
+  runState = readRunState();
+  const detail = { branch: !runState.startsWith("|") };
+  document.body.dispatchEvent(new CustomEvent("run-changed", { bubbles: true, detail }));
 }
 
 document.addEventListener("htmx:after:swap", () => {
   tick(panes);
-  tellOfStand();
-  nameTitle(`${document.querySelector(".taskhead h1").textContent} · AI Task Manager`);
+  checkRunState();
+  setTitle(`${document.querySelector(".taskhead h1").textContent} · AI Task Manager`);
 });
 document.addEventListener("changed", refresh);
 connect("/ws/board", { message: (data) => data.t === "changed" && refreshSoon() });
