@@ -1,5 +1,5 @@
-"""What runs on the host of a workspace: standard library only, Python 3.8 or newer, nothing of Django.
+"""The program that the app copies to each host. It needs Python 3.8 and the standard library, not Django.
 
-`serve` answers requests of the web side over standard input and output, `run` owns one run of a CLI inside
-tmux, `shell` leaves a person a shell in a worktree.
+`serve` answers the app's requests over standard input and output, `run` controls one run of a CLI inside
+tmux, `shell` opens a shell in a worktree.
 """

@@ -1,38 +1,38 @@
-"""Command line: each subcommand (see USAGE) loads only its own."""
+"""The command line. Each subcommand (see USAGE) imports only the modules that it needs."""
 
 from __future__ import annotations
 
 import sys
 
-USAGE = "usage: hostkit serve | run DIR | shell DIR | interactive DIR | check DIR | record FILE [PASSED OVER]"
+USAGE = "usage: hostkit serve | run DIR | shell DIR | interactive DIR | check DIR | record FILE [SKIPPED]"
 
 
 def main() -> int:
-    words = sys.argv[1:]
-    if words == ["serve"]:
+    arguments = sys.argv[1:]
+    if arguments == ["serve"]:
         from .serve.server import main as serve
 
         return serve()
-    if len(words) == 2 and words[0] == "run":
+    if len(arguments) == 2 and arguments[0] == "run":
         from .run.guard import main as guard
 
-        return guard(words[1])
-    if len(words) == 2 and words[0] == "shell":
+        return guard(arguments[1])
+    if len(arguments) == 2 and arguments[0] == "shell":
         from .run.shell import main as shell
 
-        return shell(words[1])
-    if len(words) == 2 and words[0] == "interactive":
+        return shell(arguments[1])
+    if len(arguments) == 2 and arguments[0] == "interactive":
         from .run.interactive import main as interactive
 
-        return interactive(words[1])
-    if len(words) == 2 and words[0] == "check":
+        return interactive(arguments[1])
+    if len(arguments) == 2 and arguments[0] == "check":
         from .run.check import main as check
 
-        return check(words[1])
-    if len(words) in (2, 3) and words[0] == "record":
+        return check(arguments[1])
+    if len(arguments) in (2, 3) and arguments[0] == "record":
         from .run.record import main as record
 
-        return record(words[1], int((*words, "0")[2]))
+        return record(arguments[1], int((*arguments, "0")[2]))
     print(USAGE, file=sys.stderr)
     return 2
 

@@ -1,4 +1,4 @@
-"""Addresses of the control socket: a UNIX socket's path may have only some 100 bytes."""
+"""Addresses of control sockets. The path of a UNIX socket is limited to about 100 bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_BYTES = 100
 
 @contextmanager
 def reachable(path: Path) -> Iterator[str]:
-    """A short name of `path` for bind or connect, good while the context lasts."""
+    """Yield a short address of `path` for bind or connect, valid inside the context."""
     if len(os.fsencode(path)) <= MAX_BYTES:
         yield str(path)
         return

@@ -1,4 +1,4 @@
-"""Where programs are found, and with which variables they run."""
+"""The search path and environment variables for programs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ END_SECONDS = 1.0
 CHUNK = 64 * 1024
 FRAME = "--aitask-environment--"
 FOREIGN = ("TMUX", "TMUX_PANE", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT")
-"""Variables of whatever started us that would make a program believe it runs inside that."""
+"""Variables of the parent program. With them, a program would believe that it runs inside of it."""
 _lock = threading.Lock()
 _shell_path: Optional[List[str]] = None
 _shell: Optional["subprocess.Popen[bytes]"] = None
 
 
 def login_shell() -> str:
-    """The person's shell: $SHELL, else what the password file says."""
+    """Return the user's shell: $SHELL, else the one in the password file, else /bin/sh."""
     shell = os.environ.get("SHELL") or ""
     if not shell:
         try:
@@ -37,7 +37,7 @@ def login_shell() -> str:
 
 
 def search_path(environment: Mapping[str, str]) -> str:
-    """The PATH of a workspace: its own, else ours, then what the login shell adds, then the usual places."""
+    """Return the workspace's PATH if set, else ours, extended by the login shell's and common folders."""
     if environment.get("PATH"):
         return environment["PATH"]
     home = Path.home()
@@ -48,7 +48,7 @@ def search_path(environment: Mapping[str, str]) -> str:
 
 
 def variables(extra: Mapping[str, str], path: Optional[str] = None) -> Dict[str, str]:
-    """The environment for a program: ours without the traces of tmux and other agents, and `extra`."""
+    """Return the environment for a program: ours without variables of tmux and other agents, plus `extra`."""
     result = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     result["PATH"] = path or search_path(extra)
     result.update({name: str(value) for name, value in extra.items()})
@@ -63,12 +63,12 @@ def _path_of_login_shell() -> List[str]:
     global _shell_path
     with _lock:
         if _shell_path is None:
-            _shell_path = _ask_login_shell()
+            _shell_path = _read_login_shell_path()
         return _shell_path
 
 
-def _ask_login_shell() -> List[str]:
-    """PATH as an interactive login shell has it: many people extend it only there."""
+def _read_login_shell_path() -> List[str]:
+    """Return the PATH of an interactive login shell: many users extend it only there."""
     global _shell
     script = f"echo {FRAME}; /usr/bin/env; echo {FRAME}"
     _shell = subprocess.Popen(
@@ -79,31 +79,31 @@ def _ask_login_shell() -> List[str]:
         start_new_session=True,
     )
     assert _shell.stdout
-    with _shell.stdout as said:
-        out = _until_framed(said, time.monotonic() + SHELL_SECONDS)
+    with _shell.stdout as pipe:
+        out = _read_framed(pipe, time.monotonic() + SHELL_SECONDS)
     end_login_shell()
     with suppress(subprocess.TimeoutExpired):
         _shell.wait(END_SECONDS)
     return _framed_path(out.decode("utf-8", "surrogateescape"))
 
 
-def _until_framed(pipe: IO[bytes], deadline: float) -> bytes:
-    """What is said up to the second mark: a daemon of an rc file may hold the pipe open for ever."""
+def _read_framed(pipe: IO[bytes], deadline: float) -> bytes:
+    """Read up to the second frame, not to the end: a daemon of an rc file may keep the pipe open forever."""
     out = b""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while out.count(FRAME.encode()) < 2 and selector.select(max(0.0, deadline - time.monotonic())):
-            said = os.read(pipe.fileno(), CHUNK)
-            if not said:
+            chunk = os.read(pipe.fileno(), CHUNK)
+            if not chunk:
                 break
-            out += said
+            out += chunk
     return out
 
 
 def end_login_shell() -> None:
-    """Nobody waits for its rest, nor at all when we leave while it is asked.
+    """End the login shell after it has printed its PATH, or when this process exits before that.
 
-    As when a terminal closes: what is killed outright may leave its locks behind (pyenv's rehash does).
+    SIGHUP, as when a terminal closes: if killed, its programs could leave locks (pyenv's rehash does).
     """
     if _shell and _shell.returncode is None:
         with suppress(OSError):
@@ -111,7 +111,7 @@ def end_login_shell() -> None:
 
 
 def _framed_path(out: str) -> List[str]:
-    """rc files print what they like; only what stands between our marks counts."""
+    """Parse the PATH between the frames. rc files may print other text before and after."""
     parts = out.split(FRAME)
     framed = parts[1] if len(parts) >= 3 else ""
     lines = [line[5:] for line in framed.splitlines() if line.startswith("PATH=")]

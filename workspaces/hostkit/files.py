@@ -1,4 +1,4 @@
-"""Small things about files and JSON that everything else uses."""
+"""Helpers for files and JSON."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def dumps(value: object) -> bytes:
-    """Compact JSON without newlines. Escaped to ASCII: bytes that are no UTF-8 survive as surrogates."""
+    """Return compact JSON without newlines, escaped to ASCII so that surrogates (non-UTF-8 bytes) survive."""
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def read_json(path: Path) -> Optional[Json]:
-    """The JSON object in `path`; None when the file is missing, torn or something else."""
+    """Return the JSON object in `path`, or None if the file is missing, incomplete or not an object."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -27,7 +27,7 @@ def read_json(path: Path) -> Optional[Json]:
 
 
 def make_private_folder(path: Path) -> None:
-    """Make `path` and its missing parents, all 0700."""
+    """Create `path` and its missing parents, all with mode 0700."""
     missing = []
     folder = path
     while not folder.exists():
@@ -38,9 +38,9 @@ def make_private_folder(path: Path) -> None:
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o600, exclusive: bool = False) -> None:
-    """Write `path` so that a reader sees all of it or nothing, and so that it survives a power cut.
+    """Write `path` atomically and durably: readers see the whole file or none, even after a power cut.
 
-    With `exclusive`, FileExistsError when it is already there.
+    With `exclusive`, raise FileExistsError if it already exists.
     """
     make_private_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=".new-", dir=str(path.parent))
@@ -70,6 +70,6 @@ def _sync_folder(path: Path) -> None:
     try:
         os.fsync(handle)
     except OSError:
-        pass  # some file systems cannot; the rename itself is still atomic
+        pass  # not supported by some file systems; the rename is still atomic
     finally:
         os.close(handle)

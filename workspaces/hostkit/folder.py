@@ -1,4 +1,4 @@
-"""The folder of one run, and who owns it."""
+"""The folder of a run, and its owner."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def state_dir() -> Path:
-    """Where all that hostkit keeps on this host lies."""
+    """Return the folder of all hostkit state on this host."""
     base = os.environ.get("XDG_STATE_HOME") or ""
     root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
     return root / "aitask"
 
 
 class RunFolder:
-    """Names of the files of a run. Only the guard that claimed the folder writes into it."""
+    """The files of a run. Only the guard that has claimed the folder writes to it."""
 
     def __init__(self, path: "str | Path") -> None:
         self.path = Path(path)
@@ -47,7 +47,7 @@ class RunFolder:
         return self.cancel.exists()
 
     def claim(self) -> bool:
-        """Make this process the guard of the run; False when there has been one already."""
+        """Make this process the guard of the run. Return False if it has had a guard before."""
         try:
             write_atomic(self.guard, dumps(processes.identity(os.getpid())), exclusive=True)
         except FileExistsError:
@@ -55,18 +55,21 @@ class RunFolder:
         return True
 
     def guard_pid(self) -> Optional[int]:
-        """The pid of the living guard, else None. Pids are used again: start time and boot are compared."""
+        """Return the pid of the guard, or None if it is not alive.
+
+        Start time and boot id are compared, because pids are reused.
+        """
         identity = read_json(self.guard)
         if identity and processes.is_alive(identity):
             return int(identity["pid"])
         return None
 
     def read_spec(self) -> Optional[RunSpec]:
-        """spec.json of a run; None when there is none."""
+        """Return spec.json, or None if there is none."""
         return cast("Optional[RunSpec]", read_json(self.spec))
 
     def read_result(self) -> Optional[RunResult]:
-        """What the runner left; None when it was killed before."""
+        """Return the runner's result, or None if it was killed before it wrote one."""
         result = read_json(self.result)
         return cast("RunResult", result) if result and "state" in result else None
 

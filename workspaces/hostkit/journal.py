@@ -1,4 +1,4 @@
-"""The numbered events of a run: one JSON object a line, appended only."""
+"""The numbered events of a run: an append-only file with one JSON object per line."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TAIL_CHUNK = 64 * 1024
 
 
 def now() -> str:
-    """The time in UTC with milliseconds, as in every event."""
+    """Return the time in UTC with milliseconds, as in every event."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def last_sequence(path: Path) -> int:
-    """The number of the last whole event; 0 when there is none."""
+    """Return the number of the last complete event; 0 if there is none."""
     line = _last_line(path)
     try:
         return int(json.loads(line)["seq"]) if line else 0
@@ -31,7 +31,7 @@ def last_sequence(path: Path) -> int:
 
 
 def read_events(path: Path) -> Iterator[Json]:
-    """All whole events of a journal; an agent may have written other lines, too."""
+    """Yield the complete events of a journal. Skip other lines, which an agent may have written."""
     try:
         source = path.open("rb")
     except FileNotFoundError:
@@ -47,7 +47,7 @@ def read_events(path: Path) -> Iterator[Json]:
 
 
 class Journal:
-    """Appends events and numbers them on from what is there. Removes a line that a crash has cut."""
+    """Appends events, numbered on from the existing ones. Removes an incomplete last line."""
 
     def __init__(self, path: Path, listener: Optional[Callable[[RunEvent], None]] = None) -> None:
         self.path = path
@@ -57,7 +57,7 @@ class Journal:
         self.last_seq = last_sequence(path)
 
     def add(self, event: RunEvent) -> None:
-        """Write one event; readers can see it when this returns. Fields that are None are left out."""
+        """Write one event; it is visible to readers when this returns. Fields that are None are omitted."""
         whole: Json = {"v": PROTOCOL, "seq": self.last_seq + 1, "at": now()}
         whole.update((name, value) for name, value in event.items() if value is not None)
         self._append(_fitting_line(whole))
@@ -71,19 +71,19 @@ class Journal:
             while written < len(line):
                 written += os.write(self._file, line[written:])
         except OSError:
-            # a disk that is full must not leave half a line in the middle of the journal
+            # a full disk must not leave half a line in the middle of the journal
             os.ftruncate(self._file, self._size)
             raise
         self._size += len(line)
 
     def close(self) -> None:
-        """Make all events durable."""
+        """Sync all events to disk and close the file."""
         os.fsync(self._file)
         os.close(self._file)
 
 
 def _cut_torn_line(file: int) -> int:
-    """Remove an unfinished last line; the size that remains."""
+    """Remove an incomplete last line, and return the remaining size."""
     size = os.fstat(file).st_size
     end = size
     while end > 0:
@@ -99,7 +99,7 @@ def _cut_torn_line(file: int) -> int:
 
 
 def _last_line(path: Path) -> bytes:
-    """The last whole line of a file, without its newline."""
+    """Return the last complete line of a file, without its newline."""
     try:
         with path.open("rb") as source:
             size = source.seek(0, os.SEEK_END)
@@ -111,7 +111,7 @@ def _last_line(path: Path) -> bytes:
 
 
 def _fitting_line(event: Json) -> bytes:
-    """The event as a line of at most MAX_LINE bytes; long texts are shortened until it fits."""
+    """Return the event as a line of at most MAX_LINE bytes. Long texts are shortened until it fits."""
     line = dumps(event)
     keep = KEPT_TEXT
     while len(line) >= MAX_LINE and keep > 16:
@@ -135,7 +135,7 @@ def _shorten(value: Any, keep: int, cut: List[int]) -> Any:
 
 
 def span_of_lines(data: bytes, most: int) -> Tuple[List[bytes], int]:
-    """The whole lines in `data`, at most `most`, and how many bytes they take."""
+    """Return the complete lines in `data`, at most `most`, and their size in bytes."""
     lines: List[bytes] = []
     at = 0
     while len(lines) < most:

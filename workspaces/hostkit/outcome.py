@@ -1,4 +1,4 @@
-"""How a run ended, in one value."""
+"""The outcome of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .wire import EndState, RunResult
 
 
 class Outcome(NamedTuple):
-    """How a run ended; `state` is succeeded, failed or cancelled, `reason` a sentence."""
+    """How a run ended. `code` is for programs, `reason` is a sentence for users."""
 
     state: EndState
     code: str = ""
@@ -17,7 +17,10 @@ class Outcome(NamedTuple):
 
 
 def outcome_of(result: Optional[RunResult]) -> Optional[Outcome]:
-    """As the runner told it, if it did. An agent can write there, too: a field that is missing is empty."""
+    """Return the outcome that the runner reported, if any.
+
+    Agents can write that file, too: missing fields are taken as empty.
+    """
     if not result:
         return None
     return Outcome(

@@ -1,4 +1,4 @@
-"""What /proc and prctl know: who descends from whom, who still lives, and how to end all of them."""
+"""Find and kill processes by /proc and prctl, including orphaned descendants."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 MARKER = "AITASK_RUN_FOLDER"
-"""Environment variable that every process of a run carries: its run folder."""
+"""Environment variable of every process of a run. Its value is the run's folder."""
 ROUND_SECONDS = 0.01
 
 
@@ -31,12 +31,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def become_subreaper(on: bool = True) -> None:
-    """Orphans below this process become its children. The setting survives execve: a shell needs it off."""
+    """Adopt orphaned descendants. The setting survives execve, so turn it off before starting a shell."""
     _libc.prctl(PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0)
 
 
 def die_with_parent(signal_number: int) -> None:
-    """Ask the kernel for this signal when the parent thread ends."""
+    """Let the kernel send this signal when the parent thread ends."""
     _libc.prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
 
 
@@ -57,18 +57,18 @@ def boot_id() -> str:
 
 
 def identity(pid: int) -> Json:
-    """What tells this process from a later one with the same pid."""
+    """Return what distinguishes this process from a later one with the same pid."""
     known = stat(pid)
     return {"pid": pid, "start_time": known.start_time if known else 0, "boot_id": boot_id()}
 
 
-def is_alive(who: Json) -> bool:
-    known = stat(int(who.get("pid") or 0))
+def is_alive(process: Json) -> bool:
+    known = stat(int(process.get("pid") or 0))
     return bool(
         known
         and known.state not in "ZX"
-        and known.start_time == who.get("start_time")
-        and boot_id() == who.get("boot_id")
+        and known.start_time == process.get("start_time")
+        and boot_id() == process.get("boot_id")
     )
 
 
@@ -77,7 +77,7 @@ def all_pids() -> List[int]:
 
 
 def descendants(root: int) -> List[Stat]:
-    """All processes below `root`, zombies included, children before grandchildren."""
+    """Return all descendants of `root`, including zombies, children before grandchildren."""
     children: Dict[int, List[Stat]] = {}
     for pid in all_pids():
         known = stat(pid)
@@ -92,18 +92,18 @@ def descendants(root: int) -> List[Stat]:
 
 
 def children(pid: int) -> Set[int]:
-    """Direct children as the kernel lists them. Quick, but one may be missing while others are ending."""
+    """Return direct children as the kernel lists them. Fast, but one may be missing while others exit."""
     found: Set[int] = set()
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
             found.update(int(word) for word in path.read_bytes().split())
         except OSError:
-            continue  # the thread has just ended
+            continue  # the thread has ended
     return found
 
 
 def descendants_listed(root: int) -> List[Stat]:
-    """Like `descendants` without looking at every process of the machine, and as quick as `children`."""
+    """Like `descendants`, but fast, because it does not read all of /proc. Incomplete like `children`."""
     found: List[Stat] = []
     level = children(root)
     while level:
@@ -114,7 +114,7 @@ def descendants_listed(root: int) -> List[Stat]:
 
 
 def marked(folder: str) -> List[int]:
-    """Processes of ours that carry the marker of this run folder, whoever their parent is now."""
+    """Return this user's processes that have this run folder as MARKER, regardless of their parent."""
     needle = f"{MARKER}={folder}".encode("utf-8", "surrogateescape")
     return [pid for pid in all_pids() if pid != os.getpid() and needle in _environment_of(pid)]
 
@@ -127,14 +127,14 @@ def _environment_of(pid: int) -> List[bytes]:
 
 
 def is_open(path: Path) -> bool:
-    """Whether a process that we may look at holds this file open."""
+    """Whether a process has this file open. Processes of other users may be missed."""
     wanted = os.path.realpath(path)
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             if os.readlink(link) == wanted:  # noqa: PTH115 (Path.readlink needs Python 3.9)
                 return True
         except OSError:
-            continue  # closed meanwhile, or not ours to look at
+            continue  # closed by now, or a process of another user
     return False
 
 
@@ -145,10 +145,10 @@ def send(pids: Iterable[int], signal_number: int) -> None:
 
 
 def sweep(limit: float = 5.0) -> int:
-    """End everything below this process, also what made sessions of its own; how many were ended.
+    """Kill all descendants, including those in other sessions, and return how many were killed.
 
-    Stopping all of them first keeps a process that forks faster than we look from getting away. Gives up
-    after `limit` seconds on what the kernel does not let go.
+    They are stopped first, so that a process that forks quickly can't escape. Processes that are still there
+    after `limit` seconds are left.
     """
     deadline = time.monotonic() + limit
     ended: Set[int] = set()
@@ -166,7 +166,7 @@ def sweep(limit: float = 5.0) -> int:
 
 
 def sweep_marked(folder: str, limit: float = 5.0) -> int:
-    """End the processes of a run whose guard is gone."""
+    """Kill the processes of a run whose guard has died, and return how many were killed."""
     deadline = time.monotonic() + limit
     ended: Set[int] = set()
     while time.monotonic() < deadline:
@@ -180,16 +180,16 @@ def sweep_marked(folder: str, limit: float = 5.0) -> int:
     return len(ended)
 
 
-def reap_strangers(own: Set[int]) -> None:
-    """Collect ended orphans that a subreaper was given; `own` are the children that others wait for."""
+def reap_orphans(own: Set[int]) -> None:
+    """Reap ended orphans that this subreaper adopted. `own` are children that are waited for elsewhere."""
     for pid in children(os.getpid()) - own:
         known = stat(pid)
         if known and known.state == "Z":
             reap([pid])
 
 
-def end_strangers(own: Set[int]) -> None:
-    """End the orphans that a subreaper was given, with all below them; `own` are the children that stay."""
+def kill_orphans(own: Set[int]) -> None:
+    """Kill the orphans that this subreaper adopted, with their descendants. `own` are children to keep."""
     for pid in children(os.getpid()) - own:
         found = [pid, *(known.pid for known in descendants_listed(pid))]
         send(found, signal.SIGSTOP)
@@ -197,7 +197,7 @@ def end_strangers(own: Set[int]) -> None:
 
 
 def reap(pids: Iterable[int]) -> None:
-    """Collect ended children by pid: waiting for just any child would take the status others wait for."""
+    """Reap ended children by pid. Waiting for any child would consume statuses that other code waits for."""
     for pid in pids:
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""The scrollback of panes, as recorded on this host, made safe to be printed again."""
+"""Recorded scrollback of panes, sanitized so that it can be printed again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .run.record import older
 
 PANE, AGENT, SAVED = "pane.raw", "terminal.raw", "history.txt"
 INTERACTIVE = "hand.raw"
-"""The pane of an interactive session; its name is that of older versions, whose records stay readable."""
+"""The pane of an interactive session. Named as in older versions, so that their records stay readable."""
 OPENED = "opened-*.raw"
-"""Panes that somebody opened in the session by hand."""
-SHOWN_AGAIN = 4 * 1024 * 1024
-"""Bytes of what was printed that a new shell shows above its prompt."""
+"""Panes that users opened in the tmux session."""
+REPRINTED_BYTES = 4 * 1024 * 1024
+"""Bytes of earlier output that a new shell prints above its prompt."""
 SEQUENCE = re.compile(
     rb"\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\|\x1b?\Z)?"
-    rb"|\x1b\[(?P<prefix>[<-?]?)(?P<words>[0-9;:]*)(?P<between>[ -/]*)(?P<final>[@-~])"
+    rb"|\x1b\[(?P<prefix>[<-?]?)(?P<parameters>[0-9;:]*)(?P<between>[ -/]*)(?P<final>[@-~])"
     rb"|\x1b\[[0-?]*[ -/]*\Z"
     rb"|\x1b(?P<single>[c=>NOZ])"
     rb"|\x1b\Z|[\x05\x07]"
@@ -26,8 +26,8 @@ SEQUENCE = re.compile(
 ALTERNATE = {b"47", b"1047", b"1049"}
 MOVES_AND_COLOURS = frozenset(b"@ABCDEFGHIJKLMPSTXZ`abdefgmrsu")
 CLEAR = b"\x1b[H\x1b[2J"
-PLAIN_AGAIN = b"\x1b[m\x1b(B\x0f\x1b7\x1b[r\x1b8"
-"""No colours, usual characters, no scroll region, and the cursor where it is."""
+RESET = b"\x1b[m\x1b(B\x0f\x1b7\x1b[r\x1b8"
+"""Resets colours, character set and scroll region; keeps the cursor position."""
 
 
 class Kept(NamedTuple):
@@ -39,29 +39,30 @@ class Kept(NamedTuple):
 
 
 def harmless(data: bytes) -> bytes:
-    """The same to look at, but nothing in it asks the terminal, renames it or leaves it in another mode."""
-    result = SEQUENCE.sub(_kept_of, data)
+    """Remove sequences that query the terminal, set its title or change its modes."""
+    result = SEQUENCE.sub(_sanitized, data)
     on = max(result.rfind(b"\x1b[?%sh" % mode) for mode in ALTERNATE)
     off = max(result.rfind(b"\x1b[?%sl" % mode) for mode in ALTERNATE)
     end = b"" if result.endswith(b"\n") or not result else b"\r\n"
-    return result + (b"\x1b[?1049l" if on > off else b"") + PLAIN_AGAIN + end
+    return result + (b"\x1b[?1049l" if on > off else b"") + RESET + end
 
 
-def _kept_of(found: "re.Match[bytes]") -> bytes:
+def _sanitized(found: "re.Match[bytes]") -> bytes:
+    """Return what replaces one control sequence: itself, a harmless equivalent, or nothing."""
     if found["single"] == b"c":
-        return CLEAR  # a reset would take the history with it
-    final, words = found["final"], found["words"]
-    if not final or found["between"] or (words == b"3" and final == b"J"):
+        return CLEAR  # a full reset would also delete the scrollback
+    final, parameters = found["final"], found["parameters"]
+    if not final or found["between"] or (parameters == b"3" and final == b"J"):
         return b""
     if found["prefix"] == b"?":
-        keeps = final in b"JK" or (final in b"hl" and words in ALTERNATE)
+        keeps = final in b"JK" or (final in b"hl" and parameters in ALTERNATE)
     else:
         keeps = not found["prefix"] and final[0] in MOVES_AND_COLOURS
     return found[0] if keeps else b""
 
 
 def records(folder: Path) -> List[Kept]:
-    """What there is to read of a folder, in the order to be shown."""
+    """Return the records of a folder in display order."""
     main = max(filter(None, (_kept(folder / SAVED), _kept(folder / PANE))), key=_newest, default=None)
     opened = sorted(filter(None, map(_kept, folder.glob(OPENED))), key=_newest)
     return [kept for kept in (main or _kept(folder / AGENT), _kept(folder / INTERACTIVE), *opened) if kept]
@@ -88,7 +89,7 @@ def _size(path: Path) -> int:
 
 
 def newest_part(kept: Kept, most: int) -> bytes:
-    """The last bytes of a record, from a line's beginning when some are left out; for any terminal."""
+    """Return the last `most` bytes of a record, sanitized, starting at a line if the beginning is omitted."""
     data = _tail(kept.path, most)
     if len(data) < most:
         data = _tail(older(kept.path), most - len(data)) + data
@@ -109,14 +110,14 @@ def _tail(path: Path, most: int) -> bytes:
 
 
 def fold(folder: Path) -> int:
-    """Make ready what a new shell shows first; the bytes of it that tmux will see. Harmless to repeat."""
+    """Write what a new shell prints first, and return its size as tmux will see it. Idempotent."""
     saved = folder / SAVED
     pane = _kept(folder / PANE)
     known = _kept(saved)
     if pane and (known is None or known.mtime < pane.mtime):
-        write_atomic(saved, newest_part(pane, SHOWN_AGAIN).replace(b"\r\n", b"\n"))
+        write_atomic(saved, newest_part(pane, REPRINTED_BYTES).replace(b"\r\n", b"\n"))
     try:
         text = saved.read_bytes()
     except OSError:
         return 0
-    return len(text) + text.count(b"\n")  # the terminal adds a carriage return to each
+    return len(text) + text.count(b"\n")  # the terminal adds a carriage return to each newline

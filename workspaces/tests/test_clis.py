@@ -25,7 +25,7 @@ def test_a_record_fits_the_columns_and_its_pattern_finds_a_session(cli: clis.Cli
     assert re.fullmatch(f"[{string.ascii_lowercase}_]{{1,20}}", cli.name)
     assert cli.label
     kit = agents.get(cli.name)
-    resumed = " ".join([kit.program, *kit.resume_words, "s-1"])
+    resumed = " ".join([kit.program, *kit.resume_arguments, "s-1"])
     assert re.search(cli.resume_pattern.format(session="s-1"), resumed)
 
 

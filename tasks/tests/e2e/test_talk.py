@@ -344,10 +344,10 @@ class TestByHand:
         assert web.post(f"/tasks/{run['task']}/by-hand")[0] == 204
         session = f"={run['tmux_session']}"
         assert "by-hand-1" in world.app.tmux.run("list-windows", "-t", session, "-F", "#{window_name}")
-        words, told = "words to see again", "While this window is open no run of this task starts."
+        words, notice = "words to see again", "No run of this task starts while this window is open."
         screen = partial(self.screen, world, session)
         wait_for(lambda: self.shows(world, session, words), 20, screen, every=0.5)
-        assert told in screen() or backend == "codex"  # which takes the whole screen
+        assert notice in screen() or backend == "codex"  # which takes the whole screen
         status, toast = web.post(f"/tasks/{run['task']}/say", {"text": "@text no"})
         assert (status, toast["text"]) == (409, "This task's session is open in the CLI.")
         assert web.post(f"/tasks/{run['task']}/by-hand")[0] == 409

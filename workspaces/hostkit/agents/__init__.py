@@ -1,6 +1,6 @@
-"""The agent CLIs, each a module or package that has an `AgentCli` as `CLI`; its name is the CLI's name.
+"""The agent CLIs. Each is a module or package with the name of the CLI that assigns an `AgentCli` to `CLI`.
 
-A new CLI is a new module here: nothing else on the host names one.
+To add a CLI, add a module here. No other code on the host names a CLI.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ def names() -> List[str]:
 
 
 def get(name: str) -> AgentCli:
-    """Loads no other CLI: a run starts sooner. KeyError for one that this version does not know."""
+    """Return one CLI, and import no other, so that runs start quickly. Raises KeyError if it is unknown."""
     if name not in names():
         raise KeyError(name)
     cli: AgentCli = import_module(f"{__name__}.{name}").CLI
     return cli
 
 
-def everyone() -> Dict[str, AgentCli]:
+def get_all() -> Dict[str, AgentCli]:
     return {name: get(name) for name in names()}

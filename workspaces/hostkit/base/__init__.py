@@ -1,1 +1,1 @@
-"""What the modules of `agents` build on: nothing here knows one CLI from another."""
+"""Base classes and helpers for the modules of `agents`. Nothing here is specific to one CLI."""

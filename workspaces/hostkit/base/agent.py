@@ -1,4 +1,4 @@
-"""What all CLIs have in common in a run: states, requests, messages, tokens and errors, in our own words."""
+"""The part of a run that is common to all CLIs: states, requests, messages, tokens and errors."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ Answer = Callable[[CommandAnswer], None]
 OK: CommandAnswer = {"ok": True}
 
 
-def refusal(why: str) -> CommandAnswer:
-    return {"ok": False, "error": why}
+def refusal(reason: str) -> CommandAnswer:
+    return {"ok": False, "error": reason}
 
 
 def iso(epoch: Optional[float]) -> Optional[str]:
-    """A time in seconds since 1970 as text, None as None."""
+    """Format a time in seconds since 1970 as ISO 8601; None as None."""
     if not epoch:
         return None
     return datetime.fromtimestamp(float(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def code_of_status(status: Optional[int]) -> str:
-    """Our error code for an HTTP status; no status at all means that no answer came."""
+    """Return our error code for an HTTP status. None means that there was no response."""
     if status is None:
         return "connection"
     if status in (401, 403):
@@ -48,19 +48,19 @@ def code_of_status(status: Optional[int]) -> str:
 
 
 class AgentHost:
-    """What an agent needs around it: a way to its CLI and a place for its events."""
+    """The environment of an agent: sends lines to its CLI and records its events."""
 
     def send(self, message: Json) -> None:
-        """Hand one line to the CLI."""
+        """Send one line to the CLI."""
         raise NotImplementedError
 
     def emit(self, event: RunEvent) -> None:
-        """Record one event; fields that are None are left out."""
+        """Record one event. Fields that are None are omitted."""
         raise NotImplementedError
 
 
 class PendingMessage:
-    """What a person said, until the CLI has taken it."""
+    """A message of the user that the CLI has not taken yet. `wire` is its id in the CLI's protocol."""
 
     def __init__(self, text: str, by: str, identity: Optional[str] = None) -> None:
         self.identity = identity or str(uuid.uuid4())
@@ -70,7 +70,7 @@ class PendingMessage:
 
 
 class RequestDecision(NamedTuple):
-    """What the user says to an open request; see the commands approve, deny and answer in wire.py."""
+    """The user's decision about an open request: see the commands approve, deny and answer in wire.py."""
 
     allow: bool
     text: Optional[str] = None
@@ -82,17 +82,17 @@ class RequestDecision(NamedTuple):
 
 
 class OpenRequest(NamedTuple):
-    """A request that waits for the user, and what the CLI's module needs to answer it."""
+    """A request that waits for the user. `private` is what the CLI's module needs to answer it."""
 
     event: RequestEvent
     private: Json
 
 
 class Agent:
-    """One CLI in one run, as a state machine that is fed lines: no threads, no waiting, no files."""
+    """One CLI in one run, as a state machine that is fed with lines. It has no threads and does no I/O."""
 
     modes: Tuple[str, ...] = PERMISSION_MODES
-    """The permission modes that it knows."""
+    """The permission modes that the CLI supports."""
     death_signal = 0
     """Signal that the kernel sends to the CLI when the runner dies; 0 for none."""
 
@@ -110,45 +110,45 @@ class Agent:
         self.last_retry = Outcome("failed", "connection", "The service does not answer.")
         self._state = ""
 
-    # needed of each CLI
+    # required for each CLI
 
     def command_line(self, program: str) -> List[str]:
         raise NotImplementedError
 
     def begin(self, prompt: str) -> None:
-        """Start the conversation: called once, when the CLI runs."""
+        """Start the conversation. Called once, after the CLI has started."""
         raise NotImplementedError
 
     def feed(self, line: Json) -> None:
-        """Take one line of the CLI."""
+        """Process one line of the CLI's output."""
         raise NotImplementedError
 
     @property
     def settled(self) -> bool:
-        """True when nothing is running and nothing is queued: the run may end."""
+        """Whether the run may end: nothing is running or queued."""
         raise NotImplementedError
 
     def say(self, message: PendingMessage, when: str, answer: Answer) -> None:
-        """Pass on a message of the user: `when` is now or after_turn."""
+        """Send a message of the user to the CLI. `when` is `now` or `after_turn`."""
         raise NotImplementedError
 
     def interrupt(self) -> None:
-        """End the turn that is running; `outcome` tells when it has ended."""
+        """Interrupt the current turn. `outcome` is set when it has ended."""
         raise NotImplementedError
 
-    # what a CLI may not be able to do
+    # optional
 
     def environment(self) -> Mapping[str, str]:
-        """Further variables for the CLI."""
+        """Return additional environment variables for the CLI."""
         return {}
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
-        """Send the decision about an open request, and close it: needed of those that open any."""
+        """Send the decision about an open request, and close it. Required for CLIs that open requests."""
         raise NotImplementedError
 
     def withdraw(self, identity: str, answer: Answer) -> None:
-        """Take back a message that the CLI has not taken."""
-        answer(refusal("the agent has taken this message already"))
+        """Withdraw a message that the CLI has not taken."""
+        answer(refusal("the agent has already taken this message"))
 
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
         answer(refusal("this CLI can't change its model in a run"))
@@ -156,13 +156,13 @@ class Agent:
     def set_mode(self, mode: str, answer: Answer) -> None:
         answer(refusal("this CLI can't change its permission mode in a run"))
 
-    def take_back(self) -> None:
-        """Withdraw what the CLI has not taken: the run is about to end, and nothing more shall begin."""
+    def withdraw_all(self) -> None:
+        """Withdraw all messages that the CLI has not taken, so that no turn starts before the run ends."""
 
-    def part(self) -> None:
-        """Last words before the CLI's input is closed."""
+    def stop_background_work(self) -> None:
+        """Stop what the CLI runs in the background. Called before its input is closed."""
 
-    # in common
+    # common to all CLIs
 
     def set_state(self, state: str) -> None:
         if state != self._state:
@@ -174,7 +174,7 @@ class Agent:
         return self._state
 
     def report_start(self, version: Optional[str], model: Optional[str], effort: Optional[str]) -> None:
-        """The CLI has begun or resumed `session`."""
+        """Record that the CLI has started or resumed `session`."""
         self.host.emit(
             {
                 "kind": "started",
@@ -202,7 +202,7 @@ class Agent:
                 self.set_state("running")
 
     def taken(self, wire: str) -> None:
-        """The CLI has taken a message."""
+        """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""
         message = self.waiting_messages.pop(wire, None)
         if message:
             self.host.emit(
@@ -218,7 +218,7 @@ class Agent:
             self.host.emit(cast("UsageEvent", {"kind": "usage", **usage}))
 
     def progress(self) -> None:
-        """Something came through: a retry that was under way has worked."""
+        """Note output of the model: retries, if any, have succeeded."""
         self.retrying_since = None
 
     def report_retry(self, text: str, code: str, status: Optional[int]) -> None:
@@ -230,7 +230,7 @@ class Agent:
     def report_failure(
         self, text: str, code: str, status: Optional[int] = None, resets_at: Optional[str] = None
     ) -> None:
-        """A turn failed for good."""
+        """Record that a turn has failed, and will not be retried."""
         self.outcome = Outcome("failed", code, text, resets_at)
         self.host.emit(
             {

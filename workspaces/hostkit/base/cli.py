@@ -1,4 +1,4 @@
-"""What hostkit asks of a CLI beside a run: models, limits, login, transcripts, and how to open it by hand."""
+"""The interface of a CLI outside of runs: models, limits, login, transcripts and interactive sessions."""
 
 from __future__ import annotations
 
@@ -11,71 +11,71 @@ from .talk import NoAnswer, NoPlan, Talk
 
 
 class EndedRun(NamedTuple):
-    """A run that did not succeed, when its tokens are added up for the last time."""
+    """A run that did not succeed, for its final token totals."""
 
     raw: Path
-    """What the CLI wrote, line by line: `< ` before its output."""
+    """File with the CLI's lines. Its output is prefixed with `< `."""
     session: str
     env: Mapping[str, str]
-    cut_off: bool
-    """The model was asked for an answer whose tokens were not reported."""
+    in_turn: bool
+    """Whether it ended during a turn, so that the tokens of an answer may not have been reported."""
 
 
 class AgentCli:
-    """One CLI on this host; its module in `agents` has one as `CLI`.
+    """One CLI on this host. Its module in `agents` assigns an instance to `CLI`.
 
-    `program` and `agent` are needed. The rest says by default that the CLI does not offer it.
+    `program` and `agent` are required. By default, all other features are not supported.
     """
 
     program = ""
-    """Its name on the PATH."""
+    """Name of the executable on the PATH."""
     install_hint = ""
-    """A sentence for a host that does not have it."""
-    resume_words: Sequence[str] = ()
-    """What stands between the program and a session's id, to go on with it in the CLI's own interface."""
+    """A sentence for the case that the program is not found."""
+    resume_arguments: Sequence[str] = ()
+    """Arguments between program and session id that resume a session in the CLI's own interface."""
 
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
-        """What drives the CLI in a run."""
+        """Return the object that controls the CLI in a run."""
         raise NotImplementedError
 
-    # questions: the CLI is started for each, in a folder of no repository
+    # queries: the CLI is started for each, in a folder outside of any repository
 
     def question_command(self, program: str) -> List[str]:
-        """How it is started to be asked. Raises NoAnswer."""
-        raise NoAnswer(f"{self.program} can't be asked.")
+        """Return the command line for a query. Raises NoAnswer."""
+        raise NoAnswer(f"{self.program} supports no queries.")
 
     def ask_models(self, talk: Talk) -> ModelOffer:
-        """Ids of models and efforts as the CLI writes them. Raises NoAnswer."""
+        """Return the models and efforts, with the CLI's own ids. Raises NoAnswer."""
         raise NoAnswer(f"{self.program} does not list its models.")
 
     def ask_limits(self, talk: Talk) -> PlanLimits:
-        """Raises NoAnswer; NotSupported leads to `read_limits`."""
-        raise NoPlan(f"{self.program} does not tell plan limits.")
+        """Return the plan limits. Raises NoAnswer; after NotSupported, `read_limits` is called."""
+        raise NoPlan(f"{self.program} does not report plan limits.")
 
     def read_limits(self, program: str, env: Dict[str, str], deadline: float) -> PlanLimits:
-        """The last resort after NotSupported. Raises NoAnswer."""
-        raise NoAnswer(f"{self.program} has no other way to tell.")
+        """Get the plan limits in another way, after NotSupported. Raises NoAnswer."""
+        raise NoAnswer(f"There is no other way to get them from {self.program}.")
 
     def login(self, program: str, env: Dict[str, str], deadline: float) -> LoginState:
-        """Raises NoAnswer, TimeoutExpired or OSError."""
+        """Return whether the CLI is logged in. Raises NoAnswer, TimeoutExpired or OSError."""
         return {"logged_in": None, "detail": ""}
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
-        """Files on which the list of models depends: the program and what a login changes."""
+        """Return the files that the model list depends on: the program and the files that a login changes."""
         return [Path(program)]
 
-    # its own records
+    # transcripts
 
     def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
-        """Tokens by session, in its transcripts that were written since then (seconds since 1970)."""
+        """Return tokens by session, from transcripts modified since then (seconds since 1970)."""
         return {}
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
-        """The tokens of a run that ended early: what was reported, put right where its records know more."""
+        """Return the tokens of a run that ended early: as reported, corrected by the CLI's transcripts."""
         return usage
 
-    # by hand
+    # interactive sessions
 
     def interactive_command(self, program: str, session: str, env: Mapping[str, str]) -> List[str]:
-        """Its own interface on a session."""
-        return [program, *self.resume_words, session]
+        """Return the command line that opens a session in the CLI's own interface."""
+        return [program, *self.resume_arguments, session]

@@ -1,4 +1,4 @@
-"""Asking a CLI something: it is started for the one question, in a folder of no repository."""
+"""Queries to a CLI, which is started for each query in a folder outside of any repository."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from .. import processes
 from ..wire import Json
 
 CHUNK = 1 << 16
-PATIENCE = 3600.0
-NONSENSE = (ValueError, LookupError, TypeError, AttributeError)
-"""What is raised where an answer of a CLI looks other than expected."""
-LAST_WORDS = 400
-"""Characters of a CLI's complaint that are passed on."""
+NO_TIMEOUT = 3600.0
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
+"""Exceptions that are raised when an answer of a CLI has an unexpected structure."""
+MAX_ERROR_TEXT = 400
+"""Characters of a CLI's standard error that are quoted."""
 
 
 class NoAnswer(Exception):
-    """The CLI did not say what it was asked; the text is a sentence."""
+    """The CLI did not answer the query. The message is a sentence."""
 
 
 class NotSupported(NoAnswer):
-    """This version of the CLI does not know the question."""
+    """This version of the CLI does not support the query."""
 
 
 class NoPlan(NoAnswer):
-    """The login that it works with has no plan: an API key, or there is none."""
+    """The CLI's login has no plan: it is an API key, or there is no login."""
 
 
 class Talk:
-    """The CLI and lines of JSON both ways, until a deadline (monotonic seconds)."""
+    """A running CLI that exchanges lines of JSON with us until a deadline (monotonic seconds)."""
 
     def __init__(self, argv: Sequence[str], env: Dict[str, str], deadline: float) -> None:
         self.program = Path(argv[0]).name
@@ -47,7 +47,7 @@ class Talk:
         self._unread: Deque[Json] = deque()
         self._rest = b""
         self._folder = tempfile.mkdtemp(prefix="aitask-models-")
-        self._complaints = Path(self._folder, "stderr")
+        self._stderr = Path(self._folder, "stderr")
         try:
             self.process = self._start(argv, env)
         except OSError:
@@ -55,27 +55,27 @@ class Talk:
             raise
 
     def _start(self, argv: Sequence[str], env: Dict[str, str]) -> "subprocess.Popen[bytes]":
-        with self._complaints.open("wb") as complaints:
+        with self._stderr.open("wb") as stderr:
             return subprocess.Popen(
                 argv,
                 env={**env, processes.MARKER: self._folder, "PWD": self._folder},
                 cwd=self._folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=complaints,
+                stderr=stderr,
                 start_new_session=True,
             )
 
     def send(self, *messages: Json) -> None:
         assert self.process.stdin
-        with suppress(BrokenPipeError):  # its end shows when its answer is read
+        with suppress(BrokenPipeError):  # its end is noticed when the answer is read
             for message in messages:
                 self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
 
-    def lines(self, patience: float = PATIENCE) -> Iterator[Json]:
-        """What it says, other lines than JSON objects left out. Raises NoAnswer at its end or in silence."""
-        until = min(self._deadline, time.monotonic() + patience)
+    def lines(self, timeout: float = NO_TIMEOUT) -> Iterator[Json]:
+        """Yield the JSON objects in its output. Raises NoAnswer at its end and after `timeout` seconds."""
+        until = min(self._deadline, time.monotonic() + timeout)
         while True:
             while self._unread:
                 yield self._unread.popleft()
@@ -86,33 +86,33 @@ class Talk:
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             if not selector.select(max(0.0, until - time.monotonic())):
-                raise NoAnswer(f"{self.program} did not answer in time{self._last_words()}")
+                raise NoAnswer(f"{self.program} did not answer in time{self._error_text()}")
         chunk = os.read(self.process.stdout.fileno(), CHUNK)
         if not chunk:
-            raise NoAnswer(f"{self.program} ended without an answer{self._last_words()}")
-        *whole, self._rest = (self._rest + chunk).split(b"\n")
-        self._unread.extend(filter(None, map(_parsed, whole)))
+            raise NoAnswer(f"{self.program} ended without an answer{self._error_text()}")
+        *complete, self._rest = (self._rest + chunk).split(b"\n")
+        self._unread.extend(filter(None, map(_parsed, complete)))
 
     def end(self) -> None:
-        """End the CLI and all that it started."""
+        """Kill the CLI and all processes that it has started."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         processes.sweep_marked(self._folder)
 
     def close(self) -> None:
-        """`end`, and leave nothing lying about."""
+        """Kill the CLI, and remove its folder."""
         self.end()
-        with suppress(OSError):  # what was not flushed to a dead CLI
+        with suppress(OSError):  # input that the CLI did not read
             self.process.communicate()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _last_words(self) -> str:
-        text = " ".join(self._complaints.read_text("utf-8", "replace").split())
-        return f": {text[-LAST_WORDS:]}" if text else "."
+    def _error_text(self) -> str:
+        text = " ".join(self._stderr.read_text("utf-8", "replace").split())
+        return f": {text[-MAX_ERROR_TEXT:]}" if text else "."
 
 
 def output_of(argv: List[str], env: Dict[str, str], deadline: float) -> str:
-    """What a command prints. Raises TimeoutExpired or OSError."""
+    """Return the standard output of a command. Raises TimeoutExpired or OSError."""
     return subprocess.run(
         argv,
         env=env,

@@ -1,4 +1,4 @@
-"""One readable line about what a tool does, and diffs."""
+"""Titles of tool calls, and diffs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..wire import Json
 MAX_TITLE = 300
 MAX_DIFF = 64 * 1024
 PATHS = ("file_path", "notebook_path", "path")
-TELLING = (*PATHS, "pattern", "query", "url", "description", "skill", "prompt", "command")
+TITLE_KEYS = (*PATHS, "pattern", "query", "url", "description", "skill", "prompt", "command")
 
 
 def one_line(text: str) -> str:
@@ -21,7 +21,7 @@ def one_line(text: str) -> str:
 
 
 def relative(path: str, worktree: str) -> str:
-    """A path as seen from the worktree, where it lies inside."""
+    """Return the path relative to the worktree if it is inside, else unchanged."""
     if not worktree or not path:
         return path
     for root in (worktree, os.path.realpath(worktree)):
@@ -31,14 +31,14 @@ def relative(path: str, worktree: str) -> str:
 
 
 def tool_title(name: str, tool_input: Json, worktree: str) -> str:
-    """The command, the path, the pattern: what tells a person most."""
+    """Return a one-line title for a tool call, such as its command, path or pattern."""
     if name == "Bash":
         return one_line(str(tool_input.get("command") or ""))
     if name == "AskUserQuestion":
         return one_line("; ".join(str(each.get("question")) for each in tool_input.get("questions") or []))
     if name == "ExitPlanMode":
         return "Plan"
-    for key in TELLING:
+    for key in TITLE_KEYS:
         value = tool_input.get(key)
         if isinstance(value, str) and value:
             return one_line(relative(value, worktree) if key in PATHS else value)
@@ -46,29 +46,29 @@ def tool_title(name: str, tool_input: Json, worktree: str) -> str:
 
 
 def plain_command(command: str) -> str:
-    """`/bin/bash -lc 'make'` as `make`."""
+    """Remove a shell wrapper: return `make` for `/bin/bash -lc 'make'`."""
     try:
-        words = shlex.split(command)
+        argv = shlex.split(command)
     except ValueError:
         return command
-    if len(words) == 3 and words[0].endswith("sh") and words[1] in ("-lc", "-c"):
-        return words[2]
+    if len(argv) == 3 and argv[0].endswith("sh") and argv[1] in ("-lc", "-c"):
+        return argv[2]
     return command
 
 
 def shortened(diff: str) -> str:
-    return diff if len(diff) <= MAX_DIFF else diff[:MAX_DIFF] + "\n… the diff goes on"
+    return diff if len(diff) <= MAX_DIFF else diff[:MAX_DIFF] + "\n… the rest of the diff was cut"
 
 
 def whole_file_diff(content: str, sign: str) -> str:
-    """The diff of a file that was added (`+`) or deleted (`-`) with this content."""
+    """Return the diff of an added (`+`) or deleted (`-`) file with this content."""
     lines = content.splitlines()
     head = f"@@ -0,0 +1,{len(lines)} @@" if sign == "+" else f"@@ -1,{len(lines)} +0,0 @@"
     return "\n".join([head, *(sign + line for line in lines)])
 
 
 def unified_diff(hunks: List[Json]) -> str:
-    """Hunks {oldStart, oldLines, newStart, newLines, lines} as text."""
+    """Format hunks {oldStart, oldLines, newStart, newLines, lines} as a unified diff."""
     parts: List[str] = []
     for hunk in hunks:
         old = f"{hunk.get('oldStart')},{hunk.get('oldLines')}"

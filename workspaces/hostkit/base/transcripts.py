@@ -1,4 +1,4 @@
-"""Reading the transcripts that CLIs write on this host. Only counts are read, no words."""
+"""Reading of CLI transcripts on this host. Only token counts are used, not their text."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def written_since(folder: Path, pattern: str, since: float) -> List[Path]:
         try:
             if path.stat().st_mtime >= since:
                 found.append(path)
-        except OSError:  # it went away meanwhile
+        except OSError:  # it was removed in the meantime
             continue
     return found
 
 
 def records(path: Path, *marks: str) -> Iterator[Json]:
-    """Lines of JSON in which one of the marks stands; a line that is being written just now is left out."""
+    """Yield the JSON objects of lines that contain one of the marks. Skip incomplete lines."""
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:

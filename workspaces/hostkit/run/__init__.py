@@ -1,1 +1,1 @@
-"""One run of a CLI inside a tmux window: guard, runner, pane, control."""
+"""One run of a CLI inside a tmux window: guard, runner, pane and control socket."""

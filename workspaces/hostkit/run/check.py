@@ -1,7 +1,7 @@
-"""One command with an exit status, shown in its window and kept: the check of a merge.
+"""The check of a merge: one command whose output is shown in its window and recorded.
 
-The folder is like a run's: spec.json says what to do, guard.json who does it, terminal.raw holds the last
-part of what the command printed, outcome.json (written last) how it ended.
+Its folder is like a run's: spec.json has the command, guard.json the process that runs it, terminal.raw the
+last part of its output, and outcome.json (written last) its exit status.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     from ..wire import CheckOutcome, CheckSpec
 
 KEPT_OUTPUT = 1024 * 1024
-"""Bytes of output that are kept at least; at most twice as many lie on the disk."""
+"""Bytes of output that are kept. The file has at most twice as many."""
 CHUNK = 64 * 1024
 IDLE_SECONDS = 5.0
-"""How long a process whose check has ended waits for the next one: it would take longer to start anew."""
+"""How long the process waits for another check, because starting Python again would be slower."""
 POLL_SECONDS = 0.01
 GRACE_SECONDS = 1.0
-"""How long output is still awaited from what the command left running."""
+"""How long to wait for output of processes that the command left running."""
 
 
 def main(path: str) -> int:
     processes.become_subreaper()
-    following: Optional[str] = path
+    current: Optional[str] = path
     status = 0
-    while following:
-        status = run_one(RunFolder(following))
+    while current:
+        status = run_one(RunFolder(current))
         if status:
             break
-        following = wait_for_next(Path(following))
+        current = wait_for_next(Path(current))
     return status
 
 
 def run_one(folder: RunFolder) -> int:
-    """One check to its end; 0, or why it was not run."""
+    """Run one check. Return 0, or 2 if there is none, 3 if already claimed, 4 if a signal stopped it."""
     spec = cast("Optional[CheckSpec]", read_json(folder.spec))
     if spec is None:
         print(f"There is no check in {folder.path}.", file=sys.stderr)
@@ -56,11 +56,11 @@ def run_one(folder: RunFolder) -> int:
     check = CheckCommand(folder, spec)
     outcome = check.run()
     write_atomic(folder.outcome, dumps(outcome))
-    return 4 if check.told_to_stop else 0
+    return 4 if check.stop_signal else 0
 
 
 def wait_for_next(folder: Path) -> Optional[str]:
-    """The folder of another check that this process is to run, named in `next`; None when none comes soon."""
+    """Return the folder of the next check, which the file `next` names, or None after IDLE_SECONDS."""
     deadline = time.monotonic() + IDLE_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -74,11 +74,11 @@ class CheckCommand:
     def __init__(self, folder: RunFolder, spec: CheckSpec) -> None:
         self.folder = folder
         self.spec = spec
-        self.told_to_stop = 0
+        self.stop_signal = 0
         self.process: "Optional[subprocess.Popen[bytes]]" = None
 
     def run(self) -> CheckOutcome:
-        """Run the command to its end, and end what it left behind."""
+        """Run the command, then kill the processes that it left."""
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         began = time.monotonic()
@@ -87,14 +87,14 @@ class CheckCommand:
         except OSError as error:
             return {"status": 127, "seconds": 0, "interrupted": False, "error": str(error)}
         printer = Printer(self.process.stdout, self.folder.terminal)
-        if self.told_to_stop:
+        if self.stop_signal:
             self.process.kill()
         status = self.process.wait()
         printer.join(0.05)
         swept = processes.sweep()
         printer.join(GRACE_SECONDS)
         seconds = round(time.monotonic() - began, 3)
-        return {"status": status, "seconds": seconds, "interrupted": bool(self.told_to_stop), "swept": swept}
+        return {"status": status, "seconds": seconds, "interrupted": bool(self.stop_signal), "swept": swept}
 
     def _start(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -113,13 +113,13 @@ class CheckCommand:
         return result
 
     def _stop(self, number: int, _frame: object) -> None:
-        self.told_to_stop = number
+        self.stop_signal = number
         if self.process:
             self.process.kill()
 
 
 class Printer(threading.Thread):
-    """Passes output on to the window, and keeps the last part of it in a file."""
+    """Copies output to the window, and its last part to a file."""
 
     def __init__(self, source: "Optional[IO[bytes]]", kept: Path) -> None:
         super().__init__(daemon=True)
@@ -137,7 +137,7 @@ class Printer(threading.Thread):
             if not chunk:
                 return
             self._keep(chunk)
-            with suppress(OSError):  # the window was closed; the file goes on
+            with suppress(OSError):  # the window was closed; keep recording
                 os.write(1, chunk)
 
     def _keep(self, chunk: bytes) -> None:

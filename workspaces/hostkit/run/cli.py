@@ -1,4 +1,4 @@
-"""The CLI as a process: lines in, lines out, its last words, its end."""
+"""The process of the CLI: its input and output lines, error output, and end."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from ..files import dumps
 from ..wire import Json
 
 MAX_LINE = 256 * 1024 * 1024
-"""A line may carry whole files and images."""
+"""Large, because a line can contain whole files and images."""
 CLOSE_SECONDS = 3.0
 KILL_SECONDS = 1.5
 ENDINGS = ((0, CLOSE_SECONDS), (signal.SIGINT, KILL_SECONDS), (signal.SIGKILL, KILL_SECONDS))
-"""Signals in turn (0 for none), and how long each has to work."""
+"""Signals in the order in which they are sent (0 for none), and the seconds to wait after each."""
 DRAIN_SECONDS = 1.0
-KEPT_WORDS = 5
+ERROR_LINES = 5
 NICENESS = 5
-"""Ten busy agents must not keep their own events, or a person's shell, from being served."""
+"""Lower priority, so that many busy agents do not slow down hostkit and the user's shells."""
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 T = TypeVar("T")
 
 
-def _piped(part: Optional[T]) -> T:
-    """A part of a process that is there because it was asked for."""
-    if part is None:
+def _started(value: Optional[T]) -> T:
+    """Return a process or its pipe, which exists after `start`."""
+    if value is None:
         raise RuntimeError("the CLI has not been started")
-    return part
+    return value
 
 
 class CliProcess:
-    """`on_line` is called for each JSON line, `on_end` when its output ends."""
+    """The CLI's process. Calls `on_line` for each JSON line, and `on_end` when its output ends."""
 
     def __init__(self, raw: Path, on_line: Callable[[Json], None], on_end: Callable[[], None]) -> None:
         self._raw = os.open(str(raw), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -47,7 +47,7 @@ class CliProcess:
         self._on_end = on_end
         self._process: Optional[asyncio.subprocess.Process] = None
         self._readers: Set["asyncio.Task[None]"] = set()
-        self._words: Deque[str] = deque(maxlen=KEPT_WORDS)
+        self._error_lines: Deque[str] = deque(maxlen=ERROR_LINES)
         self.ended = False
         self.lines = 0
 
@@ -56,7 +56,7 @@ class CliProcess:
         return self._process.pid if self._process else None
 
     async def start(self, argv: List[str], cwd: str, env: Dict[str, str], death_signal: int) -> None:
-        """Start it in a session of its own, so that Ctrl-C and the end of the terminal do not reach it."""
+        """Start it in its own session, so that it gets no signals from the terminal."""
 
         def prepare() -> None:
             signal.signal(signal.SIGQUIT, signal.SIG_DFL)
@@ -78,8 +78,8 @@ class CliProcess:
         )
         out, err = self._process.stdout, self._process.stderr
         self._readers = {
-            asyncio.ensure_future(self._read_lines(_piped(out))),
-            asyncio.ensure_future(self._read_words(_piped(err))),
+            asyncio.ensure_future(self._read_lines(_started(out))),
+            asyncio.ensure_future(self._read_errors(_started(err))),
         }
 
     def send(self, message: Json) -> None:
@@ -109,28 +109,31 @@ class CliProcess:
         if isinstance(message, dict):
             self._on_line(message)
         else:
-            self._note_words(line)
+            self._note_error_line(line)
 
-    def _note_words(self, line: bytes) -> None:
+    def _note_error_line(self, line: bytes) -> None:
         if line.strip():
-            self._words.append(COLOURS.sub("", line.decode("utf-8", "replace")).rstrip())
+            self._error_lines.append(COLOURS.sub("", line.decode("utf-8", "replace")).rstrip())
 
-    async def _read_words(self, source: asyncio.StreamReader) -> None:
+    async def _read_errors(self, source: asyncio.StreamReader) -> None:
         async for line in source:
             self._keep(b"!", line)
-            self._note_words(line)
+            self._note_error_line(line)
 
-    def last_words(self) -> Tuple[str, str]:
-        """How it ended, and the end of what it said beside its protocol; who is killed has no last words."""
+    def exit_report(self) -> Tuple[str, str]:
+        """Return how it ended, and the last lines that it printed outside of its protocol.
+
+        The lines are omitted if it was killed, because then they are not the reason.
+        """
         status = self._process.returncode if self._process else None
         how = "" if status is None else f"signal {-status}" if status < 0 else f"exit status {status}"
-        words = "" if status == -signal.SIGKILL else "\n".join(self._words)
-        return how, words.strip()[-2000:]
+        lines = "" if status == -signal.SIGKILL else "\n".join(self._error_lines)
+        return how, lines.strip()[-2000:]
 
     async def close(self) -> None:
-        """Close its input and wait for its end; what does not end is killed. All output is read."""
-        process = _piped(self._process)
-        _piped(process.stdin).close()
+        """Close its input and wait until it ends, if necessary after signals. Read all of its output."""
+        process = _started(self._process)
+        _started(process.stdin).close()
         for number, seconds in ENDINGS:
             if number:
                 processes.send([process.pid], number)

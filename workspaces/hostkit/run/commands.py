@@ -1,4 +1,4 @@
-"""The words by which a run is steered: the same from the socket and from the keyboard."""
+"""The commands that control a run, from the socket and from the keyboard."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ENDING = "the run is ending: send it as a follow-up"
 class Commands:
     def __init__(self, runner: "Runner") -> None:
         self.runner = runner
-        self._given: Dict[str, CommandAnswer] = {}
-        self._asked: Dict[str, List[Answer]] = {}
-        self._words: Dict[str, Callable[[Json, str, Answer], None]] = {
+        self._answers: Dict[str, CommandAnswer] = {}
+        self._pending: Dict[str, List[Answer]] = {}
+        self._handlers: Dict[str, Callable[[Json, str, Answer], None]] = {
             "message": self._message,
             "withdraw": self._withdraw,
             "interrupt": self._interrupt,
@@ -33,56 +33,56 @@ class Commands:
         }
 
     def handle(self, command: Json, by: str, answer: Answer) -> None:
-        """Carry out one command; `answer` is called once, now or when the CLI has answered."""
-        word = self._words.get(str(command.get("command")))
+        """Execute one command. `answer` is called once: now, or when the CLI has answered."""
+        handler = self._handlers.get(str(command.get("command")))
         repeated = self._repeated(command)
         if repeated is not None:
             answer(repeated)
             return
-        if word is None:
+        if handler is None:
             answer(refusal(f"unknown command {command.get('command')!r}"))
             return
-        if str(command.get("id") or "") in self._asked and word != self._withdraw:
-            self._asked[str(command["id"])].append(answer)  # its first sender waits for the CLI, too
+        if str(command.get("id") or "") in self._pending and handler != self._withdraw:
+            self._pending[str(command["id"])].append(answer)  # sent again while the CLI has not answered
             return
-        told = self._once(command, answer)
+        answer_once = self._once(command, answer)
         try:
-            word(command, by, told)
+            handler(command, by, answer_once)
         except KeyError as error:
-            told(refusal(f"{error} is missing"))
+            answer_once(refusal(f"{error} is missing"))
 
     def _repeated(self, command: Json) -> Optional[CommandAnswer]:
-        """What was answered to this command already: whoever lost our answer sends it again."""
+        """Return the stored answer if there is one: senders repeat a command if its answer was lost."""
         if command.get("command") == "withdraw":  # its id is the message's
             return None
-        return self._given.get(str(command.get("id") or ""))
+        return self._answers.get(str(command.get("id") or ""))
 
     def _once(self, command: Json, answer: Answer) -> Answer:
-        """Keep what is answered; a refusal that asks to come again later is none."""
+        """Wrap `answer` to store the answer by the command's id, unless it asks to retry later."""
         key = str(command.get("id") or "")
         if not key or command.get("command") == "withdraw":
             return answer
 
-        self._asked[key] = [answer]
+        self._pending[key] = [answer]
 
-        def kept(value: CommandAnswer) -> None:
+        def store(value: CommandAnswer) -> None:
             if not value.get("later"):
-                self._given[key] = value
-            for each in self._asked.pop(key, []):
+                self._answers[key] = value
+            for each in self._pending.pop(key, []):
                 each(value)
 
-        return kept
+        return store
 
     def _message(self, command: Json, by: str, answer: Answer) -> None:
         text = str(command["text"]).replace("\0", "")
         if not text.strip():
             answer(refusal("the message is empty"))
-        elif self._at_work(answer):
+        elif self._is_ready(answer):
             message = PendingMessage(text, by, command.get("id"))
             self.runner.agent.say(message, str(command.get("when") or "now"), answer)
 
-    def _at_work(self, answer: Answer) -> bool:
-        """Whether the CLI can be told something now; else whoever asked is told to come again later."""
+    def _is_ready(self, answer: Answer) -> bool:
+        """Whether the CLI accepts commands now. If not, answer that the command should be sent later."""
         if self.runner.closing or self.runner.stopped or self.runner.cli_ended:
             answer({"ok": False, "error": ENDING, "later": True})
             return False
@@ -99,11 +99,11 @@ class Commands:
         answer(OK)
 
     def _open(self, command: Json, answer: Answer) -> Optional[str]:
-        """The id of the open request that is meant. Requests may vanish: never `the current one`."""
+        """Return the id of the open request that the command names; if there is none, refuse, return None."""
         key = str(command["request"])
         if key in self.runner.agent.requests:
             return key
-        answer(refusal("this request is not open any more"))
+        answer(refusal("this request is no longer open"))
         return None
 
     def _approve(self, command: Json, by: str, answer: Answer) -> None:
@@ -111,9 +111,9 @@ class Commands:
         if key is None:
             return
         mode = command.get("mode")
-        why_not = _why_not(self.runner.agent, key, command)
-        if why_not:
-            answer(refusal(why_not))
+        problem = _approval_problem(self.runner.agent, key, command)
+        if problem:
+            answer(refusal(problem))
             return
         scope, changed = command.get("scope"), command.get("input")
         self.runner.agent.decide(key, RequestDecision(True, scope=scope, input=changed, mode=mode), by)
@@ -134,9 +134,9 @@ class Commands:
         if key is None:
             return
         answers = command["answers"]
-        why_not = _why_no_answer(self.runner.agent.requests[key].event, answers)
-        if why_not:
-            answer(refusal(why_not))
+        problem = _answers_problem(self.runner.agent.requests[key].event, answers)
+        if problem:
+            answer(refusal(problem))
             return
         self.runner.agent.decide(key, RequestDecision(True, answers=answers), by)
         answer(OK)
@@ -145,31 +145,31 @@ class Commands:
         model, effort = command.get("model"), command.get("reasoning_effort")
         if not model and not effort:
             answer(refusal("model or reasoning_effort is missing"))
-        elif self._at_work(answer):
+        elif self._is_ready(answer):
             settings: SettingsEvent = {"kind": "settings", "by": by}
             if model:
                 settings["model"] = model
             if effort:
                 settings["reasoning_effort"] = effort
-            self.runner.agent.set_model(model, effort, self._told(answer, settings))
+            self.runner.agent.set_model(model, effort, self._record_if_ok(answer, settings))
 
-    def _told(self, answer: Answer, settings: SettingsEvent) -> Answer:
-        """Record what applies from the next turn on, once the CLI has agreed."""
+    def _record_if_ok(self, answer: Answer, settings: SettingsEvent) -> Answer:
+        """Wrap `answer` to record the new settings if the CLI has accepted them."""
 
-        def tell(value: CommandAnswer) -> None:
+        def record(value: CommandAnswer) -> None:
             if value.get("ok"):
                 self.runner.emit(settings)
             answer(value)
 
-        return tell
+        return record
 
     def _set_mode(self, command: Json, by: str, answer: Answer) -> None:
         mode = command["permission_mode"]
         if mode not in self.runner.agent.modes:
             answer(refusal(f"unknown permission mode {mode!r}"))
-        elif self._at_work(answer):
+        elif self._is_ready(answer):
             settings: SettingsEvent = {"kind": "settings", "by": by, "permission_mode": mode}
-            self.runner.agent.set_mode(mode, self._told(answer, settings))
+            self.runner.agent.set_mode(mode, self._record_if_ok(answer, settings))
 
     def _stop(self, command: Json, _by: str, answer: Answer) -> None:
         self.runner.stop(Outcome("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))
@@ -189,26 +189,29 @@ class Commands:
         answer(status)
 
 
-def _why_not(agent: Agent, key: str, command: Json) -> str:
-    """Why this request can't be allowed so. What the CLI would pass over must not look as if it held."""
+def _approval_problem(agent: Agent, key: str, command: Json) -> str:
+    """Return why this approval is refused, or an empty string.
+
+    Options that the CLI would ignore are refused, so that they do not seem to be in effect.
+    """
     request, mode = agent.requests[key].event, command.get("mode")
     if mode is not None and mode not in agent.modes:
         return f"unknown permission mode {mode!r}"
     if request["request_kind"] == "question":
-        return "this is a question: answer it, or refuse it"
+        return "this is a question: answer or deny it"
     if command.get("input") is not None and not request.get("can_edit"):
-        return "its input can't be changed: allow it as it is, or deny it with a word"
+        return "its input can't be changed: allow it unchanged, or deny it with a message"
     if command.get("scope") == "run" and not request.get("can_allow_for_run"):
         return "this can't be allowed for the whole run: allow it once"
     return ""
 
 
-def _why_no_answer(request: RequestEvent, answers: object) -> str:
-    """Why these are no answers to this request: each question needs one, by its id."""
+def _answers_problem(request: RequestEvent, answers: object) -> str:
+    """Return why these answers are refused, or an empty string. Each question needs an answer, by its id."""
     if request["request_kind"] != "question" or not isinstance(answers, dict):
-        return "this request is no question, or the answers are no object"
-    asked = {str(question["id"]) for question in request.get("questions") or []}
-    unknown, missing = sorted(set(answers) - asked), sorted(asked - set(answers))
+        return "this request is not a question, or the answers are not an object"
+    expected = {str(question["id"]) for question in request.get("questions") or []}
+    unknown, missing = sorted(set(answers) - expected), sorted(expected - set(answers))
     if unknown:
         return f"there is no question {unknown[0]!r}"
     return f"not answered: {missing[0]!r}" if missing else ""

@@ -1,4 +1,4 @@
-"""Uncommitted work of a run goes to the task's branch; nothing of a person's own is touched."""
+"""Commits the uncommitted work of a run on the task's branch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FALLBACK = ("AI Task Manager", "aitask@localhost")
 
 
 class Work(NamedTuple):
-    """What a run left on its branch. `commit` is the branch's head where it is ahead of the base."""
+    """The result of a run on its branch. `commit` is the branch's head if it is ahead of the base."""
 
     commit: Optional[str] = None
     committed: bool = False
@@ -27,11 +27,11 @@ class Work(NamedTuple):
 
 
 class CommitError(Exception):
-    """git refused; the message is its own."""
+    """A git command failed. The message is git's."""
 
 
 def save_work(spec: RunSpec) -> Work:
-    """Commit leftovers if the run wants it, then tell what stands on the branch."""
+    """Commit uncommitted work if the spec says so, and return what the branch contains."""
     worktree = Path(spec.get("worktree") or "/nonexistent")
     if not (worktree / ".git").exists():
         return Work()
@@ -41,13 +41,13 @@ def save_work(spec: RunSpec) -> Work:
     try:
         if (spec.get("commit") or {}).get("enabled"):
             committed = _commit(git, spec, notices)
-        return _look(git, spec, committed, notices)
+        return _inspect(git, spec, committed, notices)
     except (CommitError, OSError, subprocess.TimeoutExpired) as error:
         return Work(committed=committed, notices=[*notices, f"git: {error}"])
 
 
 class Git:
-    """git in one worktree, without hooks, prompts and variables that point elsewhere."""
+    """Runs git in one worktree, without hooks, prompts and inherited GIT_ variables."""
 
     def __init__(self, worktree: Path, spec: RunSpec) -> None:
         self.worktree = worktree
@@ -55,9 +55,9 @@ class Git:
         self.env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
         self.env.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0")
 
-    def run(self, *words: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def run(self, *args: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", *words],
+            ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", *args],
             cwd=str(self.worktree),
             env=self.env,
             input=stdin,
@@ -70,28 +70,28 @@ class Git:
             raise CommitError((done.stderr or done.stdout).strip()[-2000:])
         return done
 
-    def says(self, *words: str) -> str:
-        """Output of a question to git; empty when it fails."""
-        done = self.run(*words, check=False)
+    def output(self, *args: str) -> str:
+        """Return the output of a git command; empty if it fails."""
+        done = self.run(*args, check=False)
         return "" if done.returncode else done.stdout.rstrip("\n")
 
 
 def _commit(git: Git, spec: RunSpec, notices: List[str]) -> bool:
-    obstacle = _obstacle(git, spec)
-    if obstacle:
-        if git.says("status", "--porcelain", "--untracked-files=normal"):
-            notices.append(f"Uncommitted work was left as it is: {obstacle}.")
+    reason = _reason_not_to_commit(git, spec)
+    if reason:
+        if git.output("status", "--porcelain", "--untracked-files=normal"):
+            notices.append(f"Uncommitted work was not committed: {reason}.")
         return False
     copied = [name for name in spec.get("copied") or [] if name]
     _release_lock(git)
-    words = ("add", "-A", "--ignore-errors", "--", ":(top)")
-    added = git.run(*words, *(f":(top,exclude,literal){name}" for name in copied), check=False)
-    said = added.stderr.strip()[-2000:]
+    command = ("add", "-A", "--ignore-errors", "--", ":(top)")
+    added = git.run(*command, *(f":(top,exclude,literal){name}" for name in copied), check=False)
+    errors = added.stderr.strip()[-2000:]
     if added.returncode > 1:
-        raise CommitError(said)
-    if added.returncode:  # such as a repository without any commit inside of the worktree
-        notices.append(f"git could not add all of it: {said}")
-    if copied:  # an agent may have staged them by itself
+        raise CommitError(errors)
+    if added.returncode:  # for example, the worktree contains a repository without commits
+        notices.append(f"git could not add all files: {errors}")
+    if copied:  # the agent may have staged them
         git.run("reset", "-q", "--", *(f":(top,literal){name}" for name in copied), check=False)
     if git.run("diff", "--cached", "--quiet", check=False).returncode == 0:
         return False
@@ -100,32 +100,32 @@ def _commit(git: Git, spec: RunSpec, notices: List[str]) -> bool:
     return True
 
 
-def _obstacle(git: Git, spec: RunSpec) -> str:
-    """Why nothing may be committed here; empty when it may."""
-    head = git.says("symbolic-ref", "-q", "HEAD")
+def _reason_not_to_commit(git: Git, spec: RunSpec) -> str:
+    """Return why nothing may be committed here, or an empty string."""
+    head = git.output("symbolic-ref", "-q", "HEAD")
     if head != f"refs/heads/{spec.get('branch')}":
         return "another branch is checked out" if head else "no branch is checked out"
     for name in UNFINISHED:
-        path = git.says("rev-parse", "--git-path", name)
+        path = git.output("rev-parse", "--git-path", name)
         if path and (git.worktree / path).exists():
             return "a merge or rebase is unfinished"
-    if git.says("ls-files", "--unmerged"):
+    if git.output("ls-files", "--unmerged"):
         return "there are unresolved conflicts"
     return ""
 
 
 def _identity(git: Git, spec: RunSpec) -> List[str]:
-    """The workspace's name and address, else the host's own, else ours."""
+    """Return options for the author: from the workspace, else from the host's git config, else ours."""
     wanted = spec["commit"]
     name, email = wanted.get("name") or "", wanted.get("email") or ""
-    name = name or git.says("config", "user.name") or FALLBACK[0]
-    email = email or git.says("config", "user.email") or FALLBACK[1]
+    name = name or git.output("config", "user.name") or FALLBACK[0]
+    email = email or git.output("config", "user.email") or FALLBACK[1]
     return ["-c", f"user.name={name}", "-c", f"user.email={email}"]
 
 
 def _release_lock(git: Git) -> None:
-    """A git that was ended in the middle leaves its lock. Everything of the run has ended by now."""
-    path = git.worktree / git.says("rev-parse", "--git-path", "index.lock")
+    """Remove the index lock of a killed git. All processes of the run have ended by now."""
+    path = git.worktree / git.output("rev-parse", "--git-path", "index.lock")
     deadline = time.monotonic() + LOCK_SECONDS
     while path.is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -133,17 +133,17 @@ def _release_lock(git: Git) -> None:
         path.unlink()
 
 
-def _look(git: Git, spec: RunSpec, committed: bool, notices: List[str]) -> Work:
-    head = git.says("rev-parse", "--verify", "-q", "HEAD")
-    base = git.says("merge-base", str(spec.get("base_commit") or "HEAD"), "HEAD")
+def _inspect(git: Git, spec: RunSpec, committed: bool, notices: List[str]) -> Work:
+    head = git.output("rev-parse", "--verify", "-q", "HEAD")
+    base = git.output("merge-base", str(spec.get("base_commit") or "HEAD"), "HEAD")
     if not head or not base:
         return Work(commit=head or None, committed=committed, notices=notices)
     return Work(head if head != base else None, committed, _diff(git, base), notices)
 
 
 def _diff(git: Git, base: str) -> DiffSize:
-    """Files and lines that the branch changes."""
-    fields = git.says("diff", "--numstat", "-z", "--no-renames", base, "HEAD").split("\0")
+    """Return the numbers of files and lines that the branch changes."""
+    fields = git.output("diff", "--numstat", "-z", "--no-renames", base, "HEAD").split("\0")
     rows = [row.split("\t", 2) for row in fields if row.count("\t") >= 2]
     return {
         "files": len(rows),
@@ -153,7 +153,7 @@ def _diff(git: Git, base: str) -> DiffSize:
 
 
 def own_git_folder(worktree: str) -> str:
-    """The private git folder of a worktree, which its `.git` file names."""
+    """Return the worktree's own git folder, which its `.git` file names; empty if there is none."""
     try:
         text = (Path(worktree) / ".git").read_text("utf-8", "surrogateescape")
     except OSError:

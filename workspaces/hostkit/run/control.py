@@ -1,4 +1,4 @@
-"""The control socket of a run: one JSON object a line, answered by one line each."""
+"""The control socket of a run. Each line is a JSON object, and is answered with one line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ControlSocket:
         self._links: Set[asyncio.StreamWriter] = set()
 
     async def open(self) -> None:
-        """Listen, for this user only."""
+        """Listen. Only this user can connect."""
         if self.path.exists():
             self.path.unlink()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -44,7 +44,7 @@ class ControlSocket:
             async for line in source:
                 self._handle(line, sink)
         except (OSError, ValueError):
-            pass  # the other side went away, or sent a line without end
+            pass  # the client disconnected, or its line is too long
         finally:
             self._links.discard(sink)
             sink.close()
@@ -64,7 +64,7 @@ class ControlSocket:
             answer(refusal("a command is a JSON object on one line"))
 
     def close(self) -> None:
-        """Listen no more. The name goes first: who comes now learns that no runner listens."""
+        """Stop listening. The socket is unlinked first, so that new clients see that no runner listens."""
         if self.path.exists():
             self.path.unlink()
         if self._server:

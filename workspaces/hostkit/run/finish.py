@@ -1,4 +1,4 @@
-"""The end of a run, in one place: leftovers committed, the last event, the outcome."""
+"""The end of a run: commits uncommitted work, writes the last event and the outcome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Optional, cast
 
 from .. import agents
 from ..base.cli import EndedRun
-from ..base.talk import NONSENSE
+from ..base.talk import MALFORMED
 from ..files import dumps, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
@@ -19,7 +19,7 @@ EndedBy = Literal["runner", "guard", "serve"]
 
 
 def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 0) -> RunOutcome:
-    """Commit what was left, append `finished`, write outcome.json; returns what that file says."""
+    """Commit uncommitted work, append `finished`, write outcome.json, and return its content."""
     earlier = folder.read_outcome()
     if earlier:
         return cast("RunOutcome", earlier)
@@ -28,7 +28,8 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
     work = save_work(spec) if spec else Work()
     reported = _reported(folder, result)
     if spec and outcome.state != "succeeded":
-        reported = reported._replace(usage=_final_usage(reported, folder, spec, _is_cut_off(folder, outcome)))
+        usage = _final_usage(reported, folder, spec, _was_in_turn(folder, outcome))
+        reported = reported._replace(usage=usage)
     last_seq = _add_finished(folder, outcome, work)
     written: RunOutcome = {
         "v": PROTOCOL,
@@ -72,7 +73,7 @@ def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> int:
 
 
 class Reported(NamedTuple):
-    """What the CLI reported of its session."""
+    """What the CLI has reported."""
 
     session: Optional[str] = None
     usage: Optional[UsageTotals] = None
@@ -80,7 +81,7 @@ class Reported(NamedTuple):
 
 
 def _reported(folder: RunFolder, result: Optional[RunResult]) -> Reported:
-    """From the runner's result, or where it died before from its events."""
+    """Read it from the runner's result, or from its events if it died before writing one."""
     if result:
         return Reported(result.get("cli_session"), result.get("usage"), result.get("thread_total"))
     reported = Reported()
@@ -94,32 +95,35 @@ def _reported(folder: RunFolder, result: Optional[RunResult]) -> Reported:
 
 
 def _final_usage(
-    reported: Reported, folder: RunFolder, spec: RunSpec, cut_off: bool
+    reported: Reported, folder: RunFolder, spec: RunSpec, in_turn: bool
 ) -> Optional[UsageTotals]:
-    """The tokens as the CLI's records have them, where the CLI could not report all of them."""
+    """Return the reported tokens, completed from the CLI's transcripts."""
     env = dict(os.environ, **(spec.get("environment") or {}))
-    run = EndedRun(folder.raw, str(reported.session or ""), env, cut_off)
+    run = EndedRun(folder.raw, str(reported.session or ""), env, in_turn)
     try:
         return agents.get(spec["backend"]).final_usage(reported.usage, run)
-    except (OSError, *NONSENSE):
-        return reported.usage  # the lower bound is better than no outcome
+    except (OSError, *MALFORMED):
+        return reported.usage  # a lower bound is better than no outcome
 
 
-def _is_cut_off(folder: RunFolder, outcome: Outcome) -> bool:
-    """Whether a turn was running. When the CLI died, the runner closed what was open after its `error`."""
-    cut_off = at_error = False
+def _was_in_turn(folder: RunFolder, outcome: Outcome) -> bool:
+    """Whether the run ended during a turn.
+
+    If the CLI died, the state before its `error` counts: the runner closes open items after it.
+    """
+    in_turn = at_error = False
     for event in read_events(folder.events):
-        if event.get("kind") in SIGNS:
-            cut_off = True
+        if event.get("kind") in TURN_EVENTS:
+            in_turn = True
         elif event.get("retrying") or event.get("state") == "idle":
-            cut_off = False
+            in_turn = False
         elif event.get("kind") == "error":
-            at_error = cut_off
-    return at_error if outcome.code == "cli_died" else cut_off
+            at_error = in_turn
+    return at_error if outcome.code == "cli_died" else in_turn
 
 
-SIGNS = ("message", "text", "thinking", "tool", "usage")
-"""That the model is asked."""
+TURN_EVENTS = ("message", "text", "thinking", "tool", "usage")
+"""Kinds of events that occur only during a turn."""
 
 
 ENVELOPE = ("v", "seq", "at", "kind", "cut")

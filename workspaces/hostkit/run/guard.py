@@ -1,7 +1,7 @@
-"""The guard of a run: its only job is that nothing is left behind, and that every run has an outcome.
+"""The guard of a run ensures that no process is left, and that every run has an outcome.
 
-It claims the run folder, starts the runner, waits, ends every process below itself and has the outcome
-written.
+It claims the run's folder, starts the runner, waits for it, kills all remaining descendants, and writes the
+outcome.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .shell import become_shell
 
 STOP_SECONDS = 7.0
 """How long the runner may take to stop after the terminal was closed."""
-ALREADY = "This run has been started already; nothing is done here."
+ALREADY = "This run has already been started. Nothing was done."
 
 
 def main(path: str) -> int:
@@ -41,7 +41,7 @@ def main(path: str) -> int:
     outcome = guard.run()
     if guard.hung_up or folder.cancelled or signal.SIGHUP in signal.sigpending():
         return 0
-    terminal.say_how_to_go_on(folder, spec, outcome)
+    terminal.print_how_to_continue(folder, spec, outcome)
     become_shell(spec)
     return 0
 
@@ -51,11 +51,11 @@ class Guard:
         self.folder = folder
         self.spec = spec
         self.hung_up = False
-        self.told_to_kill = False
+        self.kill_requested = False
         self.runner = 0
 
     def run(self) -> RunOutcome:
-        """Own the runner from start to end; the outcome."""
+        """Start the runner, wait until it ends, and return the outcome."""
         processes.become_subreaper()
         self._listen()
         modes = terminal.save_modes()
@@ -72,14 +72,14 @@ class Guard:
         signal.signal(signal.SIGHUP, self._on_hangup)
         signal.signal(signal.SIGTERM, self._on_kill)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        # from here on these are only taken while waiting: none can arrive between a check and the wait
+        # from now on only sigtimedwait receives them: none is missed between a check and the wait
         signal.pthread_sigmask(signal.SIG_BLOCK, WAITED)
 
     def _on_hangup(self, *_: object) -> None:
         self.hung_up = True
 
     def _on_kill(self, *_: object) -> None:
-        self.told_to_kill = True
+        self.kill_requested = True
 
     def _start_runner(self) -> int:
         pid = os.fork()
@@ -89,18 +89,21 @@ class Guard:
         return pid
 
     def _wait(self) -> Optional[int]:
-        """Wait for the runner; its wait status. A closed terminal makes it stop, SIGTERM ends it at once."""
+        """Wait for the runner and return its wait status.
+
+        If the terminal is closed, it is asked to stop; on SIGTERM, it is killed.
+        """
         deadline = None
         while True:
             status = self._reap()
             if status is not None:
                 return status
-            if self.told_to_kill or (deadline is not None and time.monotonic() > deadline):
+            if self.kill_requested or (deadline is not None and time.monotonic() > deadline):
                 processes.send([self.runner], signal.SIGKILL)
             elif self.hung_up and deadline is None:
                 deadline = time.monotonic() + STOP_SECONDS
             if self.hung_up:
-                # again and again: it may just be starting, with no ear for signals yet
+                # repeated, because the runner may not have installed its handlers yet
                 processes.send([self.runner], signal.SIGHUP)
             self._sleep(1.0 if deadline is None else 0.1)
 
@@ -109,10 +112,10 @@ class Guard:
         if taken and taken.si_signo == signal.SIGHUP:
             self.hung_up = True
         elif taken and taken.si_signo == signal.SIGTERM:
-            self.told_to_kill = True
+            self.kill_requested = True
 
     def _reap(self) -> Optional[int]:
-        """Collect ended children, each by its pid; the runner's status when it is among them."""
+        """Reap ended children. Return the runner's status if it is one of them."""
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -125,13 +128,13 @@ class Guard:
                 return status
 
     def _outcome(self, status: Optional[int]) -> Outcome:
-        spoken = outcome_of(self.folder.read_result())
-        if spoken:
-            return spoken
+        reported = outcome_of(self.folder.read_result())
+        if reported:
+            return reported
         if self.folder.cancelled:
             return Outcome("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
-        if self.told_to_kill:
-            return Outcome("failed", "runner_died", "The run was ended from outside (SIGTERM).")
+        if self.kill_requested:
+            return Outcome("failed", "runner_died", "The run was terminated by another program (SIGTERM).")
         if self.hung_up:
             return Outcome("failed", "hangup", "The terminal was closed.")
         return Outcome("failed", "runner_died", _how_it_died(self.folder, status))
@@ -142,16 +145,16 @@ WAITED = {signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM}
 
 def _how_it_died(folder: RunFolder, status: Optional[int]) -> str:
     if status is not None and os.WIFSIGNALED(status):
-        return f"The runner was ended by signal {os.WTERMSIG(status)}."
+        return f"The runner was killed by signal {os.WTERMSIG(status)}."
     try:
         last = folder.log.read_text("utf-8", "replace").strip().splitlines()[-1]
     except (OSError, IndexError):
-        last = "it left no word"
-    return f"The runner broke: {last}"
+        last = "it left no error message"
+    return f"The runner failed: {last}"
 
 
 def run_and_exit(folder: RunFolder, spec: RunSpec) -> None:
-    """The runner's process, forked from the guard: to start Python again would make a person wait."""
+    """Run the runner in this forked process, which is faster than starting Python again. Does not return."""
     status = 70
     try:
         from .runner import main

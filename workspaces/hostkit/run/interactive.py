@@ -1,4 +1,4 @@
-"""`interactive`: the CLI's own interface on the session of an ended run."""
+"""`interactive`: opens the session of an ended run in the CLI's own interface."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .. import agents, environment
 from ..folder import RunFolder
 
 TOO_SHORT = 15.0
-"""Seconds within which an end with an error is shown before the window closes with it."""
+"""If the CLI fails within so many seconds, the window stays open to show the error."""
 
 
 def main(path: str) -> int:
-    """Run such as `claude --resume ID` in the run's worktree, with the run's variables."""
+    """Run `claude --resume ID`, for example, in the run's worktree and environment."""
     folder = RunFolder(path)
     spec = folder.read_spec()
     if spec is None:
@@ -28,7 +28,7 @@ def main(path: str) -> int:
     env = environment.variables(spec.get("environment") or {}, spec.get("path"))
     found = environment.find(cli.program, env["PATH"])
     if not session or not found:
-        print(f"{cli.program} was not found." if session else "This run has left no session to go on with.")
+        print(f"{cli.program} was not found." if session else "This run has no session to resume.")
         sys.stdin.readline()
         return 1
     os.chdir(str(spec["worktree"]))
@@ -36,12 +36,12 @@ def main(path: str) -> int:
 
 
 def _run(argv: List[str], env: Dict[str, str]) -> int:
-    """Until the CLI ends: then its window closes, and runs of the task may start again."""
-    print("While this window is open no run of this task starts. It closes with the CLI.", flush=True)
-    signal.signal(signal.SIGINT, lambda *_: None)  # it is meant for the CLI
+    """Run the CLI until it ends. Then its window closes, and runs of the task may start again."""
+    print("No run of this task starts while this window is open. It closes when the CLI exits.", flush=True)
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is meant for the CLI
     began = time.monotonic()
     code = subprocess.call(argv, env=env)
     if code and time.monotonic() - began < TOO_SHORT:
-        print(f"It ended with status {code}. Press Enter to close this window.", flush=True)
+        print(f"The CLI exited with status {code}. Press Enter to close this window.", flush=True)
         sys.stdin.readline()
     return code

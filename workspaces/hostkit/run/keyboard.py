@@ -1,4 +1,4 @@
-"""The pane's keyboard: a line is a message, Ctrl-C interrupts (as a signal), words after a slash steer."""
+"""Keyboard input of the pane: lines are messages or slash commands; Ctrl-C, a signal, interrupts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .commands import Commands
 from .pane import PaneWriter
 
 HELP = """\
-type a line      talk to the agent (a line that begins with a slash: two slashes)
-Ctrl-C           interrupt what it does
-/y               allow what it asks for · /a for the whole run · /y 2 or /y TEXT answers a question
-/n TEXT          refuse, and say why
-/model NAME      another model · /effort LEVEL · /mode ask, edits or full
+text             send a message to the agent (if it begins with a slash, type two)
+Ctrl-C           interrupt the current turn
+/y               allow the request · /a for the whole run · /y 2 or /y TEXT answers a question
+/n TEXT          deny the request, with a reason
+/model NAME      change the model · /effort LEVEL · /mode ask, edits or full
 /stop            end the run
-/help            these lines"""
+/help            show this help"""
 
 
 class Keyboard:
@@ -27,7 +27,7 @@ class Keyboard:
         self.pane = pane
         self._tty: Optional[int] = None
         self._pending = b""
-        self._words: Dict[str, Callable[[str], None]] = {
+        self._commands: Dict[str, Callable[[str], None]] = {
             "/y": self._yes,
             "/a": lambda _text: self._decide(
                 lambda key: {"command": "approve", "request": key, "scope": "run"}
@@ -41,7 +41,10 @@ class Keyboard:
         }
 
     def open(self) -> None:
-        """Read the terminal, if there is one. Opened anew: not to wait is not forced upon the shell later."""
+        """Read the terminal, if there is one.
+
+        It is opened a second time, so that O_NONBLOCK does not apply to the shell that runs later.
+        """
         try:
             self._tty = os.open(os.ttyname(terminal.STDIN), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError:
@@ -71,14 +74,14 @@ class Keyboard:
             self.line(line.decode("utf-8", "replace").strip())
 
     def line(self, line: str) -> None:
-        """Carry out one typed line."""
-        word, _, rest = line.partition(" ")
+        """Execute one typed line."""
+        command, _, rest = line.partition(" ")
         if not line:
             return
-        if word in self._words:
-            self._words[word](rest.strip())
+        if command in self._commands:
+            self._commands[command](rest.strip())
         elif line.startswith("/") and not line.startswith("//"):
-            self.pane.say(f"unknown: {word} (see /help; two slashes begin a message with a slash)")
+            self.pane.say(f"unknown command: {command} (see /help; // begins a message with a slash)")
         else:
             self._send({"command": "message", "text": line[1:] if line.startswith("//") else line})
 
@@ -97,7 +100,7 @@ class Keyboard:
     def _decide(self, command_about: Callable[[str], RunCommand]) -> None:
         key = self._oldest()
         if key is None:
-            self.pane.say("nothing is asked at the moment")
+            self.pane.say("there is no open request")
         else:
             self._send(command_about(key))
 
@@ -110,9 +113,9 @@ class Keyboard:
 
 
 def _answers(questions: List[Question], text: str) -> Dict[str, Union[str, List[str]]]:
-    """`2`, or `2 1` for several questions, picks options by number; anything else is the answer itself.
+    """Return answers by question id: `2`, or `2 1` for two questions, selects options by number.
 
-    Of a lone question that takes several options `2 1` picks two.
+    Any other text is itself the answer. For a single question with several options, `2 1` selects two.
     """
     picks = text.replace(",", " ").split()
     answers: Dict[str, Union[str, List[str]]] = {}
@@ -126,6 +129,6 @@ def _answers(questions: List[Question], text: str) -> Dict[str, Union[str, List[
 
 
 def _labels(options: List[QuestionOption], picks: List[str]) -> List[str]:
-    """None unless all of them are numbers of options."""
+    """Return the labels of the options with these numbers; empty if one is not a number of an option."""
     numbers = [int(pick) for pick in picks if pick.isdigit() and 0 < int(pick) <= len(options)]
     return [str(options[number - 1]["label"]) for number in numbers] if len(numbers) == len(picks) else []

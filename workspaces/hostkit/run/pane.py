@@ -1,4 +1,4 @@
-"""What a person sees in the window: the same events, readably, without the model's control characters."""
+"""Displays events in the run's window as text without control characters."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ MAX_WAITING = 1024 * 1024
 SHOWN_LINES = 12
 SHOWN_COLUMNS = 2000
 CONTROLS = {code: None for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
-"""Everything by which a text could move the cursor, clear the screen or talk to the terminal."""
+"""Characters with which a text could move the cursor, clear the screen or query the terminal."""
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 
 
 def plain(text: str) -> str:
-    """Text that is safe on a terminal."""
+    """Remove control characters, so that the text is safe on a terminal."""
     return text.replace("\r\n", "\n").translate(CONTROLS)
 
 
 def clipped(text: str, lines: int = SHOWN_LINES) -> str:
-    """The first lines, and how many more there are."""
+    """Return the first lines, and how many more there are."""
     rows = [row[:SHOWN_COLUMNS] for row in plain(text).strip("\n").split("\n")]
     hidden = len(rows) - lines
     return "\n".join(rows if hidden <= 0 else [*rows[:lines], f"… {hidden} more lines"])
@@ -52,7 +52,7 @@ def indented(text: str) -> str:
 
 
 class PaneWriter:
-    """Writes without ever waiting: a window that does not read must not stop the agent."""
+    """Writes to the window without blocking: a window that does not read must not stop the agent."""
 
     def __init__(self, record: Path) -> None:
         self._record = Record(record)
@@ -80,7 +80,7 @@ class PaneWriter:
         self._loop = loop
 
     def detach(self) -> None:
-        """Write what can be written at once; no more waiting from here on."""
+        """Write what can be written immediately, and stop waiting for the terminal."""
         self._flush()
         if self._loop and self._out is not None:
             self._loop.remove_writer(self._out)
@@ -94,36 +94,36 @@ class PaneWriter:
             spec.get("reasoning_effort"),
             spec.get("permission_mode"),
         )
-        words = [plain(word) for word in given if word]
+        settings = [plain(value) for value in given if value]
         self.say(plain(str(spec.get("title") or "Run")), BOLD)
-        self.say("  ".join(words) + "   /help tells the keys", DIM)
+        self.say("  ".join(settings) + "   type /help for help", DIM)
 
     def show(self, event: RunEvent) -> None:
-        """Show one event. Events that say nothing here are passed over."""
+        """Show one event. Kinds that have no display are ignored."""
         show = self._shows.get(event["kind"])
         if show:
             show(event)
 
     def say(self, text: str, colour: str = "") -> None:
-        """Print lines. The text must be plain already where it is not ours."""
+        """Print lines. Text from outside must have been passed through `plain`."""
         if self._colour and colour:
             text = "\n".join(f"\x1b[{colour}m{row}\x1b[0m" for row in text.split("\n"))
         self._write((text + "\n").encode("utf-8", "replace"))
 
     def pass_on(self, output: str) -> None:
-        """Show the output of a command as it comes."""
+        """Show output of a command."""
         self._write(plain(output).encode("utf-8", "replace"))
 
     # single events
 
     def _settings(self, event: SettingsEvent) -> None:
         given = (event.get("model"), event.get("reasoning_effort"), event.get("permission_mode"))
-        words = [plain(word) for word in given if word]
-        self.say("· from the next turn on: " + "  ".join(words), DIM)
+        changes = [plain(value) for value in given if value]
+        self.say("· from the next turn on: " + "  ".join(changes), DIM)
 
     def _started(self, event: StartedEvent) -> None:
-        words = [event.get("cli_version"), event.get("model"), event.get("cli_session")]
-        self.say("· " + plain("  ".join(str(word) for word in words if word)), DIM)
+        details = [event.get("cli_version"), event.get("model"), event.get("cli_session")]
+        self.say("· " + plain("  ".join(str(value) for value in details if value)), DIM)
 
     def _text(self, event: TextEvent) -> None:
         text = plain(event["text"]).strip("\n")
@@ -155,22 +155,22 @@ class PaneWriter:
                 self.say("? " + plain(str(question.get("question"))), YELLOW)
                 for number, option in enumerate(question.get("options") or [], 1):
                     self.say(f"    {number}  {plain(str(option.get('label')))}")
-            self.say("  /y NUMBER or /y WORDS answers · /n TEXT refuses", DIM)
+            self.say("  /y NUMBER or /y TEXT answers · /n TEXT declines", DIM)
             return
         if event["request_kind"] == "plan":
-            self.say("? does this plan suit you", YELLOW)
+            self.say("? approve this plan", YELLOW)
             self.say(indented(clipped(str(event.get("plan")), 60)))
-            self.say("  /y approves · /n TEXT says what to change", DIM)
+            self.say("  /y approves · /n TEXT requests changes", DIM)
             return
         self.say(f"? {plain(event['tool'])}  {plain(event['title'])}", YELLOW)
         if event.get("reason"):
             self.say("  " + plain(str(event["reason"])), DIM)
         for_run = " · /a for the whole run" if event.get("can_allow_for_run") else ""
-        self.say(f"  /y allows{for_run} · /n TEXT refuses", DIM)
+        self.say(f"  /y allows{for_run} · /n TEXT denies", DIM)
 
     def _request_closed(self, event: RequestClosedEvent) -> None:
-        words = event.get("text")
-        text = f": {clipped(words, 3)}" if words else ""
+        reply = event.get("text")
+        text = f": {clipped(reply, 3)}" if reply else ""
         self.say(f"  {event['decision'].replace('_', ' ')} ({event['by']}){text}", DIM)
 
     def _limit(self, event: LimitEvent) -> None:
@@ -193,7 +193,7 @@ class PaneWriter:
             return
         if self._dropped:
             self._dropped = False
-            data = "… (lines were left out here)\n".encode() + data
+            data = "… (lines were omitted here)\n".encode() + data
         self._waiting += data
         self._flush()
 
@@ -209,7 +209,7 @@ class PaneWriter:
                 self._loop.add_writer(self._out, self._flush)
             return
         except OSError:
-            self._out = None  # the terminal is gone; the record goes on
+            self._out = None  # the terminal was closed; keep recording
             return
         if self._loop:
             self._loop.remove_writer(self._out)
@@ -220,7 +220,7 @@ def _arrow(event: ToolEvent) -> str:
 
 
 def _open_output() -> "tuple[Optional[int], bool]":
-    """The terminal, opened anew so that not to wait is not forced upon the shell that follows."""
+    """Open the terminal a second time, so that O_NONBLOCK does not apply to the shell that runs later."""
     try:
         name = os.ttyname(sys.stdout.fileno())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Bounded copies of what was printed: when one is full, the oldest part goes."""
+"""Size-limited records of terminal output. When a record is full, its oldest part is removed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 MAX_BYTES = 32 * 1024 * 1024
 READ_BYTES = 64 * 1024
 CALM_SECONDS = 0.05
-"""After a small read: keys of a person come one by one, and each need not wake us."""
+"""Pause after a small read, so that typing does not wake this process for each key."""
 
 
-def main(path: str, passed_over: int) -> int:
-    """Record what tmux passes on of a pane, but for its first bytes, until the pane ends.
+def main(path: str, skipped: int) -> int:
+    """Record a pane's output from standard input until it ends, without the first `skipped` bytes.
 
-    tmux never waits for us, so nothing here may stop reading: what can't be written is dropped.
+    tmux does not wait for readers, so reading must not stop: output that can't be written is discarded.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the end of the pane is the end of the input
@@ -27,14 +27,14 @@ def main(path: str, passed_over: int) -> int:
         if not data:
             return 0
         with suppress(OSError):  # a full disk
-            record.add(data[passed_over:])
-        passed_over = max(0, passed_over - len(data))
+            record.add(data[skipped:])
+        skipped = max(0, skipped - len(data))
         if len(data) < READ_BYTES:
             time.sleep(CALM_SECONDS)
 
 
 class Record:
-    """Two files: when the newer one is half of all, it takes the place of the older. Nothing is copied."""
+    """A record in two files. When the newer one has half of `max_bytes`, it replaces the older one."""
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class Record:
         self._size += os.write(self._file, data)
 
     def _roll(self) -> None:
-        """A record whose folder was removed ends here, or it would grow unseen."""
+        """Replace the older file. Raises OSError if the folder was removed; then the record stays closed."""
         self.close()
         self._size = 0
         self.path.replace(older(self.path))
@@ -63,7 +63,7 @@ class Record:
 
 
 def older(path: Path) -> Path:
-    """The file of a record that has what came before."""
+    """Return the path of a record's older file."""
     return path.with_name(path.name + ".1")
 
 

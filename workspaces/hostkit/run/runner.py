@@ -1,4 +1,4 @@
-"""The runner: owns one CLI from start to end, and is where its lines, a person's words and signals meet."""
+"""The runner: controls one CLI, and handles its lines, the user's commands and signals."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .pane import PaneWriter
 from .setup import run_setup
 
 STALL_SECONDS = 300.0
-"""How long a CLI may retry without anything coming through."""
+"""How long a CLI may retry without progress."""
 START_SECONDS = 120.0
-"""How long a CLI may say nothing at all after its start."""
+"""How long a CLI may print nothing after its start."""
 INTERRUPT_SECONDS = 2.5
 LEFTOVER_SECONDS = 0.5
-"""How long the CLI has to end by itself what an interrupted turn was doing."""
+"""How long the CLI has to end the processes of an interrupted turn."""
 TICK_SECONDS = 1.0
 
 
@@ -43,7 +43,7 @@ def main(folder: RunFolder, spec: RunSpec) -> int:
     outcome = asyncio.run(runner.run())
     runner.close(outcome)
     if os.getppid() != guard:
-        # the guard was killed: nobody else is left to end what runs and to write the outcome
+        # the guard was killed, so its work is done here
         swept = processes.sweep() + processes.sweep_marked(os.fspath(folder.path))
         finish(folder, outcome, "runner", swept)
     return 0
@@ -67,7 +67,7 @@ class Runner(AgentHost):
         self._outcome_before: Optional[Outcome] = None
         self._stopped: Optional[Outcome] = None
 
-    # Host, for the agent
+    # AgentHost
 
     def send(self, message: Json) -> None:
         if self.process:
@@ -85,7 +85,7 @@ class Runner(AgentHost):
     # the run
 
     async def run(self) -> Outcome:
-        """Everything from the first line to the outcome."""
+        """Run the CLI, and return the outcome."""
         self.over = asyncio.Event()
         self.pane.attach(asyncio.get_running_loop())
         commands = Commands(self)
@@ -115,7 +115,7 @@ class Runner(AgentHost):
     async def _work(self) -> Outcome:
         self.pane.title(self.spec)
         if not Path(self.spec["worktree"]).is_dir():
-            return Outcome("failed", "other", f"The worktree {self.spec['worktree']} is not there.")
+            return Outcome("failed", "other", f"The worktree {self.spec['worktree']} does not exist.")
         if self.folder.cancelled:
             return Outcome("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
         failed = await run_setup(self)
@@ -143,15 +143,15 @@ class Runner(AgentHost):
         outcome = await self._until_over()
         self.closing = True
         if not self.process.ended:
-            self.agent.part()
+            self.agent.stop_background_work()
         await self.process.close()
         return self._stopped or outcome or self._ended_by_itself()
 
     def _prompt(self) -> str:
-        """The prompt as the model can have it: JSON cannot carry NUL to it, nor a prompt be no text."""
+        """Return the prompt without NUL characters and invalid UTF-8, which JSON can't contain."""
         data = self.folder.prompt.read_bytes()
         if b"\0" in data:
-            text = f"{data.count(0)} NUL characters were taken out of the prompt."
+            text = f"{data.count(0)} NUL characters were removed from the prompt."
             self.emit({"kind": "notice", "text": text})
         return data.replace(b"\0", b"").decode("utf-8", "replace")
 
@@ -164,17 +164,17 @@ class Runner(AgentHost):
             self.over.set()
 
     def _end_leftovers(self) -> None:
-        """What the interrupted turn started and the CLI has let go of ends too, though the run goes on."""
+        """Kill orphaned processes of an interrupted turn. The run continues."""
         if self.process and self.process.pid and not self.cli_ended:
-            processes.end_strangers({self.process.pid})
+            processes.kill_orphans({self.process.pid})
 
     async def _until_over(self) -> Optional[Outcome]:
-        """Wait for the agent's own end, for the CLI's, for a stop, or for a stall."""
+        """Wait until the agent has finished, the CLI has ended or stalled, or the run is stopped."""
         began = time.monotonic()
         while not (self.agent.settled or self.cli_ended or self._stopped):
             self.over.clear()
             await wait_for(self.over, TICK_SECONDS)
-            processes.reap_strangers({self.process.pid} if self.process and self.process.pid else set())
+            processes.reap_orphans({self.process.pid} if self.process and self.process.pid else set())
             stalled = self._stall(began)
             if stalled:
                 self.agent.report_failure(stalled.reason, stalled.code)
@@ -198,8 +198,8 @@ class Runner(AgentHost):
         return None
 
     async def _settle_down(self) -> None:
-        """Interrupt what goes on, so that tools end and tokens are told."""
-        self.agent.take_back()
+        """Interrupt the turn, so that tools end and the CLI reports its tokens."""
+        self.agent.withdraw_all()
         self.agent.interrupt()
         deadline = time.monotonic() + INTERRUPT_SECONDS
         while time.monotonic() < deadline and not (self.agent.settled or self.cli_ended):
@@ -207,17 +207,17 @@ class Runner(AgentHost):
             await wait_for(self.over, 0.1)
 
     def _ended_by_itself(self) -> Outcome:
-        """The CLI ended without being asked to."""
+        """Return the outcome after the CLI ended unexpectedly."""
         outcome = self.agent.outcome
         if outcome and outcome.state == "failed":
             return outcome
-        how, words = self.process.last_words() if self.process else ("", "")
+        how, errors = self.process.exit_report() if self.process else ("", "")
         text = f"{self.cli.program} ended unexpectedly" + (f" ({how})" if how else "")
-        text += f": {words}" if words else "."
+        text += f": {errors}" if errors else "."
         self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
         return Outcome("failed", "cli_died", text)
 
-    # what commands and signals ask for
+    # called by commands and signals
 
     def interrupt(self) -> None:
         if self.process and not self.cli_ended:
@@ -225,7 +225,7 @@ class Runner(AgentHost):
             self.agent.interrupt()
 
     def stop(self, outcome: Outcome) -> None:
-        """End the run with this outcome; the first one counts."""
+        """End the run with this outcome. Only the first call counts."""
         if self._stopped is None:
             self._stopped = outcome
             self.over.set()
@@ -235,7 +235,7 @@ class Runner(AgentHost):
         return self._stopped is not None
 
     def close(self, outcome: Outcome) -> None:
-        """Leave the result to the guard."""
+        """Close the journal, and write the result for the guard."""
         self._conclude()
         self.journal.close()
         result: RunResult = {
@@ -250,15 +250,15 @@ class Runner(AgentHost):
         write_atomic(self.folder.result, dumps(result))
 
     def _conclude(self) -> None:
-        """Nothing stays open in the events: neither a request nor a tool that was cut off."""
+        """Record the end of open requests and interrupted tools."""
         for key in list(self.agent.requests):
             self.agent.close_request(key, "withdrawn", "agent")
         for tool in sorted(self._open_tools):
-            self.emit({"kind": "tool_result", "id": tool, "output": "It did not end.", "is_error": True})
+            self.emit({"kind": "tool_result", "id": tool, "output": "Interrupted.", "is_error": True})
         self.agent.set_state("idle")
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so long."""
+    """Wait for the event, for at most so many seconds."""
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)

@@ -1,4 +1,4 @@
-"""The setup command of a workspace: once per worktree, before the CLI."""
+"""The setup command of a workspace. It runs once per worktree, before the CLI starts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOP_SECONDS = 0.1
 
 
 async def run_setup(runner: "Runner") -> Optional[Outcome]:
-    """Run it unless its marker says that it has been done; the outcome when it fails."""
+    """Run it unless its marker file exists. Return the outcome if it fails, else None."""
     command = str(runner.spec.get("setup_command") or "").strip()
     marker = Path(runner.spec["setup_marker"]) if runner.spec.get("setup_marker") else None
     if not command or (marker and marker.exists()):
@@ -51,14 +51,14 @@ async def run_setup(runner: "Runner") -> Optional[Outcome]:
 
 
 def _failed(runner: "Runner", status: int, output: str) -> Outcome:
-    last = output.strip().splitlines()[-1:] or ["it said nothing"]
+    last = output.strip().splitlines()[-1:] or ["it printed nothing"]
     text = f"The setup command failed with status {status}: {last[0]}"
     runner.emit({"kind": "error", "text": text, "code": "setup", "retrying": False})
     return Outcome("failed", "setup", text)
 
 
 async def _execute(runner: "Runner", command: str) -> "tuple[str, int]":
-    """Its output (the last part of it) and its status."""
+    """Return the last part of its output, and its exit status."""
     process = await asyncio.create_subprocess_exec(
         "sh",
         "-c",

@@ -1,4 +1,4 @@
-"""What a window becomes after a run, and where a cancelled run is looked at: a shell in the worktree."""
+"""The shell in the worktree that a window runs after a run has ended."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def main(path: str) -> int:
-    """Show what was there before (byte by byte: they are counted), then a shell in the worktree."""
+    """Print the earlier output unchanged, because the recorder skips as many bytes, and start a shell."""
     folder = RunFolder(path)
-    with suppress(FileNotFoundError):  # the first shell of all
+    with suppress(FileNotFoundError):  # there is no earlier output
         sys.stdout.buffer.write(folder.history.read_bytes())
     become_shell(folder.read_spec() or {"worktree": "", "environment": {}})
     return 0
 
 
 def become_shell(spec: ShellSpec) -> None:
-    """Replace this process by the person's login shell, with the run's environment. Does not return."""
+    """Replace this process with the user's login shell, with the run's environment. Does not return."""
     sys.stdout.flush()
     _reset_signals()
     processes.become_subreaper(False)
@@ -46,7 +46,7 @@ def _first_folder(*folders: str) -> str:
 
 
 def _reset_signals() -> None:
-    """Ignored and blocked signals would stay so in the shell."""
+    """Restore default signal handling, because the shell would inherit ignored and blocked signals."""
     for name in ("SIGINT", "SIGQUIT", "SIGTSTP", "SIGHUP", "SIGTERM", "SIGCHLD", "SIGPIPE"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())

@@ -1,4 +1,4 @@
-"""The terminal of a run as the guard sees it: modes, and the last words."""
+"""The terminal of a run: its modes, and the lines that the guard prints at the end."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def save_modes() -> Optional[List[Any]]:
 
 def restore_modes(modes: Optional[List[Any]]) -> None:
     if modes is not None:
-        with suppress(termios.error):  # the terminal may be gone
+        with suppress(termios.error):  # the terminal may have been closed
             termios.tcsetattr(STDIN, termios.TCSANOW, modes)
 
 
 def prepare_modes() -> None:
-    """No flow control, which would stop us, and no job control keys; lines and echo stay the terminal's."""
+    """Disable flow control, which could block output, and job control keys. Line editing and echo stay on."""
     modes = save_modes()
     if modes is None:
         return
@@ -42,17 +42,17 @@ def prepare_modes() -> None:
     restore_modes(modes)
 
 
-def say_how_to_go_on(folder: RunFolder, spec: RunSpec, outcome: RunOutcome) -> None:
-    """One line about the end, one about how a person continues by hand."""
+def print_how_to_continue(folder: RunFolder, spec: RunSpec, outcome: RunOutcome) -> None:
+    """Print how the run ended, and the command that resumes its session in the CLI."""
     session = outcome.get("cli_session")
     lines = [f"-- {outcome['state']}" + (f": {outcome['reason']}" if outcome.get("reason") else "")]
     if session:
         cli = agents.get(spec["backend"])
-        lines.append("-- go on by hand: " + " ".join([cli.program, *cli.resume_words, session]))
+        lines.append("-- continue with: " + " ".join([cli.program, *cli.resume_arguments, session]))
     text = "\n" + "\n".join(plain(line) for line in lines) + "\n"
     record = Record(folder.terminal)
     record.add(text.replace("\n", "\r\n").encode("utf-8", "replace"))
     record.close()
-    with suppress(OSError):  # nobody may be there to read it
+    with suppress(OSError):  # the terminal may have been closed
         sys.stdout.write(text)
         sys.stdout.flush()

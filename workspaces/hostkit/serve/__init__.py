@@ -1,1 +1,1 @@
-"""The long-lived process behind one connection: requests in, answers out, as JSON lines."""
+"""The process behind one connection. It reads requests and writes answers as JSON lines."""

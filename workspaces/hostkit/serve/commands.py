@@ -1,4 +1,4 @@
-"""`exec`: one command with bounded output and time, ended with everything in its process group."""
+"""`exec`: runs one command with limited output and time, then kills its process group."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ DEFAULT_SECONDS = 30.0
 DEFAULT_OUTPUT = 4 * 1024 * 1024
 CHUNK = 64 * 1024
 GRACE_SECONDS = 1.0
-"""How long output is still awaited when a process that left the group holds the pipe open."""
+"""How long to wait for output if a process outside of the group keeps the pipe open."""
 _running: Dict[int, "subprocess.Popen[bytes]"] = {}
 
 
 def end_all() -> None:
-    """End the process groups of all commands that run for requests."""
+    """Kill the process groups of all commands that run for requests."""
     for process in list(_running.values()):
         _kill_group(process)
 
 
 @contextmanager
-def ended_with_us(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """While it runs for a request, it ends when `serve` ends."""
+def killed_on_exit(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Inside the context, the process is killed if `serve` exits."""
     _running[process.pid] = process
     try:
         yield
@@ -40,7 +40,7 @@ def ended_with_us(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 
 
 def execute(params: ExecParams, request: Request) -> Executed:
-    argv = [str(word) for word in params["argv"]]
+    argv = [str(argument) for argument in params["argv"]]
     process = _start(argv, params)
     _running[process.pid] = process
     request.on_change(lambda: _kill_group(process) if request.cancelled else None)
@@ -84,7 +84,7 @@ def _output(path: Optional[str]) -> Iterator[Optional[IO[bytes]]]:
 
 
 class _Reader(threading.Thread):
-    """Keeps the first `limit` bytes of a pipe and goes on reading, so that the command never blocks."""
+    """Reads a pipe to its end, so that the command does not block, and keeps the first `limit` bytes."""
 
     def __init__(self, pipe: Optional[IO[bytes]], limit: int) -> None:
         super().__init__(daemon=True)
@@ -99,9 +99,9 @@ class _Reader(threading.Thread):
             chunk = os.read(self.pipe.fileno(), CHUNK)
             if not chunk:
                 break
-            room = self.limit - len(self.data)
-            self.truncated = self.truncated or len(chunk) > room
-            self.data += chunk[:room]
+            free = self.limit - len(self.data)
+            self.truncated = self.truncated or len(chunk) > free
+            self.data += chunk[:free]
 
     def text(self) -> str:
         return bytes(self.data).decode("utf-8", "surrogateescape")
@@ -128,10 +128,10 @@ def _feed(pipe: IO[bytes], text: str) -> None:
         pipe.write(text.encode("utf-8", "surrogateescape"))
         pipe.close()
     except OSError:
-        pass  # a command may end without reading all of its input
+        pass  # the command ended without reading all of its input
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """End the command and its group. A group that outlives its reaped leader can still be addressed."""
+    """Kill the command and its group, which may still exist after the command was reaped."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""`doctor`: raw facts about the host; what they mean is decided elsewhere."""
+"""`doctor`: facts about the host for the health check, which the app evaluates."""
 
 from __future__ import annotations
 
@@ -43,20 +43,22 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _program(name: str, words: "list[str]", path: str) -> ProgramFound:
+def _program(name: str, arguments: "list[str]", path: str) -> ProgramFound:
     found = environment.find(name, path)
     if not found:
         return {"path": None, "version": None}
     try:
-        said = subprocess.run([found, *words], capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            [found, *arguments], capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired):
         return {"path": found, "version": None}
-    match = re.search(r"\d+\.\d+\S*", said.stdout.decode("utf-8", "replace"))
+    match = re.search(r"\d+\.\d+\S*", done.stdout.decode("utf-8", "replace"))
     return {"path": found, "version": match.group(0) if match else None}
 
 
 def _disk(repo: Optional[str]) -> DiskSpace:
-    """Free and whole bytes where the repository lies, or would lie."""
+    """Return free and total bytes of the disk of the repository, or of its nearest existing parent."""
     path = Path(repo) if repo else Path.home()
     while not path.exists() and path != path.parent:
         path = path.parent
@@ -65,26 +67,26 @@ def _disk(repo: Optional[str]) -> DiskSpace:
 
 
 def max_sessions(config: Path) -> Optional[int]:
-    """sshd's MaxSessions where it is set; None when it is not, or nobody lets us look."""
+    """Return sshd's MaxSessions, or None if it is not set or can't be read."""
     for line in _config_lines(config):
-        words = line.split()
-        if len(words) == 2 and words[0].lower() == "maxsessions" and words[1].isdigit():
-            return int(words[1])
+        fields = line.split()
+        if len(fields) == 2 and fields[0].lower() == "maxsessions" and fields[1].isdigit():
+            return int(fields[1])
     return None
 
 
 def _config_lines(config: Path) -> Iterator[str]:
-    """Lines before any Match block, Includes followed: the first value counts."""
+    """Yield the lines before any Match block, and those of included files. sshd uses the first value."""
     try:
         lines = config.read_text("utf-8", "replace").splitlines()
     except OSError:
         return
     for line in lines:
-        words = line.split()
-        if words and words[0].lower() == "match":
+        fields = line.split()
+        if fields and fields[0].lower() == "match":
             return
-        if len(words) > 1 and words[0].lower() == "include":
-            for pattern in words[1:]:
+        if len(fields) > 1 and fields[0].lower() == "include":
+            for pattern in fields[1:]:
                 root = config.parent if not pattern.startswith("/") else Path("/")
                 for path in sorted(root.glob(pattern.lstrip("/"))):
                     yield from _config_lines(path)

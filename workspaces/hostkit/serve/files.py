@@ -1,4 +1,4 @@
-"""Verbs about files. Bytes that are no UTF-8 travel as surrogates."""
+"""Verbs for files. Bytes that are not UTF-8 are encoded as surrogates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT_LIMIT = 16 * 1024 * 1024
 
 
 def read(params: ReadParams, _request: Request) -> FileText:
-    """Part of a file as text, and the size of all of it in bytes."""
+    """Return a part of a file as text, and the size of the whole file in bytes."""
     with open(params["path"], "rb") as source:
         size = os.fstat(source.fileno()).st_size
         source.seek(int(params.get("offset") or 0))
@@ -53,16 +53,16 @@ def stat(params: PathParams, _request: Request) -> FileStat:
 
 
 def copy(params: CopyParams, _request: Request) -> CopiedFiles:
-    """Copy what the globs name from one folder into another. Nothing that is there is touched."""
+    """Copy the files that match the globs from one folder to another. Existing files are not changed."""
     source, target = Path(params["source"]), Path(params["target"])
     if not source.is_dir():
         raise RequestFailure("not_found", f"{source}: no such folder")
     copied: List[str] = []
     skipped: List[SkippedFile] = []
     for name in _names(source, target, params["patterns"], skipped):
-        why = _copy_one(source, target, name)
-        if why:
-            skipped.append({"path": name, "why": why})
+        reason = _copy_one(source, target, name)
+        if reason:
+            skipped.append({"path": name, "why": reason})
         else:
             copied.append(name)
     return {"copied": copied, "skipped": skipped}
@@ -77,7 +77,7 @@ def _names(source: Path, target: Path, patterns: List[str], skipped: List[Skippe
         for match in sorted(source.glob(pattern)):
             for path in _files_below(match):
                 name = str(path.relative_to(source))
-                if name not in seen and not _is_foreign(path, source, target):
+                if name not in seen and not _is_excluded(path, source, target):
                     seen.add(name)
                     yield name
 
@@ -87,8 +87,8 @@ def _is_inside(pattern: str) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
-def _is_foreign(path: Path, source: Path, target: Path) -> bool:
-    """git's own files, and the target itself where it lies inside the source, are never copied."""
+def _is_excluded(path: Path, source: Path, target: Path) -> bool:
+    """Whether a path must not be copied: git's own files, or a target folder inside the source folder."""
     return ".git" in path.relative_to(source).parts or target == path or target in path.parents
 
 
@@ -103,12 +103,12 @@ def _files_below(path: Path) -> Iterator[Path]:
 
 
 def _copy_one(source: Path, target: Path, name: str) -> str:
-    """Copy one file; the reason why not, else an empty string."""
+    """Copy one file. Return why it was skipped, or an empty string."""
     path, goal = source / name, target / name
     if goal.is_symlink() or goal.exists():
-        return "already there"
-    if not _leads_inside(goal.parent, target):
-        return "its folder leads out of the worktree"
+        return "already exists"
+    if not _is_below(goal.parent, target):
+        return "its folder is a link out of the worktree"
     if path.is_symlink():
         return _copy_link(path, goal, source)
     if not path.is_file():
@@ -122,14 +122,14 @@ def _copy_one(source: Path, target: Path, name: str) -> str:
 
 
 def _copy_link(path: Path, goal: Path, source: Path) -> str:
-    if not _leads_inside(path, source):
-        return "a link that leads out of the folder"
+    if not _is_below(path, source):
+        return "a link out of the folder"
     goal.parent.mkdir(parents=True, exist_ok=True)
     goal.symlink_to(os.readlink(path))  # noqa: PTH115 (Path.readlink needs Python 3.9)
     return ""
 
 
-def _leads_inside(path: Path, folder: Path) -> bool:
+def _is_below(path: Path, folder: Path) -> bool:
     root = folder.resolve()
     resolved = path.resolve()
     return resolved == root or root in resolved.parents

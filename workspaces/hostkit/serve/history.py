@@ -1,4 +1,4 @@
-"""Verbs about the past: what panes printed, and the tokens in the CLIs' transcripts."""
+"""Verbs for records: the output of panes, and the tokens in the CLIs' transcripts."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from .requests import Request
 
 
 def read_scrollback(params: ScrollbackParams, _request: Request) -> Scrollback:
-    """What was recorded in these folders, up to `limit` bytes, those of the first folder before all others.
+    """Return the records of these folders in order, newest first within each, up to `limit` bytes in total.
 
-    With a limit of 0 only which records there are, without their text.
+    With a limit of 0, return all records without their text.
     """
-    room = limit = int(params["limit"])
+    remaining = limit = int(params["limit"])
     parts: List[ScrollbackPart] = []
     for folder in params["folders"]:
         for kept in reversed(scrollback.records(Path(folder))):
-            if limit and room <= 0:
+            if limit and remaining <= 0:
                 break
-            data = scrollback.newest_part(kept, room) if limit else b""
-            room -= len(data)
+            data = scrollback.newest_part(kept, remaining) if limit else b""
+            remaining -= len(data)
             text = data.decode("utf-8", "surrogateescape")
             parts.append({"folder": folder, "name": kept.path.name, "mtime": kept.mtime, "data": text})
     return {"parts": parts}
 
 
 def fold_scrollback(params: FolderParams, _request: Request) -> FoldedScrollback:
-    """Prepare what the next shell in this folder shows above its prompt; how many bytes that will be."""
+    """Prepare the text that the next shell in this folder prints first, and return its size in bytes."""
     return {"shown": scrollback.fold(Path(params["folder"]))}
 
 
 def transcripts(params: TranscriptsParams, _request: Request) -> Dict[str, Dict[str, SessionTokens]]:
-    """By CLI and session, of transcripts that were written since `since`."""
+    """Return tokens by CLI and session, from transcripts modified since `since`."""
     env = environment.variables(params.get("environment") or {})
     since = float(params.get("since") or 0)
-    return {name: cli.sessions(env, since) for name, cli in agents.everyone().items()}
+    return {name: cli.sessions(env, since) for name, cli in agents.get_all().items()}

@@ -1,4 +1,4 @@
-"""`models`: which models the CLIs of this host offer, in their own words."""
+"""`models`: the models that the CLIs of this host offer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Dict, List, Optional
 
 from .. import environment
 from ..base.cli import AgentCli
-from ..base.talk import NONSENSE, NoAnswer
+from ..base.talk import MALFORMED, NoAnswer
 from ..wire import ModelOffer, ModelsAnswer, ModelsParams
 from . import probe
-from .questions import ask_all, talking
+from .questions import ask_all, started
 from .requests import Request
 
 LIMIT_SECONDS = 10.0
@@ -21,7 +21,7 @@ VERSION_SECONDS = 3.0
 
 
 def models(params: ModelsParams, request: Request) -> Dict[str, ModelsAnswer]:
-    """By CLI; all asked at once, but for those whose fingerprint is the known one."""
+    """Query all CLIs in parallel, except those whose fingerprint has not changed. Return answers by name."""
     env = environment.variables(params.get("environment") or {})
     known = params.get("known") or {}
 
@@ -53,19 +53,19 @@ def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: 
         answer["unchanged"] = True
         return answer
     try:
-        offer = _asked(cli, path, env, deadline, request)
+        offer = _query(cli, path, env, deadline, request)
         answer["models"], answer["account"] = offer["models"], offer["account"]
         answer["logged_in"] = offer["logged_in"]
         answer["version"] = offer.get("version") or _version(path, env, deadline)
     except NoAnswer as error:
         answer["error"] = str(error)
-    except (OSError, *NONSENSE) as error:
-        answer["error"] = f"{cli.program} gave no list of models that makes sense: {error!r}"
+    except (OSError, *MALFORMED) as error:
+        answer["error"] = f"{cli.program} returned a malformed model list: {error!r}"
     return answer
 
 
-def _asked(cli: AgentCli, path: str, env: Dict[str, str], deadline: float, request: Request) -> ModelOffer:
-    with talking(cli, path, env, deadline, request) as talk:
+def _query(cli: AgentCli, path: str, env: Dict[str, str], deadline: float, request: Request) -> ModelOffer:
+    with started(cli, path, env, deadline, request) as talk:
         offer = cli.ask_models(talk)
     if not offer["models"]:
         raise NoAnswer(f"{cli.program} lists no models.")
@@ -73,7 +73,7 @@ def _asked(cli: AgentCli, path: str, env: Dict[str, str], deadline: float, reque
 
 
 def _version(path: str, env: Dict[str, str], deadline: float) -> Optional[str]:
-    """Of a CLI that does not tell it in its protocol; a list without a version is better than none."""
+    """Return the version of a CLI whose protocol does not report it; None if that fails."""
     try:
         return probe.version_of(path, env, min(deadline, time.monotonic() + VERSION_SECONDS))
     except (subprocess.TimeoutExpired, OSError):
@@ -81,7 +81,7 @@ def _version(path: str, env: Dict[str, str], deadline: float) -> Optional[str]:
 
 
 def _fingerprint(files: List[Path]) -> str:
-    """Tells whether these files are the same as before; one that is missing is a state, too."""
+    """Return a hash that changes when one of these files changes, appears or disappears."""
     states = []
     for path in files:
         try:

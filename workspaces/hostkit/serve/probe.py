@@ -1,4 +1,4 @@
-"""`probe`: which CLIs are here, in which version, and are they logged in."""
+"""`probe`: which CLIs are installed, their versions, and whether they are logged in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Dict, Optional
 
 from .. import environment
 from ..base.cli import AgentCli
-from ..base.talk import NONSENSE, NoAnswer, output_of
+from ..base.talk import MALFORMED, NoAnswer, output_of
 from ..wire import EnvironmentParams, ProbedCli
 from .questions import ask_all
 from .requests import Request
@@ -19,7 +19,7 @@ VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
 
 
 def probe(params: EnvironmentParams, _request: Request) -> Dict[str, ProbedCli]:
-    """Ask all CLIs at once; each has so many seconds in all."""
+    """Query all CLIs in parallel. Each has LIMIT_SECONDS in total."""
     env = environment.variables(params.get("environment") or {})
     return ask_all(lambda _name, cli: _probe_one(cli, env))
 
@@ -35,13 +35,13 @@ def _probe_one(cli: AgentCli, env: Dict[str, str]) -> ProbedCli:
         answer["version"] = version_of(path, env, deadline)
         login = cli.login(path, env, deadline)
         answer["logged_in"], answer["detail"] = login["logged_in"], login["detail"]
-    except (subprocess.TimeoutExpired, OSError, NoAnswer, *NONSENSE) as error:
+    except (subprocess.TimeoutExpired, OSError, NoAnswer, *MALFORMED) as error:
         answer["detail"] = f"{cli.program} did not answer: {error}"
     return answer
 
 
 def version_of(path: str, env: Dict[str, str], deadline: float) -> Optional[str]:
-    """What `--version` says, shortened to the number where there is one. Raises TimeoutExpired or OSError."""
-    said = output_of([path, "--version"], env, deadline)
-    match = VERSION.search(said)
-    return match.group(0) if match else said.strip() or None
+    """Return the output of `--version`, or only the number in it. Raises TimeoutExpired or OSError."""
+    output = output_of([path, "--version"], env, deadline)
+    match = VERSION.search(output)
+    return match.group(0) if match else output.strip() or None

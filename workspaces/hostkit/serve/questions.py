@@ -1,4 +1,4 @@
-"""Questions to the CLIs of this host: to all at once, and a CLI ends when its request is cancelled."""
+"""Queries to all CLIs of this host in parallel. They end when the request is cancelled."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..base.talk import Talk
 from . import commands
 from .requests import Request
 
-CliAnswer = TypeVar("CliAnswer")
+Result = TypeVar("Result")
 
 
-def ask_all(ask: Callable[[str, AgentCli], CliAnswer]) -> Dict[str, CliAnswer]:
-    """What each CLI answers, by its name."""
-    found: Dict[str, CliAnswer] = {}
+def ask_all(ask: Callable[[str, AgentCli], Result]) -> Dict[str, Result]:
+    """Call `ask` for all CLIs in parallel, and return its results by CLI name."""
+    found: Dict[str, Result] = {}
 
     def work(name: str, cli: AgentCli) -> None:
         found[name] = ask(name, cli)
 
-    threads = [threading.Thread(target=work, args=each, daemon=True) for each in agents.everyone().items()]
+    threads = [threading.Thread(target=work, args=each, daemon=True) for each in agents.get_all().items()]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -31,14 +31,14 @@ def ask_all(ask: Callable[[str, AgentCli], CliAnswer]) -> Dict[str, CliAnswer]:
 
 
 @contextmanager
-def talking(
+def started(
     cli: AgentCli, path: str, env: Dict[str, str], deadline: float, request: Request
 ) -> Iterator[Talk]:
-    """The CLI, started for one question. Raises NoAnswer or OSError."""
+    """Start a CLI for one query. Raises NoAnswer or OSError."""
     talk = Talk(cli.question_command(path), env, deadline)
     request.on_change(lambda: talk.end() if request.cancelled else None)
     try:
-        with commands.ended_with_us(talk.process):
+        with commands.killed_on_exit(talk.process):
             yield talk
     finally:
         talk.close()

@@ -1,4 +1,4 @@
-"""One request under way, and how a verb fails."""
+"""A request in progress, and the failures of verbs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RequestFailure(Exception):
 
 
 def failure_of(error: Exception) -> RequestFailure:
-    """The failure that the other side sees for any exception of a verb."""
+    """Convert any exception of a verb to the failure that is sent."""
     if isinstance(error, RequestFailure):
         return error
     if isinstance(error, FileNotFoundError):
@@ -36,7 +36,7 @@ def failure_of(error: Exception) -> RequestFailure:
 
 
 class Request:
-    """A request that a thread works on. `item` sends one element of a stream, encoded as JSON already."""
+    """A request that a thread works on."""
 
     def __init__(self, number: Any, verb: str, params: Json, send: "Callable[[Any, bytes], None]") -> None:
         self.number = number
@@ -53,10 +53,11 @@ class Request:
         return self._cancelled
 
     def item(self, encoded: bytes) -> None:
+        """Send one item of a stream, which is already encoded as JSON."""
         self._send(self.number, encoded)
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Call `wake` when the request is cancelled or its inbox has something; at once if it already is."""
+        """Call `wake` when the request is cancelled or receives a message; immediately if it already has."""
         with self._lock:
             self._wake.append(wake)
             pending = self._cancelled or bool(self.inbox)
@@ -67,7 +68,7 @@ class Request:
         self._cancelled = True
         self._changed()
 
-    def tell(self, message: Json) -> None:
+    def deliver(self, message: Json) -> None:
         with self._lock:
             self.inbox.append(message)
         self._changed()

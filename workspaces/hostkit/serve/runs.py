@@ -1,4 +1,4 @@
-"""Verbs about runs: lay one out, look at it, talk to it, end it."""
+"""Verbs for runs: prepare, query, control and cancel a run."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from .requests import Request, RequestFailure
 
 ANSWER_SECONDS = 20.0
 STOP_SECONDS = 8.0
-"""How long a runner may take to stop orderly."""
+"""How long a runner may take to stop gracefully."""
 KILL_SECONDS = 8.0
-"""How long the guard may take to end everything and to write the outcome."""
+"""How long the guard may take to kill all processes and write the outcome."""
 POLL_SECONDS = 0.03
 MAX_ANSWER = 4 * 1024 * 1024
 
 
 def prepare_run(params: PrepareParams, _request: Request) -> Prepared:
-    """Lay out the folder of a run. May be repeated until its guard has started."""
+    """Write the files of a run's folder. Can be repeated until its guard has started."""
     folder = RunFolder(params["dir"])
     if folder.started:
         return {"started": True}
@@ -65,11 +65,11 @@ def run_state(params: DirParams, _request: Request) -> RunState:
 
 
 def control(params: ControlParams, _request: Request) -> Json:
-    return ask_runner(RunFolder(params["dir"]), params["command"])
+    return send_command(RunFolder(params["dir"]), params["command"])
 
 
-def ask_runner(folder: RunFolder, command: Union[RunCommand, Json]) -> Json:
-    """One command to the runner, and its answer."""
+def send_command(folder: RunFolder, command: Union[RunCommand, Json]) -> Json:
+    """Send one command to the runner, and return its answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(ANSWER_SECONDS)
         try:
@@ -98,7 +98,7 @@ def _read_line(link: socket.socket) -> bytes:
 
 
 def cancel(params: CancelParams, request: Request) -> CancelledRun:
-    """End a run: first orderly, then through its guard. Harmless before the start and after the end."""
+    """End a run: gracefully if possible, else through its guard. Idempotent; also works before the start."""
     folder = RunFolder(params["dir"])
     outcome = folder.read_outcome()
     if outcome:
@@ -106,31 +106,31 @@ def cancel(params: CancelParams, request: Request) -> CancelledRun:
     reason = str(params.get("reason") or "Cancelled")
     folder.mark_cancelled(reason)
     if folder.started:
-        outcome = _stop(folder, reason, request) or _kill(folder) or _bury(folder, reason)
+        outcome = _stop(folder, reason, request) or _kill(folder) or _finish_dead(folder, reason)
     return {"outcome": outcome or folder.read_outcome()}
 
 
 def _stop(folder: RunFolder, reason: str, request: Request) -> Optional[Json]:
     deadline = time.monotonic() + STOP_SECONDS
-    asked = False
+    requested = False
     while time.monotonic() < deadline and not request.cancelled:
-        if not asked:
-            asked = _ask_to_stop(folder, reason)
+        if not requested:
+            requested = _request_stop(folder, reason)
         if _is_over(folder):
             break
         time.sleep(POLL_SECONDS)
     return folder.read_outcome()
 
 
-def _ask_to_stop(folder: RunFolder, reason: str) -> bool:
+def _request_stop(folder: RunFolder, reason: str) -> bool:
     try:
-        return bool(ask_runner(folder, {"command": "stop", "reason": reason}).get("ok"))
+        return bool(send_command(folder, {"command": "stop", "reason": reason}).get("ok"))
     except (RequestFailure, ValueError):
-        return False  # not listening yet, or already gone: the outcome will tell
+        return False  # not listening yet, or ended: the outcome will show
 
 
 def _kill(folder: RunFolder) -> Optional[Json]:
-    """SIGTERM makes the guard end its runner and all below it, and write the outcome."""
+    """Send SIGTERM to the guard, which then kills its runner and all descendants, and writes the outcome."""
     guard = folder.guard_pid()
     if guard:
         processes.send([guard], signal.SIGTERM)
@@ -144,8 +144,8 @@ def _is_over(folder: RunFolder) -> bool:
     return folder.outcome.exists() or folder.guard_pid() is None
 
 
-def _bury(folder: RunFolder, reason: str) -> Optional[Json]:
-    """The guard is gone without a word: end what the run left behind and write its outcome here."""
+def _finish_dead(folder: RunFolder, reason: str) -> Optional[Json]:
+    """If the guard died without an outcome, kill the remaining processes, and write the outcome here."""
     if folder.guard_pid() is not None:
         return None
     swept = processes.sweep_marked(os.fspath(folder.path))

@@ -1,4 +1,4 @@
-"""Reads requests line by line, works on each in a thread of its own, writes answers in whole lines."""
+"""Reads requests line by line, runs each in its own thread, and writes answers as lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from . import commands, doctor, files, history, limits, models, probe, runs, tai
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
-"""Takes its own kind of parameters, see wire.py."""
+"""Each verb has its own parameter type: see wire.py."""
 
 VERBS: Dict[str, Verb] = {
     "exec": commands.execute,
@@ -47,18 +47,18 @@ VERBS: Dict[str, Verb] = {
 
 def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda *_: leave(0))
+        signal.signal(number, lambda *_: terminate(0))
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     threading.Thread(target=environment.search_path, args=({},), daemon=True).start()
     server = Server(sys.stdout.buffer)
     server.write(dumps({"hello": hello()}))
     server.serve(sys.stdin.buffer)
-    leave(0)
+    terminate(0)
     return 0
 
 
-def leave(status: int) -> None:
-    """End at once, with every command that was started for a request; runs are nobody's children here."""
+def terminate(status: int) -> None:
+    """Exit immediately, and kill commands started for requests. Runs are not children of this process."""
     environment.end_login_shell()
     commands.end_all()
     os._exit(status)
@@ -98,13 +98,13 @@ class Server:
         self._guard = threading.Lock()
 
     def write(self, line: bytes) -> None:
-        """One line to the other side. When it does not read, the writers wait: nothing piles up here."""
+        """Write one line. Blocks while the other side does not read, so that no output accumulates here."""
         with self._writing:
             try:
                 self._sink.write(line + b"\n")
                 self._sink.flush()
             except OSError:
-                leave(1)
+                terminate(1)
 
     def serve(self, source: BinaryIO) -> None:
         for line in source:
@@ -135,7 +135,7 @@ class Server:
     def _tail_change(self, number: Any, params: Json) -> None:
         request = self._open.get(params.get("tail"))
         if request and request.verb == "tail":
-            request.tell(params)
+            request.deliver(params)
             self._answer(number, {"ok": {}})
         else:
             self._fail(number, RequestFailure("not_found", "no such tail"))
@@ -154,7 +154,7 @@ class Server:
             if verb is None:
                 raise RequestFailure("bad_request", f"unknown verb {request.verb}")
             answer = {"ok": verb(request.params, request)}
-        except Exception as error:  # whatever a verb meets is its answer, never the end of serve
+        except Exception as error:  # an exception of a verb is its answer, and never ends serve
             answer = {"error": _describe(failure_of(error))}
         with self._guard:
             del self._open[request.number]

@@ -1,4 +1,4 @@
-"""`tail`: follow the events of many runs, each from its own offset, through one stream."""
+"""`tail`: streams the events of several runs, each from its own offset."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .watch import FolderWatch
 
 MAX_EVENTS = 512
 MAX_BYTES = 1024 * 1024
-LOOK_SECONDS = 1.0
-"""How often guards are checked, and files looked at even when no notice came."""
-GONE_SECONDS = 8.0
-"""How long a run whose guard is dead may still bring an outcome."""
+CHECK_SECONDS = 1.0
+"""How often guards are checked, and files are read even without a notification."""
+OUTCOME_SECONDS = 8.0
+"""How long to wait for an outcome after the guard has died."""
 POLL_SECONDS = 0.025
-"""How often files are looked at where nothing gives notice."""
+"""How often files are read if there are no notifications."""
 
 
 def tail(params: TailParams, request: Request) -> Json:
-    """Runs until it is cancelled. Items are described in the protocol: lines, outcome, gone, missing."""
+    """Run until the request is cancelled. See TailItem for the items."""
     follower = _Follower(request)
     try:
         follower.change(params.get("runs") or {}, [])
@@ -70,21 +70,21 @@ class _Follower:
             self.runs[name] = _Run(name, int(offset))
 
     def run(self) -> None:
-        next_look = 0.0
+        next_check = 0.0
         touched: Optional[List[_Run]] = None
         while not self.request.cancelled:
             for message in self.request.read_inbox():
                 self.change(message.get("add") or {}, message.get("remove") or [])
                 touched = None
-            look = time.monotonic() >= next_look
-            if look:
-                next_look = time.monotonic() + LOOK_SECONDS
-            for run in list(self.runs.values()) if look or touched is None else touched:
-                run.step(self.request, self.watch, look)
-            touched = self._wait(next_look - time.monotonic())
+            check = time.monotonic() >= next_check
+            if check:
+                next_check = time.monotonic() + CHECK_SECONDS
+            for run in list(self.runs.values()) if check or touched is None else touched:
+                run.step(self.request, self.watch, check)
+            touched = self._wait(next_check - time.monotonic())
 
     def _wait(self, seconds: float) -> Optional[List["_Run"]]:
-        """Wait for news; the runs they are about, None for all."""
+        """Wait for changes. Return the runs that have changed; None means all."""
         if not self.watch.works:
             seconds = min(seconds, POLL_SECONDS)
         ready, _, _ = select.select([self._waker, *self.watch.handles()], [], [], max(0.0, seconds))
@@ -98,22 +98,22 @@ class _Follower:
 
 
 class _Run:
-    """One followed run: how far it has been sent, and what else has been told about it."""
+    """A followed run: how far it has been sent, and the last other item sent about it."""
 
     def __init__(self, name: str, offset: int) -> None:
         self.name = name
         self.folder = RunFolder(name)
         self.offset = offset
-        self.told = ""
+        self.reported = ""
         self.watching = False
         self.dead_since: Optional[float] = None
 
     def forget(self, watch: FolderWatch) -> None:
         watch.remove(self.name)
 
-    def step(self, request: Request, watch: FolderWatch, look: bool) -> None:
-        """Send what is new. `look` allows the dearer questions: is the folder there, does the guard live."""
-        if self.told == "outcome":
+    def step(self, request: Request, watch: FolderWatch, check: bool) -> None:
+        """Send new events and the outcome. With `check`, also check whether folder and guard still exist."""
+        if self.reported == "outcome":
             return
         if not self.watching:
             self.watching = watch.add(self.name, self.folder.events)
@@ -122,7 +122,7 @@ class _Run:
             pass
         if finished:
             self._send_outcome(request)
-        elif look:
+        elif check:
             self._send_absence(request)
 
     def _send_lines(self, request: Request) -> bool:
@@ -147,35 +147,35 @@ class _Run:
     def _send_outcome(self, request: Request) -> None:
         outcome = self.folder.read_outcome()
         if outcome is not None:
-            self._tell(request, "outcome", outcome)
+            self._report(request, "outcome", outcome)
 
     def _send_absence(self, request: Request) -> None:
-        """Say once that the folder is missing, or that the guard died without an outcome."""
+        """Report once that the folder is missing, or that the guard has died without an outcome."""
         if not self.folder.path.is_dir():
             self.watching = False
-            self._tell(request, "missing", True)
-        elif self._is_gone():
-            self._tell(request, "gone", "the run's guard is dead and left no outcome")
-        elif self.told == "missing":
-            self.told = ""
+            self._report(request, "missing", True)
+        elif self._is_dead():
+            self._report(request, "gone", "the run's guard died without an outcome")
+        elif self.reported == "missing":
+            self.reported = ""
 
-    def _is_gone(self) -> bool:
-        """A runner whose guard was killed still writes the outcome; only then there will be none."""
+    def _is_dead(self) -> bool:
+        """Whether the guard died so long ago that its runner will not write an outcome, either."""
         if not self.folder.started or self.folder.guard_pid() is not None:
             self.dead_since = None
             return False
         self.dead_since = self.dead_since or time.monotonic()
-        late = time.monotonic() - self.dead_since > GONE_SECONDS
+        late = time.monotonic() - self.dead_since > OUTCOME_SECONDS
         return late and not self.folder.outcome.exists()
 
-    def _tell(self, request: Request, what: str, value: object) -> None:
-        if self.told != what:
-            self.told = what
+    def _report(self, request: Request, what: str, value: object) -> None:
+        if self.reported != what:
+            self.reported = what
             request.item(dumps({"dir": self.name, what: value}))
 
 
 def _checked(line: bytes) -> bytes:
-    """The line itself when it is JSON; one broken line must not break the stream."""
+    """Return the line if it is JSON, else wrap it: an invalid line must not break the stream."""
     try:
         json.loads(line)
     except ValueError:

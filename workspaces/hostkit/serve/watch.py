@@ -1,4 +1,4 @@
-"""Notices that files changed: inotify through ctypes, or none, then the caller polls."""
+"""Notifications of file changes, by inotify through ctypes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class FolderWatch:
-    """Watches run folders: new files in them, and growth of their events.
+    """Watches run folders for new files and new events.
 
-    Where the kernel has no more inotify to give, `works` is False and the caller has to look by itself.
+    If inotify is not available, `works` is False, and the caller has to poll.
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,11 @@ class FolderWatch:
         self._numbers: Dict[str, Set[int]] = {}
 
     def handles(self) -> List[int]:
-        """What to wait for with select."""
+        """Return the file descriptors to wait for with select."""
         return [self._handle] if self.works else []
 
     def add(self, name: str, events: Path) -> bool:
-        """Watch a run folder; True when nothing more needs to be added, False to call again later."""
+        """Watch a run folder. Return False if files do not exist yet: call it again later."""
         complete = self._watch(name, Path(name), IN_CREATE | IN_MOVED_TO)
         return self._watch(name, events, IN_MODIFY) and complete
 
@@ -51,7 +51,7 @@ class FolderWatch:
             _libc.inotify_rm_watch(self._handle, number)
 
     def changed(self) -> List[str]:
-        """Folders with news since the last call, each once."""
+        """Return the folders that have changed since the last call."""
         try:
             data = os.read(self._handle, 65536)
         except BlockingIOError:

@@ -35,7 +35,7 @@ def test_nothing_beyond_the_standard_library_is_imported(path: Path) -> None:
 
 def test_the_packed_kit_finds_the_same_clis(pyz: Path) -> None:
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from hostkit import agents; print(*agents.everyone())"
+        "import sys; sys.path.insert(0, sys.argv[1]); from hostkit import agents; print(*agents.get_all())"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(pyz)], capture_output=True, text=True, check=True

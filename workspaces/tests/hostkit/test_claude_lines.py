@@ -177,7 +177,7 @@ def test_what_waits_when_a_run_is_stopped_is_taken_back() -> None:
     agent.feed({"type": "system", "subtype": "init", "session_id": "s"})
     agent.say(PendingMessage("more", "web"), "after_turn", lambda _: None)
     wire = tape.sent[-1]["uuid"]
-    agent.take_back()
+    agent.withdraw_all()
     asked = tape.sent[-1]
     assert asked["request"] == {"subtype": "cancel_async_message", "message_uuid": wire}
     answer = {"request_id": asked["request_id"], "subtype": "success", "response": {"cancelled": True}}

@@ -42,7 +42,7 @@ def test_a_run_edits_commits_and_counts_its_tokens(
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert events[-1]["kind"] == "finished"
     assert run.wait_event("file_change")["path"] == "made.txt"
-    wait_for(lambda: "go on by hand" in run.screen())
+    wait_for(lambda: "-- continue with: " in run.screen())
 
 
 @BACKENDS

@@ -167,7 +167,7 @@ def test_a_queued_message_can_be_withdrawn() -> None:
 def test_what_waits_when_a_run_is_stopped_never_begins() -> None:
     agent, tape = codex()
     agent.say(PendingMessage("then", "web", "m2"), "after_turn", lambda _: None)
-    agent.take_back()
+    agent.withdraw_all()
     turn = {"id": "turn-1", "status": "interrupted"}
     agent.feed({"method": "turn/completed", "params": {"threadId": "thread-1", "turn": turn}})
     assert [message["method"] for message in tape.sent if "method" in message].count("turn/start") == 1

@@ -67,7 +67,7 @@ def told(agent: ClaudeCode, **command: Any) -> CommandAnswer:
         ("approval", {"input": {"command": "ls"}}, "input can't be changed"),
         ("approval", {"scope": "run"}, "allow it once"),
         ("approval", {"mode": "yolo"}, "unknown permission mode"),
-        ("question", {}, "answer it"),
+        ("question", {}, "answer or deny it"),
     ],
 )
 def test_an_approval_that_the_cli_would_not_keep_to_is_refused_and_the_request_stays_open(
@@ -85,7 +85,7 @@ def test_an_approval_that_the_cli_would_not_keep_to_is_refused_and_the_request_s
     [
         ({"Size?": "L"}, "not answered: 'Colour?'"),
         ({"Taste?": "x"}, "no question 'Taste?'"),
-        ([], "no object"),
+        ([], "not an object"),
     ],
 )
 def test_answers_must_be_those_of_the_questions(agent: ClaudeCode, answers: Any, why: str) -> None:

@@ -123,7 +123,7 @@ def test_a_second_guard_never_runs_the_agent(guarded: Prepare) -> None:
     first = run.start()
     run.wait_for_text("working")
     second = run.start()
-    assert "started already" in second.communicate(timeout=20)[0]
+    assert "already been started" in second.communicate(timeout=20)[0]
     assert second.returncode == 3
     assert len([event for event in run.events() if event["kind"] == "started"]) == 1
     run.cancel()

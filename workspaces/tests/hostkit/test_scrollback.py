@@ -16,7 +16,7 @@ from workspaces.hostkit.run.record import Record
 
 from .client import Serve
 
-USUAL = scrollback.PLAIN_AGAIN
+USUAL = scrollback.RESET
 
 
 def start_recorder(pyz: Path, *words: object) -> subprocess.Popen[bytes]:

@@ -80,7 +80,7 @@ def test_an_existing_file_is_never_overwritten(serve: Serve, tmp_path: Path) -> 
     source = fill(tmp_path / "s", ".env")
     target = fill(tmp_path / "t", ".env")
     (target / ".env").write_text("own")
-    assert copy(serve, source, target, ".env") == ([], {".env": "already there"})
+    assert copy(serve, source, target, ".env") == ([], {".env": "already exists"})
     assert (target / ".env").read_text() == "own"
 
 

@@ -18,7 +18,7 @@ from .usage import settled
 class ClaudeCodeCli(AgentCli):
     program = "claude"
     install_hint = "Install it on the host with: npm install -g @anthropic-ai/claude-code"
-    resume_words = ("--resume",)
+    resume_arguments = ("--resume",)
 
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return ClaudeCode(spec, host)
@@ -48,7 +48,7 @@ class ClaudeCodeCli(AgentCli):
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """A process that was killed did not report its last answers; the transcript has their tokens."""
-        if not run.session or not (run.cut_off or (usage and usage.get("open"))):
+        if not run.session or not (run.in_turn or (usage and usage.get("open"))):
             return usage
         return settled(run.raw, transcripts.messages_of(run.env, run.session))
 

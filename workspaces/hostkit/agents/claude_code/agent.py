@@ -264,7 +264,7 @@ class ClaudeCode(Agent):
     def withdraw(self, identity: str, answer: Answer) -> None:
         message = self.message_of(identity)
         if not message:
-            answer(refusal("the agent has taken this message already"))
+            answer(refusal("the agent has already taken this message"))
             return
         wire = message.wire
 
@@ -273,19 +273,19 @@ class ClaudeCode(Agent):
                 self.waiting_messages.pop(wire, None)
                 answer(OK)
             else:
-                answer(refusal("the agent has taken this message already"))
+                answer(refusal("the agent has already taken this message"))
 
         self._call({"subtype": "cancel_async_message", "message_uuid": wire}, reply)
 
     def interrupt(self) -> None:
         self._call({"subtype": "interrupt"}, lambda _response: None)
-        self.part()  # an interrupt leaves what runs in the background
+        self.stop_background_work()  # an interrupt leaves what runs in the background
 
-    def take_back(self) -> None:
+    def withdraw_all(self) -> None:
         for message in list(self.waiting_messages.values()):  # else an interrupt would begin with the next
             self.withdraw(message.identity, lambda _answer: None)
 
-    def part(self) -> None:
+    def stop_background_work(self) -> None:
         for task in list(self._tasks):
             self._call({"subtype": "stop_task", "task_id": task}, lambda _response: None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import List, Optional, Tuple
 
-from ...base.talk import PATIENCE, NoAnswer, Talk
+from ...base.talk import NO_TIMEOUT, NoAnswer, Talk
 from ...wire import Json, ModelOffer, OfferedModel
 
 KEY, VERSION = "models", "version"
@@ -27,8 +27,8 @@ def _request(key: str, subtype: str) -> Json:
     return {"type": "control_request", "request_id": key, "request": {"subtype": subtype}}
 
 
-def _response(talk: Talk, key: str, patience: float = PATIENCE) -> Json:
-    for line in talk.lines(patience):
+def _response(talk: Talk, key: str, timeout: float = NO_TIMEOUT) -> Json:
+    for line in talk.lines(timeout):
         response: Json = line.get("response") or {}
         if line.get("type") == "control_response" and response.get("request_id") == key:
             return response

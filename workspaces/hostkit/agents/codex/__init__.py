@@ -22,7 +22,7 @@ ALONE = "--no-daemon"
 class CodexCli(AgentCli):
     program = "codex"
     install_hint = "Install it on the host with: npm install -g @openai/codex"
-    resume_words = ("resume",)
+    resume_arguments = ("resume",)
 
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return Codex(spec, host)
@@ -52,7 +52,7 @@ class CodexCli(AgentCli):
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """It reports the tokens of an answer once its commands have ended, and asks for the next one at once:
         so there is always one that it did not report."""
-        if not run.cut_off:
+        if not run.in_turn:
             return usage
         known = usage.copy() if usage else CodexLedger(None).total()
         known["untold"] = known.get("untold", 0) + 1
@@ -61,7 +61,7 @@ class CodexCli(AgentCli):
     def interactive_command(self, program: str, session: str, env: Mapping[str, str]) -> List[str]:
         words = super().interactive_command(program, session, env)
         asked = subprocess.run(
-            [program, *self.resume_words, "--help"],
+            [program, *self.resume_arguments, "--help"],
             env=dict(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,

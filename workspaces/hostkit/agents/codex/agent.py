@@ -313,9 +313,9 @@ class Codex(Agent):
         kept = [message for message in self._queue if message.identity != identity]
         found = len(kept) < len(self._queue)
         self._queue = kept
-        answer(OK if found else refusal("the agent has taken this message already"))
+        answer(OK if found else refusal("the agent has already taken this message"))
 
-    def take_back(self) -> None:
+    def withdraw_all(self) -> None:
         self._leaving = True
         self._queue.clear()
 

@@ -70,7 +70,7 @@ class ParrotAgent(Agent):
 class Parrot(AgentCli):
     program = "parrot"
     install_hint = "Install it on the host with: pipx install parrot"
-    resume_words = ("--resume",)
+    resume_arguments = ("--resume",)
 
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return ParrotAgent(spec, host)
