@@ -62,7 +62,7 @@ def test_a_claude_that_does_not_know_the_question_is_told_from_one_without_limit
 
 
 def test_claude_with_a_key_has_no_limits() -> None:
-    with pytest.raises(NoAnswer, match="there are no plan limits"):
+    with pytest.raises(NoAnswer, match="There are no plan limits"):
         of_claude(subscription_type=None, rate_limits_available=False, rate_limits=None)
 
 
@@ -76,7 +76,7 @@ def test_codex_tells_two_windows_with_their_resets() -> None:
 
 
 def test_codex_without_a_login_says_so() -> None:
-    with pytest.raises(NoAnswer, match="Without a ChatGPT login"):
+    with pytest.raises(NoAnswer, match="without a ChatGPT login"):
         codex_limits.limits_of({"id": 2, "error": {"message": "codex account authentication required"}})
 
 
@@ -141,7 +141,7 @@ def test_a_reset_on_the_screen_is_the_next_time_that_the_words_fit(words: str, m
     ("text", "words"),
     [
         ("  Session\n  Error: Failed to load usage data\n", "no plan limits: Failed to load usage data."),
-        ("│ Select login method: │\n", "no plan limits, it says: Select login method:"),
+        ("│ Select login method: │\n", "no plan limits. Its last line: Select login method:"),
         ("", "no plan limits."),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_screen_without_a_login_is_an_honest_error(host: Host) -> None:
     host.login.unlink()
     said = host.ask()
     assert said["windows"] == []
-    assert said["error"].startswith("claude refused to tell its limits (unknown). claude's screen shows no")
+    assert said["error"].startswith("claude did not report its limits (unknown). claude's screen shows no")
 
 
 def test_codex_tells_the_windows_of_its_login(host: Host) -> None:

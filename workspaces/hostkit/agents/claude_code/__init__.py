@@ -47,7 +47,7 @@ class ClaudeCodeCli(AgentCli):
         return transcripts.sessions(env, since)
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
-        """A process that was killed did not report its last answers; the transcript has their tokens."""
+        """A killed process does not report its last answers. Take their tokens from the transcript."""
         if not run.session or not (run.in_turn or (usage and usage.get("open"))):
             return usage
         return settled(run.raw, transcripts.messages_of(run.env, run.session))

@@ -1,4 +1,4 @@
-"""Claude Code through `claude -p` with stream-json both ways."""
+"""Controls Claude Code through `claude -p` with stream-json input and output."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 AWAITED_TASKS = ("local_agent", "local_workflow")
-"""Background work that belongs to the answer. Background commands do not: a server would never end."""
-PERSONAL_TOOLS = ("AskUserQuestion", "ExitPlanMode")
-"""Tools whose question only a person can answer, in every permission mode."""
-NO = "The user does not want this. Ask what to do instead, or go on without it."
+"""Background tasks that a run waits for. It does not wait for commands: a server would never end."""
+USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
+"""Tools whose requests need an answer of the user in every permission mode."""
+DENIED = "The user denied this. Ask what to do instead, or continue without it."
 Reply = Callable[[Json], None]
 
 
@@ -33,7 +33,7 @@ class ClaudeCode(Agent):
         self._replies: Dict[str, Reply] = {}
         self._announced = False
         self._limit: Optional[LimitEvent] = None
-        self._error_word = ""
+        self._error = ""
         self._replayed = False
         self._handlers: Dict[str, Callable[[Json], None]] = {
             "system": self._on_system,
@@ -47,20 +47,20 @@ class ClaudeCode(Agent):
         }
 
     def command_line(self, program: str) -> List[str]:
-        words = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
-        words += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
-        words.append("--permission-mode=" + MODES[self.mode])
+        argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
+        argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
+        argv.append("--permission-mode=" + MODES[self.mode])
         model, effort, resume = (
             self.spec.get("model"),
             self.spec.get("reasoning_effort"),
             self.spec.get("resume"),
         )
         if model:
-            words.append("--model=" + model)
+            argv.append("--model=" + model)
         if effort:
-            words.append("--effort=" + effort)
-        words.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
-        return words
+            argv.append("--effort=" + effort)
+        argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
+        return argv
 
     def environment(self) -> Mapping[str, str]:
         return {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **_effort(self.spec.get("reasoning_effort"))}
@@ -89,7 +89,7 @@ class ClaudeCode(Agent):
     def _tasks_awaited(self) -> bool:
         return any(kind in AWAITED_TASKS for kind in self._tasks.values())
 
-    # what the CLI says
+    # messages from the CLI
 
     def _on_system(self, line: Json) -> None:
         subtype = line.get("subtype")
@@ -120,7 +120,7 @@ class ClaudeCode(Agent):
         self._take_prompt()
 
     def _take_prompt(self) -> None:
-        """The first turn has begun. The prompt's own replay comes only with the first answer."""
+        """Mark the prompt as taken when the first turn starts. It is replayed only with the first answer."""
         self._replayed = True
         if self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
@@ -150,7 +150,7 @@ class ClaudeCode(Agent):
 
     def _on_assistant(self, line: Json) -> None:
         if line.get("error"):
-            self._error_word = str(line["error"])  # its text comes again with the result
+            self._error = str(line["error"])  # the result repeats its text
             self.ledger.note(line)
             return
         self.progress()
@@ -182,7 +182,7 @@ class ClaudeCode(Agent):
             self.outcome = Outcome("succeeded")
 
     def _take_unreplayed(self, line: Json) -> None:
-        """A turn that ended before the model answered replays no message; its first was taken anyway."""
+        """Mark the first message as taken if the turn ended before the CLI replayed any."""
         of_task = (line.get("origin") or {}).get("kind") == "task-notification"
         if not self._replayed and not of_task and self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
@@ -191,7 +191,7 @@ class ClaudeCode(Agent):
     def _on_error_result(self, line: Json) -> None:
         status = line.get("api_error_status")
         text = str(line.get("result") or "; ".join(map(str, line.get("errors") or [])) or "The turn failed.")
-        code = failure_code(status, self._error_word, text)
+        code = failure_code(status, self._error, text)
         resets_at = self._limit.get("resets_at") if self._limit and code == "limit" else None
         self.report_failure(text, code, status, resets_at)
 
@@ -214,20 +214,20 @@ class ClaudeCode(Agent):
         key, request = str(line["request_id"]), line.get("request") or {}
         if request.get("subtype") != "can_use_tool":
             self._respond(key, {"subtype": "error", "error": "not supported"})
-        elif self.mode == "full" and request.get("tool_name") not in PERSONAL_TOOLS:
+        elif self.mode == "full" and request.get("tool_name") not in USER_TOOLS:
             self._allow(key, request.get("input") or {}, [])
         else:
             self.open_request(request_event(key, request, self.translator.worktree), request)
 
-    # what we say
+    # messages to the CLI
 
     def _call(self, request: Json, reply: Reply) -> None:
         key = "host-" + str(uuid.uuid4())
         self._replies[key] = reply
         self.host.send({"type": "control_request", "request_id": key, "request": request})
 
-    def _tell(self, request: Json, answer: Answer) -> None:
-        """A control request whose success is the answer to a command."""
+    def _call_and_answer(self, request: Json, answer: Answer) -> None:
+        """Send a control request, and answer a command with its result."""
 
         def reply(response: Json) -> None:
             failed = response.get("subtype") == "error"
@@ -279,10 +279,10 @@ class ClaudeCode(Agent):
 
     def interrupt(self) -> None:
         self._call({"subtype": "interrupt"}, lambda _response: None)
-        self.stop_background_work()  # an interrupt leaves what runs in the background
+        self.stop_background_work()  # an interrupt does not stop it
 
     def withdraw_all(self) -> None:
-        for message in list(self.waiting_messages.values()):  # else an interrupt would begin with the next
+        for message in list(self.waiting_messages.values()):  # else the next one starts a turn
             self.withdraw(message.identity, lambda _answer: None)
 
     def stop_background_work(self) -> None:
@@ -303,13 +303,13 @@ class ClaudeCode(Agent):
         self.close_request(key, "allow_for_run" if for_run else "allow", by)
 
     def _deny(self, key: str, decision: RequestDecision) -> None:
-        body: Json = {"behavior": "deny", "message": decision.text or NO}
+        body: Json = {"behavior": "deny", "message": decision.text or DENIED}
         if decision.interrupt:
             body["interrupt"] = True
         self._respond(key, {"subtype": "success", "response": body})
 
     def _permissions(self, request: Json, for_run: bool, mode: Optional[str]) -> List[Json]:
-        """Lasting permissions, for the session: as suggested they would be written into the worktree."""
+        """Return permission updates for the session. The suggested ones would be saved in the worktree."""
         if request.get("tool_name") == "ExitPlanMode" or mode:
             self.mode = mode or self.mode
             return [{"type": "setMode", "mode": MODES[self.mode], "destination": "session"}]
@@ -320,14 +320,14 @@ class ClaudeCode(Agent):
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
         if effort:
             settings = {"effortLevel": effort, "env": _effort(effort)}
-            told: Answer = (lambda _: None) if model else answer
-            self._tell({"subtype": "apply_flag_settings", "settings": settings}, told)
+            answer_effort: Answer = (lambda _: None) if model else answer
+            self._call_and_answer({"subtype": "apply_flag_settings", "settings": settings}, answer_effort)
         if model:
-            self._tell({"subtype": "set_model", "model": model}, answer)
+            self._call_and_answer({"subtype": "set_model", "model": model}, answer)
 
     def set_mode(self, mode: str, answer: Answer) -> None:
         self.mode = mode
-        self._tell({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
+        self._call_and_answer({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
         if mode == "full":
             for key, request in list(self.requests.items()):
                 if request.event["request_kind"] == "approval":
@@ -336,16 +336,16 @@ class ClaudeCode(Agent):
 
 
 def _effort(level: Optional[str]) -> Dict[str, str]:
-    """The variable that always holds, where `--effort` alone may be passed over (2.1.197: in 1 of 20 starts).
+    """Return the variable that sets the effort, because `--effort` may be ignored (2.1.197: 1 of 20 starts).
 
-    Some models keep an effort of their own until a file releases them, and processes that start together
-    write that file over each other.
+    Some models use a default effort until a file says otherwise, and processes that start at the same time
+    overwrite that file.
     """
     return {"CLAUDE_CODE_EFFORT_LEVEL": level} if level else {}
 
 
 def _as_text(text: str) -> str:
-    """A text that begins with a slash would be taken as a command of the CLI and never reach the model."""
+    """Prefix a text that begins with a slash, so that the CLI does not take it as one of its commands."""
     return " " + text if text.startswith("/") else text
 
 

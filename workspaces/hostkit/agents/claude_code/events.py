@@ -1,4 +1,4 @@
-"""Lines of Claude Code as events."""
+"""Converts lines of Claude Code to events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...base.agent import code_of_status, iso
 from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
 from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 
-WORDS = {
+ERROR_CODES = {
     "authentication_failed": "login",
     "rate_limit": "limit",
     "model_not_found": "model",
@@ -21,18 +21,18 @@ STATUS = re.compile(r"\b([45]\d\d)\b")
 EXIT_CODE = re.compile(r"Exit code (\d+)")
 
 
-def failure_code(status: Optional[int], word: str, text: str = "") -> str:
-    """Our code for a failed request: by its HTTP status, which may stand in the text, or the CLI's word."""
-    named = STATUS.search(text) if status is None and word == "server_error" else None
-    if named:
-        status = int(named.group(1))
+def failure_code(status: Optional[int], error: str, text: str = "") -> str:
+    """Return our error code by HTTP status, which may be part of the text, else by the CLI's `error`."""
+    found = STATUS.search(text) if status is None and error == "server_error" else None
+    if found:
+        status = int(found.group(1))
     if status is not None:
         return code_of_status(int(status))
-    return WORDS.get(word, "other")
+    return ERROR_CODES.get(error, "other")
 
 
 def limit_event(info: Json) -> LimitEvent:
-    """A `limit` event from the CLI's report about the plan."""
+    """Convert a rate limit report to a `limit` event."""
     resets_at = iso(info.get("resetsAt"))
     used = info.get("utilization")
     percent = 100.0 if used is None and info.get("status") == "rejected" else _percent(used)
@@ -53,7 +53,7 @@ def _percent(share: Optional[float]) -> Optional[float]:
 
 
 def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
-    """A `request` event from a can_use_tool request."""
+    """Convert a can_use_tool request to a `request` event."""
     name, tool_input = str(request.get("tool_name")), request.get("input") or {}
     event: RequestEvent = {
         "kind": "request",
@@ -75,7 +75,7 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
 
 
 def _questions(tool_input: Json) -> List[Question]:
-    """Questions in the words of both CLIs; this one knows a question by its text."""
+    """Return the questions in the common format. Claude Code identifies questions by their text."""
     return [
         {
             "id": question.get("question"),
@@ -89,7 +89,7 @@ def _questions(tool_input: Json) -> List[Question]:
 
 
 class ClaudeTranslator:
-    """Turns messages of the model and results of tools into events."""
+    """Converts messages of the model and tool results to events."""
 
     def __init__(self, worktree: str, emit: Callable[[RunEvent], None]) -> None:
         self.worktree = worktree

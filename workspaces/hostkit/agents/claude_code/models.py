@@ -1,4 +1,4 @@
-"""The models of Claude Code, by the control request `initialize`: no login, no network, no cost."""
+"""The models of Claude Code, by the control request `initialize`. Needs no login and no network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...wire import Json, ModelOffer, OfferedModel
 
 KEY, VERSION = "models", "version"
 VERSION_SECONDS = 1.0
-"""How long the word about the version is awaited once the models are known."""
+"""How long to wait for the version after the models are known."""
 
 
 def ask(talk: Talk) -> ModelOffer:
@@ -18,8 +18,8 @@ def ask(talk: Talk) -> ModelOffer:
     offer = _offer(_response(talk, KEY))
     talk.send(_request(VERSION, "get_binary_version"))
     with suppress(NoAnswer):
-        said = _response(talk, VERSION, VERSION_SECONDS).get("response") or {}
-        offer["version"] = said.get("version")
+        version = _response(talk, VERSION, VERSION_SECONDS).get("response") or {}
+        offer["version"] = version.get("version")
     return offer
 
 
@@ -37,31 +37,33 @@ def _response(talk: Talk, key: str, timeout: float = NO_TIMEOUT) -> Json:
 
 def _offer(response: Json) -> ModelOffer:
     if response.get("subtype") == "error":
-        raise NoAnswer(f"claude refused to tell its models: {response.get('error')}")
-    said: Json = response.get("response") or {}
-    account, logged_in = _account(said.get("account") or {})
-    models = [_model(each) for each in said.get("models") or []]
+        raise NoAnswer(f"claude did not list its models: {response.get('error')}")
+    body: Json = response.get("response") or {}
+    account, logged_in = _account(body.get("account") or {})
+    models = [_model(each) for each in body.get("models") or []]
     return {"models": models, "account": account, "logged_in": logged_in}
 
 
-def _model(said: Json) -> OfferedModel:
-    efforts: List[str] = said.get("supportedEffortLevels") or []
+def _model(model: Json) -> OfferedModel:
+    efforts: List[str] = model.get("supportedEffortLevels") or []
     return {
-        "id": said["value"],
-        "name": said.get("displayName") or said["value"],
-        "description": said.get("description") or "",
-        "is_default": said["value"] == "default",
+        "id": model["value"],
+        "name": model.get("displayName") or model["value"],
+        "description": model.get("description") or "",
+        "is_default": model["value"] == "default",
         "reasoning_efforts": [{"id": effort, "description": ""} for effort in efforts],
         "default_reasoning_effort": None,
-        "resolves_to": said.get("resolvedModel"),
+        "resolves_to": model.get("resolvedModel"),
     }
 
 
-def _account(said: Json) -> Tuple[str, Optional[bool]]:
-    """Who pays, and whether anybody is logged in: None for a version that does not say."""
-    token = said.get("tokenSource")
-    kind = said.get("subscriptionType") or said.get("apiKeySource") or (token if token != "none" else None)
-    provider = said.get("apiProvider")
-    if kind or not said or provider not in (None, "firstParty"):
+def _account(account: Json) -> Tuple[str, Optional[bool]]:
+    """Return the kind of account, and whether the CLI is logged in (None: not reported)."""
+    token = account.get("tokenSource")
+    kind = (
+        account.get("subscriptionType") or account.get("apiKeySource") or (token if token != "none" else None)
+    )
+    provider = account.get("apiProvider")
+    if kind or not account or provider not in (None, "firstParty"):
         return str(kind or provider or ""), True if kind else None
     return "", False

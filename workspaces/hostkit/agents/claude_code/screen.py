@@ -1,6 +1,6 @@
-"""Plan limits of Claude Code off its own `/usage` screen: the last resort, for a version without `get_usage`.
+"""Plan limits of Claude Code from its `/usage` screen, for versions without `get_usage`.
 
-It runs in a tmux server of its own for a few seconds, and types only where it knows what it looks at.
+The CLI runs in a separate tmux server for a few seconds. Keys are sent only on a screen that is recognized.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ...folder import state_dir
 from ...wire import PlanLimits, PlanWindow
 
 SECONDS = 20.0
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 GRACE_SECONDS = 3.0
 STILL_SECONDS = 4.0
-"""A screen that stands still for so long and is not what is awaited will not become it."""
+"""If the screen has not changed for so long, stop waiting for the expected one."""
 WIDTH, HEIGHT = 150, 60
 QUIET = {
     "TZ": "UTC",
-    "CLAUDE_CODE_SANDBOXED": "1",  # asks nothing about the folder, in which it does nothing
+    "CLAUDE_CODE_SANDBOXED": "1",  # do not ask whether to trust the folder
     "CLAUDE_CODE_SKIP_PROMPT_HISTORY": "1",
     "DISABLE_AUTOUPDATER": "1",
 }
@@ -39,37 +39,38 @@ PERCENT = re.compile(r"(\d+(?:\.\d+)?)% used$")
 RESETS = re.compile(
     r"^Resets (?:(\w{3}) (\d+)(?:, (\d{4}))?(?:, | at )?)?(?:(\d+)(?::(\d\d))?([ap]m))? ?\(UTC\)"
 )
-TROUBLE = re.compile(r"^(?:Error: )?((?:Failed to load|Could not refresh) usage data.*)$")
+ERROR = re.compile(r"^(?:Error: )?((?:Failed to load|Could not refresh) usage data.*)$")
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 class Screen:
-    """The CLI in a terminal of its own, until a deadline (monotonic seconds)."""
+    """The CLI in a separate terminal, until a deadline (monotonic seconds)."""
 
     def __init__(self, env: Dict[str, str], deadline: float) -> None:
         self._tmux = shutil.which("tmux", path=env["PATH"]) or ""
         if not self._tmux:
-            raise NoAnswer("tmux is not there to look at claude's screen.")
+            raise NoAnswer("tmux was not found. It is needed to read claude's screen.")
         self._deadline = deadline
         self._folder = Path(tempfile.mkdtemp(prefix="aitask-screen-"))
         self._env = {**env, **QUIET, processes.MARKER: str(self._folder), "TERM": "screen-256color"}
-        # Always the same folder: claude remembers each in which it was started.
+        # Always the same folder, because claude saves each folder in which it was started.
         self._cwd = state_dir() / "asking"
         make_private_folder(self._cwd)
 
     def open(self, program: str) -> None:
         size = ["-x", str(WIDTH), "-y", str(HEIGHT)]
         start = ["-f", "/dev/null", "new-session", "-d", "-c", str(self._cwd)]
-        self._run(*start, *size, *self._guarded(program))
+        self._run(*start, *size, *self._with_timeout(program))
 
-    def _guarded(self, program: str) -> List[str]:
-        """Should we die meanwhile, it ends all the same, and its tmux with it."""
+    def _with_timeout(self, program: str) -> List[str]:
+        """Return a command line that ends the CLI, and with it tmux, even if this process is killed."""
         limit = shutil.which("timeout", path=self._env["PATH"])
         return [limit, "--foreground", "-s", "KILL", str(int(2 * SECONDS)), program] if limit else [program]
 
-    def _run(self, *words: str) -> str:
+    def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [self._tmux, "-u", "-S", "tmux", *words],  # the whole path may be too long for a socket
+            # a relative socket path, because the length of socket paths is limited
+            [self._tmux, "-u", "-S", "tmux", *arguments],
             env=self._env,
             cwd=str(self._folder),
             stdin=subprocess.DEVNULL,
@@ -82,7 +83,7 @@ class Screen:
         return done.stdout.decode("utf-8", "replace")
 
     def wait(self, seen: Callable[[str], bool], what: str, seconds: float = SECONDS) -> str:
-        """The screen on which that is seen. NoAnswer tells what stood there instead."""
+        """Wait until `seen` is true for the screen, and return its text. Raises NoAnswer."""
         until = min(self._deadline, time.monotonic() + seconds)
         last, still_since = "", time.monotonic()
         while True:
@@ -92,19 +93,19 @@ class Screen:
             if text != last or not text.strip():
                 last, still_since = text, time.monotonic()
             if time.monotonic() > min(until, still_since + STILL_SECONDS):
-                raise NoAnswer(f"claude's screen shows no {what}{_instead(text)}")
-            time.sleep(LOOK_SECONDS)
+                raise NoAnswer(f"claude's screen shows no {what}{_last_line(text)}")
+            time.sleep(POLL_SECONDS)
 
     def type(self, *keys: str) -> None:
         self._run("send-keys", *keys)
 
     def close(self) -> None:
-        """End it and all that it started; leave nothing lying about."""
+        """Kill the CLI and all processes that it has started, and remove its folder."""
         with suppress(NoAnswer, subprocess.TimeoutExpired):
-            self._run("kill-server")  # claude then tidies up behind itself
+            self._run("kill-server")  # claude then removes its temporary files
         until = time.monotonic() + GRACE_SECONDS
         while processes.marked(str(self._folder)) and time.monotonic() < until:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         processes.sweep_marked(str(self._folder))
         shutil.rmtree(str(self._folder), ignore_errors=True)
         with suppress(OSError):
@@ -112,7 +113,7 @@ class Screen:
 
 
 def ask(program: str, env: Dict[str, str], deadline: float) -> PlanLimits:
-    """The limits as the screen shows them. NoAnswer says why it does not."""
+    """Return the limits that the screen shows. Raises NoAnswer with the reason if it shows none."""
     screen = Screen(env, deadline)
     try:
         screen.open(program)
@@ -131,23 +132,23 @@ def ask(program: str, env: Dict[str, str], deadline: float) -> PlanLimits:
 
 
 def _is_prompt(text: str) -> bool:
-    """The empty box for a message, and no question: what is typed into one would answer it."""
+    """Whether the screen shows an empty prompt, and no question that typed text would answer."""
     return any(line.rstrip() == "❯" for line in text.splitlines()) and "Enter to confirm" not in text
 
 
 def _is_usage(text: str) -> bool:
     lines = [line.strip() for line in text.splitlines()]
-    return any(WINDOW.match(line) or TROUBLE.match(line) for line in lines)
+    return any(WINDOW.match(line) or ERROR.match(line) for line in lines)
 
 
-def _instead(text: str) -> str:
+def _last_line(text: str) -> str:
     lines = [line.strip(" │╭╮╰╯─") for line in text.splitlines()]
     last = next((line for line in reversed(lines) if line), "")
-    return f", it says: {last[:200]}" if last else "."
+    return f". Its last line: {last[:200]}" if last else "."
 
 
 def windows_of(text: str, now: datetime) -> List[PlanWindow]:
-    """The windows of a `/usage` screen whose times are in UTC. NoAnswer when none is on it. Pure."""
+    """Return the windows of a `/usage` screen with times in UTC. Raises NoAnswer if there are none."""
     windows: List[PlanWindow] = []
     for line in (line.strip() for line in text.splitlines()):
         title, percent, reset = WINDOW.match(line), PERCENT.search(line), RESETS.match(line)
@@ -157,23 +158,23 @@ def windows_of(text: str, now: datetime) -> List[PlanWindow]:
             windows[-1].update({"used_percent": float(percent.group(1)), "resets_at": None})
         elif reset and windows:
             windows[-1]["resets_at"] = _moment(reset, now)
-    told = [window for window in windows if window["used_percent"] is not None]
-    if not told:
-        trouble = next(filter(None, (TROUBLE.match(line.strip()) for line in text.splitlines())), None)
-        why = f": {trouble.group(1).rstrip('.')}." if trouble else _instead(text)
-        raise NoAnswer(f"claude's screen shows no plan limits{why}")
-    return told
+    known = [window for window in windows if window["used_percent"] is not None]
+    if not known:
+        error = next(filter(None, (ERROR.match(line.strip()) for line in text.splitlines())), None)
+        reason = f": {error.group(1).rstrip('.')}." if error else _last_line(text)
+        raise NoAnswer(f"claude's screen shows no plan limits{reason}")
+    return known
 
 
 def _name(kind: str, scope: Optional[str]) -> str:
-    """As the control request names them."""
+    """Return the window's name as in the control request."""
     base = "five_hour" if kind == "session" else "seven_day"
     of = (scope or "").lower().replace(" only", "")
     return base if of in ("", "all models") else f"{base}_{of}".replace(" ", "_")
 
 
 def _moment(found: "re.Match[str]", now: datetime) -> Optional[str]:
-    """The next time that the words fit: of the day, or of the year. None when they name none."""
+    """Return the next time that matches the text; None if it has no time."""
     month, day, year, hour, minute, half = found.groups()
     if not month and not hour:
         return None

@@ -1,4 +1,4 @@
-"""Tokens in Claude Code's own transcripts on this host."""
+"""Tokens in Claude Code's transcripts on this host."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .usage import LIVE_NAMES
 
 
 def sessions(env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
-    """Sessions of which a file was written since then, by id, sub-agents included.
+    """Return sessions by id, including sub-agents, from files modified since then.
 
-    A message has a record per content block and is repeated when a session is forked: the last one counts.
+    A message has a record per content block, and is repeated when a session is forked: the last one counts.
     """
     messages: Dict[str, Json] = {}
     for path in sorted(written_since(home(env) / "projects", "**/*.jsonl", since)):
@@ -28,7 +28,7 @@ def sessions(env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
 
 
 def messages_of(env: Mapping[str, str], session: str) -> Dict[str, Dict[str, int]]:
-    """The tokens of each message of a session and its sub-agents, by the message's id."""
+    """Return the tokens of the messages of a session and its sub-agents, by message id."""
     projects = home(env) / "projects"
     messages: Dict[str, Json] = {}
     for path in sorted([*projects.glob(f"*/{session}.jsonl"), *projects.glob(f"*/{session}/**/*.jsonl")]):

@@ -1,4 +1,4 @@
-"""Tokens of a Claude Code process, in our names."""
+"""Token totals of a Claude Code process."""
 
 from __future__ import annotations
 
@@ -24,19 +24,22 @@ LIVE_NAMES = {
 AGENT = "agent "
 MARKS = ('"usage"', '"user"', '"init"')
 SENT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
-"""What a message says exactly as soon as it begins."""
-BROKEN_OFF = re.compile(r"^API Error: ([A-Za-z ]+ mid-(response|stream)\b|Connection to the API was lost)")
-"""The CLI's words for an answer whose end did not come."""
+"""Counts that are already exact when a message begins."""
+INTERRUPTED = re.compile(r"^API Error: ([A-Za-z ]+ mid-(response|stream)\b|Connection to the API was lost)")
+"""The CLI's messages about an answer that was interrupted by a lost connection."""
 
 
 class ClaudeLedger:
-    """Exact totals after each result, which counts the whole process with its sub-agents and side requests.
+    """Adds up tokens from the lines of a process.
 
-    In between, what the messages since then have said: exact for input, a lower bound for output.
-    `side` is what was sent in requests that are no message, such as for a title or a summary; `untold` is the
-    number of answers that were broken off, of which the CLI has not said all that they used; `begun` is what
-    such answers said as they began, where the CLI leaves it out of its totals though its transcript has it;
-    `unsaved` is what is in the totals and in no transcript; `open` says that a result is missing.
+    Totals are exact after each result, which covers the whole process with its sub-agents and side requests.
+    Between results, the messages since the last one are added: exact for input, a lower bound for output.
+
+    - `side`: input of requests that are not messages, for example for a title or a summary
+    - `untold`: number of interrupted answers whose tokens the CLI has not fully reported
+    - `begun`: tokens of such answers that are in the transcript, but not in the CLI's totals
+    - `unsaved`: tokens that are in the totals, but in no transcript
+    - `open`: whether a result is missing
     """
 
     def __init__(self) -> None:
@@ -55,14 +58,14 @@ class ClaudeLedger:
         self._context_window: Optional[int] = None
 
     def note(self, line: Json) -> Optional[UsageTotals]:
-        """A message of the model. It comes once per content block; totals are given for the first only."""
+        """Count a message, which is repeated per content block. Only the first one returns totals."""
         message = line.get("message") or {}
         usage, key = message.get("usage"), str(message.get("id"))
         if not usage or message.get("model") == "<synthetic>":
-            self._untold += bool(line.get("error") and BROKEN_OFF.match(_words(message)))
+            self._untold += bool(line.get("error") and INTERRUPTED.match(_text(message)))
             return None
         known = key in self._since
-        # Asked for whole, not as a stream: that is how the CLI repeats an answer that was broken off.
+        # Not streamed: this is how the CLI requests an interrupted answer again.
         self._untold += key not in self._messages and bool(message.get("stop_reason"))
         self._since[key] = {name: int(usage.get(theirs) or 0) for name, theirs in LIVE_NAMES.items()}
         self._note_sent(key)
@@ -71,7 +74,7 @@ class ClaudeLedger:
         return None if known else self.total()
 
     def note_agent(self, line: Json) -> None:
-        """The result of a sub-agent, whose last message comes in no other way."""
+        """Count the result of a sub-agent, the only line that has the tokens of its last message."""
         result = line.get("tool_use_result")
         usage = result.get("usage") if isinstance(result, dict) else None
         if isinstance(usage, dict) and isinstance(result, dict) and result.get("agentId"):
@@ -86,7 +89,7 @@ class ClaudeLedger:
                 self._sent[name] += self._since[key][name]
 
     def close(self, result: Json) -> UsageTotals:
-        """A result: the cumulative totals of the process."""
+        """Process a result, which has the cumulative totals of the process."""
         by_model = result.get("modelUsage") or {}
         self._by_model = {model: _named(usage) for model, usage in by_model.items()}
         self._counted = {
@@ -105,7 +108,7 @@ class ClaudeLedger:
         return self.total()
 
     def _note_aborted(self) -> None:
-        """An interrupt broke off the last answer. If it had begun, it is the message that is not counted."""
+        """Count an answer that was interrupted. If it had begun, the CLI's totals lack its message."""
         self._untold += 1
         if self._since and any(self._sent[name] > self._counted[name] for name in SENT):
             begun = list(self._since.values())[-1]
@@ -114,7 +117,7 @@ class ClaudeLedger:
                 self._sent[name] -= begun[name]
 
     def complete(self, finals: Mapping[str, Dict[str, int]]) -> UsageTotals:
-        """The end without a result: `finals` tells the tokens of messages by their id."""
+        """Return the totals of a process that ended without a result. `finals` has tokens by message id."""
         for key, begun in self._since.items():
             if key in finals:
                 self._since[key] = finals[key]
@@ -123,7 +126,7 @@ class ClaudeLedger:
                 self._unsaved = {name: self._unsaved[name] + begun[name] for name in NAMES}
         total = self.total()
         total["open"] = False
-        total["cost_usd"] = None  # a sum of costs that lacks the last turn would be no sum
+        total["cost_usd"] = None  # unknown, because the cost of the last turn is missing
         return total
 
     def total(self) -> UsageTotals:
@@ -150,10 +153,10 @@ class ClaudeLedger:
 
 
 def settled(raw: Path, finals: Mapping[str, Dict[str, int]]) -> UsageTotals:
-    """The totals of a process that ended without a result, from all that it said."""
-    ledger, asked = ClaudeLedger(), Asked()
-    for line in _said(raw):
-        asked.note(line)
+    """Return the totals of a process that ended without a result, from its recorded lines."""
+    ledger, expected = ClaudeLedger(), ExpectedAnswers()
+    for line in _lines(raw):
+        expected.note(line)
         if line.get("type") == "assistant":
             ledger.note(line)
         elif line.get("type") == "user":
@@ -161,12 +164,12 @@ def settled(raw: Path, finals: Mapping[str, Dict[str, int]]) -> UsageTotals:
         elif line.get("type") == "result":
             ledger.close(line)
     total = ledger.complete(finals)
-    total["untold"] = total.get("untold", 0) + asked.open
+    total["untold"] = total.get("untold", 0) + expected.open
     return total
 
 
-class Asked:
-    """Who awaits an answer of the model: the agent itself ("") and its sub-agents, named by their call."""
+class ExpectedAnswers:
+    """Tracks which agents wait for the model: the agent itself ("") and sub-agents, by their call's id."""
 
     def __init__(self) -> None:
         self._calls: Dict[str, Set[str]] = {}
@@ -174,7 +177,7 @@ class Asked:
 
     @property
     def open(self) -> int:
-        """Answers that were asked for and of which nothing has come."""
+        """Number of requested answers that have not begun."""
         return len(self._waiting)
 
     def note(self, line: Json) -> None:
@@ -201,8 +204,8 @@ def _ids(line: Json, kind: str, name: str) -> Set[str]:
     return {str(part.get(name)) for part in parts if isinstance(part, dict) and part.get("type") == kind}
 
 
-def _said(raw: Path) -> Iterator[Json]:
-    """The lines of the CLI that tell tokens or who speaks; the last one may be torn."""
+def _lines(raw: Path) -> Iterator[Json]:
+    """Yield the CLI's lines that matter for tokens. Skip an incomplete last line."""
     with raw.open(encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             if line.startswith("< ") and any(mark in line for mark in MARKS):
@@ -212,7 +215,7 @@ def _said(raw: Path) -> Iterator[Json]:
                     continue
 
 
-def _words(message: Json) -> str:
+def _text(message: Json) -> str:
     content = message.get("content")
     parts = content if isinstance(content, list) else []
     return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))

@@ -16,7 +16,7 @@ from .protocol import native_program
 from .usage import CodexLedger
 
 ALONE = "--no-daemon"
-"""Its own interface would else leave a server behind that keeps the session open."""
+"""Without it, the CLI's own interface leaves a server running that keeps the session open."""
 
 
 class CodexCli(AgentCli):
@@ -50,8 +50,10 @@ class CodexCli(AgentCli):
         return transcripts.sessions(env, since)
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
-        """It reports the tokens of an answer once its commands have ended, and asks for the next one at once:
-        so there is always one that it did not report."""
+        """Add the unreported answer that there always is during a turn.
+
+        Codex reports an answer's tokens only after its commands, and then immediately requests the next one.
+        """
         if not run.in_turn:
             return usage
         known = usage.copy() if usage else CodexLedger(None).total()
@@ -59,15 +61,15 @@ class CodexCli(AgentCli):
         return known
 
     def interactive_command(self, program: str, session: str, env: Mapping[str, str]) -> List[str]:
-        words = super().interactive_command(program, session, env)
-        asked = subprocess.run(
+        argv = super().interactive_command(program, session, env)
+        usage = subprocess.run(
             [program, *self.resume_arguments, "--help"],
             env=dict(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
         )
-        return [*words[:-1], ALONE, session] if ALONE.encode() in asked.stdout else words
+        return [*argv[:-1], ALONE, session] if ALONE.encode() in usage.stdout else argv
 
 
 CLI = CodexCli()

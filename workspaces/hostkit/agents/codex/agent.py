@@ -1,4 +1,4 @@
-"""Codex through `codex app-server`."""
+"""Controls Codex through `codex app-server`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .usage import CodexLedger
 
 APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
 STARTING = "starting"
-"""The turn that was asked for, as long as its id is not known."""
+"""Placeholder for the id of a requested turn."""
 NOT_LOGGED_IN = "Codex is not logged in on this host: run `codex login` there."
 Reply = Callable[[Json], None]
 
@@ -66,7 +66,7 @@ class Codex(Agent):
         idle = not self._turn and not self._queue and not any(self._busy_threads.values())
         return self.outcome is not None and idle and not self.requests and not self._replies
 
-    # the wire
+    # protocol
 
     def _call(self, method: str, params: Json, reply: Reply) -> None:
         number = next(self._numbers)
@@ -93,7 +93,7 @@ class Codex(Agent):
             reply(line)
 
     def _give_up(self, line: Json) -> None:
-        """The CLI refused to start a thread or a turn."""
+        """Report that the CLI refused to start a thread or a turn."""
         text = str((line.get("error") or {}).get("message") or line)
         self._queue.clear()
         self._turn = None
@@ -159,7 +159,7 @@ class Codex(Agent):
         self._call("turn/start", params, self._on_turn)
 
     def _sandbox(self) -> Json:
-        """Where commands may write. Without git's two folders a commit in a worktree fails."""
+        """Return where commands may write. Commits in a worktree need access to git's two folders."""
         if self.mode == "full":
             return {"type": "dangerFullAccess"}
         worktree = str(self.spec["worktree"])
@@ -178,7 +178,7 @@ class Codex(Agent):
         elif self._turn == STARTING:
             self._turn = line["result"]["turn"]["id"]
 
-    # what the CLI says
+    # messages from the CLI
 
     def _is_own(self, params: Json) -> bool:
         return params.get("threadId") in (None, self.session)
@@ -213,7 +213,7 @@ class Codex(Agent):
             self._on_failed_turn(turn.get("error") or {})
         elif interrupted:
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
-            # an interrupt leaves the command running that the turn was waiting for
+            # an interrupt does not stop the command that the turn was waiting for
             self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
         else:
             self.outcome = Outcome("succeeded")
@@ -264,7 +264,7 @@ class Codex(Agent):
         if breaks_off(params.get("error") or {}):
             self.ledger.note_break()
         if not params.get("willRetry"):
-            return  # the turn that it ends tells the same
+            return  # the end of the turn reports the same
         failure = failure_of(params.get("error") or {})
         text = failure.text if self._logged_in else f"{NOT_LOGGED_IN} ({failure.text})"
         self.report_retry(text, failure.code if self._logged_in else "login", failure.status)
@@ -281,7 +281,7 @@ class Codex(Agent):
         else:
             self.open_request(event, {"method": method, "params": params})
 
-    # what we say
+    # messages to the CLI
 
     def say(self, message: PendingMessage, when: str, answer: Answer) -> None:
         answer({"ok": True, "id": message.identity})
@@ -298,7 +298,7 @@ class Codex(Agent):
         def reply(line: Json) -> None:
             if "error" in line and message.wire in self.waiting_messages:
                 del self.waiting_messages[message.wire]
-                self._queue.append(message)  # the turn has just ended: its own turn, then
+                self._queue.append(message)  # the turn has ended: send it in a new one
                 self._next_turn()
 
         params = {
@@ -337,8 +337,8 @@ class Codex(Agent):
             self._respond(key, decision_of(method, params, "acceptForSession" if for_run else "accept"))
             self.close_request(key, "allow_for_run" if for_run else "allow", by)
         else:
-            word = "cancel" if decision.interrupt else "decline"
-            self._respond(key, decision_of(method, params, word))
+            reply = "cancel" if decision.interrupt else "decline"
+            self._respond(key, decision_of(method, params, reply))
             self.close_request(key, "deny", by, decision.text)
             if decision.text and not decision.interrupt:
                 self.say(PendingMessage(decision.text, by), "now", lambda _answer: None)
@@ -353,7 +353,7 @@ class Codex(Agent):
         self.close_request(key, "allow" if decision.allow else "deny", by, decision.text)
 
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
-        """Sent with the next turn; a turn that runs keeps what it began with."""
+        """Applies from the next turn on."""
         self.model = model or self.model
         self.effort = effort or self.effort
         answer(OK)

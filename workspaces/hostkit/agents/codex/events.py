@@ -1,4 +1,4 @@
-"""Lines of codex app-server as events."""
+"""Converts lines of codex app-server to events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...base.agent import code_of_status, iso
 from ...base.titles import one_line, plain_command, relative, shortened, whole_file_diff
 from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 
-WORDS = {
+ERROR_CODES = {
     "usageLimitExceeded": "limit",
     "sessionBudgetExceeded": "limit",
     "rateLimitExceeded": "limit",
@@ -39,9 +39,9 @@ KNOWN = (
     *("model/", "command/", "process/", "project/", "fs/", "modelProvider/"),
     *("configWarning", "deprecationNotice"),
 )
-"""Notifications that say nothing a person needs; they are kept in raw.jsonl."""
+"""Notifications that users do not need. They are recorded in raw.jsonl."""
 SIGNS = {"add": "+", "delete": "-"}
-"""Changes for which the CLI gives the file's content in place of a diff."""
+"""Kinds of changes for which the CLI reports the file's content instead of a diff."""
 SILENT_ITEMS = ("userMessage", "hookPrompt", "enteredReviewMode", "exitedReviewMode", "sleep")
 
 
@@ -52,20 +52,20 @@ class TurnFailure(NamedTuple):
 
 
 def failure_of(error: Json) -> TurnFailure:
-    """Sentence, code and HTTP status of an error {message, codexErrorInfo, additionalDetails}."""
+    """Return text, code and HTTP status of an error {message, codexErrorInfo, additionalDetails}."""
     text = _sentence(str(error.get("message") or "The turn failed."))
     details = str(error.get("additionalDetails") or "")
-    whole = f"{text} {details}"
-    status = _status(error.get("codexErrorInfo"), whole)
+    full = f"{text} {details}"
+    status = _status(error.get("codexErrorInfo"), full)
     info = error.get("codexErrorInfo")
-    code = WORDS.get(info, "") if isinstance(info, str) else ""
-    if NO_MODEL.search(whole):
+    code = ERROR_CODES.get(info, "") if isinstance(info, str) else ""
+    if NO_MODEL.search(full):
         code = "model"
-    if NO_KEY.search(whole):
+    if NO_KEY.search(full):
         code = "login"
     if not code and status:
         code = "rejected" if status == 404 else code_of_status(status)
-    if not code and (isinstance(info, dict) or NO_LINK.search(whole)):
+    if not code and (isinstance(info, dict) or NO_LINK.search(full)):
         code = "connection"
     if not code and "invalid_request_error" in str(error.get("message")):
         code = "rejected"
@@ -73,9 +73,9 @@ def failure_of(error: Json) -> TurnFailure:
 
 
 def breaks_off(error: Json) -> bool:
-    """Whether an answer had begun and its end did not come. Codex gives one code to all lost connections."""
-    words = f"{error.get('message')} {error.get('additionalDetails')}"
-    return "stream disconnected before completion" in words and "error sending request" not in words
+    """Whether the connection was lost during an answer. Codex has one error code for all lost connections."""
+    message = f"{error.get('message')} {error.get('additionalDetails')}"
+    return "stream disconnected before completion" in message and "error sending request" not in message
 
 
 def _status(info: object, text: str) -> Optional[int]:
@@ -88,7 +88,7 @@ def _status(info: object, text: str) -> Optional[int]:
 
 
 def _sentence(message: str) -> str:
-    """The words inside, where an error comes as the JSON of the service."""
+    """Extract the message if the error is JSON of the service."""
     try:
         inner = json.loads(message)["error"]["message"]
     except (ValueError, KeyError, TypeError):
@@ -97,7 +97,7 @@ def _sentence(message: str) -> str:
 
 
 def windows_of(limits: Json) -> List[PlanWindow]:
-    """The windows of a plan; none when nothing is known about it."""
+    """Return the windows of a plan; empty if nothing is known about it."""
     windows: List[PlanWindow] = []
     for window in (limits.get("primary"), limits.get("secondary")):
         if window:
@@ -113,7 +113,7 @@ def windows_of(limits: Json) -> List[PlanWindow]:
 
 
 def limit_event(limits: Json) -> Optional[LimitEvent]:
-    """A `limit` event; None when nothing is known about the plan."""
+    """Return a `limit` event, or None if nothing is known about the plan."""
     windows = windows_of(limits)
     if not windows:
         return None
@@ -130,7 +130,7 @@ def limit_event(limits: Json) -> Optional[LimitEvent]:
 
 
 class CodexTranslator:
-    """Turns items into events, and remembers them for the approvals that name them only by id."""
+    """Converts items to events, and keeps open ones for approvals that refer to them by id."""
 
     def __init__(self, worktree: str, emit: Callable[[RunEvent], None]) -> None:
         self.worktree = worktree
@@ -220,7 +220,7 @@ class CodexTranslator:
 
 
 def _tool_name(item: Json) -> str:
-    """The name under which an item is shown as a tool; empty when it is none."""
+    """Return the tool name of an item; empty if it is not a tool call."""
     kind = str(item["type"])
     if kind in (*SILENT_ITEMS, "agentMessage", "plan", "reasoning", "contextCompaction"):
         return ""
@@ -251,7 +251,7 @@ def _output(item: Json, status: str) -> str:
 
 
 def request_event(key: str, method: str, params: Json, translator: CodexTranslator) -> Optional[RequestEvent]:
-    """A `request` event for a request of the CLI; None for what a person cannot answer."""
+    """Convert a request of the CLI to a `request` event; None if users can't answer it."""
     build = REQUESTS.get(method)
     return build(key, params, translator) if build else None
 

@@ -1,4 +1,4 @@
-"""Plan limits of Codex, by `account/rateLimits/read`: it asks with its own login, never we."""
+"""Plan limits of Codex, by `account/rateLimits/read`. The CLI uses its own login."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Dict
 from ...base.talk import NoAnswer, NoPlan, Talk
 from ...wire import Json, PlanLimits, PlanWindow
 from .events import windows_of
-from .protocol import GREETING
+from .protocol import HANDSHAKE
 
 LIMITS = 2
 
 
 def ask(talk: Talk) -> PlanLimits:
-    talk.send(*GREETING, {"id": LIMITS, "method": "account/rateLimits/read", "params": {}})
+    talk.send(*HANDSHAKE, {"id": LIMITS, "method": "account/rateLimits/read", "params": {}})
     for line in talk.lines():
         if line.get("id") == LIMITS and "method" not in line:
             return limits_of(line)
@@ -21,12 +21,12 @@ def ask(talk: Talk) -> PlanLimits:
 
 
 def limits_of(answer: Json) -> PlanLimits:
-    """NoAnswer says why there are none."""
+    """Return the plan limits. Raises NoAnswer with the reason if there are none."""
     if "error" in answer:
-        said = str((answer["error"] or {}).get("message") or "")
-        if "authentication" in said:
-            raise NoPlan("Without a ChatGPT login (an API key, or none) there are no plan limits.")
-        raise NoAnswer(f"codex could not tell its limits: {said}")
+        message = str((answer["error"] or {}).get("message") or "")
+        if "authentication" in message:
+            raise NoPlan("There are no plan limits without a ChatGPT login (an API key, or no login).")
+        raise NoAnswer(f"codex could not report its limits: {message}")
     result = answer.get("result") or {}
     main: Json = result.get("rateLimits") or {}
     windows = windows_of(main)
@@ -36,7 +36,7 @@ def limits_of(answer: Json) -> PlanLimits:
             label = limits.get("limitName") or name
             windows += [_labelled(label, window) for window in windows_of(limits)]
     if not windows:
-        raise NoAnswer("codex knows of no limits of this account.")
+        raise NoAnswer("codex reported no limits for this account.")
     return {"account": str(main.get("planType") or ""), "windows": windows}
 
 

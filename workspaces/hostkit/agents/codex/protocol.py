@@ -1,4 +1,4 @@
-"""What codex app-server is sent, and where its program lies."""
+"""Messages to codex app-server, and the path of its program."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import List, Tuple, Union
 from ...wire import Json
 
 CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
-GREETING: Tuple[Json, ...] = (
+HANDSHAKE: Tuple[Json, ...] = (
     {"id": 1, "method": "initialize", "params": {"clientInfo": CLIENT}},
     {"method": "initialized"},
 )
-"""What its app-server is told before a question."""
+"""The messages that open a connection to the app-server."""
 TARGETS = {"x86_64": ("x64", "x86_64"), "aarch64": ("arm64", "aarch64")}
-"""Names of this machine in npm packages and in the folders inside."""
+"""Names of machine types in npm packages, and in the folders inside of them."""
 
 
 def wire_id(key: str) -> Union[int, str]:
-    """The id of a request as the CLI wrote it: a number, mostly."""
+    """Return the id of a request as the CLI wrote it, usually a number."""
     return int(key) if key.isdigit() else key
 
 
@@ -27,16 +27,16 @@ def listed(value: object) -> List[str]:
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
-def decision_of(method: str, params: Json, word: str) -> Json:
-    """The answer to an approval: accept, acceptForSession, decline or cancel."""
+def decision_of(method: str, params: Json, reply: str) -> Json:
+    """Return the result for an approval. `reply` is accept, acceptForSession, decline or cancel."""
     if method != "item/permissions/requestApproval":
-        return {"decision": word}
-    granted = params.get("permissions") if word.startswith("accept") else {}
-    return {"permissions": granted or {}, "scope": "session" if word == "acceptForSession" else "turn"}
+        return {"decision": reply}
+    granted = params.get("permissions") if reply.startswith("accept") else {}
+    return {"permissions": granted or {}, "scope": "session" if reply == "acceptForSession" else "turn"}
 
 
 def native_program(program: str) -> str:
-    """The native binary behind the npm wrapper: it dies with us, the wrapper's child would not."""
+    """Return the native binary behind the npm wrapper, so that our signals reach it without the wrapper."""
     script = Path(program).resolve()
     short, long = TARGETS.get(platform.machine(), ("", ""))
     if script.suffix != ".js" or not short:

@@ -1,4 +1,4 @@
-"""Tokens in Codex's own transcripts (rollouts) on this host."""
+"""Tokens in Codex's transcripts (rollouts) on this host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def home(env: Mapping[str, str]) -> Path:
 
 
 def sessions(env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
-    """Threads of which a rollout was written since then, by id, with their last total."""
+    """Return the last totals of threads by id, from rollouts modified since then."""
     found: Dict[str, SessionTokens] = {}
     for path in sorted(written_since(home(env) / "sessions", "**/rollout-*.jsonl", since)):
         key, thread = _thread(path)
@@ -24,7 +24,7 @@ def sessions(env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
 
 
 def _thread(path: Path) -> Tuple[str, SessionTokens]:
-    """Its id, empty where none is in the file, and its tokens."""
+    """Return the thread's id, empty if the file has none, and its tokens."""
     key = ""
     thread: SessionTokens = {"cwd": "", "tokens": no_tokens(), "parent": ""}
     for record in records(path, '"session_meta"', '"token_count"'):
@@ -38,7 +38,7 @@ def _thread(path: Path) -> Tuple[str, SessionTokens]:
 
 
 def _parent(payload: Json) -> str:
-    """The thread that spawned this one; empty for a person's own."""
+    """Return the thread that has spawned this one; empty for a user's own."""
     session = str(payload.get("session_id") or "")
     return session if session != payload.get("id") else ""
 

@@ -1,4 +1,7 @@
-"""Tokens of a Codex thread: its totals go on over resumes, a run's share is the difference."""
+"""Token totals of a Codex run.
+
+Codex reports totals of the whole thread, including earlier runs. A run's tokens are the difference.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,14 @@ FIELDS = (
 )
 
 OWN = ""
-"""The agent's own thread, beside those of its sub-agents."""
+"""Key of the agent's own thread among those of its sub-agents."""
 
 
 class CodexLedger:
-    """`model` is what new tokens are counted for; `untold` is the number of answers that were broken off, of
-    which Codex does not tell what they used.
+    """Adds up the reported tokens.
+
+    New tokens are counted for `model`. `untold` is the number of interrupted answers whose tokens Codex did
+    not report.
     """
 
     def __init__(self, counted: Optional[Json]) -> None:
@@ -37,19 +42,19 @@ class CodexLedger:
         self._by_model: Dict[str, Dict[str, int]] = {}
         self._turns = 0
         self._at_interrupt: Dict[str, Dict[str, int]] = {}
-        self._speaking: Set[str] = set()
+        self._open_items: Set[str] = set()
         self._context_used: Optional[int] = None
         self._context_window: Optional[int] = None
 
     @property
     def thread_total(self) -> Optional[Json]:
-        """What the next run of the thread begins with; `others` are the threads of sub-agents."""
+        """The total that the next run of the thread starts from. `others` are the threads of sub-agents."""
         if self._own_total is None or not self._other_totals:
             return self._own_total
         return dict(self._own_total, others=dict(self._other_totals))
 
     def note(self, params: Json, own_turn: Optional[str]) -> None:
-        """A report of totals. One that belongs to no turn of this run is what the thread had before."""
+        """Process a report of totals. One outside of this run's turns is about the time before the run."""
         usage = params.get("tokenUsage") or {}
         total, last = _numbers(usage.get("total")), _numbers(usage.get("last"))
         before = self._sum()
@@ -64,21 +69,21 @@ class CodexLedger:
         self._count_for_model(before)
 
     def _note_former(self, usage: Json, total: Dict[str, int]) -> None:
-        """What a resumed thread had before. It does not always come, and may come late."""
+        """Note the totals that a resumed thread had before. This report may be missing or late."""
         if self._base is None:
             self._base = total
             self._own_total = dict(usage.get("total") or {})
 
     def _note_own(self, total: Dict[str, int], last: Dict[str, int]) -> None:
         before = {name: total[name] - last[name] for name in FIELDS}
-        gone_on = self._own is None and self._base and before["inputTokens"] > self._base["inputTokens"]
-        if self._base is None or gone_on:  # gone on: by hand, since the last run
+        resumed = self._own is None and self._base and before["inputTokens"] > self._base["inputTokens"]
+        if self._base is None or resumed:  # resumed: an interactive session since the last run
             self._base = before
         self._own = {name: total[name] - self._base[name] for name in FIELDS}
         self._context_used = last["inputTokens"] + last["outputTokens"]
 
     def _note_other(self, thread: str, total: Dict[str, int], last: Dict[str, int]) -> None:
-        """A sub-agent. One that works again goes on with the total that an earlier run has counted."""
+        """Note totals of a sub-agent. If an earlier run has used it, start from the totals counted there."""
         base = self._other_bases.setdefault(thread, {name: total[name] - last[name] for name in FIELDS})
         self._others[thread] = {name: total[name] - base[name] for name in FIELDS}
         self._other_totals[thread] = dict(total)
@@ -95,28 +100,28 @@ class CodexLedger:
             known.update((name, known[name] + new[name]) for name in new)
 
     def note_begin(self, item: Json) -> None:
-        """A part of an answer begins. A person's message in the middle of one cuts that answer off."""
+        """Note the start of an item. A message of the user interrupts an answer that has begun."""
         if item.get("type") in ("agentMessage", "reasoning"):
-            self._speaking.add(str(item.get("id")))
+            self._open_items.add(str(item.get("id")))
         elif item.get("type") == "userMessage":
-            self.untold += bool(self._speaking)
-            self._speaking.clear()
+            self.untold += bool(self._open_items)
+            self._open_items.clear()
 
     def note_end(self, item: Json) -> None:
-        self._speaking.discard(str(item.get("id")))
+        self._open_items.discard(str(item.get("id")))
 
     def note_break(self) -> None:
-        """The connection was lost in the middle of an answer."""
+        """Note that the connection was lost during an answer."""
         self.untold += 1
-        self._speaking.clear()
+        self._open_items.clear()
 
     def note_interrupt(self) -> None:
-        """All turns are to end: of an answer that was there, as while its command runs, Codex tells now."""
+        """Note an interrupt of all turns. Codex then still reports an answer that was complete."""
         self._at_interrupt = {OWN: dict(self._own or {}), **self._others}
 
     def end_turn(self, *, interrupted: bool = False) -> UsageTotals:
         self._turns += 1
-        self._speaking.clear()
+        self._open_items.clear()
         self.untold += interrupted and self._at_interrupt.get(OWN) == dict(self._own or {})
         return self.total()
 
@@ -124,7 +129,7 @@ class CodexLedger:
         self.untold += interrupted and self._at_interrupt.get(thread) == self._others.get(thread)
 
     def total(self) -> UsageTotals:
-        """What this run has used."""
+        """Return the totals of this run."""
         counts = _named(self._sum())
         return {
             "input_tokens": counts["input_tokens"],
