@@ -1,7 +1,7 @@
-"""The agent CLIs as the server knows them: one module with a `Cli` for each, found by listing this package.
+"""What the app knows about the agent CLIs: a module with a `Cli` for each, found by listing this package.
 
-The module of the same name in `hostkit/agents` drives it on the host. A new CLI is these two files: nothing
-else names one.
+The module with the same name in `hostkit/agents` controls the CLI. To add a CLI, add these two modules. No
+other code names a CLI.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from importlib import import_module
 
 @dataclass(frozen=True)
 class Cli:
-    """One CLI; its module has it as `CLI`."""
+    """One CLI. Its module assigns it to `CLI`."""
 
     name: str
-    "In the database and the API, and of its modules: at most 20 characters."
+    "Used in the database, in the API and for its modules; at most 20 characters."
     label: str
     provider: str
-    "Whose prices its tokens have, as genai-prices calls it; empty where no price is published."
+    "Provider id in genai-prices, for prices of tokens. Empty if no prices are published."
     console: str
     "Web page with the limits of a subscription."
     api_console: str
@@ -30,13 +30,13 @@ class Cli:
     how_to_log_in: str
     "Shell command."
     resume_pattern: str
-    "Its command line when it works on `{session}`, from the program's name on: a POSIX regular expression."
+    "POSIX regular expression for its command line with `{session}`, starting with the program's name."
     runner_words: str = ""
-    "Words of such a command line by which hostkit's own runner is told from a user; empty: it has none."
+    "Part of such a command line that only hostkit's runner uses, and users do not. Empty if there is none."
     reports_reasoning: bool = True
-    "Whether its runs and transcripts count reasoning tokens."
+    "Whether it reports reasoning tokens."
     order: int = 100
-    "Its place in lists, lowest first. The first one is the default of new workspaces."
+    "Position in lists, lowest first. The first CLI is the default of new workspaces."
 
 
 @cache
@@ -46,7 +46,7 @@ def every() -> tuple[Cli, ...]:
 
 
 def find(name: str) -> Cli | None:
-    """None for a CLI that this version does not have: rows of it may be left of another one."""
+    """Return the CLI, or None if this version does not have it: rows of another version may name it."""
     return next((cli for cli in every() if cli.name == name), None)
 
 
@@ -55,7 +55,7 @@ def names() -> list[str]:
 
 
 def choices() -> list[tuple[str, str]]:
-    """For fields of models and forms."""
+    """Return choices for model and form fields."""
     return [(cli.name, cli.label) for cli in every()]
 
 

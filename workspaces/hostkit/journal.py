@@ -134,11 +134,11 @@ def _shorten(value: Any, keep: int, cut: List[int]) -> Any:
     return value
 
 
-def span_of_lines(data: bytes, most: int) -> Tuple[List[bytes], int]:
-    """Return the complete lines in `data`, at most `most`, and their size in bytes."""
+def span_of_lines(data: bytes, max_lines: int) -> Tuple[List[bytes], int]:
+    """Return the complete lines in `data`, at most `max_lines`, and their size in bytes."""
     lines: List[bytes] = []
     at = 0
-    while len(lines) < most:
+    while len(lines) < max_lines:
         end = data.find(b"\n", at)
         if end < 0:
             break

@@ -96,7 +96,7 @@ def children(pid: int) -> Set[int]:
     found: Set[int] = set()
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            found.update(int(word) for word in path.read_bytes().split())
+            found.update(int(pid) for pid in path.read_bytes().split())
         except OSError:
             continue  # the thread has ended
     return found

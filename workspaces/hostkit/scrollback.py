@@ -30,7 +30,7 @@ RESET = b"\x1b[m\x1b(B\x0f\x1b7\x1b[r\x1b8"
 """Resets colours, character set and scroll region; keeps the cursor position."""
 
 
-class Kept(NamedTuple):
+class PaneRecord(NamedTuple):
     """A record of one pane."""
 
     path: Path
@@ -61,24 +61,25 @@ def _sanitized(found: "re.Match[bytes]") -> bytes:
     return found[0] if keeps else b""
 
 
-def records(folder: Path) -> List[Kept]:
+def records(folder: Path) -> List[PaneRecord]:
     """Return the records of a folder in display order."""
-    main = max(filter(None, (_kept(folder / SAVED), _kept(folder / PANE))), key=_newest, default=None)
-    opened = sorted(filter(None, map(_kept, folder.glob(OPENED))), key=_newest)
-    return [kept for kept in (main or _kept(folder / AGENT), _kept(folder / INTERACTIVE), *opened) if kept]
+    main = max(filter(None, (_record(folder / SAVED), _record(folder / PANE))), key=_newest, default=None)
+    opened = sorted(filter(None, map(_record, folder.glob(OPENED))), key=_newest)
+    found = (main or _record(folder / AGENT), _record(folder / INTERACTIVE), *opened)
+    return [record for record in found if record]
 
 
-def _newest(kept: Kept) -> "tuple[float, bool]":
-    return kept.mtime, kept.path.name == SAVED
+def _newest(record: PaneRecord) -> "tuple[float, bool]":
+    return record.mtime, record.path.name == SAVED
 
 
-def _kept(path: Path) -> Optional[Kept]:
+def _record(path: Path) -> Optional[PaneRecord]:
     try:
         known = path.stat()
     except OSError:
         return None
     size = known.st_size + _size(older(path))
-    return Kept(path, known.st_mtime, size) if size else None
+    return PaneRecord(path, known.st_mtime, size) if size else None
 
 
 def _size(path: Path) -> int:
@@ -88,23 +89,23 @@ def _size(path: Path) -> int:
         return 0
 
 
-def newest_part(kept: Kept, most: int) -> bytes:
-    """Return the last `most` bytes of a record, sanitized, starting at a line if the beginning is omitted."""
-    data = _tail(kept.path, most)
-    if len(data) < most:
-        data = _tail(older(kept.path), most - len(data)) + data
-    if len(data) < kept.size:
+def newest_part(record: PaneRecord, limit: int) -> bytes:
+    """Return the last `limit` bytes of a record, sanitized, starting at a line if it is cut."""
+    data = _tail(record.path, limit)
+    if len(data) < limit:
+        data = _tail(older(record.path), limit - len(data)) + data
+    if len(data) < record.size:
         data = data[data.find(b"\n") + 1 :]
-    if kept.path.name == SAVED:
+    if record.path.name == SAVED:
         return re.sub(rb"\r?\n", b"\r\n", data)
     return harmless(data)
 
 
-def _tail(path: Path, most: int) -> bytes:
+def _tail(path: Path, limit: int) -> bytes:
     try:
         with path.open("rb") as source:
-            source.seek(max(0, _size(path) - most))
-            return source.read(most)
+            source.seek(max(0, _size(path) - limit))
+            return source.read(limit)
     except OSError:
         return b""
 
@@ -112,8 +113,8 @@ def _tail(path: Path, most: int) -> bytes:
 def fold(folder: Path) -> int:
     """Write what a new shell prints first, and return its size as tmux will see it. Idempotent."""
     saved = folder / SAVED
-    pane = _kept(folder / PANE)
-    known = _kept(saved)
+    pane = _record(folder / PANE)
+    known = _record(saved)
     if pane and (known is None or known.mtime < pane.mtime):
         write_atomic(saved, newest_part(pane, REPRINTED_BYTES).replace(b"\r\n", b"\n"))
     try:

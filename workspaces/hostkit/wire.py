@@ -1,10 +1,11 @@
-"""What the server and hostkit send each other as JSON, and what hostkit leaves on the host for both.
+"""The JSON that the app and hostkit exchange, and the files that hostkit writes on the host.
 
-Both sides import this file; on hosts it runs on Python 3.8, where no annotation is ever evaluated, and the
-subcommands that must start at once import it for their types alone. Times are ISO 8601 in UTC where they are
-text, and seconds since 1970 where they are numbers. Text of files and programs may have surrogates for bytes
-that are no UTF-8. Types are no proof: what an agent could have written is checked by the server
-(`workspaces/hosts/untrusted.py`) before it is taken for one of these.
+Both sides import this file. Hosts may run Python 3.8, where annotations are never evaluated, and subcommands
+that must start quickly import it only for type checking.
+
+Times are ISO 8601 in UTC if they are text, seconds since 1970 if they are numbers. Text of files and programs
+may contain surrogates for bytes that are not UTF-8. Data that an agent could have written is not trusted: the
+app checks it (`workspaces/hosts/untrusted.py`) before it is used as one of these types.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from __future__ import annotations
 import sys
 from typing import Any, Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-if sys.version_info >= (3, 11):  # earlier ones do not need it: see above
+if sys.version_info >= (3, 11):  # not needed in earlier versions: see above
     from typing import NotRequired
 
 Json = Dict[str, Any]
-"""An object whose form somebody else decides: a CLI, a model, a tool."""
+"""An object whose structure a CLI, a model or a tool defines."""
 PermissionModeName = Literal["ask", "edits", "full"]
 RequestKind = Literal["approval", "question", "plan"]
 EndState = Literal["succeeded", "failed", "cancelled"]
@@ -24,9 +25,9 @@ FailureKind = Literal["not_found", "permission", "timeout", "exists", "bad_reque
 PROTOCOL = 1
 """Version of the request protocol, of spec.json and of the events."""
 PERMISSION_MODES: Tuple[PermissionModeName, ...] = ("ask", "edits", "full")
-"""Ask before changes; edit files but ask for commands; everything without asking."""
+"""Ask before changes; edit files, but ask before commands; do everything without asking."""
 TOKEN_KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
-"""Input is without cache reads and writes; reasoning is a part of the output."""
+"""Input excludes cache reads and writes. Output includes reasoning."""
 
 
 # The connection
@@ -37,7 +38,7 @@ class Hello(TypedDict):
 
     protocol: int
     hostkit: str
-    "File name of the zipapp, which names its content."
+    "File name of the zipapp, which contains a hash of its content."
     python: str
     executable: str
     "Path of the Python that runs it."
@@ -46,7 +47,7 @@ class Hello(TypedDict):
     hostname: str
     home: str
     state_dir: str
-    "Where hostkit keeps everything on this host."
+    "Folder of all hostkit state on this host."
     pid: int
     platform: str
     boot_id: str
@@ -66,7 +67,7 @@ class FailureBody(TypedDict):
 
 
 class ModelUsage(TypedDict):
-    """What one model of a run used, as far as the CLI says it."""
+    """Tokens of one model in a run, as far as the CLI reports them."""
 
     input_tokens: int
     output_tokens: int
@@ -77,7 +78,7 @@ class ModelUsage(TypedDict):
 
 
 class UsageTotals(TypedDict):
-    """All that a run has used until now, with its sub-agents and side requests."""
+    """Tokens that a run has used so far, including sub-agents and side requests."""
 
     input_tokens: int
     output_tokens: int
@@ -85,29 +86,29 @@ class UsageTotals(TypedDict):
     cache_write_tokens: int
     reasoning_tokens: int
     cost_usd: Optional[float]
-    "As the CLI reports it; None when it reports none."
+    "As reported by the CLI, or None."
     by_model: Dict[str, ModelUsage]
     turns: int
     context_used: Optional[int]
-    "Tokens of the conversation in the last request."
+    "Size of the conversation in the last request, in tokens."
     context_window: Optional[int]
-    "Tokens that the model can take."
+    "Size of the model's context window, in tokens."
     thread_total: NotRequired[Optional[Json]]
-    "The `thread_total` of the spec of the next run of this session."
+    "Passed on as `thread_total` in the spec of the next run of this session."
     side: NotRequired[Dict[str, int]]
-    "Tokens of requests that are no message, such as for a title: in no transcript."
+    "Tokens of requests that are not messages, for example for a title. They are in no transcript."
     untold: NotRequired[int]
-    "Answers that were cut off, of which the CLI did not report all tokens."
+    "Number of interrupted answers whose tokens the CLI has not fully reported."
     begun: NotRequired[Dict[str, int]]
-    "Tokens of such answers that are in the transcript and not in these sums."
+    "Tokens of such answers that are in the transcript, but not in these totals."
     unsaved: NotRequired[Dict[str, int]]
-    "Tokens of such answers that are in these sums and not in the transcript."
+    "Tokens of such answers that are in these totals, but not in the transcript."
     open: NotRequired[bool]
-    "A turn is running: output is a lower bound. False: it was cut off and added up from the transcript."
+    "True: a turn is running, output is a lower bound. False: it was interrupted; totals from the transcript."
 
 
 class PlanWindow(TypedDict):
-    """One window of a plan's limit."""
+    """One time window of a plan limit."""
 
     window: str
     "five_hour, seven_day, seven_day_<model>, or the CLI's own name for it."
@@ -119,55 +120,55 @@ class PlanWindow(TypedDict):
 
 
 class CommitSettings(TypedDict):
-    """How work that the agent left uncommitted is committed."""
+    """How uncommitted work is committed at the end of a run."""
 
     enabled: bool
     message: str
     name: str
     email: str
-    "Author's name and address; empty: as git is configured on the host."
+    "Name and email of the author. Empty: from the host's git config."
 
 
 class RunSpec(TypedDict):
-    """What a run is to do: `prepare_run` writes it to spec.json, `run` reads it."""
+    """Description of a run: `prepare_run` writes it to spec.json, `run` reads it."""
 
     v: int
     key: str
-    "Names the run across installations."
+    "Identifies the run across installations."
     run: int
     task: int
     number: int
     title: str
     backend: str
-    "Name of the CLI: a module of `agents`."
+    "Name of the CLI, which is the name of its module in `agents`."
     model: Optional[str]
     reasoning_effort: Optional[str]
-    "None: as the CLI decides."
+    "None: the CLI's default."
     permission_mode: PermissionModeName
     worktree: str
     repo_git_dir: str
-    "The repository's own git folder, which all its worktrees share."
+    "The repository's git folder, which all its worktrees share."
     branch: str
     base_commit: str
     resume: Optional[str]
-    "Session of the CLI to go on with; None begins one."
+    "CLI session to resume. None starts a new one."
     thread_total: Optional[Json]
-    "What the last run of that session left as its `thread_total`; only the CLI's module reads it."
+    "The `thread_total` of the last run of that session. Only the CLI's module reads it."
     environment: Dict[str, str]
     setup_command: str
     setup_marker: str
-    "File whose presence says that the setup command ran in this worktree."
+    "File that exists if the setup command has run in this worktree."
     copied: List[str]
-    "Files that were copied into the worktree, and so are never committed."
+    "Files that were copied into the worktree. They are not committed."
     commit: CommitSettings
     path: NotRequired[str]
-    "PATH for everything that the run starts; `prepare_run` adds it."
+    "PATH for all programs of the run. `prepare_run` adds it."
     stall_seconds: NotRequired[float]
-    "How long the CLI may retry without any progress."
+    "How long the CLI may retry without progress."
 
 
 class ShellSpec(TypedDict):
-    """spec.json of a folder in which only shells are opened."""
+    """spec.json of a folder that is used only for shells."""
 
     worktree: str
     environment: Dict[str, str]
@@ -184,7 +185,7 @@ class CheckSpec(TypedDict):
 
 
 class DiffSize(TypedDict):
-    """Size of what a branch changes against its base."""
+    """Size of a branch's changes since its base."""
 
     files: int
     additions: int
@@ -192,7 +193,7 @@ class DiffSize(TypedDict):
 
 
 class RunResult(TypedDict):
-    """result.json, by which the runner tells its guard how it ended."""
+    """result.json, in which the runner reports to its guard how the run ended."""
 
     state: EndState
     reason_code: str
@@ -204,59 +205,59 @@ class RunResult(TypedDict):
 
 
 class RunOutcome(TypedDict):
-    """outcome.json: how a run ended. The last file that is written."""
+    """outcome.json: how a run ended. It is written last."""
 
     v: NotRequired[int]
     key: NotRequired[Optional[str]]
     state: str
-    "An EndState, or `lost` by the server alone: the host has nothing of the run any more."
+    "An EndState. `lost`, which only the app sets, means that the host has no trace of the run."
     reason_code: NotRequired[str]
-    "For programs; empty when all went well."
+    "For programs. Empty if the run succeeded."
     reason: NotRequired[str]
     resets_at: NotRequired[Optional[str]]
-    "When a limit that ended the run is reset."
+    "When the limit that ended the run resets."
     finished_at: NotRequired[str]
     last_seq: NotRequired[int]
     cli_session: NotRequired[Optional[str]]
     usage: NotRequired[Optional[UsageTotals]]
     thread_total: NotRequired[Optional[Json]]
     commit: NotRequired[Optional[str]]
-    "Head of the branch where it is ahead of its base."
+    "Head of the branch, if it is ahead of its base."
     committed: NotRequired[bool]
-    "Whether hostkit committed what the agent had left."
+    "Whether hostkit committed uncommitted work."
     diff: NotRequired[Optional[DiffSize]]
     ended_by: NotRequired[Literal["runner", "guard", "serve"]]
     swept: NotRequired[int]
-    "Processes that the run left and that were ended."
+    "Number of leftover processes that were killed."
 
 
 class CheckOutcome(TypedDict):
     """outcome.json of a check."""
 
     status: int
-    "Exit status of the command; 127 when it could not be started, for the reason in `error`."
+    "Exit status of the command; 127 if it could not be started, with the reason in `error`."
     seconds: float
     interrupted: bool
     error: NotRequired[str]
     swept: NotRequired[int]
 
 
-# Events: one a line in events.jsonl
+# Events: one per line in events.jsonl
 
 
 class EventHead(TypedDict):
-    """What the journal puts in front of each event."""
+    """Fields that the journal adds to each event."""
 
     v: NotRequired[int]
     seq: NotRequired[int]
-    "From 1 without gaps."
+    "Counted from 1, without gaps."
     at: NotRequired[str]
     cut: NotRequired[int]
-    "Characters of the longest text of the event, when it had to be shortened."
+    "Original length of the longest text of the event, if texts were shortened."
 
 
 class StartedEvent(EventHead):
-    """The CLI has begun a session, or goes on with one."""
+    """The CLI has started or resumed a session."""
 
     kind: Literal["started"]
     backend: str
@@ -270,12 +271,12 @@ class StartedEvent(EventHead):
 
 
 class TextEvent(EventHead):
-    """The agent says something."""
+    """A text of the agent."""
 
     kind: Literal["text"]
     text: str
     parent: NotRequired[Optional[str]]
-    "What started the sub-agent that speaks, by id; none: the agent itself. So in other events."
+    "Id of the tool call that started the sub-agent; none for the agent itself. The same in other events."
 
 
 class ThinkingEvent(EventHead):
@@ -285,7 +286,7 @@ class ThinkingEvent(EventHead):
 
 
 class ToolEvent(EventHead):
-    """A tool is called; `tool_result` with the same id follows."""
+    """A tool call. A `tool_result` with the same id follows."""
 
     kind: Literal["tool"]
     id: str
@@ -306,14 +307,14 @@ class ToolResultEvent(EventHead):
 
 
 class FileChangeEvent(EventHead):
-    """The tool with this id has changed a file."""
+    """A change of a file by the tool call with this id."""
 
     kind: Literal["file_change"]
     id: str
     path: str
-    "From the worktree, where it is inside."
+    "Relative to the worktree if it is inside."
     change: str
-    "add, update, delete, or a further word of the CLI."
+    "add, update, delete, or another value of the CLI."
     diff: str
 
 
@@ -327,12 +328,12 @@ class Question(TypedDict):
     question: str
     header: NotRequired[Optional[str]]
     multiple: NotRequired[bool]
-    "Whether several options may be chosen."
+    "Whether several options can be selected."
     options: NotRequired[List[QuestionOption]]
 
 
 class RequestEvent(EventHead):
-    """The agent waits for the user: an approval, answers to questions, or a verdict on a plan."""
+    """A request that waits for the user: an approval, questions, or a plan to approve."""
 
     kind: Literal["request"]
     id: str
@@ -375,7 +376,7 @@ class UsageEvent(EventHead, UsageTotals):
 
 
 class LimitEvent(EventHead):
-    """How full the plan is, when that changes."""
+    """A change in how much of a plan limit is used."""
 
     kind: Literal["limit"]
     status: str
@@ -391,14 +392,14 @@ class StateEvent(EventHead):
 
 
 class NoticeEvent(EventHead):
-    """Something the user should know, and nothing wrong."""
+    """Information for the user that is not an error."""
 
     kind: Literal["notice"]
     text: str
 
 
 class SettingsEvent(EventHead):
-    """What applies from the next turn on; only what changes."""
+    """Settings from the next turn on. Only changed settings are included."""
 
     kind: Literal["settings"]
     by: str
@@ -408,7 +409,7 @@ class SettingsEvent(EventHead):
 
 
 class ErrorEvent(EventHead):
-    """A request to the model failed, or the run."""
+    """A request to the model, or the run, has failed."""
 
     kind: Literal["error"]
     text: str
@@ -416,19 +417,19 @@ class ErrorEvent(EventHead):
     "connection, login, limit, model, rejected, server, setup or other."
     http_status: NotRequired[Optional[int]]
     retrying: bool
-    "The CLI tries again by itself."
+    "Whether the CLI retries."
     resets_at: NotRequired[Optional[str]]
 
 
 class RawEvent(EventHead):
-    """A line that hostkit does not understand: the CLI's, or one of the events that is broken."""
+    """A line of the CLI that hostkit does not know, or an invalid line of events.jsonl."""
 
     kind: Literal["raw"]
     line: object
 
 
 class FinishedEvent(EventHead):
-    """The last event of a run; the same as its outcome."""
+    """The last event of a run, with the main fields of its outcome."""
 
     kind: Literal["finished"]
     state: str
@@ -465,7 +466,7 @@ RunEvent = Union[
 
 class CommandHead(TypedDict):
     id: NotRequired[str]
-    "A command that is sent again with the same id is carried out once."
+    "A command that is repeated with the same id is executed once."
     by: NotRequired[str]
 
 
@@ -473,15 +474,15 @@ class MessageCommand(CommandHead):
     command: Literal["message"]
     text: str
     when: NotRequired[str]
-    "now: as soon as the CLI can take it; after_turn: in a turn of its own."
+    "now: as soon as the CLI accepts it; after_turn: in a separate turn."
 
 
 class WithdrawCommand(TypedDict):
-    """Take back a message that the agent has not taken."""
+    """Withdraw a message that the agent has not taken."""
 
     command: Literal["withdraw"]
     id: str
-    "That of the message."
+    "Id of the message."
 
 
 class InterruptCommand(CommandHead):
@@ -492,9 +493,9 @@ class ApproveCommand(CommandHead):
     command: Literal["approve"]
     request: str
     scope: NotRequired[Optional[str]]
-    "run: do not ask for this again in this run."
+    "`run`: do not ask for this again in this run."
     input: NotRequired[Optional[Json]]
-    "In place of the tool's own input."
+    "Replaces the tool's input."
     mode: NotRequired[Optional[str]]
     "The permission mode from now on."
 
@@ -504,14 +505,14 @@ class DenyCommand(CommandHead):
     request: str
     text: NotRequired[Optional[str]]
     interrupt: NotRequired[Optional[bool]]
-    "End the turn, too."
+    "Also end the turn."
 
 
 class AnswerCommand(CommandHead):
     command: Literal["answer"]
     request: str
     answers: Dict[str, Union[str, List[str]]]
-    "By the ids of the questions."
+    "By question id."
 
 
 class SetModelCommand(CommandHead):
@@ -551,18 +552,18 @@ RunCommand = Union[
 
 
 class CommandAnswer(TypedDict):
-    """What the runner answers to a command."""
+    """The runner's answer to a command."""
 
     ok: bool
     error: NotRequired[str]
     later: NotRequired[bool]
-    "Refused for now only: the same command may be accepted in a moment."
+    "Refused only for now: the command can be sent again later."
     id: NotRequired[str]
-    "That of a message which was accepted."
+    "Id of an accepted message."
 
 
 class RunStatus(CommandAnswer):
-    """What it answers to `status`."""
+    """The runner's answer to `status`."""
 
     state: str
     cli_session: Optional[str]
@@ -572,7 +573,7 @@ class RunStatus(CommandAnswer):
     pid: Optional[int]
 
 
-# Verbs of `serve`: what each takes (Params) and answers
+# Verbs of `serve`: their parameters (Params) and answers
 
 
 class ExecParams(TypedDict):
@@ -581,11 +582,11 @@ class ExecParams(TypedDict):
     env: NotRequired[Dict[str, str]]
     stdin: NotRequired[str]
     timeout: NotRequired[float]
-    "Seconds; 30 by default."
+    "Seconds; default 30."
     max_output: NotRequired[int]
-    "Bytes that are kept of each output; 4 MiB by default."
+    "Limit for each of stdout and stderr in bytes; default 4 MiB."
     stdout_path: NotRequired[str]
-    "File that gets the standard output."
+    "File to write the standard output to."
 
 
 class Executed(TypedDict):
@@ -610,33 +611,33 @@ class ReadParams(TypedDict):
     path: str
     offset: NotRequired[int]
     limit: NotRequired[int]
-    "Bytes; 16 MiB by default."
+    "Bytes; default 16 MiB."
 
 
 class FileText(TypedDict):
     data: str
     size: int
-    "Bytes of the whole file."
+    "Size of the whole file in bytes."
 
 
 class WriteParams(TypedDict):
     path: str
     data: str
     mode: NotRequired[int]
-    "Permissions; 0600 by default."
+    "Permissions; default 0600."
     exclusive: NotRequired[bool]
-    "Fail with `exists` when the file is there."
+    "Fail with `exists` if the file exists."
 
 
 class Nothing(TypedDict):
-    """The answer that all went well."""
+    """An empty answer."""
 
 
 class CopyParams(TypedDict):
     source: str
     target: str
     patterns: List[str]
-    "Globs below the source."
+    "Globs relative to the source."
 
 
 class SkippedFile(TypedDict):
@@ -661,7 +662,7 @@ class PrepareParams(DirParams):
 
 class Prepared(TypedDict):
     started: NotRequired[bool]
-    "It was started before: nothing was written."
+    "True: the run was started before, and nothing was written."
 
 
 class RunState(TypedDict):
@@ -671,7 +672,7 @@ class RunState(TypedDict):
     alive: bool
     finished: bool
     outcome: Optional[Json]
-    "outcome.json, as it is."
+    "Content of outcome.json."
     last_seq: int
 
 
@@ -685,12 +686,12 @@ class CancelParams(DirParams):
 
 class CancelledRun(TypedDict):
     outcome: Optional[Json]
-    "None before a run has started."
+    "None if the run has not started."
 
 
 class TailParams(TypedDict):
     runs: Dict[str, int]
-    "Folders, each with the offset in its events.jsonl to begin at."
+    "Folders, each with the offset in its events.jsonl to start from."
 
 
 class TailChangeParams(TypedDict):
@@ -699,28 +700,28 @@ class TailChangeParams(TypedDict):
 
 
 class TailItem(TypedDict):
-    """One item of the stream `tail`: about the run in `dir` it has `lines`, or one of the last three."""
+    """One item of the stream `tail` for the run in `dir`: `lines`, or one of the last three fields."""
 
     dir: str
     lines: NotRequired[List[object]]
-    "Events from byte `start` to byte `offset`, as the file has them."
+    "Events from byte `start` to byte `offset` of the file."
     start: NotRequired[int]
     offset: NotRequired[int]
     outcome: NotRequired[Json]
     gone: NotRequired[str]
-    "The guard is dead and left no outcome."
+    "The guard died without an outcome."
     missing: NotRequired[bool]
-    "There is no such folder."
+    "The folder does not exist."
 
 
 class EnvironmentParams(TypedDict):
     environment: Dict[str, str]
-    "Variables of the workspace."
+    "Environment variables of the workspace."
 
 
 class LoginState(TypedDict):
     logged_in: Optional[bool]
-    "None when the CLI does not say."
+    "None if the CLI does not report it."
     detail: str
 
 
@@ -731,18 +732,18 @@ class ProbedCli(LoginState):
 
 class ModelsParams(EnvironmentParams):
     known: Dict[str, str]
-    "Fingerprints of answers that are still good, by CLI."
+    "Fingerprints of the known answers, by CLI."
 
 
 class Effort(TypedDict):
-    """One level of reasoning, as the CLI calls it."""
+    """One reasoning effort, with the CLI's own id."""
 
     id: str
     description: str
 
 
 class OfferedModel(TypedDict):
-    """One model as a CLI offers it."""
+    """One model that a CLI offers."""
 
     id: str
     name: str
@@ -751,15 +752,15 @@ class OfferedModel(TypedDict):
     reasoning_efforts: List[Effort]
     default_reasoning_effort: Optional[str]
     resolves_to: Optional[str]
-    "What an alias stands for just now."
+    "The model that an alias currently refers to."
 
 
 class ModelOffer(TypedDict):
-    """What a CLI says to the question for its models."""
+    """A CLI's answer to the query for its models."""
 
     models: List[OfferedModel]
     account: str
-    "Kind of account; empty when it does not say."
+    "Kind of account. Empty if the CLI does not report it."
     logged_in: Optional[bool]
     version: NotRequired[Optional[str]]
 
@@ -772,14 +773,14 @@ class ModelsAnswer(TypedDict):
     models: List[OfferedModel]
     error: Optional[str]
     fingerprint: NotRequired[str]
-    "Of the program and its login."
+    "Hash of the program and its login."
     unchanged: NotRequired[bool]
-    "The fingerprint is the known one: the CLI was not asked."
+    "The fingerprint is the known one, so the CLI was not queried."
     seconds: NotRequired[float]
 
 
 class PlanLimits(TypedDict):
-    """What a CLI says to the question for its limits."""
+    """A CLI's answer to the query for its plan limits."""
 
     account: str
     windows: List[PlanWindow]
@@ -797,13 +798,13 @@ class TranscriptsParams(EnvironmentParams):
 
 
 class SessionTokens(TypedDict):
-    """What a CLI's transcript says of one session."""
+    """Tokens of one session in a CLI's transcripts."""
 
     cwd: str
     tokens: Dict[str, int]
     "By TOKEN_KINDS."
     parent: NotRequired[str]
-    "The session that has spawned it; empty for a user's own."
+    "The session that has spawned it. Empty for a user's own."
 
 
 class DoctorParams(EnvironmentParams):
@@ -823,7 +824,7 @@ class DiskSpace(TypedDict):
 
 class SshdFacts(TypedDict):
     max_sessions: Optional[int]
-    "None when it is not set, or can't be read."
+    "None if it is not set or can't be read."
 
 
 class HostFacts(TypedDict):
@@ -842,7 +843,7 @@ class HostFacts(TypedDict):
 class ScrollbackParams(TypedDict):
     folders: List[str]
     limit: int
-    "Bytes; 0: which records there are, without their text."
+    "Bytes. 0: list the records without their text."
 
 
 class ScrollbackPart(TypedDict):
@@ -854,7 +855,7 @@ class ScrollbackPart(TypedDict):
 
 class Scrollback(TypedDict):
     parts: List[ScrollbackPart]
-    "The newest first."
+    "Newest first."
 
 
 class FolderParams(TypedDict):
@@ -863,4 +864,4 @@ class FolderParams(TypedDict):
 
 class FoldedScrollback(TypedDict):
     shown: int
-    "Bytes that the next shell will print above its prompt."
+    "Size of the text that the next shell prints above its prompt, in bytes."

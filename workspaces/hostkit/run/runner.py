@@ -109,8 +109,8 @@ class Runner(AgentHost):
 
     def _on_hangup(self) -> None:
         guarded = os.getppid() == self.guard
-        why = "The terminal was closed." if guarded else "The run's guard was killed."
-        self.stop(Outcome("failed", "hangup", why))
+        reason = "The terminal was closed." if guarded else "The run's guard was killed."
+        self.stop(Outcome("failed", "hangup", reason))
 
     async def _work(self) -> Outcome:
         self.pane.title(self.spec)

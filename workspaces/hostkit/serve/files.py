@@ -104,28 +104,28 @@ def _files_below(path: Path) -> Iterator[Path]:
 
 def _copy_one(source: Path, target: Path, name: str) -> str:
     """Copy one file. Return why it was skipped, or an empty string."""
-    path, goal = source / name, target / name
-    if goal.is_symlink() or goal.exists():
+    path, destination = source / name, target / name
+    if destination.is_symlink() or destination.exists():
         return "already exists"
-    if not _is_below(goal.parent, target):
+    if not _is_below(destination.parent, target):
         return "its folder is a link out of the worktree"
     if path.is_symlink():
-        return _copy_link(path, goal, source)
+        return _copy_link(path, destination, source)
     if not path.is_file():
         return "not a regular file"
     try:
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(str(path), str(goal))
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(str(path), str(destination))
     except OSError as error:
         return error.strerror or str(error)
     return ""
 
 
-def _copy_link(path: Path, goal: Path, source: Path) -> str:
+def _copy_link(path: Path, destination: Path, source: Path) -> str:
     if not _is_below(path, source):
         return "a link out of the folder"
-    goal.parent.mkdir(parents=True, exist_ok=True)
-    goal.symlink_to(os.readlink(path))  # noqa: PTH115 (Path.readlink needs Python 3.9)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    destination.symlink_to(os.readlink(path))  # noqa: PTH115 (Path.readlink needs Python 3.9)
     return ""
 
 

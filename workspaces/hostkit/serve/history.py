@@ -26,13 +26,13 @@ def read_scrollback(params: ScrollbackParams, _request: Request) -> Scrollback:
     remaining = limit = int(params["limit"])
     parts: List[ScrollbackPart] = []
     for folder in params["folders"]:
-        for kept in reversed(scrollback.records(Path(folder))):
+        for record in reversed(scrollback.records(Path(folder))):
             if limit and remaining <= 0:
                 break
-            data = scrollback.newest_part(kept, remaining) if limit else b""
+            data = scrollback.newest_part(record, remaining) if limit else b""
             remaining -= len(data)
             text = data.decode("utf-8", "surrogateescape")
-            parts.append({"folder": folder, "name": kept.path.name, "mtime": kept.mtime, "data": text})
+            parts.append({"folder": folder, "name": record.path.name, "mtime": record.mtime, "data": text})
     return {"parts": parts}
 
 

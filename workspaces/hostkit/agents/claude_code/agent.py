@@ -338,7 +338,7 @@ class ClaudeCode(Agent):
 def _effort(level: Optional[str]) -> Dict[str, str]:
     """Return the variable that sets the effort, because `--effort` may be ignored (2.1.197: 1 of 20 starts).
 
-    Some models use a default effort until a file says otherwise, and processes that start at the same time
+    Some models use a default effort unless a file overrides it, and processes that start at the same time
     overwrite that file.
     """
     return {"CLAUDE_CODE_EFFORT_LEVEL": level} if level else {}

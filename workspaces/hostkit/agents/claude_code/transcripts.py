@@ -50,6 +50,8 @@ def _note_message(messages: Dict[str, Json], record: Json) -> None:
         return
     key = f"{message['id']} {record.get('requestId') or ''}"
     known = messages.get(key) or {}
-    tokens = dict(no_tokens(), **{name: int(usage.get(theirs) or 0) for name, theirs in LIVE_NAMES.items()})
+    tokens = dict(
+        no_tokens(), **{name: int(usage.get(cli_name) or 0) for name, cli_name in LIVE_NAMES.items()}
+    )
     session = known.get("session") or str(record.get("sessionId") or "")
     messages[key] = {"session": session, "cwd": record.get("cwd") or "", "tokens": tokens}

@@ -67,7 +67,7 @@ class ClaudeLedger:
         known = key in self._since
         # Not streamed: this is how the CLI requests an interrupted answer again.
         self._untold += key not in self._messages and bool(message.get("stop_reason"))
-        self._since[key] = {name: int(usage.get(theirs) or 0) for name, theirs in LIVE_NAMES.items()}
+        self._since[key] = {name: int(usage.get(cli_name) or 0) for name, cli_name in LIVE_NAMES.items()}
         self._note_sent(key)
         if not line.get("parent_tool_use_id"):
             self._context_used = sum(self._since[key].values())
@@ -79,7 +79,7 @@ class ClaudeLedger:
         usage = result.get("usage") if isinstance(result, dict) else None
         if isinstance(usage, dict) and isinstance(result, dict) and result.get("agentId"):
             key = AGENT + str(result["agentId"])
-            self._since[key] = {name: int(usage.get(theirs) or 0) for name, theirs in LIVE_NAMES.items()}
+            self._since[key] = {name: int(usage.get(cli_name) or 0) for name, cli_name in LIVE_NAMES.items()}
             self._note_sent(key)
 
     def _note_sent(self, key: str) -> None:
@@ -93,8 +93,8 @@ class ClaudeLedger:
         by_model = result.get("modelUsage") or {}
         self._by_model = {model: _named(usage) for model, usage in by_model.items()}
         self._counted = {
-            name: sum(int(usage.get(theirs) or 0) for usage in by_model.values())
-            for name, theirs in NAMES.items()
+            name: sum(int(usage.get(cli_name) or 0) for usage in by_model.values())
+            for name, cli_name in NAMES.items()
         }
         if result.get("terminal_reason") == "aborted_streaming":
             self._note_aborted()
@@ -222,7 +222,7 @@ def _text(message: Json) -> str:
 
 
 def _named(usage: Json) -> ModelUsage:
-    counts = {name: int(usage.get(theirs) or 0) for name, theirs in NAMES.items()}
+    counts = {name: int(usage.get(cli_name) or 0) for name, cli_name in NAMES.items()}
     return {
         "input_tokens": counts["input_tokens"],
         "output_tokens": counts["output_tokens"],
