@@ -146,7 +146,7 @@ def diff(shop: SampleShop, page: Page, _train: int) -> None:
     """Show a diff with a comment that has not been sent."""
     shop.app.show(page, f"/tasks/{shop.tasks[samples.REVIEWED.title]}/changes")
     code = page.locator(".file", has_text="shop/database.py")
-    expect(code.locator(".k", has_text="return").first).to_be_visible()
+    expect(code.locator(".h-k", has_text="return").first).to_be_visible()
     if not code.locator(".comment").count():
         code.locator("tr", has_text="SLOW_SECONDS = 0.2").locator("button[data-side=new]").click()
         page.get_by_label(re.compile("On line")).fill(COMMENT)
