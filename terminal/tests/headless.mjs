@@ -52,7 +52,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   term.onData((data) => answers.push(questions.answering ? data : `typed:${data}`));
   for (const [kind, ...words] of steps) {
     if (kind === "write") await write(term, Buffer.from(words[0], "base64"));
-    else if (kind === "role") questions.mine = words[0];
+    else if (kind === "role") questions.isResponder = words[0];
     else term.resize(...words);
   }
   console.log(JSON.stringify(shown(term, answers)));
