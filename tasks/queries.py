@@ -16,7 +16,7 @@ from tasks.access import visible_tasks
 from tasks.badges import run_badge
 from tasks.models import Event, Run, StartReport, Task
 from tasks.review.card_badges import SETTLED, marks_of
-from tasks.verbs import possible_on_card
+from tasks.verbs import CARD_VERBS, possible
 from workspaces.access import Visitor
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host, Workspace
@@ -41,7 +41,7 @@ class Card:
     @property
     def verbs(self) -> list[str]:
         """The verbs that its menu and the keyboard shortcuts offer now."""
-        return possible_on_card(self.task, self.run)
+        return sorted(possible(self.task, self.run, CARD_VERBS))
 
     @property
     def needs_you(self) -> bool:

@@ -6,7 +6,7 @@ the host knows, such as the commits of a branch, is checked by the services.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import Generic, TypeVar
@@ -64,9 +64,10 @@ class Rules(Generic[Facts, VerbName]):
         """Return why the verb can't be done now; None if it can."""
         return next((error for rule in self._rules[verb] if (error := rule(facts))), None)
 
-    def possible(self, facts: Facts) -> frozenset[str]:
-        """Return the verbs that can be done now."""
-        return frozenset(verb.value for verb in self._rules if self.refusal(facts, verb) is None)
+    def possible(self, facts: Facts, verbs: Iterable[VerbName] | None = None) -> frozenset[str]:
+        """Return those of `verbs` (default: all) that can be done now."""
+        asked = self._rules if verbs is None else verbs
+        return frozenset(verb.value for verb in asked if self.refusal(facts, verb) is None)
 
     def require(self, facts: Facts, verb: VerbName) -> None:
         """Raise Refused unless the verb can be done now."""
@@ -111,18 +112,14 @@ class TaskFacts:
         return undone_step(self.task) is not None
 
 
-def possible(task: Task, run: Run | None) -> frozenset[str]:
-    """Return the verbs that `task` allows now; `run` is its newest run."""
+def possible(task: Task, run: Run | None, verbs: Iterable[TaskVerb] | None = None) -> frozenset[str]:
+    """Return those of `verbs` (default: all) that `task` allows now; `run` is its newest run.
+
+    Some rules query the database, so name the verbs where it is called often.
+    """
     facts = TaskFacts(task)
     facts.run = run
-    return TASK_RULES.possible(facts)
-
-
-def possible_on_card(task: Task, run: Run | None) -> list[str]:
-    """Return the verbs of a card's menu and shortcuts; they depend only on the task and its newest run."""
-    facts = TaskFacts(task)
-    facts.run = run
-    return [verb.value for verb in CARD_VERBS if TASK_RULES.refusal(facts, verb) is None]
+    return TASK_RULES.possible(facts, verbs)
 
 
 def require(task: Task, verb: TaskVerb) -> None:
@@ -241,6 +238,8 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         **{TaskVerb(f"move-{status}"): (_may_move(status),) for status in Task.Status},
     }
 )
+HEAD_VERBS = (TaskVerb.UNQUEUE, TaskVerb.STOP, TaskVerb.RESUME, TaskVerb.RESUME_AT_RESET)
+"The buttons of the strip above the message box, which is rendered again with the events of a live run."
 CARD_VERBS = (
     *(TaskVerb.RUN, TaskVerb.UNQUEUE, TaskVerb.CANCEL, TaskVerb.DELETE),
     *(TaskVerb(f"move-{status}") for status in Task.Status),

@@ -16,7 +16,7 @@ from tasks.rendering.entries import RENDERERS
 from tasks.rendering.parts import NOTHING, Entry
 from tasks.rendering.parts import readable as readable
 from tasks.runs.shell_commands import commands
-from tasks.verbs import possible
+from tasks.verbs import HEAD_VERBS, possible
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host
 
@@ -67,7 +67,7 @@ def render_head(task: Task, run: Run | None) -> SafeString:
         "host": host,
         "link_lost": link_lost,
         "shown": run_badge(run, link_lost=link_lost) if run else None,
-        "verbs": possible(task, run),
+        "verbs": possible(task, run, HEAD_VERBS),
         "tokens": total_tokens(run),
         "kinds_of_tokens": kinds_of_tokens(run) if run else "",
         "warning": "" if run and run.is_active else model_warning(task),
