@@ -1,6 +1,8 @@
-"""A program: rides a train in processes that are killed at random moments; prints what was seen as JSON.
+"""A program: runs merge trains in processes that are killed at random moments; prints what was seen as JSON.
 
-`python -m tasks.tests.review.killing REPO KILLS SEED [STRATEGY]`, with DATA_DIR set to a migrated database.
+`python -m tasks.tests.review.killing FOLDER KILLS SEED [STRATEGY]`, with DATA_DIR set to a migrated database. How
+many kills fall within one train depends on the speed of the machine. Further trains follow, each in a repository of
+its own in FOLDER, until there were KILLS of them.
 """
 
 from __future__ import annotations
@@ -20,16 +22,28 @@ import django
 MAX_ROUNDS = 400
 
 
-def main(repo: Path, kills: int, seed: int, strategy: str = "merge") -> dict[str, Any]:
-    """Kill `kills` times, then let the train finish."""
-    train, log = prepare(repo, strategy)
+def main(folder: Path, kills: int, seed: int, strategy: str = "merge") -> list[dict[str, Any]]:
+    """What was seen of each train, as a list of dictionaries."""
     dice = random.Random(seed)
-    seen: dict[str, Any] = {"kills": 0, "unchecked": [], "states": []}
+    trains: list[dict[str, Any]] = []
+    while (left := kills - sum(train["kills"] for train in trains)) > 0:
+        folder_of_train = folder / f"train{len(trains)}"
+        folder_of_train.mkdir(parents=True)
+        trains.append(one_train(folder_of_train / "repo", left, dice, strategy))
+        if not trains[-1]["kills"]:
+            raise RuntimeError("No kill fell within the last train.")
+    return trains
+
+
+def one_train(repo: Path, kills: int, dice: random.Random, strategy: str) -> dict[str, Any]:
+    """Kill the process of a train at most `kills` times, then let the train finish."""
+    train, log = prepare(repo, strategy)
+    seen: dict[str, Any] = {"repo": str(repo), "kills": 0, "unchecked": [], "states": []}
     first = tip(repo)
     longest, before = 0.6, 99
     for _ in range(MAX_ROUNDS):
         seconds = dice.uniform(0.05, longest) if seen["kills"] < kills else 120
-        ended = ride(train, seconds)
+        ended = run_for(train, seconds)
         seen["kills"] += not ended
         if tip(repo) not in {first, *checked(log)}:
             seen["unchecked"].append(tip(repo))
@@ -37,7 +51,7 @@ def main(repo: Path, kills: int, seed: int, strategy: str = "merge") -> dict[str
         seen["states"].append(state)
         if state not in ("queued", "running"):
             break
-        # blows come quicker after each step that was made, so that all of them fall within the ride
+        # kill sooner after each step that was made, so that many kills fall within the train
         longest = max(0.08, longest * 0.65) if waiting < before else longest * 1.1
         before = waiting
     return {**seen, **report(train, repo), "checked": checked(log), "first": first}
@@ -64,7 +78,7 @@ def prepare(repo: Path, strategy: str) -> tuple[int, Path]:
     return train.pk, log
 
 
-def ride(train: int, seconds: float) -> bool:
+def run_for(train: int, seconds: float) -> bool:
     """Whether a process of its own ended before it was killed."""
     child = os.fork()
     if child == 0:
