@@ -81,6 +81,7 @@ class TerminalSocket:
             frames.size(self.query),
             self.outbox.put,
             passive=bool(frames.count(self.query, "looks")),
+            lines=frames.count(self.query, "lines"),
         )
         self.visit = await database_sync_to_async(services.log)(
             self.place, self.user, Visit.Kind.OPEN, client=_client(self.scope)

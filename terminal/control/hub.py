@@ -19,7 +19,7 @@ from terminal.control.client import ControlClient, Replies, TmuxRefused
 from terminal.control.listing import HUB, Row
 from terminal.control.panes import LinkedWindow, Pane
 from terminal.control.protocol import Message, Notice, Output
-from terminal.control.viewer import MAX_LINES, Size, Viewer
+from terminal.control.viewer import Size, Viewer
 from workspaces.hosts import HostConnection, HostError
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class TerminalHub:
 
     def extend_history(self, viewer: Viewer, lines: int) -> None:
         """Send the viewer a snapshot with this many lines of history, also in later snapshots."""
-        viewer.lines = max(viewer.lines, min(lines, MAX_LINES))
+        viewer.want(lines)
         if viewer.pane:
             viewer.pane.sync(viewer)
 

@@ -54,13 +54,20 @@ class Viewer:
     """A viewer; use it on the hub's event loop only. `put` passes a frame to the socket without waiting."""
 
     def __init__(
-        self, target: ViewTarget, size: Size, put: Callable[[Frame], None], *, passive: bool
+        self,
+        target: ViewTarget,
+        size: Size,
+        put: Callable[[Frame], None],
+        *,
+        passive: bool,
+        lines: int = 0,
     ) -> None:
         self.target = target
         self.size = size
         self.passive = passive
         "Whether it only watches: its size does not count until it types."
         self.lines = FIRST_LINES
+        self.want(lines)
         self.pane: Pane | None = None
         self.tabs: dict[str, Any] = {}
         self.pace = Pace.WAITING
@@ -71,6 +78,10 @@ class Viewer:
     @property
     def unread(self) -> int:
         return self._sent - self._acknowledged
+
+    def want(self, lines: int) -> None:
+        """Let snapshots have this many lines of history, unless they have more already."""
+        self.lines = max(self.lines, min(lines, MAX_LINES))
 
     def output(self, data: bytes) -> None:
         """Send output of the pane, unless the viewer lags or waits for a snapshot."""

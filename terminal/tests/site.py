@@ -85,7 +85,7 @@ class Site:
         """A task's session as a run makes it; returns its name."""
         name = f"aitask-{task}"
         size = ["-x", str(cols), "-y", str(rows)]
-        limit = ["set-option", "-g", "history-limit", "50000", ";"] if self._server_runs() else []
+        limit = ["start-server", ";", "set-option", "-g", "history-limit", "50000", ";"]
         self.tmux(*limit, "new-session", "-d", "-s", name, *size, "env PS1='$ ' " + command)
         self.tmux("set-option", "-t", f"={name}:", "@aitask", f"{self.key}/{task}")
         return name
@@ -98,9 +98,6 @@ class Site:
             mark = ["set-option", "-t", f"=aitask-{task}:", "@aitask", f"{self.key}/{task}"]
             commands += [*new, ";", *mark, ";"]
         self.tmux(*commands)
-
-    def _server_runs(self) -> bool:
-        return bool(self.tmux("list-sessions", "-F", "x", check=False))
 
     def capture(self, task: int, *more: str) -> str:
         return self.tmux("capture-pane", "-p", *more, "-t", f"=aitask-{task}:")

@@ -88,6 +88,14 @@ def test_closing_keeps_the_history_and_opening_anew_shows_it_above(site: Site) -
     assert kinds == ["open", "close_session", "open", "history", "open"]
 
 
+def test_a_page_that_comes_back_gets_as_many_lines_as_it_had(site: Site) -> None:
+    task = site.tasks[0]
+    site.make_session(task, "sh -c 'seq 1 9000; cat'")
+    wait_for(lambda: "9000" in site.capture(task), 10, "all lines")
+    assert site.open(task).until_message("snapshot")["lines"] == 2000
+    assert site.open(task, lines=5000).until_message("snapshot")["lines"] == 5000
+
+
 @pytest.mark.parametrize("kind", ["tasks", "workspaces"])
 def test_what_a_shell_showed_outlives_tmux_and_stands_above_the_next_shell(site: Site, kind: str) -> None:
     pk = site.tasks[0] if kind == "tasks" else site.workspace

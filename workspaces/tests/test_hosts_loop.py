@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,8 +17,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the web server'
 
 
 @pytest.fixture(autouse=True)
-def no_hub_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "_hub", None)
+def no_hub_yet() -> Iterator[None]:
+    """The process has no hub during the test; then it has its own again, which may have connections."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(door, "_hub", None)
+        yield
 
 
 async def name_of_thread() -> str:

@@ -1,8 +1,8 @@
-"""A program: runs merge trains in processes that are killed at random moments; prints what was seen as JSON.
+"""A program: runs merge trains in processes that are killed at random; prints what was seen as JSON.
 
-`python -m tasks.tests.review.killing FOLDER KILLS SEED [STRATEGY]`, with DATA_DIR set to a migrated database. How
-many kills fall within one train depends on the speed of the machine. Further trains follow, each in a repository of
-its own in FOLDER, until there were KILLS of them.
+`python -m tasks.tests.review.killing FOLDER KILLS SEED [STRATEGY]`, with DATA_DIR set to a migrated database.
+How many kills fall within one train depends on the speed of the machine. Further trains follow, each in a
+repository of its own in FOLDER, until there were KILLS of them.
 """
 
 from __future__ import annotations

@@ -27,7 +27,14 @@ def test_fifty_kills_leave_main_checked_and_the_train_ends(
     (tmp_path / "empty").mkdir()
     installation = make_installation(tmp_path / "data", migrated_database(tmp_path / "empty"))
     done = subprocess.run(
-        [sys.executable, "-m", "tasks.tests.review.killing", str(tmp_path / "trains"), str(KILLS), "20261122"],
+        [
+            sys.executable,
+            "-m",
+            "tasks.tests.review.killing",
+            str(tmp_path / "trains"),
+            str(KILLS),
+            "20261122",
+        ],
         cwd=ROOT,
         env={**environment, **installation.environment, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
         capture_output=True,

@@ -45,6 +45,7 @@ function parameters() {
   const values = { ...reported, create: "unless-history" };
   if (passive) values.looks = 1;
   if (selectedWindow) values.window = selectedWindow;
+  if (older.lines) values.lines = older.lines; // After a lost connection, the page shows as many lines as before.
   return values;
 }
 
