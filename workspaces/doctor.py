@@ -9,6 +9,7 @@ from posixpath import dirname
 
 from aitask.lib.errors import Refused
 from workspaces import clis, git, hosts, tmux
+from workspaces.git import trust
 from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 from workspaces.links import note_down, note_up
@@ -124,8 +125,15 @@ def _repository(inspection: Inspection) -> Iterator[Finding]:
         state = "bare" if repo.bare else "HEAD is detached" if repo.detached else f"on {repo.branch}"
         more = ", with submodules" if repo.has_submodules else ""
         yield Finding("Repository", True, f"{repo.path}, {state}{more}")
+    yield from _guarded("Git settings", _git_settings, inspection)
     yield from _guarded("Base branch", _base_branch, inspection)
     yield from _guarded("Worktree folder", lambda _: _worktree_folder(inspection, repo), inspection)
+
+
+def _git_settings(inspection: Inspection) -> Iterator[Finding]:
+    if trust.is_undecided(trust.git_changes(inspection.host, inspection.workspace.repo_path)):
+        hint = "Open Git on this workspace's page and decide whether merges use the changes."
+        yield Finding("Git settings", None, "The repository's configuration or hooks have changed.", hint)
 
 
 def _base_branch(inspection: Inspection) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -14,8 +15,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from aitask.lib import htmx
 from aitask.lib.answers import answer, succeeds
+from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from workspaces import doctor, services, ssh_aliases
+from workspaces import doctor, queries, services, ssh_aliases
 from workspaces.access import can_edit, current_user, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
@@ -141,6 +143,29 @@ def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
         to=here,
         go=f"{here}#doctor",
     )
+
+
+@require_GET
+def git_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Changes of the repository's configuration and hooks, which are used after the owner has agreed."""
+    workspace = workspace_for(request.user, pk)
+    context: dict[str, Any] = {"nav": "workspaces", "workspace": workspace}
+    try:
+        context["changes"] = queries.git_changes_of(workspace)
+    except Refused as error:
+        context["error"] = error
+    context["can_edit"] = can_edit(request.user, workspace)
+    return render(request, "workspaces/git.html", context)
+
+
+@require_POST
+def git_decide(request: HttpRequest, pk: int) -> HttpResponse:
+    workspace = workspace_for_change(request.user, pk)
+    use, digest = request.POST.get("use") == "1", request.POST.get("digest", "")
+    here = reverse("workspace_git", args=[pk])
+    text = "The changes are used from now on." if use else "The changes are not used."
+    verb = partial(services.decide_git_changes, workspace, digest, use=use)
+    return answer(request, verb, text, to=here, go=here)
 
 
 @never_cache

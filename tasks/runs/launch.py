@@ -83,6 +83,8 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "permission_mode": cast("wire.PermissionModeName", run.permission_mode),
         "worktree": tree.path,
         "repo_git_dir": tree.common_dir,
+        "git_dir": tree.git_dir,
+        "temporary": join(site.run_dir(run), "tmp"),
         "branch": tree.branch,
         "base_commit": task.base_commit,
         "resume": run.resumes or None,

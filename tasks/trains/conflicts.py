@@ -128,8 +128,8 @@ def prompt_for(task: Task, site: Site, main: str, paths: list[str]) -> str:
         f"--max-count={MAX_COMMITS}",
         f"refs/heads/{task.branch}..{main}",
     )
-    argv = ["git", "-C", site.place.path, "--literal-pathspecs", *args, "--", *paths[:200]]
-    theirs = site.host.run(argv, check=False).out.strip() or "- (see git log)"
+    found = git(site.host, site.place.path, "--literal-pathspecs", *args, "--", *paths[:200], check=False)
+    theirs = found.out.strip() or "- (see git log)"
     command, kinds = task.workspace.check_command.strip(), _unmerged(site, task.worktree_path)
     return PROMPT.format(
         branch=task.branch,
@@ -203,7 +203,7 @@ def _unresolved_reason(resolution: Resolution, site: Site) -> str:
     """Return why the conflict is not resolved; empty if it is. Commits a merge without markers."""
     task = resolution.task
     paths = [path_of(key) for key in resolution.paths]
-    marked = [path for path in paths if _has_markers(site, join(task.worktree_path, path))]
+    marked = [path for path in paths if _has_markers(site, task.worktree_path, path)]
     if marked:
         return f"Conflict markers are left in {', '.join(visible(path) for path in marked[:5])}."
     undecided = _undecided(site, task.worktree_path)
@@ -215,7 +215,7 @@ def _unresolved_reason(resolution: Resolution, site: Site) -> str:
             names = (f":(top,literal){path}" for path in present)
             site.write.git(task.worktree_path, "add", "--all", "--", *names)
         site.write.git(task.worktree_path, "add", "--update", "--", ":(top)")
-        site.write.git(task.worktree_path, "commit", "--quiet", "--no-edit")
+        site.write.with_hooks.git(task.worktree_path, "commit", "--quiet", "--no-edit")
     if not contains(site.host, site.place.path, f"refs/heads/{task.branch}", resolution.main):
         return f"The merge of {site.branch} was aborted: the branch does not contain it."
     return ""
@@ -224,24 +224,18 @@ def _unresolved_reason(resolution: Resolution, site: Site) -> str:
 def _undecided(site: Site, worktree: str) -> list[str]:
     """Return conflicting paths that can't have markers: one side has no file, or it is not text."""
     kinds = _unmerged(site, worktree)
-    return [
-        path for path, kind in kinds.items() if kind not in MARKED or _is_not_text(site, join(worktree, path))
-    ]
+    return [path for path, kind in kinds.items() if kind not in MARKED or _is_not_text(site, worktree, path)]
 
 
-def _is_not_text(site: Site, path: str) -> bool:
+def _is_not_text(site: Site, worktree: str, path: str) -> bool:
     """Whether it is a binary file or a submodule. A missing file counts as decided: the agent deleted it."""
-    found = site.host.call("stat", {"path": path})
-    if not found["exists"] or found["is_dir"]:
-        return bool(found["exists"])
-    return "\0" in str(site.host.call("read", {"path": path, "limit": 8000})["data"])
+    found = site.host.call("read_inside", {"folder": worktree, "name": path, "limit": 8000})
+    return "\0" in found["data"] if found["exists"] else site.host.exists(join(worktree, path))
 
 
-def _has_markers(site: Site, path: str) -> bool:
-    found = site.host.call("stat", {"path": path})
-    if not found["exists"] or found["is_dir"]:
-        return False
-    return leftover_markers(str(site.host.call("read", {"path": path, "limit": MAX_BYTES})["data"]))
+def _has_markers(site: Site, worktree: str, path: str) -> bool:
+    found = site.host.call("read_inside", {"folder": worktree, "name": path, "limit": MAX_BYTES})
+    return leftover_markers(found["data"])
 
 
 def _end(resolution: Resolution, state: str, reason: str, **values: int) -> None:

@@ -15,7 +15,7 @@ def push(train: MergeTrain, site: Site) -> None:
         _save(train, MergeTrain.Push.FAILED, "There is no remote to push to.")
         return
     args = ("push", "--porcelain", "--no-force", "--", remote, f"{site.mainline.ref}:{site.mainline.ref}")
-    done = site.write.git(site.place.path, *args, check=False)
+    done = site.write.with_hooks.git(site.place.path, *args, check=False)
     state = MergeTrain.Push.FAILED if done.rc else MergeTrain.Push.DONE
     _save(train, state, f"{done.out.strip()}\n{done.err.strip()}".strip())
 

@@ -17,6 +17,7 @@ from tasks.trains import jobs
 from tasks.trains.reapply import reverted_step, why_not
 from tasks.verbs import TRAIN_RULES, TrainVerb
 from workspaces.git.repos import refs
+from workspaces.git.trust import require_decided
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
@@ -61,6 +62,7 @@ def start_train(
         raise Refused("There is nothing to merge.", "Accept or select a task first.")
     site = site_of(workspace)
     site.mainline.tip()
+    require_decided(site.host, workspace.repo_path)
     steps = [step_of(task, position) for position, task in enumerate(tasks, 1)]
     freeze_commits(site, steps)
     with transaction.atomic():

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from posixpath import isabs, normpath
+from shlex import quote
 
 from aitask.lib.errors import Refused
+from workspaces.hostkit import wire
 from workspaces.hosts import Completed, HostConnection, HostError
 
+SECONDS = 60.0
+ANSWER_SECONDS = 5.0
+"Added to a command's own timeout, which the host enforces."
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0"}
 
 
@@ -18,18 +23,58 @@ class GitError(Refused):
         self.code = code
 
 
-def git(host: HostConnection, path: str, *args: str, timeout: float = 60.0, check: bool = True) -> Completed:
-    """Run git in a folder of the host. With `check`, raise GitError for a status other than 0."""
-    try:
-        done = host.run(["git", "-C", path, *args], env=ENVIRONMENT, timeout=timeout, check=False)
-    except HostError as error:
-        if error.code != "not_found":
-            raise
-        hint = "Install it there, for example: sudo apt install git"
-        raise GitError(f"git is not installed on {host.label}.", hint, code="no_git") from error
+def git(
+    host: HostConnection,
+    path: str,
+    *args: str,
+    timeout: float = SECONDS,
+    check: bool = True,
+    hooks: bool = False,
+    index: str = "",
+) -> Completed:
+    """Run git in a folder of the host. With `check`, raise GitError for a status other than 0.
+
+    Nothing runs that an agent could have written: see `workspaces.hostkit.git`. With `hooks`, the hooks run
+    as they are trusted. `index` is the path of an index file other than the worktree's.
+    """
+    params: wire.GitParams = {"path": path, "args": list(args), "timeout": timeout}
+    if hooks:
+        params["hooks"] = True
+    if index:
+        params["env"] = {"GIT_INDEX_FILE": index}
+    done = call_git(host, params)
     if check and done.rc:
         raise failure(path, args[0], done)
     return done
+
+
+def call_git(host: HostConnection, params: wire.GitParams) -> Completed:
+    """Run git as `params` say, in the usual environment. Raises GitError if there is no git on the host."""
+    params = {**params, "env": {**ENVIRONMENT, **params.get("env", {})}}
+    timeout = params.setdefault("timeout", SECONDS)
+    try:
+        answer = host.call("git", params, timeout=timeout + ANSWER_SECONDS)
+    except HostError as error:
+        raise _no_git(host, error) from error
+    return Completed(answer["rc"], answer["out"], answer["err"], answer["truncated"])
+
+
+def find_with_git(host: HostConnection, path: str, *args: str) -> Completed:
+    """Let git itself look for the repository at a path that a person has named.
+
+    Only for `rev-parse`, which runs no other program. git refuses folders of other users here.
+    """
+    try:
+        return host.run(["git", "-C", path, *args], env=ENVIRONMENT, timeout=SECONDS, check=False)
+    except HostError as error:
+        raise _no_git(host, error) from error
+
+
+def _no_git(host: HostConnection, error: HostError) -> Refused:
+    if error.code != "not_found":
+        return error
+    hint = "Install it there, for example: sudo apt install git"
+    return GitError(f"git is not installed on {host.label}.", hint, code="no_git")
 
 
 def failure(path: str, verb: str, done: Completed) -> GitError:
@@ -40,7 +85,7 @@ def failure(path: str, verb: str, done: Completed) -> GitError:
     if "dubious ownership" in done.err:
         return GitError(
             f"git refuses {path}, because it belongs to another user.",
-            f"If you trust it, run on that host: git config --global --add safe.directory '{path}'",
+            f"If you trust it, run on that host: git config --global --add safe.directory {quote(path)}",
             code="safe_directory",
         )
     if "cannot change to" in done.err:

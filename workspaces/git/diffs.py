@@ -12,8 +12,10 @@ from itertools import islice
 from posixpath import join
 
 from aitask.lib.errors import Refused
-from workspaces.git.commands import ENVIRONMENT, failure, git
+from workspaces.git.commands import call_git, git
 from workspaces.git.repos import COMMIT
+from workspaces.git.staging import announce_untracked, forget_special_files
+from workspaces.git.submodules import NO_NESTED
 from workspaces.git.writing import Writer
 from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection
@@ -25,7 +27,7 @@ SECONDS = 120.0
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 "The empty tree, which git knows in every repository."
 PLAIN = (
-    *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=untracked"),
+    *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", NO_NESTED),
     *("--src-prefix=a/", "--dst-prefix=b/"),
 )
 "Options that override the user's own configuration of diffs."
@@ -47,7 +49,7 @@ class Range:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**ENVIRONMENT, "GIT_INDEX_FILE": self.index} if self.index else ENVIRONMENT
+        return {"GIT_INDEX_FILE": self.index} if self.index else {}
 
 
 @dataclass(frozen=True)
@@ -104,17 +106,17 @@ def path_of(key: str) -> str:
 
 def _run(host: HostConnection, rng: Range, args: Sequence[str], max_bytes: int) -> tuple[str, bool]:
     """Return the output of a diff, and whether it was truncated."""
-    argv = ["git", "-C", rng.folder, "--literal-pathspecs", *args]
-    params: wire.ExecParams = {
-        "argv": argv,
+    params: wire.GitParams = {
+        "path": rng.folder,
+        "args": ["--literal-pathspecs", *args],
         "env": rng.environment,
         "timeout": SECONDS,
         "max_output": max_bytes,
     }
-    done = host.call("exec", params, timeout=SECONDS + 5)
-    if done["rc"]:
-        raise Refused(f"git could not compare: {done['err'].strip()[-500:]}")
-    return done["out"], done["truncated"]
+    done = call_git(host, params)
+    if done.rc:
+        raise Refused(f"git could not compare: {done.err.strip()[-500:]}")
+    return done.out, done.truncated
 
 
 def changed_files(host: HostConnection, rng: Range, *, ignore_space: bool = False) -> list[FileChange]:
@@ -132,7 +134,12 @@ def changed_files(host: HostConnection, rng: Range, *, ignore_space: bool = Fals
         *rng.revisions,
         "--",
     )
-    out, _ = _run(host, rng, args, MAX_LIST_BYTES)
+    try:
+        out, _ = _run(host, rng, args, MAX_LIST_BYTES)
+    except Refused:
+        if rng.new or not forget_special_files(Writer(host).with_index(rng.index), rng.folder):
+            raise
+        out, _ = _run(host, rng, args, MAX_LIST_BYTES)
     fields = iter(out.split("\0"))
     raw: list[tuple[list[str], str, str]] = []
     counts: dict[str, tuple[int | None, int | None]] = {}
@@ -155,15 +162,11 @@ def _with_objects(host: HostConnection, rng: Range, changes: list[FileChange]) -
 
     Without them, two edits with the same number of lines added and deleted would have the same version.
     """
-    files = [each.path for each in changes if each.new_mode.startswith("100") and "\n" not in each.path]
+    files = [each.path for each in changes if each.new_mode.startswith("100")]
     if not files:
         return changes
-    argv = ["git", "-C", rng.folder, "hash-object", "--no-filters", "--stdin-paths"]
-    stdin = "".join(f"./{path}\n" for path in files)
-    params: wire.ExecParams = {"argv": argv, "env": rng.environment, "stdin": stdin, "timeout": SECONDS}
-    done = host.call("exec", params, timeout=SECONDS + 5)
-    objects = dict(zip(files, done["out"].split(), strict=False))
-    return [replace(each, new_object=objects.get(each.path, each.new_object)) for each in changes]
+    found = host.call("digests", {"folder": rng.folder, "names": files}, timeout=SECONDS + 5)
+    return [replace(each, new_object=found.get(each.path, each.new_object)) for each in changes]
 
 
 def _count(text: str) -> int | None:
@@ -208,15 +211,12 @@ def file_text(
 ) -> str | None:
     """Return one side of a file; None if it does not exist or is larger than `most` bytes."""
     if not old and not rng.new:
-        full_path = join(rng.folder, path)
-        if not host.exists(full_path):
-            return None
-        answer = host.call("read", {"path": full_path, "limit": most + 1})
-        return str(answer["data"]) if answer["size"] <= most else None
+        answer = host.call("read_inside", {"folder": rng.folder, "name": path, "limit": most + 1})
+        return answer["data"] if answer["exists"] and answer["size"] <= most else None
     commit = rng.old if old else rng.new
-    argv = ["git", "-C", rng.folder, "cat-file", "blob", f"{commit}:{path}"]
-    done = host.call("exec", {"argv": argv, "env": ENVIRONMENT, "max_output": most})
-    return None if done["rc"] or done["truncated"] else str(done["out"])
+    args = ["cat-file", "blob", f"{commit}:{path}"]
+    done = call_git(host, {"path": rng.folder, "args": args, "max_output": most})
+    return None if done.rc or done.truncated else done.out
 
 
 def spare_index(write: Writer, worktree: str, index: str) -> None:
@@ -224,10 +224,7 @@ def spare_index(write: Writer, worktree: str, index: str) -> None:
     git_dir = git(write.host, worktree, "rev-parse", "--absolute-git-dir").out.strip()
     write.host.run(["mkdir", "-p", "-m", "700", "--", index.rpartition("/")[0]])
     write.host.run(["cp", "-f", "--", join(git_dir, "index"), index])
-    spare = Writer(write.host, {**write.environment, "GIT_INDEX_FILE": index})
-    done = spare.git(worktree, "add", "--intent-to-add", "--ignore-errors", "--", ".", check=False)
-    if done.rc > 1:  # 1: something could not be added, for example a nested repository without a commit
-        raise failure(worktree, "add", done)
+    announce_untracked(write.with_index(index), worktree)
 
 
 def merge_base(host: HostConnection, repo: str, left: str, right: str) -> str:

@@ -8,10 +8,10 @@ from uuid import uuid4
 from workspaces.git.commands import GitError, git
 from workspaces.git.repos import status
 from workspaces.git.rescue import rescue_name, snapshot
+from workspaces.git.submodules import submodules_of
 from workspaces.git.writing import Writer, writer
 
 MARK = "refs/aitask/leaving"
-GITLINK = "160000"
 
 
 def keep_nested(write: Writer, repo: str, worktree: str, owner: int | str) -> list[str]:
@@ -35,8 +35,7 @@ def keep_nested(write: Writer, repo: str, worktree: str, owner: int | str) -> li
 
 def _nested(write: Writer, worktree: str) -> list[str]:
     """Return the paths of the repositories below a worktree, at any depth, except those that git ignores."""
-    staged = git(write.host, worktree, "ls-files", "--stage", "-z").out.split("\0")
-    links = [record.partition("\t")[2] for record in staged if record.startswith(GITLINK)]
+    links = submodules_of(write.host, worktree)
     others = git(write.host, worktree, "ls-files", "--others", "--exclude-standard", "-z").out.split("\0")
     state = []
     for path in (*links, *(other.rstrip("/") for other in others if other.endswith("/"))):

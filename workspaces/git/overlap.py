@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from posixpath import join
 from uuid import uuid4
 
-from workspaces.git.commands import ENVIRONMENT, failure, git
+from workspaces.git.commands import call_git, failure, git
 from workspaces.git.diffs import merge_base
+from workspaces.git.submodules import NO_NESTED
 from workspaces.hosts import HostConnection
 
 SECONDS = 120.0
@@ -60,7 +61,15 @@ def _folders(paths: set[str]) -> set[str]:
 def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
     """Return the paths with uncommitted changes in a worktree."""
     done = git(
-        host, worktree, "status", "--porcelain=v1", "--no-renames", "-z", "--untracked-files=all", check=False
+        host,
+        worktree,
+        "status",
+        "--porcelain=v1",
+        "--no-renames",
+        "-z",
+        "--untracked-files=all",
+        NO_NESTED,
+        check=False,
     )
     return {record[3:] for record in done.out.split("\0") if len(record) > 3}
 
@@ -85,12 +94,9 @@ def conflicts_in_spare_index(host: HostConnection, repo: str, left: str, right: 
     host.run(["mkdir", "-p", "-m", "700", "--", folder])
     try:
         index = join(folder, "index")
-        environment = {**ENVIRONMENT, "GIT_INDEX_FILE": index}
-        read = ["git", "-C", repo, "read-tree", "-i", "-m", "--aggressive", base, left, right]
-        host.run(read, env=environment, timeout=SECONDS)
-        listed = host.run(
-            ["git", "-C", repo, "ls-files", "--unmerged", "-z"], env=environment, timeout=SECONDS
-        )
+        read = ("read-tree", "-i", "-m", "--aggressive", base, left, right)
+        git(host, repo, *read, index=index, timeout=SECONDS)
+        listed = git(host, repo, "ls-files", "--unmerged", "-z", index=index, timeout=SECONDS)
         return [
             path for path, objects in _stages(listed.out).items() if not _merges(host, repo, folder, objects)
         ]
@@ -114,8 +120,8 @@ def _merges(host: HostConnection, repo: str, folder: str, objects: dict[str, str
         return False
     paths = [join(folder, stage) for stage in ("2", "1", "3")]
     for path, stage in zip(paths, ("2", "1", "3"), strict=True):
-        argv = ["git", "-C", repo, "cat-file", "blob", objects[stage]]
-        if host.call("exec", {"argv": argv, "stdout_path": path})["rc"]:
+        args = ["cat-file", "blob", objects[stage]]
+        if call_git(host, {"path": repo, "args": args, "stdout_path": path}).rc:
             return False
     return git(host, repo, "merge-file", "-p", "--quiet", *paths, check=False).rc == 0
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from posixpath import join, normpath
 
-from workspaces.git.commands import GitError, expand, failure, git
+from workspaces.git.commands import GitError, expand, failure, find_with_git, git
+from workspaces.git.submodules import NO_NESTED, submodules_of
 from workspaces.hosts import HostConnection
 
 TASK_PREFIX = "aitask/"
 "Prefix of the tasks' branches, which are never suggested as a base."
 MAX_SUGGESTIONS = 8
+_recorded: defaultdict[str, set[tuple[str, str, str]]] = defaultdict(set)
+"What this process has recorded on each host."
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -74,17 +78,38 @@ def locate(host: HostConnection, path: str) -> RepositoryPaths:
     """Return the paths of the repository at `path`. Raises GitError if git can't read one there."""
     path = expand(host, path)
     options = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
-    done = git(host, path, "rev-parse", *options, check=False)
+    done = find_with_git(host, path, "rev-parse", *options)
     lines = done.out.split("\n")[:-1]
     if len(lines) < 3:
         raise failure(path, "rev-parse", done)
     # A bare repository or a .git folder has no top folder: rev-parse then fails after three lines.
-    return RepositoryPaths(
+    place = RepositoryPaths(
         path=lines[3] if len(lines) > 3 else lines[1],
         git_dir=lines[1],
         common_dir=normpath(join(path, lines[2])),
         bare=lines[0] == "true",
     )
+    record_place(host, place.path, place.git_dir, place.common_dir)
+    return place
+
+
+def record_place(
+    host: HostConnection, path: str, git_dir: str, common_dir: str, *, is_new: bool = False
+) -> None:
+    """Let the host remember a worktree's git folders. Its repository is trusted as it is now, if it is new.
+
+    Only for paths that a person has named, and for worktrees that the app has just created.
+    """
+    place = (path, git_dir, common_dir)
+    if is_new or place not in _recorded[host.key]:
+        host.call("git_record", {"path": path, "git_dir": git_dir, "common_dir": common_dir})
+        _recorded[host.key].add(place)
+
+
+def git_dir_of(host: HostConnection, path: str, common_dir: str) -> str | None:
+    """Return the git folder of a repository's worktree at `path`; None if it has none there."""
+    place = host.call("git_place", {"path": path})
+    return place["git_dir"] if place["top"] == path and place["common_dir"] == common_dir else None
 
 
 def inspect_repo(host: HostConnection, path: str) -> Repo:
@@ -163,7 +188,8 @@ def _no_base(host: HostConnection, repo: str, base: str) -> GitError:
 
 def diff_stat(host: HostConnection, worktree: str, base: str) -> DiffStat:
     """Count the changes of a worktree since a commit, committed or not, and its untracked files."""
-    done = git(host, worktree, "diff", "--numstat", "-z", "--no-renames", "--end-of-options", base, "--")
+    args = ("diff", "--numstat", "-z", "--no-renames", NO_NESTED, "--no-ext-diff", "--no-textconv")
+    done = git(host, worktree, *args, "--end-of-options", base, "--")
     rows = [row.split("\t") for row in done.out.split("\0") if row.count("\t") >= 2]
     others = git(host, worktree, "ls-files", "--others", "--exclude-standard", "-z").out
     return DiffStat(
@@ -175,9 +201,9 @@ def diff_stat(host: HostConnection, worktree: str, base: str) -> DiffStat:
 
 
 def status(host: HostConnection, worktree: str) -> Status:
-    """Return branch, HEAD and uncommitted files of a worktree."""
+    """Return branch, HEAD and uncommitted files of a worktree; a submodule with changes counts as a file."""
     args = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=normal")
-    done = git(host, worktree, *args)
+    done = git(host, worktree, *args, NO_NESTED)
     records = done.out.split("\0")
     headers = _branch_headers(records)
     kinds = [record[:1] for record in records]
@@ -185,10 +211,19 @@ def status(host: HostConnection, worktree: str) -> Status:
     return Status(
         branch="" if head == "(detached)" else head,
         head="" if headers.get("branch.oid") == "(initial)" else headers.get("branch.oid", ""),
-        changed=kinds.count("1") + kinds.count("2"),
+        changed=kinds.count("1") + kinds.count("2") + _changed_submodules(host, worktree),
         untracked=kinds.count("?"),
         conflicts=kinds.count("u"),
     )
+
+
+def _changed_submodules(host: HostConnection, worktree: str) -> int:
+    """Return the number of submodules with uncommitted changes."""
+    if not host.exists(join(worktree, ".gitmodules")):
+        return 0
+    folders = [join(worktree, path) for path in submodules_of(host, worktree)]
+    checked_out = [folder for folder in folders if host.exists(join(folder, ".git"))]
+    return sum(not status(host, folder).clean for folder in checked_out)
 
 
 def _branch_headers(records: list[str]) -> Mapping[str, str]:

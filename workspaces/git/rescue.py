@@ -6,9 +6,10 @@ import re
 from datetime import UTC, datetime
 from posixpath import join
 
+from workspaces.git.commands import call_git
 from workspaces.git.repos import refs
+from workspaces.git.staging import stage_all
 from workspaces.git.writing import Writer, update_refs
-from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 
 RESCUE = "refs/aitask/rescue"
@@ -33,9 +34,9 @@ def snapshot(write: Writer, worktree: str, index: str) -> str:
 
     Index and files are not changed: `index` is the path of a temporary index file on the host.
     """
-    spare = Writer(write.host, {**write.environment, "GIT_INDEX_FILE": index})
+    spare = write.with_index(index)
     spare.git(worktree, "read-tree", "HEAD")
-    spare.git(worktree, "add", "--all", "--", ".")
+    stage_all(spare, worktree)
     tree = spare.git(worktree, "write-tree").out.strip()
     args = ("commit-tree", "-p", "HEAD", "-m", "What was not committed when this worktree was removed", tree)
     return spare.git(worktree, *args).out.strip()
@@ -45,10 +46,9 @@ def save_patch(host: HostConnection, repo: str, base: str, commit: str, path: st
     """Write the diff between two commits, including binary files, to a file on the host."""
     # Not `git diff`: with the user's diff.noprefix or textconv the patch could not be applied.
     args = ["diff-tree", "-p", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", base, commit]
-    params: wire.ExecParams = {"argv": ["git", "-C", repo, *args], "stdout_path": path, "timeout": 300}
-    done = host.call("exec", params, timeout=310)
-    if done["rc"]:
-        raise HostError(f"The patch {path} could not be written: {done['err'].strip()}", code="remote_failed")
+    done = call_git(host, {"path": repo, "args": args, "stdout_path": path, "timeout": 300})
+    if done.rc:
+        raise HostError(f"The patch {path} could not be written: {done.err.strip()}", code="remote_failed")
 
 
 def patch_path(host: HostConnection, owner: int | str) -> str:

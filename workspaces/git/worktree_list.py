@@ -34,7 +34,17 @@ def list_trees(host: HostConnection, repo: str) -> list[Tree]:
         separator = "\n"
     records = done.out.split(separator * 2)
     parsed = [_fields(record.split(separator)) for record in records if record.strip(separator)]
+    if parsed:  # git names the trusted folder: see `workspaces.hostkit.git`
+        parsed[0]["worktree"] = host.call("git_place", {"path": repo})["main"]
     return [_tree(values, is_main=number == 0) for number, values in enumerate(parsed)]
+
+
+def checkout_path(host: HostConnection, repo: str, path: str) -> str:
+    """Return the worktree that git names in `%(worktreepath)`; empty for a bare repository."""
+    place = host.call("git_place", {"path": repo})
+    if path != place["trusted"]:
+        return path
+    return place["main"] if place["main"] != place["common_dir"] else ""
 
 
 def rebasing_worktree(host: HostConnection, trees: list[Tree], ref: str) -> str:

@@ -12,12 +12,20 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from posixpath import basename, dirname, isabs, join, normpath
+from posixpath import basename, dirname, join
 from typing import Any
 
 from workspaces.git.commands import GitError, expand, failure, git
 from workspaces.git.locks import is_locked, retry_while_locked
-from workspaces.git.repos import RepositoryPaths, base_commit, base_names, locate, refs
+from workspaces.git.repos import (
+    RepositoryPaths,
+    base_commit,
+    base_names,
+    git_dir_of,
+    locate,
+    record_place,
+    refs,
+)
 from workspaces.hosts import Completed, HostConnection, HostError
 
 MARK = "aitask.json"
@@ -89,6 +97,7 @@ class _Claim:
         tree = self._tree(intent["path"], intent["branch"], intent["base_commit"])
         git_dir = self._git_dir(tree.path)
         if git_dir and self._is_ours(self._read(join(git_dir, MARK))):
+            record_place(self.host, tree.path, git_dir, self.repo.common_dir)
             return replace(tree, git_dir=git_dir)
         if git_dir is None and self._branches(tree.branch):
             return self._check_out(tree, "--force", tree.path, tree.branch)
@@ -115,13 +124,15 @@ class _Claim:
         git_dir = self._git_dir(tree.path)
         if git_dir is None:
             raise GitError(f"git created the worktree {tree.path}, but it can't be read.")
+        record_place(self.host, tree.path, git_dir, self.repo.common_dir, is_new=True)
         created = replace(tree, git_dir=git_dir, created=True, notices=self._submodules(tree.path))
         self._write(join(git_dir, MARK), self.mark)
         self._save_intent(tree, complete=True)
         return created
 
     def _add(self, tree: Worktree, *args: str) -> Completed:
-        done = git(self.host, self.repo.path, "worktree", "add", *args, timeout=CHECKOUT_SECONDS, check=False)
+        add = ("worktree", "add", *args)
+        done = git(self.host, self.repo.path, *add, timeout=CHECKOUT_SECONDS, check=False, hooks=True)
         if is_locked(done) and "-b" in args:
             self._clear(tree)  # git may have created the branch before it met the lock
         return done
@@ -151,15 +162,8 @@ class _Claim:
         return refs(self.host, self.repo.path, *patterns)
 
     def _git_dir(self, path: str) -> str | None:
-        """Return the worktree's git folder; None if there is no worktree at the path."""
-        try:
-            link = str(self.host.call("read", {"path": join(path, ".git"), "limit": 4096})["data"])
-        except HostError as error:
-            if error.code in {"not_found", "remote_failed"}:
-                return None
-            raise
-        target = link.removeprefix("gitdir:").strip()
-        return target if isabs(target) else normpath(join(path, target))
+        """Return the worktree's git folder; None if the repository has no worktree at the path."""
+        return git_dir_of(self.host, path, self.repo.common_dir)
 
     def _is_ours(self, mark: Mapping[str, Any] | None) -> bool:
         return mark is not None and all(mark.get(name) == value for name, value in self.mark.items())

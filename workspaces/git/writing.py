@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from posixpath import join
 from uuid import uuid4
 
-from workspaces.git.commands import ENVIRONMENT, GitError, failure, git
+from workspaces.git.commands import GitError, call_git, failure, git
 from workspaces.git.locks import retry_while_locked
-from workspaces.hosts import Completed, HostConnection, HostError
+from workspaces.hostkit import wire
+from workspaces.hosts import Completed, HostConnection
 
 SECONDS = 600.0
 NO_QUESTIONS = {"GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "true", "GIT_MERGE_AUTOEDIT": "no"}
@@ -34,12 +35,23 @@ class Writer:
 
     host: HostConnection
     environment: Mapping[str, str] = field(default_factory=dict)
+    hooks: bool = False
+    "Whether the repository's hooks run, as they are trusted. Not for our own book-keeping."
+    config: Mapping[str, str] = field(default_factory=dict)
+    "Settings for all its commands."
+
+    @property
+    def with_hooks(self) -> Writer:
+        """The writer for what a person would do with git: merge, commit, push."""
+        return replace(self, hooks=True)
+
+    def with_index(self, index: str) -> Writer:
+        """Return a writer that uses another index file than the worktree's."""
+        return replace(self, environment={**self.environment, "GIT_INDEX_FILE": index})
 
     def git(self, path: str, *args: str, stdin: str | None = None, check: bool = True) -> Completed:
         """Run git in a folder. It is killed if this process or the link ends."""
-        done = self.host.run(
-            ["git", "-C", path, *args], env=self.variables, stdin=stdin, timeout=SECONDS, check=False
-        )
+        done = call_git(self.host, self._params(path, args, stdin))
         if check and done.rc:
             raise failure(path, args[0], done)
         return done
@@ -47,21 +59,31 @@ class Writer:
     def git_to_its_end(self, path: str, *args: str, stdin: str | None = None) -> Completed:
         """Run git so that it survives this process and the link. `err` holds both its output streams."""
         log = join(str(self.host.hello()["state_dir"]), "merges", f"git-{uuid4().hex[:12]}.log")
-        argv = ["sh", "-c", OUTLIVE_SH, "sh", log, "git", "-C", path, *args]
+        outlive = ["sh", "-c", OUTLIVE_SH, "sh", log]
+        params = self._params(path, args, stdin)
         try:
-            done = self._run(["setsid", "-w", *argv], stdin)
-        except HostError as error:
-            if error.code != "not_found":
+            done = call_git(self.host, {**params, "prefix": ["setsid", "-w", *outlive]})
+        except GitError as error:
+            if error.code != "no_git":
                 raise
-            done = self._run([str(self.host.hello()["executable"]), "-c", NEW_SESSION, *argv], stdin)
+            python = str(self.host.hello()["executable"])
+            done = call_git(self.host, {**params, "prefix": [python, "-c", NEW_SESSION, *outlive]})
         return Completed(done.rc, "", done.out + done.err)
 
     @property
     def variables(self) -> dict[str, str]:
-        return {**ENVIRONMENT, **NO_QUESTIONS, "GIT_OPTIONAL_LOCKS": "1", **self.environment}
+        return {**NO_QUESTIONS, "GIT_OPTIONAL_LOCKS": "1", **self.environment}
 
-    def _run(self, argv: Sequence[str], stdin: str | None) -> Completed:
-        return self.host.run(argv, env=self.variables, stdin=stdin, timeout=SECONDS, check=False)
+    def _params(self, path: str, args: Sequence[str], stdin: str | None) -> wire.GitParams:
+        params: wire.GitParams = {
+            "path": path,
+            "args": list(args),
+            "env": self.variables,
+            "hooks": self.hooks,
+            "config": dict(self.config),
+            "timeout": SECONDS,
+        }
+        return params if stdin is None else {**params, "stdin": stdin}
 
 
 def writer(host: HostConnection, path: str, *, name: str = "", email: str = "", reflog: str = "") -> Writer:

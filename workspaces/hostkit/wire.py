@@ -148,6 +148,10 @@ class RunSpec(TypedDict):
     worktree: str
     repo_git_dir: str
     "The repository's git folder, which all its worktrees share."
+    git_dir: str
+    "The worktree's own git folder."
+    temporary: str
+    "Folder for temporary files of the CLI. It is created when it is needed."
     branch: str
     base_commit: str
     resume: Optional[str]
@@ -589,11 +593,122 @@ class ExecParams(TypedDict):
     "File to write the standard output to."
 
 
+class GitParams(TypedDict):
+    """A git command of the app's own. The other fields are those of `exec`."""
+
+    path: str
+    "The worktree or repository, or a folder in it."
+    args: List[str]
+    hooks: NotRequired[bool]
+    "Whether trusted hooks run, and drivers whose program lies in the worktree; default false."
+    config: NotRequired[Dict[str, str]]
+    "Settings for this command."
+    prefix: NotRequired[List[str]]
+    "A command that runs git, with its arguments."
+    env: NotRequired[Dict[str, str]]
+    stdin: NotRequired[str]
+    timeout: NotRequired[float]
+    max_output: NotRequired[int]
+    stdout_path: NotRequired[str]
+
+
+class PlaceParams(TypedDict):
+    """A worktree and its git folders, as absolute paths."""
+
+    path: str
+    git_dir: str
+    common_dir: str
+    "The git folder that all worktrees of the repository share."
+
+
+class GitPlace(TypedDict):
+    """The worktree that contains a path; empty texts if there is none."""
+
+    top: str
+    "Its top folder; empty for a repository without a worktree."
+    git_dir: str
+    common_dir: str
+    main: str
+    "The main worktree of the repository; the git folder if it is bare."
+    trusted: str
+    "The trusted folder, which git takes for the main worktree."
+
+
+class ChangedSetting(TypedDict):
+    """A key of a repository's configuration, with its trusted and its present values."""
+
+    key: str
+    trusted: List[str]
+    present: List[str]
+
+
+class ChangedHook(TypedDict):
+    """A hook that is new, changed or removed, with the first 256 KiB of both versions."""
+
+    name: str
+    trusted: Optional[str]
+    present: Optional[str]
+
+
+class GitChanges(TypedDict):
+    """What a repository's configuration and hooks have that is not trusted."""
+
+    settings: List[ChangedSetting]
+    hooks: List[ChangedHook]
+    digest: str
+    "Identifies the present state."
+    declined: bool
+    "Whether a person has decided not to use it."
+
+
+class DecideChangesParams(TypedDict):
+    path: str
+    digest: str
+    use: bool
+    "Whether the app's git uses the present state from now on."
+
+
 class Executed(TypedDict):
     rc: int
     out: str
     err: str
     truncated: bool
+
+
+class InsideParams(TypedDict):
+    """A file by its name in a folder, for example in a worktree. Links are not followed."""
+
+    folder: str
+    name: str
+    limit: NotRequired[int]
+    "Bytes to read; default 16 MiB."
+
+
+class FileInside(TypedDict):
+    """The start of a file. The text of a link is what it points to; pipes and devices have none."""
+
+    exists: bool
+    "Whether it is a file or a link."
+    data: str
+    size: int
+
+
+class IndexParams(TypedDict):
+    path: str
+    "A worktree."
+    index: str
+    "Path of an index file; empty for the worktree's own."
+
+
+class NamesParams(TypedDict):
+    """Files by their names in a folder."""
+
+    folder: str
+    names: List[str]
+
+
+class FileNames(TypedDict):
+    names: List[str]
 
 
 class PathParams(TypedDict):

@@ -22,6 +22,51 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["git"], params: wire.GitParams, *, timeout: float = SECONDS
+    ) -> wire.Executed: ...
+
+    @overload
+    def call(
+        self, verb: Literal["git_record"], params: wire.PlaceParams, *, timeout: float = SECONDS
+    ) -> wire.Nothing: ...
+
+    @overload
+    def call(
+        self, verb: Literal["git_place"], params: wire.PathParams, *, timeout: float = SECONDS
+    ) -> wire.GitPlace: ...
+
+    @overload
+    def call(
+        self, verb: Literal["read_inside"], params: wire.InsideParams, *, timeout: float = SECONDS
+    ) -> wire.FileInside: ...
+
+    @overload
+    def call(
+        self, verb: Literal["digests"], params: wire.NamesParams, *, timeout: float = SECONDS
+    ) -> dict[str, str]: ...
+
+    @overload
+    def call(
+        self, verb: Literal["submodules"], params: wire.IndexParams, *, timeout: float = SECONDS
+    ) -> wire.FileNames: ...
+
+    @overload
+    def call(
+        self, verb: Literal["special_files"], params: wire.NamesParams, *, timeout: float = SECONDS
+    ) -> wire.FileNames: ...
+
+    @overload
+    def call(
+        self, verb: Literal["git_changes"], params: wire.PathParams, *, timeout: float = SECONDS
+    ) -> wire.GitChanges: ...
+
+    @overload
+    def call(
+        self, verb: Literal["git_decide"], params: wire.DecideChangesParams, *, timeout: float = SECONDS
+    ) -> wire.Nothing: ...
+
+    @overload
+    def call(
         self, verb: Literal["stat"], params: wire.PathParams, *, timeout: float = SECONDS
     ) -> wire.FileStat: ...
 

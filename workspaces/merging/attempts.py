@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from posixpath import join
 
 from workspaces.git.commands import git
 from workspaces.git.repos import contains
@@ -112,21 +111,22 @@ def _nothing_new(worktree: MergeWorktree, onto: str, change: Change) -> Attempt:
 def _merge(worktree: MergeWorktree, _onto: str, change: Change) -> Completed:
     args = ("merge", *change.options, "--quiet", "--no-ff", "--no-edit", "--no-autostash")
     more = ("--cleanup=whitespace", "-m", change.message, change.commit)
-    return worktree.write.git(worktree.path, *args, *more, check=False)
+    return worktree.write.with_hooks.git(worktree.path, *args, *more, check=False)
 
 
 def _squash(worktree: MergeWorktree, _onto: str, change: Change) -> Completed:
     args = ("merge", *change.options, "--quiet", "--ff", "--squash", "--no-autostash")
-    done = worktree.write.git(worktree.path, *args, change.commit, check=False)
+    write = worktree.write.with_hooks
+    done = write.git(worktree.path, *args, change.commit, check=False)
     if done.rc:
         return done
     commit = ("commit", "--quiet", "--cleanup=whitespace", "--file=-")
-    return worktree.write.git(worktree.path, *commit, stdin=change.message, check=False)
+    return write.git(worktree.path, *commit, stdin=change.message, check=False)
 
 
 def _rebase(worktree: MergeWorktree, onto: str, change: Change) -> Completed:
     args = ("-c", "rebase.updateRefs=false", "rebase", "--quiet", "--no-autostash", "--empty=drop")
-    return worktree.write.git(worktree.path, *args, onto, change.commit, check=False)
+    return worktree.write.with_hooks.git(worktree.path, *args, onto, change.commit, check=False)
 
 
 STRATEGIES: dict[Strategy, Callable[[MergeWorktree, str, Change], Completed]] = {
@@ -150,11 +150,8 @@ def _failure(worktree: MergeWorktree, onto: str, change: Change, done: Completed
 
 
 def _hunks(worktree: MergeWorktree, path: str, names: dict[str, str]) -> list[str]:
-    full_path = join(worktree.path, path)
-    found = worktree.host.call("stat", {"path": full_path})
-    if not found["exists"] or found["is_dir"]:
-        return []
-    return hunks_of(str(worktree.host.call("read", {"path": full_path, "limit": 512 * 1024})["data"]), names)
+    found = worktree.host.call("read_inside", {"folder": worktree.path, "name": path, "limit": 512 * 1024})
+    return hunks_of(found["data"], names)
 
 
 def _result(

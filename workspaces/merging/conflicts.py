@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import takewhile
 from typing import Any
 
+from workspaces.git.commands import call_git
 from workspaces.hosts import HostConnection
 
 MAX_FILES = 50
@@ -92,9 +93,8 @@ def merge_tree_messages(out: str, names: dict[str, str]) -> str:
 
 def _blob(host: HostConnection, repo: str, name: str) -> str:
     """Return the start of a file in a tree; empty for a submodule or a path that does not exist."""
-    argv = ["git", "-C", repo, "cat-file", "blob", name]
-    done = host.call("exec", {"argv": argv, "max_output": MAX_BYTES})
-    return "" if done["rc"] else str(done["out"])
+    done = call_git(host, {"path": repo, "args": ["cat-file", "blob", name], "max_output": MAX_BYTES})
+    return "" if done.rc else done.out
 
 
 def hunks_of(text: str, names: dict[str, str] | None = None) -> list[str]:

@@ -8,7 +8,7 @@ from workspaces.git.commands import GitError, git
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.overlap import uncommitted_paths
 from workspaces.git.repos import RepositoryPaths, contains, refs
-from workspaces.git.worktree_list import Tree, list_trees, rebasing_worktree
+from workspaces.git.worktree_list import Tree, checkout_path, list_trees, rebasing_worktree
 from workspaces.git.writing import Writer
 from workspaces.hosts import Completed
 
@@ -82,16 +82,16 @@ class Mainline:
         if tip != old:
             raise MainMoved
         if not path:
-            return self.write.git_to_its_end(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
+            return self._git(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
         args = ("merge", "--quiet", "--ff-only", "--no-squash", "--no-autostash", "--no-stat", new)
-        return self.write.git_to_its_end(path, *args)
+        return self._git(path, *args)
 
     def _tip_and_checkout(self) -> tuple[str, str]:
         """Return the commit, and the worktree that has the branch checked out (empty if none has)."""
         form = "--format=%(objectname)%00%(worktreepath)"
         done = git(self.write.host, self.repo.path, "for-each-ref", form, self.ref)
         tip, _, path = done.out.rstrip("\n").partition("\0")
-        return tip, "" if path and path == self.repo.path and self.repo.bare else path
+        return tip, path and checkout_path(self.write.host, self.repo.path, path)
 
     def retreat(self, old: str, new: str, why: str) -> None:
         """Move back from `old` to its ancestor `new`. Raises MainMoved and Blocked like `advance`."""
@@ -99,14 +99,18 @@ class Mainline:
         if self.tip() != old:
             raise MainMoved
         if tree is None:
-            done = self.write.git_to_its_end(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
+            done = self._git(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
         else:
             self._refuse_staged(tree)
-            done = self.write.git_to_its_end(tree.path, "reset", "--quiet", "--keep", new)
+            done = self._git(tree.path, "reset", "--quiet", "--keep", new)
         if self.tip() != new:
             if self.tip() != old:
                 raise MainMoved
             raise self._blocked(done)
+
+    def _git(self, path: str, *args: str) -> Completed:
+        """Run git to its end, with the hooks that it would run for a person."""
+        return self.write.with_hooks.git_to_its_end(path, *args)
 
     def _refuse_staged(self, tree: Tree) -> None:
         """Raise Blocked if changes are staged: a reset would unstage them."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from posixpath import isabs, join, normpath
+from posixpath import join
 
 from workspaces.git.commands import GitError, expand, git
 from workspaces.git.locks import is_locked, retry_while_locked
-from workspaces.git.repos import RepositoryPaths
+from workspaces.git.repos import RepositoryPaths, git_dir_of, record_place
 from workspaces.git.worktrees import default_root
 from workspaces.git.writing import Writer
 from workspaces.hosts import Completed, HostConnection, HostError
@@ -17,14 +17,6 @@ MARK = "aitask-bench.json"
 "In its git folder. The file keeps its old name, because worktrees of earlier versions have it."
 STALE_LOCK = 3.0
 "Seconds after which a lock in the merge worktree is stale: no other process works there."
-NO_RECURSION = {
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "submodule.recurse",
-    "GIT_CONFIG_VALUE_0": "false",
-}
-"Submodules are fetched only for checks, by `prepare_submodules`."
-NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
-"For our checkouts: a manual merge does none, so no post-checkout hook should run."
 LOCKS = ("index.lock", "HEAD.lock", "MERGE_HEAD.lock", "ORIG_HEAD.lock")
 
 
@@ -74,7 +66,7 @@ class MergeWorktree:
         """Run git, and remove stale locks of a killed git process if there are any."""
 
         def run() -> Completed:
-            return self.write.git(self.path, *NO_HOOKS, *args, check=False)
+            return self.write.git(self.path, *args, check=False)
 
         done = retry_while_locked(run, patience=STALE_LOCK)
         if is_locked(done):
@@ -92,29 +84,20 @@ def merge_worktree_path(host: HostConnection, place: RepositoryPaths, root: str,
 
 def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit: str) -> MergeWorktree:
     """Open or create the merge worktree at `path`. Raises GitError if something else is there."""
-    write = Writer(write.host, {**write.environment, **NO_RECURSION})
-    git_dir = _git_dir(write.host, path)
+    git_dir = git_dir_of(write.host, path, place.common_dir)
     if git_dir and _is_ours(write.host, git_dir, place):
+        record_place(write.host, path, git_dir, place.common_dir)
         return MergeWorktree(write, place, path, git_dir)
-    if git_dir and normpath(git_dir).startswith(join(place.common_dir, "worktrees") + "/"):
+    if git_dir:
         write.git(place.path, "worktree", "remove", "--force", "--force", "--", path, check=False)
     elif write.host.exists(path):
         raise GitError(f"{path} exists, but the merge worktree belongs there.", "Move or remove that folder.")
-    args = (
-        *NO_HOOKS,
-        "-c",
-        "checkout.workers=0",
-        "worktree",
-        "add",
-        "--quiet",
-        "--force",
-        "--force",
-        "--detach",
-    )
+    args = ("-c", "checkout.workers=0", "worktree", "add", "--quiet", "--force", "--force", "--detach")
     write.git(place.path, *args, "--", path, commit)
-    git_dir = _git_dir(write.host, path)
+    git_dir = git_dir_of(write.host, path, place.common_dir)
     if git_dir is None:
         raise GitError(f"git created the worktree {path}, but it can't be read.")
+    record_place(write.host, path, git_dir, place.common_dir, is_new=True)
     mark = json.dumps({"repo": place.common_dir}) + "\n"
     write.host.call("write", {"path": join(git_dir, MARK), "data": mark})
     return MergeWorktree(write, place, path, git_dir)
@@ -125,17 +108,4 @@ def _is_ours(host: HostConnection, git_dir: str, place: RepositoryPaths) -> bool
         mark = json.loads(host.call("read", {"path": join(git_dir, MARK), "limit": 65536})["data"])
     except (HostError, ValueError):
         return False
-    head = git(host, place.path, f"--git-dir={git_dir}", "rev-parse", "--git-common-dir", check=False)
-    return bool(mark.get("repo") == place.common_dir and not head.rc)
-
-
-def _git_dir(host: HostConnection, path: str) -> str | None:
-    """Return the worktree's git folder; None if there is no worktree at the path."""
-    try:
-        link = str(host.call("read", {"path": join(path, ".git"), "limit": 4096})["data"])
-    except HostError as error:
-        if error.code in {"not_found", "remote_failed"}:
-            return None
-        raise
-    target = link.removeprefix("gitdir:").strip()
-    return target if isabs(target) else normpath(join(path, target))
+    return bool(mark.get("repo") == place.common_dir)

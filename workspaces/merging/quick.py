@@ -32,11 +32,11 @@ OVERRIDDEN = {
 
 def is_plain(worktree: MergeWorktree, onto: str, commits: Sequence[str]) -> bool:
     """Return whether no hook, signature, merge driver or attribute affects the merge of these commits."""
-    if git(worktree.host, worktree.path, "config", "--get-regexp", SETTINGS, check=False).out.strip():
+    args = ("config", "--get-regexp", SETTINGS)
+    if git(worktree.host, worktree.path, *args, check=False, hooks=True).out.strip():
         return False
-    hooks = git(
-        worktree.host, worktree.path, "rev-parse", "--path-format=absolute", "--git-path", "hooks"
-    ).out.strip()
+    find = ("rev-parse", "--path-format=absolute", "--git-path", "hooks")
+    hooks = git(worktree.host, worktree.path, *find, hooks=True).out.strip()
     paths = [*(join(hooks, name) for name in HOOKS), join(worktree.repo.common_dir, "info", "attributes")]
     if any(worktree.host.exists(path) for path in paths):
         return False

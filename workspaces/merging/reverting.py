@@ -19,7 +19,7 @@ def revert(worktree: MergeWorktree, tip: str, merged: Sequence[tuple[str, str]],
     if git(worktree.host, worktree.path, "diff", "--cached", "--quiet", "HEAD", "--", check=False).rc == 0:
         raise GitError("Main contains none of these changes any more.", "They were reverted before.")
     args = ("commit", "--quiet", "--cleanup=whitespace", "--file=-")
-    worktree.write.git(worktree.path, *args, stdin=message)
+    _git(worktree, *args, stdin=message)
     return git(worktree.host, worktree.path, "rev-parse", "HEAD").out.strip()
 
 
@@ -29,15 +29,19 @@ def reapply(worktree: MergeWorktree, tip: str, merged: str, branch_tip: str, mes
     Raises GitError if they conflict.
     """
     worktree.recover(tip)
-    done = worktree.write.git(worktree.path, "cherry-pick", "--no-commit", "-m", "1", merged, check=False)
+    done = worktree.write.with_hooks.git(
+        worktree.path, "cherry-pick", "--no-commit", "-m", "1", merged, check=False
+    )
     if done.rc:
         raise _conflict_error(worktree, tip, done)
-    tree = worktree.write.git(worktree.path, "write-tree").out.strip()
+    tree = _git(worktree, "write-tree").out.strip()
     worktree.recover(branch_tip)
     args = ("merge", "--quiet", "--no-commit", "--no-ff", "--strategy=ours", tip)
-    worktree.write.git(worktree.path, *args)
-    worktree.write.git(worktree.path, "read-tree", "--reset", "-u", tree)
-    worktree.write.git(worktree.path, "commit", "--quiet", "--cleanup=whitespace", "--file=-", stdin=message)
+    _git(worktree, *args)
+    _git(worktree, "read-tree", "--reset", "-u", tree)
+    worktree.write.with_hooks.git(
+        worktree.path, "commit", "--quiet", "--cleanup=whitespace", "--file=-", stdin=message
+    )
     return git(worktree.host, worktree.path, "rev-parse", "HEAD").out.strip()
 
 
@@ -45,10 +49,15 @@ def merge_into(worktree: MergeWorktree, tip: str, commit: str, message: str) -> 
     """Return the commit of merging `commit` into a branch at `tip`. Raises GitError if they conflict."""
     worktree.recover(tip)
     args = ("merge", "--quiet", "--no-ff", "--no-edit", "-m", message, commit)
-    done = worktree.write.git(worktree.path, *args, check=False)
+    done = _git(worktree, *args, check=False)
     if done.rc:
         raise _conflict_error(worktree, tip, done)
     return git(worktree.host, worktree.path, "rev-parse", "HEAD").out.strip()
+
+
+def _git(worktree: MergeWorktree, *args: str, stdin: str | None = None, check: bool = True) -> Completed:
+    """Run git in the merge worktree, with the hooks that it would run for a person."""
+    return worktree.write.with_hooks.git(worktree.path, *args, stdin=stdin, check=check)
 
 
 def _conflict_error(worktree: MergeWorktree, tip: str, done: Completed) -> GitError:
@@ -67,7 +76,9 @@ def _conflicting_files(worktree: MergeWorktree, tip: str, done: Completed) -> st
 def _revert_range(worktree: MergeWorktree, tip: str, before: str, after: str) -> None:
     for commit, parents in _commits(worktree, before, after):
         mainline = ["-m", "1"] if len(parents) > 1 else []
-        done = worktree.write.git(worktree.path, "revert", "--no-commit", *mainline, commit, check=False)
+        done = worktree.write.with_hooks.git(
+            worktree.path, "revert", "--no-commit", *mainline, commit, check=False
+        )
         if done.rc:
             some = _conflicting_files(worktree, tip, done)
             raise GitError(

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git, make_repo, make_repo_with_submodule
 from aitask.tests.lab.sshd import make_key
 from aitask.tests.lab.tools import require_tool
 from tasks.review import verdicts
 from tasks.tests.review.branches import make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, states
+from workspaces import queries, services
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed, first_parent_subjects
 
@@ -118,6 +120,11 @@ def test_hooks_that_come_with_main_itself_have_a_say(shop: tuple[Workspace, Hist
     git(history.repo, "commit", "-q", "-m", "Hooks for all")
     git(history.repo, "config", "core.hooksPath", ".githooks")
     tasks = make_tasks(workspace, history, [("two", changed(2, 2, "y"))])
+    with pytest.raises(Refused, match=r"core\.hookspath"):
+        merge(workspace, tasks.values())
+    changes = queries.git_changes_of(workspace)
+    assert changes.settings == [queries.ChangedPart("core.hookspath", None, ".githooks")]
+    services.decide_git_changes(workspace, changes.digest, use=True)
 
     train = merge(workspace, tasks.values())
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from .. import environment, processes
+from ..git import command
+from ..git.places import GitFolders, UnsafeGitFolder, find
 from ..wire import DiffSize, RunSpec
 
 GIT_SECONDS = 300.0
@@ -35,29 +36,30 @@ def save_work(spec: RunSpec) -> Work:
     worktree = Path(spec.get("worktree") or "/nonexistent")
     if not (worktree / ".git").exists():
         return Work()
-    git = Git(worktree, spec)
     notices: List[str] = []
     committed = False
     try:
+        git = Git(worktree, spec)
         if (spec.get("commit") or {}).get("enabled"):
             committed = _commit(git, spec, notices)
         return _inspect(git, spec, committed, notices)
-    except (CommitError, OSError, subprocess.TimeoutExpired) as error:
+    except (CommitError, UnsafeGitFolder, OSError, subprocess.SubprocessError) as error:
         return Work(committed=committed, notices=[*notices, f"git: {error}"])
 
 
 class Git:
-    """Runs git in one worktree, without hooks, prompts and inherited GIT_ variables."""
+    """Runs git in one worktree, without prompts, inherited GIT_ variables and programs of the repository."""
 
     def __init__(self, worktree: Path, spec: RunSpec) -> None:
         self.worktree = worktree
         env = environment.variables(spec.get("environment") or {}, spec.get("path"))
         self.env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
         self.env.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0")
+        self.env.update(command.environment(place_of(worktree, spec)))
 
     def run(self, *args: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", *args],
+            ["git", "-c", "commit.gpgSign=false", *args],
             cwd=str(self.worktree),
             env=self.env,
             input=stdin,
@@ -70,6 +72,11 @@ class Git:
             raise CommitError((done.stderr or done.stdout).strip()[-2000:])
         return done
 
+    def submodules(self) -> List[str]:
+        """Return the paths that the index has as commits of other repositories."""
+        records = self.output("ls-files", "--stage", "-z").split("\0")
+        return [record.partition("\t")[2] for record in records if record.startswith("160000")]
+
     def output(self, *args: str) -> str:
         """Return the output of a git command; empty if it fails."""
         done = self.run(*args, check=False)
@@ -79,13 +86,16 @@ class Git:
 def _commit(git: Git, spec: RunSpec, notices: List[str]) -> bool:
     reason = _reason_not_to_commit(git, spec)
     if reason:
-        if git.output("status", "--porcelain", "--untracked-files=normal"):
+        if git.output("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=dirty"):
             notices.append(f"Uncommitted work was not committed: {reason}.")
         return False
     copied = [name for name in spec.get("copied") or [] if name]
     _release_lock(git)
-    command = ("add", "-A", "--ignore-errors", "--", ":(top)")
-    added = git.run(*command, *(f":(top,exclude,literal){name}" for name in copied), check=False)
+    submodules = git.submodules()  # `git add` would run git in them, with settings that agents can write
+    excluded = (f":(top,exclude,literal){name}" for name in (*copied, *submodules))
+    added = git.run("add", "-A", "--ignore-errors", "--", ":(top)", *excluded, check=False)
+    if submodules:
+        git.run("update-index", "--add", "--remove", "-z", "--stdin", stdin="\0".join(submodules) + "\0")
     errors = added.stderr.strip()[-2000:]
     if added.returncode > 1:
         raise CommitError(errors)
@@ -152,11 +162,26 @@ def _diff(git: Git, base: str) -> DiffSize:
     }
 
 
-def own_git_folder(worktree: str) -> str:
-    """Return the worktree's own git folder, which its `.git` file names; empty if there is none."""
-    try:
-        text = (Path(worktree) / ".git").read_text("utf-8", "surrogateescape")
-    except OSError:
-        return ""
-    path = text.partition("gitdir:")[2].strip()
-    return os.path.normpath(Path(worktree) / path) if path else ""
+def folders_for_commits(spec: RunSpec) -> List[str]:
+    """Return the folders that a commit on the task's branch writes to, for the sandbox of a CLI.
+
+    Not the whole git folder: its configuration and hooks name programs, and its refs are other people's work.
+    The list has no refs if the branch is in the same folder as others; `save_work` commits then.
+    """
+    if not spec.get("repo_git_dir"):
+        return []
+    common, folder = Path(spec["repo_git_dir"]), Path(spec["branch"]).parent
+    refs = [common / "refs/heads" / folder, common / "logs/refs/heads" / folder] if folder.name else []
+    for path in refs:
+        path.mkdir(parents=True, exist_ok=True)
+    return [str(path) for path in (common / "objects", *refs, Path(spec.get("git_dir") or "")) if path.name]
+
+
+def place_of(worktree: Path, spec: RunSpec) -> GitFolders:
+    """Return the worktree and its git folders, as the app recorded them. Raises UnsafeGitFolder."""
+    if spec.get("git_dir"):
+        return GitFolders(str(worktree), spec["git_dir"], spec["repo_git_dir"])
+    found = find(str(worktree))  # a run of an earlier version
+    if found is None:
+        raise UnsafeGitFolder(f"{worktree} is not a git repository.")
+    return found

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import Iterator, List, Set
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from ..files import write_atomic
 from ..wire import (
     CopiedFiles,
     CopyParams,
+    FileInside,
+    FileNames,
     FileStat,
     FileText,
+    InsideParams,
+    NamesParams,
     Nothing,
     PathParams,
     ReadParams,
@@ -22,16 +28,86 @@ from ..wire import (
 from .requests import Request, RequestFailure
 
 DEFAULT_LIMIT = 16 * 1024 * 1024
+MAX_DIGESTED = 64 * 1024 * 1024
+"""A change after these bytes changes a digest only if it changes the size."""
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def read(params: ReadParams, _request: Request) -> FileText:
     """Return a part of a file as text, and the size of the whole file in bytes."""
-    with open(params["path"], "rb") as source:
-        size = os.fstat(source.fileno()).st_size
+    # Not blocking: a pipe has no content, and opening it would wait for a writer for ever.
+    with os.fdopen(os.open(params["path"], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as source:
+        known = os.fstat(source.fileno())
+        if not S_ISREG(known.st_mode):
+            raise RequestFailure("not_found", f"{params['path']} is not a regular file")
+        size = known.st_size
         source.seek(int(params.get("offset") or 0))
         limit = params.get("limit")
         data = source.read(DEFAULT_LIMIT if limit is None else int(limit))
     return {"data": data.decode("utf-8", "surrogateescape"), "size": size}
+
+
+def read_inside(params: InsideParams, _request: Request) -> FileInside:
+    """Return the start of a file below a folder, without following a link at any place below it."""
+    limit = int(params.get("limit") or DEFAULT_LIMIT)
+    data, size = _content(params["folder"], params["name"], limit)
+    if data is None:
+        return {"exists": False, "data": "", "size": 0}
+    return {"exists": True, "data": data.decode("utf-8", "surrogateescape"), "size": size}
+
+
+def digests(params: NamesParams, _request: Request) -> Dict[str, str]:
+    """Return the object ids that git would give to the content of regular files below a folder."""
+    found = {}
+    for name in params["names"]:
+        data, size = _content(params["folder"], name, MAX_DIGESTED)
+        if data is not None:
+            found[name] = hashlib.sha1(b"blob %d\0" % size + data).hexdigest()
+    return found
+
+
+def special_files(params: NamesParams, _request: Request) -> FileNames:
+    """Return the names where there is neither a file nor a link nor a folder."""
+    folder = Path(params["folder"])
+    return {"names": [name for name in params["names"] if _is_special(folder / name)]}
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return not (S_ISREG(mode) or S_ISLNK(mode) or S_ISDIR(mode))
+
+
+def _content(folder: str, name: str, limit: int) -> Tuple[Optional[bytes], int]:
+    """Return the start of a file and its size; the target of a link. None for all else."""
+    opened: List[int] = []
+    try:
+        opened.append(os.open(folder, FOLDER))
+        *parents, last = PurePosixPath(name).parts
+        for part in parents:
+            if part == "..":
+                return None, 0
+            opened.append(os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=opened[-1]))
+        return _read_entry(opened[-1], last, limit)
+    except (OSError, ValueError):
+        return None, 0
+    finally:
+        for handle in opened:
+            os.close(handle)
+
+
+def _read_entry(folder: int, name: str, limit: int) -> Tuple[Optional[bytes], int]:
+    """Read one entry of an open folder. Raises OSError."""
+    mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    if S_ISLNK(mode):
+        target = os.fsencode(os.readlink(name, dir_fd=folder))
+        return target, len(target)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as source:
+        known = os.fstat(source.fileno())
+        return (source.read(limit), known.st_size) if S_ISREG(known.st_mode) else (None, 0)
 
 
 def write(params: WriteParams, _request: Request) -> Nothing:

@@ -18,7 +18,7 @@ from .. import environment, processes
 from ..files import dumps
 from ..folder import state_dir
 from ..wire import PROTOCOL, FailureBody, Hello, Json
-from . import commands, doctor, files, history, limits, models, probe, runs, tail
+from . import commands, doctor, files, git, history, limits, models, probe, runs, tail
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
@@ -26,7 +26,16 @@ Verb = Callable[[Any, Request], object]
 
 VERBS: Dict[str, Verb] = {
     "exec": commands.execute,
+    "git": git.git,
+    "git_record": git.git_record,
+    "submodules": git.submodules,
+    "git_place": git.git_place,
+    "git_changes": git.git_changes,
+    "git_decide": git.git_decide,
     "read": files.read,
+    "read_inside": files.read_inside,
+    "digests": files.digests,
+    "special_files": files.special_files,
     "write": files.write,
     "stat": files.stat,
     "copy": files.copy,

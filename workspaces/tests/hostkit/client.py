@@ -130,6 +130,8 @@ class Bench:
             "permission_mode": "full",
             "worktree": str(path),
             "repo_git_dir": str(self.repo / ".git"),
+            "git_dir": git(path, "rev-parse", "--absolute-git-dir"),
+            "temporary": str(self.folder / "temporary"),
             "branch": branch,
             "base_commit": git(self.repo, "rev-parse", "main"),
             "resume": None,

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from aitask.tests.lab.repos import commit_file, git, make_oddly_named_repo, make_repo, make_unborn_repo
-from workspaces.hostkit.run.commit import own_git_folder, save_work
+from workspaces.hostkit.run.commit import save_work
 from workspaces.hostkit.wire import RunSpec
 
 
@@ -118,7 +118,7 @@ def test_without_a_name_the_hosts_own_identity_is_used(tree: Path) -> None:
 
 
 def test_a_lock_that_a_killed_git_left_is_no_obstacle(tree: Path) -> None:
-    lock = Path(own_git_folder(str(tree))) / "index.lock"
+    lock = Path(git(tree, "rev-parse", "--absolute-git-dir")) / "index.lock"
     lock.write_text("")
     (tree / "new").write_text("x")
     assert save_work(spec(tree)).committed
