@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,13 +184,21 @@ def test_an_interrupt_also_ends_the_command() -> None:
     assert agent.settled
 
 
-def test_the_sandbox_may_write_both_git_folders(tmp_path: Path) -> None:
-    worktree = tmp_path / "tree"
-    worktree.mkdir()
-    (worktree / ".git").write_text("gitdir: /repo/.git/worktrees/tree\n")
-    _, tape = codex(worktree=str(worktree), repo_git_dir="/repo/.git", permission_mode="edits")
+def test_the_sandbox_may_write_what_a_commit_on_the_branch_needs(tmp_path: Path) -> None:
+    worktree, common = tmp_path / "tree", tmp_path / "repo/.git"
+    (worktree / ".git").mkdir(parents=True)
+    own = str(common / "worktrees/tree")
+    folders: dict[str, Any] = {
+        "repo_git_dir": str(common),
+        "git_dir": own,
+        "temporary": str(tmp_path / "tmp"),
+    }
+    _, tape = codex(worktree=str(worktree), branch="aitask/7-x", permission_mode="edits", **folders)
     turn = next(message for message in tape.sent if message.get("method") == "turn/start")
-    assert turn["params"]["sandboxPolicy"]["writableRoots"] == ["/repo/.git", "/repo/.git/worktrees/tree"]
+    names = ("objects", "refs/heads/aitask", "logs/refs/heads/aitask", "worktrees/tree")
+    policy = turn["params"]["sandboxPolicy"]
+    assert policy["writableRoots"] == [str(common / name) for name in names]
+    assert policy["excludeSlashTmp"]
     assert turn["params"]["approvalPolicy"] == "on-request"
 
 

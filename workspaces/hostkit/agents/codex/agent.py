@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import Callable, Dict, List, Optional
+from pathlib import Path
+from typing import Callable, Dict, List, Mapping, Optional
 
 from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
+from ...files import make_private_folder
 from ...outcome import Outcome
-from ...run.commit import own_git_folder
+from ...run.commit import folders_for_commits
 from ...wire import Json, LimitEvent, RunSpec
 from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
 from .protocol import CLIENT, decision_of, listed, native_program, wire_id
@@ -55,6 +57,13 @@ class Codex(Agent):
 
     def command_line(self, program: str) -> List[str]:
         return [native_program(program), "app-server"]
+
+    def environment(self) -> Mapping[str, str]:
+        folder = self.spec.get("temporary")
+        if not folder:
+            return {}
+        make_private_folder(Path(folder))
+        return {"TMPDIR": folder}
 
     def begin(self, prompt: str) -> None:
         self._queue.append(PendingMessage(prompt, "prompt", "prompt"))
@@ -159,17 +168,18 @@ class Codex(Agent):
         self._call("turn/start", params, self._on_turn)
 
     def _sandbox(self) -> Json:
-        """Return where commands may write. Commits in a worktree need access to git's two folders."""
+        """Return where commands may write: the worktree, TMPDIR, and what a commit in the worktree needs.
+
+        Not /tmp, where the sockets of tmux and the files of other programs are.
+        """
         if self.mode == "full":
             return {"type": "dangerFullAccess"}
-        worktree = str(self.spec["worktree"])
-        folders = [str(self.spec.get("repo_git_dir") or ""), own_git_folder(worktree)]
         return {
             "type": "workspaceWrite",
-            "writableRoots": [folder for folder in folders if folder],
+            "writableRoots": folders_for_commits(self.spec),
             "networkAccess": False,
             "excludeTmpdirEnvVar": False,
-            "excludeSlashTmp": False,
+            "excludeSlashTmp": True,
         }
 
     def _on_turn(self, line: Json) -> None:
