@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+import uuid
+from pathlib import Path
 
 import pytest
 
@@ -145,6 +148,35 @@ def test_a_sandboxed_agent_can_commit_in_its_worktree(bench: Bench) -> None:
     run = bench.start("codex", f"@write a.txt x\n@bash {own}\n@text ok", permission_mode="edits")
     assert run.outcome()["state"] == "succeeded"
     assert git(run.worktree, "log", "-1", "--format=%s") == "own"
+
+
+def test_a_sandboxed_agent_reaches_neither_main_nor_settings_nor_tmp(bench: Bench) -> None:
+    common, main = bench.repo / ".git", git(bench.repo, "rev-parse", "main")
+    before = {name: (common / name).read_bytes() for name in ("config", "HEAD")}
+    escape = Path(tempfile.gettempdir(), f"escape-{uuid.uuid4().hex}")
+    attempts = (
+        "git update-ref refs/heads/main HEAD~1",
+        "git config core.fsmonitor true",
+        f"touch {common}/hooks/post-checkout",
+        f"touch {common}/info/attributes",
+        f"touch {escape}",
+    )
+    script = "".join(f"@bash {one}\n" for one in attempts) + "@text ok"
+    run = bench.start("codex", script, permission_mode="edits")
+    assert run.outcome()["state"] == "succeeded"
+    assert git(bench.repo, "rev-parse", "main") == main
+    assert {name: (common / name).read_bytes() for name in before} == before
+    assert not any(
+        path.exists() for path in (escape, common / "hooks/post-checkout", common / "info/attributes")
+    )
+
+
+def test_a_sandboxed_agent_has_a_temporary_folder_of_its_own(bench: Bench) -> None:
+    run = bench.start("codex", "@bash echo x > $TMPDIR/file && mktemp\n@text ok", permission_mode="edits")
+    assert run.outcome()["state"] == "succeeded"
+    [result] = [event for event in run.events() if event["kind"] == "tool_result"]
+    assert not result["is_error"], result
+    assert (Path(run.spec["temporary"]) / "file").read_text() == "x\n"
 
 
 @BACKENDS
