@@ -166,9 +166,8 @@ def test_a_sandboxed_agent_reaches_neither_main_nor_settings_nor_tmp(bench: Benc
     assert run.outcome()["state"] == "succeeded"
     assert git(bench.repo, "rev-parse", "main") == main
     assert {name: (common / name).read_bytes() for name in before} == before
-    assert not any(
-        path.exists() for path in (escape, common / "hooks/post-checkout", common / "info/attributes")
-    )
+    planted = (escape, common / "hooks/post-checkout", common / "info/attributes")
+    assert not [path for path in planted if path.exists()]
 
 
 def test_a_sandboxed_agent_has_a_temporary_folder_of_its_own(bench: Bench) -> None:
