@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 MAX_DIGITS = 18
@@ -11,7 +12,7 @@ MAX_DIGITS = 18
 def storable(value: Any) -> Any:
     """Replace what PostgreSQL can't store, at any depth of lists and dictionaries.
 
-    NUL becomes its visible symbol, and a lone surrogate a question mark.
+    NUL becomes its visible symbol, a lone surrogate a question mark, and NaN or infinity its name.
     """
     if isinstance(value, str):
         return value.replace("\0", "\u2400").encode("utf-8", "replace").decode()
@@ -19,6 +20,8 @@ def storable(value: Any) -> Any:
         return [storable(item) for item in value]
     if isinstance(value, dict):
         return {storable(name): storable(item) for name, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value
 
 

@@ -68,6 +68,9 @@ class Run(CompareAndSet, Leased):
 
     event_offset = models.BigIntegerField(default=0, help_text="Bytes of events.jsonl read so far")
     last_seq = models.PositiveIntegerField(default=0)
+    unread_lines = models.PositiveIntegerField(
+        default=0, help_text="Lines of events.jsonl that are no events; saved as raw"
+    )
     final_seq = models.PositiveIntegerField(
         default=0, help_text="Number of its last event, after it has ended"
     )

@@ -214,8 +214,13 @@ def _error(entry: Entry) -> SafeString:
 
 
 def _raw(entry: Entry) -> SafeString:
+    """A line that the app does not know, or can't read: then it says how many there are up to here."""
     text = entry.text("line")
-    return folded("circle-help", "Raw output", text, block(entry, text))
+    if not (count := entry.data.get("unread")):
+        return folded("circle-help", "Raw output", text, block(entry, text))
+    label = f"{count} line{pluralize(count)} of this run could not be read"
+    why = format_html('<p class="dim">{}</p>{}', entry.text("why"), block(entry, text))
+    return folded("triangle-alert", label, entry.text("why"), why)
 
 
 def _finished(entry: Entry) -> SafeString:

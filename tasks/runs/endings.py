@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from aitask.lib import doorbell
+from aitask.lib import columns, doorbell
 from aitask.lib.text import storable
 from tasks.models import Run, Task
-from tasks.runs import hooks
+from tasks.runs import hooks, reducer
 from tasks.runs.reducer import parse_time, take_usage
 from workspaces.hostkit import wire
 from workspaces.hosts import untrusted
@@ -20,13 +20,25 @@ PROBE_AFTER = timedelta(minutes=5)
 HOLD_AFTER = 2
 "Consecutive refused logins after which further starts are held."
 
+OF_OUTCOME = (*reducer.FIELDS, "reason_code", "final_seq", "commit")
+"Columns with values of an outcome."
 STATES = {"succeeded": Run.State.SUCCEEDED, "failed": Run.State.FAILED, "cancelled": Run.State.CANCELLED}
 
 
 def note_outcome(run_id: int, answer: object) -> None:
     """Save the outcome from the host, and end the run unless a worker holds its lease."""
-    outcome = untrusted.fit(storable(answer), wire.RunOutcome)
+    outcome = untrusted.fit(answer, wire.RunOutcome)
     Run.objects.filter(pk=run_id, outcome__isnull=True, state__in=Run.LIVE).update(outcome=outcome)
+    conclude(run_id)
+
+
+def note_only_its_state(run_id: int) -> None:
+    """End a run by no more than the state of its outcome, after the rest of it could not be saved."""
+    given = Run.objects.get(pk=run_id).outcome or {}
+    state = given.get("state")
+    reason = f"{str(given.get('reason') or '')[:1000]} The details of its outcome could not be saved.".strip()
+    outcome = {"state": state if state in STATES else "lost", "reason_code": "other", "reason": reason}
+    Run.objects.filter(pk=run_id, state__in=Run.LIVE).update(outcome=storable(outcome))
     conclude(run_id)
 
 
@@ -55,7 +67,7 @@ def end_here(run: Run, *, state: str, code: str, reason: str, expected: tuple[st
 
 def _set_final_state(run: Run, outcome: wire.RunOutcome) -> None:
     run.state = STATES.get(outcome["state"], Run.State.LOST)
-    run.reason_code = outcome.get("reason_code", "")[:20]
+    run.reason_code = outcome.get("reason_code", "")
     run.reason = outcome.get("reason", "")
     run.finished_at = parse_time(outcome.get("finished_at")) or timezone.now()
     run.limit_resets_at = parse_time(outcome.get("resets_at")) or run.limit_resets_at
@@ -67,15 +79,20 @@ def _set_final_state(run: Run, outcome: wire.RunOutcome) -> None:
         take_usage(run, usage)
     run.thread_total = outcome.get("thread_total") or run.thread_total
     run.lease_until, run.lease_owner = None, ""
+    columns.fit(run, OF_OUTCOME)
     run.save()
 
 
 def _save_work(run: Run, outcome: wire.RunOutcome) -> None:
     """Save the size of the work, and move the card to review unless a user has moved it."""
     if diff := outcome.get("diff"):
-        Task.objects.filter(pk=run.task_id).update(
-            files_changed=diff["files"], lines_added=diff["additions"], lines_deleted=diff["deletions"]
-        )
+        sizes = {
+            "files_changed": diff["files"],
+            "lines_added": diff["additions"],
+            "lines_deleted": diff["deletions"],
+        }
+        fitting = {name: columns.fitting(Task._meta.get_field(name), size) for name, size in sizes.items()}
+        Task.objects.filter(pk=run.task_id).update(**fitting)
     Task.objects.filter(pk=run.task_id, status__in=(Task.Status.QUEUED, Task.Status.RUNNING)).update(
         status=Task.Status.REVIEW, updated_at=timezone.now()
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from tasks.models import Run
 from workspaces.hostkit import wire
@@ -34,8 +34,12 @@ FIELDS = (
     "context_used",
     "context_window",
     "last_seq",
+    "unread_lines",
 )
 "The columns that `apply` may change."
+YEARS = range(2000, 3000)
+"Years of times that pages can show in every time zone."
+MOST_REQUESTS = 100
 
 
 def apply(run: Run, event: wire.RunEvent) -> None:
@@ -51,7 +55,7 @@ def apply(run: Run, event: wire.RunEvent) -> None:
 def take_usage(run: Run, usage: wire.UsageTotals) -> None:
     """Set the totals of the run. The host sends totals, so a repeated event changes nothing."""
     for name in wire.TOKEN_KINDS:
-        setattr(run, name, usage.get(name) or 0)
+        setattr(run, name, max(0, cast(int, usage.get(name) or 0)))
     cost = usage.get("cost_usd")
     if cost is not None:
         run.cost_usd = Decimal(str(cost))
@@ -68,9 +72,11 @@ def parse_time(text: str | None) -> datetime | None:
     """Parse a time with a zone from the host; None if it is missing or invalid."""
     try:
         moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        if moment is None or moment.tzinfo is None or moment.year not in YEARS:
+            return None
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError):
         return None
-    return moment if moment and moment.tzinfo else None
 
 
 def _at_work(run: Run) -> str:
@@ -112,7 +118,8 @@ def _file_change(run: Run, event: wire.FileChangeEvent) -> None:
 def _request(run: Run, event: wire.RequestEvent) -> None:
     details = {k: v for k, v in event.items() if k not in ("v", "seq", "kind", "request_kind")}
     request = {**details, "kind": event["request_kind"]}
-    run.open_requests = [*(r for r in run.open_requests if r["id"] != event["id"]), request]
+    others = [r for r in run.open_requests if r["id"] != event["id"]]
+    run.open_requests = [*others[-MOST_REQUESTS:], request]
 
 
 def _request_closed(run: Run, event: wire.RequestClosedEvent) -> None:

@@ -21,7 +21,7 @@ def run() -> Run:
 
 def apply(run: Run, *events: dict[str, Any]) -> Run:
     for number, event in enumerate(events, start=run.last_seq + 1):
-        (known,) = untrusted.events([{"v": 1, "seq": number, "at": AT, **event}])
+        known = untrusted.event({"v": 1, "seq": number, "at": AT, **event}, at_least=number)
         reducer.apply(run, known)
     return run
 

@@ -247,7 +247,9 @@ class TestEvents:
         wrong += [{"seq": 2, "kind": "usage", "input_tokens": "many", "cost_usd": float("nan")}]
         assert save_events(run.pk, [line(1), *wrong, line(3)], start=0, end=10)
         run.refresh_from_db()
-        assert (run.last_seq, run.input_tokens, Event.objects.count()) == (3, 0, 3)
+        assert (run.last_seq, run.unread_lines, run.input_tokens) == (7, 4, 0)
+        kinds = list(Event.objects.order_by("seq").values_list("kind", flat=True))
+        assert kinds == ["text", "raw", "raw", "raw", "raw", "usage", "text"]
 
 
 class TestEnding:

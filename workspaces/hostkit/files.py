@@ -3,13 +3,70 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, List, Optional, Union
 
 if TYPE_CHECKING:
     from .wire import Json
+
+
+MAX_DEPTH = 64
+"""How deep lists and objects may be nested in what is recorded or passed on."""
+MAX_DIGITS = 400
+"""Digits of a whole number. Python needs quadratic time to read long ones, and servers refuse them."""
+
+
+class InvalidJson(ValueError):
+    """Text from outside that is not the JSON that we accept. The message says why."""
+
+
+def loads(data: Union[bytes, str], depth: Optional[int] = MAX_DEPTH) -> Any:
+    """Parse JSON that anybody could have written: UTF-8, finite numbers, at most `depth` levels.
+
+    With None as depth, only the interpreter limits it. Raises InvalidJson, and nothing else.
+    """
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8")
+        value = json.loads(
+            text, parse_int=_whole_number, parse_float=_decimal, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        raise InvalidJson("it is nested too deep") from None
+    except ValueError as error:
+        raise InvalidJson(str(error)) from None
+    if depth is not None and text.count("[") + text.count("{") > depth and is_deeper(value, depth):
+        raise InvalidJson("it is nested deeper than %d levels" % depth)
+    return value
+
+
+def is_deeper(value: Any, depth: int) -> bool:
+    """Return whether lists and dictionaries are nested in more than `depth` levels. Does not recurse."""
+    level: List[Any] = [value]
+    for _ in range(depth + 1):
+        level = [each for each in level if isinstance(each, (dict, list))]
+        if not level:
+            return False
+        level = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
+    return True
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("a number has %d digits" % len(digits))
+    return int(digits)
+
+
+def _decimal(text: str) -> Union[float, str]:
+    """Return the number, or its text if it is too large for a float: infinity is no JSON."""
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError("%s is no JSON" % name)
 
 
 def dumps(value: object) -> bytes:
@@ -20,7 +77,7 @@ def dumps(value: object) -> bytes:
 def read_json(path: Path) -> Optional[Json]:
     """Return the JSON object in `path`, or None if the file is missing, incomplete or not an object."""
     try:
-        value = json.loads(path.read_bytes())
+        value = loads(path.read_bytes())
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None

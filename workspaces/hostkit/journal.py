@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Tuple, cast
 
-from .files import dumps
+from .files import MAX_DEPTH, dumps, loads
 from .wire import PROTOCOL, Json, RunEvent
 
 MAX_LINE = 256 * 1024
 KEPT_TEXT = 128 * 1024
+MIN_KEPT = 16
 TAIL_CHUNK = 64 * 1024
+MAX_NUMBER = 2**63
+TOO_DEEP = "… (nested too deep)"
+LEFT_OUT = 1
+"""`cut` of an event of which only nested parts were left out."""
 
 
 def now() -> str:
@@ -22,12 +27,15 @@ def now() -> str:
 
 
 def last_sequence(path: Path) -> int:
-    """Return the number of the last complete event; 0 if there is none."""
-    line = _last_line(path)
+    """Return the number of the last complete event; 0 if there is none.
+
+    An event's number is that of its line. The lines are counted, because an agent may have written some.
+    """
     try:
-        return int(json.loads(line)["seq"]) if line else 0
-    except (ValueError, KeyError, TypeError):
-        return sum(1 for _ in read_events(path))
+        with path.open("rb") as source:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: source.read(TAIL_CHUNK), b""))
+    except OSError:
+        return 0
 
 
 def read_events(path: Path) -> Iterator[Json]:
@@ -39,7 +47,7 @@ def read_events(path: Path) -> Iterator[Json]:
     with source:
         for line in source:
             try:
-                event = json.loads(line)
+                event = loads(line)
             except ValueError:
                 continue
             if isinstance(event, dict):
@@ -59,7 +67,11 @@ class Journal:
     def add(self, event: RunEvent) -> None:
         """Write one event; it is visible to readers when this returns. Fields that are None are omitted."""
         whole: Json = {"v": PROTOCOL, "seq": self.last_seq + 1, "at": now()}
-        whole.update((name, value) for name, value in event.items() if value is not None)
+        cut: List[int] = []
+        given = ((name, value) for name, value in event.items() if value is not None)
+        whole.update((name, plain(value, MAX_DEPTH - 1, cut)) for name, value in given)
+        if cut:
+            whole["cut"] = LEFT_OUT
         self._append(_fitting_line(whole))
         self.last_seq += 1
         if self.listener:
@@ -98,29 +110,45 @@ def _cut_torn_line(file: int) -> int:
     return end
 
 
-def _last_line(path: Path) -> bytes:
-    """Return the last complete line of a file, without its newline."""
-    try:
-        with path.open("rb") as source:
-            size = source.seek(0, os.SEEK_END)
-            source.seek(max(0, size - MAX_LINE - TAIL_CHUNK))
-            lines = source.read().split(b"\n")
-    except OSError:
-        return b""
-    return lines[-2] if len(lines) > 1 else b""
+def plain(value: Any, depth: int = MAX_DEPTH, cut: Optional[List[int]] = None) -> Any:
+    """Return a copy with at most `depth` levels, and with only what every reader of JSON can read.
+
+    `cut` gets an entry for each part that is left out.
+    """
+    if isinstance(value, (dict, list, tuple)) and depth <= 0:
+        if cut is not None:
+            cut.append(LEFT_OUT)
+        return TOO_DEEP
+    if isinstance(value, dict):
+        return {str(name): plain(item, depth - 1, cut) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, depth - 1, cut) for item in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and abs(value) < MAX_NUMBER:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return str(value)
 
 
 def _fitting_line(event: Json) -> bytes:
     """Return the event as a line of at most MAX_LINE bytes. Long texts are shortened until it fits."""
     line = dumps(event)
     keep = KEPT_TEXT
-    while len(line) >= MAX_LINE and keep > 16:
+    while len(line) >= MAX_LINE and keep > MIN_KEPT:
         cut: List[int] = []
         shortened = _shorten(event, keep, cut)
         shortened["cut"] = max(cut) if cut else 0
         line = dumps(shortened)
         keep //= 2
-    return line + b"\n"
+    return (line if len(line) < MAX_LINE else dumps(_as_raw(event, line))) + b"\n"
+
+
+def _as_raw(event: Json, line: bytes) -> Json:
+    """Return the event as an unknown line: it has too many parts to be shortened."""
+    head = {name: event[name] for name in ("v", "seq", "at")}
+    return dict(head, kind="raw", line=line[: MAX_LINE // 4].decode("ascii"), cut=len(line))
 
 
 def _shorten(value: Any, keep: int, cut: List[int]) -> Any:
@@ -128,9 +156,9 @@ def _shorten(value: Any, keep: int, cut: List[int]) -> Any:
         cut.append(len(value))
         return value[:keep]
     if isinstance(value, dict):
-        return {name: _shorten(item, keep, cut) for name, item in value.items()}
+        return {name[:keep]: _shorten(item, keep, cut) for name, item in value.items()}
     if isinstance(value, list):
-        return [_shorten(item, keep, cut) for item in value[: keep // 16]]
+        return [_shorten(item, keep, cut) for item in value[: keep // MIN_KEPT]]
     return value
 
 

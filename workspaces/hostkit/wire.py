@@ -257,7 +257,7 @@ class EventHead(TypedDict):
     "Counted from 1, without gaps."
     at: NotRequired[str]
     cut: NotRequired[int]
-    "Original length of the longest text of the event, if texts were shortened."
+    "Original length of the longest text of the event, if texts were shortened; 1 if only nested parts were."
 
 
 class StartedEvent(EventHead):
@@ -430,6 +430,10 @@ class RawEvent(EventHead):
 
     kind: Literal["raw"]
     line: object
+    why: NotRequired[str]
+    "Set by the app for a line of events.jsonl that is no event: why it is none."
+    unread: NotRequired[int]
+    "Set by the app: how many such lines the run has, with this one."
 
 
 class FinishedEvent(EventHead):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
+import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
+from aitask.lib import untrusted_json
 from workspaces.hostkit.wire import Hello, Json
 from workspaces.hosts.errors import HostError, remote_error
 from workspaces.hosts.hub import descriptors
+
+log = logging.getLogger(__name__)
 
 TakeItem = Callable[[Any, int], None]
 
@@ -20,6 +25,12 @@ T = TypeVar("T")
 
 NOISE_LIMIT = 1 << 20
 """Bytes that start-up files of a shell may print before hostkit's first line."""
+MAX_LINE = 4 << 20
+"""Bytes of hostkit's longest line. It sends longer answers in parts."""
+MAX_ANSWER = 256 << 20
+"""Bytes of an answer that came in parts."""
+MAX_DEPTH = 160
+"""Levels of a message: of an event, and of the answers that contain one."""
 
 
 class Pipe(Protocol):
@@ -54,6 +65,20 @@ class PendingRequest:
 
     answer: asyncio.Future[Any]
     item: TakeItem | None = None
+    parts: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def join(self, part: str, more: bool) -> str | None:
+        """Add a part of the answer; return the whole answer with the last one. Raises HostError."""
+        self.parts.append(part)
+        self.size += len(part)
+        if self.size > MAX_ANSWER:
+            raise HostError(f"The answer is larger than {MAX_ANSWER >> 20} MB.", code="too_large")
+        return None if more else "".join(self.parts)
+
+
+class LineTooLong(ConnectionError):
+    """The other side printed more than allowed without the end of a line."""
 
 
 class Lines:
@@ -64,10 +89,13 @@ class Lines:
         self._buffer = bytearray()
         self._searched = 0
 
-    async def next(self) -> bytes | None:
-        """Return the next line without its newline; None if the pipe has ended."""
+    async def next(self, longest: int = MAX_LINE) -> bytes | None:
+        """Return the next line without its newline; None if the pipe has ended. Raises LineTooLong."""
         while (end := self._buffer.find(b"\n", self._searched)) < 0:
             self._searched = len(self._buffer)
+            if self._searched > longest:
+                self._buffer.clear()
+                raise LineTooLong(f"it printed {longest:,} bytes without a line's end")
             chunk = await self._pipe.read()
             if not chunk:
                 return None
@@ -79,11 +107,12 @@ class Lines:
 
     async def skip_noise(self, parse: Callable[[bytes], T | None]) -> T | None:
         """Return the first result of `parse` that is not None; None if the pipe ends before."""
-        skipped = 0
-        while skipped < NOISE_LIMIT and (line := await self.next()) is not None:
-            if (found := parse(line)) is not None:
-                return found
-            skipped += len(line)
+        left = NOISE_LIMIT
+        with contextlib.suppress(LineTooLong):
+            while left > 0 and (line := await self.next(left)) is not None:
+                if (found := parse(line)) is not None:
+                    return found
+                left -= len(line) + 1
         return None
 
 
@@ -92,7 +121,7 @@ def parse_hello(line: bytes) -> Hello | None:
     if b'"hello"' not in line:
         return None
     try:
-        message = json.loads(line)
+        message = untrusted_json.loads(line)
     except ValueError:
         return None
     hello = message.get("hello") if isinstance(message, dict) else None
@@ -204,17 +233,31 @@ class Link:
             why = str(error)
         await self._lose(self._loss(why))
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes | str) -> None:
         try:
-            message = json.loads(line)
+            message = untrusted_json.loads(line, depth=MAX_DEPTH)
             waiting = self._waiting.get(message["id"])
         except (ValueError, KeyError, TypeError):
             return  # another program's output
         if waiting is None or waiting.answer.done():
             return
+        try:
+            self._deliver(message, waiting, len(line))
+        except HostError as error:
+            waiting.answer.set_exception(error)
+        except Exception as error:
+            log.exception("%s sent something unexpected", self._name)
+            reason = f"{self._name} sent an answer that can't be read: {error}."
+            waiting.answer.set_exception(HostError(reason, code="remote_failed"))
+
+    def _deliver(self, message: Json, waiting: PendingRequest, size: int) -> None:
+        """Hand a message to whoever waits for it. Raises what its receiver raises."""
         if "item" in message:
             if waiting.item:
-                waiting.item(message["item"], len(line))
+                waiting.item(message["item"], size)
+        elif "part" in message:
+            if (whole := waiting.join(str(message["part"]), bool(message.get("more")))) is not None:
+                self._take(whole)
         elif "error" in message:
             waiting.answer.set_exception(remote_error(message["error"]))
         else:

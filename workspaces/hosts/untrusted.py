@@ -1,11 +1,12 @@
-"""JSON that an agent could have written, made to be what its type says. Nothing here raises for its content.
+"""JSON that an agent could have written, made to be what its type says.
 
 Agents run as the user of hostkit, so that each of them can write into the files of its run.
 """
 
 from __future__ import annotations
 
-import math
+import json
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import (
@@ -21,15 +22,24 @@ from typing import (
     is_typeddict,
 )
 
+from aitask.lib.text import storable
+from aitask.lib.untrusted_json import MAX_DEPTH, is_deeper
 from workspaces.hostkit import wire
 
 T = TypeVar("T")
 Form = Any
 """A type as annotations have it: a class, a TypedDict, list[…], dict[str, …], Literal[…], a union."""
 
+MAX_QUOTED = 4000
 MAX_SEQ = 2**31 - 1
 """The largest number of an event that every database holds."""
-MAX_INT = 2**53
+MAX_GAP = 10_000
+"""How many lines may have been lost at once, as by a power cut; a higher number is invented."""
+MAX_INT = 10**12
+MAX_FLOAT = 1e9
+"""The largest numbers in an event. Sums of them still fit into columns."""
+REQUEST_ID = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029]{1,100}")
+"""Ids of requests are part of URLs."""
 EMPTY: dict[Form, Callable[[], object]] = {
     str: str,
     int: int,
@@ -41,28 +51,49 @@ EMPTY: dict[Form, Callable[[], object]] = {
 
 
 class Misfit(Exception):
-    """A value is not of the type."""
+    """A value is not of the type. The message says why."""
 
 
 def fit(value: object, form: type[T]) -> T:
     """The value as this TypedDict: what is of another type is left out, or empty where it is required.
 
-    What the type does not name stays as it is.
+    What the type does not name stays as it is. Never raises for the content of the value.
     """
-    return cast(T, _object(value if isinstance(value, dict) else {}, form))
+    given = value if isinstance(value, dict) and not is_deeper(value, MAX_DEPTH) else {}
+    return cast(T, _object(cast(dict[str, Any], storable(given)), form))
 
 
-def events(lines: Sequence[object]) -> list[wire.RunEvent]:
-    """The events among these lines of events.jsonl. Those of an unknown kind come from a newer runner."""
-    numbered = (line for line in lines if isinstance(line, dict) and _is_numbered(line))
-    return [
-        cast("wire.RunEvent", _object(line, _kinds().get(line["kind"], wire.EventHead))) for line in numbered
-    ]
+def event(line: object, *, at_least: int = 1) -> wire.RunEvent:
+    """The event in a line of events.jsonl. One of an unknown kind comes from a newer runner.
+
+    `at_least` is the lowest number that a new event can have. Raises Misfit for anything else than an event.
+    """
+    if not isinstance(line, dict):
+        raise Misfit("It is no object.")
+    if is_deeper(line, MAX_DEPTH):
+        raise Misfit(f"It is nested in more than {MAX_DEPTH} levels.")
+    fields: dict[str, Any] = storable(line)
+    kind, seq = fields.get("kind"), fields.get("seq")
+    if type(seq) is not int or not 0 < seq <= MAX_SEQ:
+        raise Misfit("It has no number.")
+    if not at_least <= seq <= at_least + MAX_GAP:
+        raise Misfit(f"Its number is {seq}, in place of {at_least}.")
+    if not isinstance(kind, str) or not kind:
+        raise Misfit("It has no kind.")
+    if kind == "request" and not REQUEST_ID.fullmatch(str(fields.get("id") or "")):
+        raise Misfit("It is a request without a valid id.")
+    return cast("wire.RunEvent", _object(fields, _kinds().get(kind, wire.EventHead)))
 
 
-def _is_numbered(line: dict[str, Any]) -> bool:
-    seq = line.get("seq")
-    return type(seq) is int and 0 < seq <= MAX_SEQ and isinstance(line.get("kind"), str)
+def quoted(line: object) -> str:
+    """The beginning of a line that is no event, as text."""
+    if isinstance(line, dict) and line.keys() == {"kind", "line"} and isinstance(line["line"], str):
+        text = line["line"]  # hostkit has quoted it
+    elif is_deeper(line, MAX_DEPTH):
+        text = "(nested too deep)"
+    else:
+        text = json.dumps(line, ensure_ascii=False, default=str)
+    return cast(str, storable(text[:MAX_QUOTED]))
 
 
 @cache
@@ -135,7 +166,7 @@ def _all_that_fit(items: list[Any], form: Form) -> list[Any]:
 
 def _is_scalar(value: object, form: Form) -> bool:
     if form is float:
-        return type(value) in (int, float) and math.isfinite(cast(float, value))
+        return type(value) in (int, float) and abs(cast(float, value)) <= MAX_FLOAT
     return type(value) is form and (form is not int or abs(cast(int, value)) <= MAX_INT)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from workspaces.hostkit.wire import Hello, Json
 from workspaces.hosts import HostError
-from workspaces.hosts.link import Keepalive, Lines, Link, parse_hello
+from workspaces.hosts.link import MAX_LINE, Keepalive, Lines, Link, parse_hello
 
 HELLO = b'{"hello": {"protocol": 1}}\n'
 
@@ -184,3 +184,63 @@ def test_noise_before_the_greeting_is_skipped() -> None:
         assert hello["protocol"] == 1
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 100_000, b"\0\xff", b'{"id":[]}', b'{"id":1,"ok":' + b"9" * 5000 + b"}", b"5"]
+)
+def test_a_line_that_is_no_message_does_not_end_the_link(line: bytes) -> None:
+    async def scene(peer: Peer, link: Link) -> None:
+        call = asyncio.create_task(link.call("a", {}, 5))
+        asked = await peer.requests.get()
+        peer.chunks.put_nowait(line + b"\n")
+        peer.say(id=asked["id"], ok="still here")
+        assert await call == "still here"
+
+    run(scene)
+
+
+def test_an_error_without_its_fields_is_an_error_of_its_call_only() -> None:
+    async def scene(peer: Peer, link: Link) -> None:
+        call = asyncio.create_task(link.call("a", {}, 5))
+        peer.say(id=(await peer.requests.get())["id"], error=["what?"])
+        with pytest.raises(HostError, match="can't be read"):
+            await call
+        assert link.lost is None
+
+    run(scene)
+
+
+def test_a_host_that_prints_without_a_lines_end_is_left() -> None:
+    async def scene(peer: Peer, link: Link) -> None:
+        call = asyncio.create_task(link.call("a", {}, 5))
+        for _ in range(MAX_LINE // (1 << 18) + 2):
+            peer.chunks.put_nowait(b"x" * (1 << 18))
+        with pytest.raises(HostError, match="without a line's end"):
+            await call
+        assert len(link._lines._buffer) == 0
+
+    run(scene)
+
+
+def test_a_shell_that_prints_without_a_lines_end_is_no_hostkit() -> None:
+    async def play() -> None:
+        peer = Peer()
+        for _ in range(10):
+            peer.chunks.put_nowait(b"x" * (1 << 18))
+        assert await Lines(peer).skip_noise(parse_hello) is None
+        assert peer.chunks.qsize() >= 4
+
+    asyncio.run(asyncio.wait_for(play(), 10))
+
+
+def test_an_answer_in_parts_is_one_answer() -> None:
+    async def scene(peer: Peer, link: Link) -> None:
+        call = asyncio.create_task(link.call("a", {}, 5))
+        number = (await peer.requests.get())["id"]
+        whole = json.dumps({"id": number, "ok": {"data": 'quoted "text" \\ \udcff'}})
+        peer.say(id=number, part=whole[:20], more=True)
+        peer.say(id=number, part=whole[20:], more=False)
+        assert await call == {"data": 'quoted "text" \\ \udcff'}
+
+    run(scene)

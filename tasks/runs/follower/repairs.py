@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from aitask.lib import leases
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from aitask.lib import columns, leases
 from tasks.models import Run
 from tasks.runs import dispatch, endings, hooks, jobs
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 def repair() -> None:
@@ -12,10 +19,20 @@ def repair() -> None:
     leases.end_leases_of_dead_processes(Run.objects.all())
     queued = Run.objects.filter(state=Run.State.QUEUED)
     for workspace_id in set(queued.values_list("task__workspace", flat=True)):
-        dispatch.start_queued(workspace_id)
+        _isolated(dispatch.start_queued, workspace_id, "workspace")
     for run in Run.objects.filter(leases.unleased(), state__in=Run.ACTIVE):
-        _repair_run(run)
+        _isolated(_repair_run, run, "run")
     hooks.repair()
+
+
+def _isolated(repair_one: Callable[[T], object], of: T, name: str) -> None:
+    """Log what fails, so that the others are repaired nevertheless."""
+    try:
+        repair_one(of)
+    except Exception as error:
+        if columns.is_outage(error):
+            raise
+        log.exception("%s %s could not be repaired", name, of)
 
 
 def _repair_run(run: Run) -> None:

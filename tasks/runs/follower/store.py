@@ -1,42 +1,129 @@
-"""Saves events and the offset they were read up to in one transaction, so that none is lost or repeated."""
+"""Saves events and the offset they were read up to in one transaction, so that none is lost or repeated.
+
+Each line of events.jsonl becomes one row, with the number of the line: what can't be read or saved becomes
+one of kind `raw`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 from django.db import transaction
 from django.utils import timezone
 
-from aitask.lib import doorbell
-from aitask.lib.text import storable
+from aitask.lib import columns, doorbell
 from tasks.models import Event, Run, Task
 from tasks.runs import hooks, reducer
 from workspaces.hostkit import wire
 from workspaces.hosts import untrusted
 
+log = logging.getLogger(__name__)
+
 NOT_DATA = frozenset(("v", "seq", "at", "kind"))
+SaveLines = Callable[[Run, Sequence[object]], None]
 
 
 def save_events(run_id: int, lines: Sequence[object], *, start: int, end: int) -> bool:
-    """Save the events between two byte offsets; return False if the row's offset is not `start`."""
+    """Save the events between two byte offsets; return False if the row's offset is not `start`.
+
+    Raises DatabaseError if the database fails. A line whose values can't be saved harms only itself.
+    """
+    try:
+        return _save(run_id, lines, start, end, _save_together)
+    except Exception as error:
+        if columns.is_outage(error):
+            raise
+        log.warning("events of run %d can't be saved together: %s: %s", run_id, type(error).__name__, error)
+        return _save(run_id, lines, start, end, _save_one_by_one)
+
+
+def skip_events(run_id: int, count: int, *, start: int, end: int, why: str) -> None:
+    """Move the offset of a run past lines of which not even the text can be saved."""
+    _save(run_id, [], start, end, lambda run, _: _skip(run, count, why))
+
+
+def _save(run_id: int, lines: Sequence[object], start: int, end: int, save: SaveLines) -> bool:
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(pk=run_id, event_offset=start).first()
         if run is None:
             return False
-        lines = storable(list(lines))
-        new = [event for event in untrusted.events(lines) if event["seq"] > run.last_seq]
-        Event.objects.bulk_create([row_of(run_id, event) for event in new])
-        for event in new:
-            reducer.apply(run, event)
+        save(run, lines)
         run.event_offset = end
         run.last_heard_at = timezone.now()
-        if new:
+        if lines:
             run.last_event_at = run.last_heard_at
-        run.save(update_fields=[*reducer.FIELDS, "event_offset", "last_event_at"])
-        hooks.events_saved(run, new)
-        _call_hooks(run, new)
+        run.save(update_fields=["event_offset", "last_heard_at", "last_event_at"])
         doorbell.ring(f"task:{run.task_id}", "board")
     return True
+
+
+def _save_together(run: Run, lines: Sequence[object]) -> None:
+    _save_rows(run, _numbered(run, lines))
+
+
+def _save_one_by_one(run: Run, lines: Sequence[object]) -> None:
+    """Save each line by itself; one that can't be saved is saved as text."""
+    for line in lines:
+        before = {name: getattr(run, name) for name in reducer.FIELDS}
+        try:
+            with transaction.atomic():
+                _save_together(run, [line])
+        except Exception as error:
+            if columns.is_outage(error):
+                raise
+            for name, value in before.items():
+                setattr(run, name, value)
+            why = f"It can't be saved: {type(error).__name__}: {error}"
+            _save_rows(run, [_unread(run, line, why)])
+
+
+def _skip(run: Run, count: int, why: str) -> None:
+    """Save one row for so many lines."""
+    run.last_seq += count - 1
+    run.unread_lines += count - 1
+    _save_rows(run, [_unread(run, {"kind": "raw", "line": f"({count} lines)"}, why)])
+
+
+def _save_rows(run: Run, new: list[wire.RunEvent]) -> None:
+    """Save these events and what they change in the run."""
+    Event.objects.bulk_create([row_of(run.pk, event) for event in new])
+    for event in new:
+        reducer.apply(run, event)
+    columns.fit(run, reducer.FIELDS)
+    run.save(update_fields=[*reducer.FIELDS])
+    hooks.events_saved(run, new)
+    _call_hooks(run, new)
+
+
+def _numbered(run: Run, lines: Sequence[object]) -> list[wire.RunEvent]:
+    """Return the events in the next lines of the run, numbered as their lines are.
+
+    Numbers in the file only show which lines are none of the runner's: there they are missing, or were used.
+    """
+    found: list[wire.RunEvent] = []
+    seq, unread = run.last_seq, run.unread_lines
+    for line in lines:
+        seq += 1
+        try:
+            event = untrusted.event(line, at_least=seq - unread)
+            event["seq"] = seq
+        except untrusted.Misfit as error:
+            unread += 1
+            event = _raw(line, seq, unread, str(error))
+        found.append(event)
+    run.unread_lines = unread
+    return found
+
+
+def _unread(run: Run, line: object, why: str) -> wire.RawEvent:
+    run.unread_lines += 1
+    return _raw(line, run.last_seq + 1, run.unread_lines, why)
+
+
+def _raw(line: object, seq: int, unread: int, why: str) -> wire.RawEvent:
+    text = untrusted.quoted(line)
+    return {"kind": "raw", "seq": seq, "line": text, "why": why[:500], "unread": unread}
 
 
 def _call_hooks(run: Run, new: list[wire.RunEvent]) -> None:

@@ -11,9 +11,10 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
+from aitask.lib import columns
 from tasks.models import Run
 from tasks.runs import endings
-from tasks.runs.follower.store import save_events
+from tasks.runs.follower.store import save_events, skip_events
 from workspaces import hosts
 from workspaces.hostkit import wire
 from workspaces.hosts import HostError
@@ -27,6 +28,10 @@ HEARTBEAT = 5.0
 RETRY = 5.0
 "Seconds before the next attempt to reach a host; the connection itself backs off further."
 DATABASE_PATIENCE = 1.0
+TRIES = 3
+"How often an item of a run is tried before it is skipped."
+ASIDE = 60.0
+"Seconds until a run is followed again of which an item could not even be skipped."
 UNREAD_FOR = timedelta(days=1)
 "How long to wait for the last events of an ended run."
 
@@ -44,6 +49,10 @@ class HostWatch(threading.Thread):
         self._runs: dict[str, int] = {}
         "The followed runs by their folders."
         self._heard = 0.0
+        self._failures: dict[int, int] = {}
+        "How often an item of a run has failed, by run."
+        self._aside: dict[int, float] = {}
+        "Until when a run is not followed (monotonic), after an item of it has failed."
 
     def stop(self) -> None:
         self.stopping.set()
@@ -64,6 +73,12 @@ class HostWatch(threading.Thread):
                 self._close_stream()
                 close_old_connections()
                 self.stopping.wait(DATABASE_PATIENCE)
+            except Exception:
+                log.exception(
+                    "%s: following failed; reading again from the last saved offsets", self.host.key
+                )
+                self._close_stream()
+                self.stopping.wait(RETRY)
         self._close_stream()
         connection.close()
 
@@ -99,7 +114,9 @@ class HostWatch(threading.Thread):
         return self.host.address
 
     def _update_followed_runs(self) -> None:
-        wanted = {run.run_dir: run for run in runs_to_follow(self.host)}
+        now = time.monotonic()
+        runs = [run for run in runs_to_follow(self.host) if self._aside.get(run.pk, 0.0) <= now]
+        wanted = {run.run_dir: run for run in runs}
         add = {path: run.event_offset for path, run in wanted.items() if path not in self._runs}
         remove = [path for path in self._runs if path not in wanted]
         if self._stream is None:
@@ -117,6 +134,16 @@ class HostWatch(threading.Thread):
         if path not in self._runs:
             return
         run_id = self._runs[path]
+        try:
+            self._take_of(run_id, path, item)
+            self._failures.pop(run_id, None)
+        except Exception as error:
+            if isinstance(error, HostError) or columns.is_outage(error):
+                raise
+            log.exception("%s: an item of run %d failed", self.host.key, run_id)
+            self._put_aside(run_id, path, item, error)
+
+    def _take_of(self, run_id: int, path: str, item: wire.TailItem) -> None:
         if "lines" in item:
             self._save(path, run_id, item)
         elif "outcome" in item:
@@ -131,9 +158,36 @@ class HostWatch(threading.Thread):
         if save_events(run_id, item["lines"], start=item["start"], end=item["offset"]):
             return
         # Another follower has saved events, or this item is outdated: continue from the row's offset.
+        self._leave(path)
+
+    def _leave(self, path: str) -> None:
+        """Stop following a run; it is followed again from its row's offset."""
         self._following.send("tail_change", {"add": {}, "remove": [path]})
         self._runs.pop(path)
         self.runs_changed.set()
+
+    def _put_aside(self, run_id: int, path: str, item: wire.TailItem, error: Exception) -> None:
+        """Try an item of this run again later, and skip it after some tries. Other runs go on."""
+        failures = self._failures[run_id] = self._failures.get(run_id, 0) + 1
+        pause = RETRY
+        if failures >= TRIES:
+            self._failures.pop(run_id)
+            pause = 0.0 if self._skipped(run_id, item, error) else ASIDE
+        self._aside[run_id] = time.monotonic() + pause
+        self._leave(path)
+
+    def _skipped(self, run_id: int, item: wire.TailItem, error: Exception) -> bool:
+        """Go on without what the item says, and mark the run. Return whether that was possible."""
+        try:
+            if "lines" in item:
+                why = f"They can't be saved: {type(error).__name__}: {error}"
+                skip_events(run_id, len(item["lines"]), start=item["start"], end=item["offset"], why=why)
+            elif "outcome" in item:
+                endings.note_only_its_state(run_id)
+        except Exception:
+            log.exception("%s: an item of run %d can't even be skipped", self.host.key, run_id)
+            return False
+        return True
 
     @property
     def _following(self) -> hosts.Stream:

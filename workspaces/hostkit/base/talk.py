@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Deque, Dict, Iterator, List, Sequence
 
 from .. import processes
+from ..files import loads
 from ..wire import Json
 
 CHUNK = 1 << 16
 NO_TIMEOUT = 3600.0
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """Exceptions that are raised when an answer of a CLI has an unexpected structure."""
 MAX_ERROR_TEXT = 400
 """Characters of a CLI's standard error that are quoted."""
@@ -127,7 +128,7 @@ def output_of(argv: List[str], env: Dict[str, str], deadline: float) -> str:
 
 def _parsed(line: bytes) -> Json:
     try:
-        value = json.loads(line)
+        value = loads(line)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

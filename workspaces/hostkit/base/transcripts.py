@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Dict, Iterator, List
 
+from ..files import loads
 from ..wire import TOKEN_KINDS, Json
 
 
@@ -39,7 +39,7 @@ def records(path: Path, *marks: str) -> Iterator[Json]:
 
 def _parsed(line: str) -> Json:
     try:
-        record = json.loads(line)
+        record = loads(line, depth=None)
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}

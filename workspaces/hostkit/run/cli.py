@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Callable, Deque, Dict, List, Optional, Set, Tuple, TypeVar
 
 from .. import processes
-from ..files import dumps
+from ..files import dumps, loads
 from ..wire import Json
 
 MAX_LINE = 256 * 1024 * 1024
@@ -25,6 +24,8 @@ DRAIN_SECONDS = 1.0
 ERROR_LINES = 5
 NICENESS = 5
 """Lower priority, so that many busy agents do not slow down hostkit and the user's shells."""
+QUOTED = 4096
+"""Bytes of an unreadable message that are reported."""
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -39,11 +40,22 @@ def _started(value: Optional[T]) -> T:
 
 
 class CliProcess:
-    """The CLI's process. Calls `on_line` for each JSON line, and `on_end` when its output ends."""
+    """The CLI's process.
 
-    def __init__(self, raw: Path, on_line: Callable[[Json], None], on_end: Callable[[], None]) -> None:
+    Calls `on_line` for each message, `on_unread` with the beginning of a line that is only nearly one, and
+    `on_end` when its output ends.
+    """
+
+    def __init__(
+        self,
+        raw: Path,
+        on_line: Callable[[Json], None],
+        on_unread: Callable[[str], None],
+        on_end: Callable[[], None],
+    ) -> None:
         self._raw = os.open(str(raw), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._on_line = on_line
+        self._on_unread = on_unread
         self._on_end = on_end
         self._process: Optional[asyncio.subprocess.Process] = None
         self._readers: Set["asyncio.Task[None]"] = set()
@@ -102,12 +114,14 @@ class CliProcess:
 
     def _take(self, line: bytes) -> None:
         try:
-            message = json.loads(line)
+            message = loads(line, depth=None)
         except ValueError:
             message = None
         self.lines += 1
         if isinstance(message, dict):
             self._on_line(message)
+        elif line.startswith(b"{"):
+            self._on_unread(line[:QUOTED].decode("utf-8", "replace").rstrip())
         else:
             self._note_error_line(line)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Optional, Set
 
 from ..base.agent import refusal
 from ..control_address import reachable
-from ..files import dumps
+from ..files import dumps, loads
 from ..wire import CommandAnswer
 from .commands import Commands
 
@@ -55,13 +54,16 @@ class ControlSocket:
                 sink.write(dumps(value) + b"\n")
 
         try:
-            command = json.loads(line)
+            command = loads(line)
         except ValueError:
             command = None
-        if isinstance(command, dict):
-            self.commands.handle(command, str(command.get("by") or "web"), answer)
-        else:
+        if not isinstance(command, dict):
             answer(refusal("a command is a JSON object on one line"))
+            return
+        try:
+            self.commands.handle(command, str(command.get("by") or "web"), answer)
+        except Exception as error:  # a command that can't be executed must not close the socket
+            answer(refusal(f"{type(error).__name__}: {error}"))
 
     def close(self) -> None:
         """Stop listening. The socket is unlinked first, so that new clients see that no runner listens."""

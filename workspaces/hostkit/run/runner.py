@@ -14,7 +14,7 @@ from .. import agents, environment, processes
 from ..base.agent import AgentHost
 from ..files import dumps, write_atomic
 from ..folder import RunFolder
-from ..journal import Journal
+from ..journal import Journal, plain
 from ..outcome import Outcome
 from ..wire import Json, RunEvent, RunResult, RunSpec
 from .cli import CliProcess
@@ -77,9 +77,9 @@ class Runner(AgentHost):
         if event["kind"] == "started":
             event["pid"] = self.process.pid if self.process else None
         elif event["kind"] == "tool":
-            self._open_tools.add(event["id"])
+            self._open_tools.add(str(event["id"]))
         elif event["kind"] == "tool_result":
-            self._open_tools.discard(event["id"])
+            self._open_tools.discard(str(event["id"]))
         self.journal.add(event)
 
     # the run
@@ -134,7 +134,7 @@ class Runner(AgentHost):
     async def _converse(self, program: str) -> Outcome:
         argv = self.agent.command_line(program)
         env = dict(self.env, **self.agent.environment())
-        self.process = CliProcess(self.folder.raw, self._on_line, self.over.set)
+        self.process = CliProcess(self.folder.raw, self._on_line, self._note_unread, self.over.set)
         try:
             await self.process.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
         except OSError as error:
@@ -156,12 +156,20 @@ class Runner(AgentHost):
         return data.replace(b"\0", b"").decode("utf-8", "replace")
 
     def _on_line(self, line: Json) -> None:
-        self.agent.feed(line)
+        try:
+            self.agent.feed(line)
+        except OSError:
+            raise  # the disk is full
+        except Exception:  # the CLI wrote something unexpected: that harms this line only
+            self._note_unread(line)
         if self._interrupting and self.agent.outcome is not self._outcome_before:
             self._interrupting = False
             asyncio.get_running_loop().call_later(LEFTOVER_SECONDS, self._end_leftovers)
         if self.agent.settled:
             self.over.set()
+
+    def _note_unread(self, line: object) -> None:
+        self.emit({"kind": "raw", "line": line})
 
     def _end_leftovers(self) -> None:
         """Kill orphaned processes of an interrupted turn. The run continues."""
@@ -247,7 +255,7 @@ class Runner(AgentHost):
             "usage": self.agent.usage,
             "thread_total": self.agent.thread_total,
         }
-        write_atomic(self.folder.result, dumps(result))
+        write_atomic(self.folder.result, dumps(plain(result)))
 
     def _conclude(self) -> None:
         """Record the end of open requests and interrupted tools."""

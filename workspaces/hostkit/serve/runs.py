@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -11,7 +10,7 @@ from typing import Optional, Union
 
 from .. import environment, processes
 from ..control_address import reachable
-from ..files import dumps, make_private_folder, write_atomic
+from ..files import dumps, loads, make_private_folder, write_atomic
 from ..folder import RunFolder
 from ..journal import last_sequence
 from ..outcome import Outcome, outcome_of
@@ -83,7 +82,7 @@ def send_command(folder: RunFolder, command: Union[RunCommand, Json]) -> Json:
             answer = b""
     if not answer:
         raise RequestFailure("not_found", "no runner listens: the run has not started or has ended")
-    value: Json = json.loads(answer)
+    value: Json = loads(answer)
     return value
 
 

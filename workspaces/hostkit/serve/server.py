@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import pwd
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict
 
 from .. import environment, processes
-from ..files import dumps
+from ..files import InvalidJson, dumps, loads
 from ..folder import state_dir
 from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import commands, doctor, files, git, history, limits, models, probe, runs, tail
@@ -23,6 +22,10 @@ from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
 """Each verb has its own parameter type: see wire.py."""
+
+MAX_REQUEST_DEPTH = 128
+PART = 1024 * 1024
+"""Bytes of an answer in one line, before the part is encoded."""
 
 VERBS: Dict[str, Verb] = {
     "exec": commands.execute,
@@ -122,9 +125,12 @@ class Server:
 
     def _accept(self, line: bytes) -> None:
         try:
-            message = json.loads(line)
-            number = message["id"]
-        except (ValueError, KeyError, TypeError):
+            message = loads(line, MAX_REQUEST_DEPTH)
+            number = _hashable(message["id"])
+            params = message.get("params") or {}
+            if not isinstance(params, dict):
+                raise InvalidJson("parameters are an object")
+        except (ValueError, KeyError, TypeError, AttributeError):
             self._fail(
                 None, RequestFailure("bad_request", "not a request: a JSON object with an id is needed")
             )
@@ -132,9 +138,9 @@ class Server:
         if message.get("cancel"):
             self._cancel(number)
         elif message.get("verb") == "tail_change":
-            self._tail_change(number, message.get("params") or {})
+            self._tail_change(number, params)
         else:
-            self._start(number, str(message.get("verb")), message.get("params") or {})
+            self._start(number, str(message.get("verb")), params)
 
     def _cancel(self, number: Any) -> None:
         request = self._open.get(number)
@@ -173,10 +179,26 @@ class Server:
         self.write(b'{"id":' + dumps(number) + b',"item":' + encoded + b"}")
 
     def _answer(self, number: Any, answer: Json) -> None:
-        self.write(dumps(dict({"id": number}, **answer)))
+        """Write an answer: a long one as parts, so that no line is longer than the app accepts."""
+        whole = dumps(dict({"id": number}, **answer))
+        if len(whole) <= PART:
+            self.write(whole)
+            return
+        for at in range(0, len(whole), PART):
+            part = {
+                "id": number,
+                "part": whole[at : at + PART].decode("ascii"),
+                "more": at + PART < len(whole),
+            }
+            self.write(dumps(part))
 
     def _fail(self, number: Any, failure: RequestFailure) -> None:
         self._answer(number, {"error": _describe(failure)})
+
+
+def _hashable(number: Any) -> Any:
+    hash(number)
+    return number
 
 
 def _describe(failure: RequestFailure) -> FailureBody:

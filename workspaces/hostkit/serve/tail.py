@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import time
 from contextlib import suppress
 from typing import Dict, List, Optional
 
-from ..files import dumps
+from ..files import InvalidJson, dumps, loads
 from ..folder import RunFolder
 from ..journal import span_of_lines
 from ..wire import Json, TailParams
@@ -18,6 +17,9 @@ from .watch import FolderWatch
 
 MAX_EVENTS = 512
 MAX_BYTES = 1024 * 1024
+"""Bytes of events in one item. A longer line is no event: the journal's are much shorter."""
+QUOTED = 1000
+"""Bytes of a line that is no event which are passed on."""
 CHECK_SECONDS = 1.0
 """How often guards are checked, and files are read even without a notification."""
 OUTCOME_SECONDS = 8.0
@@ -107,6 +109,8 @@ class _Run:
         self.reported = ""
         self.watching = False
         self.dead_since: Optional[float] = None
+        self._searched = 0
+        """Up to where the end of a long line was searched for."""
 
     def forget(self, watch: FolderWatch) -> None:
         watch.remove(self.name)
@@ -128,13 +132,34 @@ class _Run:
     def _send_lines(self, request: Request) -> bool:
         data = self._read()
         lines, used = span_of_lines(data, MAX_EVENTS)
-        if not lines:
+        if lines:
+            return self._send(request, [_checked(line) for line in lines], used)
+        if len(data) < MAX_BYTES:
             return False
-        body = b",".join(_checked(line) for line in lines)
+        size = self._size_of_long_line()
+        return bool(size) and self._send(request, [_quoted(data, size)], size)
+
+    def _send(self, request: Request, lines: List[bytes], size: int) -> bool:
         head = b'{"dir":' + dumps(self.name) + b',"lines":['
-        start, self.offset = self.offset, self.offset + used
-        request.item(head + body + b'],"start":%d,"offset":%d}' % (start, self.offset))
+        start, self.offset = self.offset, self.offset + size
+        request.item(head + b",".join(lines) + b'],"start":%d,"offset":%d}' % (start, self.offset))
         return True
+
+    def _size_of_long_line(self) -> int:
+        """Return the bytes of the line at the offset, with its newline; 0 if it has no end yet."""
+        at = max(self._searched, self.offset)
+        try:
+            with self.folder.events.open("rb") as source:
+                source.seek(at)
+                for chunk in iter(lambda: source.read(MAX_BYTES), b""):
+                    end = chunk.find(b"\n")
+                    if end >= 0:
+                        return at + end + 1 - self.offset
+                    at += len(chunk)
+        except OSError:
+            return 0
+        self._searched = at
+        return 0
 
     def _read(self) -> bytes:
         try:
@@ -177,7 +202,13 @@ class _Run:
 def _checked(line: bytes) -> bytes:
     """Return the line if it is JSON, else wrap it: an invalid line must not break the stream."""
     try:
-        json.loads(line)
-    except ValueError:
-        return dumps({"kind": "raw", "line": line.decode("utf-8", "surrogateescape")})
+        loads(line)
+    except InvalidJson:
+        return _quoted(line, len(line))
     return line
+
+
+def _quoted(line: bytes, size: int) -> bytes:
+    """Return the beginning of a line that is no event as an event without a number."""
+    text = line[:QUOTED].decode("utf-8", "surrogateescape")
+    return dumps({"kind": "raw", "line": text if size <= QUOTED else "%s… (%d bytes)" % (text, size)})

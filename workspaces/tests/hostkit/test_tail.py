@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from aitask.tests.lab.wait import wait_for
 from workspaces.hostkit import processes
 from workspaces.hostkit.folder import RunFolder
@@ -173,3 +175,41 @@ def test_an_idle_tail_costs_next_to_nothing(serve: Serve, tmp_path: Path) -> Non
     with suppress(queue.Empty):
         serve.next(tail.number, 5)
     assert used() - before <= 0.10  # two hundredths of a core, the clock's grain included
+
+
+@pytest.mark.parametrize("size", [1024 * 1024, 3_000_000, 50_000_000])
+def test_a_line_of_any_length_is_one_short_line_and_the_next_follows(
+    serve: Serve, tmp_path: Path, size: int
+) -> None:
+    folder, _ = run_folder(tmp_path)
+    tail = follow(serve, folder)
+    with (folder / "events.jsonl").open("ab", buffering=0) as out:
+        for at in range(0, size, 1 << 20):
+            out.write(b"x" * min(1 << 20, size - at))
+        out.write(b'\n{"seq":2,"text":"next"}\n')
+    item = tail.until(lambda item: any("line" in line for line in item.get("lines", [])))
+    assert item["lines"][0]["kind"] == "raw"
+    assert len(item["lines"][0]["line"]) < 1100
+    last = tail.until(lambda item: any("text" in line for line in item.get("lines", [])))
+    assert last["offset"] == (folder / "events.jsonl").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\0" * 5000,
+        b"[" * 100_000,
+        b'{"seq":1,"input":' + b"[" * 600 + b"]" * 600 + b"}",
+        '{"seq":1}'.encode("utf-16-le"),
+        b"\xef\xbb\xbf{}",
+        b'{"seq":' + b"9" * 5000 + b"}",
+        b'{"seq":NaN}',
+    ],
+    ids=["nuls", "brackets", "deep", "utf-16", "bom", "huge number", "nan"],
+)
+def test_a_line_that_would_break_its_item_is_quoted(serve: Serve, tmp_path: Path, line: bytes) -> None:
+    folder, _ = run_folder(tmp_path)
+    (folder / "events.jsonl").write_bytes(line + b'\n{"seq":2,"text":"next"}\n')
+    item = follow(serve, folder).until(lambda item: "lines" in item)
+    assert item["lines"][0]["kind"] == "raw"
+    assert item["lines"][1]["text"] == "next"

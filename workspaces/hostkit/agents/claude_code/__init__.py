@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional
 
 from ...base.agent import Agent, AgentHost
 from ...base.cli import AgentCli, EndedRun
 from ...base.talk import Talk, output_of
+from ...files import loads
 from ...wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
 from . import limits, models, screen, transcripts
 from .agent import ClaudeCode
@@ -36,7 +36,7 @@ class ClaudeCodeCli(AgentCli):
         return screen.ask(program, env, deadline)
 
     def login(self, program: str, env: Dict[str, str], deadline: float) -> LoginState:
-        status = json.loads(output_of([program, "auth", "status"], env, deadline))
+        status = loads(output_of([program, "auth", "status"], env, deadline))
         kind = status.get("subscriptionType") or status.get("apiKeySource") or status.get("authMethod")
         return {"logged_in": bool(status.get("loggedIn")), "detail": str(kind or "")}
 

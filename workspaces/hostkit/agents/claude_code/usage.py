@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Dict, Iterator, Mapping, Optional, Set
 
+from ...files import loads
 from ...wire import Json, ModelUsage, UsageTotals
 
 NAMES = {
@@ -210,7 +210,7 @@ def _lines(raw: Path) -> Iterator[Json]:
         for line in lines:
             if line.startswith("< ") and any(mark in line for mark in MARKS):
                 try:
-                    yield json.loads(line[2:])
+                    yield loads(line[2:], depth=None)
                 except ValueError:
                     continue
 

@@ -8,6 +8,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 
 from ...base.agent import code_of_status, iso
 from ...base.titles import one_line, plain_command, relative, shortened, whole_file_diff
+from ...files import loads
 from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 
 ERROR_CODES = {
@@ -90,7 +91,7 @@ def _status(info: object, text: str) -> Optional[int]:
 def _sentence(message: str) -> str:
     """Extract the message if the error is JSON of the service."""
     try:
-        inner = json.loads(message)["error"]["message"]
+        inner = loads(message)["error"]["message"]
     except (ValueError, KeyError, TypeError):
         return message
     return str(inner)
