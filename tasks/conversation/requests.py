@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -188,5 +187,4 @@ def _change(change: Any, worktree: str) -> list[str]:
 
 
 def _compared(old: str, new: str) -> list[str]:
-    lines = difflib.unified_diff(readable(old).splitlines(), readable(new).splitlines(), lineterm="", n=2)
-    return [line for line in lines if not line.startswith(("---", "+++"))]
+    return markdown.compare(readable(old), readable(new))

@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from django.utils.html import escape
-from pygments import highlight
-from pygments.lexer import Lexer
-from pygments.lexers import TextLexer, get_lexer_for_filename
-from pygments.util import ClassNotFound
 
-from tasks.rendering.markdown import formatter
+from aitask.lib import helper
 from workspaces.merging.conflicts import visible
 
-HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+HEAD = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@ ?(.*)")
 MAX_LINE = 2000
 "Maximum characters of a line that are shown."
 MAX_COLOURED = 160 * 1024
@@ -74,27 +69,19 @@ def is_binary(patch: str) -> bool:
     return "\nBinary files " in patch or patch.startswith("Binary files ")
 
 
-@lru_cache(maxsize=200)
-def lexer_for(name: str) -> Lexer:
-    """Return the lexer for a file name. Guessing from the content would be slow and often wrong."""
-    try:
-        found: Lexer = get_lexer_for_filename(name, stripnl=False, ensurenl=True)
-    except (ClassNotFound, ValueError):
-        found = TextLexer(stripnl=False, ensurenl=True)
-    return found
-
-
 def colour(text: str, path: str) -> list[str] | None:
-    """Return the lines of a file as HTML with Pygments' classes; None if it is unknown or too large."""
+    """Return the lines of a file as HTML with Pygments' classes; None if it is unknown or too large.
+
+    If colouring takes too long, these are only its first lines.
+    """
+    count = len(text.removesuffix("\n").split("\n"))
     if len(text) > MAX_COLOURED or any(len(line) > MAX_COLOURED_LINE for line in text.split("\n")):
         return None
-    lexer = lexer_for(path.rpartition("/")[2])
-    if isinstance(lexer, TextLexer):
-        return None
-    coloured: str = highlight(visible(text), lexer, formatter)
-    lines = coloured.split("\n")
-    # Pygments ends lines at carriage returns, git does not: skip files whose lines differ.
-    return lines if len(lines) == len(text.removesuffix("\n").split("\n")) + 1 else None
+    shown = visible(text)
+    if "\r" in shown.replace("\r\n", "\n"):
+        return None  # Pygments ends lines at carriage returns, git does not
+    lines: list[str] | None = helper.ask("coloured_lines", shown, path.rpartition("/")[2][-255:])
+    return lines if lines is not None and len(lines) <= count else None
 
 
 class Colours:

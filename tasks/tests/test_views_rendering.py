@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,6 +12,7 @@ from aitask.lib.formats import with_times
 from tasks.models import Run
 from tasks.rendering import markdown, render_event, render_head
 from tasks.rendering.parts import LONGEST
+from tasks.review import patches
 from tasks.tests.factories import make_event, make_run
 from tasks.tests.sample_board import TALK
 
@@ -235,3 +237,30 @@ def test_a_limit_tells_its_reset_as_a_time_of_the_readers_zone(run: Run) -> None
 @pytest.mark.parametrize("words", ["<b>now</b>", "<b>2026-13-45 99:00 UTC", "at 17:46 UTC"])
 def test_words_without_a_time_stay_words(words: str) -> None:
     assert with_times(words) == words.replace("<", "&lt;").replace(">", "&gt;")
+
+
+FOREVER = '"' + "\\" * 60
+"""Scala that keeps Pygments busy for ever."""
+
+
+@pytest.mark.django_db
+def test_an_answer_with_code_that_can_not_be_coloured_in_time_is_shown_plain() -> None:
+    run = make_run()
+    event = make_event(run, "text", text=f"See:\n\n```scala\n{FOREVER}\n```\n\n**Done.**")
+    began = time.monotonic()
+    html = render_event(run, event)
+    assert time.monotonic() - began < 1
+    assert "\\" * 60 in html
+    assert "<strong>Done.</strong>" in html
+
+
+@pytest.mark.parametrize("name", ["x.scala", "x.smithy", "x.u", "x.t"])
+def test_a_file_that_can_not_be_coloured_in_time_is_shown_plain(name: str) -> None:
+    began = time.monotonic()
+    colours = patches.Colours(name, None, f"{FOREVER}\n")
+    assert time.monotonic() - began < 1
+    assert colours.of(patches.DiffLine("+", None, 1, FOREVER)) == f"&quot;{FOREVER[1:]}"
+
+
+def test_a_patch_with_impossible_numbers_has_no_hunk() -> None:
+    assert patches.parse(f"@@ -{'9' * 5000} +1 @@\n+x") == []
