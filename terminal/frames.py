@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from aitask.lib import untrusted_json
 from aitask.lib.text import whole_number
 from terminal.control.viewer import Size
 
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 def parse(text: str) -> Json:
     """Return the JSON object in `text`, or an empty dict if it is not one."""
     try:
-        message = json.loads(text)
+        message = untrusted_json.loads(text)
     except ValueError:
         return {}
     return message if isinstance(message, dict) else {}

@@ -20,6 +20,12 @@ class Refused(Exception):
         return f"{self.reason} {self.hint}".strip()
 
 
+class Malformed(Refused):
+    """A request that no page of the app sends: its body can't be read."""
+
+    status = 400
+
+
 class InvalidInput(Refused):
     """A value that the user can correct, from a ValidationError."""
 

@@ -20,7 +20,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.http import Http404, HttpRequest
 
-from aitask.lib import doorbell
+from aitask.lib import doorbell, untrusted_json
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            message = json.loads(text_data or "")
+            message = untrusted_json.loads(text_data or "")
         except ValueError:
             return
         if not isinstance(message, dict):

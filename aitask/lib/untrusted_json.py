@@ -16,6 +16,13 @@ class Unreadable(ValueError):
     """Text that is not the JSON that we accept. The message says why, as the end of a sentence."""
 
 
+class TooDeep(Unreadable):
+    """JSON that is nested in too many levels."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__(f"it is nested in more than {depth} levels")
+
+
 def loads(data: bytes | str, *, depth: int = MAX_DEPTH) -> Any:
     """Parse standard JSON in UTF-8: finite numbers, and at most `depth` levels of lists and objects.
 
@@ -26,12 +33,12 @@ def loads(data: bytes | str, *, depth: int = MAX_DEPTH) -> Any:
         value = json.loads(
             text, parse_int=_whole_number, parse_float=_decimal, parse_constant=_refuse_constant
         )
-    except RecursionError:
+    except RecursionError:  # it may have no end, either
         raise Unreadable(f"it is nested in more than {depth} levels") from None
     except ValueError as error:
         raise Unreadable(str(error)) from None
     if text.count("[") + text.count("{") > depth and is_deeper(value, depth):
-        raise Unreadable(f"it is nested in more than {depth} levels")
+        raise TooDeep(depth)
     return value
 
 

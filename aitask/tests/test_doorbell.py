@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -34,7 +36,7 @@ def make_hub(tmp_path: Path) -> Iterator[MakeHub]:
     hubs = []
 
     def make() -> Doorbell:
-        hubs.append(Doorbell(lambda: LocalTransport(tmp_path / "doorbell", database)))
+        hubs.append(Doorbell(lambda: LocalTransport(tmp_path / "doorbell", database, b"secret")))
         return hubs[-1]
 
     yield make
@@ -147,9 +149,23 @@ def test_too_many_topics_for_one_datagram_become_a_look_at_everything(make_hub: 
 def test_a_datagram_that_is_no_ring_is_ignored(make_hub: MakeHub) -> None:
     hub = make_hub()
     subscription = listening(hub, "board")
-    for junk in (b"", b"\xff", b"{", b"3", b"{}", b"[]", b'["x", 5, null]'):
+    for junk in (b"", b"\xff", b"{", b"3", b"{}", b"[]", b'["x", 5, null]', b"[" * 900, b"[[1]]", b"5" * 999):
         hub._receive(junk)
     assert subscription.wait_blocking(0) == frozenset()
+
+
+def test_a_datagram_of_a_stranger_wakes_nobody_and_the_listener_goes_on(
+    make_hub: MakeHub, tmp_path: Path
+) -> None:
+    subscription, other = listening(make_hub(), "board"), make_hub()
+    (port,) = (int(file.stem) for file in (tmp_path / "doorbell").glob("*.port"))
+    forged = json.dumps(["stranger", "board"]).encode()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for junk in (b"", b"[" * 60_000, forged, b"x" * 16 + forged, b"secret" + forged, b"\xff" * 2048):
+            sender.sendto(junk, ("127.0.0.1", port))
+        assert subscription.wait_blocking(0.3) == frozenset()
+    other.ring(["board"])
+    assert subscription.wait_blocking(1) == {"board"}
 
 
 def test_a_listener_that_breaks_is_started_again_and_everyone_looks() -> None:

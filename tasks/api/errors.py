@@ -8,9 +8,10 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError
+from ninja.errors import AuthenticationError, HttpError
 
 from aitask.lib.errors import Refused
+from aitask.lib.untrusted_json import MAX_DEPTH, TooDeep
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,12 @@ def add_handlers(api: NinjaAPI) -> None:
     @api.exception_handler(RequestDataTooBig)
     def too_big(request: HttpRequest, _error: Any) -> HttpResponse:
         return answer(request, 413, "The request body is too large.", "The maximum is 2 MB.")
+
+    @api.exception_handler(HttpError)
+    def refused_by_ninja(request: HttpRequest, error: Any) -> HttpResponse:
+        too_deep = isinstance(error.__cause__, TooDeep)
+        hint = f"The maximum is {MAX_DEPTH} levels of lists and objects." if too_deep else ""
+        return answer(request, error.status_code, str(error), hint)
 
     @api.exception_handler(AuthenticationError)
     def unauthorized(request: HttpRequest, error: Any) -> HttpResponse:

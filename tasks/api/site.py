@@ -16,6 +16,8 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.security.base import AuthBase
 
+from aitask.lib import untrusted_json
+
 View = Callable[..., HttpResponseBase]
 DOCUMENT, DOCS_PAGE = "openapi-json", "openapi-view"
 
@@ -24,13 +26,8 @@ class StrictParser(Parser):
     """Standard JSON only. Lone surrogates, which databases can't hold, become question marks."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        value = json.loads(request.body, parse_constant=refuse_constant)
+        value = untrusted_json.loads(request.body)
         return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-
-
-def refuse_constant(name: str) -> None:
-    """Raise ValueError for NaN and Infinity: Python accepts them, but they are not JSON."""
-    raise ValueError(f"{name} is not valid JSON")
 
 
 class JsonApi(NinjaAPI):

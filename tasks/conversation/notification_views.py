@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask.lib import htmx
+from aitask.lib import htmx, untrusted_json
 from tasks.conversation import web_push
 from tasks.models import Attention, PushSubscription
 from workspaces.access import current_user
@@ -39,11 +38,13 @@ def push_key(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
 def push_subscribe(request: HttpRequest) -> HttpResponse:
     """Save a browser's subscription and its kinds of notifications; without kinds, delete it."""
     try:
-        given = json.loads(request.body)
+        given = untrusted_json.loads(request.body)
         fields = _fields(given["subscription"])
         kinds = [kind for kind in given["kinds"] if kind in Attention.Kind.values]
+    except untrusted_json.Unreadable as error:
+        return _refused(f"The subscription can't be read: {error}.")
     except (ValueError, KeyError, TypeError, AttributeError):
-        return HttpResponse(status=400)
+        return _refused("This is not a browser's subscription.")
     endpoint = fields.pop("endpoint")
     if not kinds:
         PushSubscription.objects.filter(endpoint=endpoint, user=current_user(request)).delete()
@@ -51,6 +52,10 @@ def push_subscribe(request: HttpRequest) -> HttpResponse:
     values = {**fields, "kinds": kinds, "user": current_user(request), "trouble": ""}
     PushSubscription.objects.update_or_create(endpoint=endpoint, defaults=values)
     return HttpResponse(status=204)
+
+
+def _refused(reason: str) -> HttpResponse:
+    return HttpResponse(reason, status=400, content_type="text/plain; charset=utf-8")
 
 
 def _fields(subscription: Any) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from aitask.lib import untrusted_json
 from aitask.lib.errors import Refused
 from tasks.access import message_for, run_for, task_for
 from tasks.answers import answer_on_task
@@ -158,8 +158,8 @@ def _edited(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
     if name:
         return {**asked["input"], name: text}
     try:
-        found = json.loads(text)
-    except ValueError as error:
+        found = untrusted_json.loads(text)
+    except untrusted_json.Unreadable as error:
         raise Refused("The changed input is not valid JSON.", str(error)) from error
     if not isinstance(found, dict):
         raise Refused("The changed input must be a JSON object.")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
+from aitask.lib import untrusted_json
 from aitask.lib.answers import attempt, json_answer, text_answer
-from aitask.lib.errors import Refused
+from aitask.lib.errors import Malformed, Refused
 from aitask.lib.text import whole_number
 from tasks.access import task_for, visible_tasks
 from tasks.answers import answer_on_task
@@ -25,6 +25,7 @@ from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, f
 from workspaces.merging.conflicts import visible
 
 MAX_FILES = 20_000
+MAX_LINES = 10**9
 
 
 @require_GET
@@ -189,22 +190,31 @@ def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
 
     def work() -> dict[str, Any]:
         try:
-            body = json.loads(request.body)
+            body = untrusted_json.loads(request.body)
             place = comments.CommentedLines(
                 key=str(body["key"]),
                 side=str(body["side"]),
-                line=int(body["line"]),
-                end_line=int(body["end_line"]),
+                line=_line_number(body["line"]),
+                end_line=_line_number(body["end_line"]),
                 commit=str(body["commit"])[:64],
                 quote=str(body["quote"]),
             )
             text = str(body["text"])
+        except untrusted_json.Unreadable as error:
+            raise Malformed(f"The comment can't be read: {error}.") from None
         except (ValueError, KeyError, TypeError):
             raise Refused("The comment is incomplete.") from None
         comment = comments.write(task, place, text, user=current_user(request))
         return comment_out(comments.Placed(comment, comment.line, comment.end_line))
 
     return json_answer(work)
+
+
+def _line_number(value: Any) -> int:
+    """Return a number that every column can hold. Raises ValueError or TypeError."""
+    if abs(number := int(value)) > MAX_LINES:
+        raise ValueError(f"there is no line {number}")
+    return number
 
 
 @require_POST

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from posixpath import basename, dirname, join
 from typing import Any
 
+from aitask.lib import untrusted_json
 from workspaces.git.commands import GitError, expand, failure, git
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.repos import (
@@ -177,7 +178,7 @@ class _Claim:
 
     def _read(self, path: str) -> dict[str, Any] | None:
         try:
-            content = json.loads(self.host.call("read", {"path": path})["data"])
+            content = untrusted_json.loads(self.host.call("read", {"path": path})["data"])
         except HostError as error:
             if error.code == "not_found":
                 return None

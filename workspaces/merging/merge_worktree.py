@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from posixpath import join
 
+from aitask.lib import untrusted_json
 from workspaces.git.commands import GitError, expand, git
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.repos import RepositoryPaths, git_dir_of, record_place
@@ -105,7 +106,7 @@ def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit
 
 def _is_ours(host: HostConnection, git_dir: str, place: RepositoryPaths) -> bool:
     try:
-        mark = json.loads(host.call("read", {"path": join(git_dir, MARK), "limit": 65536})["data"])
+        mark = untrusted_json.loads(host.call("read", {"path": join(git_dir, MARK), "limit": 65536})["data"])
     except (HostError, ValueError):
         return False
-    return bool(mark.get("repo") == place.common_dir)
+    return bool(isinstance(mark, dict) and mark.get("repo") == place.common_dir)

@@ -1,7 +1,7 @@
 """Wake-ups between processes: writers ring after a commit, and listeners then read rows.
 
 A ring carries topics ("board", "task:7", "workspace:3", "queue") and no data; it may be lost or duplicated.
-The topic "*" means that anything may have changed. This package imports no other module of the project.
+The topic "*" means that anything may have changed. This package imports no app of the project.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from django.utils.crypto import salted_hmac
 
 from aitask.lib.doorbell.local import LocalTransport
 from aitask.lib.doorbell.transport import Transport
@@ -24,7 +25,8 @@ def choose() -> Transport:
         from aitask.lib.doorbell.postgres import PostgresTransport
 
         return PostgresTransport()
-    return LocalTransport(settings.DATA_DIR / "doorbell", _database_file())
+    secret = salted_hmac("aitask.doorbell", "local", algorithm="sha256").digest()
+    return LocalTransport(settings.DATA_DIR / "doorbell", _database_file(), secret)
 
 
 def _database_file() -> Path | None:

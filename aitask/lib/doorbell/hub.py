@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
+from aitask.lib import untrusted_json
 from aitask.lib.doorbell.choice import choose
 from aitask.lib.doorbell.transport import Transport
 
@@ -160,10 +161,10 @@ class Doorbell:
         return payload if len(payload) <= MAX_PAYLOAD else json.dumps([self._id, ANYTHING]).encode()
 
     def _receive(self, payload: bytes) -> None:
-        """Deliver a ring of another process. Ignore invalid ones: any local process may send datagrams."""
+        """Deliver a ring of another process. Never raises: what anybody sends must not end the listener."""
         try:
-            sender, *topics = json.loads(payload)
-        except (ValueError, TypeError):
+            message = untrusted_json.loads(payload, depth=1) if len(payload) <= MAX_PAYLOAD else []
+        except untrusted_json.Unreadable:
             return
-        if sender != self._id:
-            self._deliver(frozenset(topic for topic in topics if isinstance(topic, str)))
+        if isinstance(message, list) and message and message[0] != self._id:
+            self._deliver(frozenset(topic for topic in message[1:] if isinstance(topic, str)))

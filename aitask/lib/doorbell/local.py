@@ -1,8 +1,14 @@
-"""Rings for SQLite: datagrams on loopback, and slow polling of the database for those that get lost."""
+"""Rings for SQLite: datagrams on loopback, and slow polling of the database for those that get lost.
+
+Every account of the machine may send datagrams to a port. Ours begin with a code that only processes with
+the installation's secret key can compute; others are ignored.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import os
 import select
 import socket
@@ -16,20 +22,24 @@ from aitask.lib.doorbell.transport import OnPayload, Resync
 POLL_SECONDS = 0.25
 REGISTER_SECONDS = 60.0
 STALE_SECONDS = 600.0
-LARGEST_DATAGRAM = 65536
+LARGEST_DATAGRAM = 2048
+CODE = 16
+"""Bytes of the code that a datagram begins with."""
 
 
 class LocalTransport:
     """Each listener has an empty file named after its UDP port. A stale file is harmless."""
 
-    def __init__(self, folder: Path, database: Path | None) -> None:
+    def __init__(self, folder: Path, database: Path | None, secret: bytes) -> None:
         self._folder = folder
+        self._secret = secret
         self._database = database
         self._own_port = 0
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sender.setblocking(False)
 
     def send(self, payload: bytes) -> None:
+        payload = self._code(payload) + payload
         for port in self._ports():
             if port != self._own_port:
                 # The listener has ended, or its buffer is full of rings already.
@@ -72,7 +82,16 @@ class LocalTransport:
             if select.select([receiver], [], [], max(0.0, polled + POLL_SECONDS - now))[0]:
                 # Windows reports here that an earlier datagram was sent to a closed port.
                 with contextlib.suppress(OSError):
-                    on_payload(receiver.recv(LARGEST_DATAGRAM))
+                    self._take(receiver.recv(LARGEST_DATAGRAM), on_payload)
+
+    def _take(self, datagram: bytes, on_payload: OnPayload) -> None:
+        """Pass on what a process of this installation has sent."""
+        code, payload = datagram[:CODE], datagram[CODE:]
+        if hmac.compare_digest(code, self._code(payload)):
+            on_payload(payload)
+
+    def _code(self, payload: bytes) -> bytes:
+        return hmac.digest(self._secret, payload, hashlib.sha256)[:CODE]
 
     def _file(self, port: int) -> Path:
         return self._folder / f"{port}.port"
