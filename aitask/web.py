@@ -31,6 +31,7 @@ from workspaces.hosts.hub import share_running_loop
 log = logging.getLogger(__name__)
 INTERNAL_ERROR = 1011
 EXIT_SECONDS = 3.0
+OPEN_FILES = 8192
 M_ARENA_MAX = -8
 """From glibc's malloc.h; other C libraries ignore it."""
 
@@ -118,6 +119,16 @@ def limit_malloc_arenas() -> None:
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
+def allow_more_files() -> None:
+    """Raise the limit of open files: each browser keeps several sockets, and strangers can open many."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
 def exit_soon() -> None:
     """Exit after a few seconds: a thread that waits for the stopped loop would never end."""
     timer = threading.Timer(EXIT_SECONDS, os._exit, [0])
@@ -127,6 +138,7 @@ def exit_soon() -> None:
 
 def main() -> None:
     limit_malloc_arenas()
+    allow_more_files()
     WebSocketFactory.protocol = DirectSocket
     CommandLine.entrypoint()
     exit_soon()

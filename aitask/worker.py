@@ -29,10 +29,13 @@ from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.worker import worker
 
+from aitask.lib import heartbeat
+
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.2
 STOP_SECONDS = 6.0
+STUCK_SECONDS = 10.0
 ORPHAN_SECONDS = 3 * WATCH_SECONDS
 MAX_DEATHS = 20
 DEATHS_SECONDS = 600.0
@@ -42,10 +45,21 @@ BROKEN = 70
 
 
 class Flag:
-    """An event across processes without a lock, which a killed process could keep."""
+    """An event across processes without a lock, which a killed process could keep.
+
+    It also tells when the process that watches it was last alive.
+    """
 
     def __init__(self) -> None:
         self._value = multiprocessing.RawValue("b", 0)
+        self._seen = multiprocessing.RawValue("d", time.monotonic())
+
+    def touch(self) -> None:
+        self._seen.value = time.monotonic()
+
+    @property
+    def unseen_seconds(self) -> float:
+        return time.monotonic() - float(self._seen.value)
 
     def set(self) -> None:
         self._value.value = 1
@@ -91,6 +105,7 @@ class WatchedSentinel(Sentinel):  # type: ignore[misc]
         """Check the processes in a thread: the main thread may wait for a lock that a dead process holds."""
         while True:
             time.sleep(WATCH_SECONDS)
+            self.stop_event.touch()
             for process in [*self.pool, self.monitor, self.pusher]:
                 if process is not None and was_killed(process):
                     self._kill_all(process)
@@ -129,6 +144,8 @@ class Cluster:
         sentinel.start()
         while sentinel.is_alive() and not self._stopping:
             sentinel.join(WATCH_SECONDS)
+            if stop.unseen_seconds < STUCK_SECONDS:
+                heartbeat.expect(STUCK_SECONDS)
         stop.set()
         sentinel.join(STOP_SECONDS)
         if sentinel.is_alive():

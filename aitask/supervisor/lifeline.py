@@ -1,16 +1,37 @@
 """Runs a module like `python -m` as a child of `up`, and ends with its parent.
 
 The parent holds the other end of standard input. When it closes, the parent has ended, even if it was killed,
-and this process kills its whole group. The module itself gets an empty standard input.
+and this process kills its whole group. The module itself gets an empty standard input. In the other
+direction, a NUL in the output, which is in no log, is a heartbeat.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import runpy
 import signal
 import sys
 import threading
+import time
+
+from aitask.lib import heartbeat
+
+BEAT = b"\0"
+BEAT_SECONDS = 2.0
+
+
+def beat() -> None:
+    """Send heartbeats to `up` from now on."""
+    threading.Thread(target=_beat, name="heartbeat", daemon=True).start()
+
+
+def _beat() -> None:
+    with contextlib.suppress(OSError):  # nobody reads any more
+        while True:
+            if heartbeat.is_due():
+                os.write(1, BEAT)
+            time.sleep(BEAT_SECONDS)
 
 
 def watch_parent() -> None:
@@ -45,6 +66,7 @@ def stop_on_break() -> None:
 
 def main() -> None:
     watch_parent()
+    beat()
     stop_on_break()
     module, *arguments = sys.argv[1:]
     sys.argv = [module, *arguments]

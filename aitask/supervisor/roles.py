@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import subprocess
@@ -11,24 +12,36 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
-from aitask.supervisor import groups
+from aitask.supervisor import groups, lifeline
 
 log = logging.getLogger(__name__)
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
 STABLE_SECONDS = 60.0
+DEAF_SECONDS = 15.0
+"How long a child may give no sign of life."
+STARTING_SECONDS = 60.0
+"How long until its first one."
+ASLEEP_SECONDS = 5.0
+"A longer pause between two calls of `tend` means that this process was stopped itself."
+PROBE_SECONDS = 2.0
+LONGEST_LINE = 64 * 1024
 Show = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
 class Role:
-    """The name of a child, and the module with arguments that it runs."""
+    """The name of a child, and the module with arguments that it runs.
+
+    `answers` asks the child whether it works; without it, its heartbeats tell.
+    """
 
     name: str
     command: Sequence[str]
+    answers: Callable[[], bool] | None = None
 
 
 class Child:
@@ -42,6 +55,11 @@ class Child:
         self._started = 0.0
         self._start_at = 0.0
         self._delay = FIRST_DELAY
+        self._heard = 0.0
+        "When it last gave a sign of life."
+        self._tended = 0.0
+        self._is_showing = False
+        "Whether its log is being shown, which takes long while the terminal is stopped."
 
     @property
     def pid(self) -> int | None:
@@ -55,6 +73,15 @@ class Child:
                 self._start()
         elif groups.has_ended(self._process):
             self._postpone(now, self._process.returncode)
+        elif self._is_deaf(now):
+            self._show("up", f"{self.role.name} has not answered for {DEAF_SECONDS:g} s; ending it")
+            groups.end(self._process)
+        self._tended = time.monotonic()
+
+    def _is_deaf(self, now: float) -> bool:
+        if self._is_showing or now - self._tended > ASLEEP_SECONDS:
+            self._heard = max(self._heard, now)
+        return now - self._heard > DEAF_SECONDS
 
     def ask_to_stop(self) -> None:
         if self._process is not None:
@@ -72,7 +99,16 @@ class Child:
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         self._process = groups.start(arguments, folder=self._folder, environment=environment)
         self._started = time.monotonic()
+        self._heard = self._started + STARTING_SECONDS - DEAF_SECONDS
         threading.Thread(target=self._read_log, args=[self._process], daemon=True).start()
+        if self.role.answers:
+            threading.Thread(target=self._probe, args=[self._process, self.role.answers], daemon=True).start()
+
+    def _probe(self, process: subprocess.Popen[bytes], answers: Callable[[], bool]) -> None:
+        while self._process is process:
+            if answers():
+                self._heard = time.monotonic()
+            time.sleep(PROBE_SECONDS)
 
     def _postpone(self, now: float, code: int) -> None:
         """Schedule a restart: soon if it was running for a while, else with growing delays."""
@@ -84,9 +120,23 @@ class Child:
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
     def _read_log(self, process: subprocess.Popen[bytes]) -> None:
-        with cast(IO[bytes], process.stdout) as lines:
-            for line in lines:
-                self._show(self.role.name, line.decode(errors="replace").rstrip())
+        """Show its lines, and note its heartbeats."""
+        rest = b""
+        with cast(io.BufferedReader, process.stdout) as source:
+            while chunk := source.read1(LONGEST_LINE):
+                if lifeline.BEAT in chunk and not self.role.answers:
+                    self._heard = time.monotonic()
+                *lines, rest = (rest + chunk.replace(lifeline.BEAT, b"")).split(b"\n")
+                if len(rest) > LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
+                self._show_lines(lines)
+        self._show_lines([rest] if rest else [])
+
+    def _show_lines(self, lines: list[bytes]) -> None:
+        self._is_showing = True
+        for line in lines:
+            self._show(self.role.name, line.decode(errors="replace").rstrip())
+        self._is_showing = False
 
 
 def _reason(code: int) -> str:

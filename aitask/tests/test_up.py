@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
+from aitask.lib import heartbeat
 from aitask.management.commands.up import address, announce
+from aitask.supervisor.roles import Child, Role
 from aitask.supervisor.supervisor import GRACE_SECONDS, Console
 from aitask.tests.installation import ROOT, Installation
 from aitask.tests.lab import processes
@@ -128,6 +132,55 @@ def test_a_killed_child_is_started_again_and_leaves_nothing_behind(lasting_up: U
     wait_for(lambda: up.leader(role), 20, f"a new {role}")
     wait_for(up.answers, 60, "an answer of the web process")
     assert f"up       | {role} ended (signal 9); restarting" in up.installation.log()
+
+
+@pytest.mark.slow
+@pytest.mark.long("a role is deaf after 15 seconds")
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_that_gives_no_sign_of_life_is_started_again(lasting_up: Up, role: str) -> None:
+    up = lasting_up
+    wait_for(up.answers, 60, "an answer of the web process")
+    victim = wait_for(lambda: up.leader(role), 20, f"the {role}")
+    others = {name: up.leader(name) for name in ROLES if name != role}
+    processes.send(victim, signal.SIGSTOP)
+    began = time.monotonic()
+    wait_for(
+        lambda: f"{role} has not answered for 15 s; ending it" in up.installation.log(), 40, "the notice"
+    )
+    assert time.monotonic() - began >= 12
+    wait_for(lambda: up.leader(role) not in (0, victim), 20, f"a new {role}")
+    wait_for(up.answers, 60, "an answer of the web process")
+    assert {name: up.leader(name) for name in others} == others
+
+
+def silent_child(**fields: Any) -> Child:
+    """A child that was last heard long ago."""
+    child = Child(Role("worker", ()), ROOT, lambda name, line: None)
+    for name, value in {"_heard": time.monotonic() - 100, "_tended": time.monotonic(), **fields}.items():
+        setattr(child, name, value)
+    return child
+
+
+def test_a_child_is_not_deaf_after_its_supervisor_or_its_terminal_was_stopped() -> None:
+    now = time.monotonic()
+    assert silent_child()._is_deaf(now)
+    assert not silent_child(_tended=now - 60)._is_deaf(now)
+    assert not silent_child(_is_showing=True)._is_deaf(now)
+    child = silent_child(_is_showing=True)
+    child._is_deaf(now)
+    child._is_showing = False
+    assert not child._is_deaf(now + 10)
+    child._tended = now + 20
+    assert child._is_deaf(now + 20)
+
+
+def test_a_heart_stops_with_the_loop_that_promised_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "_until", math.inf)
+    assert heartbeat.is_due()
+    heartbeat.expect(60)
+    assert heartbeat.is_due()
+    heartbeat.expect(-1)
+    assert not heartbeat.is_due()
 
 
 def test_the_logs_are_told_apart_by_role(lasting_up: Up) -> None:

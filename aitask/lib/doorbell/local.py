@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import hmac
 import os
-import select
 import socket
 import sqlite3
 import threading
@@ -52,7 +51,6 @@ class LocalTransport:
             contextlib.closing(_Watch(self._database)) as watch,
         ):
             receiver.bind(("127.0.0.1", 0))
-            receiver.setblocking(False)
             self._own_port = receiver.getsockname()[1]
             try:
                 self._receive(receiver, watch, on_payload, resync, stopping)
@@ -79,10 +77,10 @@ class LocalTransport:
                 polled = now
                 if watch.changed():
                     resync()
-            if select.select([receiver], [], [], max(0.0, polled + POLL_SECONDS - now))[0]:
-                # Windows reports here that an earlier datagram was sent to a closed port.
-                with contextlib.suppress(OSError):
-                    self._take(receiver.recv(LARGEST_DATAGRAM), on_payload)
+            receiver.settimeout(max(0.001, polled + POLL_SECONDS - now))
+            # Windows reports here that an earlier datagram was sent to a closed port.
+            with contextlib.suppress(OSError):
+                self._take(receiver.recv(LARGEST_DATAGRAM), on_payload)
 
     def _take(self, datagram: bytes, on_payload: OnPayload) -> None:
         """Pass on what a process of this installation has sent."""

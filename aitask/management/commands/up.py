@@ -65,7 +65,7 @@ def the_roles(host: str, port: int) -> Sequence[Role]:
     listen = ("-b", host, "-p", str(port))
     web = ("aitask.web", "-v", "0", "--no-server-name", *listen, "aitask.asgi:application")
     return (
-        Role("web", web),
+        Role("web", web, answers=lambda: answers(host, port)),
         Role("worker", ("manage", "qcluster")),
         Role("follower", ("manage", "follow_runs", "--no-report")),
     )

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections
 
-from aitask.lib import doorbell, leases
+from aitask.lib import doorbell, heartbeat, leases
 from tasks.models import Run
 from tasks.runs.follower import repairs
 from tasks.runs.follower.watch import HostWatch, runs_to_follow
@@ -19,6 +19,8 @@ from workspaces.models import Host, Workspace
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
+STUCK = 60.0
+"Seconds after which a round that has not ended is stuck; waiting for a locked database takes up to 20."
 PACE = 1.0
 "Seconds between two rounds without a ring."
 MODELS_PACE = 10.0
@@ -39,6 +41,7 @@ class Follower:
     def run(self) -> None:
         """Repeat `step`; wait for a database that can't be reached."""
         while not self.stopping.is_set():
+            heartbeat.expect(STUCK)
             try:
                 self.step()
                 doorbell.wait({"queue"}, PACE)
