@@ -168,7 +168,7 @@ def test_a_child_is_not_deaf_after_its_supervisor_or_its_terminal_was_stopped() 
     assert not silent_child(_is_showing=True)._is_deaf(now)
     child = silent_child(_is_showing=True)
     child._is_deaf(now)
-    child._is_showing = False
+    child._is_showing, child._tended = False, now + 10
     assert not child._is_deaf(now + 10)
     child._tended = now + 20
     assert child._is_deaf(now + 20)
