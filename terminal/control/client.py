@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from terminal.control.protocol import Message, Parser, Reply
+from terminal.control.protocol import Message, NotTmux, Parser, Reply
 from workspaces.hosts import HostConnection, HostError
 from workspaces.hosts.channel import Channel, open_process
 from workspaces.tmux import TmuxError, require_version
@@ -108,6 +108,16 @@ class ControlClient:
     # callbacks of the channel
 
     def data_received(self, data: bytes) -> None:
+        if self.ended:
+            return
+        try:
+            self._receive(data)
+        except NotTmux as error:
+            if self._channel:
+                self._channel.close()
+            self.closed(str(error))
+
+    def _receive(self, data: bytes) -> None:
         for message in self._parser.feed(data):
             if isinstance(message, Reply):
                 self._handle_reply(message)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 KEYS_AT_ONCE = 512
 """Maximum bytes of input to send as keys. More go through a paste buffer, which is forty times as fast."""
+MAX_UNREAD = 32 << 20
+"""Bytes of an incomplete line or of a reply. tmux's own are much shorter."""
 PIECE = 8192
 """Bytes of a paste buffer per command."""
 
@@ -40,18 +42,27 @@ class Notice:
 Message = Output | Reply | Notice
 
 
+class NotTmux(ValueError):
+    """The other side does not speak tmux's protocol. The message says why, as the end of a sentence."""
+
+
 class Parser:
-    """Turns chunks of bytes into messages."""
+    """Turns chunks of bytes into messages. After NotTmux it must not be used any more."""
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []
         "Parts of an incomplete line."
+        self._unread = 0
+        "Bytes of an incomplete line, and of the current block."
         self._block: list[bytes] | None = None
         self._ends: tuple[bytes, bytes] = (b"", b"")
         self._is_ours = False
 
     def feed(self, chunk: bytes) -> Iterator[Message]:
-        """Yield the messages that this chunk completes. Consecutive output of a pane is one message."""
+        """Yield the messages that this chunk completes. Consecutive output of a pane is one message.
+
+        Raises NotTmux.
+        """
         lines = self._lines(chunk)
         pane, parts = b"", list[bytes]()
         for line in lines:
@@ -74,11 +85,16 @@ class Parser:
 
     def _lines(self, chunk: bytes) -> list[bytes]:
         *whole, rest = chunk.split(b"\n")
+        self._unread += len(chunk)
         if whole:
             whole[0] = b"".join((*self._rest, whole[0]))
             self._rest = []
+            if self._block is None:
+                self._unread = len(rest)
         if rest:
             self._rest.append(rest)
+        if self._unread > MAX_UNREAD:
+            raise NotTmux(f"it sent {MAX_UNREAD >> 20} MB without the end of a line or a reply")
         return whole
 
     def _take(self, line: bytes) -> Message | None:
@@ -103,16 +119,17 @@ class Parser:
         return Notice(name, rest)
 
     def _end(self, *, ok: bool) -> Reply | None:
-        lines, self._block = self._block or [], None
+        lines, self._block, self._unread = self._block or [], None, 0
         return Reply(lines, ok) if self._is_ours else None
 
 
 def _split_output(line: bytes) -> tuple[bytes, bytes]:
     """Return pane and data of `%output %5 data` or, with pause-after, `%extended-output %5 AGE … : data`."""
-    parts = line.split(b" ", 2)
-    if parts[0] == b"%output":
-        return parts[1], parts[2] if len(parts) > 2 else b""
-    return parts[1], parts[2].partition(b": ")[2]
+    kind, pane, *data = line.split(b" ", 2)
+    if not PANE.fullmatch(pane):
+        raise NotTmux(f"it sent output of the pane {pane[:20]!r}")
+    rest = data[0] if data else b""
+    return pane, rest if kind == b"%output" else rest.partition(b": ")[2]
 
 
 def _output(pane: bytes, parts: list[bytes]) -> Output:
@@ -122,6 +139,7 @@ def _output(pane: bytes, parts: list[bytes]) -> Output:
     return Output(pane.decode(), data)
 
 
+PANE = re.compile(rb"%\d{1,9}")
 _PLAIN = re.compile(rb"[A-Za-z0-9 _./,:=+%@-]*")
 _OCTAL = [bytes([byte]) if _PLAIN.fullmatch(bytes([byte])) else b"\\%03o" % byte for byte in range(256)]
 

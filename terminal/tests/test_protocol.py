@@ -6,7 +6,18 @@ import random
 
 import pytest
 
-from terminal.control.protocol import Notice, Output, Parser, Reply, clean_paste, keys, paste, quoted
+from terminal.control.protocol import (
+    MAX_UNREAD,
+    Notice,
+    NotTmux,
+    Output,
+    Parser,
+    Reply,
+    clean_paste,
+    keys,
+    paste,
+    quoted,
+)
 
 STREAM = (
     b"%begin 1 10 0\n%end 1 10 0\n"
@@ -76,3 +87,26 @@ def test_a_paste_goes_through_a_buffer_that_is_removed() -> None:
 
 def test_pasted_text_cannot_end_its_own_bracket() -> None:
     assert clean_paste("rm\x1b[201~\nls\r\n") == b"rm[201~\rls\r"
+
+
+@pytest.mark.parametrize("stream", [b"x" * (1 << 20), b"%begin 1 1 1\n" + b"line\n" * 200_000])
+def test_what_has_no_end_is_given_up(stream: bytes) -> None:
+    parser = Parser()
+    with pytest.raises(NotTmux, match="without the end"):
+        for _ in range(MAX_UNREAD // 10):
+            list(parser.feed(stream))
+
+
+def test_much_output_in_lines_has_no_limit() -> None:
+    parser = Parser()
+    line = b"%output %1 " + b"x" * (1 << 20) + b"\n"
+    for _ in range(40):
+        assert len(list(parser.feed(line))) == 1
+
+
+@pytest.mark.parametrize(
+    "line", [b"%output \n", b"%output %\xff x\n", b"%extended-output 5\n", b"%output %1234567890 x\n"]
+)
+def test_output_of_no_pane_is_not_tmux(line: bytes) -> None:
+    with pytest.raises(NotTmux, match="pane"):
+        list(Parser().feed(line))
