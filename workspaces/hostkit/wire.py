@@ -336,6 +336,23 @@ class Question(TypedDict):
     options: NotRequired[List[QuestionOption]]
 
 
+class Grant(TypedDict):
+    """A permission for the rest of a run that a user can pick with an approval: more than one call."""
+
+    id: str
+    text: str
+    "What it allows, in full words."
+    mode: NotRequired[str]
+    "The permission mode that it is; then `approve` carries the mode."
+
+
+class ConsentWords(TypedDict):
+    """What `allow` and `allow for this run` mean for a request, to follow these words."""
+
+    once: NotRequired[str]
+    run: NotRequired[str]
+
+
 class RequestEvent(EventHead):
     """A request that waits for the user: an approval, questions, or a plan to approve."""
 
@@ -351,6 +368,11 @@ class RequestEvent(EventHead):
     can_edit: NotRequired[bool]
     "Whether `approve` may change the input."
     can_allow_for_run: NotRequired[bool]
+    "Whether the same call can be allowed for the run: tool, folder and every field of the input."
+    grants: NotRequired[List[Grant]]
+    words: NotRequired[ConsentWords]
+    digest: NotRequired[str]
+    "Of all that a user decides by: what is stored or shown is exact if its digest is this one."
     questions: NotRequired[List[Question]]
     plan: NotRequired[str]
 
@@ -363,6 +385,7 @@ class RequestClosedEvent(EventHead):
     by: str
     "web, keyboard, agent or mode (the permission mode)."
     text: NotRequired[Optional[str]]
+    "The message of a denial, or the grant that was picked."
 
 
 class MessageEvent(EventHead):
@@ -501,7 +524,11 @@ class ApproveCommand(CommandHead):
     command: Literal["approve"]
     request: str
     scope: NotRequired[Optional[str]]
-    "`run`: do not ask for this again in this run."
+    "`run`: do not ask for this very call again in this run."
+    grant: NotRequired[Optional[str]]
+    "Id of one of the request's grants, which the CLI gets for the rest of the run."
+    digest: NotRequired[Optional[str]]
+    "Digest of the request that was shown. The command is refused if it is not the request's."
     input: NotRequired[Optional[Json]]
     "Replaces the tool's input."
     mode: NotRequired[Optional[str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime, timezone
-from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union, cast
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple, Union, cast
 
 from ..outcome import Outcome
 from ..wire import (
@@ -18,6 +18,7 @@ from ..wire import (
     UsageEvent,
     UsageTotals,
 )
+from .consent import digest_of, same_call
 
 Answer = Callable[[CommandAnswer], None]
 OK: CommandAnswer = {"ok": True}
@@ -77,6 +78,7 @@ class RequestDecision(NamedTuple):
     scope: Optional[str] = None
     input: Optional[Json] = None
     mode: Optional[str] = None
+    grant: Optional[str] = None
     answers: Optional[Dict[str, Union[str, List[str]]]] = None
     interrupt: bool = False
 
@@ -102,6 +104,7 @@ class Agent:
         self.mode: str = spec.get("permission_mode") or "ask"
         self.session: Optional[str] = spec.get("resume")
         self.requests: Dict[str, OpenRequest] = {}
+        self.allowed_calls: Set[str] = set()
         self.waiting_messages: Dict[str, PendingMessage] = {}
         self.usage: Optional[UsageTotals] = None
         self.thread_total: Optional[Json] = None
@@ -144,6 +147,10 @@ class Agent:
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         """Send the decision about an open request, and close it. Required for CLIs that open requests."""
+        raise NotImplementedError
+
+    def allow(self, key: str, private: Json) -> None:
+        """Tell the CLI that a request is allowed, once. Required for CLIs that open approvals."""
         raise NotImplementedError
 
     def withdraw(self, identity: str, answer: Answer) -> None:
@@ -189,9 +196,23 @@ class Agent:
         )
 
     def open_request(self, event: RequestEvent, private: Json) -> None:
+        """Ask the user, unless this very call was allowed for the run."""
+        if event["request_kind"] == "approval" and _call_of(event) in self.allowed_calls:
+            text = f"Allowed by your rule for this run: {event['tool']}: {event['title']}"
+            self.host.emit({"kind": "notice", "text": text})
+            self.allow(event["id"], private)
+            return
+        event["digest"] = digest_of(event)
         self.requests[event["id"]] = OpenRequest(event, private)
         self.host.emit(event)
         self.set_state("waiting")
+
+    def allow_call(self, key: str) -> None:
+        """Remember that the call of an open request is allowed for the run.
+
+        The CLIs are not asked to: their own rules cover more, such as each command with the same beginning.
+        """
+        self.allowed_calls.add(_call_of(self.requests[key].event))
 
     def close_request(self, key: str, decision: str, by: str, text: Optional[str] = None) -> None:
         if self.requests.pop(key, None) is not None:
@@ -242,3 +263,7 @@ class Agent:
                 "resets_at": resets_at,
             }
         )
+
+
+def _call_of(event: RequestEvent) -> str:
+    return same_call(event["tool"], event.get("input"), event.get("cwd"))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
-from typing import List
+from typing import List, Tuple
 
 from ..wire import Json
 
 MAX_TITLE = 300
 MAX_DIFF = 64 * 1024
 PATHS = ("file_path", "notebook_path", "path")
+SHELLS = re.compile(r"(/usr(/local)?)?(/bin/)(ba|z|da|k)?sh")
 TITLE_KEYS = (*PATHS, "pattern", "query", "url", "description", "skill", "prompt", "command")
 
 
 def one_line(text: str) -> str:
-    flat = " ".join(text.split())
+    """Return the text in one line, shortened. Other controls stay: whoever shows it makes them visible."""
+    flat = re.sub(r"[ \t\n]+", " ", text).strip(" ")
     return flat if len(flat) <= MAX_TITLE else flat[: MAX_TITLE - 1] + "…"
 
 
@@ -47,13 +50,23 @@ def tool_title(name: str, tool_input: Json, worktree: str) -> str:
 
 def plain_command(command: str) -> str:
     """Remove a shell wrapper: return `make` for `/bin/bash -lc 'make'`."""
+    return _wrapped(command)[1]
+
+
+def shell_of(command: str) -> str:
+    """Return the wrapper that `plain_command` removes, as `/bin/bash -lc`; empty if there is none."""
+    return _wrapped(command)[0]
+
+
+def _wrapped(command: str) -> Tuple[str, str]:
+    """Return wrapper and command. Only the shells of a system are wrappers: `./x.sh -c ls` runs a script."""
     try:
         argv = shlex.split(command)
     except ValueError:
-        return command
-    if len(argv) == 3 and argv[0].endswith("sh") and argv[1] in ("-lc", "-c"):
-        return argv[2]
-    return command
+        return "", command
+    if len(argv) == 3 and SHELLS.fullmatch(argv[0]) and argv[1] in ("-lc", "-c"):
+        return f"{argv[0]} {argv[1]}", argv[2]
+    return "", command
 
 
 def shortened(diff: str) -> str:

@@ -110,13 +110,15 @@ class Commands:
         key = self._open(command, answer)
         if key is None:
             return
+        command = _with_mode(self.runner.agent.requests[key].event, command)
         mode = command.get("mode")
         problem = _approval_problem(self.runner.agent, key, command)
         if problem:
             answer(refusal(problem))
             return
-        scope, changed = command.get("scope"), command.get("input")
-        self.runner.agent.decide(key, RequestDecision(True, scope=scope, input=changed, mode=mode), by)
+        scope, changed, grant = command.get("scope"), command.get("input"), command.get("grant")
+        decision = RequestDecision(True, scope=scope, input=changed, mode=mode, grant=grant)
+        self.runner.agent.decide(key, decision, by)
         if mode:
             self.runner.emit({"kind": "settings", "by": by, "permission_mode": mode})
         answer(OK)
@@ -203,6 +205,26 @@ def _approval_problem(agent: Agent, key: str, command: Json) -> str:
         return "its input can't be changed: allow it unchanged, or deny it with a message"
     if command.get("scope") == "run" and not request.get("can_allow_for_run"):
         return "this can't be allowed for the whole run: allow it once"
+    return _consent_problem(request, command)
+
+
+def _with_mode(request: RequestEvent, command: Json) -> Json:
+    """Return the command with its grant as a mode if that is what it is."""
+    for grant in request.get("grants") or []:
+        if grant["id"] == command.get("grant") and grant.get("mode"):
+            return {**command, "grant": None, "mode": grant["mode"]}
+    return command
+
+
+def _consent_problem(request: RequestEvent, command: Json) -> str:
+    """Return why this is not what the user has seen, or an empty string."""
+    grant, digest = command.get("grant"), command.get("digest")
+    if digest is not None and digest != request.get("digest"):
+        return "this is not the request that was shown: look at it again"
+    if grant is not None and grant not in [each["id"] for each in request.get("grants") or []]:
+        return "this permission was not offered"
+    if grant is not None and command.get("input") is not None:
+        return "a changed input is allowed once: pick no permission for the run with it"
     return ""
 
 

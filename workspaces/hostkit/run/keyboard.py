@@ -14,7 +14,8 @@ from .pane import PaneWriter
 HELP = """\
 text             send a message to the agent (if it begins with a slash, type two)
 Ctrl-C           interrupt the current turn
-/y               allow the request · /a for the whole run · /y 2 or /y TEXT answers a question
+/y               allow the request · /a also this very call again · /y 2 or /y TEXT answers a question
+/show            print the whole input of the request
 /n TEXT          deny the request, with a reason
 /model NAME      change the model · /effort LEVEL · /mode ask, edits or full
 /stop            end the run
@@ -29,9 +30,10 @@ class Keyboard:
         self._pending = b""
         self._commands: Dict[str, Callable[[str], None]] = {
             "/y": self._yes,
-            "/a": lambda _text: self._decide(
+            "/a": lambda _text: self._allow(
                 lambda key: {"command": "approve", "request": key, "scope": "run"}
             ),
+            "/show": lambda _text: self._show(),
             "/n": lambda text: self._decide(lambda key: {"command": "deny", "request": key, "text": text}),
             "/stop": lambda _text: self._send({"command": "stop", "reason": "Stopped at the terminal."}),
             "/model": lambda text: self._send({"command": "set_model", "model": text}),
@@ -92,7 +94,21 @@ class Keyboard:
             answers = _answers(request.event.get("questions") or [], text)
             self._send({"command": "answer", "request": request.event["id"], "answers": answers})
         else:
-            self._decide(lambda key: {"command": "approve", "request": key})
+            self._allow(lambda key: {"command": "approve", "request": key})
+
+    def _show(self) -> None:
+        key = self._oldest()
+        if key is None:
+            self.pane.say("there is no open request")
+        else:
+            self.pane.print_unread(key)
+
+    def _allow(self, command_about: Callable[[str], RunCommand]) -> None:
+        """Allow the oldest request if all of it was printed."""
+        if self._oldest() in self.pane.unread:
+            self.pane.say("not all of it is shown: /show prints the rest, then allow it again")
+        else:
+            self._decide(command_about)
 
     def _oldest(self) -> Optional[str]:
         return next(iter(self.commands.runner.agent.requests), None)

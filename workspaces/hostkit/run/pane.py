@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
+from ..escapes import visible
 from ..wire import (
     ErrorEvent,
     FileChangeEvent,
@@ -30,6 +32,8 @@ from .record import Record
 MAX_WAITING = 1024 * 1024
 SHOWN_LINES = 12
 SHOWN_COLUMNS = 2000
+SHOWN_INPUT, SHOWN_INPUT_LINES = 4000, 60
+"""Size of an input up to which it is printed at once. A larger one must be printed before it is allowed."""
 CONTROLS = {code: None for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
 """Characters with which a text could move the cursor, clear the screen or query the terminal."""
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
@@ -47,6 +51,18 @@ def clipped(text: str, lines: int = SHOWN_LINES) -> str:
     return "\n".join(rows if hidden <= 0 else [*rows[:lines], f"… {hidden} more lines"])
 
 
+def input_text(event: RequestEvent) -> str:
+    """Return every field of a request's input, with an escape for what could not be seen."""
+    parts = []
+    for name, value in (event.get("input") or {}).items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        shown = visible(text)
+        parts.append(
+            f"{visible(name)}: {shown}" if "\n" not in shown else f"{visible(name)}:\n{indented(shown)}"
+        )
+    return "\n".join(parts)
+
+
 def indented(text: str) -> str:
     return "\n".join("  " + row for row in text.split("\n"))
 
@@ -59,6 +75,8 @@ class PaneWriter:
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._waiting = bytearray()
         self._dropped = False
+        self.unread: Dict[str, str] = {}
+        """Inputs of requests that were printed in part, by the request's id."""
         self._out, self._colour = _open_output()
         self._shows: Dict[str, Callable[[Any], None]] = {
             "started": self._started,
@@ -162,13 +180,32 @@ class PaneWriter:
             self.say(indented(clipped(str(event.get("plan")), 60)))
             self.say("  /y approves · /n TEXT requests changes", DIM)
             return
-        self.say(f"? {plain(event['tool'])}  {plain(event['title'])}", YELLOW)
+        self.say(f"? {visible(event['tool'])}  {visible(event['title'])}", YELLOW)
+        if event.get("cwd"):
+            self.say("  in " + visible(str(event["cwd"])), DIM)
         if event.get("reason"):
-            self.say("  " + plain(str(event["reason"])), DIM)
-        for_run = " · /a for the whole run" if event.get("can_allow_for_run") else ""
+            self.say("  " + visible(str(event["reason"])), DIM)
+        self._input(event)
+        for_run = " · /a allows this very call for the whole run" if event.get("can_allow_for_run") else ""
         self.say(f"  /y allows{for_run} · /n TEXT denies", DIM)
 
+    def _input(self, event: RequestEvent) -> None:
+        text = input_text(event)
+        rows = text[:SHOWN_INPUT].split("\n")[:SHOWN_INPUT_LINES]
+        start = "\n".join(rows)
+        if start:
+            self.say(indented(start))
+        if len(start) < len(text):
+            self.unread[event["id"]] = text
+            more = f"… {len(text) - len(start):,} more characters: /show prints all, then it can be allowed"
+            self.say("  " + more, YELLOW)
+
+    def print_unread(self, request: str) -> None:
+        """Print the whole input of a request, so that it can be allowed."""
+        self.say(indented(self.unread.pop(request, "Everything is shown above.")))
+
     def _request_closed(self, event: RequestClosedEvent) -> None:
+        self.unread.pop(event.get("id", ""), None)
         reply = event.get("text")
         text = f": {clipped(reply, 3)}" if reply else ""
         self.say(f"  {event['decision'].replace('_', ' ')} ({event['by']}){text}", DIM)

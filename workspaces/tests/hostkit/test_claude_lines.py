@@ -43,8 +43,7 @@ def test_permission_for_the_run_never_reaches_the_settings_in_the_worktree() -> 
     lines = lines_of("claude-approval")
     agent.feed(next(line for line in lines if line["type"] == "control_request"))
     agent.decide(tape.of("request")[0]["id"], RequestDecision(True, scope="run"), "web")
-    updates = tape.sent[-1]["response"]["response"]["updatedPermissions"]
-    assert [update["destination"] for update in updates] == ["session"]
+    assert "updatedPermissions" not in tape.sent[-1]["response"]["response"]
     assert tape.of("request_closed")[0]["decision"] == "allow_for_run"
 
 

@@ -35,7 +35,7 @@ def test_an_approval_shows_the_command_without_its_shell() -> None:
     assert request["reason"] == "May I write outside the workspace?"
     assert agent.state == "waiting"
     agent.decide(request["id"], RequestDecision(True, scope="run"), "web")
-    assert tape.sent[-1] == {"id": 0, "result": {"decision": "acceptForSession"}}
+    assert tape.sent[-1] == {"id": 0, "result": {"decision": "accept"}}
     assert tape.of("request_closed")[0]["decision"] == "allow_for_run"
 
 

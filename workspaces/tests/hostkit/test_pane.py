@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from workspaces.hostkit.run.pane import PaneWriter, clipped, plain
+from workspaces.hostkit.run.keyboard import Keyboard
+from workspaces.hostkit.run.pane import SHOWN_INPUT, PaneWriter, clipped, plain
 from workspaces.hostkit.wire import RunEvent
 
 
@@ -52,3 +54,35 @@ def test_a_request_says_how_to_answer_it(tmp_path: Path) -> None:
     assert "? Bash  rm x" in text
     assert "/y allows" in text
     assert "deny (keyboard): no" in text
+
+
+def test_a_request_shows_every_field_and_what_can_not_be_seen(tmp_path: Path) -> None:
+    given = {"command": "echo hi \x1b]0;x; rm -rf ~\x07", "timeout": 5, "note\u200b": ["a\u202eb"]}
+    event = {"kind": "request", "id": "r", "request_kind": "approval", "tool": "Bash", "title": "echo hi"}
+    text = shown(tmp_path, {**event, "input": given, "cwd": "/w\x9b"})
+    for part in (
+        "command: echo hi \\x1b]0;x; rm -rf ~\\x07",
+        "timeout: 5",
+        'note\\u200b: ["a\\u202eb"]',
+        "/w\\u009b",
+    ):
+        assert part in text
+
+
+def test_a_long_request_is_allowed_after_all_of_it_was_printed(tmp_path: Path) -> None:
+    long = "x" * SHOWN_INPUT + "; rm -rf ~"
+    pane = PaneWriter(tmp_path / "terminal.raw")
+    sent: list[object] = []
+    event = {"kind": "request", "id": "r", "request_kind": "approval", "tool": "Bash", "title": "x"}
+    agent = SimpleNamespace(requests={"r": SimpleNamespace(event=event)})
+    commands = SimpleNamespace(runner=SimpleNamespace(agent=agent), handle=lambda said, *_: sent.append(said))
+    keyboard = Keyboard(commands, pane)  # type: ignore[arg-type]
+    pane.show(cast("RunEvent", {**event, "input": {"command": long}}))
+    for line in ("/y", "/a"):
+        keyboard.line(line)
+    assert sent == []
+    keyboard.line("/show")
+    keyboard.line("/y")
+    pane.detach()
+    assert sent == [{"command": "approve", "request": "r"}]
+    assert "rm -rf ~" in (tmp_path / "terminal.raw").read_text()

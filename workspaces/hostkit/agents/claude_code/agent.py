@@ -7,9 +7,11 @@ import uuid
 from typing import Callable, Dict, List, Mapping, Optional, Union
 
 from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
+from ...base.consent import picked
 from ...outcome import Outcome
 from ...wire import Json, LimitEvent, RunSpec
 from .events import ClaudeTranslator, failure_code, limit_event, request_event
+from .grants import grants_of
 from .usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
@@ -215,7 +217,7 @@ class ClaudeCode(Agent):
         if request.get("subtype") != "can_use_tool":
             self._respond(key, {"subtype": "error", "error": "not supported"})
         elif self.mode == "full" and request.get("tool_name") not in USER_TOOLS:
-            self._allow(key, request.get("input") or {}, [])
+            self.allow(key, request)
         else:
             self.open_request(request_event(key, request, self.translator.worktree), request)
 
@@ -298,9 +300,19 @@ class ClaudeCode(Agent):
         tool_input = dict((request.get("input") or {}) if decision.input is None else decision.input)
         if decision.answers is not None:
             tool_input["answers"] = {name: _joined(value) for name, value in decision.answers.items()}
-        for_run = decision.scope == "run"
-        self._allow(key, tool_input, self._permissions(request, for_run, decision.mode))
+        if decision.grant:
+            grant = picked(grants_of(request), decision.grant)
+            self._allow(key, tool_input, [grant.update])
+            self.close_request(key, "allow_for_run", by, grant.text)
+            return
+        for_run = decision.scope == "run" and decision.input is None
+        if for_run:
+            self.allow_call(key)
+        self._allow(key, tool_input, self._mode_update(request, decision.mode))
         self.close_request(key, "allow_for_run" if for_run else "allow", by)
+
+    def allow(self, key: str, private: Json) -> None:
+        self._allow(key, private.get("input") or {}, [])
 
     def _deny(self, key: str, decision: RequestDecision) -> None:
         body: Json = {"behavior": "deny", "message": decision.text or DENIED}
@@ -308,14 +320,12 @@ class ClaudeCode(Agent):
             body["interrupt"] = True
         self._respond(key, {"subtype": "success", "response": body})
 
-    def _permissions(self, request: Json, for_run: bool, mode: Optional[str]) -> List[Json]:
-        """Return permission updates for the session. The suggested ones would be saved in the worktree."""
-        if request.get("tool_name") == "ExitPlanMode" or mode:
-            self.mode = mode or self.mode
-            return [{"type": "setMode", "mode": MODES[self.mode], "destination": "session"}]
-        if not for_run:
+    def _mode_update(self, request: Json, mode: Optional[str]) -> List[Json]:
+        """Return the update for a mode that the user has picked; a plan that is approved ends its own."""
+        if request.get("tool_name") != "ExitPlanMode" and not mode:
             return []
-        return [dict(each, destination="session") for each in request.get("permission_suggestions") or []]
+        self.mode = mode or self.mode
+        return [{"type": "setMode", "mode": MODES[self.mode], "destination": "session"}]
 
     def set_model(self, model: Optional[str], effort: Optional[str], answer: Answer) -> None:
         if effort:
@@ -331,7 +341,7 @@ class ClaudeCode(Agent):
         if mode == "full":
             for key, request in list(self.requests.items()):
                 if request.event["request_kind"] == "approval":
-                    self._allow(key, request.private.get("input") or {}, [])
+                    self.allow(key, request.private)
                     self.close_request(key, "allow", "mode")
 
 

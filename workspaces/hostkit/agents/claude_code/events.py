@@ -7,8 +7,10 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from ...base.agent import code_of_status, iso
+from ...base.consent import SAME_CALL
 from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
 from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
+from .grants import grants_of
 
 ERROR_CODES = {
     "authentication_failed": "login",
@@ -65,12 +67,17 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
         "description": request.get("description"),
         "reason": request.get("decision_reason") or request.get("blocked_path"),
         "can_edit": True,
-        "can_allow_for_run": bool(request.get("permission_suggestions")),
+        "can_allow_for_run": True,
     }
     if name == "AskUserQuestion":
-        event.update({"request_kind": "question", "can_edit": False, "questions": _questions(tool_input)})
+        event.update({"request_kind": "question", "questions": _questions(tool_input)})
     elif name == "ExitPlanMode":
-        event.update({"request_kind": "plan", "can_edit": False, "plan": str(tool_input.get("plan") or "")})
+        event.update({"request_kind": "plan", "plan": str(tool_input.get("plan") or "")})
+    if event["request_kind"] != "approval":
+        event.update({"can_edit": False, "can_allow_for_run": False})
+    else:
+        event["words"] = {"run": SAME_CALL.format(tool=name)}
+        event["grants"] = [grant.as_event() for grant in grants_of(request)]
     return event
 
 

@@ -284,12 +284,13 @@ class Codex(Agent):
 
     def _on_request(self, key: str, method: str, params: Json) -> None:
         event = request_event(key, method, params, self.translator)
+        private = {"method": method, "params": params}
         if event is None:
             self.host.send({"id": wire_id(key), "error": {"code": -32601, "message": "not supported"}})
         elif self.mode == "full" and event["request_kind"] == "approval":
-            self._respond(key, decision_of(method, params, "accept"))
+            self.allow(key, private)
         else:
-            self.open_request(event, {"method": method, "params": params})
+            self.open_request(event, private)
 
     # messages to the CLI
 
@@ -344,7 +345,9 @@ class Codex(Agent):
             self._answer_questions(key, decision, by)
         elif decision.allow:
             for_run = decision.scope == "run"
-            self._respond(key, decision_of(method, params, "acceptForSession" if for_run else "accept"))
+            if for_run:
+                self.allow_call(key)
+            self.allow(key, private)
             self.close_request(key, "allow_for_run" if for_run else "allow", by)
         else:
             reply = "cancel" if decision.interrupt else "decline"
@@ -352,6 +355,10 @@ class Codex(Agent):
             self.close_request(key, "deny", by, decision.text)
             if decision.text and not decision.interrupt:
                 self.say(PendingMessage(decision.text, by), "now", lambda _answer: None)
+
+    def allow(self, key: str, private: Json) -> None:
+        """Allow this call alone: `acceptForSession` would cover each later change of the same files."""
+        self._respond(key, decision_of(private["method"], private["params"], "accept"))
 
     def _answer_questions(self, key: str, decision: RequestDecision, by: str) -> None:
         given = decision.answers or {}
@@ -373,7 +380,6 @@ class Codex(Agent):
         if mode == "full":
             for key, request in list(self.requests.items()):
                 if request.event["request_kind"] == "approval":
-                    private = request.private
-                    self._respond(key, decision_of(private["method"], private["params"], "accept"))
+                    self.allow(key, request.private)
                     self.close_request(key, "allow", "mode")
         answer(OK)

@@ -7,7 +7,8 @@ import re
 from typing import Callable, Dict, List, NamedTuple, Optional
 
 from ...base.agent import code_of_status, iso
-from ...base.titles import one_line, plain_command, relative, shortened, whole_file_diff
+from ...base.consent import SAME_CALL
+from ...base.titles import one_line, plain_command, relative, shell_of, shortened, whole_file_diff
 from ...files import loads
 from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 
@@ -43,6 +44,20 @@ KNOWN = (
 """Notifications that users do not need. They are recorded in raw.jsonl."""
 SIGNS = {"add": "+", "delete": "-"}
 """Kinds of changes for which the CLI reports the file's content instead of a diff."""
+NOT_SHOWN = (
+    *("threadId", "turnId", "itemId", "approvalId", "startedAtMs", "kind", "command", "cwd", "reason"),
+    *(
+        "commandActions",
+        "availableDecisions",
+        "proposedExecpolicyAmendment",
+        "proposedNetworkPolicyAmendments",
+    ),
+)
+"""Parameters of a request that its other fields hold, or that are answers which are never given."""
+COMMAND_ONCE = (
+    "once, as shown; if its sandbox stops it, Codex runs it again outside of it, with all your rights"
+)
+PERMISSIONS_ONCE = "until the end of this turn, for all commands"
 SILENT_ITEMS = ("userMessage", "hookPrompt", "enteredReviewMode", "exitedReviewMode", "sleep")
 
 
@@ -269,23 +284,41 @@ def _approval(key: str, tool: str, title: str, tool_input: Json, params: Json) -
         "cwd": params.get("cwd"),
         "can_edit": False,
         "can_allow_for_run": True,
+        "words": {"run": SAME_CALL.format(tool=tool)},
     }
 
 
+def _others(params: Json) -> Json:
+    """Return the parameters that no field of the event has, such as a folder that is to become writable."""
+    return {name: value for name, value in params.items() if name not in NOT_SHOWN and value is not None}
+
+
 def _command_approval(key: str, params: Json, _translator: CodexTranslator) -> RequestEvent:
-    command = plain_command(str(params.get("command") or ""))
-    return _approval(key, "command", one_line(command), {"command": command}, params)
+    full = str(params.get("command") or "")
+    command, shell = plain_command(full), shell_of(full)
+    given: Json = {"command": command} if full else {}
+    if shell:
+        given["shell"] = shell
+    event = _approval(key, "command", one_line(command) or "command", {**given, **_others(params)}, params)
+    event["words"]["once"] = COMMAND_ONCE
+    return event
 
 
-def _change_approval(key: str, params: Json, translator: CodexTranslator) -> RequestEvent:
-    item = translator.items.get(str(params.get("itemId"))) or {"type": "fileChange", "changes": []}
+def _change_approval(key: str, params: Json, translator: CodexTranslator) -> Optional[RequestEvent]:
+    """Return None if the CLI has not said which changes it means: nobody can allow what is not shown."""
+    item = translator.items.get(str(params.get("itemId")))
+    if not item or not item.get("changes"):
+        return None
     title = translator.title(item) or "file change"
-    return _approval(key, "apply_patch", title, {"changes": item["changes"]}, params)
+    return _approval(key, "apply_patch", title, {"changes": item["changes"], **_others(params)}, params)
 
 
 def _permission_approval(key: str, params: Json, _translator: CodexTranslator) -> RequestEvent:
     wanted = params.get("permissions") or {}
-    return _approval(key, "permissions", one_line(json.dumps(wanted)), {"permissions": wanted}, params)
+    title = one_line(json.dumps(wanted, ensure_ascii=False))
+    event = _approval(key, "permissions", title, {"permissions": wanted, **_others(params)}, params)
+    event["words"]["once"] = PERMISSIONS_ONCE
+    return event
 
 
 def _questions(key: str, params: Json, _translator: CodexTranslator) -> RequestEvent:
@@ -313,7 +346,7 @@ def _questions(key: str, params: Json, _translator: CodexTranslator) -> RequestE
     }
 
 
-REQUESTS: Dict[str, Callable[[str, Json, CodexTranslator], RequestEvent]] = {
+REQUESTS: Dict[str, Callable[[str, Json, CodexTranslator], Optional[RequestEvent]]] = {
     "item/commandExecution/requestApproval": _command_approval,
     "item/fileChange/requestApproval": _change_approval,
     "item/permissions/requestApproval": _permission_approval,

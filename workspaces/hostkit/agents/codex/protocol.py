@@ -28,11 +28,10 @@ def listed(value: object) -> List[str]:
 
 
 def decision_of(method: str, params: Json, reply: str) -> Json:
-    """Return the result for an approval. `reply` is accept, acceptForSession, decline or cancel."""
+    """Return the result for an approval. `reply` is accept, decline or cancel."""
     if method != "item/permissions/requestApproval":
         return {"decision": reply}
-    granted = params.get("permissions") if reply.startswith("accept") else {}
-    return {"permissions": granted or {}, "scope": "session" if reply == "acceptForSession" else "turn"}
+    return {"permissions": (params.get("permissions") or {}) if reply == "accept" else {}, "scope": "turn"}
 
 
 def native_program(program: str) -> str:
