@@ -44,7 +44,7 @@ def test_the_three_operations_do_their_work(pool: HelperPool) -> None:
     assert pool.ask("coloured_lines", "x = 1\ny\n", "a.py")[0].startswith('<span class="h-n">x</span>')
     assert len(pool.ask("coloured_lines", "x = 1\n\ny", "a.py")) == 3
     assert pool.ask("coloured_lines", "x", "unknown.kind") is None
-    assert pool.ask("difference", "a\nb", "a\n-- c") == ["@@ -1,2 +1,2 @@", " a", "-b", "+-- c"]
+    assert pool.ask("difference", "a\nb", "a\n-- c") == [[" ", "a"], ["-", "b"], ["+", "-- c"]]
 
 
 @pytest.mark.parametrize("language", ["scala", "smithy", "urbiscript", "tads3", "snobol"])

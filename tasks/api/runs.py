@@ -102,5 +102,5 @@ def command_of(body: Decision) -> dict[str, Any]:
     if body.decision == "deny":
         return {"command": "deny", **({"text": body.text} if body.text else {})}
     scope = "run" if body.decision == "allow_for_run" else "once"
-    changed = {} if body.input is None else {"input": body.input}
-    return {"command": "approve", "scope": scope, **changed}
+    given = body.model_dump(include={"input", "grant", "digest"}, exclude_none=True)
+    return {"command": "approve", "scope": scope, **given}

@@ -225,6 +225,12 @@ class Decision(Body):
     answers: dict[str, str | list[str]] | None = Field(
         default=None, description="Answers by question, for a request with questions"
     )
+    grant: str | None = Field(
+        default=None, description="The id of one of the request's grants, with allow_for_run"
+    )
+    digest: str | None = Field(
+        default=None, description="The request's digest; it is refused if the request has another one"
+    )
 
     @model_validator(mode="after")
     def check_given(self) -> Decision:
@@ -233,6 +239,8 @@ class Decision(Body):
         changes = self.answers is not None or self.input is not None
         if changes and self.decision in ("deny", "allow_for_run"):
             raise ValueError(f"{self.decision} takes neither answers nor input")
+        if self.grant is not None and self.decision != "allow_for_run":
+            raise ValueError("a grant needs the decision allow_for_run")
         return self
 
 

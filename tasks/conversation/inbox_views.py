@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -11,7 +11,7 @@ from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import run_for
-from tasks.conversation import rendering, services
+from tasks.conversation import rendering, requests, services
 from tasks.conversation.views import command_of
 from workspaces.access import current_user
 
@@ -22,6 +22,17 @@ Key = tuple[int, str]
 def inbox_page(request: HttpRequest) -> HttpResponse:
     """Every open request of every task that the user sees, oldest first."""
     return render(request, "tasks/inbox.html", {"nav": "inbox", **rendering.inbox_context(request.user)})
+
+
+@require_GET
+def request_whole(request: HttpRequest) -> HttpResponse:
+    """The whole input of a request, or of several identical ones, whose page shows only its beginning."""
+    keys = [key for value in request.GET.getlist("ask") if (key := _key(value))]
+    found = [requests.open_ask(run_for(request.user, run), request_id) for run, request_id in keys]
+    asks = [ask for ask in found if ask]
+    if not asks:
+        raise Http404
+    return HttpResponse(rendering.render_whole(asks))
 
 
 @require_POST

@@ -11,7 +11,7 @@ from aitask.lib.queue import enqueue
 from tasks.conversation import jobs
 from tasks.models import Attention, Run
 from workspaces.access import visible_workspaces
-from workspaces.hostkit import wire
+from workspaces.hostkit import escapes, wire
 
 Kind = Attention.Kind
 ENDS = {
@@ -26,7 +26,7 @@ def note_events(run: Run, events: list[wire.RunEvent]) -> None:
     still_open = {str(request["id"]) for request in run.open_requests}
     for event in events:
         if event["kind"] == "request" and event["id"] in still_open:
-            text = event["title"] or event["tool"]
+            text = escapes.visible(event["title"] or event["tool"])
             _create(run, Kind.NEEDS_YOU, subject=event["id"][:100], text=text)
 
 

@@ -30,7 +30,9 @@ def render_talk(task: Task, run: Run | None) -> dict[str, str]:
     return {
         "state": state,
         "run": str(run.pk) if run else "",
-        "asks": "".join(render_to_string("tasks/talk/_request.html", {"ask": ask}) for ask in asks),
+        "asks": "".join(
+            render_to_string("tasks/talk/_request.html", {"ask": ask, "asks": [ask]}) for ask in asks
+        ),
         "sent": render_to_string("tasks/talk/_sent.html", context),
         "menu": render_to_string("tasks/talk/_settings.html", chosen),
     }
@@ -70,9 +72,17 @@ def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
     return list(runs.select_related("task__workspace"))
 
 
+def render_whole(asks: list[requests.Ask]) -> str:
+    """Return the HTML of an input that is too long to be shown at once, with the digests that allow it."""
+    same = [ask for ask in asks if ask.same_as == asks[0].same_as]
+    context = {"ask": same[0], "asks": same, "whole": True}
+    return render_to_string("tasks/talk/_given.html", context)
+
+
 def render_asks(asks: list[requests.Ask]) -> str:
     """Return the HTML of all requests, with identical ones of several runs grouped."""
     found = requests.groups(asks)
     return "".join(
-        render_to_string("tasks/talk/_request.html", {"ask": group.first, "group": group}) for group in found
+        render_to_string("tasks/talk/_request.html", {"ask": group.first, "asks": group.asks, "group": group})
+        for group in found
     )

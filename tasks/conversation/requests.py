@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.utils.safestring import SafeString
 
+from tasks.conversation.risks import Risk, risks_of
 from tasks.models import Outgoing, Run
-from tasks.rendering import markdown
-from tasks.rendering.parts import diff_lines, readable, tool_input, wish
+from tasks.rendering import inputs, markdown
+from tasks.rendering.inputs import ShownField
+from tasks.rendering.parts import readable, wish
+from workspaces.hostkit.base.consent import digest_of
+from workspaces.hostkit.escapes import HIDDEN, prose
 
-LONGEST = 20_000
-"Maximum characters of an input on the page."
+SHOWN, SHOWN_LINES = 4_000, 80
+"Size of an input up to which it is shown at once. A larger one must be opened before it can be allowed."
+PREVIEW = 1_500
+"Characters of a larger one that are shown before it is opened."
 PLAIN_FIELDS = ("command", "file_path", "path", "url", "query", "pattern", "prompt")
 "An input with only one of these fields (and a description) is edited as plain text."
 
@@ -44,32 +53,60 @@ class Ask:
     def wish(self) -> str:
         return wish(self.request.get("tool"))
 
+    @cached_property
+    def digest(self) -> str:
+        """The digest of what is shown. The host refuses an answer to anything else."""
+        return digest_of(self.request)
+
     @property
-    def given(self) -> str:
-        """The input as text; empty if a plan, questions or a diff is shown in its place."""
-        if self.kind != "approval" or self.diff:
-            return ""
-        return readable(tool_input(self.request))[:LONGEST]
+    def is_exact(self) -> bool:
+        """Whether all of it is known here as the host has it: nothing was cut or replaced on the way."""
+        return "cut" not in self.request and self.request.get("digest", self.digest) == self.digest
+
+    @cached_property
+    def fields(self) -> list[ShownField]:
+        """All that the call has. A plan and questions are shown as such, and their fields are folded."""
+        return inputs.fields_of(self.request.get("input"))
+
+    @cached_property
+    def size(self) -> int:
+        return sum(each.size for each in self.fields)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it must be opened before it can be allowed."""
+        lines = sum(each.lines for each in self.fields)
+        return self.kind == "approval" and (self.size > SHOWN or lines > SHOWN_LINES)
+
+    @property
+    def preview(self) -> Sequence[ShownField]:
+        return inputs.preview(self.fields, PREVIEW)
+
+    @property
+    def risks(self) -> list[Risk]:
+        if self.kind != "approval":
+            return []
+        return risks_of(self.request, self.run.task.worktree_path)
+
+    @property
+    def description(self) -> str:
+        """What the agent says about the call, unless it is one of the fields."""
+        text = str(self.request.get("description") or "")
+        return "" if any(each.text == text for each in self.fields) else text
 
     @property
     def plan(self) -> SafeString | str:
-        text = readable(self.request.get("plan"))
+        text = prose(str(self.request.get("plan") or ""))
         return markdown.render(text) if text else ""
-
-    @property
-    def diff(self) -> SafeString | str:
-        lines = diff_of(self.request.get("input"), self.run.task.worktree_path)
-        return diff_lines(lines) if lines else ""
-
-    @property
-    def path(self) -> str:
-        """The file to change."""
-        given = self.request.get("input")
-        return readable(given.get("file_path")) if isinstance(given, dict) else ""
 
     @property
     def folder(self) -> str:
         return str(self.request.get("cwd") or self.run.task.worktree_path)
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether the CLI has said in which folder the call is made."""
+        return bool(self.request.get("cwd"))
 
     @property
     def questions(self) -> list[dict[str, Any]]:
@@ -78,13 +115,16 @@ class Ask:
 
     @property
     def edited_field(self) -> str:
-        """The field of the input that is edited as plain text; empty if the whole input is edited as JSON."""
+        """The field of the input that is edited as plain text; empty if the whole input is edited as JSON.
+
+        JSON has escapes for characters that an editor would not show.
+        """
         given = self.request.get("input")
         if not isinstance(given, dict):
             return ""
         names = set(given) - {"description", "timeout"}
         found = [name for name in PLAIN_FIELDS if names == {name} and isinstance(given[name], str)]
-        return found[0] if found else ""
+        return found[0] if found and not HIDDEN.search(given[found[0]]) else ""
 
     @property
     def editable(self) -> str:
@@ -93,18 +133,21 @@ class Ask:
         return (
             str(given[name])
             if name and isinstance(given, dict)
-            else json.dumps(given, indent=2, ensure_ascii=False)
+            else HIDDEN.sub(_json_escape, json.dumps(given, indent=2, ensure_ascii=False))
         )
 
     @property
     def same_as(self) -> str:
-        """A digest that is equal for identical requests."""
-        given = self.request.get("input")
-        if isinstance(given, dict):
-            given = {name: value for name, value in given.items() if name != "description"}
-        content = [self.run.backend, self.kind, self.request.get("tool"), given, self.request.get("plan")]
-        text = json.dumps([*content, self.request.get("questions")], sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        """A digest that is equal for identical requests: the same call with the same words and grants, of the
+        same CLI in the same mode and workspace, and in the run's own worktree or in the same other folder.
+        """
+        run, worktree = self.run, self.run.task.worktree_path
+        folder = str(self.request.get("cwd") or worktree)
+        if worktree and (folder == worktree or folder.startswith(f"{worktree}/")):
+            folder = f"its worktree{folder[len(worktree) :]}"
+        of_run = [run.task.workspace_id, run.backend, run.permission_mode, self.kind, folder]
+        content = digest_of({**self.request, "cwd": None})
+        return hashlib.sha256(json.dumps([*of_run, self.is_exact, content]).encode()).hexdigest()
 
 
 @dataclass
@@ -163,28 +206,11 @@ def _undelivered_answers(runs: list[Run]) -> dict[tuple[int, str], str]:
     }
 
 
-def diff_of(given: Any, worktree: str) -> list[str]:
-    """Return the diff of what a tool wants to write, by line; empty for tools that write no files."""
-    if not isinstance(given, dict):
-        return []
-    if isinstance(given.get("changes"), list):
-        return [line for change in given["changes"] for line in _change(change, worktree)]
-    if "old_string" in given and "new_string" in given:
-        return _compared(str(given["old_string"]), str(given["new_string"]))
-    if isinstance(given.get("content"), str) and given.get("file_path"):
-        return [f"+{readable(line)}" for line in given["content"].splitlines()]
-    return []
+def open_ask(run: Run, request_id: str) -> Ask | None:
+    """Return the open request of a run; None if it is no longer open."""
+    return next((Ask(run, each) for each in run.open_requests if str(each["id"]) == request_id), None)
 
 
-def _change(change: Any, worktree: str) -> list[str]:
-    if not isinstance(change, dict):
-        return []
-    path, text = readable(change.get("path")).removeprefix(f"{worktree}/"), readable(change.get("diff"))
-    kind = change.get("kind")
-    kind = kind.get("type") if isinstance(kind, dict) else kind
-    sign = {"add": "+", "delete": "-"}.get(str(kind), "")
-    return [f"@@ {path}", *(f"{sign}{line}" for line in text.splitlines())]
-
-
-def _compared(old: str, new: str) -> list[str]:
-    return markdown.compare(readable(old), readable(new))
+def _json_escape(found: re.Match[str]) -> str:
+    """Return the JSON escape of a character that can't be seen."""
+    return json.dumps(found[0])[1:-1]

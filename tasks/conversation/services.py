@@ -14,6 +14,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks import editing
 from tasks.conversation import delivery
+from tasks.conversation.requests import open_ask
 from tasks.models import Outgoing, Run, Task
 from tasks.runs import control
 from tasks.runs import services as run_services
@@ -82,7 +83,7 @@ def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBas
     """Answer an open request. Only the first answer counts; Refused says who gave it."""
     _check_reachable(run)
     request = storable(request)
-    payload = storable({**command, "request": request})
+    payload = storable({**command, **_consent(run, request, command), "request": request})
     try:
         with transaction.atomic():
             row = Outgoing.objects.create(
@@ -95,6 +96,24 @@ def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBas
     except IntegrityError as error:
         raise Refused(_answered_by(run, request), "Only the first answer counts.") from error
     return _deliver(row)
+
+
+def _consent(run: Run, request: str, command: dict[str, Any]) -> dict[str, str]:
+    """Return the digest of the request that is allowed, so that the runner allows nothing else.
+
+    Raises Refused if it can't be shown as the agent has sent it, or is not the one that the user has seen.
+    """
+    ask = open_ask(run, request)
+    if ask is None or command["command"] != "approve":
+        return {}
+    if not ask.is_exact:
+        raise Refused(
+            "This can't be allowed: it can't be shown as the agent has sent it.",
+            "Deny it, and ask for smaller or other steps.",
+        )
+    if command.get("digest", ask.digest) != ask.digest:
+        raise Refused("This is not the request that was shown.", "Look at it again, then answer.")
+    return {"digest": ask.digest} if "digest" in ask.request else {}
 
 
 def withdraw(row: Outgoing) -> None:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("runs/<int:pk>/stop", views.run_stop, name="run_stop"),
     path("runs/<int:pk>/settings", views.run_settings, name="run_settings"),
     path("runs/<int:pk>/requests/<path:request_id>", views.run_answer, name="run_answer"),
+    path("requests/whole", inbox_views.request_whole, name="request_whole"),
     path("worker.js", notification_views.service_worker, name="service_worker"),
     path("push/key", notification_views.push_key, name="push_key"),
     path("push/subscribe", notification_views.push_subscribe, name="push_subscribe"),

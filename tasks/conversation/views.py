@@ -13,6 +13,7 @@ from aitask.lib.errors import Refused
 from tasks.access import message_for, run_for, task_for
 from tasks.answers import answer_on_task
 from tasks.conversation import interactive, services
+from tasks.conversation.requests import open_ask
 from tasks.models import Outgoing, Run
 from tasks.runs import control
 from workspaces.access import current_user
@@ -131,9 +132,21 @@ def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
     }
     if post.get("mode") in PermissionMode.values:
         command["mode"] = post["mode"]
+    if post.get("grant"):
+        command["grant"] = post["grant"]
     if "input" in post:
         command["input"] = _edited(post, run, request_id)
-    return command
+    return {**command, **_shown(post, run, request_id)}
+
+
+def _shown(post: QueryDict, run: Run, request_id: str) -> dict[str, str]:
+    """Return the digest of what the page has shown. Raises Refused if a long input was not opened."""
+    key = f"{run.pk}-{request_id}="
+    digests = [each.removeprefix(key) for each in post.getlist("digest") if each.startswith(key)]
+    ask = open_ask(run, request_id)
+    if ask and ask.is_long and not digests:
+        raise Refused("Not all of it was shown.", "Open the whole input, then allow it.")
+    return {"digest": digests[0]} if digests else {}
 
 
 def _answers(post: QueryDict) -> dict[str, Any]:
@@ -152,11 +165,11 @@ def _answers(post: QueryDict) -> dict[str, Any]:
 def _edited(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
     """Return the edited input: one field as text, or the whole input as JSON."""
     name, text = post.get("field", ""), str(post.get("input") or "").replace("\r\n", "\n")
-    asked = next((each for each in run.open_requests if str(each["id"]) == request_id), None)
-    if asked is None:
+    ask = open_ask(run, request_id)
+    if ask is None:
         raise Refused("This request is no longer open.")
-    if name:
-        return {**asked["input"], name: text}
+    if name and name == ask.edited_field:
+        return {**ask.request["input"], name: text}
     try:
         found = untrusted_json.loads(text)
     except untrusted_json.Unreadable as error:

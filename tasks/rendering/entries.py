@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 
@@ -13,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.badges import outcome_badge
-from tasks.rendering import markdown
+from tasks.rendering import inputs, markdown
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -23,10 +22,11 @@ from tasks.rendering.parts import (
     folded,
     line,
     readable,
-    tool_input,
+    uncoloured,
     wish,
 )
 from tasks.runs.reducer import parse_time
+from workspaces.hostkit.escapes import prose
 from workspaces.models import PermissionMode
 
 SHORT_LINES, SHORT_TEXT = 14, 1600
@@ -41,7 +41,7 @@ def _started(entry: Entry) -> SafeString:
 
 
 def _text(entry: Entry) -> SafeString:
-    return format_html('<div class="md">{}</div>', markdown.render(entry.text()))
+    return format_html('<div class="md">{}</div>', markdown.render(prose(str(entry.data.get("text") or ""))))
 
 
 def _thinking(entry: Entry) -> SafeString:
@@ -72,7 +72,7 @@ def tool_icon(name: str) -> str:
 def _tool(entry: Entry) -> SafeString:
     name, title = entry.text("name"), entry.text("title")
     mark = format_html(' class="tool" data-tool="{}"', entry.key())
-    body = block(entry, tool_input(entry.data), "input")
+    body = block(entry, inputs.as_text(entry.data.get("input")), "input")
     return folded(tool_icon(name), name, title if title != name else "", body, mark)
 
 
@@ -83,7 +83,8 @@ def _tool_result(entry: Entry) -> SafeString:
     details = [f"exit {code}" if code else "error" if bad else ""]
     if (data.get("duration_ms") or 0) >= 1000:
         details.append(clock(data["duration_ms"] / 1000))
-    text = output if isinstance(output, str) else json.dumps(output, indent=2, ensure_ascii=False)
+    text = uncoloured(output) if isinstance(output, str) else inputs.as_json(output)
+    text = readable(text)
     is_empty = output in (None, "", [], {})
     body = format_html('<p class="dim">{}</p>', "No output.") if is_empty else block(entry, text, "output")
     mark = format_html(
@@ -92,7 +93,7 @@ def _tool_result(entry: Entry) -> SafeString:
         entry.key(),
         " · ".join(filter(None, details)),
     )
-    return folded("terminal", "Result", readable(text).strip().split("\n")[0], body, mark)
+    return folded("terminal", "Result", text.strip().split("\n")[0], body, mark)
 
 
 CHANGES = {"add": ("file-plus", "Wrote"), "delete": ("file-minus", "Deleted")}
@@ -118,11 +119,14 @@ def _file_change(entry: Entry) -> SafeString:
 
 
 def _request(entry: Entry) -> SafeString:
-    plan = entry.text("plan")
+    plan = prose(str(entry.data.get("plan") or ""))
+    given = "" if plan or entry.data.get("questions") else inputs.as_text(entry.data.get("input"))
     context = {
         "run": entry.run,
         "request": entry.data,
-        "given": readable(tool_input(entry.data)),
+        "title": entry.text("title"),
+        "given": given,
+        "given_block": block(entry, given) if given else "",
         "wish": wish(entry.data.get("tool")),
         "plan": markdown.render(plan) if plan else "",
     }

@@ -17,11 +17,3 @@ def render(text: str) -> SafeString:
     if html is None:
         return format_html('<p class="said">{}</p>', text)
     return mark_safe(str(html))  # noqa: S308 - the helper has cleaned it
-
-
-def compare(old: str, new: str) -> list[str]:
-    """Return the lines of a unified diff of two texts; all lines of both if comparing takes too long."""
-    lines = helper.ask("difference", old, new)
-    if lines is None:
-        return [*(f"-{line}" for line in old.splitlines()), *(f"+{line}" for line in new.splitlines())]
-    return [str(line) for line in lines]

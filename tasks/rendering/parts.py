@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from aitask.lib.formats import icon
 from tasks.models import Run
+from workspaces.hostkit.escapes import pieces, printed
 
 LONGEST = 12_000
 "Maximum characters of a text on the page; a link shows the rest."
 MAX_DIFF_LINES = 400
 NOTHING = SafeString("")
-CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # terminal escape sequences
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]"  # control and bidi characters
-)
+COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Entry:
     data: dict[str, Any]
 
     def text(self, name: str = "text") -> str:
-        """Return a field as readable text."""
+        """Return a field as text, with an escape for whatever could not be seen."""
         return readable(self.data.get(name))
 
     def key(self, name: str = "id") -> str:
@@ -42,8 +39,21 @@ class Entry:
 
 
 def readable(text: Any) -> str:
-    """Return the text without terminal escapes, control characters and changes of text direction."""
-    return CONTROL.sub("", str(text if text is not None else "").replace("\r\n", "\n"))
+    """Return a text of a program or an agent, with an escape for whatever could not be seen."""
+    return printed(str(text if text is not None else ""))
+
+
+def uncoloured(text: str) -> str:
+    """Return the output of a program without the codes that colour it. They hide nothing on a page."""
+    return COLOURS.sub("", text)
+
+
+def marked(text: str) -> SafeString:
+    """Return the `visible` text as safe HTML, in which the escapes stand out from the text itself."""
+    shown = (
+        f'<span class="esc">{part}</span>' if is_escape else escape(part) for part, is_escape in pieces(text)
+    )
+    return mark_safe("".join(shown))  # noqa: S308 - each part is escaped
 
 
 WISHES = {"command": "run a command", "Bash": "run a command", "apply_patch": "change files"} | dict.fromkeys(
@@ -57,9 +67,8 @@ def wish(tool: Any) -> str:
     return f"to {WISHES.get(name) or f'use {name}'}"
 
 
-def block(entry: Entry, text: str, css: str = "") -> SafeString:
-    """Return preformatted text, truncated if it is very long."""
-    shown = readable(text)
+def block(entry: Entry, shown: str, css: str = "") -> SafeString:
+    """Return preformatted visible text, truncated if it is very long."""
     more = NOTHING
     if len(shown) > LONGEST:
         shown = shown[:LONGEST]
@@ -107,16 +116,3 @@ def diff_lines(lines: list[str]) -> SafeString:
     rest = len(lines) - MAX_DIFF_LINES
     more = format_html('<p class="dim">… {} more lines</p>', rest) if rest > 0 else NOTHING
     return format_html('<pre class="diff" tabindex="0">{}</pre>{}', shown, more)
-
-
-def tool_input(data: dict[str, Any]) -> str:
-    """Return the input of a tool call: a command as it is typed, everything else as JSON."""
-    given = data.get("input")
-    if not isinstance(given, dict):
-        return str(given or "")
-    command = given.get("command")
-    if isinstance(command, str):
-        return command
-    if isinstance(command, list):
-        return " ".join(map(str, command))
-    return json.dumps(given, indent=2, ensure_ascii=False)

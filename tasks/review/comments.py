@@ -18,7 +18,7 @@ from tasks.review import verdicts
 from tasks.review.comparisons import View
 from tasks.review.patches import parse
 from workspaces.git.diffs import Range, file_patch, file_text, path_of
-from workspaces.merging.conflicts import visible
+from workspaces.hostkit.escapes import visible
 
 MAX_TEXT = 20_000
 MAX_QUOTE = 4_000

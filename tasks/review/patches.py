@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.utils.html import escape
 
 from aitask.lib import helper
-from workspaces.merging.conflicts import visible
+from workspaces.hostkit.escapes import printed, visible
 
 HEAD = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@ ?(.*)")
 MAX_LINE = 2000
@@ -77,7 +77,7 @@ def colour(text: str, path: str) -> list[str] | None:
     count = len(text.removesuffix("\n").split("\n"))
     if len(text) > MAX_COLOURED or any(len(line) > MAX_COLOURED_LINE for line in text.split("\n")):
         return None
-    shown = visible(text)
+    shown = printed(text)
     if "\r" in shown.replace("\r\n", "\n"):
         return None  # Pygments ends lines at carriage returns, git does not
     lines: list[str] | None = helper.ask("coloured_lines", shown, path.rpartition("/")[2][-255:])

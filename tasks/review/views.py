@@ -22,7 +22,7 @@ from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
 from workspaces.access import current_user
 from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
-from workspaces.merging.conflicts import visible
+from workspaces.hostkit.escapes import visible
 
 MAX_FILES = 20_000
 MAX_LINES = 10**9

@@ -167,11 +167,11 @@ def test_a_diff_tells_its_lines_apart(run: Run) -> None:
     assert '<span class="del">-old' in html
 
 
-def test_colours_and_tricks_of_a_terminal_are_left_out(run: Run) -> None:
+def test_colours_of_a_terminal_are_left_out_and_its_tricks_are_shown(run: Run) -> None:
     html = html_of(
         run, "tool_result", id="1", output="\x1b[31mred\x1b[0m \x1b]0;title\x07bell\x07 a\u202eb\r\nnext"
     )
-    assert "red bell ab\nnext" in html
+    assert "red \\x1b]0;title\\x07bell\\x07 a\\u202eb\nnext" in html
 
 
 def test_a_long_output_is_cut_and_the_rest_is_one_click_away(run: Run) -> None:

@@ -19,7 +19,8 @@ from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of
 from workspaces.git.repos import contains, refs, status
 from workspaces.git.rescue import keep
-from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers, visible
+from workspaces.hostkit.escapes import visible
+from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers
 
 MAX_COMMITS = 30
 MARKED = {KINDS[frozenset("123")], KINDS[frozenset("23")]}

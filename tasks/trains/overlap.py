@@ -17,7 +17,7 @@ from tasks.models import Radar, Run, Task
 from tasks.repository import Site, site_of
 from workspaces.git import overlap
 from workspaces.git.repos import refs
-from workspaces.merging.conflicts import visible
+from workspaces.hostkit.escapes import visible
 from workspaces.models import Workspace
 
 AT_ONCE = 2

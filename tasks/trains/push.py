@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.models import MergeTrain
 from tasks.repository import Site
 from workspaces import git
-from workspaces.merging.conflicts import visible
+from workspaces.hostkit.escapes import printed
 
 
 def push(train: MergeTrain, site: Site) -> None:
@@ -31,4 +31,4 @@ def remote_of(site: Site) -> str:
 
 
 def _save(train: MergeTrain, state: str, output: str) -> None:
-    train.change((MergeTrain.State.RUNNING,), push=state, push_output=visible(output)[-8000:])
+    train.change((MergeTrain.State.RUNNING,), push=state, push_output=printed(output)[-8000:])

@@ -15,6 +15,7 @@ from tasks.models import MergeStep, MergeTrain, Task, Verdict
 from tasks.repository import Site
 from tasks.runs.queries import live_run
 from workspaces.git.repos import commits_between
+from workspaces.hostkit.escapes import printed, visible
 from workspaces.merging import (
     Attempt,
     Blocked,
@@ -30,7 +31,6 @@ from workspaces.merging import (
     foresee,
 )
 from workspaces.merging.checks import Pause
-from workspaces.merging.conflicts import visible
 from workspaces.merging.quick import is_plain, merge_options
 
 MAX_TRIES = 20
@@ -144,7 +144,7 @@ class TrainRunner:
     def _not_merged(self, step: MergeStep, found: Attempt) -> None:
         files = [conflict.as_json() for conflict in found.conflicts]
         with transaction.atomic():
-            self._end(step, ENDS[found.verdict], files=files, output=visible(found.output))
+            self._end(step, ENDS[found.verdict], files=files, output=printed(found.output))
             if found.verdict == MergeResult.ALREADY and not self.train.dry_run:
                 save_merged(step, self.train)
 
@@ -155,7 +155,7 @@ class TrainRunner:
         self.options = () if self.plain else merge_options(worktree, self.train.branch)
 
     def _merged_in_worktree(self, step: MergeStep, found: Attempt) -> None:
-        values = {"candidate": found.commit, "output": visible(found.output)}
+        values = {"candidate": found.commit, "output": printed(found.output)}
         if not self.train.check_command:
             self._to(step, S.MOVING, **values)
             return
@@ -187,7 +187,7 @@ class TrainRunner:
             return
         self.dirty = True
         seconds = (step.check_seconds or 0) + result.seconds
-        values = {"output": visible(result.output), "check_seconds": seconds}
+        values = {"output": printed(result.output), "check_seconds": seconds}
         following = self._next_to_check(step) if result.passed else ""
         if not result.passed:
             parts = (step.reason, self._which(step), f"It ended with status {result.status}.")
@@ -239,7 +239,7 @@ class TrainRunner:
                 raise Parked
             if time.monotonic() - saved_at > TAIL_EVERY:
                 saved_at = time.monotonic()
-                self._to(step, S.CHECKING, output=visible(check.tail()))
+                self._to(step, S.CHECKING, output=printed(check.tail()))
                 doorbell.ring(f"train:{self.train.pk}")
             pause.wait()
 

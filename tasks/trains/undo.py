@@ -13,9 +13,9 @@ from tasks.repository import Site
 from tasks.trains.train_runner import Parked
 from workspaces.git.commands import GitError, git
 from workspaces.git.writing import update_refs
+from workspaces.hostkit.escapes import printed
 from workspaces.merging import Check, CheckLost, MainMoved
 from workspaces.merging.checks import Pause
-from workspaces.merging.conflicts import visible
 from workspaces.merging.reverting import revert
 
 MAX_TRIES = 10
@@ -109,7 +109,7 @@ def _check(train: MergeTrain, site: Site, patience: float) -> None:
     except CheckLost:
         raise GitError("The check of the revert was ended from outside.", "Undo the train again.") from None
     if not result.passed:
-        output = visible(result.output)[-2000:]
+        output = printed(result.output)[-2000:]
         raise GitError(f"The check fails without these tasks, so {train.branch} stays as it is.", output)
 
 

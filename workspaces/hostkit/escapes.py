@@ -75,6 +75,11 @@ def prose(text: str) -> str:
     return HIDDEN_IN_PROSE.sub(lambda found: escape_of(found[0]), text.replace("\r\n", "\n"))
 
 
+def printed(text: str) -> str:
+    """Return the visible text of a program's output, in which a line may end with a carriage return too."""
+    return visible(text.replace("\r\n", "\n"))
+
+
 def escape_of(char: str) -> str:
     """Return the escape of one character."""
     code = ord(char)

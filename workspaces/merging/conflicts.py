@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import Any
 
 from workspaces.git.commands import call_git
+from workspaces.hostkit.escapes import printed, visible
 from workspaces.hosts import HostConnection
 
 MAX_FILES = 50
@@ -20,9 +21,6 @@ MAX_BYTES = 512 * 1024
 CONTEXT = 3
 OURS, SEPARATOR, THEIRS = (re.compile(pattern) for pattern in (r"<{7,} ", r"={7,}\r?$", r">{7,} "))
 "The conflict markers; git's attribute `conflict-marker-size` makes them longer."
-HIDDEN = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
 KINDS = {
     frozenset("123"): "changed on both sides",
     frozenset("23"): "added on both sides",
@@ -45,15 +43,7 @@ class Conflict:
     def as_json(self) -> dict[str, Any]:
         """Return the fields for a JSON column, with `visible` texts."""
         values = asdict(self)
-        return {**values, "path": visible(self.path), "hunks": [visible(hunk) for hunk in self.hunks]}
-
-
-def visible(text: str) -> str:
-    """Escape what a database can't store or what would mislead a reader: bytes that are not UTF-8, control
-    characters, and characters that change the writing direction, as `\\xff` or `\\u202e`.
-    """
-    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), decoded)
+        return {**values, "path": visible(self.path), "hunks": [printed(hunk) for hunk in self.hunks]}
 
 
 def kinds_by_path(records: list[str]) -> dict[str, str]:

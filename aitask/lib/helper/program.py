@@ -136,9 +136,15 @@ def lexer_for(name: str) -> Lexer:
 
 
 def difference(old: str, new: str) -> None:
-    """Set the lines of a unified diff, without the names of files."""
-    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
-    say("set", list(lines)[2:])
+    """Set all lines of both texts as a comparison: [sign, line], with the sign of a diff."""
+    before, after = old.split("\n"), new.split("\n")
+    rows: list[list[str]] = []
+    for kind, i, j, k, m in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            rows += [[" ", line] for line in before[i:j]]
+        else:
+            rows += [["-", line] for line in before[i:j]] + [["+", line] for line in after[k:m]]
+    say("set", rows)
 
 
 OPERATIONS: dict[str, Callable[..., None]] = {

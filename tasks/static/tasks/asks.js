@@ -41,22 +41,40 @@ function remove(old) {
   if (focused) next?.focus();
 }
 
-export async function decide(article, decision, { mode } = {}) {
+export async function decide(article, decision, { mode, grant } = {}) {
   const form = article.querySelector("form");
   if (!form || article.matches(".is-sending, .is-answered")) return;
   if (performance.now() - movedAt < GRACE) {
     toast({ text: "This list changed: another request was just answered.", hint: "Check this one and answer again." });
     return;
   }
+  if (decision.startsWith("allow") && article.querySelector("[data-unopened]")) {
+    toast({ text: "Not all of it is shown.", hint: "Open the whole input, then allow it." });
+    article.querySelector("[data-opens-input]")?.focus();
+    return;
+  }
   const values = new FormData(form);
   values.set("decision", decision);
   if (mode) values.set("mode", mode);
+  if (grant) values.set("grant", grant);
   article.classList.add("is-sending");
   const ok = await send(form.getAttribute("action"), values);
   article.classList.remove("is-sending");
   if (!ok) return;
   article.classList.add("is-answered");
   article.dispatchEvent(new CustomEvent("answered", { bubbles: true }));
+}
+
+// Show the whole of a long input. Its digest comes with it, without which the server refuses to allow it.
+async function openInput(link) {
+  const response = await fetch(link.href).catch(() => null);
+  const [whole] = response?.ok ? nodesOf(await response.text()) : [];
+  if (!whole?.matches(".given")) {
+    toast({ text: "The input could not be loaded.", hint: "Try again." });
+    return;
+  }
+  link.closest(".given").replaceWith(whole);
+  whole.querySelector("pre")?.focus({ preventScroll: true });
 }
 
 export function edit(article) {
@@ -85,11 +103,15 @@ document.addEventListener("submit", (event) => {
   if (!form) return;
   event.preventDefault();
   const { value = "allow", dataset } = event.submitter ?? {};
-  decide(form.closest(".asked"), value, { mode: dataset?.mode });
+  decide(form.closest(".asked"), value, { mode: dataset?.mode, grant: dataset?.grant });
 });
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-edits]")) edit(event.target.closest(".asked"));
+  const opens = event.target.closest("a[data-opens-input]");
+  if (opens) {
+    event.preventDefault();
+    openInput(opens);
+  } else if (event.target.closest("[data-edits]")) edit(event.target.closest(".asked"));
   // The second click of a double click may hit the next request.
   else if (event.detail > 1 && event.target.closest(".asked button")) event.preventDefault();
 });
@@ -131,7 +153,7 @@ export const keysFor = (current) => {
   return {
     ...numbers,
     a: on((article) => article.dataset.kind !== "question" && decide(article, "allow")),
-    A: on((article) => article.querySelector("[value=allow_for_run], [data-mode]")?.click()),
+    A: on((article) => article.querySelector(".actions :is([value=allow_for_run], [data-mode])")?.click()),
     d: on(deny),
   };
 };
