@@ -132,9 +132,21 @@ def start_over(request: HttpRequest, task_id: Id) -> RunOut:
 def resolve_conflict(request: HttpRequest, task_id: Id) -> RunOut:
     """Merges the base branch into the task's branch with conflict markers and queues a run to resolve them.
 
-    When all conflicts are resolved, a new merge train merges the task.
+    When all conflicts are resolved, the task waits to be accepted, because nobody has seen how: with
+    `resolved`, which also merges it, or with `accept`.
     """
     return run_out(conflicts.resolve(task_for(request.user, task_id), user=current_user(request)))
+
+
+@router.post(
+    "/tasks/{task_id}/resolved",
+    response={201: TrainOut},
+    summary="Accept a resolved conflict, and merge the task",
+)
+def accept_resolution(request: HttpRequest, task_id: Id) -> TrainOut:
+    """Starts a merge train with the strategy and check of the one that had the conflict."""
+    task = task_for(request.user, task_id)
+    return train_out(conflicts.accept_resolution(task, user=current_user(request)))
 
 
 @router.post("/tasks/{task_id}/bring-back", response=TaskOut, summary="Reapply a task that an undo reverted")

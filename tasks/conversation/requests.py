@@ -20,10 +20,10 @@ from tasks.rendering.parts import readable, wish
 from workspaces.hostkit.base.consent import digest_of
 from workspaces.hostkit.escapes import HIDDEN, prose
 
-SHOWN, SHOWN_LINES = 4_000, 80
+SHOWN, SHOWN_LINES = 4_000, 40
 "Size of an input up to which it is shown at once. A larger one must be opened before it can be allowed."
-PREVIEW = 1_500
-"Characters of a larger one that are shown before it is opened."
+MAX_PREVIEWED = 20
+"Fields of a larger one whose beginning is shown before it is opened."
 PLAIN_FIELDS = ("command", "file_path", "path", "url", "query", "pattern", "prompt")
 "An input with only one of these fields (and a description) is edited as plain text."
 
@@ -73,6 +73,10 @@ class Ask:
         return sum(each.size for each in self.fields)
 
     @property
+    def size_words(self) -> str:
+        return f"{self.size:,}"
+
+    @property
     def is_long(self) -> bool:
         """Whether it must be opened before it can be allowed."""
         lines = sum(each.lines for each in self.fields)
@@ -80,7 +84,7 @@ class Ask:
 
     @property
     def preview(self) -> Sequence[ShownField]:
-        return inputs.preview(self.fields, PREVIEW)
+        return [each.start() for each in self.fields[:MAX_PREVIEWED]]
 
     @property
     def risks(self) -> list[Risk]:
@@ -208,7 +212,7 @@ def _undelivered_answers(runs: list[Run]) -> dict[tuple[int, str], str]:
 
 def open_ask(run: Run, request_id: str) -> Ask | None:
     """Return the open request of a run; None if it is no longer open."""
-    return next((Ask(run, each) for each in run.open_requests if str(each["id"]) == request_id), None)
+    return next((Ask(run, each) for each in run.open_requests if str(each.get("id")) == request_id), None)
 
 
 def _json_escape(found: re.Match[str]) -> str:

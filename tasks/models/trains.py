@@ -152,6 +152,7 @@ class Resolution(CompareAndSet):
 
     class State(models.TextChoices):
         ASKED = "asked", "In progress"
+        READY = "ready", "Waits to be accepted"
         DONE = "done", "Resolved"
         FAILED = "failed", "Not resolved"
 
@@ -162,6 +163,8 @@ class Resolution(CompareAndSet):
     paths = models.JSONField(default=list, help_text="Keys of the conflicting files")
     strategy = models.CharField(max_length=6, default=Strategy.MERGE.value)
     checked = models.BooleanField(default=True, help_text="Whether its next merge train runs the check")
+    accepted = models.CharField(max_length=64, blank=True, help_text="The branch tip before the merge")
+    resolved = models.CharField(max_length=64, blank=True, help_text="The branch tip after the agent's run")
     state = models.CharField(max_length=6, choices=State.choices, default=State.ASKED)
     reason = models.TextField(blank=True)
     train = models.ForeignKey(MergeTrain, on_delete=models.SET_NULL, null=True, related_name="+")

@@ -8,17 +8,19 @@ the new one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from aitask.lib import helper
 from tasks.rendering.parts import marked
 from workspaces.hostkit.escapes import visible
 
+PREVIEW, PREVIEW_LINES = 1_200, 12
+"Characters and lines of a long field that are shown before it is opened."
 SHORT = 90
 "Characters up to which a value stands beside its name."
 FIRST = ("command", "file_path", "notebook_path", "path", "url", "query", "pattern", "prompt")
@@ -38,7 +40,7 @@ class ShownField:
     rows: tuple[Row, ...] = ()
     "The lines of a comparison, in place of a text."
     cut: int = 0
-    "Number of characters that are left out at its end."
+    "Number of characters that are left out."
 
     @property
     def size(self) -> int:
@@ -47,6 +49,10 @@ class ShownField:
     @property
     def lines(self) -> int:
         return len(self.rows) or self.text.count("\n") + 1
+
+    @property
+    def cut_words(self) -> str:
+        return f"{self.cut:,}"
 
     @property
     def is_short(self) -> bool:
@@ -69,20 +75,15 @@ class ShownField:
         shown = ((CLASSES[sign], sign, marked(text)) for sign, text in self.rows)
         return format_html_join("", '<span class="{}">{}{}\n</span>', shown)
 
-    def start(self, size: int) -> ShownField:
-        """Return its first characters, as many as `size`."""
-        if self.size <= size:
+    def start(self) -> ShownField:
+        """Return its first lines: as much as fits a preview."""
+        if self.size <= PREVIEW and self.lines <= PREVIEW_LINES:
             return self
         if not self.rows:
-            return replace(self, text=self.text[:size], cut=self.size - size)
-        rows: list[Row] = []
-        left = size
-        for sign, text in self.rows:
-            if left <= 0:
-                break
-            rows.append((sign, text[:left]))
-            left -= len(text) + 1
-        return replace(self, rows=tuple(rows), cut=self.size - sum(len(text) + 1 for _, text in rows))
+            text = "\n".join(self.text[:PREVIEW].split("\n")[:PREVIEW_LINES])
+            return replace(self, text=text, cut=self.size - len(text))
+        rows = tuple((sign, text[: PREVIEW // PREVIEW_LINES]) for sign, text in self.rows[:PREVIEW_LINES])
+        return replace(self, rows=rows, cut=self.size - sum(len(text) + 1 for _, text in rows))
 
 
 def fields_of(given: Any) -> list[ShownField]:
@@ -146,15 +147,6 @@ def as_json(value: Any) -> str:
         return "(nested too deeply to be shown)"
 
 
-def preview(fields: Sequence[ShownField], size: int) -> list[ShownField]:
-    """Return the first `size` characters of the fields."""
-    found: list[ShownField] = []
-    for field in fields:
-        found.append(field.start(max(size, 0)))
-        size -= field.size
-    return found
-
-
 def as_text(given: Any) -> str:
     """Return an input as text: a command as it is typed, everything else with its name."""
     found = fields_of(given)
@@ -167,8 +159,3 @@ def _with_name(field: ShownField, *, alone: bool) -> str:
     if field.is_command or (alone and field.name == "input"):
         return visible(text)
     return f"{visible(field.name)}:{' ' if field.lines == 1 else chr(10)}{visible(text)}"
-
-
-def note(count: int) -> SafeString:
-    """Return how many characters are left out."""
-    return format_html('<span class="more">… {} more characters</span>', f"{count:,}")

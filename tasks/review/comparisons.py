@@ -8,7 +8,7 @@ from functools import cached_property
 from posixpath import join
 
 from aitask.lib.errors import Refused
-from tasks.models import Run, Task, Verdict
+from tasks.models import Resolution, Run, Task, Verdict
 from tasks.repository import Site, site_of
 from workspaces.git import git
 from workspaces.git.diffs import (
@@ -29,6 +29,7 @@ LABELS = {
     "main": "After merging into {branch}",
     "turn": "Last turn",
     "work": "Uncommitted",
+    "resolved": "How the agent resolved the conflict",
 }
 
 
@@ -69,12 +70,25 @@ class View:
             return Range(self.repo, self.main, merged or self.tip)
         if name == "turn":
             return Range(self.repo, self._before_last_turn(), self.tip)
+        if name == "resolved" and self.resolution:
+            return self._resolved(self.resolution)
         if name == "work" and self.has_worktree:
             return self._worktree(refresh=refresh)
         kind, _, sha = name.partition(":")
         if kind == "commit" and SHA.fullmatch(sha):
             return self._commit(sha)
         raise Refused("Unknown comparison.")
+
+    @cached_property
+    def resolution(self) -> Resolution | None:
+        """A conflict that the task's agent has resolved."""
+        found = Resolution.objects.filter(task=self.task).exclude(resolved="")
+        return found.first()
+
+    def _resolved(self, resolution: Resolution) -> Range:
+        """Return what the branch has beyond what git merges by itself: all that the agent wrote since."""
+        merged = merged_tree(self.site.host, self.repo, resolution.accepted, resolution.main)
+        return Range(self.repo, merged or resolution.accepted, resolution.resolved)
 
     def _worktree(self, *, refresh: bool) -> Range:
         path = self.task.worktree_path

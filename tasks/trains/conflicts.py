@@ -10,14 +10,14 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.models import MergeStep, Resolution, Run, Task, Verdict
+from tasks.models import MergeStep, MergeTrain, Resolution, Run, Task, Verdict
 from tasks.repository import Site, site_of
 from tasks.review import verdicts
 from tasks.trains import services
 from tasks.verbs import TaskVerb, require
 from workspaces.git import git
 from workspaces.git.diffs import key_of, path_of
-from workspaces.git.repos import contains, refs, status
+from workspaces.git.repos import branch_tip, contains, refs, status
 from workspaces.git.rescue import keep
 from workspaces.hostkit.escapes import visible
 from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers
@@ -55,6 +55,7 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
     require(task, TaskVerb.RESOLVE)
     site = site_of(task.workspace)
     unfinished = _unfinished(task, site)
+    before = {} if unfinished else {"accepted": branch_tip(site.host, site.place.path, task.branch)}
     main, paths = unfinished or _begin(task, site)
     prompt = prompt_for(task, site, main, paths)
     try:
@@ -63,7 +64,7 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
         if not unfinished:
             site.write.git(task.worktree_path, "merge", "--abort", check=False)
         raise
-    _save(task, run, main, paths, user)
+    _save(task, run, user, main=main, paths=[key_of(path) for path in paths], **before)
     return run
 
 
@@ -166,13 +167,13 @@ def _check_texts(check: str) -> dict[str, str]:
     return {"check": f" (the check: {check})" if check else "", "below": ""}
 
 
-def _save(task: Task, run: Run, main: str, paths: list[str], user: AbstractBaseUser | None) -> None:
+def _save(task: Task, run: Run, user: AbstractBaseUser | None, **of_merge: str | list[str]) -> None:
     step = MergeStep.objects.filter(task=task).select_related("train").order_by("-train").first()
     values = {
         "run": run,
         "by_id": user.pk if user else None,
-        "main": main,
-        "paths": [key_of(path) for path in paths],
+        **of_merge,
+        "resolved": "",
         "strategy": step.train.strategy if step else "merge",
         "checked": bool(step.train.check_command) if step else True,
         "state": Resolution.State.ASKED,
@@ -185,19 +186,40 @@ def _save(task: Task, run: Run, main: str, paths: list[str], user: AbstractBaseU
 
 
 def settle(resolution: Resolution) -> None:
-    """After the agent's run: if all conflicts are resolved, accept the task and start a merge train."""
+    """After the agent's run: if all conflicts are resolved, the task waits for `accept_resolution`.
+
+    It is not accepted: what the agent wrote to resolve them was seen by nobody.
+    """
     task = resolution.task
     site = site_of(task.workspace)
     why = _unresolved_reason(resolution, site)
     if why:
         _end(resolution, Resolution.State.FAILED, why)
         return
-    user = resolution.by
-    verdicts.accept(task, user=user)
+    tip = branch_tip(site.host, site.place.path, task.branch)
+    _end(resolution, Resolution.State.READY, "", resolved=tip)
+
+
+def accept_resolution(task: Task, *, user: AbstractBaseUser | None) -> MergeTrain:
+    """Accept the task as the agent has left it after a conflict, and merge it as before the conflict.
+
+    Raises Refused if no resolution waits, or if the branch is not the one that is shown any more.
+    """
+    resolution = Resolution.objects.filter(task=task, state=Resolution.State.READY).first()
+    if resolution is None:
+        raise Refused("No resolved conflict of this task waits to be accepted.")
+    verdict = verdicts.accept(task, user=user)
+    if verdict.commit != resolution.resolved:
+        verdicts.undo_accept(task)
+        raise Refused(
+            "The branch has changed since the agent resolved the conflict.",
+            "Review all changes, accept the task, then merge it.",
+        )
     train = services.start_train(
         task.workspace, [task], user=user, strategy=resolution.strategy, check=resolution.checked
     )
-    _end(resolution, Resolution.State.DONE, "", train_id=train.pk)
+    resolution.change((Resolution.State.READY,), state=Resolution.State.DONE, train=train)
+    return train
 
 
 def _unresolved_reason(resolution: Resolution, site: Site) -> str:
@@ -239,7 +261,7 @@ def _has_markers(site: Site, worktree: str, path: str) -> bool:
     return leftover_markers(found["data"])
 
 
-def _end(resolution: Resolution, state: str, reason: str, **values: int) -> None:
+def _end(resolution: Resolution, state: str, reason: str, **values: str) -> None:
     asked = Resolution.objects.filter(pk=resolution.pk, state=Resolution.State.ASKED)
     with transaction.atomic():
         asked.update(state=state, reason=reason, **values)

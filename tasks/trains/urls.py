@@ -15,4 +15,5 @@ urlpatterns = [
     path("merge-trains/<int:pk>/undo", views.train_undo, name="train_undo"),
     path("tasks/<int:pk>/bring-back", views.task_bring_back, name="task_bring_back"),
     path("tasks/<int:pk>/resolve", views.task_resolve, name="task_resolve"),
+    path("tasks/<int:pk>/resolved", views.task_resolved, name="task_resolved"),
 ]

@@ -95,7 +95,7 @@ def train_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def train_context(train: MergeTrain) -> dict[str, Any]:
-    steps = list(train.steps.select_related("task"))
+    steps = list(train.steps.select_related("task__resolution"))
     ended = sum(not step.is_open for step in steps)
     return {
         "train": train,
@@ -145,3 +145,15 @@ def task_resolve(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), current_user(request)
     text = "Queued a run that resolves the conflict."
     return answer_on_task(request, pk, lambda: conflicts.resolve(task, user=user), text)
+
+
+@require_POST
+def task_resolved(request: HttpRequest, pk: int) -> HttpResponse:
+    """Accept what the agent has written to resolve a conflict, and continue merging."""
+    task, user = task_for(request.user, pk), current_user(request)
+    return answer(
+        request,
+        lambda: conflicts.accept_resolution(task, user=user),
+        to=reverse("task", args=[pk]),
+        go=lambda train: reverse("train", args=[train.pk]),
+    )

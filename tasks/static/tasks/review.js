@@ -23,7 +23,8 @@ class Review {
     };
     this.list = null;
     this.loading = null;
-    this.selected = ""; // The comparison that the user has selected. Until then the server decides.
+    // The comparison that the user or a link has selected. Until then the server decides.
+    this.selected = new URLSearchParams(location.search).get("range") ?? "";
     this.timer = 0;
     this.comments = openComments(root, () => this.list);
     this.observer = new IntersectionObserver((entries) => this.fillVisible(entries), { rootMargin: "600px" });

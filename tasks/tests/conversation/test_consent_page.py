@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.conversation.rendering import render_whole
-from tasks.conversation.requests import PREVIEW, SHOWN, Ask, groups
+from tasks.conversation.requests import SHOWN, Ask, groups
 from tasks.models import Outgoing, Run, Task
-from tasks.rendering.inputs import compared
+from tasks.rendering.inputs import PREVIEW, compared
 from tasks.tests.conversation.hosts import ASKED, FakeHost
 from tasks.tests.factories import make_run, make_task
 from tasks.tests.people import People, send
@@ -22,7 +22,7 @@ from workspaces.hostkit.base.consent import digest_of
 from workspaces.hostkit.escapes import unescape
 from workspaces.models import Workspace
 
-ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 NASTY = st.text("\\x1b\x07\r\n\t ;<>&\"'\u202e\u200b\u00a0é{}|")
 TEXTS = ANY | NASTY
 SCALARS = st.none() | st.booleans() | st.integers() | TEXTS
@@ -131,7 +131,7 @@ def test_words_around_the_input_hide_nothing(field: str) -> None:
     assert field == "title" or ">\\u202e<" in html or "\\u202e" in html
 
 
-@pytest.mark.parametrize("text", ["x" * (SHOWN + 1), "x\n" * 81, "x" * SHOWN + " \n"])
+@pytest.mark.parametrize("text", ["x" * (SHOWN + 1), "x\n" * 41, "x" * SHOWN + " \n"])
 def test_a_long_input_is_not_allowed_before_it_was_opened(text: str) -> None:
     ask = ask_of({"command": text + "; rm -rf ~", "note": "at the end"})
     closed, opened = Shown(page_of(ask)), Shown(render_whole([ask]))

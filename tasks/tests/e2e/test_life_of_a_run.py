@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aitask.tests.lab.client import ApiError
 from aitask.tests.lab.repos import git, make_repo
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
@@ -115,7 +116,7 @@ def test_runs_wait_for_a_free_slot_and_then_start_by_themselves(world: World) ->
         assert earlier["finished_at"] <= later["started_at"]
 
 
-def test_the_agent_resolves_a_conflict_and_its_task_is_merged(world: World) -> None:
+def test_the_agent_resolves_a_conflict_and_its_task_is_merged_when_that_is_accepted(world: World) -> None:
     # The agent is told the check: here it carries what the scripted model does with the conflict.
     script = "@bash echo both sides >shared.txt && git add shared.txt && git commit --no-edit -q"
     check = f": '\n{script}\n'\ntest -f README.md && ! grep -q '<<<<' shared.txt"
@@ -137,11 +138,24 @@ def test_the_agent_resolves_a_conflict_and_its_task_is_merged(world: World) -> N
     assert "shared.txt" in prompt
     assert "By one" in prompt  # what the other side did
     assert "By two" in prompt
+    address = f"/api/tasks/{tasks[1]}/resolved"
+    wait_for(lambda: is_done(world, address), 60, "the resolution to wait to be accepted")
     wait_for(lambda: world.task_of(run)["status"] == "done", 60, "the task to rejoin and be merged")
     repo = world.app.folder / "conflicts"
     assert git(repo, "show", "main:shared.txt") == "both sides"
     subjects = git(repo, "log", "--first-parent", "-2", "--format=%s", "main").splitlines()
     assert subjects == [f"By two (task {tasks[1]})", f"By one (task {tasks[0]})"]
+
+
+def is_done(world: World, address: str) -> bool:
+    """Whether this can be done already: a worker looks at the resolution after the end of its run."""
+    try:
+        world.api.post(address)
+    except ApiError as error:
+        if error.status != 409:
+            raise
+        return False
+    return True
 
 
 def train_ended(world: World, train: int) -> dict[str, Any]:

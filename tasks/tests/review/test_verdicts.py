@@ -11,6 +11,7 @@ from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git
 from tasks.models import Resolution, Run, Task, Verdict
 from tasks.review import verdicts
+from tasks.review.comparisons import view_of
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
@@ -18,6 +19,7 @@ from tasks.trains import after_run, conflicts
 from tasks.trains import services as trains
 from tasks.trains.services import is_unmerged
 from tasks.worktrees import services as worktrees
+from workspaces.git.diffs import changed_files
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 
@@ -142,7 +144,9 @@ def finish(run: Run) -> None:
     after_run.inspect_branch(run.task_id)
 
 
-def test_a_conflict_is_resolved_by_the_agent_and_the_task_rejoins(shop: tuple[Workspace, History]) -> None:
+def test_a_conflict_that_the_agent_resolved_waits_to_be_accepted_and_then_rejoins(
+    shop: tuple[Workspace, History],
+) -> None:
     task, run = resolving(shop)
     file = Path(task.worktree_path) / "part000/file00001.txt"
     assert "<<<<<<<" in file.read_text()
@@ -153,9 +157,47 @@ def test_a_conflict_is_resolved_by_the_agent_and_the_task_rejoins(shop: tuple[Wo
     finish(run)
 
     resolution = Resolution.objects.get()
-    assert resolution.state == "done", resolution.reason
-    assert states(ride(resolution.train)) == ["merged"]  # type: ignore[arg-type]
+    assert (resolution.state, resolution.train) == ("ready", None), resolution.reason
+    assert not Verdict.objects.filter(task=task).exists()
+    train = conflicts.accept_resolution(task, user=None)
+    assert states(ride(train)) == ["merged"]
+    resolution.refresh_from_db()
+    assert (resolution.state, resolution.train) == ("done", train)
     assert (shop[1].repo / "part000/file00001.txt").read_text() == "ours and theirs\n"
+
+
+def test_the_difference_is_all_that_the_agent_wrote_to_resolve_it(shop: tuple[Workspace, History]) -> None:
+    task, run = resolving(shop)
+    folder = Path(task.worktree_path)
+    (folder / "part000/file00001.txt").write_text("ours and theirs\n")
+    (folder / "smuggled.txt").write_text("nobody asked for this\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "--no-edit")
+    finish(run)
+
+    view = view_of(task)
+    changed_paths = [file.path for file in changed_files(view.site.host, view.range("resolved"))]
+    assert sorted(changed_paths) == ["part000/file00001.txt", "smuggled.txt"]
+
+
+def test_what_came_after_the_resolution_is_not_accepted_with_it(shop: tuple[Workspace, History]) -> None:
+    task, run = resolving(shop)
+    folder = Path(task.worktree_path)
+    (folder / "part000/file00001.txt").write_text("ours and theirs\n")
+    finish(run)
+    (folder / "later.txt").write_text("x")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "Later")
+    with pytest.raises(Refused, match="has changed since the agent resolved"):
+        conflicts.accept_resolution(task, user=None)
+    assert not Verdict.objects.filter(task=task).exists()
+    assert not git(shop[1].repo, "log", "--format=%s", "main").startswith("Later")
+
+
+def test_without_a_resolved_conflict_there_is_nothing_to_accept(shop: tuple[Workspace, History]) -> None:
+    task, _ = resolving(shop)
+    with pytest.raises(Refused, match="No resolved conflict"):
+        conflicts.accept_resolution(task, user=None)
 
 
 def test_leftover_markers_keep_the_task_out(shop: tuple[Workspace, History]) -> None:
@@ -194,7 +236,7 @@ def test_a_conflict_without_markers_is_not_resolved_by_doing_nothing(shop: tuple
     git(tree, "rm", "-q", path)
     finish(again)
     resolution.refresh_from_db()
-    assert (resolution.state, resolution.reason) == ("done", "")
+    assert (resolution.state, resolution.reason) == ("ready", "")
 
 
 def test_worktrees_are_listed_adopted_and_removed_safely(shop: tuple[Workspace, History]) -> None:

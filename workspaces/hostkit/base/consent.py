@@ -10,7 +10,7 @@ from ..wire import Grant, Json
 
 SHOWN = ("tool", "input", "cwd", "reason", "description", "plan", "questions", "grants", "words")
 """The fields of a request that a user decides by."""
-SAME_CALL = "this very call of {tool}, and no other: a call that differs in anything is asked about again"
+SAME_CALL = "this very call ({tool}) and no other: one that differs in anything is asked about again"
 
 
 class WideGrant(NamedTuple):

@@ -324,7 +324,7 @@ class TestCodex:
     def test_nothing_lasting_is_ever_sent(self) -> None:
         agent, tape = codex()
         amendment = ["npm"]
-        asked = {"proposedExecpolicyAmendment": amendment, "availableDecisions": ["accept"]}
+        asked: Json = {"proposedExecpolicyAmendment": amendment, "availableDecisions": ["accept"]}
         shown = ask_codex(agent, tape, command=self.COMMAND, cwd="/w", **asked)
         assert shown is not None
         assert not shown.get("grants")
