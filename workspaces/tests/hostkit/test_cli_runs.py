@@ -325,3 +325,47 @@ def test_what_holds_from_the_next_turn_on_is_an_event(bench: Bench, backend: str
     assert run.control("set_mode", permission_mode="edits")["ok"]
     assert run.wait_event("settings")["permission_mode"] == "edits"
     assert run.outcome()["state"] == "succeeded"
+
+
+def answer_all(run: Run, **first: str) -> list[str]:
+    """Answer the first request with these words, allow the others once; the titles of all of them."""
+    answered: list[str] = []
+
+    def is_over() -> bool:
+        for request in run.events("request")[len(answered) :]:
+            run.control("approve", request=request["id"], **({} if answered else first))
+            answered.append(request["title"])
+        return (run.folder / "outcome.json").exists()
+
+    wait_for(is_over, 60, "the end of the run", every=0.1)
+    assert run.outcome()["state"] == "succeeded", run.outcome()
+    return answered
+
+
+@BACKENDS
+def test_allowed_for_the_run_is_the_same_call_alone(bench: Bench, backend: str) -> None:
+    script = "@bash touch a.txt\n@bash touch a.txt\n@bash touch a.txt b.txt\n@bash touch c.txt\n@text ok"
+    run = bench.start(backend, script, permission_mode="ask")
+    assert answer_all(run, scope="run") == ["touch a.txt", "touch a.txt b.txt", "touch c.txt"]
+    notices = [event["text"] for event in run.events("notice")]
+    assert [text for text in notices if text.startswith("Allowed by your rule for this run: ")] != []
+
+
+def test_a_file_outside_that_is_allowed_for_the_run_opens_no_other_way(bench: Bench) -> None:
+    outside = bench.folder / "outside.txt"
+    write = f'@tool Write {{"file_path": "{outside}", "content": "x"}}'
+    other = f'@tool Write {{"file_path": "{outside}.2", "content": "x"}}'
+    run = bench.start("claude_code", f"{write}\n@write in.txt x\n{other}\n@text ok", permission_mode="ask")
+    titles = answer_all(run, scope="run")
+    assert titles == [str(outside), "in.txt", f"{outside}.2"]
+    assert not run.events("settings")
+
+
+def test_a_wider_permission_is_the_one_that_was_picked_and_leaves_no_file(bench: Bench) -> None:
+    script = "@bash npm run one\n@bash npm run two\n@bash touch c.txt\n@write in.txt x\n@text ok"
+    run = bench.start("claude_code", script, permission_mode="ask")
+    grants = run.wait_event("request")["grants"]
+    wide = [grant for grant in grants if "every command that begins with `npm run`" in grant["text"]]
+    assert len(wide) == 1, grants
+    assert answer_all(run, grant=wide[0]["id"]) == ["npm run one", "touch c.txt", "in.txt"]
+    assert not (run.worktree / ".claude").exists()
