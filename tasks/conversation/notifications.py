@@ -26,7 +26,7 @@ def note_events(run: Run, events: list[wire.RunEvent]) -> None:
     still_open = {str(request["id"]) for request in run.open_requests}
     for event in events:
         if event["kind"] == "request" and event["id"] in still_open:
-            text = escapes.visible(event["title"] or event["tool"])
+            text = event["title"] or event["tool"]
             _create(run, Kind.NEEDS_YOU, subject=event["id"][:100], text=text)
 
 
@@ -39,7 +39,7 @@ def note_end(run: Run) -> None:
 
 def _create(run: Run, kind: str, *, subject: str, text: str) -> None:
     row, is_new = Attention.objects.get_or_create(
-        run=run, kind=kind, subject=subject, defaults={"text": text[:300]}
+        run=run, kind=kind, subject=subject, defaults={"text": escapes.visible(text)[:300]}
     )
     if is_new:
         enqueue(jobs.push, row.pk)

@@ -30,9 +30,7 @@ def render_talk(task: Task, run: Run | None) -> dict[str, str]:
     return {
         "state": state,
         "run": str(run.pk) if run else "",
-        "asks": "".join(
-            render_to_string("tasks/talk/_request.html", {"ask": ask, "asks": [ask]}) for ask in asks
-        ),
+        "asks": "".join(render_request([ask]) for ask in asks),
         "sent": render_to_string("tasks/talk/_sent.html", context),
         "menu": render_to_string("tasks/talk/_settings.html", chosen),
     }
@@ -81,8 +79,10 @@ def render_whole(asks: list[requests.Ask]) -> str:
 
 def render_asks(asks: list[requests.Ask]) -> str:
     """Return the HTML of all requests, with identical ones of several runs grouped."""
-    found = requests.groups(asks)
-    return "".join(
-        render_to_string("tasks/talk/_request.html", {"ask": group.first, "asks": group.asks, "group": group})
-        for group in found
-    )
+    return "".join(render_request(group.asks, group) for group in requests.groups(asks))
+
+
+def render_request(asks: list[requests.Ask], group: requests.RequestGroup | None = None) -> str:
+    """Return the HTML of a request of one run, or of identical ones as the inbox shows them."""
+    context = {"ask": asks[0], "asks": asks, "group": group, "grants": requests.common_grants(asks)}
+    return render_to_string("tasks/talk/_request.html", context)

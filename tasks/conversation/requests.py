@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -61,7 +61,8 @@ class Ask:
     @property
     def is_exact(self) -> bool:
         """Whether all of it is known here as the host has it: nothing was cut or replaced on the way."""
-        return "cut" not in self.request and self.request.get("digest", self.digest) == self.digest
+        known = self.request.get("digest", self.digest)
+        return bool(self.digest) and known == self.digest and "cut" not in self.request
 
     @cached_property
     def fields(self) -> list[ShownField]:
@@ -90,7 +91,10 @@ class Ask:
     def risks(self) -> list[Risk]:
         if self.kind != "approval":
             return []
-        return risks_of(self.request, self.run.task.worktree_path)
+        if not self.digest:
+            return []
+        asked = {name: self.request.get(name) for name in ("tool", "input", "cwd")}
+        return _risks(json.dumps(asked), self.run.task.worktree_path)
 
     @property
     def description(self) -> str:
@@ -142,16 +146,16 @@ class Ask:
 
     @property
     def same_as(self) -> str:
-        """A digest that is equal for identical requests: the same call with the same words and grants, of the
-        same CLI in the same mode and workspace, and in the run's own worktree or in the same other folder.
+        """A digest that is equal for identical requests: the same call with the same words, of the same CLI
+        in the same mode and workspace, and in the run's own worktree or in the same other folder.
         """
         run, worktree = self.run, self.run.task.worktree_path
         folder = str(self.request.get("cwd") or worktree)
         if worktree and (folder == worktree or folder.startswith(f"{worktree}/")):
             folder = f"its worktree{folder[len(worktree) :]}"
         of_run = [run.task.workspace_id, run.backend, run.permission_mode, self.kind, folder]
-        content = digest_of({**self.request, "cwd": None})
-        return hashlib.sha256(json.dumps([*of_run, self.is_exact, content]).encode()).hexdigest()
+        content = digest_of({**self.request, "cwd": None, "grants": None})
+        return hashlib.sha256(json.dumps([*of_run, self.is_exact or self.key, content]).encode()).hexdigest()
 
 
 @dataclass
@@ -171,6 +175,12 @@ class RequestGroup:
     @property
     def since(self) -> str:
         return str(self.first.request.get("at") or "")
+
+
+def common_grants(asks: Sequence[Ask]) -> list[dict[str, Any]]:
+    """Return the wider permissions that can be picked for all of these requests: they may name a worktree."""
+    first: list[dict[str, Any]] = asks[0].request.get("grants") or []
+    return first if all(ask.request.get("grants") == first for ask in asks[1:]) else []
 
 
 def asks_of(run: Run | None) -> list[Ask]:
@@ -208,6 +218,12 @@ def _undelivered_answers(runs: list[Run]) -> dict[tuple[int, str], str]:
     return {
         (row.run_id, row.request): labels.get(str(row.payload.get("command")), "Answered") for row in rows
     }
+
+
+@lru_cache(maxsize=1000)
+def _risks(request: str, worktree: str) -> list[Risk]:
+    """Return the risks of a request in JSON. Pages show the same ones again and again."""
+    return risks_of(json.loads(request), worktree)
 
 
 def open_ask(run: Run, request_id: str) -> Ask | None:

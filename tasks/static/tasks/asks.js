@@ -73,8 +73,10 @@ async function openInput(link) {
     toast({ text: "The input could not be loaded.", hint: "Try again." });
     return;
   }
+  const article = link.closest(".asked");
   link.closest(".given").replaceWith(whole);
-  whole.querySelector("pre")?.focus({ preventScroll: true });
+  for (const button of article.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+  article.focus({ preventScroll: true });
 }
 
 export function edit(article) {

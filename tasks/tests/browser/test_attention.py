@@ -160,6 +160,27 @@ def test_it_is_told_once_and_not_on_the_page_that_is_looked_at(site: Site, open_
     assert page.evaluate("window.told") == []
 
 
+def test_a_long_input_is_allowed_after_it_was_opened(site: Site, open_one: OpenPage) -> None:
+    long = "echo one step after the other; " * 200 + "rm -rf ~"
+    site.do(ASK.replace("'command': 'make test'", f"'command': {long!r}"))
+    page = open_one("/inbox")
+    asked = page.locator(".asked", has_text="one step after the other")
+    asked.focus()
+    sent: list[str] = []
+    page.on(
+        "request", lambda request: sent.append(request.post_data or "") if request.method == "POST" else None
+    )
+    page.keyboard.press("a")
+    expect(page.get_by_text("Not all of it is shown.")).to_be_visible()
+    expect(asked).not_to_contain_text("rm -rf ~")
+    assert sent == []
+    asked.get_by_role("link", name=f"Show all {len(long):,} characters").click()
+    expect(asked).to_contain_text("rm -rf ~")
+    expect(asked.locator("[aria-disabled]")).to_have_count(0)
+    page.keyboard.press("a")
+    wait_for(lambda: len(sent) == 1 and 'name="digest"' in sent[0], 20, "the answer with its digest")
+
+
 def test_a_key_that_was_meant_for_a_request_that_has_just_gone_answers_no_other(
     site: Site, open_one: OpenPage
 ) -> None:

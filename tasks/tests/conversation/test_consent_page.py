@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from django.template.loader import render_to_string
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.conversation.rendering import render_whole
+from tasks.conversation.rendering import render_asks, render_request, render_whole
 from tasks.conversation.requests import SHOWN, Ask, groups
 from tasks.models import Outgoing, Run, Task
 from tasks.rendering.inputs import PREVIEW, compared
@@ -72,7 +71,7 @@ def ask_of(given: Any, **fields: Any) -> Ask:
 
 
 def page_of(ask: Ask) -> str:
-    return render_to_string("tasks/talk/_request.html", {"ask": ask, "asks": [ask]})
+    return render_request([ask])
 
 
 @given(command=TEXTS, more=FIELDS)
@@ -151,6 +150,19 @@ def test_what_was_cut_or_replaced_on_its_way_can_not_be_allowed() -> None:
         assert 'value="deny"' in html
 
 
+def test_what_is_nested_too_deeply_can_only_be_denied_and_stands_alone() -> None:
+    asks = []
+    for word in ("one", "other"):
+        deep: Any = word
+        for _ in range(2_000):
+            deep = [deep]
+        asks.append(ask_of({"command": "ls", "more": deep}, id=word))
+        html = page_of(asks[-1])
+        assert "This can't be allowed" in html
+        assert 'value="allow' not in html
+    assert len(groups(asks)) == 2
+
+
 def test_grants_are_choices_of_their_own_in_full_words() -> None:
     grants = [
         {"id": "g1", "text": "Allow every\u202e command"},
@@ -164,6 +176,17 @@ def test_grants_are_choices_of_their_own_in_full_words() -> None:
     assert 'Allow every<span class="esc">\\u202e</span> command' in html
     assert "this call" in html
     assert "checked" not in html
+
+
+def test_a_grant_that_only_one_of_several_requests_has_is_not_offered_for_all() -> None:
+    first, other = (
+        ask_of({"command": "ls"}, id=f"r{n}", grants=[{"id": f"g{n}", "text": f"The folder `/w/{n}`"}])
+        for n in range(2)
+    )
+    html = render_asks([first, other])
+    assert html.count("<article") == 1
+    assert "The folder" not in html
+    assert "The folder" in render_asks([first])
 
 
 def test_hidden_characters_are_edited_as_escapes() -> None:
@@ -183,7 +206,6 @@ def test_hidden_characters_are_edited_as_escapes() -> None:
         {"cwd": "/etc"},
         {"cwd": "/w/sub"},
         {"reason": "because"},
-        {"grants": [{"id": "g", "text": "All"}]},
     ],
     ids=str,
 )
@@ -203,10 +225,8 @@ class TestAnswers:
         for each, folder in ((run, "/w/1"), (other, "/w/2")):
             each.task.worktree_path = folder
             asks.append(Ask(each, {**ASKED, "cwd": f"{folder}/sub"}))
-        (group,) = groups(asks)
-        html = render_to_string(
-            "tasks/talk/_request.html", {"ask": group.first, "asks": group.asks, "group": group}
-        )
+        html = render_asks(asks)
+        assert html.count("<article") == 1
         assert "/w/1/sub" in html
         assert "/w/2/sub" in html
         assert len(groups([asks[0], Ask(other, {**ASKED, "cwd": "/w/1/sub"})])) == 2

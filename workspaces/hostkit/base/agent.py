@@ -212,7 +212,7 @@ class Agent:
 
         The CLIs are not asked to: their own rules cover more, such as each command with the same beginning.
         """
-        self.allowed_calls.add(_call_of(self.requests[key].event))
+        self.allowed_calls |= {_call_of(self.requests[key].event)} - {""}
 
     def close_request(self, key: str, decision: str, by: str, text: Optional[str] = None) -> None:
         if self.requests.pop(key, None) is not None:

@@ -35,14 +35,18 @@ class WideGrant(NamedTuple):
 
 
 def digest_of(request: Mapping[str, Any]) -> str:
-    """Return the digest of all that a user decides by: equal only if two requests show exactly the same."""
+    """Return the digest of all that a user decides by: equal only if two requests show exactly the same.
+
+    It is empty for a request that is nested too deeply to be shown. Such a one can't be allowed.
+    """
     return _digest({name: request[name] for name in SHOWN if request.get(name) is not None})
 
 
 def same_call(tool: str, tool_input: object, cwd: object) -> str:
     """Return an id that is equal only for the same call: tool, folder and every field of its input.
 
-    The description of a command is not part of the call: it explains it, and is not executed.
+    The description of a command is not part of the call: it explains it, and is not executed. The id is empty
+    if the input is nested too deeply to be compared.
     """
     if isinstance(tool_input, dict) and isinstance(tool_input.get("command"), str):
         tool_input = {name: value for name, value in tool_input.items() if name != "description"}
@@ -59,7 +63,7 @@ def _digest(value: object) -> str:
     try:
         text = json.dumps(_plain(value), sort_keys=True)
     except RecursionError:
-        return "nested too deeply"
+        return ""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -219,6 +219,8 @@ def _with_mode(request: RequestEvent, command: Json) -> Json:
 def _consent_problem(request: RequestEvent, command: Json) -> str:
     """Return why this is not what the user has seen, or an empty string."""
     grant, digest = command.get("grant"), command.get("digest")
+    if request.get("digest") == "":
+        return "this is nested too deeply to be shown: deny it"
     if digest is not None and digest != request.get("digest"):
         return "this is not the request that was shown: look at it again"
     if grant is not None and grant not in [each["id"] for each in request.get("grants") or []]:

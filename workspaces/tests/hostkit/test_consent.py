@@ -249,6 +249,17 @@ def test_an_answer_to_what_was_shown_counts() -> None:
     assert told(agent, digest=shown["digest"]) == {"ok": True}
 
 
+def test_what_is_nested_too_deeply_to_be_compared_is_never_allowed() -> None:
+    agent, tape = claude()
+    deep: Any = "x"
+    for _ in range(2_000):
+        deep = [deep]
+    ask_claude(agent, tape, "Bash", {"command": "ls", "more": deep})
+    assert "deny it" in told(agent, scope="run")["error"]
+    agent.decide("r1", RequestDecision(True, scope="run"), "web")
+    assert ask_claude(agent, tape, "Bash", {"command": "rm", "more": deep}, "r2") is not None
+
+
 class TestCodex:
     COMMAND = "/bin/bash -lc 'npm run x'"
 
