@@ -24,6 +24,7 @@ SHOWN, SHOWN_LINES = 4_000, 40
 "Size of an input up to which it is shown at once. A larger one must be opened before it can be allowed."
 MAX_PREVIEWED = 20
 "Fields of a larger one whose beginning is shown before it is opened."
+ITS_WORKTREE = "its worktree"
 PLAIN_FIELDS = ("command", "file_path", "path", "url", "query", "pattern", "prompt")
 "An input with only one of these fields (and a description) is edited as plain text."
 
@@ -150,11 +151,14 @@ class Ask:
         in the same mode and workspace, and in the run's own worktree or in the same other folder.
         """
         run, worktree = self.run, self.run.task.worktree_path
-        folder = str(self.request.get("cwd") or worktree)
+        folder = self.folder
         if worktree and (folder == worktree or folder.startswith(f"{worktree}/")):
-            folder = f"its worktree{folder[len(worktree) :]}"
-        of_run = [run.task.workspace_id, run.backend, run.permission_mode, self.kind, folder]
-        content = digest_of({**self.request, "cwd": None, "grants": None})
+            folder = f"{ITS_WORKTREE}{folder[len(worktree) :]}"
+        reason = str(self.request.get("reason") or "")
+        if worktree:
+            reason = reason.replace(worktree, ITS_WORKTREE)
+        of_run = [run.task.workspace_id, run.backend, run.permission_mode, self.kind, folder, reason]
+        content = digest_of({**self.request, "cwd": None, "grants": None, "reason": None})
         return hashlib.sha256(json.dumps([*of_run, self.is_exact or self.key, content]).encode()).hexdigest()
 
 

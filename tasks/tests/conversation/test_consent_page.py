@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.conversation.rendering import render_asks, render_request, render_whole
@@ -21,6 +21,7 @@ from workspaces.hostkit.base.consent import digest_of
 from workspaces.hostkit.escapes import unescape
 from workspaces.models import Workspace
 
+CALM = settings(deadline=None, max_examples=60)
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 NASTY = st.text("\\x1b\x07\r\n\t ;<>&\"'\u202e\u200b\u00a0é{}|")
 TEXTS = ANY | NASTY
@@ -74,6 +75,7 @@ def page_of(ask: Ask) -> str:
     return render_request([ask])
 
 
+@CALM
 @given(command=TEXTS, more=FIELDS)
 @example("echo hello \x1b]; touch ~/x \x07", {"dangerouslyDisableSandbox": True, "run_in_background": False})
 @example("\n\nls\n", {"\n": "\n"})
@@ -88,6 +90,7 @@ def test_every_field_is_shown_byte_for_byte(command: str, more: dict[str, Any]) 
             assert shown[name] == value if isinstance(value, str) else json.loads(shown[name]) == value
 
 
+@CALM
 @given(old=TEXTS, new=TEXTS, path=TEXTS, more=st.booleans())
 def test_a_change_shows_both_texts_and_every_other_field(old: str, new: str, path: str, more: bool) -> None:
     asked = {"file_path": path, "old_string": old, "new_string": new, "replace_all": more}
@@ -98,6 +101,7 @@ def test_a_change_shows_both_texts_and_every_other_field(old: str, new: str, pat
     assert (unescape(sides["-"]), unescape(sides["+"])) == (old, new)
 
 
+@CALM
 @given(content=TEXTS)
 def test_a_new_file_shows_all_of_its_content(content: str) -> None:
     shown = Shown(page_of(ask_of({"file_path": "/w/a", "content": content})))
@@ -114,6 +118,7 @@ def test_changes_of_codex_show_where_a_file_goes() -> None:
     assert shown["grantRoot"] == "/"
 
 
+@CALM
 @given(old=st.lists(st.sampled_from("ab"), max_size=30), new=st.lists(st.sampled_from("ab"), max_size=30))
 def test_a_comparison_has_all_lines_of_both_texts(old: list[str], new: list[str]) -> None:
     rows = compared("\n".join(old), "\n".join(new))
@@ -224,12 +229,12 @@ class TestAnswers:
         asks = []
         for each, folder in ((run, "/w/1"), (other, "/w/2")):
             each.task.worktree_path = folder
-            asks.append(Ask(each, {**ASKED, "cwd": f"{folder}/sub"}))
+            asks.append(Ask(each, {**ASKED, "cwd": f"{folder}/sub", "reason": f"{folder}/a is blocked"}))
         html = render_asks(asks)
         assert html.count("<article") == 1
         assert "/w/1/sub" in html
         assert "/w/2/sub" in html
-        assert len(groups([asks[0], Ask(other, {**ASKED, "cwd": "/w/1/sub"})])) == 2
+        assert len(groups([asks[0], Ask(other, {**asks[1].request, "cwd": "/w/1/sub"})])) == 2
 
     def test_another_workspace_or_mode_is_another_request(self, run: Run) -> None:
         other = make_run(task=make_task(), state="waiting")

@@ -6,12 +6,13 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.conversation import risks
 from tasks.conversation.risks import risks_of
 
+CALM = settings(deadline=None, max_examples=60)
 WORKTREE = "/srv/shop.worktrees/7-fix"
 
 
@@ -330,6 +331,7 @@ def test_tools_for_the_network() -> None:
         assert risks.NETWORK in marks({"query": "x"}, tool)
 
 
+@CALM
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

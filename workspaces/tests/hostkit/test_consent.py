@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workspaces.hostkit.base.agent import RequestDecision
@@ -16,6 +16,7 @@ from workspaces.hostkit.run.commands import Commands
 
 from .replay import Json, Tape, claude, codex
 
+CALM = settings(deadline=None, max_examples=60)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
@@ -63,6 +64,7 @@ def sent_to_claude(tape: Tape) -> Json:
     return answer
 
 
+@CALM
 @given(tool=st.text(min_size=1), given=INPUTS)
 def test_allowing_sends_the_input_that_was_shown_and_nothing_else(tool: str, given: Json) -> None:
     agent, tape = claude()
@@ -76,6 +78,7 @@ def test_allowing_sends_the_input_that_was_shown_and_nothing_else(tool: str, giv
         assert sent_to_claude(tape) == {"behavior": "allow", "updatedInput": given}
 
 
+@CALM
 @given(given=INPUTS)
 def test_the_digest_survives_the_way_to_the_page(given: Json) -> None:
     agent, tape = claude()
@@ -85,6 +88,7 @@ def test_the_digest_survives_the_way_to_the_page(given: Json) -> None:
     assert digest_of(stored) == shown["digest"]
 
 
+@CALM
 @given(given=INPUTS, other=INPUTS)
 def test_two_requests_that_show_different_things_have_different_digests(given: Json, other: Json) -> None:
     shown = [{"tool": "x", "input": each} for each in (given, other)]

@@ -18,6 +18,7 @@ ERROR_CODES = {
     "model_not_found": "model",
     "server_error": "connection",
 }
+REASONS = ("decision_reason", "blocked_path")
 LIMIT_STATES = {"allowed": "ok", "allowed_warning": "warning", "rejected": "reached"}
 STATUS = re.compile(r"\b([45]\d\d)\b")
 EXIT_CODE = re.compile(r"Exit code (\d+)")
@@ -65,7 +66,7 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
         "title": tool_title(name, tool_input, worktree),
         "input": tool_input,
         "description": request.get("description"),
-        "reason": request.get("decision_reason") or request.get("blocked_path"),
+        "reason": "; ".join(str(request[key]) for key in REASONS if request.get(key)) or None,
         "can_edit": True,
         "can_allow_for_run": True,
     }
