@@ -60,6 +60,10 @@ class ShownField:
         return not self.rows and not self.cut and self.lines == 1 and len(self.text) <= SHORT
 
     @property
+    def css(self) -> str:
+        return "diff" if self.rows else ""
+
+    @property
     def is_command(self) -> bool:
         return self.name == "command"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 
-from tasks.models import Comment, MergeStep, MergeTrain, Radar, Task, Verdict
+from tasks.models import Comment, MergeStep, MergeTrain, Radar, Resolution, Task, Verdict
 from tasks.models.trains import undone_step
 from tasks.verbs import possible
 from workspaces.models import Workspace
@@ -61,9 +61,12 @@ def last_step(task: Task) -> MergeStep | None:
 def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
     """Return the context of the review bar."""
     found = overlaps(Task.objects.filter(workspace=task.workspace_id)).get(task.pk, [])
+    run = task.last_run
+    waits = Resolution.objects.filter(task=task, state=Resolution.State.READY).exists()
     return {
-        "verbs": possible(task, task.last_run),
-        "run": task.last_run,
+        "verbs": possible(task, run),
+        "run": run,
+        "accept_is_next": not waits and (run is None or bool(run.commit and not run.is_cut_short)),
         "verdict": Verdict.objects.filter(task=task).select_related("by").first(),
         "step": last_step(task),
         "overlaps": found,
