@@ -34,6 +34,8 @@ HIDDEN = re.compile(f"(?!{EMOJI_PARTS})[{UNSEEN}{SPACES}]")
 HIDDEN_IN_PROSE = re.compile(f"(?!{EMOJI_PARTS})[{UNSEEN}]")
 # A run of backslashes is matched from its start only: the time stays linear however long it is.
 AMBIGUOUS = re.compile(f"(?<!\\\\)(\\\\*)({HIDDEN.pattern})|(?<!\\\\)(\\\\+)({TAIL})")
+SUSPECT = re.compile(f"[{UNSEEN}{SPACES}]|\\\\[xuU][0-9a-f]{{2}}")
+"""Found in each text that `visible` changes, and much faster to search for."""
 ESCAPED = re.compile(f"(?<!\\\\)(\\\\+)({TAIL})")
 
 
@@ -44,11 +46,14 @@ def visible(text: str) -> str:
     change the direction of writing, spaces other than the common one, and bytes that are not UTF-8. Where the
     text itself has what reads like such an escape, its backslashes are doubled.
     """
-    return "".join(part for part, _ in pieces(text))
+    return "".join(part for part, _ in pieces(text)) if SUSPECT.search(text) else text
 
 
 def pieces(text: str) -> Iterator[Tuple[str, bool]]:
     """Yield the parts of the visible text, each with whether it is the escape of a character."""
+    if not SUSPECT.search(text):
+        yield text, False
+        return
     at = 0
     for found in AMBIGUOUS.finditer(text):
         before, hidden, backslashes, tail = found.groups()

@@ -14,6 +14,7 @@ from aitask.tests.lab.cli_home import make_cli_home
 from aitask.tests.lab.endpoint import ScriptedEndpoint
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
+from workspaces.hostkit.base.consent import digest_of
 
 from .client import Bench, Run
 from .test_sweep import alive_with
@@ -369,3 +370,15 @@ def test_a_wider_permission_is_the_one_that_was_picked_and_leaves_no_file(bench:
     assert len(wide) == 1, grants
     assert answer_all(run, grant=wide[0]["id"]) == ["npm run one", "touch c.txt", "in.txt"]
     assert not (run.worktree / ".claude").exists()
+
+
+def test_what_a_terminal_would_hide_is_in_the_request_and_on_the_screen(bench: Bench) -> None:
+    command = "echo hello \x1b]; touch hidden.txt \x07"
+    run = bench.start("codex", f"@bash {command}\n@text ok", permission_mode="ask")
+    request = run.wait_event("request")
+    assert request["input"] == {"command": command, "shell": request["input"]["shell"]}
+    assert request["digest"] == digest_of(request)
+    wait_for(lambda: "echo hello \\x1b]; touch hidden.txt \\x07" in run.screen())
+    assert "not the request" in run.control("approve", request=request["id"], digest="0" * 64)["error"]
+    assert run.control("deny", request=request["id"]) == {"ok": True}
+    assert run.outcome()["state"] == "succeeded"

@@ -290,7 +290,10 @@ def _approval(key: str, tool: str, title: str, tool_input: Json, params: Json) -
 
 def _others(params: Json) -> Json:
     """Return the parameters that no field of the event has, such as a folder that is to become writable."""
-    return {name: value for name, value in params.items() if name not in NOT_SHOWN and value is not None}
+    others = {name: value for name, value in params.items() if name not in NOT_SHOWN and value is not None}
+    if others.get("environmentId") == "local":  # the only environment of a run
+        del others["environmentId"]
+    return others
 
 
 def _command_approval(key: str, params: Json, _translator: CodexTranslator) -> RequestEvent:
