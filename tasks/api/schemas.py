@@ -171,7 +171,9 @@ class RunOut(Answer):
     cost_usd: float | None
     cost_source: CostSource | None
     commit: str
-    open_requests: list[dict[str, Any]] = Field(description="Its open requests: {id, kind, …}")
+    open_requests: list[dict[str, Any]] = Field(
+        description="Its open requests: {id, kind, tool, input, digest, grants, …}"
+    )
     last_seq: int = Field(description="Number of its newest event")
 
 

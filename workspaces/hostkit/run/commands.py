@@ -212,7 +212,7 @@ def _with_mode(request: RequestEvent, command: Json) -> Json:
     """Return the command with its grant as a mode if that is what it is."""
     for grant in request.get("grants") or []:
         if grant["id"] == command.get("grant") and grant.get("mode"):
-            return {**command, "grant": None, "mode": grant["mode"]}
+            return {**command, "grant": None, "mode": grant["mode"], "scope": "once"}
     return command
 
 
@@ -225,8 +225,8 @@ def _consent_problem(request: RequestEvent, command: Json) -> str:
         return "this is not the request that was shown: look at it again"
     if grant is not None and grant not in [each["id"] for each in request.get("grants") or []]:
         return "this permission was not offered"
-    if grant is not None and command.get("input") is not None:
-        return "a changed input is allowed once: pick no permission for the run with it"
+    if command.get("input") is not None and (grant is not None or command.get("scope") == "run"):
+        return "a changed input is allowed once, not for the run"
     return ""
 
 

@@ -165,9 +165,10 @@ def test_a_mode_that_was_picked_is_the_mode_of_the_run() -> None:
         agent, tape, "Write", {"file_path": "/a", "content": "x"}, permission_suggestions=SUGGESTED
     )
     assert shown is not None
-    assert told(agent, grant=shown["grants"][0]["id"]) == {"ok": True}
+    assert told(agent, grant=shown["grants"][0]["id"], scope="run") == {"ok": True}
     update = {"type": "setMode", "mode": "acceptEdits", "destination": "session"}
     assert (sent_to_claude(tape)["updatedPermissions"], agent.mode) == ([update], "edits")
+    assert agent.allowed_calls == set()
 
 
 @pytest.mark.parametrize(
@@ -236,6 +237,7 @@ def told(agent: Any, **command: Any) -> Any:
         ({"digest": ""}, "not the request that was shown"),
         ({"grant": "no-such"}, "was not offered"),
         ({"grant": ""}, "was not offered"),
+        ({"scope": "run", "input": {"command": "make -n"}}, "allowed once, not for the run"),
     ],
 )
 def test_an_answer_to_something_else_leaves_the_request_open(command: Json, why: str) -> None:
