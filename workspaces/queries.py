@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workspaces import hosts
 from workspaces.git import trust
-from workspaces.merging.conflicts import visible
+from workspaces.hostkit.escapes import visible
 from workspaces.models import Workspace
 
 

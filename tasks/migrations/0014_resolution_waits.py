@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tasks", "0012_words_1"),
+        ("tasks", "0013_unread_lines"),
     ]
 
     operations = [
