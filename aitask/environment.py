@@ -20,6 +20,7 @@ TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 POSTGRES_SCHEMES = ("postgres", "postgresql")
 MIN_SECRET_LENGTH = 32
 MINUTES_PER_YEAR = 525_600
+MAX_DIGITS = 18
 HOST = re.compile(r"\.?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
 ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9_.-]+(:\d+)?|https?://\[[0-9a-f:.]+\](:\d+)?", re.IGNORECASE)
 
@@ -44,9 +45,14 @@ def boolean(name: str, default: bool) -> bool:
 
 def minutes(name: str, default: int) -> int:
     """Return a whole number from 1 to the minutes of a year."""
+    return number(name, default, least=1, most=MINUTES_PER_YEAR, unit=" of minutes")
+
+
+def number(name: str, default: int, *, least: int, most: int, unit: str = "") -> int:
+    """Return a whole number from `least` to `most`; `unit` is for the error."""
     raw = text(name, str(default))
-    if not (raw.isascii() and raw.isdecimal() and 1 <= int(raw) <= MINUTES_PER_YEAR):
-        expected = f"a whole number of minutes from 1 to {MINUTES_PER_YEAR}"
+    if not (raw.isascii() and raw.isdecimal() and len(raw) <= MAX_DIGITS and least <= int(raw) <= most):
+        expected = f"a whole number{unit} from {least} to {most}"
         raise ImproperlyConfigured(f"{name} must be {expected}, not {raw!r}.")
     return int(raw)
 

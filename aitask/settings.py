@@ -24,6 +24,9 @@ CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 ALLOW_REMOTE = environment.boolean("ALLOW_REMOTE", False)
 SSH_CONFIG = environment.file("SSH_CONFIG")
 SILENT_MINUTES = environment.minutes("SILENT_MINUTES", 10)
+MAX_REQUEST_BYTES = environment.number("MAX_REQUEST_MB", 3, least=1, most=1000, unit=" of MB") * 1_000_000
+# The web server refuses larger bodies (aitask/lib/http_limits.py). Django must not refuse smaller ones.
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 REDIS_URL = environment.redis_url("REDIS_URL")
 
 INSTALLED_APPS = [

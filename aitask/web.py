@@ -20,18 +20,20 @@ from typing import Any
 # A proxy terminates TLS. Without OpenSSL, Twisted does not load some MB for its own TLS support.
 sys.modules.setdefault("OpenSSL", None)  # type: ignore[arg-type]
 
+import daphne.server
 from autobahn.exception import Disconnected
 from daphne.cli import CommandLineInterface
 from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from aitask.lib.fast_socket import EXTENSION, frame, short_message
+from aitask.lib.http_limits import BoundedFactory
 from workspaces.hosts.hub import share_running_loop
 
 log = logging.getLogger(__name__)
 INTERNAL_ERROR = 1011
 EXIT_SECONDS = 3.0
-OPEN_FILES = 8192
+MOST_DESCRIPTORS = 16_384
 M_ARENA_MAX = -8
 """From glibc's malloc.h; other C libraries ignore it."""
 
@@ -119,14 +121,16 @@ def limit_malloc_arenas() -> None:
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
-def allow_more_files() -> None:
-    """Raise the limit of open files: each browser keeps several sockets, and strangers can open many."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
+def raise_descriptor_limit() -> None:
+    """Allow as many open files as the system permits: by default often only 1,024, sockets included."""
+    try:
         import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def exit_soon() -> None:
@@ -138,8 +142,9 @@ def exit_soon() -> None:
 
 def main() -> None:
     limit_malloc_arenas()
-    allow_more_files()
+    raise_descriptor_limit()
     WebSocketFactory.protocol = DirectSocket
+    daphne.server.HTTPFactory = BoundedFactory
     CommandLine.entrypoint()
     exit_soon()
 

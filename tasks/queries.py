@@ -11,6 +11,7 @@ from django.db.models import Count, F, Max, Prefetch, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from aitask.lib.badges import Badge
+from aitask.lib.errors import Refused
 from aitask.lib.text import storable, whole_number
 from tasks.access import visible_tasks
 from tasks.badges import run_badge
@@ -21,6 +22,8 @@ from workspaces.access import Visitor
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host, Workspace
 
+MOST_WORDS, MOST_SEARCHED = 12, 200
+"Maximum number of words and of characters in a search."
 DONE_SHOWN = 50
 "Maximum number of cards in the Done column; older ones are found by search."
 
@@ -109,6 +112,8 @@ class Board:
     needs_you: int
     version: str
     "Changes whenever anything on the board changes."
+    problem: str = ""
+    "Why nothing was searched; empty if all is well."
 
 
 def with_newest_run(user: Visitor) -> QuerySet[Task]:
@@ -137,17 +142,34 @@ def lost_hosts() -> set[str]:
 
 def board(user: Visitor, *, workspace: Workspace | None = None, search: str = "") -> Board:
     """Return all cards that the user may see, in their columns, in order."""
-    tasks = with_newest_run(user)
+    tasks, problem = with_newest_run(user), ""
     if workspace is not None:
         tasks = tasks.filter(workspace=workspace)
-    for word in storable(search).split():
-        number = Q(pk=whole_number(word.lstrip("#")) or 0)
-        tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
+    try:
+        tasks = matching(tasks, search)
+    except Refused as error:
+        tasks, problem = tasks.none(), str(error)
     lost = lost_hosts()
     cards = with_warnings(with_marks([card_of(task, lost) for task in tasks]))
     columns = [_column(status, label, cards) for status, label in Task.Status.choices]
     needs_you = sum(card.needs_you for card in cards)
-    return Board(columns=columns, needs_you=needs_you, version=_version(cards, last_start()))
+    version = _version(cards, last_start())
+    return Board(columns=columns, needs_you=needs_you, version=version, problem=problem)
+
+
+def matching(tasks: QuerySet[Task], search: str) -> QuerySet[Task]:
+    """Return the tasks that contain every word of the search. Raises Refused for a search that is too long.
+
+    Each word compares the prompts of all tasks in the web process.
+    """
+    words = storable(search[: MOST_SEARCHED + 1]).split()
+    if len(search) > MOST_SEARCHED or len(words) > MOST_WORDS:
+        reason = f"A search has at most {MOST_WORDS} words and {MOST_SEARCHED} characters."
+        raise Refused(reason, "Leave out some words.")
+    for word in words:
+        number = Q(pk=whole_number(word.lstrip("#")) or 0)
+        tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
+    return tasks
 
 
 def with_marks(cards: list[Card]) -> list[Card]:

@@ -20,6 +20,8 @@ from tasks.runs import services as run_services
 from tasks.verbs import TaskVerb, require
 from workspaces.models import Workspace
 
+MOST_AT_ONCE = 100
+"Maximum number of tasks that one text creates, in one transaction."
 SEPARATOR = re.compile(r"^---[ \t]*$", re.MULTILINE)
 
 
@@ -67,6 +69,9 @@ def create_tasks_from_text(
     parts = [part.strip() for part in SEPARATOR.split(text.replace("\r\n", "\n")) if part.strip()]
     if not parts:
         raise Refused("The text is empty.", "Write what the agent should do.")
+    if len(parts) > MOST_AT_ONCE:
+        reason = f"The text has {len(parts):,} tasks. At most {MOST_AT_ONCE} can be created at once."
+        raise Refused(reason, "Lines of --- separate tasks. Create the others afterwards.")
     with transaction.atomic():
         return [create_task(workspace=workspace, user=user, prompt=part, **fields) for part in parts]
 

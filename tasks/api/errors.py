@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -41,7 +42,8 @@ def add_handlers(api: NinjaAPI) -> None:
 
     @api.exception_handler(RequestDataTooBig)
     def too_big(request: HttpRequest, _error: Any) -> HttpResponse:
-        return answer(request, 413, "The request body is too large.", "The maximum is 2 MB.")
+        limit = f"{settings.MAX_REQUEST_BYTES / 1_000_000:g} MB"
+        return answer(request, 413, "The request body is too large.", f"The maximum is {limit}.")
 
     @api.exception_handler(HttpError)
     def refused_by_ninja(request: HttpRequest, error: Any) -> HttpResponse:

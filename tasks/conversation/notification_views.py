@@ -10,13 +10,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from aitask.lib import htmx, untrusted_json
-from tasks.conversation import web_push
+from tasks.conversation import push_addresses, web_push
 from tasks.models import Attention, PushSubscription
 from workspaces.access import current_user
 
 WORKER = settings.BASE_DIR / "tasks" / "static" / "tasks" / "worker.js"
 LONGEST = 1000
 "Maximum length of a push service's URL."
+MOST_BROWSERS = 20
+"Maximum number of subscriptions of a user."
 DISMISSED = "report_dismissed"
 "Session key of the last start report that was dismissed."
 
@@ -37,6 +39,7 @@ def push_key(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
 @require_POST
 def push_subscribe(request: HttpRequest) -> HttpResponse:
     """Save a browser's subscription and its kinds of notifications; without kinds, delete it."""
+    user = current_user(request)
     try:
         given = untrusted_json.loads(request.body)
         fields = _fields(given["subscription"])
@@ -47,9 +50,13 @@ def push_subscribe(request: HttpRequest) -> HttpResponse:
         return _refused("This is not a browser's subscription.")
     endpoint = fields.pop("endpoint")
     if not kinds:
-        PushSubscription.objects.filter(endpoint=endpoint, user=current_user(request)).delete()
+        PushSubscription.objects.filter(endpoint=endpoint, user=user).delete()
         return HttpResponse(status=204)
-    values = {**fields, "kinds": kinds, "user": current_user(request), "trouble": ""}
+    if PushSubscription.objects.filter(user=user).exclude(endpoint=endpoint).count() >= MOST_BROWSERS:
+        reason = f"Notifications are on in {MOST_BROWSERS} browsers already, the maximum."
+        hint = "Turn them off in another browser first."
+        return JsonResponse({"error": reason, "hint": hint}, status=409)
+    values = {**fields, "kinds": kinds, "user": user, "trouble": ""}
     PushSubscription.objects.update_or_create(endpoint=endpoint, defaults=values)
     return HttpResponse(status=204)
 
@@ -65,7 +72,7 @@ def _fields(subscription: Any) -> dict[str, str]:
     if not all(isinstance(text, str) for text in found.values()) or len(found["endpoint"]) > LONGEST:
         raise ValueError("not a browser's subscription")
     web_push.check_keys(found["p256dh"], found["auth"])
-    web_push.check_address(found["endpoint"])
+    push_addresses.check(found["endpoint"])
     return found
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
-import socket
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,17 +15,17 @@ from django.db import transaction
 from django.utils import timezone
 from py_vapid import Vapid02, b64urldecode, b64urlencode
 
-from tasks.conversation import notifications
+from tasks.conversation import notifications, push_addresses
 from tasks.models import Attention, PushKey, PushSubscription
-
-if TYPE_CHECKING:
-    import requests
 
 log = logging.getLogger(__name__)
 
 TTL_SECONDS = 3600
 "How long a push service keeps a message for a browser that is offline."
 SEND_SECONDS = 10
+ALL_SECONDS = 20
+"The deadline for all browsers together."
+AT_ONCE = 8
 ENDED = (404, 410)
 AUTH_BYTES = 16
 
@@ -44,48 +42,50 @@ def send(attention_id: int) -> None:
     row = Attention.objects.select_related("run__task__workspace").get(pk=attention_id)
     if notifications.is_over(row):
         return
-    for subscription in PushSubscription.objects.select_related("user"):
-        wanted = row.kind in subscription.kinds
-        if wanted and notifications.visible(subscription.user).filter(pk=row.pk).exists():
-            push(subscription, notifications.as_message(row))
+    subscribed = [
+        subscription
+        for subscription in PushSubscription.objects.select_related("user")
+        if row.kind in subscription.kinds
+        and notifications.visible(subscription.user).filter(pk=row.pk).exists()
+    ]
+    push_all(subscribed, notifications.as_message(row))
 
 
-def push(subscription: PushSubscription, message: dict[str, Any]) -> bool:
-    """Send a message to the browser's push service; return False if it failed."""
+def push_all(subscriptions: list[PushSubscription], message: dict[str, Any]) -> None:
+    """Send a message to all of them within one deadline, so that a slow service delays no other."""
+    if not subscriptions:
+        return
+    key, text = _vapid(private_key()), json.dumps(message)
+    pool = ThreadPoolExecutor(min(AT_ONCE, len(subscriptions)))
+    calls = {pool.submit(_push, each, text, key): each for each in subscriptions}
+    done, late = wait(calls, timeout=ALL_SECONDS)
+    pool.shutdown(wait=False, cancel_futures=True)
+    for call in done:
+        if error := call.result():
+            _note_failure(calls[call], error)
+    for call in late:
+        _note_failure(calls[call], TimeoutError(f"no answer within {ALL_SECONDS} s"))
+
+
+def _push(subscription: PushSubscription, text: str, key: Vapid02) -> Exception | None:
+    """Send a message to the browser's push service; return why it failed. Uses no database."""
     from pywebpush import WebPushException, webpush  # imports aiohttp, which the web process does not need
 
     keys = {"p256dh": subscription.p256dh, "auth": subscription.auth}
     try:
-        check_address(subscription.endpoint)
+        address = push_addresses.parse(subscription.endpoint)
         webpush(
             {"endpoint": subscription.endpoint, "keys": keys},
-            data=json.dumps(message),
-            vapid_private_key=_vapid(private_key()),
+            data=text,
+            vapid_private_key=key,
             vapid_claims={"sub": _contact()},
             ttl=TTL_SECONDS,
             timeout=SEND_SECONDS,
-            requests_session=_session(),
+            requests_session=push_addresses.PushSession(address, SEND_SECONDS),
         )
     except (WebPushException, OSError, ValueError) as error:
-        _note_failure(subscription, error)
-        return False
-    return True
-
-
-def check_address(endpoint: str) -> None:
-    """Raise ValueError unless this can be a push service. Users send this URL, and the server calls it.
-
-    It must use HTTPS and a public address. A name that only a proxy can resolve is accepted.
-    """
-    address = urlsplit(endpoint)
-    if address.scheme != "https" or not address.hostname:
-        raise ValueError("The URL of a push service must use HTTPS.")
-    try:
-        found = socket.getaddrinfo(address.hostname, address.port or 443, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return
-    if not all(ipaddress.ip_address(each[4][0]).is_global for each in found):
-        raise ValueError(f"{address.hostname} is not a push service: its address is not public.")
+        return error
+    return None
 
 
 def check_keys(p256dh: str, auth: str) -> None:
@@ -93,15 +93,6 @@ def check_keys(p256dh: str, auth: str) -> None:
     ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b64urldecode(p256dh.encode()))
     if len(b64urldecode(auth.encode())) != AUTH_BYTES:
         raise ValueError("The secret of a subscription must have 16 bytes.")
-
-
-def _session() -> requests.Session:
-    """Return a session that follows no redirects, which could lead into our own network."""
-    import requests
-
-    session = requests.Session()
-    session.max_redirects = 0
-    return session
 
 
 def _note_failure(subscription: PushSubscription, error: Exception) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client
 from py_vapid import Vapid02
 
-from tasks.conversation import notifications, web_push
+from tasks.conversation import notifications, push_addresses, web_push
+from tasks.conversation.push_addresses import PushAddress
 from tasks.models import Attention, PushKey, PushSubscription, Run
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 
@@ -62,7 +66,14 @@ class Service:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     made = Service()
-    monkeypatch.setattr(web_push, "check_address", lambda endpoint: None)  # it is on loopback, without HTTPS
+
+    def plain(address: PushAddress, seconds: float) -> http.client.HTTPConnection:
+        """The service is on loopback, without HTTPS."""
+        return http.client.HTTPConnection(address.host, address.port, timeout=seconds)
+
+    port = int(made.url.split(":")[2].split("/")[0])
+    monkeypatch.setattr(push_addresses, "parse", lambda _url: PushAddress("127.0.0.1", port, "/push/1"))
+    monkeypatch.setattr(push_addresses, "connect", plain)
     yield made
     made.close()
 
@@ -176,7 +187,82 @@ def test_a_service_that_names_another_address_is_not_followed(
     other.close()
     assert (len(service.got), other.got) == (1, [])
     subscription.refresh_from_db()
-    assert "redirects" in subscription.trouble
+    assert "302" in subscription.trouble
+
+
+class DripSocket:
+    """A service that answers one byte at a time and never ends."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._closed = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.sendall(b"HTTP/1.1 201 Created\r\nX-Long: ")
+        try:
+            while not self._closed.wait(0.05):
+                connection.sendall(b"x")
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        self._closed.set()
+        self._listener.close()
+
+
+def test_slow_services_share_one_deadline_and_delay_no_other(
+    run: Run,
+    service: Service,
+    browser_key: ec.EllipticCurvePrivateKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drips = [DripSocket() for _ in range(5)]
+    good = subscribe(run, service, browser_key, "finished")
+    port = int(good.endpoint.split(":")[2].split("/")[0])
+    fields = {"user": good.user, "p256dh": good.p256dh, "auth": good.auth, "kinds": ["finished"]}
+    for drip in drips:
+        PushSubscription.objects.create(endpoint=f"https://drip.example/{drip.port}", **fields)
+
+    def parse(url: str) -> PushAddress:
+        return PushAddress("127.0.0.1", int(url.split("/")[3]) if "drip" in url else port, "/")
+
+    monkeypatch.setattr(push_addresses, "parse", parse)
+    monkeypatch.setattr(web_push, "SEND_SECONDS", 1)
+    began = time.monotonic()
+    web_push.send(ended(run).pk)
+    assert time.monotonic() - began < web_push.ALL_SECONDS
+    assert len(service.got) == 1
+    assert PushSubscription.objects.exclude(trouble="").count() == 5
+    for drip in drips:
+        drip.close()
+
+
+def test_a_name_is_resolved_once_and_that_address_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that changes between check and call (DNS rebinding) gains nothing."""
+    answers = iter(["93.184.216.34", "127.0.0.1"])
+    called: list[str] = []
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), 443))]
+
+    def refuse(address: tuple[str, int], **_: Any) -> socket.socket:
+        called.append(address[0])
+        raise ConnectionRefusedError
+
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    address = push_addresses.parse("https://rebind.example/x")
+    with pytest.raises(ConnectionRefusedError):
+        push_addresses.connect(address, 1)
+    assert called == ["93.184.216.34"]
+    with pytest.raises(ValueError, match="not public"):
+        push_addresses.connect(address, 1)
+    assert called == ["93.184.216.34"]
 
 
 def test_the_key_is_made_once() -> None:
@@ -213,6 +299,19 @@ class TestSubscribing:
         [
             *("http://127.0.0.1:22/", "http://push.example.org/1", "file:///etc/passwd", "x", "https://", ""),
             *("https://127.0.0.1/", "https://localhost/x", "https://10.1.2.3/", "https://169.254.169.254/"),
+            *(
+                "https://127.0.0.1:8443\\@93.184.216.34/x",
+                "https://a@93.184.216.34/",
+                "https://a:b@push.example/",
+            ),
+            *("https://224.0.0.251/", "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/", "https://0/"),
+            *("https://[ff02::1]/", "https://[fd00::1]/", "https://[fe80::1%25lo]/", "https://127.1/"),
+            *(
+                "https://push.example.org/a b",
+                "https://push.example.org\n/",
+                "https://push.example.org/#a\tb",
+            ),
+            *("https://push.example.org?x@127.0.0.1/", "https://0x7f000001/", "https://push.example.org:0/"),
             *("https://[::1]/", "https://[::ffff:10.0.0.1]/", "https://2130706433/", "https://a:99999/"),
             f"https://push.example.org/{'x' * 1000}",
         ],
@@ -222,6 +321,14 @@ class TestSubscribing:
     ) -> None:
         client.force_login(make_user("olga"))
         assert self.send(client, endpoint, "failed") == 400
+
+    def test_a_user_has_at_most_twenty_browsers(self, client: Client) -> None:
+        client.force_login(make_user("olga"))
+        for number in range(20):
+            assert self.send(client, f"https://push.example.org/{number}", "failed") == 204
+        assert self.send(client, "https://push.example.org/19", "finished") == 204  # one of the twenty
+        assert self.send(client, "https://push.example.org/20", "failed") == 409
+        assert PushSubscription.objects.count() == 20
 
     @pytest.mark.parametrize("keys", [{"p256dh": "p"}, {"p256dh": b64(b"x" * 65)}, {"auth": "short"}])
     def test_keys_that_no_browser_makes_are_refused(self, client: Client, keys: dict[str, str]) -> None:

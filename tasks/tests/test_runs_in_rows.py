@@ -78,6 +78,15 @@ class TestCreating:
         assert [task.title for task in tasks] == ["One", "Two", "Three"]
         assert tasks[0].prompt == "One\nmore"
 
+    def test_too_many_tasks_at_once_are_refused_with_the_limit(self) -> None:
+        workspace, user = make_workspace(), make_user()
+        with pytest.raises(Refused, match="At most 100 can be created"):
+            services.create_tasks_from_text(workspace=workspace, user=user, text="x\n---\n" * 101)
+        assert not workspace.tasks.exists()
+        assert (
+            len(services.create_tasks_from_text(workspace=workspace, user=user, text="x\n---\n" * 100)) == 100
+        )
+
     @pytest.mark.parametrize("field", ["model", "reasoning_effort"])
     @pytest.mark.parametrize("value", ["--dangerous", "two words", "a\nb"])
     def test_what_a_cli_would_misread_is_refused(self, field: str, value: str) -> None:

@@ -84,6 +84,19 @@ def test_the_board_can_show_one_workspace_and_search(client: Client, people: Peo
     assert people.task.title not in found
 
 
+@pytest.mark.parametrize("search", ["word " * 13, "x" * 201, "# " * 3000])
+def test_a_search_that_would_compute_for_long_is_refused_with_the_limit(
+    client: Client, people: People, search: str
+) -> None:
+    html = client.get("/", {"q": search}).content.decode()
+    assert "at most 12 words and 200 characters" in html
+    assert people.task.title not in html
+
+
+def test_a_search_of_twelve_words_is_answered(client: Client, people: People) -> None:
+    assert people.task.title in client.get("/", {"q": "shelves " * 12}).content.decode()
+
+
 @pytest.mark.parametrize("query", ["workspace=none", "workspace=99999", "q=%00%27%22", "q=" + "x" * 500])
 def test_the_board_survives_strange_questions(client: Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200
