@@ -69,6 +69,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "permission_mode",
             "max_parallel_runs",
             "commit_leftovers",
+            "ssh_agent",
             "git_name",
             "git_email",
         ]

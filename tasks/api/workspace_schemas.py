@@ -42,6 +42,7 @@ class WorkspaceChange(Body):
     environment: Variables = NOT_SENT
     max_parallel_runs: int = NOT_SENT
     commit_leftovers: bool = NOT_SENT
+    ssh_agent: bool = NOT_SENT
     git_name: Text = NOT_SENT
     git_email: Text = NOT_SENT
 
@@ -73,6 +74,7 @@ class WorkspaceOut(Answer):
     environment: dict[str, None] = Field(description="Names of the variables; values are never returned")
     max_parallel_runs: int
     commit_leftovers: bool
+    ssh_agent: bool
     git_name: str
     git_email: str
     created_at: datetime

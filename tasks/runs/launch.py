@@ -90,6 +90,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "resume": run.resumes or None,
         "thread_total": _counted_before(run),
         "environment": workspace.environment,
+        "ssh_agent": workspace.ssh_agent,
         "setup_command": workspace.setup_command.strip(),
         "setup_marker": join(tree.git_dir, "aitask-setup-done"),
         "copied": task.copied_files,

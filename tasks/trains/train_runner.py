@@ -211,8 +211,14 @@ class TrainRunner:
         if step.checked_since is None:
             worktree = self._reset_to(step.checking or step.candidate)
             notice = worktree.prepare_submodules()
-            environment = self.train.workspace.environment
-            check.start(self.train.check_command, worktree.path, environment, after=self.last_check)
+            workspace = self.train.workspace
+            check.start(
+                self.train.check_command,
+                worktree.path,
+                workspace.environment,
+                ssh_agent=workspace.ssh_agent,
+                after=self.last_check,
+            )
             self._to(step, S.CHECKING, checked_since=timezone.now(), reason=visible(notice))
         result = self._wait(step, check)
         self.last_check = check

@@ -101,7 +101,8 @@ def _check(train: MergeTrain, site: Site, patience: float) -> None:
         worktree = site.merge_worktree(train.undo_commit)
         worktree.recover(train.undo_commit)
         worktree.prepare_submodules()
-        check.start(train.check_command, worktree.path, train.workspace.environment)
+        workspace = train.workspace
+        check.start(train.check_command, worktree.path, workspace.environment, ssh_agent=workspace.ssh_agent)
     try:
         while (result := check.look(pause.elapsed)) is None:
             _check_stop(train, check, pause.elapsed > patience)

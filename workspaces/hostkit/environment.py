@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import pwd
+import re
 import selectors
 import shutil
 import signal
@@ -12,7 +14,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Dict, List, Mapping, Optional
+from typing import IO, Any, Dict, List, Mapping, Optional, Sequence
 
 SHELL_SECONDS = 5.0
 END_SECONDS = 1.0
@@ -20,6 +22,23 @@ CHUNK = 64 * 1024
 FRAME = "--aitask-environment--"
 FOREIGN = ("TMUX", "TMUX_PANE", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT")
 """Variables of the parent program. With them, a program would believe that it runs inside of it."""
+ALLOWED = (
+    *("HOME", "PATH", "USER", "LOGNAME", "SHELL", "TZ", "TZDIR"),
+    *("LANG", "LANGUAGE", "LC_*", "LOCALE_ARCHIVE"),
+    *("TERM", "COLORTERM", "TERMINFO", "TERMINFO_DIRS", "NO_COLOR", "TMPDIR", "TMP", "TEMP", "XDG_*"),
+    *("TMUX_TMPDIR", "EDITOR", "VISUAL", "PAGER", "AITASK_*"),
+    # the network
+    *("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY"),
+    *("SSL_CERT_*", "NIX_SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    # folders of tools
+    *("LD_LIBRARY_PATH", "NIX_PATH", "NIX_PROFILES", "JAVA_HOME", "GOPATH", "GOROOT", "CARGO_HOME"),
+    *("RUSTUP_HOME", "NVM_DIR", "FNM_DIR", "VOLTA_HOME", "PNPM_HOME", "BUN_INSTALL", "DENO_DIR"),
+    *("PYENV_ROOT", "RBENV_ROOT", "GEM_HOME", "GEM_PATH", "ASDF_DIR", "ASDF_DATA_DIR", "MISE_DATA_DIR"),
+    *("SDKMAN_DIR", "MAVEN_HOME", "M2_HOME", "GRADLE_USER_HOME", "ANDROID_HOME", "ANDROID_SDK_ROOT"),
+)
+"""Patterns of the variables that agents get. All others could hold a secret; a workspace can set them."""
+SSH_AGENT = ("SSH_AUTH_SOCK", "SSH_AGENT_PID")
 _lock = threading.Lock()
 _shell_path: Optional[List[str]] = None
 _shell: Optional["subprocess.Popen[bytes]"] = None
@@ -47,9 +66,32 @@ def search_path(environment: Mapping[str, str]) -> str:
     return ":".join(dict.fromkeys(folder for folder in folders if folder))
 
 
-def variables(extra: Mapping[str, str], path: Optional[str] = None) -> Dict[str, str]:
-    """Return the environment for a program: ours without variables of tmux and other agents, plus `extra`."""
-    result = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+def variables(
+    extra: Mapping[str, str], path: Optional[str] = None, *, also: Sequence[str] = (), ssh_agent: bool = False
+) -> Dict[str, str]:
+    """Return the environment for a program that an agent controls: what is allowed of ours, plus `extra`.
+
+    `also` are the patterns of a CLI. Tokens and keys of the login stay out, and its ssh agent, too, unless
+    the workspace lends it.
+    """
+    patterns = (*ALLOWED, *also, *(SSH_AGENT if ssh_agent else ()))
+    allowed = re.compile("|".join(map(fnmatch.translate, patterns)))
+    return _with(extra, path, {name: value for name, value in os.environ.items() if allowed.match(name)})
+
+
+def of_spec(spec: Mapping[str, Any], also: Sequence[str] = ()) -> Dict[str, str]:
+    """Return the environment for the programs of a run or a check."""
+    extra, lent = spec.get("environment") or {}, bool(spec.get("ssh_agent"))
+    return variables(extra, spec.get("path"), also=also, ssh_agent=lent)
+
+
+def own_variables(extra: Mapping[str, str]) -> Dict[str, str]:
+    """Return the environment for commands of the app, such as a push: all of ours, plus `extra`."""
+    return _with(extra, None, dict(os.environ))
+
+
+def _with(extra: Mapping[str, str], path: Optional[str], found: Dict[str, str]) -> Dict[str, str]:
+    result = {name: value for name, value in found.items() if name not in FOREIGN}
     result["PATH"] = path or search_path(extra)
     result.update({name: str(value) for name, value in extra.items()})
     return result

@@ -165,6 +165,8 @@ class RunSpec(TypedDict):
     copied: List[str]
     "Files that were copied into the worktree. They are not committed."
     commit: CommitSettings
+    ssh_agent: NotRequired[bool]
+    "Whether programs of the run may use the login's ssh agent."
     path: NotRequired[str]
     "PATH for all programs of the run. `prepare_run` adds it."
     stall_seconds: NotRequired[float]
@@ -185,6 +187,7 @@ class CheckSpec(TypedDict):
     command: str
     worktree: str
     environment: Dict[str, str]
+    ssh_agent: NotRequired[bool]
     path: NotRequired[str]
 
 

@@ -13,8 +13,9 @@ from workspaces.hosts.errors import HostError
 from workspaces.hosts.link import Keepalive, Link
 
 CHUNK = 1 << 18
-OWN_VARIABLES = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
-"""Settings of the app, which agents must not see."""
+OWN_VARIABLES = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"}
+OWN_PREFIXES = ("DJANGO_", "PG")
+"""Settings of the app, which hostkit and terminals must not see. (Agents get an allow-list only.)"""
 
 
 def supported() -> bool:
@@ -30,6 +31,7 @@ def environment() -> dict[str, str]:
         if not name.startswith("GIT_")
         and name not in {"TMUX", "TMUX_PANE"}
         and name.removesuffix("_FILE") not in OWN_VARIABLES
+        and not name.startswith(OWN_PREFIXES)
     }
 
 

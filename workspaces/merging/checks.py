@@ -45,17 +45,25 @@ class Check:
     window: str
 
     def start(
-        self, command: str, worktree: str, environment: Mapping[str, str], *, after: Check | None = None
+        self,
+        command: str,
+        worktree: str,
+        environment: Mapping[str, str],
+        *,
+        ssh_agent: bool = False,
+        after: Check | None = None,
     ) -> None:
         """Run the command in the worktree, unless it is running or has run already.
 
-        `after` is a check that has just ended: its process runs this one too, if it still exists.
+        `ssh_agent` lends it the login's ssh agent. `after` is a check that has just ended: its process runs
+        this one too, if it still exists.
         """
         spec: wire.CheckSpec = {
             "v": wire.PROTOCOL,
             "command": command,
             "worktree": worktree,
             "environment": dict(environment),
+            "ssh_agent": ssh_agent,
         }
         prepared = self.host.call("prepare_run", {"dir": self.folder, "spec": spec, "prompt": command})
         if prepared.get("started") or (after and after.hand_over(self)):

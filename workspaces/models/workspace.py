@@ -91,6 +91,11 @@ class Workspace(models.Model):
         default=True,
         help_text="On the task's branch, when a run ends",
     )
+    ssh_agent = models.BooleanField(
+        "lend agents the ssh agent",
+        default=False,
+        help_text="They can then log in wherever the host's login can, as for git push or private packages",
+    )
     git_name = models.CharField(
         max_length=200, blank=True, help_text="Empty: the git identity configured on the host"
     )

@@ -33,6 +33,8 @@ class AgentCli:
     """A sentence for the case that the program is not found."""
     resume_arguments: Sequence[str] = ()
     """Arguments between program and session id that resume a session in the CLI's own interface."""
+    variables: Sequence[str] = ()
+    """Patterns of the host's environment variables that the CLI gets, besides those that all programs get."""
 
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         """Return the object that controls the CLI in a run."""

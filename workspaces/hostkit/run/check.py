@@ -107,8 +107,7 @@ class CheckCommand:
         )
 
     def _variables(self) -> Dict[str, str]:
-        given = {name: str(value) for name, value in (self.spec.get("environment") or {}).items()}
-        result = environment.variables(given, self.spec.get("path"))
+        result = environment.of_spec(self.spec)
         result[processes.MARKER] = os.fspath(self.folder.path)
         return result
 

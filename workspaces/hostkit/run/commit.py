@@ -52,7 +52,7 @@ class Git:
 
     def __init__(self, worktree: Path, spec: RunSpec) -> None:
         self.worktree = worktree
-        env = environment.variables(spec.get("environment") or {}, spec.get("path"))
+        env = environment.of_spec(spec)
         self.env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
         self.env.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0")
         self.env.update(command.environment(place_of(worktree, spec)))

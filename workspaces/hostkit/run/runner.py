@@ -58,7 +58,7 @@ class Runner(AgentHost):
         self.journal = Journal(folder.events, self.pane.show)
         self.cli = agents.get(spec["backend"])
         self.agent = self.cli.agent(spec, self)
-        self.env = environment.variables(spec.get("environment") or {}, spec.get("path"))
+        self.env = environment.of_spec(spec, self.cli.variables)
         self.env[processes.MARKER] = os.fspath(folder.path)
         self.process: Optional[CliProcess] = None
         self.closing = False

@@ -52,7 +52,7 @@ def execute(params: ExecParams, request: Request) -> Executed:
 
 
 def _start(argv: List[str], params: ExecParams) -> "subprocess.Popen[bytes]":
-    env = environment.variables(params.get("env") or {})
+    env = environment.own_variables(params.get("env") or {})
     program = environment.find(argv[0], env["PATH"])
     if not program:
         raise RequestFailure("not_found", f"{argv[0]}: command not found")

@@ -43,6 +43,9 @@ def fold_scrollback(params: FolderParams, _request: Request) -> FoldedScrollback
 
 def transcripts(params: TranscriptsParams, _request: Request) -> Dict[str, Dict[str, SessionTokens]]:
     """Return tokens by CLI and session, from transcripts modified since `since`."""
-    env = environment.variables(params.get("environment") or {})
+    given = params.get("environment") or {}
     since = float(params.get("since") or 0)
-    return {name: cli.sessions(env, since) for name, cli in agents.get_all().items()}
+    return {
+        name: cli.sessions(environment.variables(given, also=cli.variables), since)
+        for name, cli in agents.get_all().items()
+    }

@@ -19,8 +19,12 @@ FALLBACK_SECONDS = 25.0
 
 def limits(params: EnvironmentParams, request: Request) -> Dict[str, LimitsAnswer]:
     """Query all CLIs in parallel, and return their answers by name."""
-    env = environment.variables(params.get("environment") or {})
-    return ask_all(lambda _name, cli: _ask_one(cli, env, request))
+    given = params.get("environment") or {}
+
+    def ask(_name: str, cli: AgentCli) -> LimitsAnswer:
+        return _ask_one(cli, environment.variables(given, also=cli.variables), request)
+
+    return ask_all(ask)
 
 
 def _ask_one(cli: AgentCli, env: Dict[str, str], request: Request) -> LimitsAnswer:

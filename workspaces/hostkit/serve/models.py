@@ -22,11 +22,12 @@ VERSION_SECONDS = 3.0
 
 def models(params: ModelsParams, request: Request) -> Dict[str, ModelsAnswer]:
     """Query all CLIs in parallel, except those whose fingerprint has not changed. Return answers by name."""
-    env = environment.variables(params.get("environment") or {})
+    given = params.get("environment") or {}
     known = params.get("known") or {}
 
     def ask(name: str, cli: AgentCli) -> ModelsAnswer:
         started = time.monotonic()
+        env = environment.variables(given, also=cli.variables)
         answer = _ask_one(cli, env, known.get(name), request)
         answer["seconds"] = round(time.monotonic() - started, 3)
         return answer

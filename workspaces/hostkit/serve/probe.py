@@ -20,8 +20,8 @@ VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
 
 def probe(params: EnvironmentParams, _request: Request) -> Dict[str, ProbedCli]:
     """Query all CLIs in parallel. Each has LIMIT_SECONDS in total."""
-    env = environment.variables(params.get("environment") or {})
-    return ask_all(lambda _name, cli: _probe_one(cli, env))
+    given = params.get("environment") or {}
+    return ask_all(lambda _name, cli: _probe_one(cli, environment.variables(given, also=cli.variables)))
 
 
 def _probe_one(cli: AgentCli, env: Dict[str, str]) -> ProbedCli:

@@ -19,6 +19,10 @@ class ClaudeCodeCli(AgentCli):
     program = "claude"
     install_hint = "Install it on the host with: npm install -g @anthropic-ai/claude-code"
     resume_arguments = ("--resume",)
+    variables = (
+        *("ANTHROPIC_*", "CLAUDE_*", "DISABLE_*", "ENABLE_*", "API_TIMEOUT_MS", "MAX_*_TOKENS"),
+        *("BASH_*_TIMEOUT_MS", "BASH_MAX_OUTPUT_LENGTH", "MCP_TIMEOUT", "MCP_TOOL_TIMEOUT"),
+    )
 
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return ClaudeCode(spec, host)

@@ -23,6 +23,7 @@ class CodexCli(AgentCli):
     program = "codex"
     install_hint = "Install it on the host with: npm install -g @openai/codex"
     resume_arguments = ("resume",)
+    variables = ("OPENAI_*", "CODEX_*")
 
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return Codex(spec, host)
