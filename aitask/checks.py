@@ -15,6 +15,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from aitask.lib.shell import command_line
+
 NETWORK_FILE_SYSTEMS = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "nfs", "nfs4", "smb3", "smbfs"}
 OLDEST_SQLITE = (3, 35, 0)
 BUILT_AFTER = datetime(2026, 11, 1, tzinfo=UTC)
@@ -36,7 +38,7 @@ def data_dir_is_private(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: AR
     found: Checks = []
     for path, wanted in ((settings.DATA_DIR, 0o700), (settings.DATA_DIR / "secret_key", 0o600)):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & ~wanted:
-            hint = f"chmod {wanted:o} {path}"
+            hint = command_line("chmod", f"{wanted:o}", str(path))
             found.append(Warning(f"{path} can be read by others.", hint=hint, id="aitask.W001"))
     return found
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from aitask.lib.shell import command_line
 from tasks.models import Run, Task
 from workspaces.models import Workspace
 
@@ -21,9 +20,9 @@ def diff_command(task: Task) -> str:
 
 def _on_host(workspace: Workspace, argv: list[str], *, terminal: bool = False) -> str:
     if workspace.kind == Workspace.Kind.LOCAL:
-        return shlex.join(argv)
+        return command_line(*argv)
     destination = f"{workspace.ssh_user}@{workspace.ssh_host}" if workspace.ssh_user else workspace.ssh_host
-    return shlex.join(["ssh", *(["-t"] if terminal else []), destination, shlex.join(argv)])
+    return command_line("ssh", *(["-t"] if terminal else []), destination, command_line(*argv))
 
 
 def commands(task: Task, run: Run | None) -> dict[str, str]:

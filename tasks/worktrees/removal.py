@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from posixpath import join
 from uuid import uuid4
 
+from aitask.lib.shell import command_line
 from tasks.repository import Site
 from workspaces.git import git
 from workspaces.git.commands import GitError
@@ -63,7 +64,8 @@ def _find(site: Site, path: str) -> Tree | None:
     if tree.locked is not None:
         why = f": {tree.locked}" if tree.locked else "."
         raise GitError(
-            f"The worktree {path} is locked{why}", f"Unlock it on the host: git worktree unlock '{path}'"
+            f"The worktree {path} is locked{why}",
+            f"Unlock it on the host: {command_line('git', 'worktree', 'unlock', path)}",
         )
     return tree
 

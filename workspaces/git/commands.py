@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from posixpath import isabs, normpath
-from shlex import quote
 
 from aitask.lib.errors import Refused
+from aitask.lib.shell import command_line
 from workspaces.hostkit import wire
 from workspaces.hosts import Completed, HostConnection, HostError
 
@@ -85,7 +85,8 @@ def failure(path: str, verb: str, done: Completed) -> GitError:
     if "dubious ownership" in done.err:
         return GitError(
             f"git refuses {path}, because it belongs to another user.",
-            f"If you trust it, run on that host: git config --global --add safe.directory {quote(path)}",
+            "If you trust it, run on that host: "
+            + command_line("git", "config", "--global", "--add", "safe.directory", path),
             code="safe_directory",
         )
     if "cannot change to" in done.err:

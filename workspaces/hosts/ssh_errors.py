@@ -6,6 +6,7 @@ import socket
 
 import asyncssh
 
+from aitask.lib.shell import command_line
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.ssh_host_keys import HostKeyPolicy
 from workspaces.hosts.ssh_login import Keys
@@ -38,7 +39,8 @@ def _denied(error: asyncssh.PermissionDenied, target: SshTarget, keys: Keys) -> 
         path = keys.locked[0]
         return HostError(
             f"{who} was refused: the key {path} needs its passphrase.",
-            f"Add it to the ssh agent of the account that the app runs under: ssh-add {path}",
+            "Add it to the ssh agent of the account that the app runs under: "
+            f"{command_line('ssh-add', path)}",
             code="passphrase",
         )
     tried = f"{len(keys.pairs)} keys were refused" if keys.pairs else "there is no key to log in with"
@@ -46,7 +48,8 @@ def _denied(error: asyncssh.PermissionDenied, target: SshTarget, keys: Keys) -> 
         hint = "The ssh agent has many keys: set the right one with IdentityFile and IdentitiesOnly yes."
     else:
         hint = (
-            f"Try `ssh {target.alias}` in a terminal. `ssh-copy-id {target.alias}` installs your key there."
+            f"Try `{command_line('ssh', target.alias)}` in a terminal. "
+            f"`{command_line('ssh-copy-id', target.alias)}` installs your key there."
         )
     return HostError(f"{who} was refused: {tried}.", hint, code="auth")
 
@@ -72,7 +75,7 @@ def _proxy_ended(target: SshTarget) -> HostError:
     command = target.expand(target.first("proxycommand"))
     return HostError(
         f"The ProxyCommand of {target.alias} ended before the login: {command}.",
-        f"Try it in a terminal: ssh -v {target.alias}",
+        f"Try it in a terminal: {command_line('ssh', '-v', target.alias)}",
         code="unreachable",
         retryable=True,
     )

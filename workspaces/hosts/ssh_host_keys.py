@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import asyncssh
 
+from aitask.lib.shell import command_line
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.ssh_target import SshTarget
 
 CERTIFICATE = "-cert-"
 ALARM_HINT = (
     "The connection may be intercepted. Ask the machine's administrator whether its key was changed. Only"
-    " then remove the old line: ssh-keygen -R "
+    " then remove the old line: "
 )
 
 
@@ -57,7 +58,7 @@ class KnownKeys:
         if self.trusted:
             return HostError(
                 f"ALARM: {target.alias} presents a different host key now: {algorithm} {fingerprint}.",
-                f"{ALARM_HINT}'{self.name}'",
+                f"{ALARM_HINT}{command_line('ssh-keygen', '-R', self.name)}",
                 code="host_key_changed",
                 data=data,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aitask.lib.shell import command_line
 from workspaces.git.commands import GitError, git
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.overlap import uncommitted_paths
@@ -40,7 +41,8 @@ class Mainline:
         found = refs(self.write.host, self.repo.path, self.ref).get(self.ref)
         if found:
             return found
-        hint = f"Set another base branch in the workspace, or create it: git branch {self.branch} COMMIT"
+        command = command_line("git", "branch", self.branch, "COMMIT")
+        hint = f"Set another base branch in the workspace, or create it: {command}"
         raise GitError(f"There is no local branch {self.branch} to merge into.", hint, code="no_base")
 
     def contains(self, commit: str) -> bool:
