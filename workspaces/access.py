@@ -1,4 +1,7 @@
-"""Who may see and change a workspace. Others get 404, so that names don't leak."""
+"""Who may see, change and add workspaces, and decide what runs in them.
+
+Users who may not see a workspace get 404, so that names don't leak.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,14 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from workspaces.models import Workspace
+from aitask.lib.errors import NotAllowed
+from workspaces.models import PermissionMode, Workspace
 
 Visitor = AbstractBaseUser | AnonymousUser
+ADD, USE_TERMINAL = "workspaces.add_workspace", "terminal.use_terminal"
+NO_ADDING = "You don't have the permission to add workspaces and hosts."
+ASK_ADMINISTRATOR = "An administrator can grant it: “Can add workspace”."
+ASK_OWNER = "Ask the owner, or an administrator for the permission to use terminals."
 
 
 def current_user(request: HttpRequest) -> User:
@@ -45,3 +53,53 @@ def workspace_for_change(user: Visitor, pk: int) -> Workspace:
     if not can_edit(user, workspace):
         raise PermissionDenied("Only its owner can change a workspace.")
     return workspace
+
+
+def may_add(user: Visitor) -> bool:
+    """Return whether the user may add workspaces and hosts, and accept host keys.
+
+    Whoever may can run any command as the user that runs the app, and wherever that user can log in.
+    """
+    return _has(user, ADD)
+
+
+def check_place(user: Visitor, workspace: Workspace) -> None:
+    """Raise NotAllowed if the workspace is new, or is now on another host, and the user may not add hosts."""
+    saved = Workspace.objects.filter(pk=workspace.pk).first()
+    if (saved is None or saved.address != workspace.address) and not may_add(user):
+        raise NotAllowed(NO_ADDING, ASK_ADMINISTRATOR)
+
+
+def may_decide(user: Visitor, workspace: Workspace) -> bool:
+    """Return whether the user may decide what runs in a workspace that they see.
+
+    The owner and superusers may, and members who may use terminals: they have a shell there anyway. Other
+    members tell agents what to do, and answer what agents ask, within the workspace's settings.
+    """
+    return can_edit(user, workspace) or _has(user, USE_TERMINAL)
+
+
+def check_decision(user: Visitor, workspace: Workspace, what: str) -> None:
+    """Raise NotAllowed unless the user may decide what runs in the workspace. `what` names the action."""
+    if not may_decide(user, workspace):
+        raise NotAllowed(
+            f"Only the owner of a workspace and members who may use terminals can {what}.", ASK_OWNER
+        )
+
+
+def check_mode(user: Visitor, workspace: Workspace, mode: str) -> None:
+    """Raise NotAllowed for a permission mode above the workspace's, unless the user may decide what runs."""
+    if _freedom(mode) > _freedom(workspace.permission_mode):
+        label = PermissionMode(workspace.permission_mode).label
+        check_decision(user, workspace, f"give an agent more than “{label}” here")
+
+
+def _freedom(mode: str) -> int:
+    """Return the rank of a permission mode; unknown ones count as the freest."""
+    modes = PermissionMode.values
+    return modes.index(mode) if mode in modes else len(modes)
+
+
+def _has(user: Visitor, permission: str) -> bool:
+    has_perm = getattr(user, "has_perm", None)
+    return bool(getattr(user, "is_active", False) and has_perm and has_perm(permission))

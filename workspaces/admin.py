@@ -93,7 +93,7 @@ class InstallationAdmin(RecordAdmin, admin.ModelAdmin[Installation]):
 class ApiTokenAdmin(RecordAdmin, admin.ModelAdmin[ApiToken]):
     """Tokens are created on the account page, which shows them once; staff can revoke them here."""
 
-    list_display = ("name", "user", "created_at", "last_used_at")
+    list_display = ("name", "user", "created_at", "last_used_at", "expires_at", "end_reason")
     list_select_related = ("user",)
     search_fields = ("name", "user__username")
 

@@ -1,8 +1,9 @@
-"""Refreshes the model lists of a host when its link is up again."""
+"""Connects model lists to hosts that return, and API tokens to passwords."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import pre_save
 
 
 class WorkspacesConfig(AppConfig):
@@ -11,5 +12,7 @@ class WorkspacesConfig(AppConfig):
     def ready(self) -> None:
         from workspaces import links
         from workspaces.catalog import services
+        from workspaces.models.api_token import follow_upgrade
 
+        pre_save.connect(follow_upgrade, sender="auth.User")
         links.host_returned.join(services.request_when_back)

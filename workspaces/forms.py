@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.urls import reverse_lazy
 
 from workspaces import services
+from workspaces.access import current_user
 from workspaces.catalog import form_choices
 from workspaces.models import ApiToken, Workspace
+from workspaces.models.api_token import DAYS
 from workspaces.validators import validate_environment
 
 CODE = {"class": "code", "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
@@ -150,7 +154,30 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
 
 
 class TokenForm(forms.ModelForm[ApiToken]):
-    """A new API token; the user chooses only its name."""
+    """A new API token. It needs the password, like everything that outlives a session."""
+
+    days = forms.TypedChoiceField(
+        label="Valid for",
+        coerce=int,
+        initial=DAYS,
+        choices=[(7, "A week"), (30, "30 days"), (90, "90 days"), (DAYS, "A year")],
+    )
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._request = request
+
+    def clean_password(self) -> str:
+        """Check it like a login, which limits guessing."""
+        name, given = current_user(self._request).get_username(), self.cleaned_data["password"]
+        if authenticate(self._request, username=name, password=given) is None:
+            raise ValidationError("This is not your password.")
+        return str(given)
 
     class Meta:
         model = ApiToken

@@ -25,7 +25,7 @@ workspace_saved: Hook[[Workspace]] = Hook()
 def save_workspace(workspace: Workspace, *, members: Iterable[User] | None = None) -> Workspace:
     """Save a valid workspace, and its members if given, and request the model lists it lacks.
 
-    Raises `Refused` if another one with this name was created at the same time.
+    Raises `Refused` if its owner already has another one with this name.
     """
     try:
         with transaction.atomic():
@@ -34,7 +34,8 @@ def save_workspace(workspace: Workspace, *, members: Iterable[User] | None = Non
                 workspace.members.set(members)
     except IntegrityError as error:
         raise Refused(
-            f"A workspace called {workspace.name} already exists.", "Choose another name."
+            f"{workspace.owner.get_username()} already has a workspace called {workspace.name}.",
+            "Choose another name.",
         ) from error
     catalog_services.request_for_workspace(workspace)
     workspace_saved(workspace)

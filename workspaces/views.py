@@ -11,13 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from aitask.lib import htmx
 from aitask.lib.answers import answer, succeeds
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from workspaces import doctor, queries, services, ssh_aliases
+from workspaces import access, doctor, queries, services, ssh_aliases
 from workspaces.access import can_edit, current_user, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
@@ -39,6 +40,8 @@ def workspace_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def workspace_new(request: HttpRequest) -> HttpResponse:
+    if not access.may_add(request.user):
+        raise PermissionDenied(f"{access.NO_ADDING} {access.ASK_ADMINISTRATOR}")
     form = WorkspaceForm(request.POST or None, instance=Workspace(owner=current_user(request)))
     if request.method == "POST" and form.is_valid() and succeeds(form, form.save, field="name"):
         return htmx.done(
@@ -67,7 +70,12 @@ def workspace_page(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def workspace_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = WorkspaceForm(request.POST or None, instance=workspace_for_change(request.user, pk))
-    if request.method == "POST" and form.is_valid() and succeeds(form, form.save, field="name"):
+
+    def save() -> None:
+        access.check_place(request.user, form.instance)
+        form.save()
+
+    if request.method == "POST" and form.is_valid() and succeeds(form, save, field="name"):
         return htmx.done(request, "Saved.", to=reverse("workspace", args=[pk]), stay=False)
     return _form(request, form)
 
@@ -135,6 +143,8 @@ def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
     here = reverse("workspace", args=[pk])
     if workspace.kind == Workspace.Kind.LOCAL:
         raise PermissionDenied("This machine has no host key to trust.")
+    if not access.may_add(request.user):
+        raise PermissionDenied(f"{access.NO_ADDING} {access.ASK_ADMINISTRATOR}")
     fingerprint = request.POST.get("fingerprint", "")
     return answer(
         request,
@@ -169,14 +179,16 @@ def git_decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @never_cache
+@sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 def tokens(request: HttpRequest) -> HttpResponse:
     """The user's API tokens; a new one is shown only once."""
-    form = TokenForm(request.POST or None)
+    form = TokenForm(request.POST or None, request=request)
     created = ""
     if request.method == "POST" and form.is_valid():
-        created = ApiToken.issue(user_id=current_user(request).pk, name=form.cleaned_data["name"])
-        form = TokenForm()
+        name, days = form.cleaned_data["name"], form.cleaned_data["days"]
+        created = ApiToken.issue(user_id=current_user(request).pk, name=name, days=days)
+        form = TokenForm(request=request)
     own = ApiToken.objects.filter(user=current_user(request)).order_by("-created_at")
     context = {"tokens": own, "form": form, "made": created}
     return render(request, "workspaces/tokens.html", context, status=422 if form.errors else 200)

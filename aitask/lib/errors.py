@@ -26,6 +26,12 @@ class Malformed(Refused):
     status = 400
 
 
+class NotAllowed(Refused):
+    """Something that this user has no right to do."""
+
+    status = 403
+
+
 class InvalidInput(Refused):
     """A value that the user can correct, from a ValidationError."""
 

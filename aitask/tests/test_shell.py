@@ -15,19 +15,6 @@ NAMES = [
     *("a b", "x;id>/tmp/p;#", "'", '"$(id)"', "`id`", "$HOME", "-rf", "a\nb"),
     *("\x1b]0;x\x07", "\u202egnp", "é", ""),
 ]
-    "a b",
-    "x;id>/tmp/p;#",
-    "'",
-    '"$(id)"',
-    "`id`",
-    "$HOME",
-    "-rf",
-    "a\nb",
-    "\x1b]0;x\x07",
-    "\u202egnp",
-    "é",
-    "",
-]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,6 +26,8 @@ class BearerToken(HttpBearer):
         row = ApiToken.objects.select_related("user").filter(digest=digest, user__is_active=True).first()
         if row is None:
             raise AuthenticationError(message="This token is not valid. It may have been revoked.")
+        if row.end_reason:
+            raise AuthenticationError(message=f"This token is not valid any more. {row.end_reason}")
         save_last_use(row)
         request.user = row.user
         return row.user

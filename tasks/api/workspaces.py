@@ -10,7 +10,13 @@ from ninja import Router
 from tasks.api.schemas import Id
 from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
 from workspaces import doctor, services
-from workspaces.access import current_user, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.access import (
+    check_place,
+    current_user,
+    visible_workspaces,
+    workspace_for,
+    workspace_for_change,
+)
 from workspaces.models import Workspace
 
 router = Router(tags=["Workspaces"])
@@ -23,7 +29,8 @@ def list_workspaces(request: HttpRequest) -> list[WorkspaceOut]:
 
 @router.post("/workspaces", response={201: WorkspaceOut}, summary="Create a workspace that you own")
 def create_workspace(request: HttpRequest, body: NewWorkspace) -> WorkspaceOut:
-    return workspace_out(save(Workspace(owner=current_user(request)), body))
+    """Needs the permission to add workspaces."""
+    return workspace_out(save(request, Workspace(owner=current_user(request)), body))
 
 
 @router.get("/workspaces/{workspace_id}", response=WorkspaceOut, summary="One workspace")
@@ -34,8 +41,8 @@ def get_workspace(request: HttpRequest, workspace_id: Id) -> WorkspaceOut:
 
 @router.patch("/workspaces/{workspace_id}", response=WorkspaceOut, summary="Change a workspace")
 def change_workspace(request: HttpRequest, workspace_id: Id, body: WorkspaceChange) -> WorkspaceOut:
-    """Only possible for its owner."""
-    return workspace_out(save(workspace_for_change(request.user, workspace_id), body))
+    """Only possible for its owner. Another host needs the permission to add workspaces."""
+    return workspace_out(save(request, workspace_for_change(request.user, workspace_id), body))
 
 
 @router.post("/workspaces/{workspace_id}/check", response=list[FindingOut], summary="Run the health check")
@@ -44,10 +51,11 @@ def check_workspace(request: HttpRequest, workspace_id: Id) -> list[doctor.Findi
     return doctor.check(workspace_for(request.user, workspace_id))
 
 
-def save(workspace: Workspace, body: WorkspaceChange) -> Workspace:
+def save(request: HttpRequest, workspace: Workspace, body: WorkspaceChange) -> Workspace:
     """Validate and save what was sent."""
     for name, value in body.given().items():
         setattr(workspace, name, variables(workspace, value) if name == "environment" else value)
+    check_place(request.user, workspace)
     workspace.full_clean(exclude=["owner"])
     return services.save_workspace(workspace)
 

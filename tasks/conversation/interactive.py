@@ -15,7 +15,7 @@ from tasks.models import ByHand, Run, Task
 from tasks.repository import Site, site_of
 from tasks.runs import launch
 from tasks.verbs import TaskVerb, require
-from workspaces import clis, tmux
+from workspaces import access, clis, tmux
 from workspaces.hosts import HostError
 
 OPENING = timedelta(seconds=60)
@@ -30,8 +30,11 @@ RESUMED = r"^([^ ]*/)?(node [^ ]*/?)?{cli}( |$)"
 def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
     """Open an interactive session.
 
-    Raises Refused if a run is live or one is open already, HostError if the host can't be reached.
+    Raises NotAllowed if the user may not decide what runs here, Refused if a run is live or one is open
+    already, HostError if the host can't be reached.
     """
+    if user is not None:
+        access.check_decision(user, task.workspace, "open a session in the CLI")
     run = task.runs.exclude(cli_session="").exclude(run_dir="").order_by("-number").first()
     if run is None:
         raise Refused("There is no session to open yet.", "Run the task first.")

@@ -20,7 +20,7 @@ from tasks.runs import control
 from tasks.runs import services as run_services
 from tasks.runs.queries import live_run
 from tasks.verbs import TaskVerb, require
-from workspaces import hosts
+from workspaces import access, hosts
 from workspaces.catalog import queries as catalog_queries
 from workspaces.hosts import HostError
 from workspaces.models import Host
@@ -80,8 +80,13 @@ def resume(task: Task, *, user: AbstractBaseUser) -> Run:
 
 
 def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBaseUser | None) -> Outgoing:
-    """Answer an open request. Only the first answer counts; Refused says who gave it."""
+    """Answer an open request. Only the first answer counts; Refused says who gave it.
+
+    Raises NotAllowed if the answer decides more than the agent has asked for, and the user may not.
+    """
     _check_reachable(run)
+    if user is not None:
+        _check_answer(run, request, command, user)
     request = storable(request)
     payload = storable({**command, **_consent(run, request, command), "request": request})
     try:
@@ -114,6 +119,27 @@ def _consent(run: Run, request: str, command: dict[str, Any]) -> dict[str, str]:
     if command.get("digest", ask.digest) != ask.digest:
         raise Refused("This is not the request that was shown.", "Look at it again, then answer.")
     return {"digest": ask.digest} if "digest" in ask.request else {}
+
+
+def _check_answer(run: Run, request: str, command: dict[str, Any], user: AbstractBaseUser) -> None:
+    workspace = run.task.workspace
+    if command.get("scope") == "run" or command.get("grant"):
+        access.check_decision(user, workspace, "allow something for a whole run")
+    if "input" in command and command["input"] != _asked_input(run, request):
+        access.check_decision(user, workspace, "change what an agent wants to do")
+    if mode := command.get("mode") or _granted_mode(run, request, command):
+        access.check_mode(user, workspace, str(mode))
+
+
+def _granted_mode(run: Run, request: str, command: dict[str, Any]) -> str | None:
+    """Return the permission mode of the grant that the user has picked, if it is one."""
+    ask = open_ask(run, request)
+    grants = ask.request.get("grants") or [] if ask else []
+    return next((grant.get("mode") for grant in grants if grant["id"] == command.get("grant")), None)
+
+
+def _asked_input(run: Run, request: str) -> Any:
+    return next((each.get("input") for each in run.open_requests if str(each.get("id")) == request), None)
 
 
 def withdraw(row: Outgoing) -> None:
@@ -161,6 +187,8 @@ def change(
     }
     if not new:
         raise Refused("Nothing was changed.", "A run in progress can't return to the CLI's default.")
+    if user is not None and "permission_mode" in new:
+        access.check_mode(user, run.task.workspace, mode)
     _check_choice(run, new)
     chosen = {name: value for name, value in new.items() if name != "permission_mode"}
     commands = [{"command": "set_model", **chosen}] if chosen else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from tasks.models import Event, Run, Task
@@ -16,6 +16,13 @@ numbers = itertools.count(1)
 
 def make_user(name: str = "", **fields: Any) -> User:
     return User.objects.create_user(name or f"user{next(numbers)}", password="correct horse", **fields)
+
+
+def make_owner(name: str = "") -> User:
+    """A user who may add workspaces and hosts."""
+    user = make_user(name)
+    user.user_permissions.add(Permission.objects.get(codename="add_workspace"))
+    return User.objects.get(pk=user.pk)
 
 
 def make_workspace(**fields: Any) -> Workspace:

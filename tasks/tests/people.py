@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
 
@@ -29,9 +29,16 @@ class People:
     stranger: User = field(default_factory=lambda: make_user("stranger"))
 
     def __post_init__(self) -> None:
+        self.allow("owner", "add_workspace")
         self.workspace = make_workspace(name="web shop", owner=self.owner)
         self.workspace.members.add(self.member)
         self.task = make_task(workspace=self.workspace, title="Sort the shelves", prompt="By colour.")
+
+    def allow(self, name: str, codename: str) -> None:
+        """Give one of them a permission."""
+        right = Permission.objects.get(codename=codename)
+        getattr(self, name).user_permissions.add(right)
+        setattr(self, name, User.objects.get(username=name))  # permissions are cached on the instance
 
     def browser(self, name: str) -> Client:
         return browser_of(None if name == "nobody" else getattr(self, name))

@@ -17,7 +17,7 @@ from aitask.api import api
 from tasks.conversation import services as conversation
 from tasks.runs import control
 from tasks.tests.api_client import Script
-from tasks.tests.factories import make_event, make_run, make_task, make_user, make_workspace
+from tasks.tests.factories import make_event, make_owner, make_run, make_task, make_user, make_workspace
 from workspaces.hosts import HostError
 
 pytestmark = pytest.mark.django_db
@@ -179,7 +179,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
     monkeypatch.setattr(control, "site_of", away)
     monkeypatch.setattr(conversation, "PATIENCE", 0)  # no worker will hand anything over
-    return Script(make_user())
+    return Script(make_owner())
 
 
 def odd_bodies(good: dict[str, Any]) -> Iterator[Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.models import Run
 from tasks.tests.api_client import Script
-from tasks.tests.factories import make_run, make_task, make_user, make_workspace
+from tasks.tests.factories import make_owner, make_run, make_task, make_user, make_workspace
 from workspaces import doctor
 from workspaces.doctor import Finding
 from workspaces.hosts import HostError
@@ -36,7 +36,7 @@ PINNED = {
 
 @pytest.fixture
 def owner() -> Script:
-    return Script(make_user("olga"))
+    return Script(make_owner("olga"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from tasks.models import Run, Task
-from tasks.tests.factories import make_run, make_task, make_user, make_workspace
+from tasks.tests.factories import make_owner, make_run, make_task, make_workspace
 from tasks.tests.people import People, browser_of, send
 from workspaces.models import BackendHold, Host
 
@@ -28,7 +28,7 @@ def column_of(html: str, status: str) -> str:
 
 
 def test_somebody_without_a_workspace_is_told_to_add_one() -> None:
-    html = browser_of(make_user()).get("/").content.decode()
+    html = browser_of(make_owner()).get("/").content.decode()
     assert "Add a workspace first" in html
     assert 'href="/workspaces/new"' in html
 

@@ -40,7 +40,7 @@ def _denied(error: asyncssh.PermissionDenied, target: SshTarget, keys: Keys) -> 
         return HostError(
             f"{who} was refused: the key {path} needs its passphrase.",
             "Add it to the ssh agent of the account that the app runs under: "
-            f"{command_line('ssh-add', path)}",
+            f"{command_line('ssh-add', str(path))}",
             code="passphrase",
         )
     tried = f"{len(keys.pairs)} keys were refused" if keys.pairs else "there is no key to log in with"

@@ -33,7 +33,7 @@ class Workspace(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="own_workspaces"
     )
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="shared_workspaces")
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(max_length=100)
     kind = models.CharField(max_length=5, choices=Kind.choices, default=Kind.LOCAL)
     ssh_host = models.CharField(
         "SSH host",
@@ -114,6 +114,10 @@ class Workspace(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            # Not unique for all: the error would tell names of workspaces that the user may not see.
+            models.UniqueConstraint(fields=["owner", "name"], name="one_workspace_per_owner_and_name")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -129,6 +133,8 @@ class Workspace(models.Model):
             problems["ssh_host"] = "Enter the alias you type after `ssh`."
         if self.max_parallel_runs < 1:
             problems["max_parallel_runs"] = "Must be at least 1."
+        if Workspace.objects.filter(owner_id=self.owner_id, name=self.name).exclude(pk=self.pk).exists():
+            problems["name"] = "A workspace of this owner with this name already exists."
         if problems:
             raise ValidationError(problems)
         self._check_not_moved()

@@ -78,6 +78,7 @@ def test_the_list_shows_own_and_shared_ones(people: People) -> None:
 
 
 def test_who_adds_a_workspace_owns_it(people: People) -> None:
+    people.allow("stranger", "add_workspace")
     response = people.browser("stranger").post("/workspaces/new", ENTRY)
     made = Workspace.objects.get(name="garden")
     assert made.owner == people.stranger

@@ -14,6 +14,7 @@ from tasks.models import MergeStep, MergeTrain, Task
 from tasks.trains import jobs, undo
 from tasks.trains import services as trains
 from workspaces.merging import Strategy
+from workspaces.management.names import workspace_named
 from workspaces.models import Workspace
 
 PAUSE = 0.2
@@ -59,7 +60,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(name=options["workspace"]).first()
+        workspace = workspace_named(options["workspace"])
         if workspace is None:
             raise CommandError(f"There is no workspace named {options['workspace']}.")
         limit = options["timeout"]

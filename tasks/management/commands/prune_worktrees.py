@@ -10,6 +10,7 @@ from django.template.defaultfilters import filesizeformat
 
 from aitask.lib.errors import Refused
 from tasks.worktrees import services as worktrees
+from workspaces.management.names import workspace_named
 from workspaces.models import Workspace
 
 UNCOMMITTED = {0: "clean", None: "can't be read"}
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only list (the default)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(name=options["workspace"]).first()
+        workspace = workspace_named(options["workspace"])
         if workspace is None:
             raise CommandError(f"There is no workspace named {options['workspace']}.")
         if options["yes"] and options["dry_run"]:

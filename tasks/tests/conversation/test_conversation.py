@@ -177,7 +177,7 @@ class TestAnswers:
     def test_the_form_becomes_the_runners_word(
         self, run: Run, host: FakeHost, people: People, values: Any, command: Any
     ) -> None:
-        answer = people.browser("member").post(
+        answer = people.browser("owner").post(
             f"/runs/{run.pk}/requests/r1", values, headers={"HX-Request": "true"}
         )
         assert answer.status_code == 204

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from usage import audit
 from workspaces.hosts import HostError
+from workspaces.management.names import workspace_named
 from workspaces.models import Workspace
 
 
@@ -24,11 +25,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspaces = Workspace.objects.all()
+        workspaces = list(Workspace.objects.all())
         if options["workspace"]:
-            workspaces = workspaces.filter(name=options["workspace"])
-            if not workspaces:
+            named = workspace_named(options["workspace"])
+            if named is None:
                 raise CommandError(f"There is no workspace {options['workspace']!r}.")
+            workspaces = [named]
         status = max((self._audit(workspace) for workspace in workspaces), default=0)
         if status:
             sys.exit(status)

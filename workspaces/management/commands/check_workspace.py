@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from workspaces import doctor
+from workspaces.management.names import workspace_named
 from workspaces.models import Workspace
 
 MARKS = {True: "ok", None: "note", False: "WRONG"}
@@ -20,11 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("name", metavar="NAME")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            workspace = Workspace.objects.get(name=options["name"])
-        except Workspace.DoesNotExist:
+        workspace = workspace_named(options["name"])
+        if workspace is None:
             names = ", ".join(Workspace.objects.values_list("name", flat=True)) or "none yet"
-            raise CommandError(f"There is no workspace {options['name']!r}. Workspaces: {names}.") from None
+            raise CommandError(f"There is no workspace {options['name']!r}. Workspaces: {names}.")
         findings = doctor.check(workspace)
         for finding in findings:
             self.stdout.write(f"{MARKS[finding.ok]:5}  {finding.name}: {finding.detail}")
