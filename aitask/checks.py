@@ -36,7 +36,10 @@ def data_dir_is_private(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: AR
     if os.name == "nt":
         return []  # on Windows the permissions are inherited from the user's folder
     found: Checks = []
-    for path, wanted in ((settings.DATA_DIR, 0o700), (settings.DATA_DIR / "secret_key", 0o600)):
+    files = [settings.DATA_DIR / "secret_key"]
+    if _uses_sqlite():
+        files.append(Path(settings.DATABASES["default"]["NAME"]))
+    for path, wanted in ((settings.DATA_DIR, 0o700), *((file, 0o600) for file in files)):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & ~wanted:
             hint = command_line("chmod", f"{wanted:o}", str(path))
             found.append(Warning(f"{path} can be read by others.", hint=hint, id="aitask.W001"))

@@ -107,10 +107,7 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
     """Return Django's database settings. Errors don't repeat the URL, which may contain a password."""
     url = text(name)
     if not url:
-        try:
-            default.touch(mode=0o600)  # SQLite creates its other files with the same permissions
-        except OSError as error:
-            raise ImproperlyConfigured(f"{default} is not writable: {error.strerror}.") from error
+        _create_private(default)
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
     expected = f"{name} must be postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
     if url.partition("://")[0] not in (*POSTGRES_SCHEMES, "sqlite"):
@@ -121,7 +118,17 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{expected}.") from error
     if not found["NAME"]:
         raise ImproperlyConfigured(f"{expected}: the name of the database is missing.")
+    if found["ENGINE"].endswith("sqlite3") and found["NAME"] != ":memory:":
+        _create_private(Path(found["NAME"]))
     return found
+
+
+def _create_private(file: Path) -> None:
+    """Create a database that only its owner can read. SQLite creates its other files with the same rights."""
+    try:
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{file} is not writable: {error.strerror}.") from error
 
 
 def file(name: str) -> str:

@@ -13,8 +13,14 @@ from django.contrib.auth import get_user_model
 
 
 def is_needed() -> bool:
-    """Return whether there is no account yet."""
-    return not get_user_model().objects.exists()
+    """Return whether there is no account yet. If there is one, a left-over token is removed.
+
+    It would work again if all accounts were deleted.
+    """
+    if not get_user_model().objects.exists():
+        return True
+    _file().unlink(missing_ok=True)
+    return False
 
 
 def new_token() -> str:
@@ -33,7 +39,7 @@ def is_valid(token: str) -> bool:
         digest = _file().read_text()
     except FileNotFoundError:
         return False
-    return hmac.compare_digest(digest, _digest(token)) and is_needed()
+    return is_needed() and hmac.compare_digest(digest, _digest(token))
 
 
 def use(token: str) -> bool:

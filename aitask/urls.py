@@ -5,11 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
+from django_q.models import Schedule
 
 from aitask import views
 from aitask.api import api
 
 admin.site.site_header = admin.site.site_title = "AI Task Manager"
+
+# The app schedules nothing, and whoever could add a schedule there could call any function.
+if admin.site.is_registered(Schedule):
+    admin.site.unregister(Schedule)
 
 urlpatterns = [
     path("login", auth.LoginView.as_view(template_name="aitask/login.html"), name="login"),

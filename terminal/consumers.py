@@ -21,7 +21,7 @@ from django.http import Http404
 from aitask.lib.errors import Refused
 from aitask.lib.fast_socket import direct_of
 from aitask.lib.origin import Receive, Scope, Send
-from aitask.lib.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_database, session_is_valid
+from aitask.lib.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_database, session_user
 from terminal import access, frames, services
 from terminal.control import gateway
 from terminal.control.client import TmuxRefused
@@ -120,7 +120,7 @@ class TerminalSocket:
     async def _recheck_access(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            if not await session_is_valid(self.scope["session"].session_key, self.user):
+            if await session_user(self.scope["session"].session_key, self.user) is None:
                 raise SocketEnded(LOGIN_NEEDED)
             try:
                 await self._place()

@@ -56,6 +56,16 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     filter_horizontal = ("members",)
     actions = ["run_health_check"]
 
+    def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> list[Any]:
+        """Show only the names of the variables to staff who may not change them: no form hides the values."""
+        fields = list(super().get_fields(request, obj))
+        if obj is None or self.has_change_permission(request, obj):
+            return fields
+        return ["variables" if name == "environment" else name for name in fields]
+
+    def variables(self, workspace: Workspace) -> str:
+        return ", ".join(sorted(workspace.environment)) or "none"
+
     def save_model(self, request: HttpRequest, obj: Workspace, form: object, change: object) -> None:
         services.save_workspace(obj)
 

@@ -22,7 +22,8 @@ LOCAL_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
 def is_own_origin(origin: str, host: str) -> bool:
     """Return whether `origin` has the same host and port as `host`, or is in CSRF_TRUSTED_ORIGINS.
 
-    The host must be in ALLOWED_HOSTS: else an attacker's domain that resolves to this server would match.
+    The host must be in ALLOWED_HOSTS: else an attacker's domain that resolves to this server would match. If
+    the site uses HTTPS only, a page without it is foreign: the network could have written it.
     """
     allowed = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else [])
     domain, port = split_domain_port(host.lower())
@@ -32,6 +33,8 @@ def is_own_origin(origin: str, host: str) -> bool:
     if not parts:
         return False
     scheme, own_domain, own_port = parts.groups()
+    if scheme == "http" and settings.SESSION_COOKIE_SECURE:
+        return False
     default = DEFAULT_PORTS[scheme]
     if (own_domain, own_port or default) == (domain, port or default):
         return True

@@ -141,8 +141,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _check_session(self) -> None:
         while True:
             await asyncio.sleep(self.check_seconds)
-            if not await session_is_valid(self.scope["session"].session_key, self.user):
+            user = await session_user(self.scope["session"].session_key, self.user)
+            if user is None:
                 raise LoginEnded
+            self.user = user  # whose permissions may have changed
             self.subscription.topics = frozenset(await self.topics())
 
 
@@ -157,9 +159,12 @@ async def let_go_of_database() -> None:
 
 
 @database_sync_to_async
-def session_is_valid(session_key: str | None, user: User) -> bool:
-    """Return whether the session is still valid for the user: not ended, same password, account active."""
+def session_user(session_key: str | None, user: User) -> User | None:
+    """Return the user as they are now; None if the session is not valid for them any more.
+
+    It must not have ended, the password must be the same, and the account active.
+    """
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     current = auth.get_user(request)
-    return current.is_authenticated and current.pk == user.pk
+    return cast("User", current) if current.is_authenticated and current.pk == user.pk else None

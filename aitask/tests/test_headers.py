@@ -104,6 +104,17 @@ def test_cookies_can_not_be_read_by_scripts_or_sent_by_other_sites(client: Clien
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/workspaces", "/admin/", "/account/tokens", "/api/tasks", "/nowhere"])
+def test_no_cache_keeps_what_a_user_was_shown(admin_client: Client, path: str) -> None:
+    assert "no-store" in admin_client.get(path).headers["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_not_even_superusers_schedule_functions(admin_client: Client) -> None:
+    assert admin_client.get("/admin/django_q/schedule/add/").status_code == 404
+
+
+@pytest.mark.django_db
 def test_a_form_of_another_site_is_refused() -> None:
     strict = Client(enforce_csrf_checks=True)
     assert strict.post("/login", {"username": "ada", "password": "x"}).status_code == 403

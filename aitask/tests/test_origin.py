@@ -32,6 +32,13 @@ def test_our_own_and_trusted_pages_may(origin: str, host: str) -> None:
     assert is_own_origin(origin, host)
 
 
+@pytest.mark.parametrize("host", ["tasks.example.com", "localhost:8000", "tasks.example.com:80"])
+def test_a_site_with_https_only_takes_no_page_without(settings: Settings, host: str) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+    assert not is_own_origin(f"http://{host}", host)
+    assert is_own_origin("https://door.example.com", host)
+
+
 @pytest.mark.parametrize(
     ("origin", "host"),
     [

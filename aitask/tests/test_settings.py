@@ -54,6 +54,8 @@ def value(installation: Installation, name: str, first: str = "") -> str:
         ("CSRF_TRUSTED_ORIGINS", "https://a.example:99999", "CSRF_TRUSTED_ORIGINS must be origins"),
         ("REDIS_URL", "localhost:6379", "REDIS_URL must be redis://"),
         ("REDIS_URL", "redis://localhost:port/0", "REDIS_URL must be redis://"),
+        ("MAX_REQUEST_MB", "0", "MAX_REQUEST_MB must be a whole number of MB from 1 to 1000"),
+        ("MAX_REQUEST_MB", "3MB", "MAX_REQUEST_MB must be a whole number"),
         ("SILENT_MINUTES", "0", "SILENT_MINUTES must be a whole number of minutes from 1"),
         ("SILENT_MINUTES", "ten", "SILENT_MINUTES must be a whole number of minutes from 1"),
         ("SILENT_MINUTES", "99999999999", "SILENT_MINUTES must be a whole number of minutes from 1"),
@@ -84,6 +86,13 @@ def test_the_data_folder_and_the_secret_key_are_for_their_owner_alone(tmp_path: 
     key = fresh.data_dir / "secret_key"
     assert stat.S_IMODE(fresh.data_dir.stat().st_mode) == 0o700
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_a_database_elsewhere_is_for_its_owner_alone_too(fresh: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere.sqlite3"
+    fresh.settings["DATABASE_URL"] = f"sqlite:///{file}"
+    value(fresh, "DEBUG")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_processes_that_start_together_agree_on_the_secret_key(fresh: Installation) -> None:

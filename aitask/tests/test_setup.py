@@ -57,6 +57,15 @@ def test_it_does_nothing_once_somebody_can_log_in(client: Client, link: str) -> 
     assert client.post(link, ANSWERS).status_code == 404
 
 
+def test_a_link_that_is_not_needed_is_removed_and_never_works_again(client: Client, link: str) -> None:
+    """An account was made by `createsuperuser`; later all are deleted."""
+    bob = User.objects.create_user("bob")
+    assert not first_run.is_needed()
+    bob.delete()
+    assert client.post(link, ANSWERS).status_code == 404
+    assert not User.objects.exists()
+
+
 def test_a_newer_link_replaces_it(client: Client, link: str) -> None:
     first_run.new_token()
     assert client.get(link).status_code == 404

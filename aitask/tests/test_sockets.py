@@ -180,6 +180,23 @@ class SocketTest(TransactionTestCase):
             sockets.LOGIN_NEEDED, lambda: User.objects.filter(pk=self.user.pk).update(is_active=False)
         )
 
+    async def test_a_right_that_ends_ends_in_open_sockets(self) -> None:
+        class Shown(Echo):
+            check_seconds = 0.05
+            poll_seconds = 0.05
+
+            async def changed(self, topics: frozenset[str]) -> None:
+                await self.push({"sees_all": self.user.is_superuser})
+
+        await User.objects.filter(pk=self.user.pk).aupdate(is_superuser=True)
+        socket = self.open(Shown)
+        await socket.connect()
+        assert (await socket.receive_json_from())["sees_all"]
+        await User.objects.filter(pk=self.user.pk).aupdate(is_superuser=False)
+        while (message := await socket.receive_json_from(5))["sees_all"]:
+            await socket.send_json_to({"ack": message["n"]})
+        await socket.disconnect()
+
     async def test_it_closes_when_its_subject_is_gone(self) -> None:
         class Fading(Echo):
             check_seconds = 0.05
