@@ -117,7 +117,7 @@ def page(request: pytest.FixtureRequest, app: App, chromium: Chromium) -> Iterat
     """A browser page, logged in to `app`. A failed test saves a screenshot in `test-artifacts/`."""
     from aitask.tests.lab.browser import open_page, screenshot
 
-    with open_page(chromium, app.url) as opened:
+    with open_page(chromium, app.site) as opened:
         app.show(opened)
         yield opened
         if request.node.stash.get(FAILED, False):

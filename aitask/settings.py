@@ -19,7 +19,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = environment.folder("DATA_DIR", BASE_DIR / "data")
 SECRET_KEY = environment.secret("SECRET_KEY", DATA_DIR / "secret_key")
 DEBUG = environment.boolean("DEBUG", False)
-ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], debug=DEBUG)
+LOCAL_NAMES = ["aitask.localhost", "localhost", "127.0.0.1", "[::1]"]  # the first is ours: aitask/own_host.py
+ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", LOCAL_NAMES, debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 ALLOW_REMOTE = environment.boolean("ALLOW_REMOTE", False)
 SSH_CONFIG = environment.file("SSH_CONFIG")
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "aitask.own_host.one_name",  # before anything that sets a cookie
     "csp.middleware.CSPMiddleware",
     "aitask.security.permissions_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # answers for static files, which all may store

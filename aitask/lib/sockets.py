@@ -167,4 +167,4 @@ def session_user(session_key: str | None, user: User) -> User | None:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     current = auth.get_user(request)
-    return cast("User", current) if current.is_authenticated and current.pk == user.pk else None
+    return current if current.is_authenticated and current.pk == user.pk else None

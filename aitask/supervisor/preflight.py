@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PORT_PATIENCE_SECONDS = 3.0
-LOOPBACK_NAMES = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
+LOOPBACK_NAMES = {"aitask.localhost", "localhost", "127.0.0.1", "[::1]", ".localhost"}
 
 
 class NotReady(Exception):

@@ -41,7 +41,7 @@ def test_nothing_is_left_after_a_stop() -> None:
 def test_a_browser_is_logged_in(page: Page, app: App) -> None:
     page.goto("/admin/")
     assert page.get_by_role("heading", name="Site administration").is_visible()
-    assert page.url == f"{app.url}/admin/"
+    assert page.url == f"{app.site}/admin/"
 
 
 @pytest.mark.browser

@@ -53,7 +53,7 @@ class Up:
 
     def get(self, path: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Host": f"aitask.localhost:{self.port}"})
         answer = connection.getresponse()
         answer.read()
         return answer
@@ -86,8 +86,8 @@ def test_a_fresh_folder_becomes_a_site_with_a_link_to_make_the_first_administrat
     (installation.data_dir / "db.sqlite3").unlink()
     up = Up(installation)
     log = installation.wait_for_log("create the administrator at ")
-    assert f"http://127.0.0.1:{up.port}/" in log
-    link = re.search(r"http://127\.0\.0\.1:\d+(/setup/\S+)", log)
+    assert f"http://aitask.localhost:{up.port}/" in log
+    link = re.search(r"http://aitask\.localhost:\d+(/setup/\S+)", log)
     assert link is not None
     assert up.get(link[1]).status == 200
     assert up.get("/login").status == 200
@@ -100,7 +100,7 @@ def test_the_link_is_not_printed_where_somebody_can_log_in(
     monkeypatch.setattr("aitask.management.commands.up.answers", lambda host, port: True)
     printed = io.StringIO()
     announce("127.0.0.1", 8000, Console(printed, ["up"]))
-    assert "is ready: http://127.0.0.1:8000/" in printed.getvalue()
+    assert "is ready: http://aitask.localhost:8000/" in printed.getvalue()
     assert "administrator" not in printed.getvalue()
 
 
@@ -248,6 +248,9 @@ def test_another_address_is_taken_when_it_was_set_up(installation: Installation)
     [
         ([".example.com", "a.example.com"], [], "http://a.example.com:8000"),
         (["127.0.0.1", "a.example.com"], [], "http://127.0.0.1:8000"),
+        (["127.0.0.1", "aitask.localhost"], [], "http://aitask.localhost:8000"),
+        ([".localhost", "a.example.com"], [], "http://aitask.localhost:8000"),
+        (["127.0.0.1", "aitask.localhost"], ["https://b.example.com"], "https://b.example.com"),
         (["a.example.com"], ["https://*.example.com", "https://b.example.com"], "https://b.example.com"),
     ],
 )

@@ -104,7 +104,8 @@ class Site:
 
     def get(self, path: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        connection.request("GET", path, headers={"Cookie": self.cookie})
+        headers = {"Cookie": self.cookie, "Host": f"aitask.localhost:{self.port}"}
+        connection.request("GET", path, headers=headers)
         return connection.getresponse()
 
 

@@ -55,7 +55,7 @@ def open_one(desk: Site, chromium: Chromium) -> Open:
     """Opens a page of somebody who is logged in."""
 
     def opened(**options: Any) -> AbstractContextManager[Page]:
-        return open_page(chromium, f"http://127.0.0.1:{desk.port}", **options)
+        return open_page(chromium, f"http://aitask.localhost:{desk.port}", **options)
 
     return opened
 
@@ -63,7 +63,7 @@ def open_one(desk: Site, chromium: Chromium) -> Open:
 def show(page: Page, site: Site, task: int) -> Page:
     """Open a task's terminal and wait until it is connected."""
     name, _, value = site.cookie.partition("=")
-    page.context.add_cookies([{"name": name, "value": value, "url": f"http://127.0.0.1:{site.port}"}])
+    page.context.add_cookies([{"name": name, "value": value, "url": f"http://aitask.localhost:{site.port}"}])
     page.goto(f"/tasks/{task}/terminal")
     connected(page)
     return page

@@ -195,7 +195,8 @@ def post(site: Site, path: str) -> int:
     assert token
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
     headers = {"Cookie": "; ".join([site.cookie, *cookies]), "X-CSRFToken": token[1].decode()}
-    connection.request("POST", path, headers={**headers, "Origin": f"http://127.0.0.1:{site.port}"})
+    host = f"aitask.localhost:{site.port}"
+    connection.request("POST", path, headers={**headers, "Host": host, "Origin": f"http://{host}"})
     return connection.getresponse().status
 
 

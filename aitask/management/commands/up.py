@@ -18,7 +18,7 @@ from django.db import connection
 from django.http.request import validate_host
 from django.urls import reverse
 
-from aitask import first_run
+from aitask import first_run, own_host
 from aitask.supervisor import preflight
 from aitask.supervisor.roles import Role
 from aitask.supervisor.supervisor import Console, Supervisor
@@ -110,6 +110,8 @@ def address(host: str, port: int) -> str:
         if "*" not in origin:
             return str(origin)
     name = reachable(host)
+    if preflight.is_loopback(name) and own_host.is_used():
+        return f"http://{own_host.NAME}:{port}"
     name = f"[{name}]" if ":" in name else name
     if not validate_host(name, settings.ALLOWED_HOSTS):
         name = next((known for known in settings.ALLOWED_HOSTS if known[0] not in "*."), name)

@@ -86,7 +86,13 @@ class App:
 
     @property
     def url(self) -> str:
+        """For the API and the health check."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def site(self) -> str:
+        """For browsers and logins: the name that `up` prints."""
+        return f"http://aitask.localhost:{self.port}"
 
     @property
     def log(self) -> str:
@@ -155,12 +161,12 @@ class App:
     @cached_property
     def login(self) -> WebLogin:
         """A session of the administrator."""
-        return log_in(self.url, USERNAME, PASSWORD)
+        return log_in(self.site, USERNAME, PASSWORD)
 
     def show(self, page: Page, path: str = "/") -> None:
         """Open a page as the administrator."""
         self.login.give_to(page.context)
-        page.goto(f"{self.url}{path}")
+        page.goto(f"{self.site}{path}")
 
     def pid(self, role: str) -> int:
         """Return the process id of a role: a child of `up`, or the single process of this name."""

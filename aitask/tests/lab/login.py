@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import http.cookiejar
 import re
+import socket
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -13,6 +15,18 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
 
 CSRF = re.compile(r'(?:data-csrf|name="csrfmiddlewaretoken" value)="([^"]+)"')
+
+
+class LoopbackConnection(http.client.HTTPConnection):
+    """Connects to this machine by any name, as browsers do for names below .localhost."""
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+
+
+class LoopbackHandler(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(LoopbackConnection, req)
 
 
 @dataclass(frozen=True)
@@ -36,7 +50,8 @@ class WebLogin:
 def log_in(url: str, username: str, password: str) -> WebLogin:
     """Log in by the form. Raises AssertionError if that fails."""
     cookies = http.cookiejar.CookieJar()
-    login = WebLogin(url, urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies)), cookies)
+    opener = urllib.request.build_opener(LoopbackHandler, urllib.request.HTTPCookieProcessor(cookies))
+    login = WebLogin(url, opener, cookies)
     values = {
         "username": username,
         "password": password,

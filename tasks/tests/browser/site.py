@@ -57,7 +57,7 @@ class Site:
 
     @property
     def url(self) -> str:
-        return self.app.url
+        return self.app.site
 
     def do(self, code: str) -> Any:
         assert self._hand.stdin is not None

@@ -88,7 +88,7 @@ def measure() -> dict[str, float]:
     with World() as world, open_browser() as browser:
         hand = by_hand(world)
         starts = start_times(world)
-        with open_page(browser, world.app.url) as page:
+        with open_page(browser, world.app.site) as page:
             delays = sorted(screen_delays(world, page))
     return {
         "by hand (median)": hand,

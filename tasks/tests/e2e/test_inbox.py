@@ -27,7 +27,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def page(world: World, chromium: Chromium) -> Iterator[Page]:
-    with open_page(chromium, world.app.url) as page:
+    with open_page(chromium, world.app.site) as page:
         world.app.show(page)
         yield page
 

@@ -85,7 +85,7 @@ class TestWithInventedClis:
         assert answer["claude_code"]["models"] == []
         assert "not installed" in answer["claude_code"]["error"]
         machine.api.add_workspace("shop", str(make_repo(machine.folder / "repo")))
-        with open_page(chromium, machine.url) as page:
+        with open_page(chromium, machine.site) as page:
             machine.show(page, "/tasks/new")
             expect(page.get_by_label("CLI")).to_have_value("codex")
             expect(page.get_by_role("option", name="Claude Code")).to_be_disabled()
@@ -130,7 +130,7 @@ class TestTheForm:
 
     @pytest.fixture
     def page(self, machine: App, chromium: Chromium) -> Iterator[Page]:
-        with open_page(chromium, machine.url) as page:
+        with open_page(chromium, machine.site) as page:
             machine.show(page)
             yield page
 

@@ -19,7 +19,7 @@ class WebSession:
     """`post` answers the status and what the page would be told (its toast)."""
 
     def __init__(self, app: App) -> None:
-        self.url = app.url
+        self.url = app.site
         self._login = app.login
         self._token = csrf_token(self.get("/account/password"))
 

@@ -174,7 +174,9 @@ def take(shop: SampleShop, train: int, folder: Path) -> None:
     with open_browser() as browser:
         for theme in themes:
             for name, (show, height) in SUBJECTS.items():
-                with open_page(browser, shop.app.url, width=WIDTH, height=height, color_scheme=theme) as page:
+                with open_page(
+                    browser, shop.app.site, width=WIDTH, height=height, color_scheme=theme
+                ) as page:
                     show(shop, page, train)
                     page.mouse.move(0, 0)
                     picture = page.screenshot(animations="disabled")
