@@ -47,6 +47,16 @@ def data_dir_is_private(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: AR
 
 
 @register(Tags.security)
+def proxies_are_counted(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    """Behind a proxy that is not counted, one client that guesses passwords would slow down all others."""
+    if settings.TRUSTED_PROXIES or not settings.SESSION_COOKIE_SECURE:
+        return []
+    hint = "Set TRUSTED_PROXIES=1 if your proxy sets X-Forwarded-For; more if there are several in a row."
+    message = "The site uses HTTPS, so it is behind a proxy, but TRUSTED_PROXIES is 0."
+    return [Warning(message, hint=hint, id="aitask.W005")]
+
+
+@register(Tags.security)
 def debug_is_off(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     if not settings.DEBUG:
         return []

@@ -29,6 +29,7 @@ MAX_REQUEST_BYTES = environment.number("MAX_REQUEST_MB", 3, least=1, most=1000, 
 # The web server refuses larger bodies (aitask/lib/http_limits.py). Django must not refuse smaller ones.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 REDIS_URL = environment.redis_url("REDIS_URL")
+TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0, least=0, most=10)
 
 INSTALLED_APPS = [
     "aitask",  # before django_q, whose qcluster command it replaces
@@ -111,12 +112,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "aitask.guessing.GuardedBackend",
+    "django.contrib.auth.backends.ModelBackend",  # for its sessions; it is never asked about passwords
 ]
-# An account gives access to shells, so password guessing is limited.
-AXES_FAILURE_LIMIT = 10
+# An account gives access to shells, so guessing is slowed down: axes counts, aitask/guessing.py waits.
+AXES_LOCK_OUT_AT_FAILURE = False
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "aitask.lib.clients.network_of"
 AXES_LOCKOUT_TEMPLATE = "aitask/locked_out.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True

@@ -11,13 +11,14 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
+from aitask.lib import clients
 from aitask.lib.errors import Refused
 from aitask.lib.fast_socket import direct_of
 from aitask.lib.origin import Receive, Scope, Send
@@ -84,7 +85,7 @@ class TerminalSocket:
             lines=frames.count(self.query, "lines"),
         )
         self.visit = await database_sync_to_async(services.log)(
-            self.place, self.user, Visit.Kind.OPEN, client=_client(self.scope)
+            self.place, self.user, Visit.Kind.OPEN, client=clients.of_scope(self.scope)
         )
         await let_go_of_database()
         if self.direct:
@@ -248,8 +249,3 @@ HANDLERS: dict[str, Callable[[TerminalSocket, Json], None]] = {
 async def terminal_socket(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application."""
     await TerminalSocket(scope, receive, send).run()
-
-
-def _client(scope: Scope) -> str:
-    client: Any = scope.get("client")
-    return str(client[0]) if client else ""

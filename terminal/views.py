@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from aitask.lib import clients
 from aitask.lib.answers import answer, attempt, text_answer
 from aitask.lib.errors import Refused
 from terminal import access, services
@@ -63,7 +64,7 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         return text_answer(found)
     if found is None:
         raise Http404("This session has no saved history.")
-    services.log(place, current_user(request), Visit.Kind.HISTORY, client=_client(request))
+    services.log(place, current_user(request), Visit.Kind.HISTORY, client=clients.of_request(request))
     response = HttpResponse(found.data, content_type="application/octet-stream")
     response["X-Saved-At"] = str(found.saved_at)
     return response
@@ -73,14 +74,10 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 def close(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Save the history of a session and end it."""
     place = access.place_for(request.user, kind, pk)
-    user, client = current_user(request), _client(request)
+    user, client = current_user(request), clients.of_request(request)
 
     def end() -> str:
         ended = services.close_session(place, user, client=client)
         return "Session closed. Its history was saved." if ended else "The session was already closed."
 
     return answer(request, end, to=reverse("terminals"))
-
-
-def _client(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
