@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from posixpath import dirname
+
+from django.conf import settings
 
 from aitask.lib.errors import Refused
 from workspaces import clis, git, hosts, tmux
@@ -236,6 +240,21 @@ def _clock(inspection: Inspection) -> Iterator[Finding]:
     yield Finding("Clock", None if off < LARGE_SKEW else False, f"The host is {off:.0f} s {which}.", hint)
 
 
+def _own_account(inspection: Inspection) -> Iterator[Finding]:
+    """Warn if agents run as the user that runs the app, here or by SSH to this machine."""
+    hello = inspection.hello
+    is_here = inspection.host.address.kind == "local" or hello["hostname"] == socket.gethostname()
+    if not is_here or hello["user"] != getpass.getuser():
+        return
+    yield Finding(
+        "Account",
+        None,
+        f"Agents run as {hello['user']}, like the app. They can read its sessions, prompts and secret key in"
+        f" {settings.DATA_DIR}.",
+        "Create an account for agents on this machine, and add it as an SSH host.",
+    )
+
+
 CHECKS: dict[str, Check] = {
     "Python": _python,
     "git": _git,
@@ -245,4 +264,5 @@ CHECKS: dict[str, Check] = {
     "Disk": _disk,
     "SSH sessions": _sessions,
     "Clock": _clock,
+    "Account": _own_account,
 }

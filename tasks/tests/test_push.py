@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client
 from py_vapid import Vapid02
 
-from tasks.conversation import notifications, push_addresses, web_push
+from tasks.conversation import jobs, notifications, push_addresses, web_push
 from tasks.conversation.push_addresses import PushAddress
 from tasks.models import Attention, PushKey, PushSubscription, Run
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
@@ -263,6 +263,27 @@ def test_a_name_is_resolved_once_and_that_address_is_called(monkeypatch: pytest.
     with pytest.raises(ValueError, match="not public"):
         push_addresses.connect(address, 1)
     assert called == ["93.184.216.34"]
+
+
+def test_a_worker_hands_it_to_a_thread_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A push that never returns, or fails, keeps no worker from starting runs."""
+    sent: list[int] = []
+    first, done = threading.Event(), threading.Event()
+
+    def send(attention_id: int) -> None:
+        first.wait(10)
+        sent.append(attention_id)
+        if attention_id == 1:
+            raise ZeroDivisionError
+        done.set()
+
+    monkeypatch.setattr(web_push, "send", send)
+    jobs.push(1)
+    jobs.push(2)
+    assert sent == []
+    first.set()
+    assert done.wait(10)
+    assert sent == [1, 2]
 
 
 def test_the_key_is_made_once() -> None:

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
@@ -144,3 +145,16 @@ def test_the_command_prints_what_to_do_and_tells_by_its_status(workspace: Worksp
 def test_the_command_knows_its_workspaces() -> None:
     with pytest.raises(CommandError, match="no workspace 'nope'"):
         call_command("check_workspace", "nope")
+
+
+def test_agents_under_the_account_of_the_app_are_a_warning(workspace: Workspace) -> None:
+    """They can read its database; it says so plainly, and how to avoid it."""
+    found = examine(workspace)["Account"]
+    assert found.ok is None
+    assert str(settings.DATA_DIR) in found.detail
+    assert "account" in found.hint
+
+
+def test_agents_under_another_account_are_none(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "somebody-else")
+    assert "Account" not in examine(workspace)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Permission, User
+from django.core.management.base import CommandError
 
 from aitask.lib.errors import NotAllowed, Refused
 from tasks.conversation import interactive, services
@@ -16,7 +17,8 @@ from tasks.tests.api_client import Script
 from tasks.tests.factories import make_run, make_user, make_workspace
 from tasks.tests.people import People, browser_of
 from workspaces import access
-from workspaces.models import PermissionMode, Workspace
+from workspaces.management.names import workspace_named
+from workspaces.models import ApiToken, PermissionMode, Workspace
 from workspaces.tests.test_views_workspaces import ENTRY
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +84,26 @@ class TestAdding:
         import_module("workspaces.migrations.0007_keep_rights_and_tokens").keep_rights(apps, None)
         may = [access.may_add(User.objects.get(pk=user.pk)) for user in (owner, other, gone)]
         assert may == [True, False, False]
+
+    def test_an_upgrade_keeps_tokens(self) -> None:
+        script = Script(make_user())
+        ApiToken.objects.update(password_digest="")
+        script.get("/tasks")
+        assert script.status == 401
+        import_module("workspaces.migrations.0007_keep_rights_and_tokens").keep_tokens(apps, None)
+        script.get("/tasks")
+        assert script.status == 200
+
+    def test_owners_may_use_the_same_name_and_one_owner_may_not(self, people: People) -> None:
+        """An error that says that a name is taken would tell the names of others."""
+        people.allow("stranger", "add_workspace")
+        taken = {**ENTRY, "name": people.workspace.name}
+        assert people.browser("stranger").post("/workspaces/new", taken).status_code == 302
+        again = people.browser("stranger").post("/workspaces/new", taken)
+        assert again.status_code == 422
+        with pytest.raises(CommandError, match="owner/web shop, stranger/web shop"):
+            workspace_named("web shop")
+        assert workspace_named("stranger/web shop") == Workspace.objects.get(owner=people.stranger)
 
 
 class TestDeciding:
