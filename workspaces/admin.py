@@ -6,10 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from aitask.lib.errors import NotAllowed
 from workspaces import doctor, services
+from workspaces.access import check_place, current_user, may_add
 from workspaces.catalog import services as catalog_services
 from workspaces.models import ApiToken, BackendHold, Host, Installation, ModelList, Workspace
 
@@ -27,6 +31,9 @@ class RecordAdmin:
 class WorkspaceAdminForm(forms.ModelForm[Workspace]):
     """Never shows the values of variables: null keeps the value that is set."""
 
+    user: User
+    """Who is logged in; set by `WorkspaceAdmin.get_form`."""
+
     class Meta:
         model = Workspace
         fields = "__all__"  # noqa: DJ007  (staff can edit every field)
@@ -38,6 +45,17 @@ class WorkspaceAdminForm(forms.ModelForm[Workspace]):
         super().__init__(*args, **kwargs)
         self.kept = dict(self.instance.environment)
         self.initial["environment"] = dict.fromkeys(self.kept)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse another host unless the member of staff may add hosts."""
+        cleaned = super().clean() or {}
+        for name in ("kind", "ssh_host", "ssh_user"):
+            setattr(self.instance, name, cleaned.get(name, getattr(self.instance, name)))
+        try:
+            check_place(self.user, self.instance)
+        except NotAllowed as error:
+            raise ValidationError(str(error)) from error
+        return cleaned
 
     def clean_environment(self) -> Any:
         submitted = self.cleaned_data["environment"]
@@ -55,6 +73,13 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     list_select_related = ("owner",)
     filter_horizontal = ("members",)
     actions = ["run_health_check"]
+
+    def get_form(
+        self, request: HttpRequest, obj: Workspace | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.user = current_user(request)  # type: ignore[attr-defined]
+        return form
 
     def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> list[Any]:
         """Show only the names of the variables to staff who may not change them: no form hides the values."""
@@ -145,6 +170,11 @@ class HostAdmin(admin.ModelAdmin[Host]):
         *("link", "link_reason", "link_hint", "last_heard_at", "lease_owner", "lease_until"),
     )
     actions = ["refresh_models"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Host | None = None) -> tuple[str, ...]:
+        """Host keys are accepted by those who may add hosts."""
+        accepted = () if may_add(request.user) else ("accepted_keys",)
+        return (*self.readonly_fields, *accepted)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -32,6 +32,7 @@ OTHER_HOST = {
 """Reloads the choices of CLI and model when another host is chosen."""
 
 
+MOST_MEMBERS = 200
 WORKTREE_FIELDS = ("worktree_root", "copy_files", "setup_command", "check_command", "git_name", "git_email")
 
 
@@ -128,6 +129,8 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
 
     def clean_member_names(self) -> list[User]:
         names = [name.strip() for name in self.cleaned_data["member_names"].split(",") if name.strip()]
+        if len(names) > MOST_MEMBERS:
+            raise ValidationError(f"A workspace has at most {MOST_MEMBERS} members.")
         users = User.objects.filter(username__in=names, is_active=True)
         found = {user.get_username(): user for user in users}
         unknown = [name for name in names if name not in found]

@@ -26,11 +26,17 @@ TrainState = Annotated[str, one_of(MergeTrain.State.values)]
 StepState = Annotated[str, one_of(MergeStep.State.values)]
 
 
+MOST_STEPS = 500
+"Maximum number of tasks in the request for a train."
+
+
 class NewTrain(Body):
     """All fields are optional. By default, the accepted tasks are merged with merge commits and checked."""
 
     tasks: list[int] | None = Field(
-        default=None, description="Ids of the tasks, in merge order; null: all accepted tasks"
+        default=None,
+        max_length=MOST_STEPS,
+        description="Ids of the tasks, in merge order; null: all accepted tasks",
     )
     strategy: Annotated[str, one_of(Strategy)] = Strategy.MERGE.value
     check: bool = Field(default=True, description="false: skip the workspace's check command")

@@ -85,6 +85,33 @@ class TestAdding:
         may = [access.may_add(User.objects.get(pk=user.pk)) for user in (owner, other, gone)]
         assert may == [True, False, False]
 
+    def test_staff_without_the_right_choose_no_host_and_no_key_in_the_admin(self, people: People) -> None:
+        staff = make_user(is_staff=True)
+        codes = ["change_workspace", "view_workspace", "change_host", "view_host"]
+        staff.user_permissions.set(Permission.objects.filter(codename__in=codes))
+        workspace, browser = people.workspace, browser_of(staff)
+        form = {**ENTRY, "owner": people.owner.pk, "environment": "{}", "ssh_host": "", "ssh_user": ""}
+        path = f"/admin/workspaces/workspace/{workspace.pk}/change/"
+        refused = browser.post(path, {**form, "kind": "ssh", "ssh_host": "cloud"})
+        assert "permission to add workspaces" in refused.content.decode()
+        assert browser.post(path, {**form, "setup_command": "npm ci"}).status_code == 302
+        workspace.refresh_from_db()
+        assert (workspace.kind, workspace.setup_command) == ("local", "npm ci")
+        host = workspace.host
+        path = f"/admin/workspaces/host/{host.pk}/change/"
+        browser.post(path, {"accepted_keys": '["evil"]'})
+        host.refresh_from_db()
+        assert host.accepted_keys == []
+
+    def test_lists_that_a_user_sends_have_a_limit(self, people: People) -> None:
+        form = {**ENTRY, "name": "web shop", "member_names": ",".join(f"u{n}" for n in range(201))}
+        answer = people.browser("owner").post(f"/workspaces/{people.workspace.pk}/edit", form)
+        assert "at most 200 members" in answer.content.decode()
+        owner = Script(people.owner)
+        refused = owner.post(f"/workspaces/{people.workspace.pk}/merge", {"tasks": list(range(1, 502))})
+        assert owner.status == 422
+        assert "500" in str(refused)
+
     def test_an_upgrade_keeps_tokens(self) -> None:
         script = Script(make_user())
         ApiToken.objects.update(password_digest="")
