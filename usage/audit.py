@@ -24,6 +24,8 @@ CALL_SECONDS = 120.0
 KEPT = timedelta(days=28)
 "Claude Code removes transcripts after thirty days."
 
+FOREIGN = "A session of another owner's workspace differs. An administrator can run manage.py audit_usage."
+
 Tokens = Mapping[str, int]
 
 
@@ -217,11 +219,18 @@ def _without(
     }
 
 
+def _shown(workspace: Workspace, differences: list[Difference]) -> list[str]:
+    """Return the texts for the workspace's page. It does not name sessions of other owners on the login."""
+    runs = Run.objects.filter(task__workspace__owner=workspace.owner_id)
+    own = set(runs.values_list("cli_session", flat=True))
+    return [each.text if each.session in own else FOREIGN for each in differences]
+
+
 def _save(workspace: Workspace, finding: AuditFinding) -> Audit:
     values = {
         "at": timezone.now(),
         "sessions": finding.sessions,
-        "differences": [difference.text for difference in finding.differences][:100],
+        "differences": _shown(workspace, finding.differences[:100]),
         "outside_sessions": finding.outside_sessions,
         "outside_tokens": finding.outside_tokens,
         "side_tokens": finding.side_tokens,

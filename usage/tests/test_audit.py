@@ -119,6 +119,18 @@ def test_a_session_whose_task_was_deleted_is_no_work_outside(monkeypatch: pytest
     assert (finding.sessions, finding.differences, finding.outside_sessions) == (1, [], 1)
 
 
+@pytest.mark.django_db
+def test_sessions_of_other_owners_on_the_same_login_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, theirs = make_task(), make_task()
+    for name, task in (("mine", mine), ("theirs", theirs)):
+        used(task, cli_session=name, queued_at=timezone.now())
+    monkeypatch.setattr("usage.audit.hosts.get", lambda _address: Host({}))
+    row, finding = audit(mine.workspace)
+    assert len(finding.differences) == 2
+    assert "session mine:" in str(row.differences)
+    assert "theirs" not in str(row.differences)
+
+
 class Host:
     def __init__(self, transcripts: dict[str, Any]) -> None:
         self.transcripts = transcripts
