@@ -22,7 +22,7 @@ from tasks.models import Event, Run, Task
 from tasks.runs import services as run_services
 from tasks.runs.shell_commands import commands
 from tasks.verbs import possible
-from workspaces.access import current_user
+from workspaces.access import current_user, may_decide
 
 PAGE_EVENTS = 200
 "Number of events in one page of the conversation."
@@ -49,6 +49,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "runs": task.runs.order_by("-number"),
         "head": rendering.render_head(task, run),
         "talk": render_talk(task, run),
+        "may_decide": may_decide(request.user, task.workspace),
         "board": queries.board(current_user(request), workspace=None, search=""),
         "commands": commands(task, run),
     }

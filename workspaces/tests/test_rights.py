@@ -184,6 +184,14 @@ class TestDeciding:
         for user in (people.owner, make_user(is_superuser=True), User.objects.get(pk=people.member.pk)):
             assert access.may_decide(user, workspace)
 
+    @pytest.mark.parametrize(("who", "offered"), [("owner", True), ("member", False)])
+    def test_the_page_offers_only_what_is_allowed(
+        self, people: People, run: Run, who: str, offered: bool
+    ) -> None:
+        html = people.browser(who).get(f"/tasks/{people.task.pk}").content.decode()
+        assert ("data-limited" not in html) is offered
+        assert ("Open in CLI" in html) is offered
+
     def test_what_was_asked_is_not_a_change(self, people: People, run: Run) -> None:
         """The page sends the input even if nobody has edited it."""
         command = {"command": "approve", "scope": "once", "input": ASKED["input"]}
