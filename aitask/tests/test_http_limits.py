@@ -69,7 +69,8 @@ def test_a_sender_that_reads_only_at_the_end_gets_the_reason(app: App) -> None:
 
 def test_a_body_below_the_limit_reaches_the_app(app: App) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=20)
-    connection.request("POST", "/login", body=b"x" * 999_999)
+    host = {"Host": f"aitask.localhost:{app.port}"}
+    connection.request("POST", "/login", body=b"x" * 999_999, headers=host)
     assert connection.getresponse().status == 403  # the CSRF check
 
 
