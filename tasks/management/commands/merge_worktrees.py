@@ -13,8 +13,8 @@ from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Task
 from tasks.trains import jobs, undo
 from tasks.trains import services as trains
-from workspaces.merging import Strategy
 from workspaces.management.names import workspace_named
+from workspaces.merging import Strategy
 from workspaces.models import Workspace
 
 PAUSE = 0.2
