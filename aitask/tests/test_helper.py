@@ -21,6 +21,8 @@ from aitask.tests.installation import ROOT
 from aitask.tests.lab import processes
 from aitask.tests.lab.wait import wait_for
 
+pytestmark = pytest.mark.slow
+
 SCALA = '"' + "\\" * 60
 """Keeps Pygments 2.21.0 busy for longer than the universe has existed (pygments#3311)."""
 LANGUAGES = sorted({aliases[0] for _, aliases, _, _ in get_all_lexers() if aliases})

@@ -29,6 +29,8 @@ from workspaces.hostkit.serve.tail import MAX_EVENTS, _checked
 from workspaces.hosts.link import MAX_DEPTH
 from workspaces.tests.hostkit import replay
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def recorded() -> list[bytes]:

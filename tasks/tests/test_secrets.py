@@ -19,7 +19,7 @@ from workspaces import hosts
 from workspaces.hosts import HostError
 from workspaces.models import ApiToken, Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 PLANTED = "planted-7f3a9c"
 ROLES = ["owner", "member", "stranger", "viewer", "editor", "root"]
 

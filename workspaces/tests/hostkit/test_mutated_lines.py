@@ -22,6 +22,8 @@ from workspaces.hostkit.run.runner import Runner
 
 from .replay import SAMPLES, spec
 
+pytestmark = pytest.mark.slow
+
 CLIS = {"claude_code": "claude", "codex": "codex"}
 LAST = {
     "claude_code": {
