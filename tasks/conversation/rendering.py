@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tasks.conversation import requests
 from tasks.models import Outgoing, Run, Task
-from workspaces.access import visible_workspaces
+from workspaces.access import may_decide, visible_workspaces
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import PermissionMode
 
@@ -61,7 +61,7 @@ def choices(task: Task, run: Run | None) -> dict[str, object]:
 
 def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
     asks = requests.all_asks(waiting_runs(user))
-    return {"asks": render_asks(asks), "count": len([ask for ask in asks if not ask.answered])}
+    return {"asks": render_asks(asks, user), "count": len([ask for ask in asks if not ask.answered])}
 
 
 def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
@@ -77,12 +77,26 @@ def render_whole(asks: list[requests.Ask]) -> str:
     return render_to_string("tasks/talk/_given.html", context)
 
 
-def render_asks(asks: list[requests.Ask]) -> str:
-    """Return the HTML of all requests, with identical ones of several runs grouped."""
-    return "".join(render_request(group.asks, group) for group in requests.groups(asks))
+def render_asks(asks: list[requests.Ask], user: AbstractBaseUser | AnonymousUser) -> str:
+    """Return the HTML of all requests for a user, with identical ones of several runs grouped."""
+    return "".join(
+        render_request(group.asks, group, is_limited=not may_decide(user, group.asks[0].run.task.workspace))
+        for group in requests.groups(asks)
+    )
 
 
-def render_request(asks: list[requests.Ask], group: requests.RequestGroup | None = None) -> str:
-    """Return the HTML of a request of one run, or of identical ones as the inbox shows them."""
-    context = {"ask": asks[0], "asks": asks, "group": group, "grants": requests.common_grants(asks)}
+def render_request(
+    asks: list[requests.Ask], group: requests.RequestGroup | None = None, *, is_limited: bool = False
+) -> str:
+    """Return the HTML of a request of one run, or of identical ones as the inbox shows them.
+
+    `is_limited` means that the user may not decide what runs in the workspace.
+    """
+    context = {
+        "ask": asks[0],
+        "asks": asks,
+        "group": group,
+        "grants": requests.common_grants(asks),
+        "is_limited": is_limited,
+    }
     return render_to_string("tasks/talk/_request.html", context)

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,9 @@ class Shown(HTMLParser):
 
     def exact(self) -> dict[str, str]:
         return {name: unescape(text) for name, text in self.fields}
+
+
+ROOT = User(is_superuser=True)
 
 
 def ask_of(given: Any, **fields: Any) -> Ask:
@@ -188,10 +192,10 @@ def test_a_grant_that_only_one_of_several_requests_has_is_not_offered_for_all() 
         ask_of({"command": "ls"}, id=f"r{n}", grants=[{"id": f"g{n}", "text": f"The folder `/w/{n}`"}])
         for n in range(2)
     )
-    html = render_asks([first, other])
+    html = render_asks([first, other], ROOT)
     assert html.count("<article") == 1
     assert "The folder" not in html
-    assert "The folder" in render_asks([first])
+    assert "The folder" in render_asks([first], ROOT)
 
 
 def test_hidden_characters_are_edited_as_escapes() -> None:
@@ -230,7 +234,7 @@ class TestAnswers:
         for each, folder in ((run, "/w/1"), (other, "/w/2")):
             each.task.worktree_path = folder
             asks.append(Ask(each, {**ASKED, "cwd": f"{folder}/sub", "reason": f"{folder}/a is blocked"}))
-        html = render_asks(asks)
+        html = render_asks(asks, ROOT)
         assert html.count("<article") == 1
         assert "/w/1/sub" in html
         assert "/w/2/sub" in html
@@ -286,3 +290,14 @@ class TestAnswers:
         Run.objects.filter(pk=run.pk).update(open_requests=[made])
         run.refresh_from_db()
         return made
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("who", "is_limited"), [("owner", False), ("member", True)])
+def test_the_inbox_marks_what_a_member_may_not_decide(who: str, is_limited: bool) -> None:
+    people = People()
+    asked = {"id": "r", "kind": "approval", "tool": "Bash", "input": {"command": "ls"}, "can_edit": True}
+    make_run(task=people.task, state="waiting", open_requests=[asked])
+    page = people.browser(who).get("/inbox").content.decode()
+    assert "Allow once" in page
+    assert ("data-limited" in page) is is_limited
