@@ -53,6 +53,13 @@ def conflicts_with_main(workspace: Workspace) -> dict[int, list[str]]:
     return {int(pk): found["conflicts"] for pk, found in known.items() if found.get("conflicts")}
 
 
+def files_that_run(workspace: Workspace) -> dict[int, list[str]]:
+    """Return task → changed files that tools run by themselves, from the last overlap check."""
+    check = Radar.objects.filter(workspace=workspace).first()
+    known: dict[str, dict[str, Any]] = check.with_main if check else {}
+    return {int(pk): found["runs"] for pk, found in known.items() if found.get("runs")}
+
+
 def last_step(task: Task) -> MergeStep | None:
     """Return the task's step in its newest merge train."""
     return MergeStep.objects.filter(task=task).select_related("train").order_by("-train").first()
@@ -71,6 +78,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
         "step": last_step(task),
         "overlaps": found,
         "main_conflicts": conflicts_with_main(task.workspace).get(task.pk, []),
+        "runs": files_that_run(task.workspace).get(task.pk, []),
         "taken_back": undone_step(task),
         "drafts": Comment.objects.filter(task=task, author=user.pk, sent_at=None).count(),
     }

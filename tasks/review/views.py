@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +22,7 @@ from tasks.review.diff_rows import render_rows
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
 from workspaces.access import current_user
+from workspaces.git.automatic import why_it_runs
 from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
 from workspaces.hostkit.escapes import visible
 
@@ -77,7 +79,7 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
         "count": len(files),
         "additions": sum(file.additions or 0 for file in files),
         "deletions": sum(file.deletions or 0 for file in files),
-        "files": [file_out(file, versions) for file in files[:MAX_FILES]],
+        "files": [file_out(file, versions, task.workspace.commands) for file in files[:MAX_FILES]],
         "comments": [comment_out(placed) for placed in comments.placed(view, rng)],
         "nothing": "" if files else why_nothing(view, name, rng, ignore_space=space),
         "live": view.live,
@@ -95,13 +97,14 @@ def ranges_of(view: View) -> list[dict[str, str]]:
     return [{"name": name, "label": LABELS[name].format(branch=view.site.branch)} for name in names]
 
 
-def file_out(file: FileChange, viewed: set[tuple[str, str]]) -> dict[str, Any]:
+def file_out(file: FileChange, viewed: set[tuple[str, str]], commands: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "key": file.key,
         "path": visible(file.path),
         "old_path": visible(file.old_path) if file.old_path != file.path else "",
         "old_key": key_of(file.old_path) if file.status == "R" else "",
         "status": file.status,
+        "runs": why_it_runs(file.path, commands),
         "additions": file.additions,
         "deletions": file.deletions,
         "mode": f"{file.old_mode} → {file.new_mode}" if mode_changed(file) else "",

@@ -16,6 +16,7 @@ from aitask.lib.errors import Refused
 from tasks.models import Radar, Run, Task
 from tasks.repository import Site, site_of
 from workspaces.git import overlap
+from workspaces.git.automatic import that_run
 from workspaces.git.repos import refs
 from workspaces.hostkit.escapes import visible
 from workspaces.models import Workspace
@@ -102,7 +103,8 @@ class OverlapCheck:
                 for pair in pool.map(lambda p: self._pair(p, touched), combinations(self.tips, 2))
                 if pair
             ]
-            with_main = dict(zip(map(str, self.tips), pool.map(self._with_main, self.tips), strict=True))
+            found = pool.map(lambda pk: self._with_main(pk, touched[pk]), self.tips)
+            with_main = dict(zip(map(str, self.tips), found, strict=True))
         return {"main": self.main, "tips": _texts(self.tips), "pairs": pairs, "with_main": with_main}
 
     def _touched(self, pk: int) -> overlap.Touched:
@@ -136,13 +138,15 @@ class OverlapCheck:
         """Return the conflicts that an earlier check found for these two commits; None if there was none."""
         return self.earlier.get(tips)
 
-    def _with_main(self, pk: int) -> dict[str, Any]:
+    def _with_main(self, pk: int, touched: overlap.Touched) -> dict[str, Any]:
+        """Return the conflicts of a branch with main, and what it changes that tools run by themselves."""
         known: dict[str, Any] = self.row.with_main.get(str(pk), {})
+        runs = [visible(path) for path in that_run(touched.paths, self.row.workspace.commands)[:MAX_FILES]]
         if known.get("tip") == self.tips[pk] and known.get("main") == self.main:
-            return known
+            return {**known, "runs": runs}
         found = overlap.conflicts_between(self.site.host, self.site.place.path, self.main, self.tips[pk])
         conflicts = [visible(path) for path in found[:MAX_FILES]]
-        return {"tip": self.tips[pk], "main": self.main, "conflicts": conflicts}
+        return {"tip": self.tips[pk], "main": self.main, "conflicts": conflicts, "runs": runs}
 
 
 def open_tasks(workspace: Workspace) -> list[Task]:

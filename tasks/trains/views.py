@@ -36,7 +36,7 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
     candidates = services.finished(workspace)
     tasks = overlap.proposed_order(workspace, candidates)
     marks = queries.overlaps(candidates)
-    with_main = queries.conflicts_with_main(workspace)
+    with_main, runs = queries.conflicts_with_main(workspace), queries.files_that_run(workspace)
     verdicts_of = {v.task_id: v for v in Verdict.objects.filter(task__in=tasks)}
     rows = [
         {
@@ -44,6 +44,7 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
             "verdict": verdicts_of.get(task.pk),
             "overlaps": among(marks.get(task.pk, []), tasks),
             "main_conflicts": with_main.get(task.pk, []),
+            "runs": runs.get(task.pk, []),
         }
         for task in tasks
     ]

@@ -167,5 +167,10 @@ class Workspace(models.Model):
         return row
 
     @property
+    def commands(self) -> list[str]:
+        """The shell commands that are set: for the setup of worktrees, and for checks."""
+        return [command for command in (self.setup_command, self.check_command) if command.strip()]
+
+    @property
     def copy_patterns(self) -> list[str]:
         return [line.strip() for line in self.copy_files.splitlines() if line.strip()]

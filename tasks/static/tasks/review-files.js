@@ -28,10 +28,15 @@ function makeHead(file) {
   head.append(
     make("span", `status ${file.status}`, file.status),
     makePath(file),
+    ...(file.runs ? [makeWarning(file.runs)] : []),
     make("span", "grow"),
     ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)),
   );
   return head;
+}
+
+function makeWarning(reason) {
+  return Object.assign(make("span", "badge needs runs", "Runs by itself"), { title: `Look closely: ${reason}.` });
 }
 
 function makePath(file) {

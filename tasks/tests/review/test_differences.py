@@ -11,9 +11,10 @@ import pytest
 from django.test import Client
 
 from aitask.tests.lab.repos import commit_file, git
-from tasks.models import Comment, Run, Task
+from tasks.models import Comment, Radar, Run, Task
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
+from tasks.trains import overlap
 from workspaces.git.diffs import key_of
 from workspaces.tests.merging.repos import History, changed
 
@@ -289,3 +290,31 @@ def test_the_api_accepts_merges_and_undoes(shop: tuple[Client, Task, History]) -
     ride(MergeTrain.objects.get(pk=train["id"]))
     assert script.get(f"/merge-trains/{train['id']}")["state"] == "undone"
     assert len(git(history.repo, "rev-list", "main").splitlines()) == 1
+
+
+def test_files_that_tools_run_by_themselves_are_named_before_a_merge(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "shop")
+    user = make_user()
+    workspace = workspace_of(history.repo, owner=user, check_command="./tools/check.sh --all")
+    files = {
+        "package.json": "{}",
+        ".husky/pre-push": "x",
+        "tools/check.sh": "true",
+        "src/plain.py": "x = 1\n",
+    }
+    history.commit("one", files, parent="main").write()
+    task = task_with(workspace, history.repo, "one")
+    overlap.enqueue_check(workspace.pk)
+    overlap.check_overlaps(Radar.objects.get().pk)
+    client = Client()
+    client.force_login(user)
+
+    reasons = {file["path"]: file["runs"] for file in listed(client, task)["files"]}
+    assert not reasons.pop("src/plain.py")
+    assert all(reasons.values())
+    assert "check command" in reasons["tools/check.sh"]
+    for page in (f"/workspaces/{workspace.pk}/merge", f"/tasks/{task.pk}/review"):
+        text = client.get(page).content.decode()
+        assert "files that tools run by themselves" in text
+        assert "<code>package.json</code>" in text
+        assert "plain.py" not in text
