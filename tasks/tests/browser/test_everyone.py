@@ -67,6 +67,7 @@ def addresses(site: Site) -> list[str]:
     return [*fixed, f"/tasks/{busy}", f"/tasks/{ended}", f"/tasks/{idea}", "/not-there"]
 
 
+@pytest.mark.long("opens every page, and starts the site of all browser tests")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_barrier(site: Site, open_one: OpenPage, scheme: str) -> None:
     page = open_one(scheme=scheme)

@@ -15,6 +15,7 @@ from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
 pytestmark = pytest.mark.cli
 
 
+@pytest.mark.long("starts the application of the module, and the CLI for the first time")
 def test_an_edit_ends_as_a_commit_on_the_branch_of_the_task(world: World, backend: str) -> None:
     run = world.succeed(
         "@text Hello\n@write notes/a.txt some words\n@text fine", backend, title="Write a note"

@@ -296,13 +296,8 @@ def test_files_that_tools_run_by_themselves_are_named_before_a_merge(home: Path,
     history = small_repo(tmp_path / "shop")
     user = make_user()
     workspace = workspace_of(history.repo, owner=user, check_command="./tools/check.sh --all")
-    files = {
-        "package.json": "{}",
-        ".husky/pre-push": "x",
-        "tools/check.sh": "true",
-        "src/plain.py": "x = 1\n",
-    }
-    history.commit("one", files, parent="main").write()
+    running = {"package.json": "{}", ".husky/pre-push": "x", "tools/check.sh": "true"}
+    history.commit("one", {**running, "src/plain.py": "x = 1\n"}, parent="main").write()
     task = task_with(workspace, history.repo, "one")
     overlap.enqueue_check(workspace.pk)
     overlap.check_overlaps(Radar.objects.get().pk)
