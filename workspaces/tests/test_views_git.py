@@ -11,6 +11,7 @@ from aitask.tests.lab.repos import git
 from tasks.tests.people import People, send
 from workspaces import hosts, queries
 from workspaces.git.repos import locate
+from workspaces.hostkit.escapes import visible
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,8 @@ def shown(people: People, who: str = "owner") -> str:
 
 def test_all_of_a_change_is_shown_as_text(people: People) -> None:
     page = shown(people)
-    assert "sh -c 'echo fine'\\r\\x1b[2K \\u202e<b>evil" in page
+    assert visible(HIDING) in page
+    assert "\x1b" not in page
     assert "exit 7" in page
     assert (
         "<b>evil"

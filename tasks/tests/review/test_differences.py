@@ -90,7 +90,7 @@ def test_nothing_in_a_file_hides_from_who_reviews_it(shop: tuple[Client, Task, H
     git(Path(task.worktree_path), "commit", "-q", "-m", "Tricks")
     shown = rows(client, task, "trick.py").content.decode()
     lines = [re.sub("<[^>]*>", "", line) for line in shown.split("</tr>")]
-    assert lines[1].endswith("a = 1\\rb = 2")
+    assert lines[1].endswith("a = 1\\x0db = 2")
     assert re.search(r"2added: c = .*user\\u202e", lines[2])
     assert lines[3].endswith("d = 3^M")
     assert "\\x1b[8m" in lines[4]
