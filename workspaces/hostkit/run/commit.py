@@ -15,6 +15,9 @@ from ..wire import DiffSize, RunSpec
 GIT_SECONDS = 300.0
 LOCK_SECONDS = 2.0
 UNFINISHED = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+PLACEHOLDERS = (".git", ".agents", ".codex", ".aws")
+"""Codex creates these in each folder that may be written to, while a command runs, unless they exist. Those
+of several runs would vanish from each other's sandboxes, which then fail. git ignores hidden names."""
 FALLBACK = ("AI Task Manager", "aitask@localhost")
 
 
@@ -172,9 +175,11 @@ def folders_for_commits(spec: RunSpec) -> List[str]:
         return []
     common, folder = Path(spec["repo_git_dir"]), Path(spec["branch"]).parent
     refs = [common / "refs/heads" / folder, common / "logs/refs/heads" / folder] if folder.name else []
-    for path in refs:
-        path.mkdir(parents=True, exist_ok=True)
-    return [str(path) for path in (common / "objects", *refs, Path(spec.get("git_dir") or "")) if path.name]
+    shared = (common / "objects", *refs)
+    for path in shared:
+        for name in PLACEHOLDERS:
+            (path / name).mkdir(parents=True, exist_ok=True)
+    return [str(path) for path in (*shared, Path(spec.get("git_dir") or "")) if path.name]
 
 
 def place_of(worktree: Path, spec: RunSpec) -> GitFolders:

@@ -171,6 +171,14 @@ def test_a_sandboxed_agent_reaches_neither_main_nor_settings_nor_tmp(bench: Benc
     assert not [path for path in planted if path.exists()]
 
 
+def test_sandboxes_of_parallel_runs_do_not_disturb_each_other(bench: Bench) -> None:
+    steps = "".join(f"@write file-{number}.txt x\n@bash git add . && sleep 0.1\n" for number in range(6))
+    runs = [bench.start("codex", f"{steps}@text ok", permission_mode="edits") for _ in range(4)]
+    for run in runs:
+        assert run.outcome(120)["state"] == "succeeded"
+        assert not [event["title"] for event in run.events("request")]
+
+
 def test_a_sandboxed_agent_has_a_temporary_folder_of_its_own(bench: Bench) -> None:
     run = bench.start("codex", "@bash echo x > $TMPDIR/file && mktemp\n@text ok", permission_mode="edits")
     assert run.outcome()["state"] == "succeeded"

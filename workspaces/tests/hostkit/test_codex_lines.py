@@ -199,6 +199,7 @@ def test_the_sandbox_may_write_what_a_commit_on_the_branch_needs(tmp_path: Path)
     policy = turn["params"]["sandboxPolicy"]
     assert policy["writableRoots"] == [str(common / name) for name in names]
     assert policy["excludeSlashTmp"]
+    assert (common / "objects/.codex").is_dir()
     assert turn["params"]["approvalPolicy"] == "on-request"
 
 
