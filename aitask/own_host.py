@@ -15,8 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.http.request import split_domain_port, validate_host
 from django.urls import reverse
 
-NAME = "aitask.localhost"
-OTHER_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+NAME, *OTHER_NAMES = settings.LOCAL_NAMES
 API = "/api/"
 MISDIRECTED = 421
 

@@ -9,11 +9,12 @@ import sqlite3
 import time
 from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PORT_PATIENCE_SECONDS = 3.0
-LOOPBACK_NAMES = {"aitask.localhost", "localhost", "127.0.0.1", "[::1]", ".localhost"}
+ALL_OF_LOCALHOST = ".localhost"
 
 
 class NotReady(Exception):
@@ -61,7 +62,7 @@ def check_remote(host: str, *, allowed: bool, allowed_hosts: list[str]) -> None:
             f"--host {host} would accept other machines, and users can run commands on your hosts; "
             "to allow it, set ALLOW_REMOTE=true and list this site's names in ALLOWED_HOSTS."
         )
-    if set(allowed_hosts) <= LOOPBACK_NAMES:
+    if set(allowed_hosts) <= {*settings.LOCAL_NAMES, ALL_OF_LOCALHOST}:
         raise NotReady(
             f"--host {host} accepts other machines, but ALLOWED_HOSTS has only names of this one; "
             "set ALLOWED_HOSTS to the names that browsers will use."
