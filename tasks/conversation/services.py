@@ -139,7 +139,8 @@ def _granted_mode(run: Run, request: str, command: dict[str, Any]) -> str | None
 
 
 def _asked_input(run: Run, request: str) -> Any:
-    return next((each.get("input") for each in run.open_requests if str(each.get("id")) == request), None)
+    ask = open_ask(run, request)
+    return ask.request.get("input") if ask else None
 
 
 def withdraw(row: Outgoing) -> None:

@@ -48,16 +48,18 @@ def from_checks(checks: Iterable[Radar], titles: dict[int, str]) -> dict[int, li
 
 def conflicts_with_main(workspace: Workspace) -> dict[int, list[str]]:
     """Return task → files that conflict with the base branch, from the last overlap check."""
-    check = Radar.objects.filter(workspace=workspace).first()
-    known: dict[str, dict[str, Any]] = check.with_main if check else {}
-    return {int(pk): found["conflicts"] for pk, found in known.items() if found.get("conflicts")}
+    return _of_last_check(workspace, "conflicts")
 
 
 def files_that_run(workspace: Workspace) -> dict[int, list[str]]:
     """Return task → changed files that tools run by themselves, from the last overlap check."""
+    return _of_last_check(workspace, "runs")
+
+
+def _of_last_check(workspace: Workspace, name: str) -> dict[int, list[str]]:
     check = Radar.objects.filter(workspace=workspace).first()
     known: dict[str, dict[str, Any]] = check.with_main if check else {}
-    return {int(pk): found["runs"] for pk, found in known.items() if found.get("runs")}
+    return {int(pk): found[name] for pk, found in known.items() if found.get(name)}
 
 
 def last_step(task: Task) -> MergeStep | None:
