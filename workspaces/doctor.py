@@ -129,13 +129,13 @@ def _repository(inspection: Inspection) -> Iterator[Finding]:
         state = "bare" if repo.bare else "HEAD is detached" if repo.detached else f"on {repo.branch}"
         more = ", with submodules" if repo.has_submodules else ""
         yield Finding("Repository", True, f"{repo.path}, {state}{more}")
-    yield from _guarded("Git settings", _git_settings, inspection)
+    yield from _guarded("Git settings", lambda _: _git_settings(inspection, repo), inspection)
     yield from _guarded("Base branch", _base_branch, inspection)
     yield from _guarded("Worktree folder", lambda _: _worktree_folder(inspection, repo), inspection)
 
 
-def _git_settings(inspection: Inspection) -> Iterator[Finding]:
-    if trust.is_undecided(trust.git_changes(inspection.host, inspection.workspace.repo_path)):
+def _git_settings(inspection: Inspection, repo: git.Repo) -> Iterator[Finding]:
+    if trust.is_undecided(trust.git_changes(inspection.host, repo.path)):
         hint = "Open Git on this workspace's page and decide whether merges use the changes."
         yield Finding("Git settings", None, "The repository's configuration or hooks have changed.", hint)
 

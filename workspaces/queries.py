@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from workspaces import hosts
 from workspaces.git import trust
+from workspaces.git.repos import locate
 from workspaces.hostkit.escapes import visible
 from workspaces.models import Workspace
 
@@ -35,7 +36,8 @@ class GitSettings:
 
 def git_changes_of(workspace: Workspace) -> GitSettings:
     """Ask the host for changes of the repository's configuration and hooks. Raises Refused."""
-    found = trust.git_changes(hosts.get(workspace.host.address), workspace.repo_path)
+    host = hosts.get(workspace.host.address)
+    found = trust.git_changes(host, locate(host, workspace.repo_path).path)
     settings = [
         ChangedPart(visible(each["key"]), _lines(each["trusted"]), _lines(each["present"]))
         for each in found["settings"]

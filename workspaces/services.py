@@ -13,6 +13,7 @@ from aitask.lib.hooks import Hook
 from workspaces import hosts
 from workspaces.catalog import services as catalog_services
 from workspaces.git import trust
+from workspaces.git.repos import locate
 from workspaces.hosts import HostError
 from workspaces.models import Host, Workspace
 
@@ -80,7 +81,8 @@ def unknown_key(row: Host) -> HostError | None:
 
 def decide_git_changes(workspace: Workspace, digest: str, *, use: bool) -> None:
     """Use changed git settings and hooks from now on, or keep what was trusted. Raises Refused."""
-    trust.decide(hosts.get(workspace.host.address), workspace.repo_path, digest, use=use)
+    host = hosts.get(workspace.host.address)
+    trust.decide(host, locate(host, workspace.repo_path).path, digest, use=use)
 
 
 def delete_workspace(workspace: Workspace) -> None:

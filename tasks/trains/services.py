@@ -62,7 +62,7 @@ def start_train(
         raise Refused("There is nothing to merge.", "Accept or select a task first.")
     site = site_of(workspace)
     site.mainline.tip()
-    require_decided(site.host, workspace.repo_path)
+    require_decided(site.host, site.place.path)
     steps = [step_of(task, position) for position, task in enumerate(tasks, 1)]
     freeze_commits(site, steps)
     with transaction.atomic():

@@ -1,16 +1,18 @@
-"""Changes of a repository's configuration and hooks, which the app's git uses after a person has agreed."""
+"""Changes of a repository's configuration and hooks, which the app's git uses after a person has agreed.
+
+`repo` is the path of a repository that `repos.locate` has found.
+"""
 
 from __future__ import annotations
 
 from aitask.lib.errors import Refused
-from workspaces.git.repos import locate
 from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 
 
 def git_changes(host: HostConnection, repo: str) -> wire.GitChanges:
     """Return what differs from the trusted configuration and hooks. Raises GitError and HostError."""
-    return host.call("git_changes", {"path": locate(host, repo).path})
+    return host.call("git_changes", {"path": repo})
 
 
 def is_undecided(found: wire.GitChanges) -> bool:
@@ -21,7 +23,7 @@ def is_undecided(found: wire.GitChanges) -> bool:
 def decide(host: HostConnection, repo: str, digest: str, *, use: bool) -> None:
     """Use the changes with this digest from now on, or keep what is trusted. Raises Refused."""
     try:
-        host.call("git_decide", {"path": locate(host, repo).path, "digest": digest, "use": use})
+        host.call("git_decide", {"path": repo, "digest": digest, "use": use})
     except HostError as error:
         if error.code != "exists":
             raise

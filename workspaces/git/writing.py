@@ -37,8 +37,6 @@ class Writer:
     environment: Mapping[str, str] = field(default_factory=dict)
     hooks: bool = False
     "Whether the repository's hooks run, as they are trusted. Not for our own book-keeping."
-    config: Mapping[str, str] = field(default_factory=dict)
-    "Settings for all its commands."
 
     @property
     def with_hooks(self) -> Writer:
@@ -80,7 +78,6 @@ class Writer:
             "args": list(args),
             "env": self.variables,
             "hooks": self.hooks,
-            "config": dict(self.config),
             "timeout": SECONDS,
         }
         return params if stdin is None else {**params, "stdin": stdin}

@@ -635,8 +635,6 @@ class GitParams(TypedDict):
     args: List[str]
     hooks: NotRequired[bool]
     "Whether trusted hooks run, and drivers whose program lies in the worktree; default false."
-    config: NotRequired[Dict[str, str]]
-    "Settings for this command."
     prefix: NotRequired[List[str]]
     "A command that runs git, with its arguments."
     env: NotRequired[Dict[str, str]]

@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Tuple
 
 from ..files import write_atomic
 from .places import GitFolders, UnsafeGitFolder
 from .settings import read_settings
 
 NOWHERE = "/dev/null"
+LIST_INDEX = ["ls-files", "--stage", "-z"]
+GITLINK = "160000 "
 SPARSE = {"core.sparsecheckout", "core.sparsecheckoutcone", "index.sparse"}
 
 
-def environment(
-    place: GitFolders, *, hooks: bool = False, config: Optional[Mapping[str, str]] = None
-) -> Dict[str, str]:
+def environment(place: GitFolders, *, hooks: bool = False) -> Dict[str, str]:
     """Return the variables for git commands in this worktree.
 
     With `hooks`, the trusted hooks run, and drivers that lie in the tree: for merges and commits that a
-    person asked for. `config` has more settings. Raises UnsafeGitFolder and OSError.
+    person asked for. Raises UnsafeGitFolder and OSError.
     """
     _check(place)
     trusted = place.trusted.prepare()
@@ -32,8 +32,14 @@ def environment(
     }
     if place.top:
         variables["GIT_WORK_TREE"] = place.top
-    pairs = [*_sparse(place), *(() if hooks else _without_programs(trusted.drivers)), *(config or {}).items()]
+    pairs = [*_sparse(place), *(() if hooks else _without_programs(trusted.drivers))]
     return {**variables, **_as_variables(pairs)}
+
+
+def submodules_in(listed: str) -> List[str]:
+    """Return the paths that an index has as commits of other repositories, from the output of LIST_INDEX."""
+    records = listed.split("\0") if GITLINK in listed else []
+    return [record.partition("\t")[2] for record in records if record.startswith(GITLINK)]
 
 
 def _check(place: GitFolders) -> None:
@@ -62,8 +68,7 @@ def _sparse(place: GitFolders) -> List[Tuple[str, str]]:
     path = Path(place.git_dir) / "config.worktree"
     if not path.is_file():
         return []
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    found = read_settings(str(path), clean, includes=False)
+    found = read_settings(path, includes=False)
     return [(key, "true" if value is None else value) for key, value in found if key in SPARSE]
 
 

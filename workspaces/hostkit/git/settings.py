@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 Setting = Tuple[str, Optional[str]]
@@ -49,15 +51,15 @@ OVERRIDES: List[Setting] = [
 ]
 
 
-def read_settings(path: str, environment: Dict[str, str], *, includes: bool) -> List[Setting]:
-    """Return the settings of a configuration file in their order; [] if there is no such file.
+def read_settings(path: Path, *, includes: bool) -> List[Setting]:
+    """Return the settings of a configuration file in their order.
 
     Raises OSError and subprocess.SubprocessError if it can't be read. git runs no program for this.
     """
     which = "--includes" if includes else "--no-includes"
     done = subprocess.run(
-        ["git", "config", "--file", path, which, "--null", "--list"],
-        env=environment,
+        ["git", "config", "--file", str(path), which, "--null", "--list"],
+        env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
         cwd="/",
         stdin=subprocess.DEVNULL,
         capture_output=True,

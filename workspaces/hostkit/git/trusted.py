@@ -166,9 +166,8 @@ class TrustedFolder:
         path = Path(self.common_dir) / "config"
         if not path.is_file():  # a pipe would block git
             return []
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         with suppress(subprocess.SubprocessError):  # not valid: git itself refuses it, too
-            return settings.read_settings(str(path), clean, includes=includes)
+            return settings.read_settings(path, includes=includes)
         return []
 
     def _write_config(self, content: bytes) -> None:

@@ -77,8 +77,7 @@ class Git:
 
     def submodules(self) -> List[str]:
         """Return the paths that the index has as commits of other repositories."""
-        records = self.output("ls-files", "--stage", "-z").split("\0")
-        return [record.partition("\t")[2] for record in records if record.startswith("160000")]
+        return command.submodules_in(self.output(*command.LIST_INDEX))
 
     def output(self, *args: str) -> str:
         """Return the output of a git command; empty if it fails."""

@@ -24,7 +24,6 @@ from ..wire import (
 from . import commands
 from .requests import Request, RequestFailure
 
-GITLINK = "160000 "
 MAX_INDEX = 512 * 1024 * 1024
 NO_REPOSITORY = {"GIT_DIR": "/dev/null"}
 """With it, git says that there is no repository."""
@@ -47,21 +46,20 @@ def _environment(params: GitParams) -> Dict[str, str]:
     if place is None:
         return NO_REPOSITORY
     try:
-        return command.environment(place, hooks=bool(params.get("hooks")), config=params.get("config"))
+        return command.environment(place, hooks=bool(params.get("hooks")))
     except places.UnsafeGitFolder as error:
         raise RequestFailure("failed", str(error)) from None
 
 
 def submodules(params: IndexParams, request: Request) -> FileNames:
     """Return the paths that an index has as commits of other repositories."""
-    args: GitParams = {"path": params["path"], "args": ["ls-files", "--stage", "-z"], "max_output": MAX_INDEX}
+    args: GitParams = {"path": params["path"], "args": command.LIST_INDEX, "max_output": MAX_INDEX}
     if params["index"]:
         args["env"] = {"GIT_INDEX_FILE": params["index"]}
     done = git(args, request)
     if done["rc"] or done["truncated"]:
         raise RequestFailure("failed", f"git could not read the index of {params['path']}: {done['err']}")
-    records = done["out"].split("\0") if GITLINK in done["out"] else []
-    return {"names": [record.partition("\t")[2] for record in records if record.startswith(GITLINK)]}
+    return {"names": command.submodules_in(done["out"])}
 
 
 def git_record(params: PlaceParams, _request: Request) -> Nothing:
