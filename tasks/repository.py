@@ -11,6 +11,7 @@ from workspaces import hosts, tmux
 from workspaces.git.repos import RepositoryPaths, locate
 from workspaces.git.writing import Writer, writer
 from workspaces.hostkit.wire import Hello
+from workspaces.links import note_tmux_socket
 from workspaces.merging import Check, Mainline, MergeWorktree, merge_worktree_path, open_merge_worktree
 from workspaces.models import Installation, Workspace
 
@@ -95,11 +96,14 @@ class Site:
 
 def site_of(workspace: Workspace, train: MergeTrain | None = None) -> Site:
     """Connect to the workspace's host. Raises HostError."""
-    host = hosts.get(workspace.host.address)
+    row = workspace.host
+    host = hosts.get(row.address)
+    hello = host.hello()
+    note_tmux_socket(row, hello["tmux_socket"])
     return Site(
         workspace=workspace,
         host=host,
-        hello=host.hello(),
+        hello=hello,
         installation=Installation.current_key(),
         branch=train.branch if train else workspace.base_branch,
         train=train.pk if train else 0,

@@ -172,12 +172,26 @@ class TerminalSocket:
             await gateway.run(self.hub.attach(self.viewer))
             await let_go_of_database()
         except SessionGone:
+            if await self._attach_to_earlier():
+                return
             if self.query.get("create") == "unless-history" and await self._has_history():
                 self.outbox.put({"t": "gone", "history": True})
                 return
             await database_sync_to_async(services.ensure_session)(self.place)
             await gateway.run(self.hub.attach(self.viewer))
             await database_sync_to_async(services.mark_created)(self.visit)
+
+    async def _attach_to_earlier(self) -> bool:
+        """Show the session if an earlier version has made it on the user's tmux server."""
+        hub = await asyncio.to_thread(gateway.earlier_hub_of, self.place.address)
+        if hub is None:
+            return False
+        try:
+            await gateway.run(hub.attach(self.viewer))
+        except SessionGone:
+            return False
+        self.hub = hub
+        return True
 
     async def _has_history(self) -> bool:
         return await database_sync_to_async(services.has_history)(self.place)

@@ -10,12 +10,13 @@ from django.contrib.auth.models import User
 from django.http import Http404
 from django.template.loader import render_to_string
 
+from aitask.lib.errors import Refused
 from aitask.lib.sockets import LiveConsumer
 from terminal import access, queries
 from terminal.control import gateway
 from terminal.control.client import TmuxRefused
 from terminal.control.listing import Row
-from workspaces.hosts import Address, HostError
+from workspaces.hosts import Address
 
 HOST_SECONDS = 8.0
 """Time limit for a host's answer; after that the sidebar shows it as unreachable."""
@@ -57,8 +58,10 @@ async def _windows_on(address: Address) -> list[Row] | str:
     """Return the windows on a host, or why they can't be listed."""
     try:
         async with asyncio.timeout(HOST_SECONDS):
-            return await gateway.run(gateway.hub_of(address).sessions())
-    except (HostError, TmuxRefused) as error:
+            rows = await gateway.run(gateway.hub_of(address).sessions())
+            earlier = await asyncio.to_thread(gateway.earlier_hub_of, address)
+            return rows + (await gateway.run(earlier.sessions()) if earlier else [])
+    except (Refused, TmuxRefused) as error:
         return str(error)
     except TimeoutError:
         return f"The host did not answer within {HOST_SECONDS:g} seconds."

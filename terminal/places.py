@@ -23,6 +23,8 @@ class Place:
     session: str
     owner: str
     "Value of the tmux option @aitask, which marks the session as this installation's."
+    socket_on_host: str
+    "Of its tmux server; empty for the user's own, where an earlier version has made it."
     address: Address
     host_label: str
 
@@ -30,17 +32,19 @@ class Place:
     def of_task(cls, task: Task) -> Place:
         last = task.runs.exclude(tmux_session="").order_by("-number").first()
         name = last.tmux_session if last else tmux.session_name(task.pk)
-        return cls._of(task.workspace, task, name, str(task.pk))
+        socket = last.tmux_socket if last else task.workspace.host.tmux_socket
+        return cls._of(task.workspace, task, name, str(task.pk), socket)
 
     @classmethod
     def of_workspace(cls, workspace: Workspace) -> Place:
-        return cls._of(workspace, None, tmux.session_name(f"w{workspace.pk}"), f"w{workspace.pk}")
+        mark, host = f"w{workspace.pk}", workspace.host
+        return cls._of(workspace, None, tmux.session_name(mark), mark, host.tmux_socket)
 
     @classmethod
-    def _of(cls, workspace: Workspace, task: Task | None, session: str, mark: str) -> Place:
+    def _of(cls, workspace: Workspace, task: Task | None, session: str, mark: str, socket: str) -> Place:
         host = workspace.host
         owner = tmux.owner_mark(Installation.current_key(), mark)
-        return cls(workspace, task, session, owner, host.address, host.label)
+        return cls(workspace, task, session, owner, socket, host.address, host.label)
 
     @property
     def kind(self) -> str:
@@ -66,7 +70,7 @@ class Place:
     @property
     def attach_command(self) -> str:
         """The shell command that attaches to the session in any terminal."""
-        return attach_command(self.workspace, self.session)
+        return attach_command(self.workspace, self.session, self.socket_on_host)
 
     @property
     def url(self) -> str:

@@ -117,6 +117,14 @@ def _tmux(inspection: Inspection) -> Iterator[Finding]:
         yield Finding("tmux", False, found["version"] or "", "Install tmux 3.2 or newer on the host.")
     else:
         yield Finding("tmux", True, found["version"] or "of unknown version")
+    if inspection.facts["ends_with_login"]:
+        user = inspection.facts["user"]
+        yield Finding(
+            "Log-out",
+            None,
+            f"The host ends all programs of {user} at the last log-out, also agents (KillUserProcesses).",
+            f"Let them run on: loginctl enable-linger {user}",
+        )
 
 
 def _repository(inspection: Inspection) -> Iterator[Finding]:

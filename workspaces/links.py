@@ -33,3 +33,10 @@ def note_down(host: Host, error: HostError) -> bool:
     if changed:
         doorbell.ring("board", "queue", "hosts")
     return bool(changed)
+
+
+def note_tmux_socket(host: Host, socket: str) -> None:
+    """Record where our tmux server listens on the host, for commands to copy while it can't be reached."""
+    if host.tmux_socket != socket:
+        Host.objects.filter(pk=host.pk).update(tmux_socket=socket)
+        host.tmux_socket = socket

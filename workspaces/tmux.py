@@ -1,7 +1,9 @@
-"""tmux on a host: a session per task, a window per run. A session that is not ours is never changed.
+"""tmux on a host: a session per task, a window per run.
 
-Targets are exact (`=name`), because tmux otherwise takes any session whose name has that prefix. No global
-option is set: the user may use the same tmux server.
+Our sessions are on a tmux server of our own, whose socket is in the host's state folder (hostkit's
+`tmux_socket`). Earlier versions made them on the user's server: those are found there until they are closed,
+and nothing else there is changed. Targets are exact (`=name`), because tmux otherwise takes any session whose
+name has that prefix.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import shlex
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aitask.lib.errors import Refused
 from workspaces.hosts import Completed, HostConnection, HostError
@@ -22,12 +24,23 @@ PLACEHOLDER = "aitask-placeholder"
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 PANE_HOOKS = ("after-split-window", "after-new-window")
 """The tmux hooks that run when the user opens a pane or window."""
-NO_SERVER = ("no server running", "error connecting to", "no current session", "no sessions")
+NO_SERVER = (
+    *("no server running", "error connecting to", "no current session", "no sessions", "no current target"),
+    *("server exited", "lost server"),
+)
+NO_CONFIGURATION = ("-f", "/dev/null")
+"""The user's ~/.tmux.conf configures the user's server only."""
 _locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+_without_earlier: set[str] = set()
+"""Keys of the hosts whose user's server has no session of an earlier version (left)."""
 
 
 class TmuxError(Refused):
     """tmux on the host is missing, is too old, or has reported an error."""
+
+
+class TmuxServerEnded(TmuxError):
+    """The server has ended in the middle of a command."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,55 @@ class TmuxWindow:
     owner: str
     "The session's option @aitask: `<installation>/<task>`, empty when it is not ours."
     name: str
+
+
+@dataclass(frozen=True)
+class Tmux:
+    """A tmux server on a host: our own, or the user's if `socket` is empty."""
+
+    host: HostConnection = field(repr=False)
+    socket: str = ""
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the tmux command that select this server.
+
+        With -u, because a remote command often has no locale, and tmux would replace all but ASCII.
+        """
+        return ["-u", *(["-S", self.socket, *NO_CONFIGURATION] if self.socket else [])]
+
+    def run(self, *args: str, cwd: str | None = None, check: bool = True) -> Completed:
+        return self.host.run(["tmux", *self.options, *args], cwd=cwd, check=check)
+
+    def windows(self) -> list[TmuxWindow]:
+        """Return all windows; none if the server is not running."""
+        done = self.run("list-windows", "-a", "-F", "#{session_name}:#{window_name}:#{@aitask}", check=False)
+        if done.rc and not any(text in done.err for text in NO_SERVER):
+            raise TmuxError(f"tmux on {self.host.label} failed: {done.err.strip()}")
+        lines = (line.split(":") for line in done.out.splitlines())
+        return [TmuxWindow(parts[0], parts[-1], ":".join(parts[1:-1])) for parts in lines if len(parts) > 2]
+
+
+def own_server(host: HostConnection) -> Tmux:
+    """Return our server, whether it runs or not."""
+    return Tmux(host, host.hello()["tmux_socket"])
+
+
+def earlier_server(host: HostConnection) -> Tmux | None:
+    """Return the user's server if it has sessions that an earlier version has made there, else None."""
+    if host.key in _without_earlier:
+        return None
+    users = Tmux(host)
+    if any(window.owner for window in users.windows()):
+        return users
+    _without_earlier.add(host.key)  # and none will be made there any more
+    return None
+
+
+def servers(host: HostConnection) -> list[Tmux]:
+    """Return the servers that may have sessions of ours, our own first."""
+    earlier = earlier_server(host)
+    return [own_server(host), *([earlier] if earlier else [])]
 
 
 def version_of(text: str) -> tuple[int, int] | None:
@@ -71,12 +133,9 @@ def require_version(output: str, host: HostConnection) -> None:
 
 
 def list_windows(host: HostConnection) -> list[TmuxWindow]:
-    """Return all windows of the user's tmux server; none if it is not running."""
-    done = _tmux(host, "list-windows", "-a", "-F", "#{session_name}:#{window_name}:#{@aitask}", check=False)
-    if done.rc and not any(text in done.err for text in NO_SERVER):
-        raise TmuxError(f"tmux on {host.label} failed: {done.err.strip()}")
-    lines = (line.split(":") for line in done.out.splitlines())
-    return [TmuxWindow(parts[0], parts[-1], ":".join(parts[1:-1])) for parts in lines if len(parts) > 2]
+    """Return the windows of our server, and those of ours on the user's."""
+    own, *others = servers(host)
+    return [*own.windows(), *(window for other in others for window in other.windows() if window.owner)]
 
 
 def session_name(owner: int | str) -> str:
@@ -118,27 +177,44 @@ def ensure_window(
     _check_names(session, window)
     if len(argv) < 2:
         raise ValueError("tmux would pass a single argument to a shell.")
-    with _locks[host.key, session]:
-        require(host)
-        windows = list_windows(host)
+    server = own_server(host)
+
+    def ensure() -> str:
+        windows = _reachable_windows(server)
         name = _own_name(windows, session, owner)
         if any(known.session == name and known.name == window for known in windows):
             return name
         is_new = all(known.session != name for known in windows)
         recording = [*_record(f"={name}:={window}", recorder, folder), *_record_opened(f"={name}:", opened)]
-        _open_window(host, name, owner, window, argv, cwd, history_limit, recording, is_new=is_new)
+        _open_window(server, name, owner, window, argv, cwd, history_limit, recording, is_new=is_new)
         return name
+
+    with _locks[host.key, session]:
+        require(host)
+        try:
+            return ensure()
+        except TmuxServerEnded:  # the next command starts another one
+            return ensure()
+
+
+def _reachable_windows(server: Tmux) -> list[TmuxWindow]:
+    """Return the server's windows, also if it runs without its socket, which was removed."""
+    windows = server.windows()
+    if not windows and server.host.call("recover_tmux", {})["recovered"]:
+        windows = server.windows()
+    return windows
 
 
 def save_histories(host: HostConnection, session: str) -> list[str]:
     """Write the scrollback of each pane with a folder to its `history.txt`; return the files written."""
     _check_names(session)
-    listed = _tmux(host, "list-panes", "-s", "-t", f"={session}", "-F", "#{pane_id}|#{@aitask_folder}").out
+    server = _server_of(host, session)
+    listed = server.run("list-panes", "-s", "-t", f"={session}", "-F", "#{pane_id}|#{@aitask_folder}").out
     saved = []
     for line in listed.splitlines():
         pane, _, folder = line.partition("|")
         path = posixpath.join(folder, "history.txt")
-        if folder and _capture(host, pane, path):
+        if folder and _capture(server, pane, path):
             saved.append(path)
     return saved
 
@@ -149,12 +225,23 @@ def capture_history(host: HostConnection, session: str, to_path: str, *, window:
     Return False if the window does not exist.
     """
     _check_names(session)
-    return _capture(host, f"={session}:={window}" if window else f"={session}:", to_path)
+    server = _server_of(host, session)
+    return _capture(server, f"={session}:={window}" if window else f"={session}:", to_path)
 
 
-def _capture(host: HostConnection, target: str, to_path: str) -> bool:
-    argv = ["tmux", "-u", "capture-pane", "-p", "-e", "-J", "-S", "-", "-E", "-", "-t", target]
+def _server_of(host: HostConnection, session: str) -> Tmux:
+    """Return the server that has the session; our own if none has."""
+    own, *others = servers(host)
+    if others and all(window.session != session for window in own.windows()):
+        return others[0]
+    return own
+
+
+def _capture(server: Tmux, target: str, to_path: str) -> bool:
+    host = server.host
+    capture = ["capture-pane", "-p", "-e", "-J", "-S", "-", "-E", "-", "-t", target]
     temporary = f"{to_path}.new"
+    argv = ["tmux", *server.options, *capture]
     captured = not host.call("exec", {"argv": argv, "stdout_path": temporary})["rc"]
     # A capture that fails must not replace what an earlier one has saved.
     host.run(["mv", "-f", temporary, to_path] if captured else ["rm", "-f", temporary])
@@ -164,9 +251,11 @@ def _capture(host: HostConnection, target: str, to_path: str) -> bool:
 def kill_session(host: HostConnection, session: str, *, owner: str) -> bool:
     """Kill the session and what runs in it; False if `owner` has no session of this name."""
     _check_names(session)
-    if list_sessions(host).get(session) != owner:
-        return False
-    return not _tmux(host, "kill-session", "-t", f"={session}", check=False).rc
+    killed = False
+    for server in servers(host):
+        if any((window.session, window.owner) == (session, owner) for window in server.windows()):
+            killed |= not server.run("kill-session", "-t", f"={session}", check=False).rc
+    return killed
 
 
 def _own_name(windows: Sequence[TmuxWindow], session: str, owner: str) -> str:
@@ -179,7 +268,7 @@ def _own_name(windows: Sequence[TmuxWindow], session: str, owner: str) -> str:
 
 
 def _open_window(
-    host: HostConnection,
+    server: Tmux,
     name: str,
     owner: str,
     window: str,
@@ -198,6 +287,8 @@ def _open_window(
     at = f"={name}:"
     placeholder = ["new-session", "-d", "-s", name, "-n", PLACEHOLDER, "-x", "200", "-y", "50", "sleep", "60"]
     commands = [
+        # Or the end of the last session would look like a crash, which runs outlive.
+        ["set-option", "-s", "exit-empty", "off"],
         *([placeholder] if is_new else []),
         ["set-option", "-t", at, "@aitask", owner],
         ["set-option", "-t", at, "history-limit", str(history_limit)],
@@ -208,9 +299,12 @@ def _open_window(
         *([["kill-window", "-t", f"={name}:={PLACEHOLDER}"]] if is_new else []),
     ]
     args = [arg for command in commands for arg in (*command, ";")][:-1]
-    done = _tmux(host, *args, cwd=cwd, check=False)
+    done = server.run(*args, cwd=cwd, check=False)
     if done.rc:
-        raise TmuxError(f"tmux on {host.label} opened no window: {done.err.strip() or done.out.strip()}")
+        why = done.err.strip() or done.out.strip()
+        ended = any(text in why for text in NO_SERVER)
+        error = TmuxServerEnded if ended else TmuxError
+        raise error(f"tmux on {server.host.label} opened no window: {why}")
 
 
 def _record(window: str, recorder: Sequence[str], folder: str) -> list[list[str]]:
@@ -242,8 +336,3 @@ def _check_names(*names: str) -> None:
     for name in names:
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a valid name for a session or window.")
-
-
-def _tmux(host: HostConnection, *args: str, cwd: str | None = None, check: bool = True) -> Completed:
-    """Run tmux with -u: a remote command often has no locale, and tmux would replace all but ASCII."""
-    return host.run(["tmux", "-u", *args], cwd=cwd, check=check)

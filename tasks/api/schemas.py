@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from tasks.models import Event, Run, Task
 from tasks.queries import Card
+from tasks.runs.shell_commands import attach_command_on_host
 from workspaces import clis
 from workspaces.models import choices
 
@@ -155,6 +156,9 @@ class RunOut(Answer):
     permission_mode: PermissionMode
     activity: str
     tmux_session: str
+    attach_command: str = Field(
+        default="", description="What to type on the host to attach to its tmux session"
+    )
     cli_session: str
     cli_version: str
     queued_at: datetime
@@ -178,7 +182,7 @@ class RunOut(Answer):
 
 
 def run_out(run: Run) -> RunOut:
-    return RunOut.model_validate(run)
+    return RunOut.model_validate(run).model_copy(update={"attach_command": attach_command_on_host(run)})
 
 
 class EventOut(Answer):

@@ -51,7 +51,12 @@ class Run(CompareAndSet, Leased):
 
     run_dir = models.CharField(max_length=1000, blank=True, help_text="Its folder on the host")
     tmux_session = models.CharField(max_length=100, blank=True)
-    tmux_window = models.CharField(max_length=100, blank=True)
+    tmux_window = models.CharField(
+        max_length=100, blank=True, help_text="Empty while it has none: the tmux server has ended"
+    )
+    tmux_socket = models.CharField(
+        max_length=300, blank=True, help_text="Of our tmux server on the host; empty for the user's own"
+    )
     cli_session = models.CharField(max_length=100, blank=True)
     cli_version = models.CharField(max_length=50, blank=True)
 

@@ -22,6 +22,8 @@ from workspaces.links import note_down
 
 log = logging.getLogger(__name__)
 
+WINDOW_AGAIN = timedelta(seconds=5)
+"How long to wait before a window is opened again that could not be opened."
 FIRST_EVENT = timedelta(seconds=60)
 "How long to wait for the first event of a run before its start is repeated."
 
@@ -53,11 +55,30 @@ def cancel_run(run_id: int) -> None:
     _after(run)
 
 
+def reopen_window(run_id: int) -> None:
+    """Give a live run a window again whose tmux server has ended."""
+    rows = Run.objects.filter(pk=run_id)
+    with leases.held(rows.filter(state__in=Run.ACTIVE, tmux_window="")) as taken:
+        if not taken:
+            return
+        run = rows.select_related("task__workspace").get()
+        try:
+            launch.reopen_window(run)
+        except Refused as error:
+            log.warning("%s has no window: %s", run, error)
+    run.refresh_from_db()
+    if not run.tmux_window:
+        leases.pause(rows, WINDOW_AGAIN)
+    doorbell.ring(f"task:{run.task_id}")
+
+
 def job_due(run: Run) -> Callable[[int], None] | None:
     """Return the job that an active run needs next; None if its agent is running."""
     if run.cancel_requested_at:
         return cancel_run
-    return start_run if run.state == Run.State.STARTING else None
+    if run.state == Run.State.STARTING:
+        return start_run
+    return reopen_window if run.tmux_session and not run.tmux_window else None
 
 
 @dataclass(frozen=True)

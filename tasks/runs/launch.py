@@ -32,8 +32,26 @@ def launch(run: Run) -> None:
     if run.cancel_requested_at or prepared.get("started"):
         return
     _count_attempt(run)
-    session = open_window(run, site, window=f"run-{run.number}", subcommand="run", cwd=tree.path)
-    Run.objects.filter(pk=run.pk).update(tmux_session=session, tmux_window=f"run-{run.number}")
+    open_run_window(run, site, "run")
+
+
+def open_run_window(run: Run, site: Site, subcommand: str) -> None:
+    """Open the run's own window, and note where it is."""
+    window = f"run-{run.number}"
+    session = open_window(run, site, window=window, subcommand=subcommand, cwd=run.task.worktree_path)
+    socket = site.hello["tmux_socket"]
+    Run.objects.filter(pk=run.pk).update(tmux_session=session, tmux_window=window, tmux_socket=socket)
+
+
+def reopen_window(run: Run) -> None:
+    """Open a new window for a live run whose tmux server has ended. Raises Refused (HostError, TmuxError).
+
+    It prints what the run has printed, so that the earlier record of the pane is dropped.
+    """
+    site = site_of(run.task.workspace)
+    records = [join(run.run_dir, name) for name in ("pane.raw", "pane.raw.1", "history.txt")]
+    site.host.run(["rm", "-f", "--", *records])
+    open_run_window(run, site, "join")
 
 
 def open_window(run: Run, site: Site, *, window: str, subcommand: str, cwd: str) -> str:

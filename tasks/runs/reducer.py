@@ -35,6 +35,7 @@ FIELDS = (
     "context_window",
     "last_seq",
     "unread_lines",
+    "tmux_window",
 )
 "The columns that `apply` may change."
 YEARS = range(2000, 3000)
@@ -131,6 +132,11 @@ def _limit(run: Run, event: wire.LimitEvent) -> None:
         run.limit_resets_at = parse_time(event.get("resets_at"))
 
 
+def _notice(run: Run, event: wire.NoticeEvent) -> None:
+    if event.get("code") == wire.WINDOW_LOST:
+        run.tmux_window = ""
+
+
 def _finished(run: Run, event: wire.FinishedEvent) -> None:
     run.open_requests = []
     run.limit_resets_at = parse_time(event.get("resets_at")) or run.limit_resets_at
@@ -147,5 +153,6 @@ HANDLERS: dict[str, Callable[[Run, Any], None]] = {
     "request_closed": _request_closed,
     "usage": take_usage,
     "limit": _limit,
+    "notice": _notice,
     "finished": _finished,
 }

@@ -7,9 +7,21 @@ from tasks.models import Run, Task
 from workspaces.models import Workspace
 
 
-def attach_command(workspace: Workspace, session: str) -> str:
-    """Return the command that attaches to the agent's tmux session."""
-    return _on_host(workspace, ["tmux", "attach", "-t", f"={session}"], terminal=True)
+def attach_command(workspace: Workspace, session: str, socket: str) -> str:
+    """Return the command that attaches to a tmux session, for a shell on the user's machine.
+
+    `socket` is that of our server; if it is empty, the session is on the user's.
+    """
+    return _on_host(workspace, _attach(session, socket), terminal=True)
+
+
+def attach_command_on_host(run: Run) -> str:
+    """Return the command that attaches to the run's tmux session, for a shell on its host; empty without."""
+    return command_line(*_attach(run.tmux_session, run.tmux_socket)) if run.tmux_session else ""
+
+
+def _attach(session: str, socket: str) -> list[str]:
+    return ["tmux", *(["-S", socket] if socket else []), "attach", "-t", f"={session}"]
 
 
 def diff_command(task: Task) -> str:
@@ -31,5 +43,5 @@ def commands(task: Task, run: Run | None) -> dict[str, str]:
     if task.worktree_path:
         found["diff"] = diff_command(task)
     if run and run.tmux_session:
-        found["attach"] = attach_command(task.workspace, run.tmux_session)
+        found["attach"] = attach_command(task.workspace, run.tmux_session, run.tmux_socket)
     return found

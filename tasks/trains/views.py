@@ -17,8 +17,10 @@ from tasks.access import task_for, train_for
 from tasks.answers import answer_on_task
 from tasks.models import MergeTrain, Radar, Task, Verdict
 from tasks.review import queries
+from tasks.runs.shell_commands import attach_command
 from tasks.trains import conflicts, overlap, reapply, services
 from tasks.verbs import TRAIN_RULES
+from workspaces import tmux
 from workspaces.access import current_user, workspace_for
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
@@ -100,6 +102,9 @@ def train_context(train: MergeTrain) -> dict[str, Any]:
     ended = sum(not step.is_open for step in steps)
     return {
         "train": train,
+        "attach": attach_command(
+            train.workspace, tmux.session_name(f"merge-{train.pk}"), train.workspace.host.tmux_socket
+        ),
         "workspace": train.workspace,
         "steps": steps,
         "ended": ended,

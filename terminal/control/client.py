@@ -10,12 +10,27 @@ from dataclasses import dataclass, field
 from terminal.control.protocol import Message, NotTmux, Parser, Reply
 from workspaces.hosts import HostConnection, HostError
 from workspaces.hosts.channel import Channel, open_process
-from workspaces.tmux import TmuxError, require_version
+from workspaces.tmux import Tmux, TmuxError, require_version
 
 ATTACH_SECONDS = 20.0
 ASK_SECONDS = 20.0
-IDLE = "tail -f /dev/null"
-"""Command of the hub session's own window, which keeps the session alive."""
+CHANNEL = """
+h=$1; shift;
+"$@" -C new-session -A -s "$h" -n idle -x 80 -y 24 "tail -f /dev/null";
+exec </dev/null >/dev/null 2>&1;
+for n in 1 2 3 4 5 6 7 8 9; do
+"$@" list-windows -t "=$h" -F "#{window_id}" |
+while read -r w; do "$@" set-option -w -u -t "$w" window-size </dev/null; done;
+"$@" if-shell -F -t "=$h:" "#{==:#{session_attached},0}" "kill-session -t =$h" || exit 0;
+sleep 1;
+done
+"""
+"""Runs in sh on the host: a control client in the hub's session, then the removal of that session by name.
+
+Its window keeps the session alive. tmux's own destroy-unattached would crash the server if the client is cut
+off with unread output (tmux 3.2 to 3.7c). Another client may use the session again: then it stays. Windows
+take their size from their other clients again.
+"""
 FIND_TMUX = 'command -v tmux && tmux -V && printf "%s\\n" "${TMUX_TMPDIR:-}"'
 
 Replies = list[list[bytes]]
@@ -51,13 +66,14 @@ class ControlClient:
         self._attached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._channel: Channel | None = None
 
-    async def start(self, host: HostConnection, session: str) -> None:
-        """Create the session `session` on the host if needed, and attach to it. Raises HostError."""
-        argv = await _tmux(host)
-        size = ["-x", "80", "-y", "24"]
-        self._channel = await open_process(
-            host, [*argv, "-u", "-C", "new-session", "-A", "-s", session, "-n", "idle", *size, IDLE], self
-        )
+    async def start(self, host: HostConnection, session: str, *, users_server: bool = False) -> None:
+        """Create the session `session` on the host if needed, and attach to it. Raises HostError.
+
+        It is on our tmux server, or on the user's.
+        """
+        tmux = await _tmux(host, users_server=users_server)
+        script = " ".join(CHANNEL.split())
+        self._channel = await open_process(host, ["sh", "-c", script, "sh", session, *tmux], self)
         try:
             async with asyncio.timeout(ATTACH_SECONDS):
                 await self._attached  # tmux before 3.4 loses commands that are sent earlier
@@ -157,7 +173,7 @@ class ControlClient:
             command.done(command.replies, error)
 
 
-async def _tmux(host: HostConnection) -> Sequence[str]:
+async def _tmux(host: HostConnection, *, users_server: bool) -> Sequence[str]:
     """Return the command that starts tmux with the same program and socket as hostkit uses."""
     link = await host.link()
     answer = await link.call("exec", {"argv": ["sh", "-c", FIND_TMUX]}, 20.0)
@@ -172,5 +188,6 @@ async def _tmux(host: HostConnection) -> Sequence[str]:
         require_version(version, host)
     except TmuxError as error:
         raise HostError(error.reason, error.hint, code="tmux_too_old") from error
+    server = Tmux(host, "" if users_server else link.hello["tmux_socket"])
     place = [f"TMUX_TMPDIR={folder}"] if folder else []
-    return ["env", "-u", "TMUX", "-u", "TMUX_PANE", *place, path]
+    return ["env", "-u", "TMUX", "-u", "TMUX_PANE", *place, path, *server.options]

@@ -8,22 +8,36 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from terminal.control.hub import TerminalHub
-from workspaces import hosts
+from workspaces import hosts, tmux
 from workspaces.hosts.hub import hub as hosts_hub
 
 T = TypeVar("T")
 
-_hubs: dict[str, TerminalHub] = {}
+_hubs: dict[tuple[str, bool], TerminalHub] = {}
 _lock = threading.Lock()
 
 
 def hub_of(address: hosts.Address) -> TerminalHub:
     """Return the hub of a host, creating it if needed. It connects when it is first used."""
+    return _hub(address, users_server=False)
+
+
+def earlier_hub_of(address: hosts.Address) -> TerminalHub | None:
+    """Return the hub of the user's tmux server if an earlier version has made sessions there, else None.
+
+    Raises HostError and TmuxError. Not for an event loop: it waits for the host.
+    """
+    found = tmux.earlier_server(hosts.get(address))
+    return _hub(address, users_server=True) if found else None
+
+
+def _hub(address: hosts.Address, *, users_server: bool) -> TerminalHub:
     host = hosts.get(address)
     with _lock:
-        if address.key not in _hubs:
-            _hubs[address.key] = TerminalHub(host)
-        return _hubs[address.key]
+        key = address.key, users_server
+        if key not in _hubs:
+            _hubs[key] = TerminalHub(host, users_server=users_server)
+        return _hubs[key]
 
 
 async def run(work: Coroutine[Any, Any, T]) -> T:

@@ -24,6 +24,8 @@ from workspaces.hosts import HostConnection, HostError
 
 log = logging.getLogger(__name__)
 
+PATIENCE_SECONDS = 12.0
+"""How long after a lost channel a session may be missing: if tmux has ended, live runs get new windows."""
 LINGER_SECONDS = 15.0
 """How long a window stays linked after its last viewer left, so that a page reload keeps the known modes."""
 REFRESH_SECONDS = 0.03
@@ -47,10 +49,11 @@ class SessionGone(Exception):
 
 
 class TerminalHub:
-    """All terminals of a host."""
+    """All terminals of a host on our tmux server, or those of earlier versions on the user's."""
 
-    def __init__(self, host: HostConnection) -> None:
+    def __init__(self, host: HostConnection, *, users_server: bool = False) -> None:
         self.host = host
+        self.users_server = users_server
         self.name = f"{HUB}{secrets.token_hex(4)}"
         self.viewers: set[Viewer] = set()
         self._client: ControlClient | None = None
@@ -58,6 +61,7 @@ class TerminalHub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._reconnecting: asyncio.Task[None] | None = None
         self._refreshing = False
+        self._patient_until = 0.0
         self._reset()
 
     def _reset(self) -> None:
@@ -164,7 +168,7 @@ class TerminalHub:
         return await asyncio.shield(self._opening)
 
     async def close(self) -> None:
-        """End the channel. tmux then destroys the hub session."""
+        """End the channel. The hub session is then removed on the host."""
         self.viewers.clear()
         for task in self._tasks:
             task.cancel()
@@ -174,12 +178,14 @@ class TerminalHub:
     async def _open(self) -> ControlClient:
         client = ControlClient(self._handle, self._lost)
         self._reset()
-        await client.start(self.host, self.name)
+        await client.start(self.host, self.name, users_server=self.users_server)
+        # The user may have turned destroy-unattached on for their server; ours never exits by itself.
+        exits = "" if self.users_server else " ; set-option -s exit-empty off"
         try:
             replies = await client.ask(
-                f"refresh-client -f pause-after=5 ; set-option -t {self.name} destroy-unattached on"
-                " ; display-message -p '#{window_id}'",
-                3,
+                "display-message -p '#{window_id}' ; refresh-client -f pause-after=5"
+                f" ; set-option -t {self.name} destroy-unattached off{exits}",
+                3 if self.users_server else 4,
             )
         except TmuxRefused as error:
             client.close()
@@ -188,7 +194,7 @@ class TerminalHub:
                 "Terminals need tmux 3.2 or newer on the host.",
                 code="remote_failed",
             ) from error
-        self._idle = replies[2][0].decode()
+        self._idle = replies[0][0].decode()
         return client
 
     def _opened(self, task: asyncio.Task[ControlClient]) -> None:
@@ -201,6 +207,7 @@ class TerminalHub:
     def _lost(self, reason: str) -> None:
         """Report the lost channel to all viewers, and reconnect while there are any."""
         self._client = None
+        self._patient_until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         for viewer in self.viewers:
             viewer.pane = None
             viewer.send_message(
@@ -218,6 +225,7 @@ class TerminalHub:
             pause = min(LONGEST_PAUSE, pause * 2)
             try:
                 await self._refresh(await self.ready())
+                pause = FIRST_PAUSE  # the channel is back: look often for sessions that are still missing
             except HostError as error:
                 for viewer in waiting:
                     viewer.send_message({"t": "link", "state": "lost", "message": error.reason})
@@ -252,7 +260,7 @@ class TerminalHub:
         await self._refresh(client)
 
     async def _refresh(self, client: ControlClient) -> None:
-        """List the windows, show each viewer its window, and kill windows whose session has ended."""
+        """List the windows, show each viewer its window, and remove what ended sessions have left."""
         try:
             rows = await self._list(client)
         except TmuxRefused:
@@ -260,12 +268,16 @@ class TerminalHub:
         for row in rows:
             if row.session == self.name and row.window != self._idle and row.is_left_over:
                 client.send(f"kill-window -t {row.window}")
+        for dead in {row.session for row in rows if row.is_dead_hub and row.session != self.name}:
+            unused = f"if-shell -F -t ={dead}: '#{{==:#{{session_attached}},0}}'"
+            client.send(f"{unused} 'kill-session -t ={dead}'")
         for viewer in list(self.viewers):
             self._update_viewer(client, viewer, viewer.target.rows(rows))
 
     def _update_viewer(self, client: ControlClient, viewer: Viewer, rows: list[Row]) -> None:
         if not rows:
-            self._end(viewer, "The session has ended.")
+            if viewer.pane or asyncio.get_running_loop().time() > self._patient_until:
+                self._end(viewer, "The session has ended.")
             return
         self._send_windows(viewer, rows)
         row = chosen(rows, viewer.target.window)

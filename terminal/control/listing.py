@@ -14,6 +14,7 @@ FIELDS = (
     "pane_id",
     "window_linked_sessions_list",
     "window_activity",
+    "session_attached",
     "@aitask",
     "window_name",
 )
@@ -34,8 +35,15 @@ class Row:
     linked: tuple[str, ...]
     activity: int
     "Unix time of the last output."
+    attached: int
+    "Number of clients of the session."
     owner: str
     name: str
+
+    @property
+    def is_dead_hub(self) -> bool:
+        """Whether its session is a hub's whose channel has ended."""
+        return self.session.startswith(HUB) and not self.attached
 
     @property
     def is_left_over(self) -> bool:
@@ -50,7 +58,7 @@ def parse(lines: Iterable[bytes]) -> list[Row]:
 
 
 def _row(parts: list[str]) -> Row:
-    session, window, active, pane, linked, activity, owner, name = parts
+    session, window, active, pane, linked, activity, attached, owner, name = parts
     return Row(
         session=session,
         window=window,
@@ -58,6 +66,7 @@ def _row(parts: list[str]) -> Row:
         pane=pane,
         linked=tuple(linked.split(",")),
         activity=int(activity or 0),
+        attached=int(attached or 0),
         owner=owner,
         name=name,
     )

@@ -69,13 +69,14 @@ class Site:
         """The file on this machine that keeps what the first task's (or the workspace's) shell prints."""
         assert isinstance(self.host, TmuxServer)
         mark = str(self.tasks[0]) if kind == "tasks" else f"w{self.workspace}"
-        return self.host.folder / ".local" / "state" / "aitask" / "shells" / f"{self.key}-{mark}" / "pane.raw"
+        return self.host.state / "aitask" / "shells" / f"{self.key}-{mark}" / "pane.raw"
 
     def tmux(self, *arguments: str, check: bool = True) -> str:
         """tmux on the host, as a person there would use it."""
         if isinstance(self.host, TmuxServer):
             return self.host.run(*arguments, check=check)
-        done = self.host.ssh("cloud-direct", shlex.join(["tmux", "-u", *arguments]))
+        server = ["-S", str(self.host.tmux_socket), "-f", "/dev/null"]
+        done = self.host.ssh("cloud-direct", shlex.join(["tmux", "-u", *server, *arguments]))
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout.rstrip("\n")
 

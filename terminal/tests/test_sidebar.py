@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db
 def row(mark: str, activity: int = 1_800_000_000, *, installation: str = "") -> Row:
     owner = f"{installation or Installation.current_key()}/{mark}"
     name = f"aitask-{mark}"
-    return Row(name, "@1", active=True, pane="%1", linked=(name,), activity=activity, owner=owner, name="w")
+    row = {"pane": "%1", "attached": 0, "linked": (name,), "owner": owner, "name": "w"}
+    return Row(name, "@1", active=True, activity=activity, **row)  # type: ignore[arg-type]
 
 
 def groups(user: User, *rows: Row, host: str = "local") -> list[queries.WorkspaceSessions]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-USAGE = "usage: hostkit serve | run DIR | shell DIR | interactive DIR | check DIR | record FILE [SKIPPED]"
+USAGE = (
+    "usage: hostkit serve | run DIR | join DIR | shell DIR | interactive DIR | check DIR"
+    " | record FILE [SKIPPED]"
+)
 
 
 def main() -> int:
@@ -17,6 +20,10 @@ def main() -> int:
         from .run.guard import main as guard
 
         return guard(arguments[1])
+    if len(arguments) == 2 and arguments[0] == "join":
+        from .run.join import main as join
+
+        return join(arguments[1])
     if len(arguments) == 2 and arguments[0] == "shell":
         from .run.shell import main as shell
 

@@ -26,7 +26,7 @@ ALLOWED = (
     *("HOME", "PATH", "USER", "LOGNAME", "SHELL", "TZ", "TZDIR"),
     *("LANG", "LANGUAGE", "LC_*", "LOCALE_ARCHIVE"),
     *("TERM", "COLORTERM", "TERMINFO", "TERMINFO_DIRS", "NO_COLOR", "TMPDIR", "TMP", "TEMP", "XDG_*"),
-    *("TMUX_TMPDIR", "EDITOR", "VISUAL", "PAGER", "AITASK_*"),
+    *("EDITOR", "VISUAL", "PAGER", "AITASK_*"),
     # the network
     *("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY"),
@@ -79,9 +79,19 @@ def variables(
     return _with(extra, path, {name: value for name, value in os.environ.items() if allowed.match(name)})
 
 
-def of_spec(spec: Mapping[str, Any], also: Sequence[str] = ()) -> Dict[str, str]:
-    """Return the environment for the programs of a run or a check."""
-    extra, lent = spec.get("environment") or {}, bool(spec.get("ssh_agent"))
+def of_spec(
+    spec: Mapping[str, Any], also: Sequence[str] = (), *, folder: Optional[Path] = None
+) -> Dict[str, str]:
+    """Return the environment for the programs of a run or a check.
+
+    With `folder`, that of the run, they get a tmux server of their own there: their `tmux kill-server` ends
+    neither the user's sessions nor ours.
+    """
+    extra, lent = dict(spec.get("environment") or {}), bool(spec.get("ssh_agent"))
+    if folder:
+        tmux = folder / "tmux"
+        tmux.mkdir(mode=0o700, exist_ok=True)  # without it, tmux would take the user's server
+        extra.setdefault("TMUX_TMPDIR", os.fspath(tmux))
     return variables(extra, spec.get("path"), also=also, ssh_agent=lent)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, cast
 
 from . import processes
-from .files import dumps, read_json, write_atomic
+from .control_address import MAX_BYTES
+from .files import dumps, make_private_folder, read_json, write_atomic
 
 if TYPE_CHECKING:
     from .wire import Json, RunResult, RunSpec
@@ -18,6 +21,21 @@ def state_dir() -> Path:
     base = os.environ.get("XDG_STATE_HOME") or ""
     root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
     return root / "aitask"
+
+
+def tmux_socket() -> Path:
+    """Return the socket of the app's own tmux server, and make its folder.
+
+    The user's server has another one: neither can end the other. If the path of the state folder is too long
+    for a UNIX socket, it is beside the user's own.
+    """
+    path = state_dir() / "tmux.sock"
+    if len(os.fsencode(path)) > MAX_BYTES:
+        base = Path(os.environ.get("TMUX_TMPDIR") or tempfile.gettempdir())
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+        path = base / f"tmux-{os.getuid()}" / f"aitask-{digest}"
+    make_private_folder(path.parent)
+    return path
 
 
 class RunFolder:

@@ -16,6 +16,10 @@ class Outcome(NamedTuple):
     resets_at: Optional[str] = None
 
 
+CLOSED = Outcome("cancelled", "hangup", "The terminal was closed.")
+"""A person has closed the run's window or its session."""
+
+
 def outcome_of(result: Optional[RunResult]) -> Optional[Outcome]:
     """Return the outcome that the runner reported, if any.
 

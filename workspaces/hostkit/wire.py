@@ -24,6 +24,8 @@ EndState = Literal["succeeded", "failed", "cancelled"]
 FailureKind = Literal["not_found", "permission", "timeout", "exists", "bad_request", "failed"]
 PROTOCOL = 1
 """Version of the request protocol, of spec.json and of the events."""
+WINDOW_LOST = "window_lost"
+"""`code` of the notice that a live run has no window, because its tmux server has ended."""
 PERMISSION_MODES: Tuple[PermissionModeName, ...] = ("ask", "edits", "full")
 """Ask before changes; edit files, but ask before commands; do everything without asking."""
 TOKEN_KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
@@ -48,6 +50,8 @@ class Hello(TypedDict):
     home: str
     state_dir: str
     "Folder of all hostkit state on this host."
+    tmux_socket: str
+    "Where the app's own tmux server listens."
     pid: int
     platform: str
     boot_id: str
@@ -426,6 +430,8 @@ class NoticeEvent(EventHead):
 
     kind: Literal["notice"]
     text: str
+    code: NotRequired[str]
+    "WINDOW_LOST, if the run has no window since its tmux server has ended."
 
 
 class SettingsEvent(EventHead):
@@ -575,6 +581,19 @@ class StatusCommand(CommandHead):
     command: Literal["status"]
 
 
+class KeyboardCommand(CommandHead):
+    """A line that was typed in the window that has joined the run."""
+
+    command: Literal["keyboard"]
+    line: str
+
+
+class WindowCommand(CommandHead):
+    """A person has closed the run's window, or its tmux server has ended."""
+
+    command: Literal["hang_up", "window_lost"]
+
+
 RunCommand = Union[
     MessageCommand,
     WithdrawCommand,
@@ -586,6 +605,8 @@ RunCommand = Union[
     SetModeCommand,
     StopCommand,
     StatusCommand,
+    KeyboardCommand,
+    WindowCommand,
 ]
 
 
@@ -612,6 +633,10 @@ class RunStatus(CommandAnswer):
 
 
 # Verbs of `serve`: their parameters (Params) and answers
+
+
+class NoParams(TypedDict):
+    """A verb without parameters."""
 
 
 class ExecParams(TypedDict):
@@ -985,6 +1010,8 @@ class HostFacts(TypedDict):
     path: str
     user: str
     uid: int
+    ends_with_login: bool
+    "Whether the system ends all programs of this user at the last log-out."
 
 
 class ScrollbackParams(TypedDict):
@@ -1003,6 +1030,11 @@ class ScrollbackPart(TypedDict):
 class Scrollback(TypedDict):
     parts: List[ScrollbackPart]
     "Newest first."
+
+
+class RecoveredTmux(TypedDict):
+    recovered: bool
+    "Whether a running tmux server of the app had lost its socket, and has it again."
 
 
 class FolderParams(TypedDict):

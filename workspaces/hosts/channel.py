@@ -30,7 +30,7 @@ class Receiver(Protocol):
         """Called with bytes of its standard output."""
 
     def closed(self, reason: str) -> None:
-        """Called once when the process or the link has ended."""
+        """Called once when the process has closed its output, or the link has ended."""
 
 
 class Channel(Protocol):
@@ -70,18 +70,22 @@ class ChildChannel(asyncio.SubprocessProtocol):
         else:
             self._stderr = (self._stderr + data)[-1000:]
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        lines = self._stderr.decode(errors="replace").strip().splitlines()
-        self._receiver.closed(lines[-1] if lines else "it ended")
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """Report the end with that of the output: the process may stay to tidy up."""
+        if fd == 1:
+            lines = self._stderr.decode(errors="replace").strip().splitlines()
+            self._receiver.closed(lines[-1] if lines else "it ended")
 
     def write(self, data: bytes) -> None:
         if self._stdin and not self._stdin.is_closing():
             self._stdin.write(data)
 
     def close(self) -> None:
-        """Kill it: a tmux 3.3a client that gets a hangup sends a last message, which may crash the server."""
-        if self._transport:
-            self._transport.close()
+        """Close its standard streams, at which it ends. Closing the transport would kill it before that."""
+        for fd in (0, 1, 2):
+            pipe = self._transport.get_pipe_transport(fd) if self._transport else None
+            if pipe:
+                pipe.close()
 
 
 async def _start_child(argv: Sequence[str], receiver: Receiver) -> Channel:

@@ -140,6 +140,11 @@ class Verbs(ABC):
         self, verb: Literal["fold_scrollback"], params: wire.FolderParams, *, timeout: float = SECONDS
     ) -> wire.FoldedScrollback: ...
 
+    @overload
+    def call(
+        self, verb: Literal["recover_tmux"], params: wire.NoParams, *, timeout: float = SECONDS
+    ) -> wire.RecoveredTmux: ...
+
     def call(self, verb: str, params: Mapping[str, Any], *, timeout: float = SECONDS) -> Any:
         """Ask hostkit for `verb`. Raises HostError; `timeout` in seconds covers connecting, too."""
         return self.ask(verb, params, timeout)

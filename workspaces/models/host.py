@@ -46,6 +46,9 @@ class Host(Leased):
     link_reason = models.CharField(max_length=500, blank=True)
     link_hint = models.CharField(max_length=500, blank=True)
     last_heard_at = models.DateTimeField(null=True, blank=True)
+    tmux_socket = models.CharField(
+        max_length=300, blank=True, editable=False, help_text="Of our tmux server there, as last reported"
+    )
 
     def __str__(self) -> str:
         return self.key

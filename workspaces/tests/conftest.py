@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.tmux import TmuxServer
-from workspaces import hosts
+from workspaces import hosts, tmux
 from workspaces.hosts import registry
 
 
@@ -26,6 +26,7 @@ def no_connection_is_left() -> Iterator[None]:
     yield
     hosts.close_all()
     registry._hosts.clear()
+    tmux._without_earlier.clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Sessions of tasks in a tmux that others use, too."""
+"""Sessions of tasks on a tmux server of our own, beside the user's."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def test_it_starts_in_a_folder_of_any_name(
 def test_the_history_is_long_from_the_first_line_and_the_users_options_stay(
     local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:
-    tmux_server.run("new-session", "-d", "-s", "mine", "sleep", "60")
-    before = tmux_server.run("show-options", "-g")
+    tmux_server.users("new-session", "-d", "-s", "mine", "sleep", "60")
+    before = tmux_server.users("show-options", "-g")
 
     open_window(local, tmp_path)
 
     assert tmux_server.run("display-message", "-p", "-t", "=aitask-7:", "#{history_limit}") == "3000"
-    assert tmux_server.run("show-options", "-g") == before
+    assert tmux_server.users("show-options", "-g") == before
 
 
 def test_all_that_the_pane_prints_is_recorded_till_it_ends(
@@ -236,6 +236,74 @@ def test_a_late_capture_keeps_what_was_saved(local: hosts.HostConnection, tmp_pa
 
 def test_without_a_server_there_is_nothing_to_list(local: hosts.HostConnection) -> None:
     assert tmux.list_windows(local) == []
+
+
+def test_a_user_who_kills_the_tmux_server_of_their_own_ends_none_of_ours(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    tmux_server.users("new-session", "-d", "-s", "mine", "sleep", "60")
+    open_window(local, tmp_path)
+
+    tmux_server.users("kill-server")
+
+    assert windows(tmux_server) == ["run-1"]
+
+
+def test_the_server_stays_when_its_last_session_is_closed(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    open_window(local, tmp_path)
+    pid = tmux_server.pid
+
+    assert tmux.kill_session(local, "aitask-7", owner=OWNER)
+    open_window(local, tmp_path, window="run-2")
+
+    assert tmux_server.pid == pid
+
+
+def test_a_server_whose_socket_was_removed_is_found_again(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    open_window(local, tmp_path)
+    pid = tmux_server.pid
+    tmux_server.socket.unlink()
+
+    open_window(local, tmp_path, window="run-2")
+
+    assert tmux_server.pid == pid
+    assert windows(tmux_server) == ["run-1", "run-2"]
+
+
+def test_sessions_of_an_earlier_version_are_listed_saved_and_closed(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    earlier_version_opens(tmux_server, tmp_path)
+    tmux_server.users("new-session", "-d", "-s", "private", "sleep", "60")
+
+    assert tmux.list_sessions(local) == {"aitask-7": OWNER}
+    assert tmux.save_histories(local, "aitask-7") == [f"{tmp_path}/history.txt"]
+    assert tmux.capture_history(local, "aitask-7", str(tmp_path / "one.txt"), window="run-1")
+    assert tmux.kill_session(local, "aitask-7", owner=OWNER)
+    assert tmux_server.users("list-sessions", "-F", "#{session_name}") == "private"
+
+
+def test_a_new_window_of_a_task_with_an_earlier_session_is_on_our_server(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    earlier_version_opens(tmux_server, tmp_path)
+
+    assert open_window(local, tmp_path, window="run-2") == "aitask-7"
+
+    assert windows(tmux_server) == ["run-2"]
+    assert tmux_server.users("list-windows", "-t", "=aitask-7", "-F", "#{window_name}") == "run-1"
+    assert len(tmux.list_windows(local)) == 2
+
+
+def earlier_version_opens(server: TmuxServer, folder: Path) -> None:
+    """Make a session on the user's server, as the app did before it had one of its own."""
+    server.users("new-session", "-d", "-s", "aitask-7", "-n", "run-1", "echo earlier; sleep 60")
+    server.users("set-option", "-t", "=aitask-7:", "@aitask", OWNER)
+    server.users("set-option", "-p", "-t", "=aitask-7:", "@aitask_folder", str(folder))
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class App:
         if self._ready:
             self._ready.copy_to(self.data)
         self.port = free_port()
-        self.tmux = TmuxServer()
+        self.tmux = TmuxServer(self.home)
         self.mark = uuid.uuid4().hex
         self.environment = {
             "PATH": search_path(),

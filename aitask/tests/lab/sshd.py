@@ -224,6 +224,11 @@ class SshLab:
         time.sleep(pause)
         self.sshd.start()
 
+    @property
+    def tmux_socket(self) -> Path:
+        """That of the app's own tmux server on the host."""
+        return self.account.home / ".local/state/aitask/tmux.sock"
+
     def make_repo(self, name: str = "repo") -> Path:
         """Create a repository in the login's home, owned by the login."""
         repo = make_repo(self.account.home / name)

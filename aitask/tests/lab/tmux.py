@@ -1,4 +1,4 @@
-"""A tmux server for tests, separate from the developer's."""
+"""tmux servers for tests, separate from the developer's."""
 
 from __future__ import annotations
 
@@ -16,20 +16,36 @@ COMMAND_SECONDS = 30.0
 
 
 class TmuxServer:
-    """A server with its own socket folder. With `environment`, any tmux client uses this server."""
+    """The app's own server on a host, and the user's, in folders of the test.
 
-    def __init__(self) -> None:
+    With `environment`, hostkit and tmux clients use these two. `home` is that of a host whose HOME is set.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
         # Not pytest's folder: the path of a UNIX socket has at most about 100 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="tmux-"))
+        self.state = home / ".local/state" if home else self.folder / "state"
+        self.environment = {"TMUX_TMPDIR": str(self.folder)}
+        if home is None:
+            self.environment["XDG_STATE_HOME"] = str(self.state)
 
     @property
-    def environment(self) -> dict[str, str]:
-        return {"TMUX_TMPDIR": str(self.folder)}
+    def socket(self) -> Path:
+        """That of the app's own server."""
+        return self.state / "aitask" / "tmux.sock"
 
     def run(self, *arguments: str, check: bool = True) -> str:
-        """Run a tmux command; return its output without the last newline."""
+        """Run a command of the app's server; return its output without the last newline."""
+        self.socket.parent.mkdir(parents=True, exist_ok=True)
+        return self._run(["-S", str(self.socket), "-f", "/dev/null"], arguments, check)
+
+    def users(self, *arguments: str, check: bool = True) -> str:
+        """Run a command of the user's server."""
+        return self._run([], arguments, check)
+
+    def _run(self, server: list[str], arguments: tuple[str, ...], check: bool) -> str:
         environment = {"PATH": search_path(), "LANG": "C.UTF-8", "TERM": "xterm-256color", **self.environment}
-        command = [require_tool("tmux"), "-u", *arguments]
+        command = [require_tool("tmux"), "-u", *server, *arguments]
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
         )
@@ -50,7 +66,7 @@ class TmuxServer:
         return int(answer) if answer else None
 
     def kill(self) -> None:
-        """SIGKILL the server, as the kernel does if memory runs out."""
+        """SIGKILL the app's server, as the kernel does if memory runs out."""
         if pid := self.pid:
             processes.send(pid, signal.SIGKILL)
             processes.wait_until_gone([pid])
@@ -64,6 +80,6 @@ class TmuxServer:
         self.close()
 
     def close(self) -> None:
-        """Kill the server and its clients, without a request that a hanging server would never answer."""
+        """Kill both servers and their clients, without a request that a hanging server would never answer."""
         processes.end_all_with_variable("TMUX_TMPDIR", str(self.folder), program="tmux")
         shutil.rmtree(self.folder, ignore_errors=True)

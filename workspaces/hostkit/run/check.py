@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Dict, Optional, cast
 from .. import environment, processes
 from ..files import dumps, read_json, write_atomic
 from ..folder import RunFolder
+from .window import WindowServer, hung_up_by_person
 
 if TYPE_CHECKING:
     from ..wire import CheckOutcome, CheckSpec
@@ -75,6 +76,7 @@ class CheckCommand:
         self.folder = folder
         self.spec = spec
         self.stop_signal = 0
+        self.server = WindowServer.current()
         self.process: "Optional[subprocess.Popen[bytes]]" = None
 
     def run(self) -> CheckOutcome:
@@ -107,11 +109,13 @@ class CheckCommand:
         )
 
     def _variables(self) -> Dict[str, str]:
-        result = environment.of_spec(self.spec)
+        result = environment.of_spec(self.spec, folder=self.folder.path)
         result[processes.MARKER] = os.fspath(self.folder.path)
         return result
 
     def _stop(self, number: int, _frame: object) -> None:
+        if number == signal.SIGHUP and not hung_up_by_person(self.server):
+            return  # the tmux server has ended: the check goes on without a window
         self.stop_signal = number
         if self.process:
             self.process.kill()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional
 
 from ..base.agent import OK, Agent, Answer, PendingMessage, RequestDecision, refusal
-from ..outcome import Outcome
+from ..outcome import CLOSED, Outcome
 from ..wire import CommandAnswer, Json, RequestEvent, RunStatus, SettingsEvent
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ class Commands:
             "set_mode": self._set_mode,
             "stop": self._stop,
             "status": self._status,
+            "keyboard": self._keyboard,
+            "hang_up": self._hang_up,
+            "window_lost": self._window_lost,
         }
 
     def handle(self, command: Json, by: str, answer: Answer) -> None:
@@ -175,6 +178,18 @@ class Commands:
 
     def _stop(self, command: Json, _by: str, answer: Answer) -> None:
         self.runner.stop(Outcome("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))
+        answer(OK)
+
+    def _keyboard(self, command: Json, _by: str, answer: Answer) -> None:
+        self.runner.keyboard.line(str(command["line"]))
+        answer(OK)
+
+    def _hang_up(self, _command: Json, _by: str, answer: Answer) -> None:
+        self.runner.stop(CLOSED)
+        answer(OK)
+
+    def _window_lost(self, _command: Json, _by: str, answer: Answer) -> None:
+        self.runner.report_lost_window()
         answer(OK)
 
     def _status(self, _command: Json, _by: str, answer: Answer) -> None:

@@ -1,27 +1,31 @@
 """The guard of a run ensures that no process is left, and that every run has an outcome.
 
 It claims the run's folder, starts the runner, waits for it, kills all remaining descendants, and writes the
-outcome.
+outcome. If the tmux server of its window ends, the run goes on without one.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from typing import Optional
 
 from .. import processes
+from ..control_client import NoRunner, send_command
 from ..folder import RunFolder
-from ..outcome import Outcome, outcome_of
+from ..outcome import CLOSED, Outcome, outcome_of
 from ..wire import RunOutcome, RunSpec
 from . import terminal
 from .finish import finish
 from .shell import become_shell
+from .window import WindowServer, hung_up_by_person
 
 STOP_SECONDS = 7.0
 """How long the runner may take to stop after the terminal was closed."""
+REPORT_SECONDS = 1.0
 ALREADY = "This run has already been started. Nothing was done."
 
 
@@ -42,6 +46,8 @@ def main(path: str) -> int:
     if guard.hung_up or folder.cancelled or signal.SIGHUP in signal.sigpending():
         return 0
     terminal.print_how_to_continue(folder, spec, outcome)
+    if guard.window_lost:
+        return 0  # the new window becomes the shell
     become_shell(spec)
     return 0
 
@@ -50,9 +56,15 @@ class Guard:
     def __init__(self, folder: RunFolder, spec: RunSpec) -> None:
         self.folder = folder
         self.spec = spec
+        self.server = WindowServer.current()
         self.hung_up = False
+        "Whether a person has closed the window."
+        self.window_lost = False
+        "Whether the window's tmux server has ended."
         self.kill_requested = False
         self.runner = 0
+        self._hangup = False
+        self._lost_reported = False
 
     def run(self) -> RunOutcome:
         """Start the runner, wait until it ends, and return the outcome."""
@@ -76,7 +88,7 @@ class Guard:
         signal.pthread_sigmask(signal.SIG_BLOCK, WAITED)
 
     def _on_hangup(self, *_: object) -> None:
-        self.hung_up = True
+        self._hangup = True
 
     def _on_kill(self, *_: object) -> None:
         self.kill_requested = True
@@ -91,10 +103,11 @@ class Guard:
     def _wait(self) -> Optional[int]:
         """Wait for the runner and return its wait status.
 
-        If the terminal is closed, it is asked to stop; on SIGTERM, it is killed.
+        If a person closes the window, it is asked to stop; on SIGTERM, it is killed.
         """
         deadline = None
         while True:
+            self._take_hangup()
             status = self._reap()
             if status is not None:
                 return status
@@ -110,9 +123,25 @@ class Guard:
     def _sleep(self, seconds: float) -> None:
         taken = signal.sigtimedwait(WAITED, seconds)
         if taken and taken.si_signo == signal.SIGHUP:
-            self.hung_up = True
+            self._hangup = True
         elif taken and taken.si_signo == signal.SIGTERM:
             self.kill_requested = True
+
+    def _take_hangup(self) -> None:
+        """Find out what a hangup means, and let the runner tell if it has lost its window."""
+        if self._hangup:
+            self._hangup = False
+            if hung_up_by_person(self.server):
+                self.hung_up = True
+            else:
+                self.window_lost = True
+                terminal.let_go()
+        if self.window_lost and not self._lost_reported:
+            try:
+                answer = send_command(self.folder.control, {"command": "window_lost"}, REPORT_SECONDS)
+                self._lost_reported = bool(answer.get("ok"))
+            except (NoRunner, socket.timeout, ValueError):
+                pass  # it does not listen yet: try again
 
     def _reap(self) -> Optional[int]:
         """Reap ended children. Return the runner's status if it is one of them."""
@@ -136,7 +165,7 @@ class Guard:
         if self.kill_requested:
             return Outcome("failed", "runner_died", "The run was terminated by another program (SIGTERM).")
         if self.hung_up:
-            return Outcome("failed", "hangup", "The terminal was closed.")
+            return CLOSED
         return Outcome("failed", "runner_died", _how_it_died(self.folder, status))
 
 

@@ -25,7 +25,7 @@ def main(path: str) -> int:
         return 2
     session = str((folder.read_outcome() or {}).get("cli_session") or spec.get("resume") or "")
     cli = agents.get(spec["backend"])
-    env = environment.of_spec(spec, cli.variables)
+    env = environment.of_spec(spec, cli.variables, folder=folder.path)
     found = environment.find(cli.program, env["PATH"])
     if not session or not found:
         print(f"{cli.program} was not found." if session else "This run has no session to resume.")

@@ -15,8 +15,8 @@ from ..base.agent import AgentHost
 from ..files import dumps, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, plain
-from ..outcome import Outcome
-from ..wire import Json, RunEvent, RunResult, RunSpec
+from ..outcome import CLOSED, Outcome
+from ..wire import WINDOW_LOST, Json, RunEvent, RunResult, RunSpec
 from .cli import CliProcess
 from .commands import Commands
 from .control import ControlSocket
@@ -33,6 +33,7 @@ INTERRUPT_SECONDS = 2.5
 LEFTOVER_SECONDS = 0.5
 """How long the CLI has to end the processes of an interrupted turn."""
 TICK_SECONDS = 1.0
+LOST_WINDOW = "The tmux server on the host has ended. The run goes on, and gets a new window."
 
 
 def main(folder: RunFolder, spec: RunSpec) -> int:
@@ -58,7 +59,7 @@ class Runner(AgentHost):
         self.journal = Journal(folder.events, self.pane.show)
         self.cli = agents.get(spec["backend"])
         self.agent = self.cli.agent(spec, self)
-        self.env = environment.of_spec(spec, self.cli.variables)
+        self.env = environment.of_spec(spec, self.cli.variables, folder=folder.path)
         self.env[processes.MARKER] = os.fspath(folder.path)
         self.process: Optional[CliProcess] = None
         self.closing = False
@@ -90,14 +91,14 @@ class Runner(AgentHost):
         self.pane.attach(asyncio.get_running_loop())
         commands = Commands(self)
         control = ControlSocket(self.folder.control, commands)
-        keyboard = Keyboard(commands, self.pane)
+        self.keyboard = Keyboard(commands, self.pane)
         self._listen()
         await control.open()
-        keyboard.open()
+        self.keyboard.open()
         try:
             return await self._work()
         finally:
-            keyboard.close()
+            self.keyboard.close()
             control.close()
             self.pane.detach()
 
@@ -109,8 +110,7 @@ class Runner(AgentHost):
 
     def _on_hangup(self) -> None:
         guarded = os.getppid() == self.guard
-        reason = "The terminal was closed." if guarded else "The run's guard was killed."
-        self.stop(Outcome("failed", "hangup", reason))
+        self.stop(CLOSED if guarded else Outcome("failed", "hangup", "The run's guard was killed."))
 
     async def _work(self) -> Outcome:
         self.pane.title(self.spec)
@@ -231,6 +231,9 @@ class Runner(AgentHost):
         if self.process and not self.cli_ended:
             self._interrupting, self._outcome_before = True, self.agent.outcome
             self.agent.interrupt()
+
+    def report_lost_window(self) -> None:
+        self.emit({"kind": "notice", "text": LOST_WINDOW, "code": WINDOW_LOST})
 
     def stop(self, outcome: Outcome) -> None:
         """End the run with this outcome. Only the first call counts."""

@@ -42,6 +42,14 @@ def prepare_modes() -> None:
     restore_modes(modes)
 
 
+def let_go() -> None:
+    """Replace the standard streams, because the terminal is gone: writing to it would raise errors."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    os.close(nothing)
+
+
 def print_how_to_continue(folder: RunFolder, spec: RunSpec, outcome: RunOutcome) -> None:
     """Print how the run ended, and the command that resumes its session in the CLI."""
     session = outcome.get("cli_session")

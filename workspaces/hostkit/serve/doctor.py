@@ -10,13 +10,15 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Dict, Iterable, Iterator, Optional
 
 from .. import environment
 from ..wire import DiskSpace, DoctorParams, HostFacts, ProgramFound
 from .requests import Request
 
 SSHD_CONFIG = Path("/etc/ssh/sshd_config")
+LOGIND_FOLDERS = tuple(Path(folder) for folder in ("/usr/lib/systemd", "/run/systemd", "/etc/systemd"))
+LINGER = Path("/var/lib/systemd/linger")
 SECONDS = 10.0
 
 
@@ -33,6 +35,7 @@ def doctor(params: DoctorParams, _request: Request) -> HostFacts:
         "path": path,
         "user": _user(),
         "uid": os.getuid(),
+        "ends_with_login": ends_with_login(LOGIND_FOLDERS, LINGER),
     }
 
 
@@ -64,6 +67,29 @@ def _disk(repo: Optional[str]) -> DiskSpace:
         path = path.parent
     usage = shutil.disk_usage(str(path))
     return {"path": str(path), "free_bytes": usage.free, "total_bytes": usage.total}
+
+
+def ends_with_login(folders: Iterable[Path], linger: Path) -> bool:
+    """Return whether logind ends this user's programs at log-out (KillUserProcesses without linger).
+
+    `folders` have logind.conf and its drop-ins, in the order in which later settings win.
+    """
+    settings = {"KillUserProcesses": "no", "KillExcludeUsers": "root"}
+    for folder in folders:
+        for path in [folder / "logind.conf", *sorted(folder.glob("logind.conf.d/*.conf"))]:
+            settings.update(_settings(path))
+    kills = settings["KillUserProcesses"].lower() in ("yes", "true", "on", "1")
+    user = _user()
+    return kills and user not in settings["KillExcludeUsers"].split() and not (linger / user).exists()
+
+
+def _settings(path: Path) -> Dict[str, str]:
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return {}
+    parts = (line.partition("=") for line in lines if not line.lstrip().startswith(("#", ";")))
+    return {name.strip(): value.strip() for name, equals, value in parts if equals}
 
 
 def max_sessions(config: Path) -> Optional[int]:

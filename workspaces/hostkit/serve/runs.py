@@ -8,9 +8,8 @@ import socket
 import time
 from typing import Optional, Union
 
-from .. import environment, processes
-from ..control_address import reachable
-from ..files import dumps, loads, make_private_folder, write_atomic
+from .. import control_client, environment, processes
+from ..files import dumps, make_private_folder, write_atomic
 from ..folder import RunFolder
 from ..journal import last_sequence
 from ..outcome import Outcome, outcome_of
@@ -28,13 +27,11 @@ from ..wire import (
 )
 from .requests import Request, RequestFailure
 
-ANSWER_SECONDS = 20.0
 STOP_SECONDS = 8.0
 """How long a runner may take to stop gracefully."""
 KILL_SECONDS = 8.0
 """How long the guard may take to kill all processes and write the outcome."""
 POLL_SECONDS = 0.03
-MAX_ANSWER = 4 * 1024 * 1024
 
 
 def prepare_run(params: PrepareParams, _request: Request) -> Prepared:
@@ -69,31 +66,12 @@ def control(params: ControlParams, _request: Request) -> Json:
 
 def send_command(folder: RunFolder, command: Union[RunCommand, Json]) -> Json:
     """Send one command to the runner, and return its answer."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
-        link.settimeout(ANSWER_SECONDS)
-        try:
-            with reachable(folder.control) as address:
-                link.connect(address)
-            link.sendall(dumps(command) + b"\n")
-            answer = _read_line(link)
-        except socket.timeout:
-            raise RequestFailure("timeout", "the runner did not answer") from None
-        except OSError:
-            answer = b""
-    if not answer:
-        raise RequestFailure("not_found", "no runner listens: the run has not started or has ended")
-    value: Json = loads(answer)
-    return value
-
-
-def _read_line(link: socket.socket) -> bytes:
-    data = b""
-    while b"\n" not in data and len(data) < MAX_ANSWER:
-        chunk = link.recv(65536)
-        if not chunk:
-            break
-        data += chunk
-    return data
+    try:
+        return control_client.send_command(folder.control, command)
+    except socket.timeout:
+        raise RequestFailure("timeout", "the runner did not answer") from None
+    except control_client.NoRunner as error:
+        raise RequestFailure("not_found", str(error)) from None
 
 
 def cancel(params: CancelParams, request: Request) -> CancelledRun:

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, Callable, Dict
 
 from .. import environment, processes
 from ..files import InvalidJson, dumps, loads
-from ..folder import state_dir
+from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
-from . import commands, doctor, files, git, history, limits, models, probe, runs, tail
+from . import commands, doctor, files, git, history, limits, models, probe, runs, tail, tmux
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
@@ -54,6 +54,7 @@ VERBS: Dict[str, Verb] = {
     "doctor": doctor.doctor,
     "read_scrollback": history.read_scrollback,
     "fold_scrollback": history.fold_scrollback,
+    "recover_tmux": tmux.recover_tmux,
 }
 
 
@@ -94,6 +95,7 @@ def hello() -> Hello:
         "hostname": socket.gethostname(),
         "home": str(Path.home()),
         "state_dir": str(state_dir()),
+        "tmux_socket": str(tmux_socket()),
         "pid": os.getpid(),
         "platform": sys.platform,
         "boot_id": processes.boot_id(),

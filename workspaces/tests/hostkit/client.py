@@ -166,9 +166,14 @@ class Run:
         self.spec = spec
         self.session = f"aitask-{spec['key']}"
 
-    def open(self) -> None:
-        command = [sys.executable, str(self.bench.pyz), "run", str(self.folder)]
-        self.bench.tmux("new-session", "-d", "-s", self.session, "-x", "120", "-y", "50", *command)
+    def open(self, subcommand: str = "run") -> None:
+        command = [sys.executable, str(self.bench.pyz), subcommand, str(self.folder)]
+        stay = ["set-option", "-s", "exit-empty", "off", ";"]
+        self.bench.tmux(*stay, "new-session", "-d", "-s", self.session, "-x", "120", "-y", "50", *command)
+
+    def join(self) -> None:
+        """Open a new session for the run after the tmux server has ended."""
+        self.open("join")
 
     @property
     def worktree(self) -> Path:

@@ -1,7 +1,7 @@
 """A stand-in for `claude` that speaks just enough of its protocol: the tests of the guard need no model.
 
-The prompt says what it does: `hang`, `die`, `spawn MARK` (children in sessions of their own, then hang), or
-else it answers and ends its turn.
+The prompt says what it does: `hang`, `die`, `spawn MARK` (children in sessions of their own, then hang),
+`until FILE` (work until the file exists), `run COMMAND`, or else it answers and ends its turn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 SPAWN = """
 sleep {0} &
@@ -38,6 +39,13 @@ def work(prompt: str) -> None:
     if prompt.startswith(("hang", "spawn")):
         text("working")
         time.sleep(600)
+    if prompt.startswith("until"):
+        text("working")
+        while not Path(prompt.split()[1]).exists():
+            time.sleep(0.05)
+    if prompt.startswith("run "):
+        done = subprocess.run(prompt[4:], shell=True, capture_output=True, text=True, check=False)
+        text(done.stdout + done.stderr)
     text("an answer")
 
 

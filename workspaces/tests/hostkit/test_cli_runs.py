@@ -282,13 +282,13 @@ def test_a_cancel_leaves_nothing_of_what_the_agent_started(bench: Bench, backend
 
 
 @BACKENDS
-def test_a_killed_tmux_server_ends_the_run_orderly(bench: Bench, backend: str) -> None:
+def test_a_closed_session_cancels_the_run_and_leaves_nothing(bench: Bench, backend: str) -> None:
     mark = f"{os.getpid()}.4733"
     run = bench.start(backend, f"@bash setsid sleep {mark} & sleep {mark}\n@text ok")
     wait_for(lambda: len(alive_with(mark)) >= 2, 30)
-    os.kill(int(bench.tmux("display-message", "-p", "#{pid}")), signal.SIGKILL)
+    bench.tmux("kill-session", "-t", f"={run.session}")
     outcome = run.outcome()
-    assert (outcome["state"], outcome["reason_code"]) == ("failed", "hangup")
+    assert (outcome["state"], outcome["reason_code"]) == ("cancelled", "hangup")
     assert alive_with(mark) == []
 
 

@@ -162,7 +162,7 @@ def test_a_closed_terminal_ends_the_run_orderly(guarded: Prepare) -> None:
     wait_for(lambda: len(alive_with(mark)) >= 4)
     os.killpg(guard.pid, signal.SIGHUP)
     outcome = run.outcome()
-    assert (outcome["state"], outcome["reason_code"]) == ("failed", "hangup")
+    assert (outcome["state"], outcome["reason_code"]) == ("cancelled", "hangup")
     assert alive_with(mark) == []
     guard.communicate(timeout=20)
 
