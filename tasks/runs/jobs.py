@@ -72,6 +72,11 @@ def reopen_window(run_id: int) -> None:
     doorbell.ring(f"task:{run.task_id}")
 
 
+def reopen_soon(run_id: int) -> None:
+    """Enqueue `reopen_window`, also while its start is still being watched."""
+    leases.enqueue_once(Run.objects.filter(pk=run_id), reopen_window, run_id, even_if_queued=True)
+
+
 def job_due(run: Run) -> Callable[[int], None] | None:
     """Return the job that an active run needs next; None if its agent is running."""
     if run.cancel_requested_at:

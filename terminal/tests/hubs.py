@@ -118,8 +118,16 @@ class LocalHub:
 
     def cut(self) -> None:
         """End the hub's channel. Not by `detach-client`: tmux 3.3a itself crashes at times when told to."""
-        pid = self.tmux.run("list-clients", "-t", f"={self.hub.name}", "-F", "#{client_pid}")
-        processes.send(int(pid), signal.SIGKILL)
+        pids = self.tmux.run("list-clients", "-t", f"={self.hub.name}", "-F", "#{client_pid}")
+        for pid in pids.split():
+            processes.send(int(pid), signal.SIGKILL)
+
+    def stop_reading(self) -> None:
+        """End the hub's channel as a killed process does: both pipes close with output unread."""
+        client = self.hub._client
+        assert client is not None
+        assert client._channel is not None
+        hosts_hub().loop.call_soon_threadsafe(client._channel.close)
 
     def close(self) -> None:
         hosts_hub().run(self.hub.close())

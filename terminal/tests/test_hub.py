@@ -10,7 +10,7 @@ import pytest
 from aitask.tests.lab.wait import wait_for
 from terminal.control import gateway, snapshot
 from terminal.control.hub import SessionGone
-from terminal.tests.hubs import FakeBrowser, LocalHub
+from terminal.tests.hubs import SHELL, FakeBrowser, LocalHub
 from workspaces.hosts import HostError
 
 
@@ -279,3 +279,79 @@ def test_a_flood_is_skipped_through_and_ends_with_what_tmux_holds(hub: LocalHub)
     assert len(browser.messages("snapshot")) > 1
     assert b"\r\n3000000\r\n" in browser.output
     assert len(browser.output) < 20_000_000
+
+
+def test_a_viewer_sees_its_session_again_when_tmux_has_ended_and_it_was_made_anew(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open()
+    hub.tmux.kill()
+    wait_for(lambda: browser.messages("link"), 10, "being told of the loss")
+    hub.session(command="sh -c 'echo made anew; cat'")
+    browser.wait_for("made anew")
+    assert browser.messages("link")[-1]["state"] == "up"
+    assert not browser.messages("exit")
+
+
+def test_a_session_that_tmux_has_lost_and_nobody_makes_anew_has_ended(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("terminal.control.hub.PATIENCE_SECONDS", 1.0)
+    hub.session()
+    browser = hub.open()
+    hub.tmux.kill()
+    wait_for(lambda: browser.messages("exit"), 15, "being told of the end")
+
+
+def test_the_hubs_session_is_removed_with_its_channel_and_windows_get_their_size_back(hub: LocalHub) -> None:
+    hub.session()
+    browser = hub.open(size=(100, 30))
+    browser.wait_for_size(100, 30)
+    assert hub.tmux.run("show-options", "-w", "-t", "=work:", "window-size") == "window-size manual"
+
+    gateway.hosts_hub().run(hub.hub.close())
+
+    wait_for(lambda: hub.tmux.sessions() == ["keep", "work"], 10, lambda: f"no hub: {hub.tmux.sessions()}")
+    assert hub.tmux.run("show-options", "-w", "-t", "=work:", "window-size") == ""
+
+
+def test_a_hub_that_a_dead_process_left_is_removed_and_one_in_use_stays(hub: LocalHub) -> None:
+    hub.session()
+    hub.tmux.run("new-session", "-d", "-s", "aitask-hub-dead", "tail -f /dev/null")
+    hub.tmux.run("link-window", "-d", "-s", "=work:", "-t", "aitask-hub-dead:")
+
+    browser = hub.open()
+
+    wait_for(lambda: "aitask-hub-dead" not in hub.tmux.sessions(), 10, "the dead hub's removal")
+    assert hub.hub.name in hub.tmux.sessions()
+    browser.type("echo still th''ere\r")
+    browser.wait_for("still there")
+
+
+def test_a_session_of_an_earlier_version_is_shown_from_the_users_server(hub: LocalHub) -> None:
+    hub.tmux.users("new-session", "-d", "-s", "aitask-3", SHELL)
+    hub.tmux.users("set-option", "-t", "=aitask-3:", "@aitask", "0a1b2c3d/3")
+    with pytest.raises(SessionGone):
+        FakeBrowser(hub.hub, "aitask-3", (80, 24)).attach()
+
+    earlier = gateway.earlier_hub_of(hub.host.address)
+
+    assert earlier is not None
+    browser = FakeBrowser(earlier, "aitask-3", (80, 24)).attach()
+    browser.type("echo from be''fore\r")
+    browser.wait_for("from before")
+    gateway.hosts_hub().run(earlier.close())
+
+
+@pytest.mark.slow
+def test_channels_that_are_cut_off_with_unread_floods_end_no_server(hub: LocalHub) -> None:
+    for number in range(3):
+        hub.session(f"flood-{number}", "yes a line of a program that prints without an end")
+    pid = hub.tmux.pid
+    for number in range(30):
+        browser = FakeBrowser(hub.hub, f"flood-{number % 3}", (80, 24))
+        browser.sleeps = True
+        gateway.hosts_hub().run(hub.hub.attach(browser.viewer))
+        (hub.cut if number % 2 else hub.stop_reading)()
+        wait_for(lambda browser=browser: browser.messages("link"), 15, "being told of the loss")  # type: ignore[misc]
+        browser.leave()
+    assert hub.tmux.pid == pid

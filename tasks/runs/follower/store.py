@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 
 from aitask.lib import columns, doorbell
 from tasks.models import Event, Run, Task
-from tasks.runs import hooks, reducer
+from tasks.runs import hooks, jobs, reducer
 from workspaces.hostkit import wire
 from workspaces.hosts import untrusted
 
@@ -127,12 +128,14 @@ def _raw(line: object, seq: int, unread: int, why: str) -> wire.RawEvent:
 
 
 def _call_hooks(run: Run, new: list[wire.RunEvent]) -> None:
-    """Report changes of usage, settings and limits."""
+    """Report changes of usage, settings and limits, and lost windows."""
     if any(event["kind"] in ("usage", "started") for event in new):
         hooks.usage_changed(run)
     for event in new:
         if event["kind"] == "settings":
             _save_choice(run, event)
+        if event["kind"] == "notice" and event.get("code") == wire.WINDOW_LOST:
+            transaction.on_commit(partial(jobs.reopen_soon, run.pk))
         if event["kind"] == "limit":
             hooks.limit_reported(run, event, reducer.parse_time(event.get("at")) or timezone.now())
 

@@ -137,15 +137,25 @@ def test_a_worker_killed_while_it_starts_a_run_does_not_start_it_twice(world: Wo
         assert len(world.endpoint.ledger.turns(ended["cli_session"])) == 1
 
 
-def test_a_killed_tmux_server_ends_the_runs_as_what_they_are(world: World, six: Six) -> None:
-    world.app.tmux.kill()
-    for run in six.runs:
-        ended = world.api.wait_for_run(run["id"], timeout=60)
-        assert (ended["state"], ended["reason_code"]) == ("failed", "hangup"), ended["reason"]
-        assert_no_gap(world.events(ended))
-    agents = [pid for pid in world.app.leftovers() if "claude" in processes.command_of(pid)]
-    processes.wait_until_gone(agents)
-    assert world.succeed("@text the next one has a new server")["state"] == "succeeded"
+def test_runs_outlive_their_tmux_server_and_get_their_terminals_back(world: World, six: Six) -> None:
+    for number in (signal.SIGKILL, signal.SIGSEGV):
+        pid = world.app.tmux.pid
+        assert pid
+        processes.send(pid, number)
+        for run in six.runs:
+            wait_for(partial(_shows, world, run["task"], "step 1"), 30, f"the window of run {run['id']}")
+        six.go_on()
+    six.finish()
+
+
+def _shows(world: World, task: int, text: str) -> bool:
+    """Whether the session of the task has this text. Without a session, it has none."""
+    return text in world.app.tmux.run("capture-pane", "-p", "-S", "-", "-t", f"=aitask-{task}:", check=False)
+
+
+def test_an_agent_that_kills_its_tmux_server_ends_nobodys_run(world: World, six: Six) -> None:
+    assert world.succeed("@bash tmux kill-server; tmux ls\n@text tried")["state"] == "succeeded"
+    six.finish()
 
 
 def _app_processes(world: World) -> list[int]:
