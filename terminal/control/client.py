@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from terminal.control.listing import HUB
 from terminal.control.protocol import Message, NotTmux, Parser, Reply
 from workspaces.hosts import HostConnection, HostError
 from workspaces.hosts.channel import Channel, open_process
@@ -16,20 +17,25 @@ ATTACH_SECONDS = 20.0
 ASK_SECONDS = 20.0
 CHANNEL = """
 h=$1; shift;
-"$@" -C new-session -A -s "$h" -n idle -x 80 -y 24 "tail -f /dev/null";
+"$@" -C new-session -s "$h" -n idle -x 80 -y 24 "tail -f /dev/null";
 exec </dev/null >/dev/null 2>&1;
 for n in 1 2 3 4 5 6 7 8 9; do
+sleep 3;
+"$@" has-session -t "=$h" || exit 0;
+c=$("$@" list-clients -F "#{session_name}");
+case "$c" in *HUB*) continue;; esac;
 "$@" list-windows -t "=$h" -F "#{window_id}" |
 while read -r w; do "$@" set-option -w -u -t "$w" window-size </dev/null; done;
-"$@" if-shell -F -t "=$h:" "#{==:#{session_attached},0}" "kill-session -t =$h" || exit 0;
-sleep 1;
+"$@" kill-session -t "=$h";
+exit 0;
 done
-"""
-"""Runs in sh on the host: a control client in the hub's session, then the removal of that session by name.
+""".replace("HUB", HUB)
+"""Runs in sh on the host: a control client in a hub's session, then the removal of that session by name.
 
 Its window keeps the session alive. tmux's own destroy-unattached would crash the server if the client is cut
-off with unread output (tmux 3.2 to 3.7c). Another client may use the session again: then it stays. Windows
-take their size from their other clients again.
+off with unread output (tmux 3.2 to 3.7c). While another hub has a client, or this client still exits, the
+removal is left to that hub: tmux 3.3a also crashes if a session ends while a control client attaches (tmux
+issue 4980). Windows take their size from their other clients again.
 """
 FIND_TMUX = 'command -v tmux && tmux -V && printf "%s\\n" "${TMUX_TMPDIR:-}"'
 
@@ -67,7 +73,7 @@ class ControlClient:
         self._channel: Channel | None = None
 
     async def start(self, host: HostConnection, session: str, *, users_server: bool = False) -> None:
-        """Create the session `session` on the host if needed, and attach to it. Raises HostError.
+        """Create the session `session` on the host, and attach to it. Raises HostError.
 
         It is on our tmux server, or on the user's.
         """

@@ -7,6 +7,7 @@ for a browser. Everything here runs on the event loop of the hosts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -28,6 +29,8 @@ PATIENCE_SECONDS = 12.0
 """How long after a lost channel a session may be missing: if tmux has ended, live runs get new windows."""
 LINGER_SECONDS = 15.0
 """How long a window stays linked after its last viewer left, so that a page reload keeps the known modes."""
+DEAD_HUB_SECONDS = 5.0
+"""When to look for what an earlier channel has left, after a new one was opened."""
 REFRESH_SECONDS = 0.03
 """Delay before the windows are listed again, because notifications come in bursts."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
@@ -54,7 +57,8 @@ class TerminalHub:
     def __init__(self, host: HostConnection, *, users_server: bool = False) -> None:
         self.host = host
         self.users_server = users_server
-        self.name = f"{HUB}{secrets.token_hex(4)}"
+        self.name = ""
+        "Name of the session of the open channel."
         self.viewers: set[Viewer] = set()
         self._client: ControlClient | None = None
         self._opening: asyncio.Task[ControlClient] | None = None
@@ -178,6 +182,8 @@ class TerminalHub:
     async def _open(self) -> ControlClient:
         client = ControlClient(self._handle, self._lost)
         self._reset()
+        # Of its own, so that removing what an earlier channel has left never concerns this one.
+        self.name = f"{HUB}{secrets.token_hex(4)}"
         await client.start(self.host, self.name, users_server=self.users_server)
         # The user may have turned destroy-unattached on for their server; ours never exits by itself.
         exits = "" if self.users_server else " ; set-option -s exit-empty off"
@@ -203,6 +209,7 @@ class TerminalHub:
             self._client = task.result()
             if self.viewers:
                 self._refresh_soon()
+            asyncio.get_running_loop().call_later(DEAD_HUB_SECONDS, self._refresh_soon)
 
     def _lost(self, reason: str) -> None:
         """Report the lost channel to all viewers, and reconnect while there are any."""
@@ -268,11 +275,18 @@ class TerminalHub:
         for row in rows:
             if row.session == self.name and row.window != self._idle and row.is_left_over:
                 client.send(f"kill-window -t {row.window}")
-        for dead in {row.session for row in rows if row.is_dead_hub and row.session != self.name}:
-            unused = f"if-shell -F -t ={dead}: '#{{==:#{{session_attached}},0}}'"
-            client.send(f"{unused} 'kill-session -t ={dead}'")
         for viewer in list(self.viewers):
             self._update_viewer(client, viewer, viewer.target.rows(rows))
+        if dead := {row.session for row in rows if row.is_dead_hub}:
+            await self._remove_dead_hubs(client, dead)
+
+    async def _remove_dead_hubs(self, client: ControlClient, unattached: set[str]) -> None:
+        """Kill the sessions of hubs of dead processes. Clients that still exit don't count as attached."""
+        with contextlib.suppress(TmuxRefused):
+            clients = (await client.ask("list-clients -F '#{session_name}'"))[0]
+            for name in unattached.difference(line.decode() for line in clients):
+                log.info("%s: removing %s, which a closed channel has left", self.host.key, name)
+                client.send(f"kill-session -t ={name}")
 
     def _update_viewer(self, client: ControlClient, viewer: Viewer, rows: list[Row]) -> None:
         if not rows:

@@ -42,7 +42,7 @@ class Row:
 
     @property
     def is_dead_hub(self) -> bool:
-        """Whether its session is a hub's whose channel has ended."""
+        """Whether its session is a hub's whose channel has ended, or is ending."""
         return self.session.startswith(HUB) and not self.attached
 
     @property

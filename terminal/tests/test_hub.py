@@ -342,12 +342,11 @@ def test_a_session_of_an_earlier_version_is_shown_from_the_users_server(hub: Loc
     gateway.hosts_hub().run(earlier.close())
 
 
-@pytest.mark.slow
 def test_channels_that_are_cut_off_with_unread_floods_end_no_server(hub: LocalHub) -> None:
     for number in range(3):
         hub.session(f"flood-{number}", "yes a line of a program that prints without an end")
     pid = hub.tmux.pid
-    for number in range(30):
+    for number in range(40):
         browser = FakeBrowser(hub.hub, f"flood-{number % 3}", (80, 24))
         browser.sleeps = True
         gateway.hosts_hub().run(hub.hub.attach(browser.viewer))

@@ -187,6 +187,7 @@ class SshLab:
         (home / ".bashrc").write_text(f"export PATH={search_path()}\n{noise}")
         (home / ".profile").write_text(". ~/.bashrc\n")
         (home / ".config/fish").mkdir(parents=True)
+        self.tmux_socket.parent.mkdir(mode=0o700, parents=True)
         (home / ".config/fish/config.fish").write_text(f"set -gx PATH {search_path().replace(':', ' ')}\n")
         (home / ".gitconfig").write_text("[user]\n\tname = Ada Cloud\n\temail = ada@cloud.invalid\n")
         self.account.own(home)
