@@ -12,6 +12,7 @@ from terminal.control import gateway, snapshot
 from terminal.control.hub import SessionGone
 from terminal.tests.hubs import SHELL, FakeBrowser, LocalHub
 from workspaces.hosts import HostError
+from workspaces.hosts.hub import hub as hosts_hub
 
 
 def test_what_is_typed_comes_back(hub: LocalHub) -> None:
@@ -308,7 +309,7 @@ def test_the_hubs_session_is_removed_with_its_channel_and_windows_get_their_size
     browser.wait_for_size(100, 30)
     assert hub.tmux.run("show-options", "-w", "-t", "=work:", "window-size") == "window-size manual"
 
-    gateway.hosts_hub().run(hub.hub.close())
+    hosts_hub().run(hub.hub.close())
 
     wait_for(lambda: hub.tmux.sessions() == ["keep", "work"], 10, lambda: f"no hub: {hub.tmux.sessions()}")
     assert hub.tmux.run("show-options", "-w", "-t", "=work:", "window-size") == ""
@@ -339,7 +340,7 @@ def test_a_session_of_an_earlier_version_is_shown_from_the_users_server(hub: Loc
     browser = FakeBrowser(earlier, "aitask-3", (80, 24)).attach()
     browser.type("echo from be''fore\r")
     browser.wait_for("from before")
-    gateway.hosts_hub().run(earlier.close())
+    hosts_hub().run(earlier.close())
 
 
 def test_channels_that_are_cut_off_with_unread_floods_end_no_server(hub: LocalHub) -> None:
@@ -349,7 +350,7 @@ def test_channels_that_are_cut_off_with_unread_floods_end_no_server(hub: LocalHu
     for number in range(40):
         browser = FakeBrowser(hub.hub, f"flood-{number % 3}", (80, 24))
         browser.sleeps = True
-        gateway.hosts_hub().run(hub.hub.attach(browser.viewer))
+        hosts_hub().run(hub.hub.attach(browser.viewer))
         (hub.cut if number % 2 else hub.stop_reading)()
         wait_for(lambda browser=browser: browser.messages("link"), 15, "being told of the loss")  # type: ignore[misc]
         browser.leave()

@@ -14,14 +14,14 @@ ANSWER_SECONDS = 20.0
 MAX_ANSWER = 4 * 1024 * 1024
 
 
-class NoRunner(Exception):
+class NoListener(Exception):
     """No runner listens: the run has not started or has ended."""
 
 
 def send_command(path: Path, command: Union[RunCommand, Json], timeout: float = ANSWER_SECONDS) -> Json:
     """Send one command to the control socket `path`, and return the runner's answer.
 
-    Raises NoRunner, socket.timeout if it does not answer in time, and ValueError if its answer is no JSON.
+    Raises NoListener, socket.timeout if it does not answer in time, and ValueError if its answer is no JSON.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(timeout)
@@ -35,7 +35,7 @@ def send_command(path: Path, command: Union[RunCommand, Json], timeout: float = 
         except OSError:
             answer = b""
     if not answer:
-        raise NoRunner("no runner listens: the run has not started or has ended")
+        raise NoListener("no runner listens: the run has not started or has ended")
     value: Json = loads(answer)
     return value
 

@@ -14,7 +14,7 @@ import time
 from typing import Optional
 
 from .. import processes
-from ..control_client import NoRunner, send_command
+from ..control_client import NoListener, send_command
 from ..folder import RunFolder
 from ..outcome import CLOSED, Outcome, outcome_of
 from ..wire import RunOutcome, RunSpec
@@ -140,7 +140,7 @@ class Guard:
             try:
                 answer = send_command(self.folder.control, {"command": "window_lost"}, REPORT_SECONDS)
                 self._lost_reported = bool(answer.get("ok"))
-            except (NoRunner, socket.timeout, ValueError):
+            except (NoListener, socket.timeout, ValueError):
                 pass  # it does not listen yet: try again
 
     def _reap(self) -> Optional[int]:

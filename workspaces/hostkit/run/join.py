@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ..control_client import NoRunner, send_command
+from ..control_client import NoListener, send_command
 from ..folder import RunFolder
 from ..wire import Json
 from . import terminal
@@ -135,7 +135,7 @@ class JoinedWindow:
     def _send(self, command: Json) -> None:
         try:
             answer = send_command(self.folder.control, command, ANSWER_SECONDS)
-        except (NoRunner, socket.timeout, ValueError):
+        except (NoListener, socket.timeout, ValueError):
             answer = {"ok": False, "error": "the run did not answer: it may be ending"}
         if not answer.get("ok"):
             self._print(f"{answer.get('error')}\n".encode())

@@ -70,7 +70,7 @@ def send_command(folder: RunFolder, command: Union[RunCommand, Json]) -> Json:
         return control_client.send_command(folder.control, command)
     except socket.timeout:
         raise RequestFailure("timeout", "the runner did not answer") from None
-    except control_client.NoRunner as error:
+    except control_client.NoListener as error:
         raise RequestFailure("not_found", str(error)) from None
 
 
