@@ -58,7 +58,7 @@ def test_a_long_home_folder_has_a_socket_that_tmux_can_open(
     found = set()
     for name in ("a", "b"):
         state = tmp_path / ("long" * 30 + name)
-        monkeypatch.setattr(folder, "state_dir", lambda state=state: state)  # type: ignore[misc]
+        monkeypatch.setattr(folder, "state_dir", lambda state=state: state)
         socket = folder.tmux_socket()
         assert socket.parent == short / f"tmux-{os.getuid()}" == made[-1]
         assert len(os.fsencode(socket)) <= control_address.MAX_BYTES
