@@ -50,7 +50,7 @@ class FaultMaker:
         fault = self.dice.choices([*self._weights], [*self._weights.values()])[0]
         try:
             happened = fault()
-        except (StopIteration, KeyError, OSError, AssertionError):
+        except (StopIteration, LookupError, OSError, AssertionError):
             return  # what it wanted to end is not there at the moment
         if happened is not False:
             self.made[fault.__name__] += 1
