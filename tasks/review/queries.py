@@ -56,6 +56,11 @@ def files_that_run(workspace: Workspace) -> dict[int, list[str]]:
     return _of_last_check(workspace, "runs")
 
 
+def files_in_the_way(workspace: Workspace) -> dict[int, list[str]]:
+    """Return task → files in the user's checkout that stop a merge, from the last overlap check."""
+    return _of_last_check(workspace, "blocked")
+
+
 def _of_last_check(workspace: Workspace, name: str) -> dict[int, list[str]]:
     check = Radar.objects.filter(workspace=workspace).first()
     known: dict[str, dict[str, Any]] = check.with_main if check else {}
@@ -81,6 +86,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
         "overlaps": found,
         "main_conflicts": conflicts_with_main(task.workspace).get(task.pk, []),
         "runs": files_that_run(task.workspace).get(task.pk, []),
+        "in_the_way": files_in_the_way(task.workspace).get(task.pk, []),
         "taken_back": undone_step(task),
         "drafts": Comment.objects.filter(task=task, author=user.pk, sent_at=None).count(),
     }

@@ -16,7 +16,8 @@ from tasks.review import verdicts
 from tasks.trains import services
 from tasks.verbs import TaskVerb, require
 from workspaces.git import git
-from workspaces.git.diffs import key_of, path_of
+from workspaces.git.diffs import key_of, merged_tree, path_of
+from workspaces.git.in_the_way import files_in_the_way
 from workspaces.git.repos import branch_tip, contains, refs, status
 from workspaces.git.rescue import keep
 from workspaces.hostkit.escapes import visible
@@ -87,6 +88,7 @@ def _begin(task: Task, site: Site) -> tuple[str, list[str]]:
     """Save a rescue ref and merge the base branch; return the merged commit and the conflicting paths."""
     main = site.mainline.tip()
     _check_worktree(task, site)
+    _check_room(task, site, main)
     ref = f"refs/heads/{task.branch}"
     keep(site.write, site.place.path, task.pk, refs(site.host, site.place.path, ref)[ref])
     return main, _merge_main_in(task, site, main)
@@ -102,6 +104,18 @@ def _check_worktree(task: Task, site: Site) -> None:
         raise Refused(
             f"{task.worktree_path} has uncommitted changes.",
             "Commit them, or request changes from the agent.",
+        )
+
+
+def _check_room(task: Task, site: Site, main: str) -> None:
+    """Raise Refused if the merge would overwrite files that git does not track: it spares no ignored ones."""
+    merged = merged_tree(site.host, task.worktree_path, "HEAD", main) or main
+    files = files_in_the_way(site.host, task.worktree_path, "HEAD", merged)
+    if files:
+        some = ", ".join(map(visible, files[:5])) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        raise Refused(
+            f"{site.branch} has files that the worktree has, too, where git does not track them: {some}.",
+            f"Move them out of {task.worktree_path}, then try again.",
         )
 
 

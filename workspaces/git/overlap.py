@@ -26,6 +26,8 @@ class Touched:
     "Folders that it removed files from, and their parents."
     entered: set[str]
     "Folders that it added files to, and their parents."
+    added: frozenset[str] = frozenset()
+    "The paths of new files."
 
     def meets(self, other: Touched) -> bool:
         """Return whether merging both may conflict: they change the same file, one has a file where the other
@@ -44,7 +46,7 @@ def touched_by(host: HostConnection, repo: str, main: str, tip: str) -> Touched:
     found = list(zip(fields[:-1:2], fields[1::2], strict=True))
     deleted = {path for kind, path in found if kind == "D"}
     added = {path for kind, path in found if kind == "A"}
-    return Touched({path for _, path in found}, _folders(deleted), _folders(added))
+    return Touched({path for _, path in found}, _folders(deleted), _folders(added), frozenset(added))
 
 
 def _folders(paths: set[str]) -> set[str]:

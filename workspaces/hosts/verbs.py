@@ -52,7 +52,11 @@ class Verbs(ABC):
 
     @overload
     def call(
-        self, verb: Literal["special_files"], params: wire.NamesParams, *, timeout: float = SECONDS
+        self,
+        verb: Literal["special_files", "obstacles"],
+        params: wire.NamesParams,
+        *,
+        timeout: float = SECONDS,
     ) -> wire.FileNames: ...
 
     @overload

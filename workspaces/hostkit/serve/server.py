@@ -39,6 +39,7 @@ VERBS: Dict[str, Verb] = {
     "read_inside": files.read_inside,
     "digests": files.digests,
     "special_files": files.special_files,
+    "obstacles": files.obstacles,
     "write": files.write,
     "stat": files.stat,
     "copy": files.copy,
