@@ -10,11 +10,13 @@ from posixpath import join, normpath
 
 from workspaces.git.commands import GitError, expand, failure, find_with_git, git
 from workspaces.git.submodules import NO_NESTED, submodules_of
+from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection
 
 TASK_PREFIX = "aitask/"
 "Prefix of the tasks' branches, which are never suggested as a base."
 MAX_SUGGESTIONS = 8
+SECONDS = 120.0
 _recorded: defaultdict[str, set[tuple[str, str, str]]] = defaultdict(set)
 "What this process has recorded on each host."
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -63,6 +65,8 @@ class Status:
     changed: int
     untracked: int
     conflicts: int
+    hidden: tuple[str, ...] = ()
+    "Changed files that git is told to overlook; they count as changed."
 
     @property
     def uncommitted(self) -> int:
@@ -201,19 +205,29 @@ def diff_stat(host: HostConnection, worktree: str, base: str) -> DiffStat:
 
 
 def status(host: HostConnection, worktree: str) -> Status:
-    """Return branch, HEAD and uncommitted files of a worktree; a submodule with changes counts as a file."""
+    """Return branch, HEAD and uncommitted files of a worktree; a submodule with changes counts as a file.
+
+    Files count, too, that git is told to overlook. Links in place of ignored folders do not.
+    """
     args = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=normal")
     done = git(host, worktree, *args, NO_NESTED)
     records = done.out.split("\0")
     headers = _branch_headers(records)
     kinds = [record[:1] for record in records]
+    untracked = [record[2:] for record in records if record.startswith("? ") and not record.endswith("/")]
+    params: wire.UnseenParams = {"path": worktree, "untracked": untracked, "ignored": False}
+    unseen = host.call("unseen", params, timeout=SECONDS)
     head = headers.get("branch.head", "")
     return Status(
         branch="" if head == "(detached)" else head,
         head="" if headers.get("branch.oid") == "(initial)" else headers.get("branch.oid", ""),
-        changed=kinds.count("1") + kinds.count("2") + _changed_submodules(host, worktree),
-        untracked=kinds.count("?"),
+        changed=kinds.count("1")
+        + kinds.count("2")
+        + len(unseen["hidden"])
+        + _changed_submodules(host, worktree),
+        untracked=kinds.count("?") - len(unseen["links"]),
         conflicts=kinds.count("u"),
+        hidden=tuple(unseen["hidden"]),
     )
 
 

@@ -61,6 +61,21 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["unseen"], params: wire.UnseenParams, *, timeout: float = SECONDS
+    ) -> wire.Unseen: ...
+
+    @overload
+    def call(
+        self, verb: Literal["keep_ignored"], params: wire.ArchiveParams, *, timeout: float = SECONDS
+    ) -> wire.KeptFiles: ...
+
+    @overload
+    def call(
+        self, verb: Literal["restore_ignored"], params: wire.ArchiveParams, *, timeout: float = SECONDS
+    ) -> wire.Nothing: ...
+
+    @overload
+    def call(
         self, verb: Literal["git_changes"], params: wire.PathParams, *, timeout: float = SECONDS
     ) -> wire.GitChanges: ...
 

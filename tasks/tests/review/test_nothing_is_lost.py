@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,117 @@ def test_worktrees_of_another_workspaces_tasks_are_left_alone(
     assert Path(task.worktree_path).exists()
     (found,) = [s for s in worktrees.survey(other) if s.tree.path == task.worktree_path]
     assert (found.task, found.foreign) == (None, True)
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_changes_that_git_overlooks_are_counted_and_rescued(
+    task: Task, shop: tuple[Workspace, History], mark: str
+) -> None:
+    tree, name = Path(task.worktree_path), "part000/file00003.txt"
+    git(tree, "update-index", mark, name, "check.txt")
+    (tree / name).write_text("precious\n")
+
+    (state,) = [each for each in worktrees.survey(shop[0]) if each.tree.path == str(tree)]
+    assert state.uncommitted == 1
+    assert git(tree, "ls-files", "-v", name)[0] in "hS"
+    verdict = verdicts.drop(task, user=None)
+    assert git(shop[1].repo, "show", f"{verdict.rescue_ref}:{name}") == "precious"
+
+
+def test_a_sparse_checkout_is_clean_and_its_rescue_is_whole(
+    task: Task, shop: tuple[Workspace, History]
+) -> None:
+    tree = Path(task.worktree_path)
+    git(tree, "sparse-checkout", "set", "nothing")
+    assert not (tree / "part000").exists()
+    (state,) = [each for each in worktrees.survey(shop[0]) if each.tree.path == str(tree)]
+    assert state.uncommitted == 0
+    (tree / "check.txt").write_text("mine\n")
+    verdict = verdicts.drop(task, user=None)
+    changed_since = git(shop[1].repo, "diff", "--name-only", f"{verdict.rescue_ref}^", verdict.rescue_ref)
+    assert changed_since == "check.txt"
+
+
+def ignoring(task: Task, patterns: str) -> Path:
+    tree = Path(task.worktree_path)
+    commit_file(tree, ".gitignore", patterns)
+    return tree
+
+
+def test_ignored_files_come_back_with_a_discarded_task(task: Task, shop: tuple[Workspace, History]) -> None:
+    tree = ignoring(task, "secret-src/\n*.local\nnode_modules/\n")
+    for name in ("secret-src/deep/ü 'new'.py", "odd.local", "node_modules/x/index.js", "same.local"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("precious\n")
+    (tree / "secret-src/link").symlink_to("deep")
+    (shop[1].repo / "same.local").write_text("precious\n")
+    (tree / "secret-src/run.sh").write_text("#!/bin/sh\n")
+    (tree / "secret-src/run.sh").chmod(0o755)
+
+    verdict = verdicts.drop(task, user=None)
+    assert (verdict.ignored_path, verdict.not_kept) != ("", [])
+    assert Path(verdict.ignored_path).stat().st_mode & 0o777 == 0o600
+    task.refresh_from_db()
+    verdicts.restore(task)
+
+    task.refresh_from_db()
+    again = Path(task.worktree_path)
+    assert (again / "secret-src/deep/ü 'new'.py").read_text() == "precious\n"
+    assert (again / "secret-src/link").is_symlink()
+    assert (again / "secret-src/run.sh").stat().st_mode & 0o777 == 0o755
+    assert (again / "odd.local").exists()
+    assert not (again / "node_modules").exists()
+    assert not (again / "same.local").exists()  # the main checkout has it
+
+
+def test_an_ignored_file_that_is_too_large_is_named(task: Task, shop: tuple[Workspace, History]) -> None:
+    tree = ignoring(task, "*.bin\n")
+    with (tree / "huge.bin").open("wb") as file:
+        file.truncate(65 * 1024 * 1024)
+    (tree / "small.bin").write_text("x")
+    verdict = verdicts.drop(task, user=None)
+    assert verdict.not_kept == ["huge.bin"]
+    assert verdict.ignored_path
+
+
+def test_an_ignored_repository_is_kept_with_its_history(task: Task) -> None:
+    tree = ignoring(task, "scratch/\n")
+    make_repo(tree / "scratch")
+    commit = git(tree / "scratch", "rev-parse", "HEAD")
+    verdicts.drop(task, user=None)
+    task.refresh_from_db()
+    verdicts.restore(task)
+    task.refresh_from_db()
+    assert git(Path(task.worktree_path) / "scratch", "rev-parse", "HEAD") == commit
+
+
+def test_an_archive_never_writes_outside_of_the_worktree(
+    task: Task, shop: tuple[Workspace, History], tmp_path: Path
+) -> None:
+    tree = ignoring(task, "*.local\nout/\n")
+    (tree / "out").mkdir()
+    (tree / "out/x").write_text("precious\n")
+    verdict = verdicts.drop(task, user=None)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with tarfile.open(verdict.ignored_path, "w:gz") as tar:
+        for name in ("../escaped", str(elsewhere / "absolute"), "link/through"):
+            member = tarfile.TarInfo(name)
+            if name == "link/through":
+                link = tarfile.TarInfo("link")
+                link.type, link.linkname = tarfile.SYMTYPE, str(elsewhere)
+                tar.addfile(link)
+            tar.addfile(member, BytesIO())
+    task.refresh_from_db()
+    verdicts.restore(task)
+    assert list(elsewhere.iterdir()) == []
+    assert not (tmp_path / "shop.worktrees/escaped").exists()
+
+
+def test_a_link_in_place_of_an_ignored_folder_is_no_uncommitted_work(
+    task: Task, shop: tuple[Workspace, History]
+) -> None:
+    tree = ignoring(task, "node_modules/\n")
+    (tree / "node_modules").symlink_to(shop[1].repo)
+    (state,) = [each for each in worktrees.survey(shop[0]) if each.tree.path == str(tree)]
+    assert state.uncommitted == 0
