@@ -253,8 +253,11 @@ def _unresolved_reason(resolution: Resolution, site: Site) -> str:
             site.write.git(task.worktree_path, "add", "--all", "--", *names)
         site.write.git(task.worktree_path, "add", "--update", "--", ":(top)")
         site.write.with_hooks.git(task.worktree_path, "commit", "--quiet", "--no-edit")
-    if not contains(site.host, site.place.path, f"refs/heads/{task.branch}", resolution.main):
+    ref = f"refs/heads/{task.branch}"
+    if not contains(site.host, site.place.path, ref, resolution.main):
         return f"The merge of {site.branch} was aborted: the branch does not contain it."
+    if resolution.accepted and not contains(site.host, site.place.path, ref, resolution.accepted):
+        return f"{task.branch} does not contain the work that it had before ({resolution.accepted[:10]})."
     return ""
 
 

@@ -18,7 +18,7 @@ from tasks.models import MergeTrain, Run, Task, Verdict
 from tasks.repository import Site, site_of
 from tasks.runs import hooks
 from tasks.worktrees.removal import Rescued, remove_tree
-from workspaces.git import git
+from workspaces.git import Known, adopt_worktree, git
 from workspaces.git.diffs import EMPTY_TREE, Range, changed_files
 from workspaces.git.repos import status
 from workspaces.git.rescue import keep
@@ -251,9 +251,14 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
     if state.tree.branch == site.mainline.ref:
         raise Refused(f"{state.branch} is the base branch.", "Check out another branch there.")
     base = git(site.host, site.place.path, "merge-base", site.mainline.ref, state.tree.head, check=False)
-    task = services.create_task(workspace=workspace, user=user, title=_title(site, state))
-    values = {"branch": state.branch, "worktree_path": path, "base_commit": base.out.strip()}
     sizes = _sizes(site, base.out.strip(), state.tree.head)
+    task = services.create_task(workspace=workspace, user=user, title=_title(site, state))
+    known = Known(path, state.branch, base.out.strip())
+    mark = {"installation": site.installation, "task": task.pk}
+    if adopt_worktree(site.host, repo=site.place.path, known=known, owner_mark=mark) is None:
+        task.delete()
+        raise Refused("This worktree belongs to another installation of the app.", "Adopt it there.")
+    values = {"branch": known.branch, "worktree_path": path, "base_commit": known.base_commit}
     Task.objects.filter(pk=task.pk).update(**values, **sizes, status=Task.Status.REVIEW)
     task.refresh_from_db()
     hooks.branch_changed(workspace.pk)

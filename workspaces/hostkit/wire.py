@@ -168,6 +168,8 @@ class RunSpec(TypedDict):
     "File that exists if the setup command has run in this worktree."
     copied: List[str]
     "Files that were copied into the worktree. They are not committed."
+    notices: NotRequired[List[str]]
+    "Warnings about the worktree, which the runner reports."
     commit: CommitSettings
     ssh_agent: NotRequired[bool]
     "Whether programs of the run may use the login's ssh agent."

@@ -114,6 +114,8 @@ class Runner(AgentHost):
 
     async def _work(self) -> Outcome:
         self.pane.title(self.spec)
+        for text in self.spec.get("notices") or []:
+            self.emit({"kind": "notice", "text": text})
         if not Path(self.spec["worktree"]).is_dir():
             return Outcome("failed", "other", f"The worktree {self.spec['worktree']} does not exist.")
         if self.folder.cancelled:
