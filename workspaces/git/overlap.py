@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from posixpath import join
 from uuid import uuid4
 
@@ -78,15 +79,35 @@ def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
 
 def conflicts_between(host: HostConnection, repo: str, left: str, right: str) -> list[str]:
     """Return the files in which two commits conflict, by a trial merge in memory. Raises GitError."""
-    args = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", left, right)
+    args = ("merge-tree", "--write-tree", "--name-only", "-z", left, right)
     done = git(host, repo, *args, timeout=SECONDS, check=False)
     if done.rc == 0:
         return []
     if done.rc == 1:
-        return sorted(set(filter(None, done.out.split("\0")[1:])))
+        names = takewhile(bool, done.out.split("\0")[1:])
+        return sorted(set(names)) or sorted(
+            {path for paths, _ in conflict_messages(done.out) for path in paths}
+        )
     if done.rc == NO_WRITE_TREE:
         return conflicts_in_spare_index(host, repo, left, right)
     raise failure(repo, "merge-tree", done)
+
+
+def conflict_messages(out: str) -> Iterator[tuple[list[str], str]]:
+    """Yield (paths, text) of the messages about conflicts in the output of `git merge-tree -z`.
+
+    Some conflicts have nothing else: where the files of a folder belong that was moved to several others.
+    """
+    fields = iter(out.split("\0"))
+    for _ in takewhile(bool, fields):
+        pass
+    for count in fields:
+        if not count.isdecimal():
+            return
+        paths = list(islice(fields, int(count)))
+        kind, text = next(fields, ""), next(fields, "")
+        if kind.startswith("CONFLICT"):
+            yield paths, text.strip()
 
 
 def conflicts_in_spare_index(host: HostConnection, repo: str, left: str, right: str) -> list[str]:

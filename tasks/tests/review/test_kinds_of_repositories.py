@@ -217,3 +217,20 @@ def test_branches_named_to_do_harm_are_only_names(home: Path, tmp_path: Path) ->
     assert first_parent_subjects(history.repo)[-1] == f"--abort # x (task {task.pk})"
     assert (history.repo / "--help").exists()
     assert not (history.repo / "y").exists()
+
+
+@pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
+def test_a_moved_folder_is_a_conflict_with_files_whatever_git_is_set_to(
+    home: Path, tmp_path: Path, strategy: str
+) -> None:
+    history = small_repo(tmp_path / "repo")
+    git(history.repo, "config", "merge.renormalize", "true")
+    workspace = workspace_of(history.repo)
+    moved: dict[str, str | None] = {f"part000/file{number:05}.txt": None for number in range(50)}
+    moved |= {f"pieces/file{number:05}.txt": text(number) for number in range(50)}
+    tasks = make_tasks(workspace, history, [("moves", moved), ("adds", {"part000/new.txt": "new\n"})])
+
+    train = merge(workspace, tasks.values(), strategy=strategy)
+
+    assert states(train) == ["merged", "conflict"], train.steps.get(position=2).output
+    assert [file["path"] for file in train.steps.get(position=2).files] == ["pieces/new.txt"]
