@@ -61,7 +61,12 @@ def files_in_the_way(workspace: Workspace) -> dict[int, list[str]]:
     return _of_last_check(workspace, "blocked")
 
 
-def _of_last_check(workspace: Workspace, name: str) -> dict[int, list[str]]:
+def upstream_commits(workspace: Workspace) -> dict[int, int]:
+    """Return task → number of commits of origin's base branch that it would bring, from the last check."""
+    return _of_last_check(workspace, "upstream")
+
+
+def _of_last_check(workspace: Workspace, name: str) -> dict[int, Any]:
     check = Radar.objects.filter(workspace=workspace).first()
     known: dict[str, dict[str, Any]] = check.with_main if check else {}
     return {int(pk): found[name] for pk, found in known.items() if found.get(name)}
@@ -87,6 +92,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
         "main_conflicts": conflicts_with_main(task.workspace).get(task.pk, []),
         "runs": files_that_run(task.workspace).get(task.pk, []),
         "in_the_way": files_in_the_way(task.workspace).get(task.pk, []),
+        "upstream": upstream_commits(task.workspace).get(task.pk, 0),
         "taken_back": undone_step(task),
         "drafts": Comment.objects.filter(task=task, author=user.pk, sent_at=None).count(),
     }

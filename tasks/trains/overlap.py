@@ -9,16 +9,18 @@ from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
-from tasks.models import Radar, Run, Task
+from tasks.models import Radar, Run, Task, Verdict
 from tasks.repository import Site, site_of
-from workspaces.git import overlap
+from workspaces.git import git, overlap
 from workspaces.git.automatic import that_run
-from workspaces.git.diffs import key_of, path_of
-from workspaces.git.repos import refs
+from workspaces.git.diffs import key_of, path_of, upstream_commit
+from workspaces.git.repos import contains, refs
 from workspaces.hostkit.escapes import visible
 from workspaces.models import Workspace
 
@@ -29,6 +31,9 @@ MAX_ADDED = 500
 "New files of a branch for which the user's checkout is looked at."
 LIVE_INTERVAL = timedelta(seconds=60)
 "Interval of checks while runs are live."
+REST_INTERVAL = timedelta(minutes=10)
+"Interval of checks whether merged branches have got more commits."
+_MERGED = Q(status=Task.Status.DONE, verdict__kind=Verdict.Kind.MERGED)
 Pair = dict[str, Any]
 
 
@@ -48,6 +53,11 @@ def repair() -> None:
         leases.enqueue_once(rows.filter(pk=pk), check_overlaps, pk)
     recently = timezone.now() - LIVE_INTERVAL
     live = Workspace.objects.filter(tasks__runs__state__in=Run.ACTIVE).exclude(radar__looked_at__gt=recently)
+    earlier = timezone.now() - REST_INTERVAL
+    merged = Task.objects.filter(_MERGED, workspace__radar__looked_at__lt=earlier).exclude(branch="")
+    idle = merged.filter(workspace__radar__wanted_at__isnull=True)
+    for pk in set(idle.values_list("workspace", flat=True)):
+        enqueue_check(pk)
     for pk in live.exclude(radar__wanted_at__isnull=False).distinct().values_list("pk", flat=True):
         enqueue_check(pk)
 
@@ -60,7 +70,10 @@ def check_overlaps(row_id: int) -> None:
         row = Radar.objects.select_related("workspace").get(pk=row_id)
         started, wanted = time.monotonic(), row.wanted_at
         try:
-            values = OverlapCheck(row).run()
+            check = OverlapCheck(row)
+            if void_outdated_merges(check.site, row.workspace):
+                check = OverlapCheck(row)
+            values = check.run()
             reason = ""
         except Refused as error:
             values, reason = {}, str(error)
@@ -156,15 +169,59 @@ class OverlapCheck:
         """Return the conflicts that an earlier check found for these two commits; None if there was none."""
         return self.earlier.get(tips)
 
+    def _upstream(self, pk: int) -> int:
+        """Return the number of commits of origin's base branch that the branch has and main lacks."""
+        host, repo = self.site.host, self.site.place.path
+        commit = upstream_commit(host, repo, self.site.branch, self.main, self.tips[pk])
+        if not commit:
+            return 0
+        return int(git(host, repo, "rev-list", "--count", commit, f"^{self.main}", "--").out)
+
     def _with_main(self, pk: int, touched: overlap.Touched) -> dict[str, Any]:
         """Return the conflicts of a branch with main, and what it changes that tools run by themselves."""
         known: dict[str, Any] = self.row.with_main.get(str(pk), {})
         runs = _shown(that_run(touched.paths, self.row.workspace.commands))
-        more = {"runs": runs, "added": [key_of(path) for path in sorted(touched.added)[:MAX_ADDED]]}
+        more = {
+            "upstream": self._upstream(pk),
+            "runs": runs,
+            "added": [key_of(path) for path in sorted(touched.added)[:MAX_ADDED]],
+        }
         if known.get("tip") == self.tips[pk] and known.get("main") == self.main:
             return {**known, **more}
         found = overlap.conflicts_between(self.site.host, self.site.place.path, self.main, self.tips[pk])
         return {"tip": self.tips[pk], "main": self.main, "conflicts": _shown(found), **more}
+
+
+def void_outdated_merges(site: Site, workspace: Workspace) -> bool:
+    """Move tasks back to Review whose branch has got commits after it was merged; return whether any has.
+
+    Such commits can come from a person or from something that outlived a run.
+    """
+    merged = Task.objects.filter(_MERGED, workspace=workspace).exclude(branch="").select_related("verdict")
+    tips = refs(site.host, site.place.path, "refs/heads") if merged else {}
+    moved = False
+    for task in merged:
+        tip, known = tips.get(f"refs/heads/{task.branch}", ""), task.verdict.commit
+        if tip and not _has(site, known, tip) and not site.mainline.contains(tip):
+            moved = _void(task.verdict) or moved
+    return moved
+
+
+def _has(site: Site, known: str, tip: str) -> bool:
+    return tip == known or contains(site.host, site.place.path, known, tip)
+
+
+def _void(verdict: Verdict) -> bool:
+    """Delete the verdict unless it has changed, and move its task from Done to Review."""
+    with transaction.atomic():
+        same = Verdict.objects.filter(pk=verdict.pk, kind=verdict.kind, commit=verdict.commit)
+        if not same.delete()[0]:
+            return False
+        Task.objects.filter(pk=verdict.task_id, status=Task.Status.DONE).update(
+            status=Task.Status.REVIEW, updated_at=timezone.now()
+        )
+        doorbell.ring(f"task:{verdict.task_id}", "board")
+    return True
 
 
 def _shown(paths: Iterable[str]) -> list[str]:
