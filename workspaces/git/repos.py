@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from posixpath import join, normpath
+from posixpath import basename, dirname, join, normpath
 
+from aitask.lib.shell import command_line
 from workspaces.git.commands import GitError, expand, failure, find_with_git, git
 from workspaces.git.submodules import NO_NESTED, submodules_of
 from workspaces.hostkit import wire
@@ -95,6 +96,25 @@ def locate(host: HostConnection, path: str) -> RepositoryPaths:
     )
     record_place(host, place.path, place.git_dir, place.common_dir)
     return place
+
+
+def is_bare_by_mistake(host: HostConnection, place: RepositoryPaths) -> bool:
+    """Return whether a repository with a worktree of its own says that it has none.
+
+    `git init` does that if GIT_DIR names it. All commands that need a worktree fail then, a person's too.
+    """
+    is_hidden = place.bare and basename(place.git_dir) == ".git"
+    return is_hidden and host.exists(join(place.git_dir, "index"))
+
+
+def bare_by_mistake(place: RepositoryPaths) -> GitError:
+    """Return the error that says so."""
+    command = command_line("git", "--git-dir", place.git_dir, "config", "core.bare", "false")
+    return GitError(
+        f"git takes {dirname(place.git_dir)} for a repository without files: its core.bare is true.",
+        f"Run on that host: {command}",
+        code="bare_by_mistake",
+    )
 
 
 def record_place(

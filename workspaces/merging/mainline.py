@@ -10,7 +10,7 @@ from workspaces.git.commands import GitError, git
 from workspaces.git.in_the_way import files_in_the_way, untracked_at
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.overlap import uncommitted_paths
-from workspaces.git.repos import RepositoryPaths, contains, refs
+from workspaces.git.repos import RepositoryPaths, bare_by_mistake, contains, is_bare_by_mistake, refs
 from workspaces.git.worktree_list import Tree, checkout_path, list_trees, rebasing_worktree
 from workspaces.git.writing import Writer
 from workspaces.hostkit.escapes import visible
@@ -52,7 +52,11 @@ class Mainline:
         return contains(self.write.host, self.repo.path, self.ref, commit)
 
     def check_ready(self) -> None:
-        """Raise Blocked if the branch is being rebased or is checked out in two worktrees."""
+        """Raise Blocked if the branch is being rebased or is checked out in two worktrees.
+
+        Also if git can't see the repository's own worktree.
+        """
+        self._refuse_hidden_worktree()
         trees = list_trees(self.write.host, self.repo.path)
         self._only_checkout(trees)
         path = rebasing_worktree(self.write.host, trees, self.ref)
@@ -98,6 +102,7 @@ class Mainline:
         tip, path = self._tip_and_checkout()
         if tip != old:
             raise MainMoved
+        self._refuse_hidden_worktree()
         if not path:
             return self._git(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
         args = ("merge", "--quiet", "--ff-only", "--no-squash", "--no-autostash", "--no-stat")
@@ -108,10 +113,11 @@ class Mainline:
         form = "--format=%(objectname)%00%(worktreepath)"
         done = git(self.write.host, self.repo.path, "for-each-ref", form, self.ref)
         tip, _, path = done.out.rstrip("\n").partition("\0")
-        return tip, path and checkout_path(self.write.host, self.repo.path, path)
+        return tip, path and checkout_path(self.write.host, self.repo, path)
 
     def retreat(self, old: str, new: str, why: str) -> None:
         """Move back from `old` to its ancestor `new`. Raises MainMoved and Blocked like `advance`."""
+        self._refuse_hidden_worktree()
         tree = self._only_checkout(list_trees(self.write.host, self.repo.path))
         if self.tip() != old:
             raise MainMoved
@@ -144,6 +150,12 @@ class Mainline:
                 f"Changes are staged in {tree.path}, where {self.branch} is checked out.",
                 "Commit or unstage them, then try again.",
             )
+
+    def _refuse_hidden_worktree(self) -> None:
+        """Raise Blocked if the branch could be checked out where git does not see it."""
+        if is_bare_by_mistake(self.write.host, self.repo):
+            error = bare_by_mistake(self.repo)
+            raise Blocked(error.reason, error.hint)
 
     def _only_checkout(self, trees: list[Tree]) -> Tree | None:
         found = [tree for tree in trees if tree.branch == self.ref and not tree.bare]
