@@ -39,7 +39,7 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
     tasks = overlap.proposed_order(workspace, candidates)
     marks = queries.overlaps(candidates)
     with_main, runs = queries.conflicts_with_main(workspace), queries.files_that_run(workspace)
-    in_the_way, upstream = queries.files_in_the_way(workspace), queries.upstream_commits(workspace)
+    before = queries.before_merging(workspace)
     verdicts_of = {v.task_id: v for v in Verdict.objects.filter(task__in=tasks)}
     rows = [
         {
@@ -48,8 +48,7 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
             "overlaps": among(marks.get(task.pk, []), tasks),
             "main_conflicts": with_main.get(task.pk, []),
             "runs": runs.get(task.pk, []),
-            "in_the_way": in_the_way.get(task.pk, []),
-            "upstream": upstream.get(task.pk, 0),
+            "before": before.get(task.pk),
         }
         for task in tasks
     ]

@@ -13,7 +13,15 @@ from workspaces.git.commands import GitError
 from workspaces.git.locks import retry_while_locked
 from workspaces.git.nested import keep_nested
 from workspaces.git.repos import branch_tip, contains, refs, status
-from workspaces.git.rescue import IgnoredFiles, keep, keep_ignored, rescue_path, save_patch, snapshot
+from workspaces.git.rescue import (
+    IgnoredFiles,
+    keep,
+    keep_ignored,
+    keep_reflogs,
+    rescue_path,
+    save_patch,
+    snapshot,
+)
 from workspaces.git.worktree_list import Tree, list_trees
 from workspaces.hostkit.escapes import visible
 
@@ -53,6 +61,7 @@ def remove_tree(
     if tip and not contains(site.host, site.place.path, commit, tip):
         keep(site.write, site.place.path, owner, tip, "branch")  # the worktree has another branch checked out
     if tree:
+        keep_reflogs(site.write, site.place.path, tree.path, branch, owner)
         keep_nested(site.write, site.place.path, tree.path, owner)
         rescued = replace(rescued, ignored=_keep_ignored(site, tree, owner, careful=careful))
         _remove(site, tree)

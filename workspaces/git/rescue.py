@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from posixpath import join
 
-from workspaces.git.commands import call_git
+from workspaces.git.commands import call_git, git
 from workspaces.git.repos import refs
 from workspaces.git.staging import stage_all
 from workspaces.git.writing import Writer, update_refs
@@ -16,6 +16,7 @@ from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 
 SECONDS = 300.0
+MAX_REFLOG = 500
 RESCUE = "refs/aitask/rescue"
 
 
@@ -48,6 +49,30 @@ def snapshot(write: Writer, worktree: str, index: str, hidden: Sequence[str] = (
     tree = spare.git(worktree, "write-tree").out.strip()
     args = ("commit-tree", "-p", "HEAD", "-m", "What was not committed when this worktree was removed", tree)
     return spare.git(worktree, *args).out.strip()
+
+
+def keep_reflogs(write: Writer, repo: str, worktree: str, branch: str, owner: int | str) -> str:
+    """Keep the commits that only the reflogs of a worktree and its branch name, such as amended ones.
+
+    Return the name of a rescue ref, whose parents they are; empty if there are none.
+    """
+    logs = ("HEAD", *([f"refs/heads/{branch}"] if branch else []))
+    named: dict[str, None] = {}
+    for log in logs:
+        walk = ("log", "--walk-reflogs", "--format=%H", f"--max-count={MAX_REFLOG}", log, "--")
+        named |= dict.fromkeys(git(write.host, worktree, *walk, check=False).out.split())
+    args = ("rev-list", "--stdin", "--not", "--branches", "--tags", "--remotes", f"--glob={RESCUE}")
+    stdin = "".join(f"{commit}\n" for commit in named)
+    lost = set(write.git(repo, *args, stdin=stdin, check=False).out.split()) if named else set()
+    heads = [commit for commit in named if commit in lost]
+    if not heads:
+        return ""
+    independent = git(write.host, repo, "merge-base", "--independent", *heads, check=False).out.split()
+    parents = [word for commit in independent or heads for word in ("-p", commit)]
+    tree = git(write.host, repo, "rev-parse", f"{heads[0]}^{{tree}}").out.strip()
+    message = "Commits that only reflogs named"
+    commit = write.git(repo, "commit-tree", *parents, "-m", message, tree).out.strip()
+    return keep(write, repo, owner, commit, "reflog")
 
 
 def save_patch(host: HostConnection, repo: str, base: str, commit: str, path: str) -> None:

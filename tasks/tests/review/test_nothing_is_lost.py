@@ -12,6 +12,7 @@ import pytest
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git, make_repo
 from tasks.models import Run, Task
+from tasks.repository import site_of
 from tasks.review import verdicts
 from tasks.tests.factories import make_run
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
@@ -250,3 +251,38 @@ def test_a_link_in_place_of_an_ignored_folder_is_no_uncommitted_work(
     (tree / "node_modules").symlink_to(shop[1].repo)
     (state,) = [each for each in worktrees.survey(shop[0]) if each.tree.path == str(tree)]
     assert state.uncommitted == 0
+
+
+def test_commits_that_only_a_reflog_names_are_rescued(task: Task, shop: tuple[Workspace, History]) -> None:
+    repo, tree = shop[1].repo, Path(task.worktree_path)
+    dropped = commit_file(tree, "a.txt", "precious\n")
+    deeper = commit_file(tree, "b.txt", "precious too\n")
+    git(tree, "reset", "-q", "--hard", "HEAD~2")
+    amended = commit_file(tree, "c.txt", "first\n")
+    (tree / "c.txt").write_text("second\n")
+    git(tree, "commit", "-q", "-a", "--amend", "--no-edit")
+
+    verdicts.drop(task, user=None)
+
+    for commit in (dropped, deeper, amended):
+        assert git(repo, "for-each-ref", "--contains", commit, f"refs/aitask/rescue/{task.pk}/")
+
+
+def test_a_worktree_without_lost_commits_leaves_one_rescue_ref(
+    task: Task, shop: tuple[Workspace, History]
+) -> None:
+    verdicts.drop(task, user=None)
+    assert len(git(shop[1].repo, "for-each-ref", f"refs/aitask/rescue/{task.pk}/").splitlines()) == 1
+
+
+def test_a_worktree_of_somebody_else_in_the_place_of_the_merge_worktree_stays(
+    shop: tuple[Workspace, History],
+) -> None:
+    workspace, history = shop
+    site = site_of(workspace)
+    git(history.repo, "worktree", "add", "-q", "-b", "theirs", site.merge_worktree_path)
+    mine = Path(site.merge_worktree_path) / "mine.txt"
+    mine.write_text("precious\n")
+    with pytest.raises(Refused, match="belongs there"):
+        site.merge_worktree("main")
+    assert mine.exists()
