@@ -124,9 +124,12 @@ def restore(task: Task) -> None:
 
 
 def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
-    """Queue a run on a new branch from the current base branch. A rescue ref keeps the old branch."""
+    """Queue a run on a new branch from the current base branch. A rescue ref keeps the old branch.
+
+    Raises Refused if the worktree has ignored files that are too large to be kept.
+    """
     require(task, TaskVerb.START_OVER)
-    _remove(task)
+    _remove(task, careful=True)
     with transaction.atomic():
         Verdict.objects.filter(task=task).delete()
         cleared = {"branch": "", "worktree_path": "", "base_commit": "", "copied_files": []}
@@ -136,7 +139,7 @@ def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
         return run_services.queue_run(task, user=user)
 
 
-def _remove(task: Task) -> Rescued:
+def _remove(task: Task, *, careful: bool = False) -> Rescued:
     site = site_of(task.workspace)
     _end_session(task, site)
     return remove_tree(
@@ -146,6 +149,7 @@ def _remove(task: Task) -> Rescued:
         branch=task.branch,
         base=task.base_commit,
         intent=f"{site.installation}-{task.pk}",
+        careful=careful,
     )
 
 

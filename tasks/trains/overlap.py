@@ -184,7 +184,7 @@ class OverlapCheck:
         more = {
             "upstream": self._upstream(pk),
             "runs": runs,
-            "added": [key_of(path) for path in sorted(touched.added)[:MAX_ADDED]],
+            "added": [key_of(path) for path in sorted(touched.created)[:MAX_ADDED]],
         }
         if known.get("tip") == self.tips[pk] and known.get("main") == self.main:
             return {**known, **more}

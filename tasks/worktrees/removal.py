@@ -35,6 +35,17 @@ class Rescued:
     patch: str = ""
     ignored: IgnoredFiles = field(default_factory=IgnoredFiles)
 
+    @property
+    def summary(self) -> str:
+        """What was kept and what was not, for the user."""
+        parts = ["A rescue ref keeps the work."]
+        if self.ignored.archive:
+            parts.append(f"Files that git ignores are in {self.ignored.archive}.")
+        if self.ignored.too_large:
+            names = ", ".join(map(visible, self.ignored.too_large[:5]))
+            parts.append(f"Too large to be kept, and removed: {names}.")
+        return " ".join(parts)
+
 
 def remove_tree(
     site: Site,
@@ -113,7 +124,7 @@ def _keep_ignored(site: Site, tree: Tree, owner: int | str, *, careful: bool) ->
         names = ", ".join(map(visible, found.too_large[:5]))
         raise GitError(
             f"{tree.path} has ignored files that are too large to be kept: {names}.",
-            "Move or delete them, or remove this worktree on the page.",
+            "Move them to keep them, or delete them.",
             code="too_large",
         )
     return found

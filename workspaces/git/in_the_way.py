@@ -11,6 +11,7 @@ from workspaces.git.commands import git
 from workspaces.hosts import HostConnection
 
 SECONDS = 120.0
+GITLINK = "160000"
 MAX_ARGUMENTS = 64 * 1024
 "Bytes of paths that are passed to one git command."
 
@@ -21,9 +22,18 @@ def files_in_the_way(host: HostConnection, worktree: str, old: str, new: str) ->
     `old` is the commit that is checked out; both may be trees. A nested repository is named as a folder.
     Raises GitError.
     """
-    args = ("diff-tree", "-r", "--name-only", "--no-renames", "--diff-filter=A", "-z", old, new, "--")
-    added = git(host, worktree, *args, timeout=SECONDS).out.split("\0")[:-1]
+    args = ("diff-tree", "-r", "--raw", "--no-renames", "--diff-filter=A", "-z", old, new, "--")
+    fields = git(host, worktree, *args, timeout=SECONDS).out.split("\0")
+    added = [created_path(header, path) for header, path in zip(fields[:-1:2], fields[1::2], strict=True)]
     return untracked_at(host, worktree, added)
+
+
+def created_path(header: str, path: str) -> str:
+    """Return the path that git creates for an added entry of `diff-tree --raw`.
+
+    For a submodule that is its folder: one that exists stays with what is in it, but a file is in the way.
+    """
+    return f"{path}/.git" if header.split(" ")[1] == GITLINK else path
 
 
 def untracked_at(host: HostConnection, worktree: str, paths: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from workspaces.git.commands import call_git, failure, git
 from workspaces.git.diffs import merge_base
+from workspaces.git.in_the_way import created_path
 from workspaces.git.submodules import NO_NESTED
 from workspaces.hosts import HostConnection
 
@@ -27,8 +28,8 @@ class Touched:
     "Folders that it removed files from, and their parents."
     entered: set[str]
     "Folders that it added files to, and their parents."
-    added: frozenset[str] = frozenset()
-    "The paths of new files."
+    created: frozenset[str] = frozenset()
+    "The paths of files that git creates for it: see `created_path`."
 
     def meets(self, other: Touched) -> bool:
         """Return whether merging both may conflict: they change the same file, one has a file where the other
@@ -42,12 +43,13 @@ class Touched:
 def touched_by(host: HostConnection, repo: str, main: str, tip: str) -> Touched:
     """Return what a branch has changed since it forked from main."""
     base = merge_base(host, repo, main, tip) or main
-    args = ("diff-tree", "-r", "--name-status", "--no-renames", "-z", base, tip, "--")
+    args = ("diff-tree", "-r", "--raw", "--no-renames", "-z", base, tip, "--")
     fields = git(host, repo, *args, timeout=SECONDS).out.split("\0")
     found = list(zip(fields[:-1:2], fields[1::2], strict=True))
-    deleted = {path for kind, path in found if kind == "D"}
-    added = {path for kind, path in found if kind == "A"}
-    return Touched({path for _, path in found}, _folders(deleted), _folders(added), frozenset(added))
+    deleted = {path for header, path in found if header.endswith("D")}
+    added = {path for header, path in found if header.endswith("A")}
+    created = frozenset(created_path(header, path) for header, path in found if header.endswith("A"))
+    return Touched({path for _, path in found}, _folders(deleted), _folders(added), created)
 
 
 def _folders(paths: set[str]) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aitask.lib.errors import Refused
-from aitask.tests.lab.repos import commit_file, git
+from aitask.tests.lab.repos import commit_file, git, make_repo
 from tasks.models import MergeTrain, Radar, Task
 from tasks.review import queries
 from tasks.tests.review.branches import make_tasks, small_repo, task_with, workspace_of
@@ -237,3 +237,25 @@ def test_the_overlap_check_names_what_is_in_the_way_until_it_is_moved(
 def check(workspace: Workspace) -> None:
     row, _ = Radar.objects.get_or_create(workspace=workspace)
     overlaps.check_overlaps(row.pk)
+
+
+@pytest.mark.parametrize(("there", "state"), [("parts/mine.txt", "merged"), ("parts", "blocked")])
+def test_a_new_submodule_spares_a_folder_and_is_stopped_by_a_file(
+    shop: tuple[Workspace, History], there: str, state: str
+) -> None:
+    workspace, history = shop
+    part = make_repo(history.repo.parent / "part")
+    commit = git(part, "rev-parse", "HEAD")
+    tree = history.repo.parent / "tree"
+    git(history.repo, "worktree", "add", "-q", "-b", "adds", str(tree))
+    git(tree, "update-index", "--add", "--cacheinfo", f"160000,{commit},parts")
+    commit_file(tree, ".gitignore", IGNORED + "parts\n")
+    commit_file(history.repo, ".gitignore", IGNORED + "parts\n")
+    mine = put(history.repo, there)
+    task = task_with(workspace, history.repo, "adds")
+
+    assert states(merge(workspace, [task], dry_run=True)) == [state.replace("merged", "clean")]
+    check(workspace)
+    assert queries.files_in_the_way(workspace) == ({task.pk: ["parts"]} if state == "blocked" else {})
+    assert states(merge(workspace, [task])) == [state]
+    assert mine.read_text() == "a person's\n"

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git, make_repo
@@ -286,3 +287,32 @@ def test_a_worktree_of_somebody_else_in_the_place_of_the_merge_worktree_stays(
     with pytest.raises(Refused, match="belongs there"):
         site.merge_worktree("main")
     assert mine.exists()
+
+
+def test_starting_over_waits_for_ignored_files_that_are_too_large(task: Task) -> None:
+    tree = ignoring(task, "*.bin\n")
+    with (tree / "huge.bin").open("wb") as file:
+        file.truncate(65 * 1024 * 1024)
+    with pytest.raises(Refused, match=r"too large to be kept: huge\.bin"):
+        verdicts.start_over(task, user=None)
+    assert tree.exists()
+    (tree / "huge.bin").unlink()
+    assert verdicts.start_over(task, user=None).state == "queued"
+
+
+def test_the_page_says_where_ignored_files_are_and_what_was_not_kept(
+    task: Task, shop: tuple[Workspace, History]
+) -> None:
+    tree = ignoring(task, "*.bin\n")
+    with (tree / "huge.bin").open("wb") as file:
+        file.truncate(65 * 1024 * 1024)
+    (tree / "small.bin").write_text("x")
+    client = Client()
+    client.force_login(shop[0].owner)
+    page = client.get(f"/workspaces/{shop[0].pk}/worktrees/list").content.decode()
+    assert "huge.bin, small.bin" in page
+    headers = {"HX-Request": "true"}
+    url = f"/workspaces/{shop[0].pk}/worktrees/remove"
+    said = client.post(url, {"path": str(tree)}, headers=headers).headers["HX-Trigger"]
+    assert "ignored.tar.gz" in said
+    assert "Too large to be kept, and removed: huge.bin" in said
