@@ -349,3 +349,22 @@ def test_a_mark_that_an_agent_removed_does_not_start_the_work_anew(
     again = add(local, repo)
 
     assert (again.path, again.branch, again.created) == (first.path, first.branch, False)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"process": "git-big filter-process", "required": "true"},
+        {"smudge": "git-big smudge -- %f", "clean": "cat", "required": "true"},
+        {"smudge": "/opt/no/git-big %f", "clean": "cat", "required": "true"},
+    ],
+)
+def test_a_helper_program_that_is_missing_is_named(
+    local: hosts.HostConnection, repo: Path, settings: dict[str, str]
+) -> None:
+    repos.commit_file(repo, ".gitattributes", "*.md filter=big\n")
+    for name, value in settings.items():
+        repos.git(repo, "config", f"filter.big.{name}", value)
+
+    with pytest.raises(git.GitError, match="git-big"):
+        add(local, repo)

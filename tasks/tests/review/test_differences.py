@@ -349,3 +349,10 @@ def test_renames_are_found_whatever_limit_a_person_has_set(
     git(tree, "commit", "-q", "-a", "-m", "Move")
     files = {file["path"]: file for file in listed(client, task)["files"]}
     assert {files[f"moved{number}.txt"]["status"] for number in range(10, 20)} == {"R"}
+
+
+def test_the_review_names_work_that_is_in_no_commit(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    text = "Work of this branch is in a stash, not in a commit: stash@{0}: <b>."
+    Run.objects.update(outcome={"state": "succeeded", "left_out": [text]})
+    assert "stash@{0}: &lt;b&gt;." in client.get(f"/tasks/{task.pk}/review").content.decode()
