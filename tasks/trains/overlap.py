@@ -9,18 +9,17 @@ from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
-from tasks.models import Radar, Run, Task, Verdict
+from tasks.models import Radar, Run, Task
 from tasks.repository import Site, site_of
+from tasks.trains import outdated
 from workspaces.git import git, overlap
 from workspaces.git.automatic import that_run
 from workspaces.git.diffs import key_of, path_of, upstream_commit
-from workspaces.git.repos import contains, refs
+from workspaces.git.repos import refs
 from workspaces.hostkit.escapes import visible
 from workspaces.models import Workspace
 
@@ -33,7 +32,6 @@ LIVE_INTERVAL = timedelta(seconds=60)
 "Interval of checks while runs are live."
 REST_INTERVAL = timedelta(minutes=10)
 "Interval of checks whether merged branches have got more commits."
-_MERGED = Q(status=Task.Status.DONE, verdict__kind=Verdict.Kind.MERGED)
 Pair = dict[str, Any]
 
 
@@ -54,7 +52,7 @@ def repair() -> None:
     recently = timezone.now() - LIVE_INTERVAL
     live = Workspace.objects.filter(tasks__runs__state__in=Run.ACTIVE).exclude(radar__looked_at__gt=recently)
     earlier = timezone.now() - REST_INTERVAL
-    merged = Task.objects.filter(_MERGED, workspace__radar__looked_at__lt=earlier).exclude(branch="")
+    merged = outdated.merged_tasks().filter(workspace__radar__looked_at__lt=earlier)
     idle = merged.filter(workspace__radar__wanted_at__isnull=True)
     for pk in set(idle.values_list("workspace", flat=True)):
         enqueue_check(pk)
@@ -71,7 +69,7 @@ def check_overlaps(row_id: int) -> None:
         started, wanted = time.monotonic(), row.wanted_at
         try:
             check = OverlapCheck(row)
-            if void_outdated_merges(check.site, row.workspace):
+            if outdated.void_outdated_merges(check.site, row.workspace):
                 check = OverlapCheck(row)
             values = check.run()
             reason = ""
@@ -190,38 +188,6 @@ class OverlapCheck:
             return {**known, **more}
         found = overlap.conflicts_between(self.site.host, self.site.place.path, self.main, self.tips[pk])
         return {"tip": self.tips[pk], "main": self.main, "conflicts": _shown(found), **more}
-
-
-def void_outdated_merges(site: Site, workspace: Workspace) -> bool:
-    """Move tasks back to Review whose branch has got commits after it was merged; return whether any has.
-
-    Such commits can come from a person or from something that outlived a run.
-    """
-    merged = Task.objects.filter(_MERGED, workspace=workspace).exclude(branch="").select_related("verdict")
-    tips = refs(site.host, site.place.path, "refs/heads") if merged else {}
-    moved = False
-    for task in merged:
-        tip, known = tips.get(f"refs/heads/{task.branch}", ""), task.verdict.commit
-        if tip and not _has(site, known, tip) and not site.mainline.contains(tip):
-            moved = _void(task.verdict) or moved
-    return moved
-
-
-def _has(site: Site, known: str, tip: str) -> bool:
-    return tip == known or contains(site.host, site.place.path, known, tip)
-
-
-def _void(verdict: Verdict) -> bool:
-    """Delete the verdict unless it has changed, and move its task from Done to Review."""
-    with transaction.atomic():
-        same = Verdict.objects.filter(pk=verdict.pk, kind=verdict.kind, commit=verdict.commit)
-        if not same.delete()[0]:
-            return False
-        Task.objects.filter(pk=verdict.task_id, status=Task.Status.DONE).update(
-            status=Task.Status.REVIEW, updated_at=timezone.now()
-        )
-        doorbell.ring(f"task:{verdict.task_id}", "board")
-    return True
 
 
 def _shown(paths: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from aitask.tests.lab.repos import git
+from aitask.tests.lab.repos import commit_file, git
 from tasks import queries
 from tasks.models import Radar, Task, Verdict
 from tasks.review import verdicts
@@ -199,3 +199,34 @@ def test_merged_branches_are_looked_at_again_from_time_to_time(shop: tuple[Works
     Radar.objects.update(looked_at=timezone.now() - 2 * overlap.REST_INTERVAL)
     overlap.repair()
     assert Radar.objects.filter(wanted_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
+def test_a_main_that_a_person_moved_back_brings_the_lost_cards_back(
+    shop: tuple[Workspace, History], strategy: str
+) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+    train = merge(workspace, tasks.values(), strategy=strategy)
+    first = train.steps.get(position=1).candidate
+    git(history.repo, "reset", "-q", "--hard", first)
+    row, _ = Radar.objects.get_or_create(workspace=workspace)
+
+    overlap.check_overlaps(row.pk)
+
+    assert (status(tasks["one"]), status(tasks["two"])) == ("done", "review")
+
+
+def test_work_that_a_person_rebased_on_main_is_still_merged(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    merge(workspace, tasks.values())
+    git(history.repo, "switch", "-q", "-c", "theirs", "main^")
+    commit_file(history.repo, "theirs.txt", "theirs\n")
+    git(history.repo, "switch", "-q", "main")
+    git(history.repo, "rebase", "-q", "theirs")
+    row, _ = Radar.objects.get_or_create(workspace=workspace)
+
+    overlap.check_overlaps(row.pk)
+
+    assert status(tasks["one"]) == "done"

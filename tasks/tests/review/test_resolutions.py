@@ -42,8 +42,7 @@ def finish(run: Run) -> Resolution:
     return Resolution.objects.get(task=run.task_id)
 
 
-@pytest.mark.parametrize("marker", ["<<<<<<<", "|||||||", ">>>>>>>"])
-@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(("marker", "committed"), [("<<<<<<<", True), ("|||||||", False), (">>>>>>>", True)])
 def test_one_marker_left_is_not_resolved(
     shop: tuple[Workspace, History], marker: str, committed: bool
 ) -> None:
