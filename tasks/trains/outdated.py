@@ -9,6 +9,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from tasks.models import MergeStep, MergeTrain, Task, Verdict
 from tasks.repository import Site
+from workspaces.git import git
 from workspaces.git.diffs import merged_tree
 from workspaces.git.overlap import conflicts_between
 from workspaces.git.repos import contains, refs
@@ -67,10 +68,8 @@ def _is_lost(site: Site, task: Task, tip: str) -> bool:
     host, repo, main = site.host, site.place.path, site.mainline.tip()
     if conflicts_between(host, repo, main, tip):
         return False
-    return (
-        merged_tree(host, repo, main, tip)
-        != site.write.git(repo, "rev-parse", f"{main}^{{tree}}").out.strip()
-    )
+    present = git(host, repo, "rev-parse", f"{main}^{{tree}}").out.strip()
+    return merged_tree(host, repo, main, tip) not in ("", present)
 
 
 def _void(verdict: Verdict) -> bool:
