@@ -153,7 +153,7 @@ class Runner(AgentHost):
     def _tell_of_background(self) -> None:
         """Report commands that end now because the agent has finished: a server would never end by itself."""
         names = self.agent.background_commands()
-        if names and not self.stopped:
+        if names and self.agent.settled and not self.stopped:
             count = "1 background command" if len(names) == 1 else f"{len(names)} background commands"
             text = f"The agent has finished, which ended {count}: {', '.join(names[:5])}."
             hint = " If a result is needed, ask the agent to wait for it."
