@@ -64,7 +64,7 @@ def _folders(paths: set[str]) -> set[str]:
 
 
 def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
-    """Return the paths with uncommitted changes in a worktree."""
+    """Return the paths with uncommitted changes in a worktree, also those that git is told to overlook."""
     done = git(
         host,
         worktree,
@@ -76,7 +76,8 @@ def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
         NO_NESTED,
         check=False,
     )
-    return {record[3:] for record in done.out.split("\0") if len(record) > 3}
+    unseen = host.call("unseen", {"path": worktree, "untracked": [], "ignored": False}, timeout=SECONDS)
+    return {record[3:] for record in done.out.split("\0") if len(record) > 3}.union(unseen["hidden"])
 
 
 def conflicts_between(host: HostConnection, repo: str, left: str, right: str) -> list[str]:

@@ -259,3 +259,37 @@ def test_a_new_submodule_spares_a_folder_and_is_stopped_by_a_file(
     assert queries.files_in_the_way(workspace) == ({task.pk: ["parts"]} if state == "blocked" else {})
     assert states(merge(workspace, [task])) == [state]
     assert mine.read_text() == "a person's\n"
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_changes_that_git_overlooks_are_in_the_way(shop: tuple[Workspace, History], mark: str) -> None:
+    workspace, history = shop
+    files = changed(1, 2, "x")
+    tasks = make_tasks(workspace, history, [("one", files)])
+    mine = history.repo / next(iter(files))
+    git(history.repo, "update-index", mark, str(mine))
+    mine.write_text("a person's\n")
+
+    tried = merge(workspace, tasks.values(), dry_run=True)
+    train = merge(workspace, tasks.values())
+
+    for each in (tried, train):
+        assert states(each) == ["blocked"]
+        assert mine.name in each.reason
+    assert mine.read_text() == "a person's\n"
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_an_undo_spares_changes_that_git_overlooks(shop: tuple[Workspace, History], mark: str) -> None:
+    workspace, history = shop
+    files = changed(1, 2, "x")
+    train = merge(workspace, make_tasks(workspace, history, [("one", files)]).values())
+    mine = history.repo / next(iter(files))
+    git(history.repo, "update-index", mark, str(mine))
+    mine.write_text("a person's\n")
+
+    trains.undo_train(train)
+
+    assert ride(train).state == "stopped"
+    assert mine.name in train.reason
+    assert mine.read_text() == "a person's\n"
