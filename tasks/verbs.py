@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.models.trains import undone_step
 
+MAX_FAILED_RESUMES = 2
 Facts = TypeVar("Facts")
 VerbName = TypeVar("VerbName", bound=StrEnum)
 Rule = Callable[[Facts], Refused | None]
@@ -29,6 +31,7 @@ class TaskVerb(StrEnum):
     STOP = "stop"
     RESUME = "resume"
     RESUME_AT_RESET = "resume-at-reset"
+    START_NEW_CONVERSATION = "new-conversation"
     OPEN_IN_CLI = "open-in-cli"
     ACCEPT = "accept"
     UNACCEPT = "unaccept"
@@ -99,6 +102,15 @@ class TaskFacts:
         return Verdict.objects.filter(task=self.task).first()
 
     @cached_property
+    def failed_resumes(self) -> int:
+        """How often in a row, up to the newest run, a session failed before its agent said anything."""
+        if self.run is None or not self.run.is_failed_resume:
+            return 0
+        runs = self.task.runs.filter(number__lte=self.run.number).order_by("-number")
+        same = (run.is_failed_resume and run.resumes == self.run.resumes for run in runs.iterator(20))
+        return sum(1 for _ in takewhile(bool, same))
+
+    @cached_property
     def in_train(self) -> bool:
         steps = MergeStep.objects.filter(task=self.task, state__in=MergeStep.OPEN)
         return steps.filter(train__state__in=MergeTrain.LIVE).exists()
@@ -149,6 +161,18 @@ def _interrupted(facts: TaskFacts) -> Refused | None:
     if facts.run and facts.run.was_cut_off:
         return None
     return Refused("The last run was not interrupted, or has no session to resume.", "Run it again.")
+
+
+def _can_be_continued(facts: TaskFacts) -> Refused | None:
+    count = facts.failed_resumes
+    if count < MAX_FAILED_RESUMES:
+        return None
+    hint = "Start a new conversation: it works in the same worktree."
+    return Refused(f"The last {count} attempts to continue this conversation failed.", hint)
+
+
+def _can_not_be_continued(facts: TaskFacts) -> Refused | None:
+    return None if _can_be_continued(facts) else Refused("This conversation can be continued.")
 
 
 def _limited(facts: TaskFacts) -> Refused | None:
@@ -223,7 +247,8 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.UNQUEUE: (_queued,),
         TaskVerb.CANCEL: (_active,),
         TaskVerb.STOP: (_active,),
-        TaskVerb.RESUME: (_not_live, _interrupted),
+        TaskVerb.RESUME: (_not_live, _interrupted, _can_be_continued),
+        TaskVerb.START_NEW_CONVERSATION: (_not_live, _can_not_be_continued, _with_prompt),
         TaskVerb.RESUME_AT_RESET: (_not_live, _limited),
         TaskVerb.OPEN_IN_CLI: (_not_live, _with_session),
         TaskVerb.ACCEPT: (_not_live, _not_merged, _with_branch),
@@ -238,7 +263,13 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         **{TaskVerb(f"move-{status}"): (_may_move(status),) for status in Task.Status},
     }
 )
-HEAD_VERBS = (TaskVerb.UNQUEUE, TaskVerb.STOP, TaskVerb.RESUME, TaskVerb.RESUME_AT_RESET)
+HEAD_VERBS = (
+    TaskVerb.UNQUEUE,
+    TaskVerb.STOP,
+    TaskVerb.RESUME,
+    TaskVerb.RESUME_AT_RESET,
+    TaskVerb.START_NEW_CONVERSATION,
+)
 "The buttons of the strip above the message box, which is rendered again with the events of a live run."
 CARD_VERBS = (
     *(TaskVerb.RUN, TaskVerb.UNQUEUE, TaskVerb.CANCEL, TaskVerb.DELETE),

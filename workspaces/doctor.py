@@ -14,6 +14,7 @@ from django.conf import settings
 from aitask.lib.errors import Refused
 from workspaces import clis, git, hosts, tmux
 from workspaces.git import trust
+from workspaces.git.repos import bare_by_mistake, is_bare_by_mistake
 from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 from workspaces.links import note_down, note_up
@@ -130,7 +131,10 @@ def _tmux(inspection: Inspection) -> Iterator[Finding]:
 def _repository(inspection: Inspection) -> Iterator[Finding]:
     workspace, host = inspection.workspace, inspection.host
     repo = git.inspect_repo(host, workspace.repo_path)
-    if repo.path != git.expand(host, workspace.repo_path):
+    if is_bare_by_mistake(host, repo):
+        error = bare_by_mistake(repo)
+        yield Finding("Repository", False, error.reason, error.hint)
+    elif repo.path != git.expand(host, workspace.repo_path):
         hint = f"Set the repository to {repo.path}."
         yield Finding("Repository", None, f"{workspace.repo_path} is a folder inside {repo.path}.", hint)
     else:

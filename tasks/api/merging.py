@@ -107,7 +107,11 @@ def accept_task(request: HttpRequest, task_id: Id) -> TaskOut:
 
 @router.post("/tasks/{task_id}/drop", response=TaskOut, summary="Discard a task's branch and worktree")
 def drop_task(request: HttpRequest, task_id: Id) -> TaskOut:
-    """A rescue ref and a patch on the host keep all work, including uncommitted changes."""
+    """A rescue ref and a patch on the host keep commits and uncommitted changes.
+
+    Files that git ignores are kept in an archive there, up to 64 MB and without what tools create again, such
+    as node_modules.
+    """
     verdicts.drop(task_for(request.user, task_id), user=current_user(request))
     return read(request, task_id)
 
@@ -116,7 +120,7 @@ def drop_task(request: HttpRequest, task_id: Id) -> TaskOut:
     "/tasks/{task_id}/restore", response=TaskOut, summary="Restore a discarded task from its rescue ref"
 )
 def restore_task(request: HttpRequest, task_id: Id) -> TaskOut:
-    """Changes that were uncommitted when it was discarded are restored as a commit."""
+    """Changes that were uncommitted when it was discarded are restored as a commit; ignored files, too."""
     verdicts.restore(task_for(request.user, task_id))
     return read(request, task_id)
 
@@ -130,7 +134,7 @@ def send_back_task(request: HttpRequest, task_id: Id, body: SendBack) -> RunOut:
 
 @router.post("/tasks/{task_id}/start-over", response={201: RunOut}, summary="Start over on a new branch")
 def start_over(request: HttpRequest, task_id: Id) -> RunOut:
-    """A rescue ref and a patch on the host keep the previous work."""
+    """A rescue ref, a patch and an archive of ignored files on the host keep the previous work."""
     return run_out(verdicts.start_over(task_for(request.user, task_id), user=current_user(request)))
 
 

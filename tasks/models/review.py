@@ -26,6 +26,12 @@ class Verdict(models.Model):
     uncommitted = models.PositiveIntegerField(default=0, help_text="Number of uncommitted files at that time")
     rescue_ref = models.CharField(max_length=300, blank=True)
     patch_path = models.CharField(max_length=1500, blank=True)
+    ignored_path = models.CharField(
+        max_length=1500, blank=True, help_text="The archive of the files that git ignores"
+    )
+    not_kept = models.JSONField(
+        default=list, blank=True, help_text="Ignored files that were too large for the archive"
+    )
 
     def __str__(self) -> str:
         return f"{self.kind}: task {self.task_id}"

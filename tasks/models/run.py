@@ -14,6 +14,9 @@ from tasks.models.task import Task
 from workspaces import clis
 from workspaces.models import PermissionMode
 
+SESSION_FAILURES = ("rejected", "cli_died", "other")
+"Reason codes that may come from the session, unlike a refused login or a limit."
+
 
 class Run(CompareAndSet, Leased):
     """One attempt at a task by one agent. Prompt, model and effort are fixed when it is queued."""
@@ -129,6 +132,12 @@ class Run(CompareAndSet, Leased):
     def was_cut_off(self) -> bool:
         """Whether it was interrupted and has a CLI session that can be resumed."""
         return self.is_cut_short and bool(self.cli_session)
+
+    @property
+    def is_failed_resume(self) -> bool:
+        """Whether it failed to continue a session: its agent said nothing, for a reason of the session."""
+        said_nothing = bool(self.resumes) and not self.output_tokens
+        return self.state == self.State.FAILED and said_nothing and self.reason_code in SESSION_FAILURES
 
     @property
     def limit_holds(self) -> bool:

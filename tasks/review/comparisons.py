@@ -20,6 +20,7 @@ from workspaces.git.diffs import (
     merge_base,
     merged_tree,
     spare_index,
+    upstream_commit,
 )
 from workspaces.git.repos import contains, refs, status
 
@@ -27,6 +28,7 @@ SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LABELS = {
     "base": "All changes",
     "main": "After merging into {branch}",
+    "own": "Without commits of origin/{branch}",
     "turn": "Last turn",
     "work": "Uncommitted",
     "resolved": "How the agent resolved the conflict",
@@ -56,6 +58,14 @@ class View:
         """Number of changed, new or conflicting files in the worktree."""
         return status(self.site.host, self.task.worktree_path).uncommitted if self.has_worktree else 0
 
+    @cached_property
+    def upstream(self) -> str:
+        """The newest commit of origin's base branch that the branch has and main lacks; empty if none.
+
+        It is not the base of all changes: an agent could move the ref, and hide what will be merged.
+        """
+        return upstream_commit(self.site.host, self.repo, self.site.branch, self.main, self.tip)
+
     @property
     def index(self) -> str:
         state = str(self.site.host.hello()["state_dir"])
@@ -68,6 +78,8 @@ class View:
         if name == "main":
             merged = merged_tree(self.site.host, self.repo, self.main, self.tip)
             return Range(self.repo, self.main, merged or self.tip)
+        if name == "own" and self.upstream:
+            return Range(self.repo, self.upstream, self.tip)
         if name == "turn":
             return Range(self.repo, self._before_last_turn(), self.tip)
         if name == "resolved" and self.resolution:

@@ -56,7 +56,25 @@ def files_that_run(workspace: Workspace) -> dict[int, list[str]]:
     return _of_last_check(workspace, "runs")
 
 
-def _of_last_check(workspace: Workspace, name: str) -> dict[int, list[str]]:
+def files_in_the_way(workspace: Workspace) -> dict[int, list[str]]:
+    """Return task → files in the user's checkout that stop a merge, from the last overlap check."""
+    return _of_last_check(workspace, "blocked")
+
+
+def before_merging(workspace: Workspace) -> dict[int, dict[str, Any]]:
+    """Return task → what to know before it is merged, from the last overlap check.
+
+    That is which files are in the way, and how many commits of origin's base branch it brings.
+    """
+    files, upstream = files_in_the_way(workspace), _of_last_check(workspace, "upstream")
+    branch = workspace.base_branch
+    return {
+        pk: {"files": files.get(pk, []), "upstream": upstream.get(pk, 0), "branch": branch}
+        for pk in {*files, *upstream}
+    }
+
+
+def _of_last_check(workspace: Workspace, name: str) -> dict[int, Any]:
     check = Radar.objects.filter(workspace=workspace).first()
     known: dict[str, dict[str, Any]] = check.with_main if check else {}
     return {int(pk): found[name] for pk, found in known.items() if found.get(name)}
@@ -81,6 +99,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
         "overlaps": found,
         "main_conflicts": conflicts_with_main(task.workspace).get(task.pk, []),
         "runs": files_that_run(task.workspace).get(task.pk, []),
+        "before": before_merging(task.workspace).get(task.pk),
         "taken_back": undone_step(task),
         "drafts": Comment.objects.filter(task=task, author=user.pk, sent_at=None).count(),
     }

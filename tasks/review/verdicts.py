@@ -18,7 +18,9 @@ from tasks.worktrees.removal import Rescued, remove_tree
 from workspaces import tmux
 from workspaces.git.diffs import merge_base
 from workspaces.git.repos import branch_tip, status
+from workspaces.git.rescue import restore_ignored
 from workspaces.git.worktrees import add_worktree
+from workspaces.hostkit.escapes import visible
 from workspaces.hosts import HostError
 
 
@@ -43,7 +45,7 @@ def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
         raise Refused(
             "The branch has no commits of its own: there is nothing to merge.", _hint_for_empty_branch(state)
         )
-    cleared = {"rescue_ref": "", "patch_path": ""}
+    cleared = {"rescue_ref": "", "patch_path": "", "ignored_path": "", "not_kept": []}
     verdict = _save_verdict(
         task, Verdict.Kind.ACCEPTED, user, commit=state.tip, uncommitted=state.uncommitted, **cleared
     )
@@ -73,10 +75,19 @@ def follow_up(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run
 
 
 def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
-    """Remove branch, worktree and tmux session. A rescue ref and a patch on the host keep all work."""
+    """Remove branch, worktree and tmux session. A rescue ref and a patch on the host keep all work.
+
+    Ignored files are kept in an archive, except what tools create again and what is too large.
+    """
     require(task, TaskVerb.DROP)
     rescued = _remove(task)
-    values = {"commit": rescued.commit, "rescue_ref": rescued.ref, "patch_path": rescued.patch}
+    values = {
+        "commit": rescued.commit,
+        "rescue_ref": rescued.ref,
+        "patch_path": rescued.patch,
+        "ignored_path": rescued.ignored.archive,
+        "not_kept": [visible(name) for name in rescued.ignored.too_large],
+    }
     with transaction.atomic():
         verdict = _save_verdict(task, Verdict.Kind.DROPPED, user, **values)
         Task.objects.filter(pk=task.pk).update(branch="", worktree_path="", base_commit="", copied_files=[])
@@ -101,6 +112,8 @@ def restore(task: Task) -> None:
         base=verdict.rescue_ref,
         owner_mark={"installation": site.installation, "task": task.pk},
     )
+    if verdict.ignored_path and site.host.exists(verdict.ignored_path):
+        restore_ignored(site.host, tree.path, verdict.ignored_path)
     base = merge_base(site.host, site.place.path, site.mainline.ref, tree.base_commit)
     values = {"branch": tree.branch, "worktree_path": tree.path, "base_commit": base}
     with transaction.atomic():
@@ -111,9 +124,12 @@ def restore(task: Task) -> None:
 
 
 def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
-    """Queue a run on a new branch from the current base branch. A rescue ref keeps the old branch."""
+    """Queue a run on a new branch from the current base branch. A rescue ref keeps the old branch.
+
+    Raises Refused if the worktree has ignored files that are too large to be kept.
+    """
     require(task, TaskVerb.START_OVER)
-    _remove(task)
+    _remove(task, careful=True)
     with transaction.atomic():
         Verdict.objects.filter(task=task).delete()
         cleared = {"branch": "", "worktree_path": "", "base_commit": "", "copied_files": []}
@@ -123,7 +139,7 @@ def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
         return run_services.queue_run(task, user=user)
 
 
-def _remove(task: Task) -> Rescued:
+def _remove(task: Task, *, careful: bool = False) -> Rescued:
     site = site_of(task.workspace)
     _end_session(task, site)
     return remove_tree(
@@ -133,6 +149,7 @@ def _remove(task: Task) -> Rescued:
         branch=task.branch,
         base=task.base_commit,
         intent=f"{site.installation}-{task.pk}",
+        careful=careful,
     )
 
 
@@ -163,7 +180,7 @@ def _hint_for_empty_branch(state: BranchState) -> str:
     return f"Uncommitted files in its worktree: {state.uncommitted}. Commit them first."
 
 
-def _save_verdict(task: Task, kind: str, user: AbstractBaseUser | None, **values: str | int) -> Verdict:
+def _save_verdict(task: Task, kind: str, user: AbstractBaseUser | None, **values: object) -> Verdict:
     given = {"kind": kind, "by_id": user.pk if user else None, "at": timezone.now(), **values}
     verdict, _ = Verdict.objects.update_or_create(task=task, defaults=given)
     doorbell.ring(f"task:{task.pk}", "board")

@@ -92,7 +92,13 @@ def first_range(view: View) -> str:
 
 
 def ranges_of(view: View) -> list[dict[str, str]]:
-    names = ["base", "main", "turn", *(["work"] if view.has_worktree else [])]
+    names = [
+        "base",
+        "main",
+        *(["own"] if view.upstream else []),
+        "turn",
+        *(["work"] if view.has_worktree else []),
+    ]
     names += ["resolved"] if view.resolution else []
     return [{"name": name, "label": LABELS[name].format(branch=view.site.branch)} for name in names]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from posixpath import join
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from posixpath import basename, dirname, join
 from typing import cast
 
 from django.db.models import F
@@ -112,6 +114,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "setup_command": workspace.setup_command.strip(),
         "setup_marker": join(tree.git_dir, "aitask-setup-done"),
         "copied": task.copied_files,
+        "notices": list(tree.notices),
         "commit": {
             "enabled": workspace.commit_leftovers,
             "message": f"{task.title}\n\nLeft uncommitted by run {run.number} of task {task.pk}.",
@@ -133,6 +136,7 @@ def worktree(task: Task, site: Site) -> git.Worktree:
         branch=task.branch or f"aitask/{name}",
         base=workspace.base_branch,
         owner_mark={"installation": site.installation, "task": task.pk},
+        known=git.Known(task.worktree_path, task.branch, task.base_commit) if task.branch else None,
     )
     copied = task.copied_files
     if workspace.copy_patterns and (tree.created or not copied):
@@ -142,16 +146,29 @@ def worktree(task: Task, site: Site) -> git.Worktree:
             timeout=120,
         )
         copied = sorted({*copied, *answer["copied"]})
+        tree = replace(tree, notices=(*tree.notices, *_about_copies(answer["copied"], tree)))
     values = {
         "branch": tree.branch,
         "worktree_path": tree.path,
-        "base_commit": task.base_commit or tree.base_commit,
+        "base_commit": tree.base_commit if tree.new_branch else task.base_commit or tree.base_commit,
         "copied_files": copied,
     }
     Task.objects.filter(pk=task.pk).update(**values)
     for field, value in values.items():
         setattr(task, field, value)
     return tree
+
+
+def _about_copies(copied: Sequence[str], tree: git.Worktree) -> Iterator[str]:
+    """Yield warnings about copies of virtual environments, whose scripts name the folder of the original."""
+    for name in copied:
+        if basename(name) == "pyvenv.cfg":
+            folder = dirname(name) or "."
+            yield (
+                f"{folder} was copied from {tree.repo}. A virtual environment can't be moved: its scripts and"
+                f" editable installs use the files in {tree.repo}, not those of this worktree. Let the setup"
+                " command create it instead."
+            )
 
 
 def _counted_before(run: Run) -> wire.Json | None:

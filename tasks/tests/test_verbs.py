@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from aitask.lib.errors import Refused
@@ -134,3 +135,34 @@ def test_the_newest_run_counts() -> None:
     make_run(task=task, number=2, state="succeeded", cli_session="abc")
     assert Run.objects.count() == 2
     assert "resume" not in allowed(task)
+
+
+def failing(session: str, count: int, **fields: object) -> Task:
+    given = {"reason_code": "rejected", "resumes": session, "cli_session": session, **fields}
+    task = task_with("failed", cli_session=session, output_tokens=5)
+    for number in range(2, count + 2):
+        make_run(task=task, number=number, state="failed", **given)
+    return task
+
+
+def test_a_conversation_that_fails_again_and_again_gives_way_to_a_new_one() -> None:
+    assert "resume" in allowed(failing("abc", 1))
+    task = failing("abc", 2)
+    assert {"new-conversation", "resume"} & allowed(task) == {"new-conversation"}
+    with pytest.raises(Refused, match="2 attempts"):
+        conversation.resume(task, user=task.workspace.owner)
+    make_run(task=task, number=4, state="failed", resumes="abc", cli_session="abc", output_tokens=1)
+    assert "resume" in allowed(task)
+
+
+@pytest.mark.parametrize("code", ["login", "limit", "hangup", "connection"])
+def test_what_is_not_the_conversations_fault_does_not_count(code: str) -> None:
+    assert "new-conversation" not in allowed(failing("abc", 3, reason_code=code))
+
+
+def test_a_new_conversation_is_offered_on_the_page(client: Client) -> None:
+    task = failing("abc", 3)
+    client.force_login(task.workspace.owner)
+    page = client.get(f"/tasks/{task.pk}").content.decode()
+    assert "Start a new conversation" in page
+    assert "could not be continued" in page

@@ -16,11 +16,23 @@ from tasks.review import verdicts
 from tasks.trains import services
 from tasks.verbs import TaskVerb, require
 from workspaces.git import git
-from workspaces.git.diffs import key_of, path_of
+from workspaces.git.commands import call_git
+from workspaces.git.diffs import key_of, merged_tree, path_of
+from workspaces.git.in_the_way import files_in_the_way
 from workspaces.git.repos import branch_tip, contains, refs, status
 from workspaces.git.rescue import keep
+from workspaces.git.submodules import NO_NESTED
+from workspaces.hostkit import wire
 from workspaces.hostkit.escapes import visible
-from workspaces.merging.conflicts import KINDS, kinds_by_path, leftover_markers
+from workspaces.merging.attempts import CONFLICT
+from workspaces.merging.conflicts import (
+    KINDS,
+    MARKER_LINE,
+    UNCLEAR,
+    kinds_by_path,
+    new_markers,
+    unclear_paths,
+)
 
 MAX_COMMITS = 30
 MARKED = {KINDS[frozenset("123")], KINDS[frozenset("23")]}
@@ -87,6 +99,7 @@ def _begin(task: Task, site: Site) -> tuple[str, list[str]]:
     """Save a rescue ref and merge the base branch; return the merged commit and the conflicting paths."""
     main = site.mainline.tip()
     _check_worktree(task, site)
+    _check_room(task, site, main)
     ref = f"refs/heads/{task.branch}"
     keep(site.write, site.place.path, task.pk, refs(site.host, site.place.path, ref)[ref])
     return main, _merge_main_in(task, site, main)
@@ -105,6 +118,18 @@ def _check_worktree(task: Task, site: Site) -> None:
         )
 
 
+def _check_room(task: Task, site: Site, main: str) -> None:
+    """Raise Refused if the merge would overwrite files that git does not track: it spares no ignored ones."""
+    merged = merged_tree(site.host, task.worktree_path, "HEAD", main) or main
+    files = files_in_the_way(site.host, task.worktree_path, "HEAD", merged)
+    if files:
+        some = ", ".join(map(visible, files[:5])) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        raise Refused(
+            f"{site.branch} has files that the worktree has, too, where git does not track them: {some}.",
+            f"Move them out of {task.worktree_path}, then try again.",
+        )
+
+
 def _merge_main_in(task: Task, site: Site, main: str) -> list[str]:
     """Start the merge and return the conflicting paths."""
     title = f"Merge {site.branch} into {task.branch}"
@@ -112,6 +137,9 @@ def _merge_main_in(task: Task, site: Site, main: str) -> list[str]:
     done = site.write.git(task.worktree_path, *args, check=False)
     listed = git(site.host, task.worktree_path, "diff", "--name-only", "--diff-filter=U", "-z").out
     paths = list(filter(None, listed.split("\0")))
+    if done.rc and not paths and CONFLICT in done.out and _being_merged(site, task.worktree_path):
+        tried = ("merge-tree", "--write-tree", "-z", "HEAD", main)
+        paths = unclear_paths(git(site.host, task.worktree_path, *tried, check=False).out)
     if done.rc and not paths:
         site.write.git(task.worktree_path, "merge", "--abort", check=False)
         raise Refused(f"git could not merge {site.branch} into the branch: {done.err.strip()[-400:]}")
@@ -136,7 +164,7 @@ def prompt_for(task: Task, site: Site, main: str, paths: list[str]) -> str:
     return PROMPT.format(
         branch=task.branch,
         main=site.branch,
-        files="\n".join(_line(path, kinds.get(path, "")) for path in paths),
+        files="\n".join(_line(path, kinds.get(path, "" if kinds else UNCLEAR)) for path in paths),
         theirs=visible(theirs),
         title=task.title,
         **_check_texts(command),
@@ -226,21 +254,25 @@ def _unresolved_reason(resolution: Resolution, site: Site) -> str:
     """Return why the conflict is not resolved; empty if it is. Commits a merge without markers."""
     task = resolution.task
     paths = [path_of(key) for key in resolution.paths]
-    marked = [path for path in paths if _has_markers(site, task.worktree_path, path)]
+    marked = _marked(resolution, site, paths)
     if marked:
         return f"Conflict markers are left in {', '.join(visible(path) for path in marked[:5])}."
     undecided = _undecided(site, task.worktree_path)
     if undecided:
         return f"Not decided which side to keep: {', '.join(visible(path) for path in undecided[:5])}."
     if _being_merged(site, task.worktree_path):
-        present = [path for path in paths if site.host.exists(join(task.worktree_path, path))]
+        there: wire.NamesParams = {"folder": task.worktree_path, "names": paths}
+        present = [path for path in site.host.call("obstacles", there)["names"] if path in paths]
         if present:
             names = (f":(top,literal){path}" for path in present)
             site.write.git(task.worktree_path, "add", "--all", "--", *names)
         site.write.git(task.worktree_path, "add", "--update", "--", ":(top)")
         site.write.with_hooks.git(task.worktree_path, "commit", "--quiet", "--no-edit")
-    if not contains(site.host, site.place.path, f"refs/heads/{task.branch}", resolution.main):
+    ref = f"refs/heads/{task.branch}"
+    if not contains(site.host, site.place.path, ref, resolution.main):
         return f"The merge of {site.branch} was aborted: the branch does not contain it."
+    if resolution.accepted and not contains(site.host, site.place.path, ref, resolution.accepted):
+        return f"{task.branch} does not contain the work that it had before ({resolution.accepted[:10]})."
     return ""
 
 
@@ -256,9 +288,42 @@ def _is_not_text(site: Site, worktree: str, path: str) -> bool:
     return "\0" in found["data"] if found["exists"] else site.host.exists(join(worktree, path))
 
 
-def _has_markers(site: Site, worktree: str, path: str) -> bool:
-    found = site.host.call("read_inside", {"folder": worktree, "name": path, "limit": MAX_BYTES})
-    return leftover_markers(found["data"])
+def _marked(resolution: Resolution, site: Site, paths: list[str]) -> list[str]:
+    """Return the files with conflict markers that neither side has.
+
+    Looked at are the files that were in conflict, and all that differ from both sides: an agent may have
+    moved what was in conflict.
+    """
+    worktree, sides = resolution.task.worktree_path, (resolution.accepted or "HEAD", resolution.main)
+    different = [set(_different(site, worktree, side)) for side in sides]
+    args = ("grep", "--no-color", "-l", "-z", "--text", "--untracked", "-E", "-e", MARKER_LINE)
+    marked = git(site.host, worktree, *args, check=False).out.split("\0")
+    looked_at = set.intersection(*different).union(paths)
+    return [
+        path
+        for path in marked
+        if path in looked_at
+        and new_markers(_content(site, worktree, path), [_blob(site, f"{side}:{path}") for side in sides])
+    ]
+
+
+def _different(site: Site, worktree: str, commit: str) -> list[str]:
+    """Return the files of the worktree that differ from a commit, new ones included."""
+    args = ("diff", "--name-only", "--no-renames", NO_NESTED, "-z", commit, "--")
+    changed = git(site.host, worktree, *args, check=False).out.split("\0")
+    new = git(site.host, worktree, "ls-files", "--others", "--exclude-standard", "-z").out.split("\0")
+    return [*changed, *new]
+
+
+def _content(site: Site, worktree: str, path: str) -> str:
+    params: wire.InsideParams = {"folder": worktree, "name": path, "limit": MAX_BYTES}
+    return site.host.call("read_inside", params)["data"]
+
+
+def _blob(site: Site, name: str) -> str:
+    """Return a file of a commit; empty if it has none of this name."""
+    args = ["cat-file", "blob", name]
+    return call_git(site.host, {"path": site.place.path, "args": args, "max_output": MAX_BYTES}).out
 
 
 def _end(resolution: Resolution, state: str, reason: str, **values: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import combinations
@@ -15,8 +15,10 @@ from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.models import Radar, Run, Task
 from tasks.repository import Site, site_of
-from workspaces.git import overlap
+from tasks.trains import outdated
+from workspaces.git import git, overlap
 from workspaces.git.automatic import that_run
+from workspaces.git.diffs import key_of, path_of, upstream_commit
 from workspaces.git.repos import refs
 from workspaces.hostkit.escapes import visible
 from workspaces.models import Workspace
@@ -24,8 +26,12 @@ from workspaces.models import Workspace
 AT_ONCE = 2
 "Parallel trial merges; few, because agents need the machine as well."
 MAX_FILES = 40
+MAX_ADDED = 500
+"New files of a branch for which the user's checkout is looked at."
 LIVE_INTERVAL = timedelta(seconds=60)
 "Interval of checks while runs are live."
+REST_INTERVAL = timedelta(minutes=10)
+"Interval of checks whether merged branches have got more commits."
 Pair = dict[str, Any]
 
 
@@ -45,6 +51,11 @@ def repair() -> None:
         leases.enqueue_once(rows.filter(pk=pk), check_overlaps, pk)
     recently = timezone.now() - LIVE_INTERVAL
     live = Workspace.objects.filter(tasks__runs__state__in=Run.ACTIVE).exclude(radar__looked_at__gt=recently)
+    earlier = timezone.now() - REST_INTERVAL
+    merged = outdated.merged_tasks().filter(workspace__radar__looked_at__lt=earlier)
+    idle = merged.filter(workspace__radar__wanted_at__isnull=True)
+    for pk in set(idle.values_list("workspace", flat=True)):
+        enqueue_check(pk)
     for pk in live.exclude(radar__wanted_at__isnull=False).distinct().values_list("pk", flat=True):
         enqueue_check(pk)
 
@@ -57,7 +68,10 @@ def check_overlaps(row_id: int) -> None:
         row = Radar.objects.select_related("workspace").get(pk=row_id)
         started, wanted = time.monotonic(), row.wanted_at
         try:
-            values = OverlapCheck(row).run()
+            check = OverlapCheck(row)
+            if outdated.void_outdated_merges(check.site, row.workspace):
+                check = OverlapCheck(row)
+            values = check.run()
             reason = ""
         except Refused as error:
             values, reason = {}, str(error)
@@ -93,7 +107,8 @@ class OverlapCheck:
         """Return the row's new values; empty if nothing has changed."""
         same = self.row.main == self.main and self.row.tips == _texts(self.tips)
         if same and not self.live and self.row.looked_at and not self.row.reason:
-            return {}
+            with_main = self._in_the_way(self.row.with_main)
+            return {"with_main": with_main} if with_main != self.row.with_main else {}
         if not self.main:
             return {"main": "", "tips": {}, "pairs": [], "with_main": {}}
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -105,7 +120,21 @@ class OverlapCheck:
             ]
             found = pool.map(lambda pk: self._with_main(pk, touched[pk]), self.tips)
             with_main = dict(zip(map(str, self.tips), found, strict=True))
-        return {"main": self.main, "tips": _texts(self.tips), "pairs": pairs, "with_main": with_main}
+        return {
+            "main": self.main,
+            "tips": _texts(self.tips),
+            "pairs": pairs,
+            "with_main": self._in_the_way(with_main),
+        }
+
+    def _in_the_way(self, with_main: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Add to each branch the untracked files of the user's checkout that its new files would replace."""
+        added = {path_of(key) for found in with_main.values() for key in found.get("added", [])}
+        blocked = self.site.mainline.untracked_at(sorted(added)) if added else []
+        return {
+            pk: {**found, "blocked": _shown(set(_met(blocked, map(path_of, found.get("added", [])))))}
+            for pk, found in with_main.items()
+        }
 
     def _touched(self, pk: int) -> overlap.Touched:
         """Return what a branch changes, including uncommitted files of a live run."""
@@ -138,15 +167,39 @@ class OverlapCheck:
         """Return the conflicts that an earlier check found for these two commits; None if there was none."""
         return self.earlier.get(tips)
 
+    def _upstream(self, pk: int) -> int:
+        """Return the number of commits of origin's base branch that the branch has and main lacks."""
+        host, repo = self.site.host, self.site.place.path
+        commit = upstream_commit(host, repo, self.site.branch, self.main, self.tips[pk])
+        if not commit:
+            return 0
+        return int(git(host, repo, "rev-list", "--count", commit, f"^{self.main}", "--").out)
+
     def _with_main(self, pk: int, touched: overlap.Touched) -> dict[str, Any]:
         """Return the conflicts of a branch with main, and what it changes that tools run by themselves."""
         known: dict[str, Any] = self.row.with_main.get(str(pk), {})
-        runs = [visible(path) for path in that_run(touched.paths, self.row.workspace.commands)[:MAX_FILES]]
+        runs = _shown(that_run(touched.paths, self.row.workspace.commands))
+        more = {
+            "upstream": self._upstream(pk),
+            "runs": runs,
+            "added": [key_of(path) for path in sorted(touched.created)[:MAX_ADDED]],
+        }
         if known.get("tip") == self.tips[pk] and known.get("main") == self.main:
-            return {**known, "runs": runs}
+            return {**known, **more}
         found = overlap.conflicts_between(self.site.host, self.site.place.path, self.main, self.tips[pk])
-        conflicts = [visible(path) for path in found[:MAX_FILES]]
-        return {"tip": self.tips[pk], "main": self.main, "conflicts": conflicts, "runs": runs}
+        return {"tip": self.tips[pk], "main": self.main, "conflicts": _shown(found), **more}
+
+
+def _shown(paths: Iterable[str]) -> list[str]:
+    """Return the first paths as they are shown."""
+    return [visible(path) for path in sorted(paths)[:MAX_FILES]]
+
+
+def _met(files: Sequence[str], added: Iterable[str]) -> Iterator[str]:
+    """Yield the files that have one of the added paths, or whose place is a parent or a child of it."""
+    for path in added:
+        yield from (each for each in files if f"{path}/".startswith(f"{each.rstrip('/')}/"))
+        yield from (each for each in files if each.startswith(f"{path}/"))
 
 
 def open_tasks(workspace: Workspace) -> list[Task]:

@@ -39,6 +39,7 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
     tasks = overlap.proposed_order(workspace, candidates)
     marks = queries.overlaps(candidates)
     with_main, runs = queries.conflicts_with_main(workspace), queries.files_that_run(workspace)
+    before = queries.before_merging(workspace)
     verdicts_of = {v.task_id: v for v in Verdict.objects.filter(task__in=tasks)}
     rows = [
         {
@@ -47,6 +48,7 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
             "overlaps": among(marks.get(task.pk, []), tasks),
             "main_conflicts": with_main.get(task.pk, []),
             "runs": runs.get(task.pk, []),
+            "before": before.get(task.pk),
         }
         for task in tasks
     ]

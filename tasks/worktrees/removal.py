@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from posixpath import join
 from uuid import uuid4
 
@@ -13,8 +13,17 @@ from workspaces.git.commands import GitError
 from workspaces.git.locks import retry_while_locked
 from workspaces.git.nested import keep_nested
 from workspaces.git.repos import branch_tip, contains, refs, status
-from workspaces.git.rescue import keep, patch_path, save_patch, snapshot
+from workspaces.git.rescue import (
+    IgnoredFiles,
+    keep,
+    keep_ignored,
+    keep_reflogs,
+    rescue_path,
+    save_patch,
+    snapshot,
+)
 from workspaces.git.worktree_list import Tree, list_trees
+from workspaces.hostkit.escapes import visible
 
 
 @dataclass(frozen=True)
@@ -24,12 +33,33 @@ class Rescued:
     commit: str = ""
     ref: str = ""
     patch: str = ""
+    ignored: IgnoredFiles = field(default_factory=IgnoredFiles)
+
+    @property
+    def summary(self) -> str:
+        """What was kept and what was not, for the user."""
+        parts = ["A rescue ref keeps the work."]
+        if self.ignored.archive:
+            parts.append(f"Files that git ignores are in {self.ignored.archive}.")
+        if self.ignored.too_large:
+            names = ", ".join(map(visible, self.ignored.too_large[:5]))
+            parts.append(f"Too large to be kept, and removed: {names}.")
+        return " ".join(parts)
 
 
 def remove_tree(
-    site: Site, *, owner: int | str, path: str, branch: str, base: str = "", intent: str = ""
+    site: Site,
+    *,
+    owner: int | str,
+    path: str,
+    branch: str,
+    base: str = "",
+    intent: str = "",
+    careful: bool = False,
 ) -> Rescued:
     """Remove a worktree (uncommitted work included) and its branch. Raises GitError and HostError.
+
+    Ignored files are kept up to a limit. With `careful`, larger ones prevent the removal.
 
     May be repeated: missing parts are skipped. The main worktree and locked ones are refused.
     """
@@ -42,7 +72,9 @@ def remove_tree(
     if tip and not contains(site.host, site.place.path, commit, tip):
         keep(site.write, site.place.path, owner, tip, "branch")  # the worktree has another branch checked out
     if tree:
+        keep_reflogs(site.write, site.place.path, tree.path, branch, owner)
         keep_nested(site.write, site.place.path, tree.path, owner)
+        rescued = replace(rescued, ignored=_keep_ignored(site, tree, owner, careful=careful))
         _remove(site, tree)
     if tip:
         _delete_branch(site, branch)
@@ -80,9 +112,22 @@ def _commit_with_all_work(site: Site, tree: Tree) -> str:
     index = join(str(site.host.hello()["state_dir"]), "rescued", f"index-{uuid4().hex[:12]}")
     site.host.run(["mkdir", "-p", "-m", "700", "--", index.rpartition("/")[0]])
     try:
-        return snapshot(site.write, tree.path, index)
+        return snapshot(site.write, tree.path, index, found.hidden)
     finally:
         site.host.run(["rm", "-f", "--", index], check=False)
+
+
+def _keep_ignored(site: Site, tree: Tree, owner: int | str, *, careful: bool) -> IgnoredFiles:
+    original = "" if site.place.bare else site.place.path
+    found = keep_ignored(site.host, tree.path, original, rescue_path(site.host, owner, "ignored.tar.gz"))
+    if careful and found.too_large:
+        names = ", ".join(map(visible, found.too_large[:5]))
+        raise GitError(
+            f"{tree.path} has ignored files that are too large to be kept: {names}.",
+            "Move them to keep them, or delete them.",
+            code="too_large",
+        )
+    return found
 
 
 def _rescue(site: Site, owner: int | str, commit: str, base: str) -> Rescued:
@@ -90,7 +135,7 @@ def _rescue(site: Site, owner: int | str, commit: str, base: str) -> Rescued:
     start = _base(site, commit, base)
     patch = ""
     if start and start != commit:
-        patch = patch_path(site.host, owner)
+        patch = rescue_path(site.host, owner, "patch")
         save_patch(site.host, site.place.path, start, commit, patch)
     return Rescued(commit, ref, patch)
 

@@ -18,11 +18,12 @@ from tasks.models import MergeTrain, Run, Task, Verdict
 from tasks.repository import Site, site_of
 from tasks.runs import hooks
 from tasks.worktrees.removal import Rescued, remove_tree
-from workspaces.git import git
+from workspaces.git import Known, adopt_worktree, git
 from workspaces.git.diffs import EMPTY_TREE, Range, changed_files
 from workspaces.git.repos import status
 from workspaces.git.rescue import keep
 from workspaces.git.worktree_list import Tree, list_trees
+from workspaces.hostkit.escapes import visible
 from workspaces.hosts import HostError
 from workspaces.models import Workspace
 
@@ -46,6 +47,8 @@ class WorktreeState:
     last_used: datetime | None
     live: bool
     "Whether its task has a live run."
+    ignored: tuple[str, ...]
+    "Files that git ignores, and folders with a `/`, without what tools create again."
     foreign: bool
     "Whether it belongs to a task in another workspace of the same repository."
 
@@ -147,6 +150,7 @@ def _state_of(site: Site, tree: Tree, owner: Task | None, live: set[int], sizes:
         size_kib=_size(site, tree) if exists and sizes else None,
         last_used=_last_used(site, tree) if exists else None,
         live=owner is not None and owner.pk in live,
+        ignored=_ignored(site, tree) if exists and not tree.is_main else (),
         foreign=foreign,
     )
 
@@ -156,6 +160,16 @@ def _uncommitted(site: Site, tree: Tree) -> int | None:
         return status(site.host, tree.path).uncommitted
     except Refused:
         return None
+
+
+def _ignored(site: Site, tree: Tree) -> tuple[str, ...]:
+    try:
+        found = site.host.call("unseen", {"path": tree.path, "untracked": [], "ignored": True})
+    except HostError as error:
+        if error.retryable:
+            raise
+        return ()
+    return tuple(map(visible, found["ignored"]))
 
 
 def _distance(site: Site, tree: Tree) -> tuple[int | None, int | None]:
@@ -194,15 +208,19 @@ def remove(workspace: Workspace, path: str) -> Rescued:
     return remove_listed(workspace, state)
 
 
-def remove_listed(workspace: Workspace, state: WorktreeState) -> Rescued:
-    """Remove a worktree that `survey` returned. A task's branch stays, so that it can still be merged."""
+def remove_listed(workspace: Workspace, state: WorktreeState, *, careful: bool = False) -> Rescued:
+    """Remove a worktree that `survey` returned. A task's branch stays, so that it can still be merged.
+
+    With `careful`, ignored files that are too large to be kept prevent it: GitError `too_large`.
+    """
     if state.obstacle:
         raise Refused(f"This worktree can't be removed: {state.obstacle}.")
     site = site_of(workspace)
     if state.is_merge_worktree:
         _refuse_while_merging(site)
     owner = state.task.pk if state.task else "worktrees"
-    return remove_tree(site, owner=owner, path=state.tree.path, branch="")
+    careful = careful and not state.is_merge_worktree
+    return remove_tree(site, owner=owner, path=state.tree.path, branch="", careful=careful)
 
 
 def _refuse_while_merging(site: Site) -> None:
@@ -233,9 +251,14 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
     if state.tree.branch == site.mainline.ref:
         raise Refused(f"{state.branch} is the base branch.", "Check out another branch there.")
     base = git(site.host, site.place.path, "merge-base", site.mainline.ref, state.tree.head, check=False)
-    task = services.create_task(workspace=workspace, user=user, title=_title(site, state))
-    values = {"branch": state.branch, "worktree_path": path, "base_commit": base.out.strip()}
     sizes = _sizes(site, base.out.strip(), state.tree.head)
+    task = services.create_task(workspace=workspace, user=user, title=_title(site, state))
+    known = Known(path, state.branch, base.out.strip())
+    mark = {"installation": site.installation, "task": task.pk}
+    if adopt_worktree(site.host, repo=site.place.path, known=known, owner_mark=mark) is None:
+        task.delete()
+        raise Refused("This worktree belongs to another installation of the app.", "Adopt it there.")
+    values = {"branch": known.branch, "worktree_path": path, "base_commit": known.base_commit}
     Task.objects.filter(pk=task.pk).update(**values, **sizes, status=Task.Status.REVIEW)
     task.refresh_from_db()
     hooks.branch_changed(workspace.pk)

@@ -40,8 +40,7 @@ def worktrees_list(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def worktree_remove(request: HttpRequest, pk: int) -> HttpResponse:
     workspace, path = workspace_for_change(request.user, pk), request.POST.get("path", "")
-    text = "Removed. A rescue ref keeps the work."
-    return _about(workspace, request, lambda: services.remove(workspace, path), text)
+    return _about(workspace, request, lambda: f"Removed. {services.remove(workspace, path).summary}")
 
 
 @require_POST
@@ -68,5 +67,7 @@ def worktrees_prune(request: HttpRequest, pk: int) -> HttpResponse:
     return _about(workspace, request, prune, text)
 
 
-def _about(workspace: Workspace, request: HttpRequest, verb: Callable[[], object], text: str) -> HttpResponse:
+def _about(
+    workspace: Workspace, request: HttpRequest, verb: Callable[[], object], text: str = ""
+) -> HttpResponse:
     return answer(request, verb, text, to=reverse("worktrees", args=[workspace.pk]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from posixpath import isabs, normpath
 
 from aitask.lib.errors import Refused
@@ -13,6 +14,8 @@ SECONDS = 60.0
 ANSWER_SECONDS = 5.0
 "Added to a command's own timeout, which the host enforces."
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0"}
+MISSING_PROGRAM = re.compile(r"not found$|cannot (run|exec|spawn) ")
+"Lines of git and of shells about a helper program, such as git-lfs, that is not installed."
 
 
 class GitError(Refused):
@@ -81,6 +84,7 @@ def failure(path: str, verb: str, done: Completed) -> GitError:
     """Return the GitError for git's error output."""
     lines = [line.strip() for line in done.err.strip().splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-3:]
+    fatal = [*(line for line in lines if MISSING_PROGRAM.search(line) and line not in fatal), *fatal]
     message = " ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in fatal)[:500]
     if "dubious ownership" in done.err:
         return GitError(

@@ -13,7 +13,7 @@ from posixpath import join
 
 from aitask.lib.errors import Refused
 from workspaces.git.commands import call_git, git
-from workspaces.git.repos import COMMIT
+from workspaces.git.repos import COMMIT, base_names, contains
 from workspaces.git.staging import announce_untracked, forget_special_files
 from workspaces.git.submodules import NO_NESTED
 from workspaces.git.writing import Writer
@@ -26,6 +26,8 @@ MAX_COMMITS = 500
 SECONDS = 120.0
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 "The empty tree, which git knows in every repository."
+RENAMES = ("--find-renames", "-l1000")
+"With git's own limit, whatever the user's `diff.renameLimit` is."
 PLAIN = (
     *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", NO_NESTED),
     *("--src-prefix=a/", "--dst-prefix=b/"),
@@ -128,7 +130,7 @@ def changed_files(host: HostConnection, rng: Range, *, ignore_space: bool = Fals
         "--numstat",
         "-z",
         "--no-abbrev",
-        "--find-renames",
+        *RENAMES,
         *PLAIN,
         *space,
         *rng.revisions,
@@ -202,7 +204,7 @@ def file_patch(
     """Return the unified diff of one file, and whether it was truncated because of its size."""
     space = ("--ignore-all-space",) if ignore_space else ()
     names = [path] if old_path == path else [old_path, path]
-    args = ("diff", "--find-renames", f"--unified={context}", *PLAIN, *space, *rng.revisions, "--", *names)
+    args = ("diff", *RENAMES, f"--unified={context}", *PLAIN, *space, *rng.revisions, "--", *names)
     return _run(host, rng, args, MAX_FILE_BYTES)
 
 
@@ -230,6 +232,13 @@ def spare_index(write: Writer, worktree: str, index: str) -> None:
 def merge_base(host: HostConnection, repo: str, left: str, right: str) -> str:
     """Return the best common ancestor; empty if there is none."""
     return git(host, repo, "merge-base", left, right, check=False).out.strip()
+
+
+def upstream_commit(host: HostConnection, repo: str, base: str, main: str, branch: str) -> str:
+    """Return the newest commit of origin's base branch that a branch has and `main` lacks; empty if none."""
+    origin = base_names(base)[1]
+    found = merge_base(host, repo, origin, branch)
+    return "" if not found or contains(host, repo, main, found) else found
 
 
 def merged_tree(host: HostConnection, repo: str, main: str, branch: str) -> str:

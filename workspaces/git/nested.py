@@ -53,7 +53,7 @@ def _unsaved_commit(write: Writer, folder: str) -> str:
         index = join(str(write.host.hello()["state_dir"]), "rescued", f"index-{uuid4().hex[:12]}")
         write.host.run(["mkdir", "-p", "-m", "700", "--", index.rpartition("/")[0]])
         try:
-            return snapshot(write, folder, index)
+            return snapshot(write, folder, index, state.hidden)
         finally:
             write.host.run(["rm", "-f", "--", index], check=False)
     args = ("rev-list", "--max-count=1", "HEAD", "--branches", "--not", "--remotes")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from posixpath import join
 from uuid import uuid4
 
 from workspaces.git.commands import call_git, failure, git
 from workspaces.git.diffs import merge_base
+from workspaces.git.in_the_way import created_path
 from workspaces.git.submodules import NO_NESTED
 from workspaces.hosts import HostConnection
 
@@ -26,6 +28,8 @@ class Touched:
     "Folders that it removed files from, and their parents."
     entered: set[str]
     "Folders that it added files to, and their parents."
+    created: frozenset[str] = frozenset()
+    "The paths of files that git creates for it: see `created_path`."
 
     def meets(self, other: Touched) -> bool:
         """Return whether merging both may conflict: they change the same file, one has a file where the other
@@ -39,12 +43,13 @@ class Touched:
 def touched_by(host: HostConnection, repo: str, main: str, tip: str) -> Touched:
     """Return what a branch has changed since it forked from main."""
     base = merge_base(host, repo, main, tip) or main
-    args = ("diff-tree", "-r", "--name-status", "--no-renames", "-z", base, tip, "--")
+    args = ("diff-tree", "-r", "--raw", "--no-renames", "-z", base, tip, "--")
     fields = git(host, repo, *args, timeout=SECONDS).out.split("\0")
     found = list(zip(fields[:-1:2], fields[1::2], strict=True))
-    deleted = {path for kind, path in found if kind == "D"}
-    added = {path for kind, path in found if kind == "A"}
-    return Touched({path for _, path in found}, _folders(deleted), _folders(added))
+    deleted = {path for header, path in found if header.endswith("D")}
+    added = {path for header, path in found if header.endswith("A")}
+    created = frozenset(created_path(header, path) for header, path in found if header.endswith("A"))
+    return Touched({path for _, path in found}, _folders(deleted), _folders(added), created)
 
 
 def _folders(paths: set[str]) -> set[str]:
@@ -59,7 +64,7 @@ def _folders(paths: set[str]) -> set[str]:
 
 
 def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
-    """Return the paths with uncommitted changes in a worktree."""
+    """Return the paths with uncommitted changes in a worktree, also those that git is told to overlook."""
     done = git(
         host,
         worktree,
@@ -71,20 +76,41 @@ def uncommitted_paths(host: HostConnection, worktree: str) -> set[str]:
         NO_NESTED,
         check=False,
     )
-    return {record[3:] for record in done.out.split("\0") if len(record) > 3}
+    unseen = host.call("unseen", {"path": worktree, "untracked": [], "ignored": False}, timeout=SECONDS)
+    return {record[3:] for record in done.out.split("\0") if len(record) > 3}.union(unseen["hidden"])
 
 
 def conflicts_between(host: HostConnection, repo: str, left: str, right: str) -> list[str]:
     """Return the files in which two commits conflict, by a trial merge in memory. Raises GitError."""
-    args = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", left, right)
+    args = ("merge-tree", "--write-tree", "--name-only", "-z", left, right)
     done = git(host, repo, *args, timeout=SECONDS, check=False)
     if done.rc == 0:
         return []
     if done.rc == 1:
-        return sorted(set(filter(None, done.out.split("\0")[1:])))
+        names = takewhile(bool, done.out.split("\0")[1:])
+        return sorted(set(names)) or sorted(
+            {path for paths, _ in conflict_messages(done.out) for path in paths}
+        )
     if done.rc == NO_WRITE_TREE:
         return conflicts_in_spare_index(host, repo, left, right)
     raise failure(repo, "merge-tree", done)
+
+
+def conflict_messages(out: str) -> Iterator[tuple[list[str], str]]:
+    """Yield (paths, text) of the messages about conflicts in the output of `git merge-tree -z`.
+
+    Some conflicts have nothing else: where the files of a folder belong that was moved to several others.
+    """
+    fields = iter(out.split("\0"))
+    for _ in takewhile(bool, fields):
+        pass
+    for count in fields:
+        if not count.isdecimal():
+            return
+        paths = list(islice(fields, int(count)))
+        kind, text = next(fields, ""), next(fields, "")
+        if kind.startswith("CONFLICT"):
+            yield paths, text.strip()
 
 
 def conflicts_in_spare_index(host: HostConnection, repo: str, left: str, right: str) -> list[str]:

@@ -6,15 +6,18 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from posixpath import join, normpath
+from posixpath import basename, dirname, join, normpath
 
+from aitask.lib.shell import command_line
 from workspaces.git.commands import GitError, expand, failure, find_with_git, git
 from workspaces.git.submodules import NO_NESTED, submodules_of
+from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection
 
 TASK_PREFIX = "aitask/"
 "Prefix of the tasks' branches, which are never suggested as a base."
 MAX_SUGGESTIONS = 8
+SECONDS = 120.0
 _recorded: defaultdict[str, set[tuple[str, str, str]]] = defaultdict(set)
 "What this process has recorded on each host."
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -63,6 +66,8 @@ class Status:
     changed: int
     untracked: int
     conflicts: int
+    hidden: tuple[str, ...] = ()
+    "Changed files that git is told to overlook; they count as changed."
 
     @property
     def uncommitted(self) -> int:
@@ -91,6 +96,25 @@ def locate(host: HostConnection, path: str) -> RepositoryPaths:
     )
     record_place(host, place.path, place.git_dir, place.common_dir)
     return place
+
+
+def is_bare_by_mistake(host: HostConnection, place: RepositoryPaths) -> bool:
+    """Return whether a repository with a worktree of its own says that it has none.
+
+    `git init` does that if GIT_DIR names it. All commands that need a worktree fail then, a person's too.
+    """
+    is_hidden = place.bare and basename(place.git_dir) == ".git"
+    return is_hidden and host.exists(join(place.git_dir, "index"))
+
+
+def bare_by_mistake(place: RepositoryPaths) -> GitError:
+    """Return the error that says so."""
+    command = command_line("git", "--git-dir", place.git_dir, "config", "core.bare", "false")
+    return GitError(
+        f"git takes {dirname(place.git_dir)} for a repository without files: its core.bare is true.",
+        f"Run on that host: {command}",
+        code="bare_by_mistake",
+    )
 
 
 def record_place(
@@ -201,19 +225,29 @@ def diff_stat(host: HostConnection, worktree: str, base: str) -> DiffStat:
 
 
 def status(host: HostConnection, worktree: str) -> Status:
-    """Return branch, HEAD and uncommitted files of a worktree; a submodule with changes counts as a file."""
+    """Return branch, HEAD and uncommitted files of a worktree; a submodule with changes counts as a file.
+
+    Files count, too, that git is told to overlook. Links in place of ignored folders do not.
+    """
     args = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=normal")
     done = git(host, worktree, *args, NO_NESTED)
     records = done.out.split("\0")
     headers = _branch_headers(records)
     kinds = [record[:1] for record in records]
+    untracked = [record[2:] for record in records if record.startswith("? ") and not record.endswith("/")]
+    params: wire.UnseenParams = {"path": worktree, "untracked": untracked, "ignored": False}
+    unseen = host.call("unseen", params, timeout=SECONDS)
     head = headers.get("branch.head", "")
     return Status(
         branch="" if head == "(detached)" else head,
         head="" if headers.get("branch.oid") == "(initial)" else headers.get("branch.oid", ""),
-        changed=kinds.count("1") + kinds.count("2") + _changed_submodules(host, worktree),
-        untracked=kinds.count("?"),
+        changed=kinds.count("1")
+        + kinds.count("2")
+        + len(unseen["hidden"])
+        + _changed_submodules(host, worktree),
+        untracked=kinds.count("?") - len(unseen["links"]),
         conflicts=kinds.count("u"),
+        hidden=tuple(unseen["hidden"]),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from posixpath import join
 
 from workspaces.git.commands import git
+from workspaces.git.repos import RepositoryPaths
 from workspaces.hosts import HostConnection, HostError
 
 
@@ -39,12 +40,12 @@ def list_trees(host: HostConnection, repo: str) -> list[Tree]:
     return [_tree(values, is_main=number == 0) for number, values in enumerate(parsed)]
 
 
-def checkout_path(host: HostConnection, repo: str, path: str) -> str:
-    """Return the worktree that git names in `%(worktreepath)`; empty for a bare repository."""
-    place = host.call("git_place", {"path": repo})
+def checkout_path(host: HostConnection, repo: RepositoryPaths, path: str) -> str:
+    """Return the worktree that git names in `%(worktreepath)`; empty for a bare repository itself."""
+    place = host.call("git_place", {"path": repo.path})
     if path != place["trusted"]:
         return path
-    return place["main"] if place["main"] != place["common_dir"] else ""
+    return "" if repo.bare else place["main"]
 
 
 def rebasing_worktree(host: HostConnection, trees: list[Tree], ref: str) -> str:

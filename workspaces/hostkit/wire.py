@@ -168,6 +168,8 @@ class RunSpec(TypedDict):
     "File that exists if the setup command has run in this worktree."
     copied: List[str]
     "Files that were copied into the worktree. They are not committed."
+    notices: NotRequired[List[str]]
+    "Warnings about the worktree, which the runner reports."
     commit: CommitSettings
     ssh_agent: NotRequired[bool]
     "Whether programs of the run may use the login's ssh agent."
@@ -237,6 +239,8 @@ class RunOutcome(TypedDict):
     committed: NotRequired[bool]
     "Whether hostkit committed uncommitted work."
     diff: NotRequired[Optional[DiffSize]]
+    left_out: NotRequired[List[str]]
+    "Work that is in no commit, as sentences."
     ended_by: NotRequired[Literal["runner", "guard", "serve"]]
     swept: NotRequired[int]
     "Number of leftover processes that were killed."
@@ -766,6 +770,42 @@ class NamesParams(TypedDict):
 
 class FileNames(TypedDict):
     names: List[str]
+
+
+class UnseenParams(TypedDict):
+    path: str
+    "A worktree."
+    untracked: List[str]
+    "Its untracked files that are not folders."
+    ignored: bool
+    "Whether to list ignored files, too."
+
+
+class Unseen(TypedDict):
+    """Work that `git status` does not show."""
+
+    hidden: List[str]
+    "Changed files that are marked as assume-unchanged or skip-worktree."
+    links: List[str]
+    "Untracked links to folders that git would ignore if they were folders."
+    ignored: List[str]
+    "Ignored files, and folders with a `/` at the end, without what tools create again."
+
+
+class ArchiveParams(TypedDict):
+    path: str
+    "A worktree."
+    original: str
+    "The main checkout, whose files need not be kept; empty if there is none."
+    archive: str
+    "Path of the archive."
+
+
+class KeptFiles(TypedDict):
+    kept: int
+    "Number of files in the archive. There is no archive without files."
+    too_large: List[str]
+    "Ignored files and folders that are not kept because of their size."
 
 
 class PathParams(TypedDict):

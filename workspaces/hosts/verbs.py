@@ -52,8 +52,27 @@ class Verbs(ABC):
 
     @overload
     def call(
-        self, verb: Literal["special_files"], params: wire.NamesParams, *, timeout: float = SECONDS
+        self,
+        verb: Literal["special_files", "obstacles"],
+        params: wire.NamesParams,
+        *,
+        timeout: float = SECONDS,
     ) -> wire.FileNames: ...
+
+    @overload
+    def call(
+        self, verb: Literal["unseen"], params: wire.UnseenParams, *, timeout: float = SECONDS
+    ) -> wire.Unseen: ...
+
+    @overload
+    def call(
+        self, verb: Literal["keep_ignored"], params: wire.ArchiveParams, *, timeout: float = SECONDS
+    ) -> wire.KeptFiles: ...
+
+    @overload
+    def call(
+        self, verb: Literal["restore_ignored"], params: wire.ArchiveParams, *, timeout: float = SECONDS
+    ) -> wire.Nothing: ...
 
     @overload
     def call(

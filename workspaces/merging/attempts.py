@@ -20,6 +20,9 @@ from workspaces.merging.conflicts import (
 from workspaces.merging.merge_worktree import MergeWorktree
 from workspaces.merging.quick import commit
 
+CONFLICT = "CONFLICT ("
+"How git begins its message about a conflict."
+
 
 class Strategy(enum.StrEnum):
     """How a branch is merged into main."""
@@ -140,13 +143,24 @@ def _failure(worktree: MergeWorktree, onto: str, change: Change, done: Completed
     records = git(worktree.host, worktree.path, "ls-files", "--unmerged", "-z").out.split("\0")
     kinds = kinds_by_path([record for record in records if record])
     output = (done.err.strip() + "\n" + done.out.strip()).strip()
-    if not kinds:
-        return Attempt(MergeResult.REFUSED, output=output[-8000:])
     names = {onto: "main", change.commit: change.branch, "HEAD": "main"}
+    if not kinds:
+        unclear = _without_files(worktree, onto, change, names) if CONFLICT in output else []
+        verdict = MergeResult.CONFLICT if unclear else MergeResult.REFUSED
+        return Attempt(verdict, conflicts=unclear, output=output[-8000:])
     found = [
         Conflict(path, kind, _hunks(worktree, path, names)) for path, kind in list(kinds.items())[:MAX_FILES]
     ]
     return Attempt(MergeResult.CONFLICT, conflicts=found, output=output[-8000:])
+
+
+def _without_files(
+    worktree: MergeWorktree, onto: str, change: Change, names: dict[str, str]
+) -> list[Conflict]:
+    """Return the conflicts of a merge that leaves no unmerged files."""
+    args = ("merge-tree", "--write-tree", "-z", onto, change.commit)
+    done = git(worktree.host, worktree.path, *args, timeout=300, check=False)
+    return from_merge_tree(worktree.host, worktree.path, done.out, names) if done.rc == 1 else []
 
 
 def _hunks(worktree: MergeWorktree, path: str, names: dict[str, str]) -> list[str]:

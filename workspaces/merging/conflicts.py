@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from workspaces.git.commands import call_git
+from workspaces.git.overlap import conflict_messages
 from workspaces.hostkit.escapes import printed, visible
 from workspaces.hosts import HostConnection
 
+SUBMODULE = "160000 "
 MAX_FILES = 50
 MAX_FILES_READ = 12
 MAX_HUNKS = 8
@@ -20,6 +23,8 @@ MAX_LINE = 400
 MAX_BYTES = 512 * 1024
 CONTEXT = 3
 OURS, SEPARATOR, THEIRS = (re.compile(pattern) for pattern in (r"<{7,} ", r"={7,}\r?$", r">{7,} "))
+MARKER_LINE = r"^(<{7,}|>{7,}|\|{7,}) "
+MARKER = re.compile(MARKER_LINE)
 "The conflict markers; git's attribute `conflict-marker-size` makes them longer."
 KINDS = {
     frozenset("123"): "changed on both sides",
@@ -30,6 +35,9 @@ KINDS = {
     frozenset("2"): "main has another file or folder there",
     frozenset("3"): "the branch has another file or folder there",
 }
+
+UNCLEAR = "it is unclear where its new files belong"
+"The kind of a conflict without an unmerged file: a folder was moved to several others."
 
 
 @dataclass(frozen=True)
@@ -49,10 +57,14 @@ class Conflict:
 def kinds_by_path(records: list[str]) -> dict[str, str]:
     """Map each path of `<mode> <object> <stage>\\t<path>` records to its kind of conflict."""
     stages: dict[str, set[str]] = defaultdict(set)
+    nested: set[str] = set()
     for record in records:
         header, _, path = record.partition("\t")
         stages[path].add(header.rpartition(" ")[2])
-    return {path: KINDS.get(frozenset(found), "changed on both sides") for path, found in stages.items()}
+        if header.startswith(SUBMODULE):
+            nested.add(path)
+    kinds = {path: KINDS.get(frozenset(found), "changed on both sides") for path, found in stages.items()}
+    return {path: f"submodule {kind}" if path in nested else kind for path, kind in kinds.items()}
 
 
 def from_merge_tree(host: HostConnection, repo: str, out: str, names: dict[str, str]) -> list[Conflict]:
@@ -64,18 +76,18 @@ def from_merge_tree(host: HostConnection, repo: str, out: str, names: dict[str, 
     for number, (path, kind) in enumerate(list(kinds.items())[:MAX_FILES]):
         text = _blob(host, repo, f"{tree}:{path}") if number < MAX_FILES_READ else ""
         found.append(Conflict(path, kind, hunks_of(text, names)))
-    return found
+    return found or [Conflict(path, UNCLEAR) for path in unclear_paths(out)]
+
+
+def unclear_paths(out: str) -> list[str]:
+    """Return the paths in the messages of `git merge-tree -z`, for conflicts without unmerged files."""
+    return list(dict.fromkeys(path for paths, _ in conflict_messages(out) for path in paths))[:MAX_FILES]
 
 
 def merge_tree_messages(out: str, names: dict[str, str]) -> str:
     """Return the messages about conflicts in the output of `git merge-tree -z`, one per line."""
-    fields = out.split("\0")
-    at, messages = fields.index("", 1) + 1, []
-    while at < len(fields) and fields[at].isdecimal():
-        kind, message = fields[at + int(fields[at]) + 1 : at + int(fields[at]) + 3]
-        messages += [message.strip()] if kind.startswith("CONFLICT") else []
-        at += int(fields[at]) + 3
-    text = "\n".join(messages[:MAX_FILES])
+    messages = (message for _, message in conflict_messages(out))
+    text = "\n".join(islice(messages, MAX_FILES))
     for commit, name in names.items():
         text = text.replace(commit, name)
     return text
@@ -112,14 +124,10 @@ def _label(line: str, names: dict[str, str]) -> str:
     return line
 
 
-def leftover_markers(text: str) -> bool:
-    """Return whether a file still contains conflict markers."""
-    wanted = iter((OURS, SEPARATOR, THEIRS))
-    want = next(wanted)
-    for line in text.split("\n"):
-        if want.match(line):
-            following = next(wanted, None)
-            if following is None:
-                return True
-            want = following
-    return False
+def new_markers(text: str, sides: Iterable[str]) -> bool:
+    """Return whether a file has a conflict marker that neither of the merged sides has.
+
+    One is enough: a half-removed conflict is none that was resolved. Lines of `=` alone say nothing.
+    """
+    known = {line.rstrip("\r") for side in sides for line in side.split("\n")}
+    return any(MARKER.match(line) and line.rstrip("\r") not in known for line in text.split("\n"))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aitask.lib.shell import command_line
 from workspaces.git.commands import GitError, git
+from workspaces.git.in_the_way import files_in_the_way, untracked_at
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.overlap import uncommitted_paths
-from workspaces.git.repos import RepositoryPaths, contains, refs
+from workspaces.git.repos import RepositoryPaths, bare_by_mistake, contains, is_bare_by_mistake, refs
 from workspaces.git.worktree_list import Tree, checkout_path, list_trees, rebasing_worktree
 from workspaces.git.writing import Writer
+from workspaces.hostkit.escapes import visible
 from workspaces.hosts import Completed
 
-OVERWRITTEN = "would be overwritten"
+UNFINISHED = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 
 
 class MainMoved(Exception):
@@ -49,7 +52,11 @@ class Mainline:
         return contains(self.write.host, self.repo.path, self.ref, commit)
 
     def check_ready(self) -> None:
-        """Raise Blocked if the branch is being rebased or is checked out in two worktrees."""
+        """Raise Blocked if the branch is being rebased or is checked out in two worktrees.
+
+        Also if git can't see the repository's own worktree.
+        """
+        self._refuse_hidden_worktree()
         trees = list_trees(self.write.host, self.repo.path)
         self._only_checkout(trees)
         path = rebasing_worktree(self.write.host, trees, self.ref)
@@ -59,44 +66,58 @@ class Mainline:
     def advance(self, old: str, new: str, why: str) -> None:
         """Move from `old` to its descendant `new`, and update the worktree that has the branch checked out.
 
-        Raises MainMoved, or Blocked if uncommitted changes of the user would be overwritten.
+        Raises MainMoved, or Blocked if files of the user would be overwritten: uncommitted or untracked
+        ones, and those that git ignores.
         """
         done = retry_while_locked(lambda: self._advance_once(old, new, why))
         if not done.rc or (tip := self.tip()) == new:
             return
         if tip != old:
             raise MainMoved
+        self.check_room(old, new)
         raise self._blocked(done)
 
     def check_room(self, old: str, new: str) -> None:
-        """Raise Blocked if a move from `old` to `new` would overwrite uncommitted changes."""
+        """Raise Blocked if a move from `old` to `new` would overwrite files of the user."""
         _, path = self._tip_and_checkout()
         if not path:
             return
         args = ("diff-tree", "-r", "--name-only", "--no-renames", "-z", old, new, "--")
         changed = git(self.write.host, self.repo.path, *args).out.split("\0")
-        files = sorted(uncommitted_paths(self.write.host, path).intersection(changed))
-        if files:
-            raise self._dirty(path, files)
+        untracked = files_in_the_way(self.write.host, path, old, new)
+        dirty = sorted(uncommitted_paths(self.write.host, path).intersection(changed) - set(untracked))
+        if dirty:
+            raise self._in_the_way(path, "uncommitted changes", dirty, "Commit or stash them there")
+        if untracked:
+            raise self._in_the_way(
+                path, "files that git does not track", untracked, "Move them to another folder"
+            )
+
+    def untracked_at(self, paths: Sequence[str]) -> list[str]:
+        """Return the user's untracked and ignored files that lie where these files would be created."""
+        _, path = self._tip_and_checkout()
+        return untracked_at(self.write.host, path, paths) if path else []
 
     def _advance_once(self, old: str, new: str, why: str) -> Completed:
         tip, path = self._tip_and_checkout()
         if tip != old:
             raise MainMoved
+        self._refuse_hidden_worktree()
         if not path:
             return self._git(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
-        args = ("merge", "--quiet", "--ff-only", "--no-squash", "--no-autostash", "--no-stat", new)
-        return self._git(path, *args)
+        args = ("merge", "--quiet", "--ff-only", "--no-squash", "--no-autostash", "--no-stat")
+        return self._git(path, *args, "--no-overwrite-ignore", new)
 
     def _tip_and_checkout(self) -> tuple[str, str]:
         """Return the commit, and the worktree that has the branch checked out (empty if none has)."""
         form = "--format=%(objectname)%00%(worktreepath)"
         done = git(self.write.host, self.repo.path, "for-each-ref", form, self.ref)
         tip, _, path = done.out.rstrip("\n").partition("\0")
-        return tip, path and checkout_path(self.write.host, self.repo.path, path)
+        return tip, path and checkout_path(self.write.host, self.repo, path)
 
     def retreat(self, old: str, new: str, why: str) -> None:
         """Move back from `old` to its ancestor `new`. Raises MainMoved and Blocked like `advance`."""
+        self._refuse_hidden_worktree()
         tree = self._only_checkout(list_trees(self.write.host, self.repo.path))
         if self.tip() != old:
             raise MainMoved
@@ -104,10 +125,13 @@ class Mainline:
             done = self._git(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
         else:
             self._refuse_staged(tree)
-            done = self._git(tree.path, "reset", "--quiet", "--keep", new)
+            # Not `reset --keep`, which overwrites files that git ignores.
+            args = ("checkout", "--quiet", "--no-overwrite-ignore", "-B", self.branch, new, "--")
+            done = self._git(tree.path, *args)
         if self.tip() != new:
             if self.tip() != old:
                 raise MainMoved
+            self.check_room(old, new)
             raise self._blocked(done)
 
     def _git(self, path: str, *args: str) -> Completed:
@@ -115,12 +139,23 @@ class Mainline:
         return self.write.with_hooks.git_to_its_end(path, *args)
 
     def _refuse_staged(self, tree: Tree) -> None:
-        """Raise Blocked if changes are staged: a reset would unstage them."""
+        """Raise Blocked if changes are staged or a merge is unfinished: moving back would forget both."""
+        for name in UNFINISHED:
+            args = ("rev-parse", "--quiet", "--verify", name)
+            if git(self.write.host, tree.path, *args, check=False).rc == 0:
+                hint = "Conclude or abort it, then try again."
+                raise Blocked(f"A merge, cherry-pick or revert is in progress in {tree.path}.", hint)
         if git(self.write.host, tree.path, "diff", "--cached", "--quiet", "--", check=False).rc:
             raise Blocked(
                 f"Changes are staged in {tree.path}, where {self.branch} is checked out.",
                 "Commit or unstage them, then try again.",
             )
+
+    def _refuse_hidden_worktree(self) -> None:
+        """Raise Blocked if the branch could be checked out where git does not see it."""
+        if is_bare_by_mistake(self.write.host, self.repo):
+            error = bare_by_mistake(self.repo)
+            raise Blocked(error.reason, error.hint)
 
     def _only_checkout(self, trees: list[Tree]) -> Tree | None:
         found = [tree for tree in trees if tree.branch == self.ref and not tree.bare]
@@ -141,8 +176,6 @@ class Mainline:
         output = done.err.strip()
         trees = [tree for tree in list_trees(self.write.host, self.repo.path) if tree.branch == self.ref]
         where = trees[0].path if trees else self.repo.path
-        if OVERWRITTEN in output:
-            return self._dirty(where, [line.strip() for line in output.splitlines() if line.startswith("\t")])
         if is_locked(done):
             hint = f"Another git process is running in {where}. If it has crashed, remove the lock file."
             return Blocked(f"git can't move {self.branch}: {output.splitlines()[0][:600]}", hint)
@@ -151,10 +184,10 @@ class Mainline:
             f"git did not move {self.branch}: {reason[-600:] or 'no reason given'}", f"Check {where}."
         )
 
-    def _dirty(self, where: str, files: list[str]) -> Blocked:
-        some = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+    def _in_the_way(self, where: str, what: str, files: list[str], cure: str) -> Blocked:
+        some = ", ".join(map(visible, files[:5])) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
         return Blocked(
-            f"{self.branch} is checked out in {where}, and uncommitted changes would be overwritten: {some}.",
-            "Commit or stash them there, then continue.",
+            f"{self.branch} is checked out in {where}, and {what} would be overwritten: {some}.",
+            f"{cure}, then continue.",
             code="dirty",
         )

@@ -10,6 +10,7 @@ from aitask.lib import untrusted_json
 from workspaces.git.commands import GitError, expand, git
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.repos import RepositoryPaths, git_dir_of, record_place
+from workspaces.git.worktree_list import list_trees
 from workspaces.git.worktrees import default_root
 from workspaces.git.writing import Writer
 from workspaces.hosts import Completed, HostConnection, HostError
@@ -89,9 +90,9 @@ def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit
     if git_dir and _is_ours(write.host, git_dir, place):
         record_place(write.host, path, git_dir, place.common_dir)
         return MergeWorktree(write, place, path, git_dir)
-    if git_dir:
+    if git_dir and not _has_branch(write, place, path):  # its creation was interrupted: no agent works there
         write.git(place.path, "worktree", "remove", "--force", "--force", "--", path, check=False)
-    elif write.host.exists(path):
+    elif git_dir or write.host.exists(path):
         raise GitError(f"{path} exists, but the merge worktree belongs there.", "Move or remove that folder.")
     args = ("-c", "checkout.workers=0", "worktree", "add", "--quiet", "--force", "--force", "--detach")
     write.git(place.path, *args, "--", path, commit)
@@ -102,6 +103,11 @@ def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit
     mark = json.dumps({"repo": place.common_dir}) + "\n"
     write.host.call("write", {"path": join(git_dir, MARK), "data": mark})
     return MergeWorktree(write, place, path, git_dir)
+
+
+def _has_branch(write: Writer, place: RepositoryPaths, path: str) -> bool:
+    """Return whether a branch is checked out in the worktree at the path: the merge worktree has none."""
+    return any(tree.branch for tree in list_trees(write.host, place.path) if tree.path == path)
 
 
 def _is_ours(host: HostConnection, git_dir: str, place: RepositoryPaths) -> bool:

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from aitask.tests.lab.cli_home import make_cli_home
 from aitask.tests.lab.endpoint import ScriptedEndpoint
+from aitask.tests.lab.repos import git
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.tools import require_tool, search_path
 from workspaces import doctor, hosts
@@ -158,3 +159,12 @@ def test_agents_under_the_account_of_the_app_are_a_warning(workspace: Workspace)
 def test_agents_under_another_account_are_none(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "somebody-else")
     assert "Account" not in examine(workspace)
+
+
+def test_a_repository_that_is_bare_by_mistake(workspace: Workspace, repo: Path) -> None:
+    git(repo, "config", "core.bare", "true")
+
+    found = examine(workspace)["Repository"]
+
+    assert found.ok is False
+    assert "core.bare false" in found.hint

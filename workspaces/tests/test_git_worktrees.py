@@ -225,3 +225,146 @@ def test_a_lock_of_another_git_is_waited_for(local: hosts.HostConnection, repo: 
     threading.Timer(0.3, lock.unlink).start()
 
     assert add(local, repo).branch == "aitask/7-fix"
+
+
+def test_a_hook_that_fails_afterwards_is_a_warning(local: hosts.HostConnection, repo: Path) -> None:
+    hook = repo / ".git/hooks/post-checkout"
+    hook.write_text("#!/bin/sh\necho no lfs here >&2\nexit 3\n")
+    hook.chmod(0o755)
+
+    tree = add(local, repo)
+
+    assert tree.path.endswith("/7-fix")
+    assert "no lfs here" in tree.notices[0]
+    assert add(local, repo).created is False
+
+
+def test_a_checkout_that_is_not_complete_is_an_error(local: hosts.HostConnection, repo: Path) -> None:
+    repos.commit_file(repo, ".gitattributes", "*.md filter=broken\n")
+    for name, value in {"smudge": "false", "clean": "cat", "required": "true"}.items():
+        repos.git(repo, "config", f"filter.broken.{name}", value)
+
+    with pytest.raises(git.GitError, match="smudge"):
+        add(local, repo)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("aitask", "aitask-7-fix"), ("aitask/7-fix/part", "aitask/7-fix-2"), ("aitask-7-fix", "aitask/7-fix")],
+)
+def test_a_branch_that_takes_the_place_of_a_folder_is_stepped_aside(
+    local: hosts.HostConnection, repo: Path, theirs: str, ours: str
+) -> None:
+    repos.git(repo, "branch", theirs)
+
+    tree = add(local, repo)
+
+    assert tree.branch == ours
+    assert repos.git(Path(tree.path), "branch", "--show-current") == ours
+    assert add(local, repo, owner_mark={**MARK, "task": 8}).branch not in {ours, theirs}
+
+
+def test_a_stale_registration_of_somebody_else_stays(local: hosts.HostConnection, repo: Path) -> None:
+    path = Path(f"{repo}.worktrees/7-fix")
+    repos.git(repo, "worktree", "add", "-q", "--detach", str(path))
+    lost = repos.commit_file(path, "only here.txt", "x")
+    shutil.rmtree(path)
+    other = Path(f"{repo}.worktrees/other")
+    repos.git(repo, "worktree", "add", "-q", "--detach", str(other))
+    shutil.rmtree(other)
+
+    assert add(local, repo).path.endswith("/7-fix-2")
+    assert add(local, repo).path.endswith("/7-fix-2")
+
+    listed = repos.git(repo, "worktree", "list", "--porcelain")
+    assert lost in listed
+    assert str(other) in listed
+
+
+def known(path: Path, repo: Path, branch: str) -> git.Known:
+    return git.Known(str(path), branch, head(repo))
+
+
+def test_an_adopted_worktree_is_the_tasks_from_then_on(local: hosts.HostConnection, repo: Path) -> None:
+    path = repo.parent / "by hand"
+    repos.git(repo, "worktree", "add", "-q", "-b", "mine", str(path))
+    work = repos.commit_file(path, "work.txt", "x")
+
+    assert git.adopt_worktree(local, repo=str(repo), known=known(path, repo, "mine"), owner_mark=MARK)
+    tree = add(local, repo, branch="mine")
+
+    assert (tree.path, tree.branch, tree.created, head(tree.path)) == (str(path), "mine", False, work)
+
+
+def test_a_worktree_that_an_earlier_version_adopted_is_found(local: hosts.HostConnection, repo: Path) -> None:
+    path = repo.parent / "by hand"
+    repos.git(repo, "worktree", "add", "-q", "-b", "mine", str(path))
+
+    tree = add(local, repo, branch="mine", known=known(path, repo, "mine"))
+
+    assert (tree.path, tree.branch) == (str(path), "mine")
+
+
+def test_a_worktree_of_another_installation_is_not_taken(local: hosts.HostConnection, repo: Path) -> None:
+    theirs = add(local, repo, owner_mark={**MARK, "installation": "ffffffff"})
+    last = known(Path(theirs.path), repo, theirs.branch)
+
+    assert git.adopt_worktree(local, repo=str(repo), known=last, owner_mark=MARK) is None
+    with pytest.raises(git.GitError, match="already checked out"):
+        add(local, repo, branch=theirs.branch, known=last)
+
+
+def test_a_branch_whose_worktree_is_gone_is_checked_out_again(
+    local: hosts.HostConnection, repo: Path
+) -> None:
+    path = repo.parent / "by hand"
+    repos.git(repo, "worktree", "add", "-q", "-b", "mine", str(path))
+    work = repos.commit_file(path, "work.txt", "x")
+    repos.git(repo, "worktree", "remove", str(path))
+
+    tree = add(local, repo, branch="mine", known=known(path, repo, "mine"))
+
+    assert (tree.branch, tree.new_branch, head(tree.path)) == ("mine", False, work)
+
+
+def test_a_branch_is_not_replaced_when_its_folder_is_somebody_elses(
+    local: hosts.HostConnection, repo: Path
+) -> None:
+    first = add(local, repo)
+    work = repos.commit_file(Path(first.path), "work.txt", "x")
+    repos.git(repo, "worktree", "remove", first.path)
+    Path(first.path).mkdir()
+
+    again = add(local, repo)
+
+    assert (again.path, again.branch, head(again.path)) == (f"{first.path}-2", first.branch, work)
+
+
+def test_a_mark_that_an_agent_removed_does_not_start_the_work_anew(
+    local: hosts.HostConnection, repo: Path
+) -> None:
+    first = add(local, repo)
+    Path(first.git_dir, "aitask.json").unlink()
+
+    again = add(local, repo)
+
+    assert (again.path, again.branch, again.created) == (first.path, first.branch, False)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"process": "git-big filter-process", "required": "true"},
+        {"smudge": "git-big smudge -- %f", "clean": "cat", "required": "true"},
+        {"smudge": "/opt/no/git-big %f", "clean": "cat", "required": "true"},
+    ],
+)
+def test_a_helper_program_that_is_missing_is_named(
+    local: hosts.HostConnection, repo: Path, settings: dict[str, str]
+) -> None:
+    repos.commit_file(repo, ".gitattributes", "*.md filter=big\n")
+    for name, value in settings.items():
+        repos.git(repo, "config", f"filter.big.{name}", value)
+
+    with pytest.raises(git.GitError, match="git-big"):
+        add(local, repo)

@@ -25,6 +25,7 @@ from workspaces.git import (
     worktree_list,
 )
 from workspaces.git import git as run_git
+from workspaces.git.in_the_way import files_in_the_way
 from workspaces.git.nested import keep_nested
 from workspaces.git.writing import Writer, writer
 from workspaces.hostkit.run.commit import save_work
@@ -85,6 +86,13 @@ def read_everything(write: Writer, tree: Worktree, folder: Path) -> None:
     host, main = write.host, git(Path(tree.repo), "rev-parse", "main")
     tip = git(Path(tree.path), "rev-parse", "HEAD")
     repos.status(host, tree.path)
+    run_git(host, tree.path, "update-index", "--assume-unchanged", "README.md")
+    repos.status(host, tree.path)
+    run_git(host, tree.path, "update-index", "--no-assume-unchanged", "README.md")
+    host.call("unseen", {"path": tree.path, "untracked": ["committed.txt"], "ignored": True})
+    files_in_the_way(host, tree.path, main, tip)
+    diffs.upstream_commit(host, tree.repo, "main", main, tip)
+    run_git(host, tree.path, "grep", "-l", "--text", "--untracked", "-e", "x", check=False)
     repos.diff_stat(host, tree.path, tree.base_commit)
     overlap.uncommitted_paths(host, tree.path)
     overlap.touched_by(host, tree.repo, main, tip)
@@ -106,6 +114,8 @@ def rescue_all(write: Writer, tree: Worktree, folder: Path) -> None:
     commit = rescue.snapshot(write, tree.path, str(folder / "index"))
     rescue.keep(write, tree.repo, 7, commit)
     rescue.save_patch(write.host, tree.repo, tree.base_commit, commit, str(folder / "work.patch"))
+    rescue.keep_reflogs(write, tree.repo, tree.path, tree.branch, 7)
+    rescue.keep_ignored(write.host, tree.path, tree.repo, str(folder / "ignored.tar.gz"))
     assert keep_nested(write, tree.repo, tree.path, 7)
 
 

@@ -10,6 +10,7 @@ from django.template.defaultfilters import filesizeformat
 
 from aitask.lib.errors import Refused
 from tasks.worktrees import services as worktrees
+from workspaces.git import GitError
 from workspaces.management.names import workspace_named
 from workspaces.models import Workspace
 
@@ -19,8 +20,9 @@ UNCOMMITTED = {0: "clean", None: "can't be read"}
 class Command(BaseCommand):
     help = (
         "List the worktrees of a workspace. With --yes, remove those whose task is done and merged and that "
-        "have no uncommitted changes (a rescue ref keeps their commits), and forget those whose folder is "
-        "missing."
+        "have no uncommitted changes: a rescue ref keeps their commits, and an archive the files that git "
+        "ignores, except what tools create again, such as node_modules. Worktrees with ignored files that "
+        "are too large for that stay. Forget those whose folder is missing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,8 +53,15 @@ class Command(BaseCommand):
 
     def _remove(self, workspace: Workspace, found: list[worktrees.WorktreeState]) -> None:
         for state in (s for s in found if s.is_finished):
-            rescued = worktrees.remove_listed(workspace, state)
-            self.stdout.write(f"Removed {state.tree.path}; rescued as {rescued.ref}")
+            try:
+                rescued = worktrees.remove_listed(workspace, state, careful=True)
+            except GitError as error:
+                if error.code != "too_large":
+                    raise
+                self.stdout.write(f"Kept {state.tree.path}: {error}")
+                continue
+            ignored = f", its ignored files as {rescued.ignored.archive}" if rescued.ignored.archive else ""
+            self.stdout.write(f"Removed {state.tree.path}; rescued as {rescued.ref}{ignored}")
         if any(state.gone for state in found):
             self.stdout.write(worktrees.prune(workspace))
 
@@ -79,6 +88,8 @@ def condition(state: worktrees.WorktreeState) -> str:
     parts = []
     if not state.tree.bare:
         parts.append(UNCOMMITTED.get(state.uncommitted, f"{state.uncommitted} uncommitted"))
+    if state.ignored:
+        parts.append("ignored: " + ", ".join(state.ignored[:5]) + (", …" if len(state.ignored) > 5 else ""))
     if state.ahead is not None:
         parts.append("merged" if state.merged else f"{state.ahead} ahead")
         parts.append(f"{state.behind} behind")

@@ -135,3 +135,29 @@ def test_pruning_lists_first_and_removes_only_what_is_finished(shop: tuple[Works
     assert not Path(tasks["one"].worktree_path).exists()
     assert Path(tasks["two"].worktree_path).exists()
     assert git(history.repo, "for-each-ref", "--format=x", f"refs/aitask/rescue/{tasks['one'].pk}") == "x"
+
+
+def test_pruning_keeps_ignored_files_or_says_why_it_does_not_remove(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    files = [("one", {".gitignore": "*.local\n"}), ("two", {"two.txt": "2\n"})]
+    tasks = make_tasks(workspace, history, files)
+    merge("--all")
+    for branch, task in tasks.items():
+        task.refresh_from_db()
+        task.worktree_path = str(history.repo.parent / branch)
+        task.save()
+        git(history.repo, "branch", "-f", branch, "main")
+        git(history.repo, "worktree", "add", "-q", task.worktree_path, branch)
+    (Path(tasks["one"].worktree_path) / "mine.local").write_text("precious\n")
+    huge = Path(tasks["two"].worktree_path) / "huge.local"
+    with huge.open("wb") as file:
+        file.truncate(65 * 1024 * 1024)
+
+    out = StringIO()
+    call_command("prune_worktrees", "--workspace", "shop", "--yes", stdout=out)
+
+    assert "mine.local" in out.getvalue()
+    assert "its ignored files as" in out.getvalue()
+    assert "too large to be kept: huge.local" in out.getvalue()
+    assert not Path(tasks["one"].worktree_path).exists()
+    assert huge.exists()

@@ -313,3 +313,46 @@ def test_files_that_tools_run_by_themselves_are_named_before_a_merge(home: Path,
         assert "files that tools run by themselves" in text
         assert "<code>package.json</code>" in text
         assert "plain.py" not in text
+
+
+def test_commits_of_origin_are_counted_and_can_be_left_out(shop: tuple[Client, Task, History]) -> None:
+    client, task, history = shop
+    history.commit("upstream", {"theirs.txt": "1\n"}, parent="main").commit("upstream", {"more.txt": "2\n"})
+    history.write()
+    git(history.repo, "update-ref", "refs/remotes/origin/main", "upstream")
+    assert "own" not in [each["name"] for each in listed(client, task)["ranges"]]
+    git(Path(task.worktree_path), "merge", "-q", "--no-edit", "origin/main")
+
+    names = {file["path"] for file in listed(client, task)["files"]}
+    own = {file["path"] for file in listed(client, task, range="own")["files"]}
+
+    assert names - own == {"theirs.txt", "more.txt"}
+    assert "code.py" in own
+    row, _ = Radar.objects.get_or_create(workspace=task.workspace)
+    overlap.check_overlaps(row.pk)
+    bar = " ".join(client.get(f"/tasks/{task.pk}/review").content.decode().split())
+    assert "contains 2 commits of origin/main" in bar
+    git(history.repo, "merge", "-q", "--ff-only", "upstream")
+    assert "own" not in [each["name"] for each in listed(client, task)["ranges"]]
+
+
+@pytest.mark.parametrize("limit", ["1", "0", "-1"])
+def test_renames_are_found_whatever_limit_a_person_has_set(
+    shop: tuple[Client, Task, History], limit: str
+) -> None:
+    client, task, history = shop
+    git(history.repo, "config", "diff.renameLimit", limit)
+    tree = Path(task.worktree_path)
+    for number in range(10, 20):
+        git(tree, "mv", f"part000/file{number:05}.txt", f"moved{number}.txt")
+        (tree / f"moved{number}.txt").write_text((tree / f"moved{number}.txt").read_text() + "more\n")
+    git(tree, "commit", "-q", "-a", "-m", "Move")
+    files = {file["path"]: file for file in listed(client, task)["files"]}
+    assert {files[f"moved{number}.txt"]["status"] for number in range(10, 20)} == {"R"}
+
+
+def test_the_review_names_work_that_is_in_no_commit(shop: tuple[Client, Task, History]) -> None:
+    client, task, _ = shop
+    text = "Work of this branch is in a stash, not in a commit: stash@{0}: <b>."
+    Run.objects.update(outcome={"state": "succeeded", "left_out": [text]})
+    assert "stash@{0}: &lt;b&gt;." in client.get(f"/tasks/{task.pk}/review").content.decode()

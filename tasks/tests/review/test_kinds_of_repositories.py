@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from aitask.tests.lab.repos import git
+from aitask.tests.lab.repos import commit_file, git
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.review.branches import CHECK, make_tasks, small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, ride, states
 from tasks.trains import jobs
 from tasks.trains import services as trains
-from workspaces.tests.merging.repos import changed, first_parent_subjects, text
+from workspaces.tests.merging.repos import History, changed, first_parent_subjects, text
 
 pytestmark = pytest.mark.django_db
 
@@ -217,3 +217,58 @@ def test_branches_named_to_do_harm_are_only_names(home: Path, tmp_path: Path) ->
     assert first_parent_subjects(history.repo)[-1] == f"--abort # x (task {task.pk})"
     assert (history.repo / "--help").exists()
     assert not (history.repo / "y").exists()
+
+
+@pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
+def test_a_moved_folder_is_a_conflict_with_files_whatever_git_is_set_to(
+    home: Path, tmp_path: Path, strategy: str
+) -> None:
+    history = small_repo(tmp_path / "repo")
+    git(history.repo, "config", "merge.renormalize", "true")
+    workspace = workspace_of(history.repo)
+    moved: dict[str, str | None] = {f"part000/file{number:05}.txt": None for number in range(50)}
+    moved |= {f"pieces/file{number:05}.txt": text(number) for number in range(50)}
+    tasks = make_tasks(workspace, history, [("moves", moved), ("adds", {"part000/new.txt": "new\n"})])
+
+    train = merge(workspace, tasks.values(), strategy=strategy)
+
+    assert states(train) == ["merged", "conflict"], train.steps.get(position=2).output
+    assert [file["path"] for file in train.steps.get(position=2).files] == ["pieces/new.txt"]
+
+
+@pytest.mark.parametrize("commits_since", [0, 1])
+def test_a_repository_that_is_bare_by_mistake_is_not_merged_into(
+    home: Path, tmp_path: Path, commits_since: int
+) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+    done = merge(workspace, [tasks["one"]])
+    for number in range(commits_since):
+        commit_file(history.repo, f"{number}.txt", "later\n")
+    before = git(history.repo, "rev-parse", "main")
+    git(history.repo, "config", "core.bare", "true")
+
+    train = merge(workspace, [tasks["two"]])
+    assert train.state == "stopped"
+    assert "git --git-dir" in train.reason
+    assert "core.bare false" in train.reason
+    trains.undo_train(done)
+    assert "core.bare false" in ride(done).reason
+    assert git(history.repo, "rev-parse", "main") == before
+
+    git(history.repo, "config", "core.bare", "false")
+    assert git(history.repo, "status", "--porcelain") == ""
+    trains.continue_train(train)
+    assert states(ride(train)) == ["merged"]
+
+
+def test_a_bare_repository_in_a_folder_named_dot_git_is_merged_into(home: Path, tmp_path: Path) -> None:
+    small_repo(tmp_path / "full")
+    (tmp_path / "project").mkdir()
+    git(tmp_path, "clone", "-q", "--bare", "full", "project/.git")
+    history = History(tmp_path / "project/.git")
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    train = merge(workspace, tasks.values())
+    assert states(train) == ["merged"], train.reason

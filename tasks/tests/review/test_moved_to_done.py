@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from aitask.tests.lab.repos import git
+from aitask.tests.lab.repos import commit_file, git
 from tasks import queries
-from tasks.models import Radar, Task
+from tasks.models import Radar, Task, Verdict
 from tasks.review import verdicts
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
@@ -164,3 +164,69 @@ def test_strangers_move_nothing(shop: tuple[Workspace, History]) -> None:
     client = Client()
     client.force_login(make_user())
     assert client.post(f"/tasks/{task.pk}/move", {"status": "done", "merge": "yes"}).status_code == 404
+
+
+@pytest.mark.parametrize("strategy", ["merge", "squash"])
+def test_a_commit_after_the_merge_brings_the_card_back(
+    shop: tuple[Workspace, History], strategy: str
+) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+    merge(workspace, tasks.values(), strategy=strategy)
+    row, _ = Radar.objects.get_or_create(workspace=workspace)
+    overlap.check_overlaps(row.pk)
+    assert {status(task) for task in tasks.values()} == {"done"}
+    git(history.repo, "branch", "-f", "two", "two^")
+    history.commit("one", {"late.txt": "late\n"}, parent="one").write()
+
+    overlap.check_overlaps(row.pk)
+
+    assert (status(tasks["one"]), status(tasks["two"])) == ("review", "done")
+    assert not Verdict.objects.filter(task=tasks["one"]).exists()
+    assert [step.state for step in merge(workspace, [tasks["one"]]).steps.all()] == ["merged"]
+    assert (history.repo / "late.txt").exists()
+
+
+def test_merged_branches_are_looked_at_again_from_time_to_time(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    task = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])["one"]
+    merge(workspace, [task])
+    row, _ = Radar.objects.get_or_create(workspace=workspace)
+    overlap.check_overlaps(row.pk)
+    Radar.objects.update(wanted_at=None)
+    overlap.repair()
+    assert not Radar.objects.filter(wanted_at__isnull=False).exists()
+    Radar.objects.update(looked_at=timezone.now() - 2 * overlap.REST_INTERVAL)
+    overlap.repair()
+    assert Radar.objects.filter(wanted_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize("strategy", ["merge", "squash", "rebase"])
+def test_a_main_that_a_person_moved_back_brings_the_lost_cards_back(
+    shop: tuple[Workspace, History], strategy: str
+) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+    train = merge(workspace, tasks.values(), strategy=strategy)
+    first = train.steps.get(position=1).candidate
+    git(history.repo, "reset", "-q", "--hard", first)
+    row, _ = Radar.objects.get_or_create(workspace=workspace)
+
+    overlap.check_overlaps(row.pk)
+
+    assert (status(tasks["one"]), status(tasks["two"])) == ("done", "review")
+
+
+def test_work_that_a_person_rebased_on_main_is_still_merged(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    merge(workspace, tasks.values())
+    git(history.repo, "switch", "-q", "-c", "theirs", "main^")
+    commit_file(history.repo, "theirs.txt", "theirs\n")
+    git(history.repo, "switch", "-q", "main")
+    git(history.repo, "rebase", "-q", "theirs")
+    row, _ = Radar.objects.get_or_create(workspace=workspace)
+
+    overlap.check_overlaps(row.pk)
+
+    assert status(tasks["one"]) == "done"

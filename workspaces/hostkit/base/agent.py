@@ -166,6 +166,10 @@ class Agent:
     def withdraw_all(self) -> None:
         """Withdraw all messages that the CLI has not taken, so that no turn starts before the run ends."""
 
+    def background_commands(self) -> List[str]:
+        """Return the commands that run in the background, in a few words each. They end with the run."""
+        return []
+
     def stop_background_work(self) -> None:
         """Stop what the CLI runs in the background. Called before its input is closed."""
 

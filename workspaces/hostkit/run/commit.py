@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from .. import environment, processes
-from ..git import command
+from ..git import command, unseen
 from ..git.places import GitFolders, UnsafeGitFolder, find
 from ..wire import DiffSize, RunSpec
+from .left_out import left_out
 
 GIT_SECONDS = 300.0
 LOCK_SECONDS = 2.0
@@ -28,14 +29,19 @@ class Work(NamedTuple):
     committed: bool = False
     diff: Optional[DiffSize] = None
     notices: List[str] = []
+    left_out: List[str] = []
+    "Work that is in no commit, as sentences."
 
 
 class CommitError(Exception):
     """A git command failed. The message is git's."""
 
 
-def save_work(spec: RunSpec) -> Work:
-    """Commit uncommitted work if the spec says so, and return what the branch contains."""
+def save_work(spec: RunSpec, since: float = 0.0) -> Work:
+    """Commit uncommitted work if the spec says so, and return what the branch contains.
+
+    `since` is the time when the run began; ignored files that are older are not its work.
+    """
     worktree = Path(spec.get("worktree") or "/nonexistent")
     if not (worktree / ".git").exists():
         return Work()
@@ -45,7 +51,7 @@ def save_work(spec: RunSpec) -> Work:
         git = Git(worktree, spec)
         if (spec.get("commit") or {}).get("enabled"):
             committed = _commit(git, spec, notices)
-        return _inspect(git, spec, committed, notices)
+        return _inspect(git, spec, committed, notices)._replace(left_out=left_out(git, spec, since))
     except (CommitError, UnsafeGitFolder, OSError, subprocess.SubprocessError) as error:
         return Work(committed=committed, notices=[*notices, f"git: {error}"])
 
@@ -60,11 +66,13 @@ class Git:
         self.env.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0")
         self.env.update(command.environment(place_of(worktree, spec)))
 
-    def run(self, *args: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *args: str, stdin: str = "", check: bool = True, variables: Optional[Dict[str, str]] = None
+    ) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
             ["git", "-c", "commit.gpgSign=false", *args],
             cwd=str(self.worktree),
-            env=self.env,
+            env={**self.env, **(variables or {})},
             input=stdin,
             capture_output=True,
             timeout=GIT_SECONDS,
@@ -74,6 +82,11 @@ class Git:
         if check and done.returncode:
             raise CommitError((done.stderr or done.stdout).strip()[-2000:])
         return done
+
+    def output_of(self, args: List[str], variables: Dict[str, str], stdin: str) -> str:
+        """Return the output of a git command in other circumstances; empty if it fails."""
+        done = self.run(*args, stdin=stdin, check=False, variables=variables)
+        return "" if done.returncode else done.stdout
 
     def submodules(self) -> List[str]:
         """Return the paths that the index has as commits of other repositories."""
@@ -93,8 +106,9 @@ def _commit(git: Git, spec: RunSpec, notices: List[str]) -> bool:
         return False
     copied = [name for name in spec.get("copied") or [] if name]
     _release_lock(git)
+    apart = [*_not_ignored(git, copied), *_links_of_folders(git)]
     submodules = git.submodules()  # `git add` would run git in them, with settings that agents can write
-    excluded = (f":(top,exclude,literal){name}" for name in (*copied, *submodules))
+    excluded = (f":(top,exclude,literal){name}" for name in (*apart, *submodules))
     added = git.run("add", "-A", "--ignore-errors", "--", ":(top)", *excluded, check=False)
     if submodules:
         git.run("update-index", "--add", "--remove", "-z", "--stdin", stdin="\0".join(submodules) + "\0")
@@ -110,6 +124,19 @@ def _commit(git: Git, spec: RunSpec, notices: List[str]) -> bool:
     message = (spec["commit"].get("message") or "").strip() or spec.get("title") or "Work of an agent"
     git.run(*_identity(git, spec), "commit", "-q", "--no-verify", "--no-gpg-sign", "-F", "-", stdin=message)
     return True
+
+
+def _not_ignored(git: Git, names: List[str]) -> List[str]:
+    """Return the files that git does not ignore: naming ignored ones to `git add` is an error."""
+    args = ["check-ignore", "-z", "--stdin"]
+    ignored = git.output_of(args, {}, "".join(f"{name}\0" for name in names)).split("\0") if names else []
+    return [name for name in names if name not in ignored]
+
+
+def _links_of_folders(git: Git) -> List[str]:
+    """Return links that stand for ignored folders, such as one that the setup command makes."""
+    listed = git.output_of(["ls-files", "--others", "--exclude-standard", "-z"], {}, "")
+    return unseen.ignored_as_folders(git.worktree, listed.split("\0")[:-1], git.output_of)
 
 
 def _reason_not_to_commit(git: Git, spec: RunSpec) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal, NamedTuple, Optional, cast
 
 from .. import agents
@@ -25,7 +27,7 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
         return cast("RunOutcome", earlier)
     spec = folder.read_spec()
     result = folder.read_result()
-    work = save_work(spec) if spec else Work()
+    work = save_work(spec, _begun(folder, spec)) if spec else Work()
     reported = _reported(folder, result)
     if spec and outcome.state != "succeeded":
         usage = _final_usage(reported, folder, spec, _was_in_turn(folder, outcome))
@@ -45,6 +47,7 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
         "thread_total": reported.thread_total,
         "commit": work.commit,
         "committed": work.committed,
+        "left_out": work.left_out,
         "diff": work.diff,
         "ended_by": "runner" if result and ended_by == "guard" else ended_by,
         "swept": swept,
@@ -53,9 +56,18 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
     return written
 
 
+def _begun(folder: RunFolder, spec: RunSpec) -> float:
+    """Return when the agent began: after the setup command, whose files are not its work."""
+    times = [0.0]
+    for path in (folder.prompt, Path(spec.get("setup_marker") or "/nonexistent")):
+        with suppress(OSError):
+            times.append(path.stat().st_mtime)
+    return max(times)
+
+
 def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> int:
     journal = Journal(folder.events)
-    for notice in work.notices:
+    for notice in (*work.notices, *work.left_out):
         journal.add({"kind": "notice", "text": notice})
     journal.add(
         {

@@ -114,6 +114,8 @@ class Runner(AgentHost):
 
     async def _work(self) -> Outcome:
         self.pane.title(self.spec)
+        for text in self.spec.get("notices") or []:
+            self.emit({"kind": "notice", "text": text})
         if not Path(self.spec["worktree"]).is_dir():
             return Outcome("failed", "other", f"The worktree {self.spec['worktree']} does not exist.")
         if self.folder.cancelled:
@@ -143,9 +145,19 @@ class Runner(AgentHost):
         outcome = await self._until_over()
         self.closing = True
         if not self.process.ended:
+            self._tell_of_background()
             self.agent.stop_background_work()
         await self.process.close()
         return self._stopped or outcome or self._ended_by_itself()
+
+    def _tell_of_background(self) -> None:
+        """Report commands that end now because the agent has finished: a server would never end by itself."""
+        names = self.agent.background_commands()
+        if names and self.agent.settled and not self.stopped:
+            count = "1 background command" if len(names) == 1 else f"{len(names)} background commands"
+            text = f"The agent has finished, which ended {count}: {', '.join(names[:5])}."
+            hint = " If a result is needed, ask the agent to wait for it."
+            self.emit({"kind": "notice", "text": text + hint})
 
     def _prompt(self) -> str:
         """Return the prompt without NUL characters and invalid UTF-8, which JSON can't contain."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import Dict, Iterator, List, Optional, Set, Tuple
@@ -78,6 +79,47 @@ def _is_special(path: Path) -> bool:
     except OSError:
         return False
     return not (S_ISREG(mode) or S_ISLNK(mode) or S_ISDIR(mode))
+
+
+def obstacles(params: NamesParams, _request: Request) -> FileNames:
+    """Return what lies where git would create these files: the file, or what is in the place of a parent.
+
+    An obstacle has the name that its folder gives it, which can differ in case or in Unicode form.
+    """
+    top = Path(params["folder"])
+    known: Dict[PurePosixPath, Optional[str]] = {}
+    found = {_obstacle(top, PurePosixPath(name), known) for name in params["names"]}
+    return {"names": sorted(found - {""})}
+
+
+def _obstacle(top: Path, name: PurePosixPath, known: Dict[PurePosixPath, Optional[str]]) -> str:
+    """Return the obstacle of one path; empty if there is none. `known` has the results for folders."""
+    for folder in reversed(list(name.parents)[:-1]):
+        if folder not in known:
+            mode = _mode(top / folder)
+            known[folder] = _name_there(top, folder) if mode and not S_ISDIR(mode) else (None if mode else "")
+        blocked = known[folder]
+        if blocked is not None:
+            return blocked
+    return _name_there(top, name) if _mode(top / name) else ""
+
+
+def _mode(path: Path) -> int:
+    """Return the mode of what is at the path itself; 0 if there is nothing."""
+    try:
+        return path.lstat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def _name_there(top: Path, name: PurePosixPath) -> str:
+    """Return the name as its folder has it."""
+    with suppress(OSError):
+        entries = {entry.name: entry.inode() for entry in os.scandir(str((top / name).parent))}
+        if name.name not in entries:
+            inode = (top / name).lstat().st_ino
+            return str(name.with_name(next((each for each in entries if entries[each] == inode), name.name)))
+    return str(name)
 
 
 def _content(folder: str, name: str, limit: int) -> Tuple[Optional[bytes], int]:

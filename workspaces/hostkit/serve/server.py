@@ -17,7 +17,7 @@ from .. import environment, processes
 from ..files import InvalidJson, dumps, loads
 from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
-from . import commands, doctor, files, git, history, limits, models, probe, runs, tail, tmux
+from . import commands, doctor, files, git, history, limits, models, probe, runs, tail, tmux, unseen
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
@@ -39,6 +39,10 @@ VERBS: Dict[str, Verb] = {
     "read_inside": files.read_inside,
     "digests": files.digests,
     "special_files": files.special_files,
+    "obstacles": files.obstacles,
+    "unseen": unseen.find,
+    "keep_ignored": unseen.keep_ignored,
+    "restore_ignored": unseen.restore_ignored,
     "write": files.write,
     "stat": files.stat,
     "copy": files.copy,

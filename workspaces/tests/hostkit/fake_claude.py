@@ -1,7 +1,8 @@
 """A stand-in for `claude` that speaks just enough of its protocol: the tests of the guard need no model.
 
 The prompt says what it does: `hang`, `die`, `spawn MARK` (children in sessions of their own, then hang),
-`until FILE` (work until the file exists), `run COMMAND`, or else it answers and ends its turn.
+`until FILE` (work until the file exists), `run COMMAND`, `background` (leave a command in the background), or
+else it answers and ends its turn.
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ def work(prompt: str) -> None:
         sys.exit(3)
     if prompt.startswith("spawn"):
         subprocess.Popen(["sh", "-c", SPAWN.format(prompt.split()[1])], start_new_session=True)
+    if prompt.startswith("background"):
+        for task, kind in (("t1", "local_bash"), ("t2", "local_bash")):
+            say(
+                type="system",
+                subtype="task_started",
+                task_id=task,
+                task_type=kind,
+                description=f"sleep {task}",
+            )
+        say(type="system", subtype="task_notification", task_id="t2")
     if prompt.startswith(("hang", "spawn")):
         text("working")
         time.sleep(600)

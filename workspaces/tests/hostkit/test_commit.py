@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -135,3 +136,86 @@ def test_a_repository_with_an_odd_path_works(tmp_path: Path) -> None:
 def test_a_worktree_that_is_gone_is_no_error(tmp_path: Path) -> None:
     gone = {"worktree": str(tmp_path / "gone"), "commit": {"enabled": True}}
     assert save_work(cast("RunSpec", gone)).commit is None
+
+
+def test_a_copied_file_that_git_ignores_is_no_error(tree: Path) -> None:
+    (tree / ".gitignore").write_text(".env\nlocal/\n")
+    for name in (".env", "local/a.key", "visible"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text("x\n")
+    work = save_work(spec(tree, copied=[".env", "local/a.key", "visible"]))
+    assert work.notices == []
+    assert git(tree, "show", "--name-only", "--format=", "HEAD") == ".gitignore"
+
+
+@pytest.mark.parametrize(
+    ("ignore", "link", "committed"),
+    [
+        ("node_modules/\n", "node_modules", False),
+        ("/vendor/libs/\n", "vendor/libs", False),
+        ("node_modules/\n!node_modules/\n", "node_modules", True),
+        ("other/\n", "node_modules", True),
+    ],
+)
+def test_a_link_in_place_of_an_ignored_folder_is_not_committed(
+    tree: Path, ignore: str, link: str, committed: bool
+) -> None:
+    commit_file(tree, ".gitignore", ignore)
+    (tree / link).parent.mkdir(exist_ok=True)
+    (tree / link).symlink_to(tree.parent)
+    (tree / "link to a file").symlink_to("README.md")
+    work = save_work(spec(tree))
+    names = git(tree, "show", "--name-only", "--format=", "HEAD").splitlines()
+    assert (link in names) is committed
+    assert "link to a file" in names
+    assert work.notices == []
+
+
+def test_a_pattern_in_a_folder_of_its_own_counts_for_links_too(tree: Path) -> None:
+    commit_file(tree, "web/.gitignore", "node_modules/\n")
+    (tree / "web/node_modules").symlink_to(tree.parent)
+    assert not save_work(spec(tree)).committed
+
+
+def test_a_stash_of_the_branch_is_told_and_others_are_not(tree: Path) -> None:
+    git(tree.parent / "repo", "stash", "list")
+    (tree.parent / "repo" / "README.md").write_text("a person's\n")
+    git(tree.parent / "repo", "stash", "push", "-q", "-m", "On aitask/1")
+    assert save_work(spec(tree)).left_out == []
+    (tree / "README.md").write_text("an agent's\n")
+    git(tree, "stash", "push", "-q", "-m", "half done")
+    (text,) = save_work(spec(tree)).left_out
+    assert "stash@{0}" in text
+    assert "half done" in text
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_changes_that_git_overlooks_are_told(tree: Path, mark: str) -> None:
+    commit_file(tree, "other.txt", "x\n")
+    git(tree, "update-index", mark, "README.md", "other.txt")
+    assert save_work(spec(tree)).left_out == []
+    (tree / "README.md").write_text("an agent's\n")
+    (text,) = save_work(spec(tree)).left_out
+    assert "README.md" in text
+    assert "other.txt" not in text
+    assert git(tree, "ls-files", "-v", "README.md")[0] in "hS"
+
+
+def test_new_source_files_that_git_ignores_are_told(tree: Path) -> None:
+    commit_file(tree, ".gitignore", "secret-src/\n*.log\nnotes.md\nnode_modules/\nbuild/\n.env\n")
+    for name in ("secret-src/deep/new.py", "a.log", "node_modules/x.js", "build/x.js", ".env"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("x\n")
+    (tree / "notes.md").write_text("old\n")
+    os.utime(tree / "notes.md", (1000, 1000))
+    (text,) = save_work(spec(tree), since=2000).left_out
+    assert "secret-src/deep/new.py" in text
+    assert not any(name in text for name in ("a.log", "x.js", ".env", "notes.md"))
+
+
+def test_files_left_out_of_a_sparse_checkout_are_no_changes(tree: Path) -> None:
+    commit_file(tree, "sub/a.txt", "x\n")
+    git(tree, "sparse-checkout", "set", "src")
+    work = save_work(spec(tree))
+    assert not (tree / "sub").exists()
+    assert (work.committed, work.left_out) == (False, [])

@@ -331,3 +331,25 @@ def test_the_shell_face_shows_the_saved_history(guarded: Prepare) -> None:
         timeout=20,
     )
     assert done.stdout == f"what was seen\n{run.worktree}\n"
+
+
+def test_commands_that_the_end_of_a_run_ends_are_named(guarded: Prepare) -> None:
+    run = guarded()
+    assert run.run("background")["state"] == "succeeded"
+    (text,) = [event["text"] for event in run.events() if event["kind"] == "notice"]
+    assert "ended 1 background command: sleep t1." in text
+
+
+def test_warnings_about_the_worktree_are_part_of_the_run(guarded: Prepare) -> None:
+    run = guarded(notices=["A hook failed."])
+    run.run("do it")
+    assert run.events()[0]["text"] == "A hook failed."
+
+
+def test_what_stays_out_of_the_commit_is_told_and_part_of_the_outcome(guarded: Prepare) -> None:
+    run = guarded()
+    git(run.worktree, "update-index", "--skip-worktree", "README.md")
+    (run.worktree / "README.md").write_text("changed\n")
+    outcome = run.run("do it")
+    assert "README.md" in outcome["left_out"][0]
+    assert outcome["left_out"] == [event["text"] for event in run.events() if event["kind"] == "notice"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+from workspaces.hostkit.serve import files
 
 from .client import Refused, Serve
 
@@ -109,3 +112,35 @@ def test_gits_own_files_and_the_target_itself_stay_out(serve: Serve, tmp_path: P
     source = fill(tmp_path / "s", ".git/config", "trees/1/file", "keep")
     copied, _ = copy(serve, source, source / "trees", "**/*")
     assert copied == ["keep"]
+
+
+def obstacles(serve: Serve, folder: Path, *names: str) -> list[str]:
+    return list(serve.call("obstacles", folder=str(folder), names=list(names))["names"])
+
+
+def test_what_lies_where_a_file_would_be_created_is_named(serve: Serve, tmp_path: Path) -> None:
+    fill(tmp_path, "file", "folder/inner", "a/b/c")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "linked").symlink_to("folder")
+
+    assert obstacles(serve, tmp_path, "new", "folder/new", "a/b/new", "missing/deep/new") == []
+    assert obstacles(serve, tmp_path, "file", "file/below/it", "folder/inner") == ["file", "folder/inner"]
+    assert obstacles(serve, tmp_path, "folder", "a") == ["a", "folder"]
+    assert obstacles(serve, tmp_path, "dangling", "linked/inner") == ["dangling", "linked"]
+    assert obstacles(serve, tmp_path, "n" * 300, "odd\0name") == []
+
+
+def test_an_obstacle_has_the_name_that_its_folder_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system that does not tell capital letters from small ones."""
+    fill(tmp_path, "Notes/ÄLT.txt")
+    lstat = Path.lstat
+
+    def find_by_lower_case(path: Path) -> os.stat_result:
+        names = {entry.name.lower(): entry.name for entry in os.scandir(path.parent)}
+        return lstat(path.parent / names.get(path.name.lower(), path.name))
+
+    monkeypatch.setattr(Path, "lstat", find_by_lower_case)
+    names = files.obstacles({"folder": str(tmp_path), "names": ["Notes/ält.TXT"]}, None)["names"]  # type: ignore[arg-type]
+    assert names == ["Notes/ÄLT.txt"]

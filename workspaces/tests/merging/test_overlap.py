@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from aitask.tests.lab.repos import git
 from workspaces import hosts
 from workspaces.git.overlap import (
@@ -12,7 +14,7 @@ from workspaces.git.overlap import (
     order_with_fewest_conflicts,
     touched_by,
 )
-from workspaces.merging.conflicts import leftover_markers
+from workspaces.merging.conflicts import new_markers
 from workspaces.tests.merging.repos import changed, make_history
 
 
@@ -60,7 +62,20 @@ def test_the_one_in_everybodys_way_comes_last() -> None:
     assert order_with_fewest_conflicts([1, 2, 3], set()) == [1, 2, 3]
 
 
-def test_a_conflict_is_known_by_all_its_markers() -> None:
-    assert leftover_markers("a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> main\n")
-    assert leftover_markers(f"a\n{'<' * 12} HEAD\nb\n{'=' * 12}\r\nc\n{'>' * 12} main\n")
-    assert not leftover_markers("Title\n=======\ntext\n>>>>>>> quoted\n")
+@pytest.mark.parametrize(
+    "left",
+    [
+        "<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> main\n",
+        "b\n=======\nc\n>>>>>>> main\n",
+        "<<<<<<< HEAD\nb\n",
+        "b\n||||||| 295ba5\nold\n",
+        f"{'<' * 12} HEAD\r\nb\r\n",
+    ],
+)
+def test_one_marker_that_neither_side_has_is_enough(left: str) -> None:
+    assert new_markers(f"a\n{left}z\n", ["a\nb\nz\n", "a\nc\nz\n"])
+
+
+@pytest.mark.parametrize("line", [">>>>>>> quoted", "=======", "<<<<<< HEAD", "  <<<<<<< HEAD"])
+def test_what_a_side_had_or_is_no_marker_is_none(line: str) -> None:
+    assert not new_markers(f"Title\n{line}\ntext\n", ["", "Title\n>>>>>>> quoted\r\n"])

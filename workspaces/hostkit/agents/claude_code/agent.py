@@ -32,6 +32,7 @@ class ClaudeCode(Agent):
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
         self._cli_state = ""
         self._tasks: Dict[str, str] = {}
+        self._descriptions: Dict[str, str] = {}
         self._replies: Dict[str, Reply] = {}
         self._announced = False
         self._limit: Optional[LimitEvent] = None
@@ -101,6 +102,7 @@ class ClaudeCode(Agent):
             self._on_state(line["state"])
         elif subtype == "task_started":
             self._tasks[line["task_id"]] = str(line.get("task_type"))
+            self._descriptions[line["task_id"]] = str(line.get("description") or "")
         elif subtype == "task_notification":
             self._end_task(line["task_id"])
         elif subtype == "task_updated":
@@ -286,6 +288,14 @@ class ClaudeCode(Agent):
     def withdraw_all(self) -> None:
         for message in list(self.waiting_messages.values()):  # else the next one starts a turn
             self.withdraw(message.identity, lambda _answer: None)
+
+    def background_commands(self) -> List[str]:
+        names = [
+            self._descriptions.get(task, "")
+            for task, kind in self._tasks.items()
+            if kind not in AWAITED_TASKS
+        ]
+        return [name or "a command" for name in names]
 
     def stop_background_work(self) -> None:
         for task in list(self._tasks):
