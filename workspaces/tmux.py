@@ -10,8 +10,9 @@ import posixpath
 import re
 import shlex
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aitask.lib.errors import Refused
@@ -23,6 +24,9 @@ NAME = re.compile(r"[A-Za-z0-9_-]+")
 PANE_HOOKS = ("after-split-window", "after-new-window")
 """The tmux hooks that run when the user opens a pane or window."""
 NO_SERVER = ("no server running", "error connecting to", "no current session", "no sessions")
+RESTARTING = (*NO_SERVER, "server exited", "lost server", "can't find session")
+"""What tmux says while its server ends or starts, or while the session closes."""
+RESTART_SECONDS = 6.0
 _locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -118,8 +122,8 @@ def ensure_window(
     _check_names(session, window)
     if len(argv) < 2:
         raise ValueError("tmux would pass a single argument to a shell.")
-    with _locks[host.key, session]:
-        require(host)
+
+    def ensure() -> str:
         windows = list_windows(host)
         name = _own_name(windows, session, owner)
         if any(known.session == name and known.name == window for known in windows):
@@ -128,6 +132,23 @@ def ensure_window(
         recording = [*_record(f"={name}:={window}", recorder, folder), *_record_opened(f"={name}:", opened)]
         _open_window(host, name, owner, window, argv, cwd, history_limit, recording, is_new=is_new)
         return name
+
+    with _locks[host.key, session]:
+        require(host)
+        return _retry_while_restarting(ensure)
+
+
+def _retry_while_restarting(run: Callable[[], str]) -> str:
+    """Call `run` again while the tmux server ends and another one starts, or the session has just closed."""
+    deadline, pause = time.monotonic() + RESTART_SECONDS, 0.1
+    while True:
+        try:
+            return run()
+        except TmuxError as error:
+            if not any(text in error.reason for text in RESTARTING) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(1.0, pause * 2)
 
 
 def save_histories(host: HostConnection, session: str) -> list[str]:
@@ -167,6 +188,14 @@ def kill_session(host: HostConnection, session: str, *, owner: str) -> bool:
     if list_sessions(host).get(session) != owner:
         return False
     return not _tmux(host, "kill-session", "-t", f"={session}", check=False).rc
+
+
+def kill_window(host: HostConnection, session: str, window: str, *, owner: str) -> bool:
+    """Kill the window and what runs in it; False if `owner` has no such window."""
+    _check_names(session, window)
+    if not any((w.session, w.owner, w.name) == (session, owner, window) for w in list_windows(host)):
+        return False
+    return not _tmux(host, "kill-window", "-t", f"={session}:={window}", check=False).rc
 
 
 def _own_name(windows: Sequence[TmuxWindow], session: str, owner: str) -> str:

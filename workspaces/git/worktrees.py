@@ -153,10 +153,12 @@ class _Claim:
 
     def _clear(self, tree: Worktree) -> None:
         """Remove an incomplete worktree, and its branch if that has no commits of its own."""
-        git(self.host, self.repo.path, "worktree", "remove", "--force", "--force", tree.path, check=False)
-        git(self.host, self.repo.path, "worktree", "prune", check=False)
-        args = ("update-ref", "-d", f"refs/heads/{tree.branch}", tree.base_commit)
-        git(self.host, self.repo.path, *args, check=False)
+        self._git_unlocked("worktree", "remove", "--force", "--force", tree.path)
+        self._git_unlocked("worktree", "prune")
+        self._git_unlocked("update-ref", "-d", f"refs/heads/{tree.branch}", tree.base_commit)
+
+    def _git_unlocked(self, *args: str) -> None:
+        retry_while_locked(lambda: git(self.host, self.repo.path, *args, check=False))
 
     def _branches(self, *names: str) -> dict[str, str]:
         patterns = (name if name.startswith("refs/") else f"refs/heads/{name}" for name in names)
