@@ -23,8 +23,15 @@ PLACEHOLDER = "aitask-placeholder"
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 PANE_HOOKS = ("after-split-window", "after-new-window")
 """The tmux hooks that run when the user opens a pane or window."""
-NO_SERVER = ("no server running", "error connecting to", "no current session", "no sessions")
-RESTARTING = (*NO_SERVER, "server exited", "lost server", "can't find session")
+NO_SERVER = (
+    "no server running",
+    "error connecting to",
+    "no current session",
+    "no sessions",
+    "server exited",
+    "lost server",
+)
+RESTARTING = (*NO_SERVER, "can't find session")
 """What tmux says while its server ends or starts, or while the session closes."""
 RESTART_SECONDS = 6.0
 _locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)

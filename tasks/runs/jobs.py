@@ -27,8 +27,8 @@ SHELL = "shell"
 "The window of a shell after a cancelled run."
 FIRST_EVENT = timedelta(seconds=60)
 "How long to wait for the first event of a run before its start is repeated."
-CANCEL_PAUSE = timedelta(seconds=1)
-"How long to wait for the end of a cancelled run before its host is asked again."
+CANCEL_PAUSE = timedelta(seconds=4)
+"How long to wait for the end of a cancelled run before its host is asked again. Most end before that."
 
 
 def start_run(run_id: int) -> None:

@@ -106,7 +106,7 @@ def cancel(params: CancelParams, request: Request) -> CancelledRun:
     folder = RunFolder(params["dir"])
     reason = str(params.get("reason") or "Cancelled")
     patience = float(params.get("patience", STOP_SECONDS + KILL_SECONDS))
-    if not folder.outcome.exists():
+    if not folder.outcome.exists() and not folder.cancelled:
         folder.mark_cancelled(reason)
     if not folder.started:
         return {"outcome": folder.read_outcome(), "ending": False}
@@ -139,13 +139,17 @@ class _Ending:
                 return True
             if self._folder.guard_pid() is None:
                 _finish_dead(self._folder, self._reason)
-            elif time.monotonic() - self._began > STOP_SECONDS:
+            elif self._age() > STOP_SECONDS:
                 self._kill()
             elif not self._stopping and not (self._asking and self._asking.is_alive()):
                 # In a thread, because a runner that is frozen does not answer.
                 self._asking = threading.Thread(target=self._ask, daemon=True)
                 self._asking.start()
             return self._folder.outcome.exists()
+
+    def _age(self) -> float:
+        """Return for how many seconds the run has been cancelled, even if another process was asked first."""
+        return max(time.monotonic() - self._began, time.time() - self._folder.cancelled_at())
 
     def _ask(self) -> None:
         with suppress(RequestFailure, ValueError):  # not listening yet, or ended: the outcome will show
