@@ -154,7 +154,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 _own_broker = {"orm": "default", "broker_class": "aitask.lib.queue.DoorbellBroker"}
-_redis_broker = {"redis": REDIS_URL, "broker_class": "aitask.lib.queue.ListedRedis"}
+_redis_broker = {"redis": REDIS_URL, "broker_class": "aitask.lib.redis_queue.ListedRedis"}
 # The time for a retry starts when the pusher prefetches a job, so it must be several timeouts long.
 Q_CLUSTER: dict[str, Any] = {
     "name": "aitask",

@@ -14,7 +14,6 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.brokers.orm import ORM
-from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 from django_q.signals import pre_execute
 from django_q.signing import BadSignature, SignedPackage
@@ -128,11 +127,3 @@ class DoorbellBroker(ORM):  # type: ignore[misc]
         if not taken:
             doorbell.wait({TOPIC}, IDLE_SECONDS)
         return taken
-
-
-class ListedRedis(Redis):  # type: ignore[misc]
-    """django-q's queue in Redis, which also tells what is in it."""
-
-    def waiting(self) -> Iterable[bytes]:
-        jobs: list[bytes] = self.connection.lrange(self.list_key, 0, -1)
-        return jobs
