@@ -154,6 +154,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 _own_broker = {"orm": "default", "broker_class": "aitask.lib.queue.DoorbellBroker"}
+_redis_broker = {"redis": REDIS_URL, "broker_class": "aitask.lib.redis_queue.ListedRedis"}
 # The time for a retry starts when the pusher prefetches a job, so it must be several timeouts long.
 Q_CLUSTER: dict[str, Any] = {
     "name": "aitask",
@@ -167,7 +168,7 @@ Q_CLUSTER: dict[str, Any] = {
     "ack_failures": True,
     "catch_up": False,
     "save_limit": 500,
-    **({"redis": REDIS_URL} if REDIS_URL else _own_broker),
+    **(_redis_broker if REDIS_URL else _own_broker),
 }
 
 # Carries the doorbell if Redis is set up. The pubsub layer has no capacity that a burst could exceed.
@@ -200,7 +201,8 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"repeats": {"()": "aitask.logs.Repeats"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["repeats"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},

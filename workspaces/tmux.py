@@ -12,8 +12,9 @@ import posixpath
 import re
 import shlex
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aitask.lib.errors import Refused
@@ -28,6 +29,9 @@ NO_SERVER = (
     *("no server running", "error connecting to", "no current session", "no sessions", "no current target"),
     *("server exited", "lost server"),
 )
+RESTARTING = (*NO_SERVER, "can't find session")
+"""What tmux says while its server ends or starts, or while the session closes."""
+RESTART_SECONDS = 6.0
 NO_CONFIGURATION = ("-f", "/dev/null")
 """The user's ~/.tmux.conf configures the user's server only."""
 _locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
@@ -37,10 +41,6 @@ _without_earlier: set[str] = set()
 
 class TmuxError(Refused):
     """tmux on the host is missing, is too old, or has reported an error."""
-
-
-class TmuxServerEnded(TmuxError):
-    """The server has ended in the middle of a command."""
 
 
 @dataclass(frozen=True)
@@ -191,10 +191,7 @@ def ensure_window(
 
     with _locks[host.key, session]:
         require(host)
-        try:
-            return ensure()
-        except TmuxServerEnded:  # the next command starts another one
-            return ensure()
+        return _retry_while_restarting(ensure)
 
 
 def _reachable_windows(server: Tmux) -> list[TmuxWindow]:
@@ -203,6 +200,19 @@ def _reachable_windows(server: Tmux) -> list[TmuxWindow]:
     if not windows and server.host.call("recover_tmux", {})["recovered"]:
         windows = server.windows()
     return windows
+
+
+def _retry_while_restarting(run: Callable[[], str]) -> str:
+    """Call `run` again while the tmux server ends and another one starts, or the session has just closed."""
+    deadline, pause = time.monotonic() + RESTART_SECONDS, 0.1
+    while True:
+        try:
+            return run()
+        except TmuxError as error:
+            if not any(text in error.reason for text in RESTARTING) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(1.0, pause * 2)
 
 
 def save_histories(host: HostConnection, session: str) -> list[str]:
@@ -258,6 +268,16 @@ def kill_session(host: HostConnection, session: str, *, owner: str) -> bool:
     return killed
 
 
+def kill_window(host: HostConnection, session: str, window: str, *, owner: str) -> bool:
+    """Kill the window and what runs in it; False if `owner` has no such window."""
+    _check_names(session, window)
+    killed = False
+    for server in servers(host):
+        if TmuxWindow(session, owner, window) in server.windows():
+            killed |= not server.run("kill-window", "-t", f"={session}:={window}", check=False).rc
+    return killed
+
+
 def _own_name(windows: Sequence[TmuxWindow], session: str, owner: str) -> str:
     """Return the first of the two possible names that is ours or unused."""
     owners = {window.session: window.owner for window in windows}
@@ -302,9 +322,7 @@ def _open_window(
     done = server.run(*args, cwd=cwd, check=False)
     if done.rc:
         why = done.err.strip() or done.out.strip()
-        ended = any(text in why for text in NO_SERVER)
-        error = TmuxServerEnded if ended else TmuxError
-        raise error(f"tmux on {server.host.label} opened no window: {why}")
+        raise TmuxError(f"tmux on {server.host.label} opened no window: {why}")
 
 
 def _record(window: str, recorder: Sequence[str], folder: str) -> list[list[str]]:

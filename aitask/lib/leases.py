@@ -1,7 +1,8 @@
 """Leases on rows: the right of one process to work on a row for a limited time.
 
 A lease ends when its time is over, or at once if its process has died. A lease without an owner means that a
-job is queued: any worker may take the row, and no second job is queued until that lease has ended.
+job is queued: any worker may take the row, and no second job is queued until that lease has ended and the
+queue no longer has the first one.
 All functions take a queryset of rows, usually filtered by one primary key.
 """
 
@@ -20,13 +21,13 @@ from django.db import DatabaseError, connection, models
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask.lib.queue import enqueue
+from aitask.lib.queue import enqueue, is_waiting
 
 LEASE = timedelta(seconds=60)
 RENEW_EVERY = 15.0
 "Seconds."
 QUEUED_FOR = timedelta(seconds=10)
-"A queued job that has not started after this time counts as lost."
+"A queued job that has not started after this time counts as lost, unless it still waits in the queue."
 
 Rows = models.QuerySet[Any]
 
@@ -116,14 +117,16 @@ def enqueue_once(
 ) -> bool:
     """Queue a job for the rows unless a process works on them or a job is queued; return whether it did.
 
-    A job that has not started after `patience` counts as lost. With `even_if_queued` a second job is queued
-    in addition to a waiting one.
+    A job that has not started after `patience` counts as lost, unless the queue still has it: then it gets
+    more time. With `even_if_queued`, a job is queued in addition to a waiting one of another kind.
     """
     free = untaken() if even_if_queued else unleased()
-    queued = bool(rows.filter(free).update(lease_until=timezone.now() + patience, lease_owner=""))
-    if queued:
-        enqueue(job, *args)
-    return queued
+    if not rows.filter(free).update(lease_until=timezone.now() + patience, lease_owner=""):
+        return False
+    if is_waiting(job, *args, fresh=even_if_queued):
+        return False
+    enqueue(job, *args)
+    return True
 
 
 def end_leases_of_dead_processes(rows: Rows) -> int:

@@ -83,8 +83,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         if self._loop_task is not None:
+            self.subscription.close()  # ends `_follow`, whatever becomes of the cancel
             self._loop_task.cancel()
-            self.subscription.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop_task
 
@@ -104,7 +104,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """Send a message to the page; wait while it has too much unread data."""
         while self._unread_bytes > WINDOW_BYTES:
             self._may_send.clear()
-            await asyncio.wait_for(self._may_send.wait(), ACK_SECONDS)
+            async with asyncio.timeout(ACK_SECONDS):  # wait_for could lose the cancel of `disconnect`
+                await self._may_send.wait()
         self._sent += 1
         text = json.dumps({"n": self._sent, **message}, ensure_ascii=False, separators=(",", ":"))
         self._unacknowledged.append((self._sent, len(text)))
@@ -134,7 +135,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _follow(self) -> None:
         rung = frozenset({doorbell.ANYTHING})
-        while True:
+        while not self.subscription.closed:
             await self.changed(rung)
             rung = await self.subscription.wait(self.poll_seconds) or frozenset({doorbell.ANYTHING})
 

@@ -75,6 +75,41 @@ def test_a_ring_of_another_process_arrives_within_50_ms(make_hub: MakeHub) -> No
     assert statistics.median(latencies) < 0.05
 
 
+def test_a_wait_that_is_cancelled_as_it_rings_is_cancelled(make_hub: MakeHub) -> None:
+    """Python 3.11's wait_for loses the cancel, and with it the end of a socket."""
+    subscription = listening(make_hub(), "task:7")
+
+    async def cancel_as_it_rings(turns: int) -> bool:
+        waiting = asyncio.create_task(subscription.wait(60))
+        await asyncio.sleep(0)
+        subscription.deliver(frozenset({"task:7"}))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_over = waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return was_over or waiting.cancelled()
+
+    async def at_every_moment() -> list[bool]:
+        return [await cancel_as_it_rings(turns) for turns in range(6)]
+
+    assert all(asyncio.run(at_every_moment()))
+
+
+def test_closing_ends_a_wait_and_later_ones(make_hub: MakeHub) -> None:
+    subscription = listening(make_hub(), "task:7")
+
+    async def close() -> None:
+        waiting = asyncio.create_task(subscription.wait())
+        await asyncio.sleep(0)
+        subscription.close()
+        assert await waiting == frozenset()
+        assert await subscription.wait() == frozenset()
+
+    asyncio.run(asyncio.wait_for(close(), 20))
+    assert subscription.wait_blocking(20) == frozenset()
+
+
 def test_a_write_that_nobody_rang_for_is_seen_by_the_slow_look(make_hub: MakeHub, tmp_path: Path) -> None:
     subscription = listening(make_hub(), "task:7")
     with sqlite3.connect(tmp_path / "db.sqlite3") as other:

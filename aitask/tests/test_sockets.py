@@ -212,6 +212,18 @@ class SocketTest(TransactionTestCase):
         await socket.connect()
         assert await socket.close_code() == sockets.NOT_FOUND
 
+    async def test_it_ends_with_its_page_even_if_a_cancel_is_lost(self) -> None:
+        class Deaf(Echo):
+            poll_seconds = 0.01
+
+            async def changed(self, topics: frozenset[str]) -> None:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(60)
+
+        socket = self.open(Deaf)
+        await socket.connect()
+        await asyncio.wait_for(socket.disconnect(timeout=PATIENCE), PATIENCE)
+
     async def test_a_stranger_is_refused_before_it_opens(self) -> None:
         class Foreign(Echo):
             async def topics(self) -> set[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from aitask.tests.installation import ROOT
+from aitask.tests.installation import ROOT, Installation
 
 pytestmark = pytest.mark.server
 
@@ -27,10 +29,31 @@ socket.client_addr, socket.state = None, DirectSocket.STATE_CLOSED
 socket.serverSend("late")
 """
 
+ABRUPT_ENDS = """
+import django
+django.setup()
+from aitask.tests import abrupt_ends
+abrupt_ends.main()
+"""
+
 
 def test_a_word_to_a_page_that_has_just_gone_is_no_failure() -> None:
     done = subprocess.run([sys.executable, "-c", LATE_WORD], cwd=ROOT, timeout=60, check=False)
     assert done.returncode == 0
+
+
+def test_nothing_outlives_a_thousand_browsers_that_leave_without_a_word(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ABRUPT_ENDS],
+        cwd=ROOT,
+        env=Installation(tmp_path).environment,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert json.loads(done.stdout or done.stderr) == {"connections": 0, "consumers": 0}
+    assert done.stderr == ""  # nor does the log fill
 
 
 def test_a_thread_that_waits_for_ever_does_not_hold_up_the_end() -> None:

@@ -12,8 +12,9 @@ from django.db import transaction
 
 from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
+from aitask.lib.queue import enqueue
 from tasks.models import Run, Task
-from tasks.repository import Site, site_of
+from tasks.repository import site_of
 from tasks.runs import endings, hooks, launch
 from workspaces import tmux
 from workspaces.hostkit import wire
@@ -24,8 +25,12 @@ log = logging.getLogger(__name__)
 
 WINDOW_AGAIN = timedelta(seconds=5)
 "How long to wait before a window is opened again that could not be opened."
+SHELL = "shell"
+"The window of a shell after a cancelled run."
 FIRST_EVENT = timedelta(seconds=60)
 "How long to wait for the first event of a run before its start is repeated."
+CANCEL_PAUSE = timedelta(seconds=4)
+"How long to wait for the end of a cancelled run before its host is asked again. Most end before that."
 
 
 def start_run(run_id: int) -> None:
@@ -42,7 +47,10 @@ def start_run(run_id: int) -> None:
 
 
 def cancel_run(run_id: int) -> None:
-    """Save the pane's history, end the agent and its processes, and open a shell in the worktree."""
+    """Save the pane's history, and ask the host to end the agent and its processes.
+
+    Waits for nothing: the follower sees the end, and this job is repeated until then.
+    """
     with leases.held(Run.objects.filter(pk=run_id, state__in=Run.ACTIVE)) as taken:
         if not taken:
             return
@@ -52,7 +60,27 @@ def cancel_run(run_id: int) -> None:
         outcome = _cancel_on_host(run)
     if outcome:
         endings.note_outcome(run_id, outcome)
-    _after(run)
+    _after(run, asked=True)
+
+
+def open_shell(run_id: int) -> None:
+    """Open a shell in the worktree of a cancelled run, below what its pane had shown."""
+    run = Run.objects.select_related("task__workspace").get(pk=run_id)
+    if run.task.runs.filter(state__in=Run.LIVE).exists():
+        return  # the session is the next run's
+    try:
+        site = site_of(run.task.workspace)
+        owner = site.owner(run.task_id)
+        tmux.kill_window(site.host, run.tmux_session, SHELL, owner=owner)  # of an earlier run
+        launch.open_window(run, site, window=SHELL, subcommand="shell", cwd=run.task.worktree_path)
+    except Refused as error:
+        log.info("no shell after %s: %s", run, error)
+
+
+def after_end(run: Run) -> None:
+    """Open a shell after a run that was cancelled; its window closes."""
+    if run.cancel_requested_at and run.tmux_session:
+        enqueue(open_shell, run.pk)
 
 
 def reopen_window(run_id: int) -> None:
@@ -125,7 +153,7 @@ def _back_to_queue(run: Run, error: HostError) -> None:
 
 
 def _cancel_on_host(run: Run) -> wire.Json | None:
-    """Cancel the run on its host and return the outcome; None if the host can't be reached (retry later)."""
+    """Cancel the run on its host and return the outcome; None if there is none yet, and to be asked again."""
     reason = "Cancelled before it started."
     cancelled: wire.Json = {"state": "cancelled", "reason_code": "cancelled", "reason": reason}
     if not run.run_dir:
@@ -135,10 +163,8 @@ def _cancel_on_host(run: Run) -> wire.Json | None:
         if run.tmux_session:
             history = join(run.run_dir, "history.txt")
             tmux.capture_history(site.host, run.tmux_session, history, window=run.tmux_window)
-        answer = site.host.call("cancel", {"dir": run.run_dir, "reason": "Cancelled."}, timeout=40)
-        if run.tmux_session:
-            _replace_with_shell(run, site)
-        return answer["outcome"] or cancelled
+        answer = site.host.call("cancel", {"dir": run.run_dir, "reason": "Cancelled.", "patience": 0})
+        return None if answer["ending"] else answer["outcome"] or cancelled
     except HostError as error:
         if error.retryable:
             note_down(run.task.workspace.host, error)
@@ -147,20 +173,15 @@ def _cancel_on_host(run: Run) -> wire.Json | None:
         return {**cancelled, "reason": f"Cancelled, with an error on the host: {error}"}
 
 
-def _replace_with_shell(run: Run, site: Site) -> None:
-    """Recreate the tmux session with a shell in the worktree, below what the pane had shown."""
-    tmux.kill_session(site.host, run.tmux_session, owner=site.owner(run.task_id))
-    cwd = run.task.worktree_path
-    launch.open_window(run, site, window="shell", subcommand="shell", cwd=cwd)
-
-
-def _after(run: Run) -> None:
-    """Handle what has changed while the lease was held."""
+def _after(run: Run, *, asked: bool = False) -> None:
+    """Handle what has changed while the lease was held. `asked`: its host was asked to cancel the run."""
     run.refresh_from_db()
     if run.cancel_requested_at and run.state == Run.State.QUEUED:
         endings.end_here(run, state="cancelled", code="cancelled", reason="Cancelled before it started.")
     elif run.outcome is not None:
         endings.conclude(run.pk)
+    elif run.cancel_requested_at and asked:
+        leases.pause(Run.objects.filter(pk=run.pk), CANCEL_PAUSE)
     elif run.cancel_requested_at:
         leases.enqueue_once(Run.objects.filter(pk=run.pk), cancel_run, run.pk)
     elif run.state == Run.State.STARTING:

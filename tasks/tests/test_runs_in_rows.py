@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock, patch
@@ -12,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.brokers import get_broker
 
-from aitask.lib import leases
+from aitask.lib import leases, queue
 from aitask.lib.errors import Refused
 from tasks import editing, services
 from tasks.models import Event, Run, Task
@@ -35,6 +36,10 @@ def jobs_sent() -> int:
     return int(get_broker().queue_size())
 
 
+def times_queued(job: Callable[[int], None], run: Run) -> int:
+    return list(queue._calls(get_broker().waiting())).count((queue.path_of(job), (run.pk,)))
+
+
 def end(run: Run, **outcome: Any) -> Run:
     endings.note_outcome(run.pk, {"state": "succeeded", "reason_code": "", "reason": "", **outcome})
     run.refresh_from_db()
@@ -42,8 +47,9 @@ def end(run: Run, **outcome: Any) -> Run:
 
 
 @pytest.fixture(autouse=True)
-def empty_queue(db: None) -> None:
+def empty_queue(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     get_broker().purge_queue()
+    monkeypatch.setattr(queue, "LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -171,14 +177,28 @@ class TestStarting:
         second.refresh_from_db()
         assert second.state == Run.State.STARTING
 
-    def test_a_lost_nudge_is_sent_again_once_it_is_overdue(self) -> None:
+    def test_a_nudge_is_not_doubled_while_it_waits_behind_others(
+        self, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        runs = self.queue(30, max_parallel_runs=30)
+        for do in (lambda: dispatch.start_queued(runs[0].task.workspace_id), *[repairs.repair] * 3):
+            with django_capture_on_commit_callbacks(execute=True):
+                do()
+            Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert [times_queued(jobs.start_run, run) for run in runs] == [1] * 30
+
+    def test_a_lost_nudge_is_sent_again_once_it_is_overdue(
+        self, django_capture_on_commit_callbacks: Any
+    ) -> None:
         (run,) = self.queue(1)
         dispatch.start_queued(run.task.workspace_id)
         overdue = timezone.now() - timedelta(seconds=1)
         Run.objects.filter(pk=run.pk).update(lease_until=overdue)
-        repairs.repair()
+        with django_capture_on_commit_callbacks(execute=True):
+            repairs.repair()
         run.refresh_from_db()
         assert run.lease_until is not None
+        assert times_queued(jobs.start_run, run) == 1
         assert run.lease_until > overdue + leases.QUEUED_FOR
         assert run.lease_owner == ""
 
@@ -235,6 +255,70 @@ class TestLeases:
         )
         assert leases.end_leases_of_dead_processes(Run.objects.all()) == 0
         assert not leases.take(rows_of(run))
+
+
+class TestCancellingOnTheHost:
+    """The host answers at once, whatever the agent does; `ending` means that it has not ended yet."""
+
+    def cancelled(self, **fields: Any) -> Run:
+        run = make_run(state=Run.State.RUNNING, run_dir="/runs/1", tmux_session="aitask-1", **fields)
+        run_services.cancel_task(run.task)
+        return run
+
+    def ask(self, run: Run, outcome: dict[str, Any] | None) -> Mock:
+        host = Mock()
+        host.call.return_value = {"outcome": outcome, "ending": outcome is None}
+        site = Mock(host=host)
+        with patch.object(jobs, "site_of", return_value=site), patch.object(jobs.tmux, "capture_history"):
+            jobs.cancel_run(run.pk)
+        run.refresh_from_db()
+        return host
+
+    def test_a_worker_asks_and_does_not_wait_for_the_end(self) -> None:
+        run = self.cancelled()
+        host = self.ask(run, None)
+        assert host.call.call_args.args[1]["patience"] == 0
+        assert (run.state, run.lease_owner) == (Run.State.RUNNING, "")
+        assert run.lease_until is not None
+        assert run.lease_until > timezone.now()
+
+    def test_it_is_asked_again_after_a_pause_and_not_before(
+        self, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        run = self.cancelled()
+        self.ask(run, None)
+        with django_capture_on_commit_callbacks(execute=True):
+            repairs.repair()
+        assert times_queued(jobs.cancel_run, run) == 0
+        Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        with django_capture_on_commit_callbacks(execute=True):
+            repairs.repair()
+        assert times_queued(jobs.cancel_run, run) == 1
+
+    def test_the_end_is_seen_by_whoever_comes_first(self) -> None:
+        run = self.cancelled()
+        self.ask(run, None)
+        end(run, state="cancelled")
+        assert run.state == Run.State.CANCELLED
+        other = self.cancelled(task=make_task())
+        self.ask(other, {"state": "cancelled", "reason_code": "cancelled", "reason": "Cancelled."})
+        assert other.state == Run.State.CANCELLED
+
+    def test_only_a_cancelled_run_leaves_a_shell(self, django_capture_on_commit_callbacks: Any) -> None:
+        ended, cancelled = make_run(state=Run.State.RUNNING, tmux_session="aitask-1"), self.cancelled()
+        with django_capture_on_commit_callbacks(execute=True):
+            end(ended)
+            end(cancelled, state="cancelled")
+        assert not queue.is_waiting(jobs.open_shell, ended.pk)
+        assert queue.is_waiting(jobs.open_shell, cancelled.pk)
+
+    def test_no_shell_is_opened_in_the_session_of_the_next_run(self) -> None:
+        run = self.cancelled()
+        end(run, state="cancelled")
+        make_run(task=run.task, state=Run.State.STARTING)
+        with patch.object(jobs, "site_of") as site:
+            jobs.open_shell(run.pk)
+        site.assert_not_called()
 
 
 class TestEvents:

@@ -230,9 +230,11 @@ class _Claim:
         A registration with another branch or commit is somebody else's, even if its folder is missing.
         """
         if self._has_branch_checked_out(tree):
-            git(self.host, self.repo.path, "worktree", "remove", "--force", "--force", tree.path, check=False)
-        args = ("update-ref", "-d", f"refs/heads/{tree.branch}", tree.base_commit)
-        git(self.host, self.repo.path, *args, check=False)
+            self._git_unlocked("worktree", "remove", "--force", "--force", tree.path)
+        self._git_unlocked("update-ref", "-d", f"refs/heads/{tree.branch}", tree.base_commit)
+
+    def _git_unlocked(self, *args: str) -> None:
+        retry_while_locked(lambda: git(self.host, self.repo.path, *args, check=False))
 
     def _registered(self, path: str) -> Tree | None:
         """Return the worktree that git knows at the path, although its folder may be missing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -96,6 +97,13 @@ class RunFolder:
 
     def mark_cancelled(self, reason: str) -> None:
         write_atomic(self.cancel, reason.encode("utf-8", "replace"))
+
+    def cancelled_at(self) -> float:
+        """Return when the run was cancelled, in seconds since the epoch; infinity if it was not."""
+        try:
+            return self.cancel.stat().st_mtime
+        except OSError:
+            return math.inf
 
     def cancel_reason(self) -> str:
         try:

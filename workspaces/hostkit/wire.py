@@ -894,11 +894,15 @@ class ControlParams(DirParams):
 
 class CancelParams(DirParams):
     reason: NotRequired[str]
+    patience: NotRequired[float]
+    "Seconds to wait for the end; default: until there is one."
 
 
 class CancelledRun(TypedDict):
     outcome: Optional[Json]
-    "None if the run has not started."
+    "None if the run has not started, or is still ending."
+    ending: bool
+    "Whether it is still ending. The same request asks again, and goes on where this one has stopped."
 
 
 class TailParams(TypedDict):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from posixpath import join
 
 from aitask.lib import untrusted_json
-from workspaces.git.commands import GitError, expand, git
+from workspaces.git.commands import GitError, expand, failure, git
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.repos import RepositoryPaths, git_dir_of, record_place
 from workspaces.git.worktree_list import list_trees
@@ -95,7 +95,9 @@ def open_merge_worktree(write: Writer, place: RepositoryPaths, path: str, commit
     elif git_dir or write.host.exists(path):
         raise GitError(f"{path} exists, but the merge worktree belongs there.", "Move or remove that folder.")
     args = ("-c", "checkout.workers=0", "worktree", "add", "--quiet", "--force", "--force", "--detach")
-    write.git(place.path, *args, "--", path, commit)
+    added = retry_while_locked(lambda: write.git(place.path, *args, "--", path, commit, check=False))
+    if added.rc:
+        raise failure(place.path, "worktree add", added)
     git_dir = git_dir_of(write.host, path, place.common_dir)
     if git_dir is None:
         raise GitError(f"git created the worktree {path}, but it can't be read.")

@@ -12,6 +12,8 @@ import pytest
 
 from aitask.tests.lab import repos
 from workspaces import git, hosts
+from workspaces.hostkit.git import trusted
+from workspaces.hostkit.git.trusted import TrustedFolder
 
 MARK = {"installation": "0a1b2c3d", "task": 7}
 
@@ -216,6 +218,29 @@ def test_many_at_the_same_time_all_succeed(local: hosts.HostConnection, repo: Pa
         thread.join(60)
 
     assert sorted(tree.branch for tree in made) == sorted(f"aitask/{number}-fix" for number in range(10))
+
+
+def test_processes_take_turns_to_change_worktrees_but_not_for_ever(
+    local: hosts.HostConnection, repo: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(local, repo)
+    turns = TrustedFolder(str(repo / ".git"))
+    came: list[str] = []
+
+    def add_another() -> None:
+        add(local, repo, name="8-x", branch="aitask/8-x", owner_mark={**MARK, "task": 8})
+        came.append("another")
+
+    with turns.turn():
+        thread = threading.Thread(target=add_another)
+        thread.start()
+        assert git.git(local, str(repo), "worktree", "list").out.count("\n") == 2  # needs no turn
+        monkeypatch.setattr(trusted, "TURN_SECONDS", 0.1)
+        with turns.turn():
+            came.append("without a turn")
+        assert came == ["without a turn"]
+    thread.join(60)
+    assert came == ["without a turn", "another"]
 
 
 def test_a_lock_of_another_git_is_waited_for(local: hosts.HostConnection, repo: Path) -> None:

@@ -63,6 +63,37 @@ def test_asking_twice_makes_one_window(
     assert windows(tmux_server) == ["run-1"]
 
 
+def test_a_server_that_ends_meanwhile_is_no_failure(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_window(local, tmp_path)
+    listed = tmux.list_windows
+    deaths = iter([True, True, False])
+
+    def list_windows(host: hosts.HostConnection) -> list[tmux.TmuxWindow]:
+        """List a session that is gone when its window is opened."""
+        found = listed(host) or [tmux.TmuxWindow("aitask-7", OWNER, "run-1")]
+        if next(deaths):
+            tmux_server.run("kill-server", check=False)
+            return found
+        return listed(host)
+
+    monkeypatch.setattr(tmux, "list_windows", list_windows)
+    assert open_window(local, tmp_path, window="run-2") == "aitask-7"
+    assert windows(tmux_server) == ["run-2"]
+
+
+def test_only_a_window_of_ours_is_killed(
+    local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
+) -> None:
+    for window in ("run-1", "shell"):
+        open_window(local, tmp_path, window=window)
+    assert not tmux.kill_window(local, "aitask-7", "shell", owner="ffffffff/7")
+    assert not tmux.kill_window(local, "aitask-7", "she", owner=OWNER)
+    assert tmux.kill_window(local, "aitask-7", "shell", owner=OWNER)
+    assert windows(tmux_server) == ["run-1"]
+
+
 def test_words_reach_the_program_as_they_are(
     local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path
 ) -> None:

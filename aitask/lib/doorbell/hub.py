@@ -45,17 +45,16 @@ class Subscription:
         with self._lock:
             self._rung |= matching
             wake = self._wake
-        if wake is not None:
-            # The waiting loop may be closed by now.
-            with contextlib.suppress(RuntimeError):
-                wake()
+        self._call(wake)
 
     async def wait(self, timeout: float | None = None) -> frozenset[str]:
-        """Return the topics rung since the last wait; empty after `timeout` seconds without any."""
+        """Return the topics rung since the last wait; empty after `timeout` seconds, or if it is closed."""
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         if not self._arm(lambda: loop.call_soon_threadsafe(event.set)):
+            # Not wait_for: in Python 3.11, it loses a cancel that comes in the same turn as the ring.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), timeout)
+                async with asyncio.timeout(timeout):
+                    await event.wait()
         return self._take()
 
     def wait_blocking(self, timeout: float | None = None) -> frozenset[str]:
@@ -66,8 +65,12 @@ class Subscription:
         return self._take()
 
     def close(self) -> None:
-        self.closed = True
+        """End the subscription, and wake its waiter."""
         self._hub.forget(self)
+        with self._lock:
+            self.closed = True
+            wake = self._wake
+        self._call(wake)
 
     def __enter__(self) -> Subscription:
         return self
@@ -77,11 +80,16 @@ class Subscription:
     ) -> None:
         self.close()
 
+    def _call(self, wake: Callable[[], object] | None) -> None:
+        if wake is not None:
+            with contextlib.suppress(RuntimeError):  # the waiting loop is closed
+                wake()
+
     def _arm(self, wake: Callable[[], object]) -> bool:
-        """Set the function to wake by; return whether something was rung already."""
+        """Set the function to wake by; return whether there is nothing to wait for."""
         with self._lock:
             self._wake = wake
-            return bool(self._rung)
+            return self.closed or bool(self._rung)
 
     def _take(self) -> frozenset[str]:
         with self._lock:

@@ -30,7 +30,11 @@ class RedisTransport:
         threading.Thread(target=self._loop.run_forever, name="doorbell by redis", daemon=True).start()
 
     def send(self, payload: bytes) -> None:
-        self._run(asyncio.wait_for(self._layer.group_send(GROUP, {"rung": payload}), SEND_SECONDS))
+        self._run(self._send(payload))
+
+    async def _send(self, payload: bytes) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._layer.group_send(GROUP, {"rung": payload})
 
     def listen(self, on_payload: OnPayload, resync: Resync, stopping: threading.Event) -> None:
         self._run(self._listen(on_payload, resync, stopping))
@@ -55,7 +59,8 @@ class RedisTransport:
     async def _receive(self, channel: str, on_payload: OnPayload, stopping: threading.Event) -> None:
         while not stopping.is_set():
             try:
-                message = await asyncio.wait_for(self._layer.receive(channel), SILENT_SECONDS)
+                async with asyncio.timeout(SILENT_SECONDS):
+                    message = await self._layer.receive(channel)
             except TimeoutError:
                 raise ConnectionError("Redis does not deliver messages.") from None
             if message["rung"]:

@@ -40,10 +40,11 @@ def test_the_session_is_made_anew_with_what_the_pane_had_shown(world: World, bac
     wait_for(lambda: "words before the end" in _pane(world, session), 30, "the agent's words in the pane")
     world.api.post(f"/api/tasks/{run['task']}/cancel")
     world.api.wait_for_run(run["id"])
-    wait_for(lambda: "words before the end" in _pane(world, session), 10, "the saved history")
+    wait_for(lambda: _windows(world, session) == ["shell"], 30, "a shell instead of the run's window")
+    wait_for(lambda: "words before the end" in _pane(world, session), 30, "the saved history")
     world.app.tmux.run("send-keys", "-t", f"={session}:", "pwd -P", "Enter")
     folder = str(world.worktree(run).resolve())
-    wait_for(lambda: folder in _pane(world, session).split("pwd -P")[-1], 10, "a shell in the worktree")
+    wait_for(lambda: folder in _pane(world, session).split("pwd -P")[-1], 30, "a shell in the worktree")
 
 
 def test_before_the_start_during_it_and_after_the_end_it_is_harmless(world: World, backend: str) -> None:
@@ -69,6 +70,14 @@ def test_at_any_moment_of_the_start_it_ends_as_cancelled(world: World, backend: 
     assert ended["state"] == "cancelled", ended["reason"]
     if worktree := world.task_of(ended)["worktree_path"]:
         assert git(world.worktree(run), "status", "--porcelain") == "", worktree
+
+
+def _windows(world: World, session: str) -> list[str]:
+    if session not in world.app.tmux.sessions():
+        return []
+    return world.app.tmux.run(
+        "list-windows", "-t", f"={session}", "-F", "#{window_name}", check=False
+    ).split()
 
 
 def _pane(world: World, session: str) -> str:

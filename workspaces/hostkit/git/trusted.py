@@ -16,7 +16,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..files import dumps, make_private_folder, read_json, write_atomic
 from ..folder import state_dir
@@ -35,6 +35,8 @@ MAX_HOOKS = 500
 MAX_SHOWN_BYTES = 256 * 1024
 CONFIG_SECONDS = 30.0
 """How long a configuration that did not change is not read again, in a process that lives long."""
+TURN_SECONDS = 10.0
+"""How long a command waits for others that change the list of worktrees."""
 
 
 class PreparedFolder(NamedTuple):
@@ -126,6 +128,19 @@ class TrustedFolder:
         _prepared.pop(self.common_dir, None)
         return True
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let the commands of all processes that change the list of worktrees run one after another.
+
+        Goes on without a turn if another command takes long: git fails then at worst, and is run again.
+        """
+        make_private_folder(self.path)
+        with (self.path / ".worktrees.lock").open("w") as lock:
+            deadline = time.monotonic() + TURN_SECONDS
+            while not _try_to_lock(lock) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            yield
+
     # parts
 
     @property
@@ -202,6 +217,14 @@ class TrustedFolder:
             shutil.rmtree(str(old), ignore_errors=True)
         else:
             fresh.rename(target)
+
+
+def _try_to_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another process has it, or the file system has no locks
+        return False
+    return True
 
 
 def _hook_files(folder: Path) -> Iterator[Tuple[str, Path]]:

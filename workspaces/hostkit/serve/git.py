@@ -32,17 +32,28 @@ NO_REPOSITORY = {"GIT_DIR": "/dev/null"}
 def git(params: GitParams, request: Request) -> Executed:
     """Run git in a worktree or repository."""
     path = params["path"]
-    env = {**(params.get("env") or {}), **_environment(params)}
+    place = _find(path)
+    env = {**(params.get("env") or {}), **_environment(place, params)}
     argv = [*(params.get("prefix") or []), "git", "-C", path, *params["args"]]
     full: ExecParams = {"argv": argv, "env": env}
     for name in ("stdin", "timeout", "max_output", "stdout_path"):
         if name in params:
             full[name] = params[name]
+    if place and _changes_worktrees(params["args"]):
+        with place.trusted.turn():
+            return commands.execute(full, request)
     return commands.execute(full, request)
 
 
-def _environment(params: GitParams) -> Dict[str, str]:
-    place = _find(params["path"])
+def _changes_worktrees(args: List[str]) -> bool:
+    """Return whether git would change the list of worktrees.
+
+    Such commands take turns: git fails if it reads the folder of a worktree that another git is creating.
+    """
+    return "worktree" in args[:-1] and args[args.index("worktree") + 1] in ("add", "remove", "prune")
+
+
+def _environment(place: Optional[places.GitFolders], params: GitParams) -> Dict[str, str]:
     if place is None:
         return NO_REPOSITORY
     try:

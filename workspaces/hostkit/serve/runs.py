@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
-from typing import Optional, Union
+from contextlib import suppress
+from typing import Dict, Optional, Union
 
 from .. import control_client, environment, processes
 from ..files import dumps, make_private_folder, write_atomic
@@ -75,56 +77,79 @@ def send_command(folder: RunFolder, command: Union[RunCommand, Json]) -> Json:
 
 
 def cancel(params: CancelParams, request: Request) -> CancelledRun:
-    """End a run: gracefully if possible, else through its guard. Idempotent; also works before the start."""
+    """End a run: gracefully if possible, else through its guard. Idempotent; also works before the start.
+
+    May be called again and again without patience, for a caller that has other work meanwhile.
+    """
     folder = RunFolder(params["dir"])
+    reason = str(params.get("reason") or "Cancelled")
+    patience = float(params.get("patience", STOP_SECONDS + KILL_SECONDS))
+    if not folder.outcome.exists() and not folder.cancelled:
+        folder.mark_cancelled(reason)
+    if not folder.started:
+        return {"outcome": folder.read_outcome(), "ending": False}
+    ending = _endings.setdefault(os.fspath(folder.path), _Ending(folder, reason))
+    deadline = time.monotonic() + patience
+    while not ending.is_over() and time.monotonic() < deadline and not request.cancelled:
+        time.sleep(POLL_SECONDS)
     outcome = folder.read_outcome()
     if outcome:
-        return {"outcome": outcome}
-    reason = str(params.get("reason") or "Cancelled")
-    folder.mark_cancelled(reason)
-    if folder.started:
-        outcome = _stop(folder, reason, request) or _kill(folder) or _finish_dead(folder, reason)
-    return {"outcome": outcome or folder.read_outcome()}
+        _endings.pop(os.fspath(folder.path), None)
+    return {"outcome": outcome, "ending": outcome is None}
 
 
-def _stop(folder: RunFolder, reason: str, request: Request) -> Optional[Json]:
-    deadline = time.monotonic() + STOP_SECONDS
-    requested = False
-    while time.monotonic() < deadline and not request.cancelled:
-        if not requested:
-            requested = _request_stop(folder, reason)
-        if _is_over(folder):
-            break
-        time.sleep(POLL_SECONDS)
-    return folder.read_outcome()
+class _Ending:
+    """A run that is being cancelled: its runner is asked to stop; later its guard is told to kill it."""
+
+    def __init__(self, folder: RunFolder, reason: str) -> None:
+        self._folder = folder
+        self._reason = reason
+        self._began = time.monotonic()
+        self._asking: Optional[threading.Thread] = None
+        self._stopping = False
+        self._killed = False
+        self._lock = threading.Lock()
+
+    def is_over(self) -> bool:
+        """Do what is due, and return whether there is an outcome."""
+        with self._lock:
+            if self._folder.outcome.exists():
+                return True
+            if self._folder.guard_pid() is None:
+                _finish_dead(self._folder, self._reason)
+            elif self._age() > STOP_SECONDS:
+                self._kill()
+            elif not self._stopping and not (self._asking and self._asking.is_alive()):
+                # In a thread, because a runner that is frozen does not answer.
+                self._asking = threading.Thread(target=self._ask, daemon=True)
+                self._asking.start()
+            return self._folder.outcome.exists()
+
+    def _age(self) -> float:
+        """Return for how many seconds the run has been cancelled, even if another process was asked first."""
+        return max(time.monotonic() - self._began, time.time() - self._folder.cancelled_at())
+
+    def _ask(self) -> None:
+        with suppress(RequestFailure, ValueError):  # not listening yet, or ended: the outcome will show
+            answer = send_command(self._folder, {"command": "stop", "reason": self._reason})
+            self._stopping = bool(answer.get("ok"))
+
+    def _kill(self) -> None:
+        """Send SIGTERM to the guard: it kills its runner and all descendants, and writes the outcome."""
+        guard = self._folder.guard_pid()
+        if guard and not self._killed:
+            processes.send([guard], signal.SIGTERM)
+            self._killed = True
 
 
-def _request_stop(folder: RunFolder, reason: str) -> bool:
-    try:
-        return bool(send_command(folder, {"command": "stop", "reason": reason}).get("ok"))
-    except (RequestFailure, ValueError):
-        return False  # not listening yet, or ended: the outcome will show
+_endings: Dict[str, _Ending] = {}
+"""By the run's folder, until it has an outcome."""
 
 
-def _kill(folder: RunFolder) -> Optional[Json]:
-    """Send SIGTERM to the guard, which then kills its runner and all descendants, and writes the outcome."""
-    guard = folder.guard_pid()
-    if guard:
-        processes.send([guard], signal.SIGTERM)
-        deadline = time.monotonic() + KILL_SECONDS
-        while time.monotonic() < deadline and not _is_over(folder):
-            time.sleep(POLL_SECONDS)
-    return folder.read_outcome()
-
-
-def _is_over(folder: RunFolder) -> bool:
-    return folder.outcome.exists() or folder.guard_pid() is None
-
-
-def _finish_dead(folder: RunFolder, reason: str) -> Optional[Json]:
-    """If the guard died without an outcome, kill the remaining processes, and write the outcome here."""
-    if folder.guard_pid() is not None:
-        return None
+def _finish_dead(folder: RunFolder, reason: str) -> None:
+    """After the guard died without an outcome, kill the remaining processes, and write the outcome here."""
+    if folder.outcome.exists():  # the guard has just ended in order
+        return
     swept = processes.sweep_marked(os.fspath(folder.path))
     outcome = outcome_of(folder.read_result()) or Outcome("cancelled", "cancelled", reason)
-    return dict(finish(folder, outcome, ended_by="serve", swept=swept))
+    finish(folder, outcome, ended_by="serve", swept=swept)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,9 @@ class Guarded:
 
     def wait_for_text(self, text: str) -> None:
         wait_for(lambda: any(event.get("text") == text for event in self.events()), 40, text)
+
+    def ask_to_cancel(self) -> Json:
+        return dict(self.serve.call("cancel", dir=str(self.folder), reason="Not wanted", patience=0))
 
     def cancel(self) -> Json | None:
         answer: Json | None = self.serve.call("cancel", dir=str(self.folder), reason="Not wanted")["outcome"]
@@ -151,6 +155,33 @@ def test_a_cancel_ends_everything_the_agent_started(guarded: Prepare) -> None:
     assert alive_with(mark) == []
     assert guard.wait(20) == 0
     assert run.cancel() == outcome
+
+
+def test_a_cancel_without_patience_is_asked_again_until_the_end(guarded: Prepare) -> None:
+    run = guarded()
+    run.prepare("hang")
+    guard = run.start()
+    run.wait_for_text("working")
+    assert run.ask_to_cancel() == {"outcome": None, "ending": True}
+    wait_for(lambda: not run.ask_to_cancel()["ending"], 40, "the end of a CLI that ignores interrupts")
+    assert run.ask_to_cancel() == {"outcome": run.outcome(), "ending": False}
+    assert run.outcome()["state"] == "cancelled"
+    guard.communicate(timeout=20)
+
+
+def test_nobody_waits_for_a_frozen_runner_that_is_to_be_cancelled(guarded: Prepare) -> None:
+    run = guarded()
+    run.prepare("hang")
+    guard = run.start()
+    run.wait_for_text("working")
+    runner = runner_of(guard)
+    os.kill(runner, signal.SIGSTOP)
+    began = time.monotonic()
+    assert run.ask_to_cancel()["ending"]
+    assert time.monotonic() - began < 15  # less than the time for which a runner's answer is waited for
+    os.kill(runner, signal.SIGCONT)
+    assert run.cancel()
+    guard.communicate(timeout=20)
 
 
 def test_a_closed_terminal_ends_the_run_orderly(guarded: Prepare) -> None:
