@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from aitask.lib.compare_and_set import CompareAndSet
 from aitask.lib.leases import Leased
+from tasks.models.marks import Marked, once
 from tasks.models.task import Task
 from workspaces import clis
 from workspaces.models import PermissionMode
 
 
-class Run(CompareAndSet, Leased):
+class Run(CompareAndSet, Leased, Marked):
     """One attempt at a task by one agent. Prompt, model and effort are fixed when it is queued."""
 
     class State(models.TextChoices):
@@ -101,6 +102,7 @@ class Run(CompareAndSet, Leased):
         ordering = ["task", "number"]
         constraints = [
             models.UniqueConstraint(fields=["task", "number"], name="run_number_once_per_task"),
+            once("run_mark_once"),
             models.UniqueConstraint(
                 fields=["task"],
                 condition=models.Q(state__in=("queued", "starting", "running", "waiting")),

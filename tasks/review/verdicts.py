@@ -99,7 +99,7 @@ def restore(task: Task) -> None:
         name=name,
         branch=f"aitask/{name}",
         base=verdict.rescue_ref,
-        owner_mark={"installation": site.installation, "task": task.pk},
+        owner_mark=site.owner_of_worktree(task),
     )
     base = merge_base(site.host, site.place.path, site.mainline.ref, tree.base_commit)
     values = {"branch": tree.branch, "worktree_path": tree.path, "base_commit": base}
@@ -132,13 +132,13 @@ def _remove(task: Task) -> Rescued:
         path=task.worktree_path,
         branch=task.branch,
         base=task.base_commit,
-        intent=f"{site.installation}-{task.pk}",
+        intent=site.intent(task),
     )
 
 
 def _end_session(task: Task, site: Site) -> None:
     """End the task's tmux sessions: their working directory is about to be deleted."""
-    owner = site.owner(task.pk)
+    owner = site.owner(task.key)
     names = {run.tmux_session for run in task.runs.all() if run.tmux_session}
     for name in names:
         try:

@@ -144,7 +144,7 @@ def _cancel_on_host(run: Run) -> wire.Json | None:
 
 def _replace_with_shell(run: Run, site: Site) -> None:
     """Recreate the tmux session with a shell in the worktree, below what the pane had shown."""
-    tmux.kill_session(site.host, run.tmux_session, owner=site.owner(run.task_id))
+    tmux.kill_session(site.host, run.tmux_session, owner=site.owner(run.task.key))
     cwd = run.task.worktree_path
     launch.open_window(run, site, window="shell", subcommand="shell", cwd=cwd)
 

@@ -65,8 +65,9 @@ def add_worktree(
 ) -> Worktree:
     """Return the worktree of the task in `owner_mark` ({installation, task}); create it if there is none.
 
-    `root` is the parent folder, empty for `<repo>.worktrees`. If a folder or branch of this name exists and
-    is not the task's, -2, -3 … is appended to both names. Raises GitError and HostError.
+    The task is named by its key on hosts. `root` is the parent folder, empty for `<repo>.worktrees`. If a
+    folder or branch of this name exists and is not the task's, -2, -3 … is appended to both names.
+    Raises GitError and HostError.
     """
     place = locate(host, repo)
     folder = expand(host, root) if root.strip() else default_root(place)

@@ -133,12 +133,28 @@ class CommitSettings(TypedDict):
     "Name and email of the author. Empty: from the host's git config."
 
 
+class RunOrigin(TypedDict):
+    """What a host keeps of a run's rows, to make them again after an older database was restored."""
+
+    task_mark: str
+    task_prompt: str
+    workspace: int
+    repo_path: str
+    "The repository, as the workspace has it."
+    asked_by: str
+    "Name of the user who queued the run; empty if nobody did."
+    queued_at: str
+
+
 class RunSpec(TypedDict):
     """Description of a run: `prepare_run` writes it to spec.json, `run` reads it."""
 
     v: int
     key: str
     "Identifies the run across installations."
+    mark: NotRequired[str]
+    "Random, so that no other run has it, even one whose number a restored database has given again."
+    origin: NotRequired[RunOrigin]
     run: int
     task: int
     number: int
@@ -835,6 +851,27 @@ class PrepareParams(DirParams):
 class Prepared(TypedDict):
     started: NotRequired[bool]
     "True: the run was started before, and nothing was written."
+
+
+class ForgottenRunsParams(TypedDict):
+    installation: str
+    known: List[str]
+    "Marks of the runs that the database knows."
+
+
+class ForgottenRun(TypedDict):
+    """A run that the database does not know."""
+
+    dir: str
+    spec: Json
+    "Its `RunSpec` without variables. An agent could have written it."
+    prompt: str
+
+
+class ForgottenRuns(TypedDict):
+    runs: List[ForgottenRun]
+    more: bool
+    "Whether there are more."
 
 
 class RunState(TypedDict):

@@ -17,7 +17,7 @@ from .. import environment, processes
 from ..files import InvalidJson, dumps, loads
 from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
-from . import commands, doctor, files, git, history, limits, models, probe, runs, tail, tmux
+from . import commands, doctor, files, forgotten, git, history, limits, models, probe, runs, tail, tmux
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
@@ -43,6 +43,7 @@ VERBS: Dict[str, Verb] = {
     "stat": files.stat,
     "copy": files.copy,
     "prepare_run": runs.prepare_run,
+    "forgotten_runs": forgotten.forgotten_runs,
     "run_state": runs.run_state,
     "control": runs.control,
     "cancel": runs.cancel,
