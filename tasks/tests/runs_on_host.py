@@ -31,7 +31,7 @@ def end_on_host(folder: Path, *texts: str, **outcome: Any) -> None:
     """Write events and the outcome of a run, as its guard does."""
     journal = Journal(folder / "events.jsonl")
     for text in texts:
-        journal.add({"kind": "text", "id": text, "text": text})
+        journal.add({"kind": "notice", "text": text})
     journal.close()
     ended = {"v": 1, "state": "succeeded", "reason_code": "", "reason": "", "last_seq": len(texts)}
     (folder / "outcome.json").write_bytes(dumps({**ended, **outcome}))

@@ -20,7 +20,7 @@ Json = Dict[str, Any]
 """An object whose structure a CLI, a model or a tool defines."""
 PermissionModeName = Literal["ask", "edits", "full"]
 RequestKind = Literal["approval", "question", "plan"]
-EndState = Literal["succeeded", "failed", "cancelled"]
+EndState = Literal["succeeded", "failed", "cancelled", "lost"]
 FailureKind = Literal["not_found", "permission", "timeout", "exists", "bad_request", "failed"]
 PROTOCOL = 1
 """Version of the request protocol, of spec.json and of the events."""
@@ -237,7 +237,7 @@ class RunOutcome(TypedDict):
     v: NotRequired[int]
     key: NotRequired[Optional[str]]
     state: str
-    "An EndState. `lost`, which only the app sets, means that the host has no trace of the run."
+    "An EndState. `lost` means that nobody saw its end: its guard and its runner died, or its folder is gone."
     reason_code: NotRequired[str]
     "For programs. Empty if the run succeeded."
     reason: NotRequired[str]

@@ -16,6 +16,7 @@ from tasks.runs import adoption, launch
 from tasks.tests.factories import make_run, make_task
 from tasks.tests.review.branches import small_repo, workspace_of
 from tasks.tests.runs_on_host import end_on_host, forget, start_on_host
+from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 from workspaces.models import Workspace
 
@@ -212,9 +213,13 @@ def test_a_start_never_takes_over_the_folder_of_another_run(
     site = site_of(workspace)
     other = make_run(task=make_task(workspace=workspace), run_dir=str(folder))
     tree = launch.worktree(other.task, site)
-    params = {"dir": str(folder), "spec": launch.spec_of(other, tree, site), "prompt": "Other."}
+    params: wire.PrepareParams = {
+        "dir": str(folder),
+        "spec": launch.spec_of(other, tree, site),
+        "prompt": "Other.",
+    }
     with pytest.raises(HostError, match="another run") as refused:
         site.host.call("prepare_run", params)
     assert refused.value.code == "exists"
-    same = {"dir": str(folder), "spec": launch.spec_of(run, tree, site), "prompt": run.prompt}
-    assert site.host.call("prepare_run", same) == {"started": True}
+    params["spec"] = launch.spec_of(run, tree, site)
+    assert site.host.call("prepare_run", params) == {"started": True}

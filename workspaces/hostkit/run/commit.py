@@ -28,6 +28,8 @@ class Work(NamedTuple):
     committed: bool = False
     diff: Optional[DiffSize] = None
     notices: List[str] = []
+    is_gone: bool = False
+    "Whether the worktree no longer exists."
 
 
 class CommitError(Exception):
@@ -38,7 +40,7 @@ def save_work(spec: RunSpec) -> Work:
     """Commit uncommitted work if the spec says so, and return what the branch contains."""
     worktree = Path(spec.get("worktree") or "/nonexistent")
     if not (worktree / ".git").exists():
-        return Work()
+        return Work(notices=[f"The worktree {worktree} no longer exists."], is_gone=True)
     notices: List[str] = []
     committed = False
     try:
