@@ -14,7 +14,7 @@ from ..base.talk import MALFORMED
 from ..files import dumps
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
-from ..outcome import Outcome
+from ..outcome import DISK_FULL, Outcome, no_room_for
 from ..reserve import FULL, is_full, release, write_reserved
 from ..wire import PROTOCOL, Json, RunOutcome, RunResult, RunSpec, UsageTotals
 from .commit import Work, save_work
@@ -24,7 +24,6 @@ LOCK_SECONDS = 330.0
 """Longer than a commit may take."""
 ROOM_SECONDS = 10.0
 """How long the last events wait for room on a full disk."""
-DISK_FULL = "The host's disk is full"
 
 
 def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 0) -> RunOutcome:
@@ -42,7 +41,7 @@ def _finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int) 
         return cast("RunOutcome", earlier)
     spec = folder.read_spec()
     result = folder.read_result()
-    work = save_work(spec) if spec else Work()
+    work = _save_work(spec) if spec else Work()
     outcome = _as_it_is(outcome, spec, work)
     reported = _reported(folder, result)
     if spec and outcome.state != "succeeded":
@@ -50,7 +49,7 @@ def _finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int) 
         reported = reported._replace(usage=usage)
     last_seq, unsaved = _add_finished(folder, outcome, work)
     if unsaved and outcome.state == "succeeded":
-        outcome = Outcome("failed", "disk_full", f"{DISK_FULL}: its last events could not be saved.")
+        outcome = no_room_for(unsaved)
     written: RunOutcome = {
         "v": PROTOCOL,
         "key": spec.get("key") if spec else None,
@@ -98,6 +97,20 @@ def _locked(handle: int) -> bool:
     return True
 
 
+def _save_work(spec: RunSpec) -> Work:
+    """Commit uncommitted work; on a full disk, try again for a while."""
+    deadline = time.monotonic() + ROOM_SECONDS
+    work = save_work(spec)
+    while _found_no_room(work) and time.monotonic() < deadline:
+        time.sleep(1.0)
+        work = save_work(spec)
+    return work
+
+
+def _found_no_room(work: Work) -> bool:
+    return any(os.strerror(number) in notice for number in FULL for notice in work.notices)
+
+
 def _as_it_is(outcome: Outcome, spec: Optional[RunSpec], work: Work) -> Outcome:
     """Return the outcome; no success if the work is gone or could not be saved."""
     if outcome.state != "succeeded" or spec is None:
@@ -105,7 +118,7 @@ def _as_it_is(outcome: Outcome, spec: Optional[RunSpec], work: Work) -> Outcome:
     if work.is_gone:
         reason = f"The agent finished. {work.notices[0]} What was not committed in it is lost."
         return Outcome("failed", "worktree_gone", reason)
-    if any(os.strerror(number) in notice for number in FULL for notice in work.notices):
+    if _found_no_room(work):
         reason = f"{DISK_FULL}: the agent's work could not be committed, and is still in its worktree."
         return Outcome("failed", "disk_full", reason)
     return outcome

@@ -15,7 +15,7 @@ from ..base.agent import AgentHost
 from ..files import dumps
 from ..folder import RunFolder
 from ..journal import Journal, plain
-from ..outcome import CLOSED, Outcome
+from ..outcome import CLOSED, Outcome, no_room_for
 from ..reserve import write_reserved
 from ..wire import WINDOW_LOST, Json, RunEvent, RunResult, RunSpec
 from .cli import CliProcess
@@ -257,7 +257,9 @@ class Runner(AgentHost):
     def close(self, outcome: Outcome) -> None:
         """Close the journal, and write the result for the guard."""
         self._conclude()
-        self.journal.close(ROOM_PATIENCE)
+        unsaved = self.journal.close(ROOM_PATIENCE)
+        if unsaved and outcome.state == "succeeded":
+            outcome = no_room_for(unsaved)
         result: RunResult = {
             "state": outcome.state,
             "reason_code": outcome.code,
