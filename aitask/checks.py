@@ -106,6 +106,16 @@ def redis_answers(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
 
 
 @register()
+def backups_are_made(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
+    from aitask.backup import services  # its models are not loaded yet when the checks are registered
+
+    if not (problem := services.problem()):
+        return []
+    hint = "Look at the worker's log. `manage.py backup FILE` makes one; BACKUP_DAYS=0 turns them off."
+    return [Warning(problem, hint=hint, id="aitask.W006")]
+
+
+@register()
 def clock_is_plausible(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     if datetime.now(UTC) >= BUILT_AFTER:
         return []

@@ -12,11 +12,15 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 
 from aitask import environment
+from aitask.backup import switch
 
 django_stubs_ext.monkeypatch()  # classes such as ModelAdmin are generic only in the type stubs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = environment.folder("DATA_DIR", BASE_DIR / "data")
+switch.finish(DATA_DIR)  # a restore that was interrupted
+BACKUP_DIR = environment.folder("BACKUP_DIR", DATA_DIR / "backups")
+BACKUP_DAYS = environment.number("BACKUP_DAYS", 14, least=0, most=3650, unit=" of days")
 SECRET_KEY = environment.secret("SECRET_KEY", DATA_DIR / "secret_key")
 DEBUG = environment.boolean("DEBUG", False)
 LOCAL_NAMES = ["aitask.localhost", "localhost", "127.0.0.1", "[::1]"]  # the first is ours: aitask/own_host.py

@@ -9,6 +9,7 @@ from django_q.models import Schedule
 
 from aitask import views
 from aitask.api import api
+from aitask.backup import views as backups
 
 admin.site.site_header = admin.site.site_title = "AI Task Manager"
 
@@ -22,6 +23,9 @@ urlpatterns = [
     path("favicon.ico", views.favicon, name="favicon"),
     path("healthz", views.health, name="health"),
     path("logout", auth.LogoutView.as_view(), name="logout"),
+    path("backups", backups.backup_list, name="backups"),
+    path("backups/now", backups.backup_now, name="backup_now"),
+    path("backups/<str:name>", backups.backup_file, name="backup_file"),
     path("account/password", views.PasswordPage.as_view(), name="password"),
     path("", include("tasks.urls")),
     path("", include("workspaces.urls")),

@@ -10,10 +10,11 @@ class TasksConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks.conversation import delivery, interactive, notifications
-        from tasks.runs import dispatch, hooks, jobs
+        from tasks.runs import dispatch, hooks, jobs, removal
         from tasks.trains import after_run, overlap, repairs
         from workspaces.services import workspace_saved
 
+        removal.connect()
         workspace_saved.join(dispatch.after_save)
         hooks.before_queue.join(interactive.refuse_if_open)
         hooks.before_start.join(interactive.refuse_if_session_in_use)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from posixpath import join
 
-from tasks.models import MergeTrain, Run
+from tasks.models import MergeTrain, Run, Task
 from workspaces import hosts, tmux
 from workspaces.git.repos import RepositoryPaths, locate
 from workspaces.git.writing import Writer, writer
@@ -27,7 +27,7 @@ class Site:
     installation: str
     branch: str
     "The base branch."
-    train: int = 0
+    train: MergeTrain | None = None
     _merge_worktree: MergeWorktree | None = field(default=None, init=False)
 
     @cached_property
@@ -50,16 +50,30 @@ class Site:
         return [self.hello["executable"], self.hostkit, subcommand, *args]
 
     def run_dir(self, run: Run) -> str:
-        return join(self.hello["state_dir"], "runs", f"{self.installation}-{run.pk}")
+        """Return the folder of a run on the host. An adopted run keeps the one that it was started in."""
+        return run.run_dir or self.run_folder(run.pk, run.mark)
 
-    def owner(self, name: int | str) -> str:
-        """Return the mark of the tmux session of a task or train."""
+    def run_folder(self, number: int, mark: str) -> str:
+        """Return the folder in which a run is started; one of before the marks has none."""
+        name = f"{self.installation}-{number}-{mark}" if mark else f"{self.installation}-{number}"
+        return join(self.hello["state_dir"], "runs", name)
+
+    def owner(self, name: str) -> str:
+        """Return the mark of a tmux session, by the key of a task or the name of another session."""
         return tmux.owner_mark(self.installation, name)
+
+    def intent(self, task: Task) -> str:
+        """Return the name of the record of the task's worktree in the repository's git folder."""
+        return f"{self.installation}-{task.key}"
+
+    def owner_of_worktree(self, task: Task) -> dict[str, str | int]:
+        """Return what marks the task's worktree as its own."""
+        return {"installation": self.installation, "task": task.mark or task.pk}
 
     @cached_property
     def write(self) -> Writer:
         name, email = self.workspace.git_name, self.workspace.git_email
-        reflog = f"aitask train {self.train}" if self.train else "aitask"
+        reflog = f"aitask train {self.train.pk}" if self.train else "aitask"
         return writer(self.host, self.place.path, name=name, email=email, reflog=reflog)
 
     @cached_property
@@ -81,15 +95,19 @@ class Site:
     @property
     def refs(self) -> str:
         """The namespace of the train's rescue refs."""
-        return f"refs/aitask/trains/{self.installation}-{self.train}"
+        return f"refs/aitask/trains/{self.installation}-{self._train_key}"
+
+    @property
+    def _train_key(self) -> str:
+        return self.train.key if self.train else "0"
 
     def check(self, name: str) -> Check:
         """Return the check of a step, by a name that is unique in the train."""
         return Check(
             host=self.host,
-            folder=join(self.hello["state_dir"], "merges", f"{self.installation}-{self.train}", name),
-            session=tmux.session_name(f"merge-{self.train}"),
-            owner=self.owner(f"merge-{self.train}"),
+            folder=join(self.hello["state_dir"], "merges", f"{self.installation}-{self._train_key}", name),
+            session=tmux.session_name(f"merge-{self.train.pk if self.train else 0}"),
+            owner=self.owner(f"merge-{self._train_key}"),
             window=f"check-{name}",
         )
 
@@ -106,5 +124,5 @@ def site_of(workspace: Workspace, train: MergeTrain | None = None) -> Site:
         hello=hello,
         installation=Installation.current_key(),
         branch=train.branch if train else workspace.base_branch,
-        train=train.pk if train else 0,
+        train=train,
     )

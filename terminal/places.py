@@ -33,7 +33,7 @@ class Place:
         last = task.runs.exclude(tmux_session="").order_by("-number").first()
         name = last.tmux_session if last else tmux.session_name(task.pk)
         socket = last.tmux_socket if last else task.workspace.host.tmux_socket
-        return cls._of(task.workspace, task, name, str(task.pk), socket)
+        return cls._of(task.workspace, task, name, task.key, socket)
 
     @classmethod
     def of_workspace(cls, workspace: Workspace) -> Place:

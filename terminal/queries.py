@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from aitask.lib.badges import Badge
@@ -70,7 +70,7 @@ def groups(user: AbstractBaseUser | AnonymousUser, listings: Listings) -> list[W
 
 
 def _by_mark(rows: Iterable[Row], installation: str) -> dict[str, list[Row]]:
-    """Group this installation's windows by their mark: `<task id>` or `w<workspace id>`."""
+    """Group this installation's windows by their mark: `<task key>` or `w<workspace id>`."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         owner, _, mark = row.owner.partition("/")
@@ -82,8 +82,9 @@ def _by_mark(rows: Iterable[Row], installation: str) -> dict[str, list[Row]]:
 def _tasks(
     user: AbstractBaseUser | AnonymousUser, by_owner: Mapping[str, Mapping[str, list[Row]]]
 ) -> QuerySet[Task]:
-    numbers = {int(mark) for marks in by_owner.values() for mark in marks if mark.isdecimal()}
-    return tasks.with_newest_run(user).filter(pk__in=numbers)
+    keys = {mark for marks in by_owner.values() for mark in marks}
+    old = Q(mark="", pk__in=[int(key) for key in keys if key.isdecimal()])
+    return tasks.with_newest_run(user).filter(Q(mark__in=keys - {""}) | old)
 
 
 def _group(
@@ -97,9 +98,9 @@ def _group(
     host = workspace.address.key
     listing, marks = listings.get(host, []), by_owner.get(host, {})
     found = [
-        _of_task(task, marks[str(task.pk)], lost)
+        _of_task(task, marks[task.key], lost)
         for task in all_tasks
-        if task.workspace_id == workspace.pk and str(task.pk) in marks
+        if task.workspace_id == workspace.pk and task.key in marks
     ]
     if rows := marks.get(f"w{workspace.pk}"):
         found.append(_of_workspace(workspace, rows))

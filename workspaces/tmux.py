@@ -171,7 +171,8 @@ def ensure_window(
     `recorder` is a command that gets everything the pane prints on its standard input; `folder` is where
     `save_histories` writes. `opened` is the recorder of panes that the user opens in the session;
     `-<pid>.raw` is appended to its last argument.
-    If another owner has a session of this name, ours is called `<session>-<installation>`.
+    If another owner has a session of this name, ours is called `<session>-<installation>`; if an owner that
+    this installation has forgotten has that one, too, it is called `<session>-<task>`.
     Raises TmuxError and HostError.
     """
     _check_names(session, window)
@@ -279,9 +280,9 @@ def kill_window(host: HostConnection, session: str, window: str, *, owner: str) 
 
 
 def _own_name(windows: Sequence[TmuxWindow], session: str, owner: str) -> str:
-    """Return the first of the two possible names that is ours or unused."""
+    """Return the first of the possible names that is ours or unused."""
     owners = {window.session: window.owner for window in windows}
-    for name in (session, f"{session}-{owner.split('/')[0]}"):
+    for name in (session, *(f"{session}-{part}" for part in owner.split("/"))):
         if owners.get(name, owner) == owner:
             return name
     raise TmuxError(f"Other tmux sessions are named {session} and {name}.", "Rename one: tmux rename-session")

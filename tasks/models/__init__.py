@@ -2,6 +2,7 @@
 
 from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, PushSubscription, StartReport
 from tasks.models.event import Event
+from tasks.models.marks import RemovedRun
 from tasks.models.review import Comment, Verdict, ViewedFile
 from tasks.models.run import Run
 from tasks.models.task import Task
@@ -18,6 +19,7 @@ __all__ = [
     "PushKey",
     "PushSubscription",
     "Radar",
+    "RemovedRun",
     "Resolution",
     "Run",
     "StartReport",

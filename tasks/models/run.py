@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from aitask.lib.compare_and_set import CompareAndSet
 from aitask.lib.leases import Leased
+from tasks.models.marks import Marked, once
 from tasks.models.task import Task
 from workspaces import clis
 from workspaces.models import PermissionMode
@@ -18,7 +19,7 @@ SESSION_FAILURES = ("rejected", "cli_died", "other")
 "Reason codes that may come from the session, unlike a refused login or a limit."
 
 
-class Run(CompareAndSet, Leased):
+class Run(CompareAndSet, Leased, Marked):
     """One attempt at a task by one agent. Prompt, model and effort are fixed when it is queued."""
 
     class State(models.TextChoices):
@@ -104,6 +105,7 @@ class Run(CompareAndSet, Leased):
         ordering = ["task", "number"]
         constraints = [
             models.UniqueConstraint(fields=["task", "number"], name="run_number_once_per_task"),
+            once("run_mark_once"),
             models.UniqueConstraint(
                 fields=["task"],
                 condition=models.Q(state__in=("queued", "starting", "running", "waiting")),

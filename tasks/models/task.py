@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.text import Truncator, slugify
 
+from tasks.models.marks import Marked, once
 from workspaces import clis
 from workspaces.models import Workspace
 
@@ -19,7 +20,7 @@ RANK_GAP = 1024.0
 """Distance between the ranks of neighbours, large enough for many moves in between."""
 
 
-class Task(models.Model):
+class Task(Marked):
     """A piece of work with its own branch. Its status is its column on the board."""
 
     class Status(models.TextChoices):
@@ -55,6 +56,7 @@ class Task(models.Model):
     class Meta:
         ordering = ["rank", "pk"]
         indexes = [models.Index(fields=["workspace", "status", "rank"])]
+        constraints = [once("task_mark_once")]
 
     def __str__(self) -> str:
         return f"#{self.pk} {Truncator(self.title).chars(60)}"

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from aitask.lib.compare_and_set import CompareAndSet
 from aitask.lib.leases import Leased
+from tasks.models.marks import Marked, once
 from tasks.models.task import Task
 from workspaces.merging.attempts import Strategy
 from workspaces.models import Workspace
@@ -15,7 +16,7 @@ from workspaces.models import Workspace
 STRATEGIES = [(strategy.value, strategy.name.capitalize()) for strategy in Strategy]
 
 
-class MergeTrain(CompareAndSet, Leased):
+class MergeTrain(CompareAndSet, Leased, Marked):
     """Merges tasks into the base branch of their workspace, one after another."""
 
     class State(models.TextChoices):
@@ -66,6 +67,7 @@ class MergeTrain(CompareAndSet, Leased):
                 condition=models.Q(state__in=("running", "undoing")),
                 name="one_train_per_repository",
             ),
+            once("train_mark_once"),
         ]
 
     def __str__(self) -> str:
@@ -74,6 +76,11 @@ class MergeTrain(CompareAndSet, Leased):
     @property
     def is_live(self) -> bool:
         return self.state in self.LIVE
+
+    @property
+    def key(self) -> str:
+        """The name of the train on hosts."""
+        return f"{self.pk}-{self.mark}" if self.mark else str(self.pk)
 
 
 class MergeStep(CompareAndSet):

@@ -69,7 +69,7 @@ class View:
     @property
     def index(self) -> str:
         state = str(self.site.host.hello()["state_dir"])
-        return join(state, "diffs", f"{self.site.installation}-{self.task.pk}.index")
+        return join(state, "diffs", f"{self.site.installation}-{self.task.key}.index")
 
     def range(self, name: str, *, refresh: bool = False) -> Range:
         """Return the range of a comparison; `refresh` rereads the worktree. Raises Refused if unknown."""

@@ -110,7 +110,7 @@ def restore(task: Task) -> None:
         name=name,
         branch=f"aitask/{name}",
         base=verdict.rescue_ref,
-        owner_mark={"installation": site.installation, "task": task.pk},
+        owner_mark=site.owner_of_worktree(task),
     )
     if verdict.ignored_path and site.host.exists(verdict.ignored_path):
         restore_ignored(site.host, tree.path, verdict.ignored_path)
@@ -148,14 +148,14 @@ def _remove(task: Task, *, careful: bool = False) -> Rescued:
         path=task.worktree_path,
         branch=task.branch,
         base=task.base_commit,
-        intent=f"{site.installation}-{task.pk}",
+        intent=site.intent(task),
         careful=careful,
     )
 
 
 def _end_session(task: Task, site: Site) -> None:
     """End the task's tmux sessions: their working directory is about to be deleted."""
-    owner = site.owner(task.pk)
+    owner = site.owner(task.key)
     names = {run.tmux_session for run in task.runs.all() if run.tmux_session}
     for name in names:
         try:

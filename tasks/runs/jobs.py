@@ -70,7 +70,7 @@ def open_shell(run_id: int) -> None:
         return  # the session is the next run's
     try:
         site = site_of(run.task.workspace)
-        owner = site.owner(run.task_id)
+        owner = site.owner(run.task.key)
         tmux.kill_window(site.host, run.tmux_session, SHELL, owner=owner)  # of an earlier run
         launch.open_window(run, site, window=SHELL, subcommand="shell", cwd=run.task.worktree_path)
     except Refused as error:

@@ -61,7 +61,7 @@ def open_window(run: Run, site: Site, *, window: str, subcommand: str, cwd: str)
     return tmux.ensure_window(
         site.host,
         session=tmux.session_name(run.task_id),
-        owner=site.owner(run.task_id),
+        owner=site.owner(run.task.key),
         window=window,
         argv=site.command(subcommand, site.run_dir(run)),
         cwd=cwd,
@@ -92,7 +92,9 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
     task, workspace = run.task, run.task.workspace
     return {
         "v": wire.PROTOCOL,
-        "key": f"{site.installation}-{run.pk}",
+        "key": basename(site.run_dir(run)),
+        "mark": run.mark,
+        "origin": _origin_of(run),
         "run": run.pk,
         "task": task.pk,
         "number": run.number,
@@ -124,6 +126,19 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
     }
 
 
+def _origin_of(run: Run) -> wire.RunOrigin:
+    """Return what a host keeps of the run's rows: see `tasks/runs/adoption.py`."""
+    task = run.task
+    return {
+        "task_mark": task.mark,
+        "task_prompt": task.prompt,
+        "workspace": task.workspace_id,
+        "repo_path": task.workspace.repo_path,
+        "asked_by": run.asked_by.get_username() if run.asked_by else "",
+        "queued_at": run.queued_at.isoformat(),
+    }
+
+
 def worktree(task: Task, site: Site) -> git.Worktree:
     """Return the task's worktree; create it on first use, with the files to copy."""
     workspace = task.workspace
@@ -135,7 +150,7 @@ def worktree(task: Task, site: Site) -> git.Worktree:
         name=name,
         branch=task.branch or f"aitask/{name}",
         base=workspace.base_branch,
-        owner_mark={"installation": site.installation, "task": task.pk},
+        owner_mark=site.owner_of_worktree(task),
         known=git.Known(task.worktree_path, task.branch, task.base_commit) if task.branch else None,
     )
     copied = task.copied_files

@@ -30,7 +30,7 @@ given = json.loads(GIVEN)
 user = User.objects.create_user("ann", password="correct horse")
 user.user_permissions.add(Permission.objects.get(codename="use_terminal"))
 workspace = Workspace.objects.create(owner=user, name="work", **given["workspace"])
-tasks = [Task.objects.create(workspace=workspace, title=f"Task {n}", prompt="x", backend="codex").pk
+tasks = [Task.objects.create(workspace=workspace, title=f"Task {n}", prompt="x", backend="codex")
          for n in range(given["tasks"])]
 session = SessionStore()
 session[SESSION_KEY] = str(user.pk)
@@ -39,7 +39,9 @@ session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 session.save()
 cookie = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 key = Installation.current_key()
-print(json.dumps({"cookie": cookie, "key": key, "tasks": tasks, "workspace": workspace.pk}))
+marks = [task.mark for task in tasks]
+tasks = [task.pk for task in tasks]
+print(json.dumps({"cookie": cookie, "key": key, "tasks": tasks, "marks": marks, "workspace": workspace.pk}))
 """
 
 
@@ -52,6 +54,7 @@ class Site:
     cookie: str
     key: str
     tasks: list[int]
+    marks: list[str]
     workspace: int
     host: TmuxServer | SshLab
     pid: int
@@ -65,10 +68,14 @@ class Site:
         path = f"/api/{kind}/{pk}/terminal"
         return TerminalClient(self.port, path, self.cookie, cols=cols, rows=rows, **query)
 
+    def owner(self, task: int) -> str:
+        """The mark of a task's session."""
+        return f"{self.key}/{self.marks[self.tasks.index(task)]}"
+
     def recorded(self, kind: str) -> Path:
         """The file on this machine that keeps what the first task's (or the workspace's) shell prints."""
         assert isinstance(self.host, TmuxServer)
-        mark = str(self.tasks[0]) if kind == "tasks" else f"w{self.workspace}"
+        mark = self.marks[0] if kind == "tasks" else f"w{self.workspace}"
         return self.host.state / "aitask" / "shells" / f"{self.key}-{mark}" / "pane.raw"
 
     def tmux(self, *arguments: str, check: bool = True) -> str:
@@ -88,7 +95,7 @@ class Site:
         size = ["-x", str(cols), "-y", str(rows)]
         limit = ["start-server", ";", "set-option", "-g", "history-limit", "50000", ";"]
         self.tmux(*limit, "new-session", "-d", "-s", name, *size, "env PS1='$ ' " + command)
-        self.tmux("set-option", "-t", f"={name}:", "@aitask", f"{self.key}/{task}")
+        self.tmux("set-option", "-t", f"={name}:", "@aitask", self.owner(task))
         return name
 
     def make_sessions(self, tasks: Sequence[int]) -> None:
@@ -96,7 +103,7 @@ class Site:
         commands = []
         for task in tasks:
             new = ["new-session", "-d", "-s", f"aitask-{task}", "env PS1='$ ' bash --norc --noprofile"]
-            mark = ["set-option", "-t", f"=aitask-{task}:", "@aitask", f"{self.key}/{task}"]
+            mark = ["set-option", "-t", f"=aitask-{task}:", "@aitask", self.owner(task)]
             commands += [*new, ";", *mark, ";"]
         self.tmux(*commands)
 

@@ -37,7 +37,7 @@ def test_live_sessions_stand_under_their_workspace_the_last_that_printed_first()
     user = make_user()
     first, second = (make_workspace(owner=user, name=name) for name in ("api", "web"))
     old, new = running(first, "Older"), running(first, "Newer")
-    seen = groups(user, row(str(old.pk), 100), row(str(new.pk), 200), row(f"w{second.pk}", 50))
+    seen = groups(user, row(old.key, 100), row(new.key, 200), row(f"w{second.pk}", 50))
     assert [(group.workspace.name, [s.title for s in group.sessions]) for group in seen] == [
         ("api", ["Newer", "Older"]),
         ("web", ["Shell"]),
@@ -48,9 +48,23 @@ def test_sessions_of_strangers_and_of_other_installations_are_not_shown() -> Non
     user, stranger = make_user(), make_user()
     mine = running(make_workspace(owner=user), "Mine")
     theirs = running(make_workspace(owner=stranger), "Theirs")
-    foreign = row(str(mine.pk), installation="ffffffff")
-    assert groups(user, row(str(theirs.pk)), foreign) == []
-    assert [group.sessions[0].title for group in groups(stranger, row(str(theirs.pk)))] == ["Theirs"]
+    foreign = row(mine.key, installation="ffffffff")
+    assert groups(user, row(theirs.key), foreign) == []
+    assert [group.sessions[0].title for group in groups(stranger, row(theirs.key))] == ["Theirs"]
+
+
+def test_the_session_of_a_task_from_before_the_marks_is_shown() -> None:
+    user = make_user()
+    old = running(make_workspace(owner=user), "Old")
+    Task.objects.filter(pk=old.pk).update(mark="")
+    (group,) = groups(user, row(str(old.pk)))
+    assert [session.title for session in group.sessions] == ["Old"]
+
+
+def test_the_session_of_a_forgotten_task_is_not_its_number_s_new_owner_s() -> None:
+    user = make_user()
+    new = running(make_workspace(owner=user), "New")
+    assert groups(user, row(str(new.pk)), row("forgottenz")) == []
 
 
 def test_a_session_that_waits_for_a_person_is_marked() -> None:
@@ -58,7 +72,7 @@ def test_a_session_that_waits_for_a_person_is_marked() -> None:
     workspace = make_workspace(owner=user)
     asks = running(workspace, "Asks", Run.State.WAITING)
     works = running(workspace, "Works")
-    (group,) = groups(user, row(str(asks.pk)), row(str(works.pk)))
+    (group,) = groups(user, row(asks.key), row(works.key))
     assert {session.title: session.needs_you for session in group.sessions} == {"Asks": True, "Works": False}
     html = render_to_string("terminal/_sessions.html", {"groups": [group]})
     assert html.count("needs-you") == 1

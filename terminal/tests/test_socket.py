@@ -66,7 +66,7 @@ def test_a_session_is_made_in_the_worktree_where_there_is_none(site: Site) -> No
     browser.until_text(f"repo.worktrees/{site.tasks[1]}-")
     browser.until_text(f"aitask/{site.tasks[1]}-")
     owner = site.tmux("show-options", "-v", "-t", f"=aitask-{site.tasks[1]}:", "@aitask")
-    assert owner == f"{site.key}/{site.tasks[1]}"
+    assert owner == site.owner(site.tasks[1])
 
 
 def test_closing_keeps_the_history_and_opening_anew_shows_it_above(site: Site) -> None:

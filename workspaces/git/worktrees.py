@@ -71,9 +71,10 @@ def add_worktree(
 ) -> Worktree:
     """Return the worktree of the task in `owner_mark` ({installation, task}); create it if there is none.
 
-    `root` is the parent folder, empty for `<repo>.worktrees`. If a folder or branch of this name exists and
-    is not the task's, -2, -3 … is appended to both names. `known` is the worktree that the task had last:
-    its branch is never replaced by a new one while it exists. Raises GitError and HostError.
+    The task is named by its key on hosts. `root` is the parent folder, empty for `<repo>.worktrees`. If a
+    folder or branch of this name exists and is not the task's, -2, -3 … is appended to both names. `known` is
+    the worktree that the task had last: its branch is never replaced by a new one while it exists.
+    Raises GitError and HostError.
     """
     place = locate(host, repo)
     folder = expand(host, root) if root.strip() else default_root(place)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Optional, cast
 from . import processes
 from .control_address import MAX_BYTES
 from .files import dumps, make_private_folder, read_json, write_atomic
+from .reserve import reserve
 
 if TYPE_CHECKING:
     from .wire import Json, RunResult, RunSpec
@@ -71,6 +72,7 @@ class RunFolder:
             write_atomic(self.guard, dumps(processes.identity(os.getpid())), exclusive=True)
         except FileExistsError:
             return False
+        reserve(self.result, self.outcome)
         return True
 
     def guard_pid(self) -> Optional[int]:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 import os
+import time
+from collections import deque
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Tuple, cast
+from typing import Any, Callable, Deque, Iterator, List, Optional, Tuple, cast
 
-from .files import MAX_DEPTH, dumps, loads
+from .files import MAX_DEPTH, dumps, loads, make_private_folder
+from .reserve import is_full
 from .wire import PROTOCOL, Json, RunEvent
 
 MAX_LINE = 256 * 1024
 KEPT_TEXT = 128 * 1024
 MIN_KEPT = 16
 TAIL_CHUNK = 64 * 1024
+MAX_WAITING = 16 * 1024 * 1024
+"""Bytes of events that may wait in memory while the disk is full."""
+ROOM_SECONDS = 0.2
+"""How often a full disk is tried again."""
 MAX_NUMBER = 2**63
 TOO_DEEP = "… (nested too deep)"
 LEFT_OUT = 1
@@ -55,17 +63,24 @@ def read_events(path: Path) -> Iterator[Json]:
 
 
 class Journal:
-    """Appends events, numbered on from the existing ones. Removes an incomplete last line."""
+    """Appends events, numbered on from the existing ones. Removes an incomplete last line.
+
+    While the disk is full, events wait in memory. A deleted file is written again.
+    """
 
     def __init__(self, path: Path, listener: Optional[Callable[[RunEvent], None]] = None) -> None:
         self.path = path
         self.listener = listener
         self._file = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._size = _cut_torn_line(self._file)
+        self._waiting: Deque[bytes] = deque()
         self.last_seq = last_sequence(path)
 
     def add(self, event: RunEvent) -> None:
-        """Write one event; it is visible to readers when this returns. Fields that are None are omitted."""
+        """Write one event; unless the disk is full, it is visible to readers when this returns.
+
+        Fields that are None are omitted. Raises OSError if too many events wait for room.
+        """
         whole: Json = {"v": PROTOCOL, "seq": self.last_seq + 1, "at": now()}
         cut: List[int] = []
         given = ((name, value) for name, value in event.items() if value is not None)
@@ -78,6 +93,35 @@ class Journal:
             self.listener(cast("RunEvent", whole))
 
     def _append(self, line: bytes) -> None:
+        self._waiting.append(line)
+        try:
+            self._write_waiting()
+        except OSError as error:
+            if not is_full(error) or sum(map(len, self._waiting)) > MAX_WAITING:
+                self._waiting.pop()
+                raise
+
+    def _write_waiting(self) -> None:
+        self._restore()
+        while self._waiting:
+            self._write(self._waiting[0])
+            self._waiting.popleft()
+
+    def _restore(self) -> None:
+        """Write the file again if it was deleted: its content still exists while it is open."""
+        if os.fstat(self._file).st_nlink:
+            return
+        make_private_folder(self.path.parent)
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        again = os.open(str(self.path), flags, 0o600)
+        at = 0
+        while at < self._size:
+            chunk = os.pread(self._file, min(TAIL_CHUNK, self._size - at), at)
+            at += os.write(again, chunk)
+        os.close(self._file)
+        self._file = again
+
+    def _write(self, line: bytes) -> None:
         try:
             written = os.write(self._file, line)
             while written < len(line):
@@ -88,10 +132,22 @@ class Journal:
             raise
         self._size += len(line)
 
-    def close(self) -> None:
-        """Sync all events to disk and close the file."""
-        os.fsync(self._file)
+    def keep(self) -> None:
+        """Write events that wait for room, and the file if it was deleted, as far as that is possible."""
+        with suppress(OSError):
+            self._write_waiting()
+
+    def close(self, patience: float = 0.0) -> int:
+        """Sync all events to disk and close the file; return how many found no room in `patience` seconds."""
+        deadline = time.monotonic() + patience
+        self.keep()
+        while self._waiting and time.monotonic() < deadline:
+            time.sleep(ROOM_SECONDS)
+            self.keep()
+        with suppress(OSError):
+            os.fsync(self._file)
         os.close(self._file)
+        return len(self._waiting)
 
 
 def _cut_torn_line(file: int) -> int:

@@ -18,6 +18,12 @@ class Outcome(NamedTuple):
 
 CLOSED = Outcome("cancelled", "hangup", "The terminal was closed.")
 """A person has closed the run's window or its session."""
+DISK_FULL = "The host's disk is full"
+
+
+def no_room_for(events: int) -> Outcome:
+    """Return the outcome of a run that succeeded, but whose last events could not be saved."""
+    return Outcome("failed", "disk_full", f"{DISK_FULL}: the last events of the run ({events}) are lost.")
 
 
 def outcome_of(result: Optional[RunResult]) -> Optional[Outcome]:

@@ -20,7 +20,7 @@ Json = Dict[str, Any]
 """An object whose structure a CLI, a model or a tool defines."""
 PermissionModeName = Literal["ask", "edits", "full"]
 RequestKind = Literal["approval", "question", "plan"]
-EndState = Literal["succeeded", "failed", "cancelled"]
+EndState = Literal["succeeded", "failed", "cancelled", "lost"]
 FailureKind = Literal["not_found", "permission", "timeout", "exists", "bad_request", "failed"]
 PROTOCOL = 1
 """Version of the request protocol, of spec.json and of the events."""
@@ -133,12 +133,28 @@ class CommitSettings(TypedDict):
     "Name and email of the author. Empty: from the host's git config."
 
 
+class RunOrigin(TypedDict):
+    """What a host keeps of a run's rows, to make them again after an older database was restored."""
+
+    task_mark: str
+    task_prompt: str
+    workspace: int
+    repo_path: str
+    "The repository, as the workspace has it."
+    asked_by: str
+    "Name of the user who queued the run; empty if nobody did."
+    queued_at: str
+
+
 class RunSpec(TypedDict):
     """Description of a run: `prepare_run` writes it to spec.json, `run` reads it."""
 
     v: int
     key: str
     "Identifies the run across installations."
+    mark: NotRequired[str]
+    "Random, so that no other run has it, even one whose number a restored database has given again."
+    origin: NotRequired[RunOrigin]
     run: int
     task: int
     number: int
@@ -223,7 +239,7 @@ class RunOutcome(TypedDict):
     v: NotRequired[int]
     key: NotRequired[Optional[str]]
     state: str
-    "An EndState. `lost`, which only the app sets, means that the host has no trace of the run."
+    "An EndState. `lost` means that nobody saw its end: its guard and its runner died, or its folder is gone."
     reason_code: NotRequired[str]
     "For programs. Empty if the run succeeded."
     reason: NotRequired[str]
@@ -875,6 +891,27 @@ class PrepareParams(DirParams):
 class Prepared(TypedDict):
     started: NotRequired[bool]
     "True: the run was started before, and nothing was written."
+
+
+class ForgottenRunsParams(TypedDict):
+    installation: str
+    known: List[str]
+    "Marks of the runs that the database knows."
+
+
+class ForgottenRun(TypedDict):
+    """A run that the database does not know."""
+
+    dir: str
+    spec: Json
+    "Its `RunSpec` without variables. An agent could have written it."
+    prompt: str
+
+
+class ForgottenRuns(TypedDict):
+    runs: List[ForgottenRun]
+    more: bool
+    "Whether there are more."
 
 
 class RunState(TypedDict):

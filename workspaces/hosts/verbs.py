@@ -111,6 +111,11 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["forgotten_runs"], params: wire.ForgottenRunsParams, *, timeout: float = SECONDS
+    ) -> wire.ForgottenRuns: ...
+
+    @overload
+    def call(
         self, verb: Literal["run_state"], params: wire.DirParams, *, timeout: float = SECONDS
     ) -> wire.RunState: ...
 

@@ -49,6 +49,9 @@ class Host(Leased):
     tmux_socket = models.CharField(
         max_length=300, blank=True, editable=False, help_text="Of our tmux server there, as last reported"
     )
+    asked_for_runs_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last asked for runs that the database does not know"
+    )
 
     def __str__(self) -> str:
         return self.key

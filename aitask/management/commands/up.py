@@ -19,6 +19,7 @@ from django.http.request import validate_host
 from django.urls import reverse
 
 from aitask import first_run, own_host
+from aitask.backup import restore
 from aitask.supervisor import preflight
 from aitask.supervisor.roles import Role
 from aitask.supervisor.supervisor import Console, Supervisor
@@ -43,6 +44,7 @@ class Command(BaseCommand):
             lock = preflight.take_data_dir(settings.DATA_DIR)
             preflight.check_port(host, port)
             preflight.check_database(connection)
+            restore.recover()
         except preflight.NotReady as error:
             raise CommandError(str(error)) from error
         try:

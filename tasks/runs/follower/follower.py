@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
 from aitask.lib import doorbell, heartbeat, leases
 from tasks.models import Run
+from tasks.runs import adoption
 from tasks.runs.follower import repairs
 from tasks.runs.follower.watch import HostWatch, runs_to_follow
 from workspaces.catalog import services as catalog_services
@@ -34,6 +36,8 @@ class Follower:
         self.stopping = threading.Event()
         self.watches: dict[int, HostWatch] = {}
         self._requested_models_at: float | None = None
+        self._started_at = timezone.now()
+        self._asked_for_runs: dict[int, datetime] = {}
 
     def stop(self) -> None:
         self.stopping.set()
@@ -63,6 +67,7 @@ class Follower:
         for pk, host in leased.items():
             self._watch(pk, host)
         repairs.repair()
+        adoption.enqueue_due(self._started_at, self._asked_for_runs)
         self._request_models()
 
     def _request_models(self) -> None:

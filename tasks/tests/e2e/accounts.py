@@ -40,7 +40,7 @@ class Account:
 
     def _folder(self) -> Path | None:
         runs = self._world.app.home / ".local/state/aitask/runs"
-        return next(iter(runs.glob(f"*-{self.run['id']}")), None)
+        return next(iter(runs.glob(f"*-{self.run['id']}-*")), None)
 
     def _new_lines(self, file: Path) -> list[dict[str, Any]]:
         """What the CLI wrote since the last look, whole lines only."""

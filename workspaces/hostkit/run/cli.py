@@ -12,6 +12,7 @@ from typing import Callable, Deque, Dict, List, Optional, Set, Tuple, TypeVar
 
 from .. import processes
 from ..files import dumps, loads
+from ..reserve import is_full
 from ..wire import Json
 
 MAX_LINE = 256 * 1024 * 1024
@@ -101,7 +102,15 @@ class CliProcess:
             self._process.stdin.write(line + b"\n")
 
     def _keep(self, direction: bytes, line: bytes) -> None:
-        os.write(self._raw, direction + b" " + line.rstrip(b"\n") + b"\n")
+        kept = direction + b" " + line.rstrip(b"\n") + b"\n"
+        try:
+            written = os.write(self._raw, kept)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return  # the events matter more than this copy
+        if written < len(kept):
+            os.ftruncate(self._raw, os.fstat(self._raw).st_size - written)
 
     async def _read_lines(self, source: asyncio.StreamReader) -> None:
         try:

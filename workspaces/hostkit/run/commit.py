@@ -31,6 +31,8 @@ class Work(NamedTuple):
     notices: List[str] = []
     left_out: List[str] = []
     "Work that is in no commit, as sentences."
+    is_gone: bool = False
+    "Whether the worktree no longer exists."
 
 
 class CommitError(Exception):
@@ -44,7 +46,7 @@ def save_work(spec: RunSpec, since: float = 0.0) -> Work:
     """
     worktree = Path(spec.get("worktree") or "/nonexistent")
     if not (worktree / ".git").exists():
-        return Work()
+        return Work(notices=[f"The worktree {worktree} no longer exists."], is_gone=True)
     notices: List[str] = []
     committed = False
     try:

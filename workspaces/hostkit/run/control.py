@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional, Set
 
@@ -36,6 +37,13 @@ class ControlSocket:
         finally:
             os.umask(before)
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_COMMAND)
+
+    async def keep(self) -> None:
+        """Listen again if the socket was deleted."""
+        if self._server and not self.path.exists():
+            self._server.close()
+            with suppress(OSError):
+                await self.open()
 
     async def _serve(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         self._links.add(sink)

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, NamedTuple, Optional, cast
+from typing import Iterator, Literal, NamedTuple, Optional, Tuple, cast
 
 from .. import agents
 from ..base.cli import EndedRun
 from ..base.talk import MALFORMED
-from ..files import dumps, write_atomic
+from ..files import dumps
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
-from ..outcome import Outcome
+from ..outcome import DISK_FULL, Outcome, no_room_for
+from ..reserve import FULL, is_full, release, write_reserved
 from ..wire import PROTOCOL, Json, RunOutcome, RunResult, RunSpec, UsageTotals
 from .commit import Work, save_work
 
 EndedBy = Literal["runner", "guard", "serve"]
+LOCK_SECONDS = 330.0
+"""Longer than a commit may take."""
+ROOM_SECONDS = 10.0
+"""How long the last events wait for room on a full disk."""
 
 
 def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 0) -> RunOutcome:
-    """Commit uncommitted work, append `finished`, write outcome.json, and return its content."""
+    """Commit uncommitted work, append `finished`, write outcome.json, and return its content.
+
+    Only one process does it at a time.
+    """
+    with _alone(folder):
+        return _finish(folder, outcome, ended_by, swept)
+
+
+def _finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int) -> RunOutcome:
     earlier = folder.read_outcome()
     if earlier:
         return cast("RunOutcome", earlier)
     spec = folder.read_spec()
     result = folder.read_result()
-    work = save_work(spec, _begun(folder, spec)) if spec else Work()
+    work = _save_work(spec, _begun(folder, spec)) if spec else Work()
+    outcome = _as_it_is(outcome, spec, work)
     reported = _reported(folder, result)
     if spec and outcome.state != "succeeded":
         usage = _final_usage(reported, folder, spec, _was_in_turn(folder, outcome))
         reported = reported._replace(usage=usage)
-    last_seq = _add_finished(folder, outcome, work)
+    last_seq, unsaved = _add_finished(folder, outcome, work)
+    if unsaved and outcome.state == "succeeded":
+        outcome = no_room_for(unsaved)
     written: RunOutcome = {
         "v": PROTOCOL,
         "key": spec.get("key") if spec else None,
@@ -52,7 +70,7 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
         "ended_by": "runner" if result and ended_by == "guard" else ended_by,
         "swept": swept,
     }
-    write_atomic(folder.outcome, dumps(written))
+    _write(folder, written)
     return written
 
 
@@ -65,7 +83,73 @@ def _begun(folder: RunFolder, spec: RunSpec) -> float:
     return max(times)
 
 
-def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> int:
+@contextmanager
+def _alone(folder: RunFolder) -> Iterator[None]:
+    """Hold the lock of the run's folder; without it, after a while, or if the folder is gone."""
+    try:
+        handle = os.open(str(folder.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _locked(handle) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _save_work(spec: RunSpec, since: float) -> Work:
+    """Commit uncommitted work; on a full disk, try again for a while."""
+    deadline = time.monotonic() + ROOM_SECONDS
+    work = save_work(spec, since)
+    while _found_no_room(work) and time.monotonic() < deadline:
+        time.sleep(1.0)
+        work = save_work(spec, since)
+    return work
+
+
+def _found_no_room(work: Work) -> bool:
+    return any(os.strerror(number) in notice for number in FULL for notice in work.notices)
+
+
+def _as_it_is(outcome: Outcome, spec: Optional[RunSpec], work: Work) -> Outcome:
+    """Return the outcome; no success if the work is gone or could not be saved."""
+    if outcome.state != "succeeded" or spec is None:
+        return outcome
+    if work.is_gone:
+        reason = f"The agent finished. {work.notices[0]} What was not committed in it is lost."
+        return Outcome("failed", "worktree_gone", reason)
+    if _found_no_room(work):
+        reason = f"{DISK_FULL}: the agent's work could not be committed, and is still in its worktree."
+        return Outcome("failed", "disk_full", reason)
+    return outcome
+
+
+def _write(folder: RunFolder, written: RunOutcome) -> None:
+    """Write outcome.json; on a full disk, into reserved space and without what does not fit."""
+    try:
+        write_reserved(folder.outcome, dumps(written))
+    except OSError as error:
+        if not is_full(error):
+            raise
+        reason = str(written.get("reason") or "")[:1000]
+        short: RunOutcome = {**written, "usage": None, "thread_total": None, "reason": reason}
+        write_reserved(folder.outcome, dumps(short))
+    release(folder.outcome, folder.result)
+
+
+def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> Tuple[int, int]:
+    """Return the number of the last event, and how many could not be written because the disk is full."""
     journal = Journal(folder.events)
     for notice in (*work.notices, *work.left_out):
         journal.add({"kind": "notice", "text": notice})
@@ -80,8 +164,8 @@ def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> int:
             "diff": work.diff,
         }
     )
-    journal.close()
-    return journal.last_seq
+    unsaved = journal.close(ROOM_SECONDS)
+    return journal.last_seq - unsaved, unsaved
 
 
 class Reported(NamedTuple):
@@ -114,7 +198,7 @@ def _final_usage(
     run = EndedRun(folder.raw, str(reported.session or ""), env, in_turn)
     try:
         return agents.get(spec["backend"]).final_usage(reported.usage, run)
-    except (OSError, *MALFORMED):
+    except (OSError, ImportError, KeyError, *MALFORMED):
         return reported.usage  # a lower bound is better than no outcome
 
 

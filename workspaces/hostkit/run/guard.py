@@ -11,15 +11,17 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from typing import Optional
 
-from .. import processes
+from .. import agents, processes
 from ..control_client import NoListener, send_command
 from ..folder import RunFolder
 from ..outcome import CLOSED, Outcome, outcome_of
 from ..wire import RunOutcome, RunSpec
 from . import terminal
 from .finish import finish
+from .keep import FolderKeeper
 from .shell import become_shell
 from .window import WindowServer, hung_up_by_person
 
@@ -65,6 +67,9 @@ class Guard:
         self.runner = 0
         self._hangup = False
         self._lost_reported = False
+        self.keeper = FolderKeeper(folder)
+        with suppress(KeyError, ImportError):  # the runner reports it
+            agents.get(spec["backend"])  # imported now: the packed hostkit may be gone at the end
 
     def run(self) -> RunOutcome:
         """Start the runner, wait until it ends, and return the outcome."""
@@ -75,6 +80,7 @@ class Guard:
         status = self._wait()
         swept = processes.sweep()
         terminal.restore_modes(modes)
+        self.keeper.check()
         return finish(self.folder, self._outcome(status), "guard", swept)
 
     def _listen(self) -> None:
@@ -118,6 +124,7 @@ class Guard:
             if self.hung_up:
                 # repeated, because the runner may not have installed its handlers yet
                 processes.send([self.runner], signal.SIGHUP)
+            self.keeper.check()
             self._sleep(1.0 if deadline is None else 0.1)
 
     def _sleep(self, seconds: float) -> None:

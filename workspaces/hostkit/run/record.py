@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ..reserve import is_full
+
 MAX_BYTES = 32 * 1024 * 1024
 READ_BYTES = 64 * 1024
 CALM_SECONDS = 0.05
@@ -26,7 +28,7 @@ def main(path: str, skipped: int) -> int:
         data = os.read(0, READ_BYTES)
         if not data:
             return 0
-        with suppress(OSError):  # a full disk
+        with suppress(OSError):
             record.add(data[skipped:])
         skipped = max(0, skipped - len(data))
         if len(data) < READ_BYTES:
@@ -43,11 +45,16 @@ class Record:
         self._size = os.fstat(self._file).st_size
 
     def add(self, data: bytes) -> None:
+        """Append output; on a full disk it is discarded. Raises OSError for other failures."""
         if self._file < 0:
             return
-        if self._size + len(data) > self.half and self._size:
-            self._roll()
-        self._size += os.write(self._file, data)
+        try:
+            if self._size + len(data) > self.half and self._size:
+                self._roll()
+            self._size += os.write(self._file, data)
+        except OSError as error:
+            if not is_full(error):
+                raise
 
     def _roll(self) -> None:
         """Replace the older file. Raises OSError if the folder was removed; then the record stays closed."""

@@ -12,10 +12,11 @@ from typing import Optional, Set
 
 from .. import agents, environment, processes
 from ..base.agent import AgentHost
-from ..files import dumps, write_atomic
+from ..files import dumps
 from ..folder import RunFolder
 from ..journal import Journal, plain
-from ..outcome import CLOSED, Outcome
+from ..outcome import CLOSED, Outcome, no_room_for
+from ..reserve import write_reserved
 from ..wire import WINDOW_LOST, Json, RunEvent, RunResult, RunSpec
 from .cli import CliProcess
 from .commands import Commands
@@ -34,6 +35,8 @@ LEFTOVER_SECONDS = 0.5
 """How long the CLI has to end the processes of an interrupted turn."""
 TICK_SECONDS = 1.0
 LOST_WINDOW = "The tmux server on the host has ended. The run goes on, and gets a new window."
+ROOM_PATIENCE = 30.0
+"""How long the last events wait for room on a full disk."""
 
 
 def main(folder: RunFolder, spec: RunSpec) -> int:
@@ -90,7 +93,7 @@ class Runner(AgentHost):
         self.over = asyncio.Event()
         self.pane.attach(asyncio.get_running_loop())
         commands = Commands(self)
-        control = ControlSocket(self.folder.control, commands)
+        self.control = control = ControlSocket(self.folder.control, commands)
         self.keyboard = Keyboard(commands, self.pane)
         self._listen()
         await control.open()
@@ -194,6 +197,7 @@ class Runner(AgentHost):
         while not (self.agent.settled or self.cli_ended or self._stopped):
             self.over.clear()
             await wait_for(self.over, TICK_SECONDS)
+            await self._keep_folder()
             processes.reap_orphans({self.process.pid} if self.process and self.process.pid else set())
             stalled = self._stall(began)
             if stalled:
@@ -202,6 +206,11 @@ class Runner(AgentHost):
         if self._stopped:
             await self._settle_down()
         return None if self.cli_ended and not self.agent.settled else self.agent.outcome
+
+    async def _keep_folder(self) -> None:
+        """Restore what was deleted of the run's folder. The guard restores the other files."""
+        self.journal.keep()
+        await self.control.keep()
 
     @property
     def cli_ended(self) -> bool:
@@ -260,7 +269,9 @@ class Runner(AgentHost):
     def close(self, outcome: Outcome) -> None:
         """Close the journal, and write the result for the guard."""
         self._conclude()
-        self.journal.close()
+        unsaved = self.journal.close(ROOM_PATIENCE)
+        if unsaved and outcome.state == "succeeded":
+            outcome = no_room_for(unsaved)
         result: RunResult = {
             "state": outcome.state,
             "reason_code": outcome.code,
@@ -270,7 +281,7 @@ class Runner(AgentHost):
             "usage": self.agent.usage,
             "thread_total": self.agent.thread_total,
         }
-        write_atomic(self.folder.result, dumps(plain(result)))
+        write_reserved(self.folder.result, dumps(plain(result)))
 
     def _conclude(self) -> None:
         """Record the end of open requests and interrupted tools."""

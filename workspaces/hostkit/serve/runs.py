@@ -19,12 +19,14 @@ from ..run.finish import finish
 from ..wire import (
     CancelledRun,
     CancelParams,
+    CheckSpec,
     ControlParams,
     DirParams,
     Json,
     Prepared,
     PrepareParams,
     RunCommand,
+    RunSpec,
     RunState,
 )
 from .requests import Request, RequestFailure
@@ -39,14 +41,22 @@ POLL_SECONDS = 0.03
 def prepare_run(params: PrepareParams, _request: Request) -> Prepared:
     """Write the files of a run's folder. Can be repeated until its guard has started."""
     folder = RunFolder(params["dir"])
-    if folder.started:
-        return {"started": True}
     spec = params["spec"].copy()
+    if folder.started:
+        _check_same_run(folder, spec)
+        return {"started": True}
     spec["path"] = environment.search_path(spec.get("environment") or {})
     make_private_folder(folder.path)
     write_atomic(folder.prompt, str(params["prompt"]).encode("utf-8", "surrogateescape"))
     write_atomic(folder.spec, dumps(spec))
     return {}
+
+
+def _check_same_run(folder: RunFolder, spec: Union[RunSpec, CheckSpec]) -> None:
+    """Raise RequestFailure if another run has this folder, as after an older database was restored."""
+    known = folder.read_spec()
+    if known is not None and (known.get("mark") or "") != (spec.get("mark") or ""):
+        raise RequestFailure("exists", f"another run has been started in {folder.path}")
 
 
 def run_state(params: DirParams, _request: Request) -> RunState:

@@ -14,10 +14,24 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict
 
 from .. import environment, processes
-from ..files import InvalidJson, dumps, loads
+from ..files import InvalidJson, dumps, loads, write_atomic
 from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
-from . import commands, doctor, files, git, history, limits, models, probe, runs, tail, tmux, unseen
+from . import (
+    commands,
+    doctor,
+    files,
+    forgotten,
+    git,
+    history,
+    limits,
+    models,
+    probe,
+    runs,
+    tail,
+    tmux,
+    unseen,
+)
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
@@ -47,6 +61,7 @@ VERBS: Dict[str, Verb] = {
     "stat": files.stat,
     "copy": files.copy,
     "prepare_run": runs.prepare_run,
+    "forgotten_runs": forgotten.forgotten_runs,
     "run_state": runs.run_state,
     "control": runs.control,
     "cancel": runs.cancel,
@@ -108,11 +123,27 @@ def hello() -> Hello:
     }
 
 
+class PackedKit:
+    """The packed hostkit. Runs are started from its file, so it is written again if somebody deletes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._content = path.read_bytes() if path.is_file() else b""
+        except OSError:
+            self._content = b""
+
+    def keep(self) -> None:
+        if self._content and not self.path.exists():
+            write_atomic(self.path, self._content)
+
+
 class Server:
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
         self._writing = threading.Lock()
         self._open: Dict[Any, Request] = {}
+        self._kit = PackedKit(Path(sys.argv[0]))
         self._guard = threading.Lock()
 
     def write(self, line: bytes) -> None:
@@ -171,6 +202,7 @@ class Server:
 
     def _work(self, request: Request) -> None:
         try:
+            self._kit.keep()
             verb = VERBS.get(request.verb)
             if verb is None:
                 raise RequestFailure("bad_request", f"unknown verb {request.verb}")

@@ -12,6 +12,7 @@ from ..files import InvalidJson, dumps, loads
 from ..folder import RunFolder
 from ..journal import span_of_lines
 from ..wire import Json, TailParams
+from .ending import Ender
 from .requests import Request
 from .watch import FolderWatch
 
@@ -109,6 +110,8 @@ class _Run:
         self.reported = ""
         self.watching = False
         self.dead_since: Optional[float] = None
+        self.missing_since: Optional[float] = None
+        self._ender: Optional[Ender] = None
         self._searched = 0
         """Up to where the end of a long line was searched for."""
 
@@ -178,11 +181,33 @@ class _Run:
         """Report once that the folder is missing, or that the guard has died without an outcome."""
         if not self.folder.path.is_dir():
             self.watching = False
-            self._report(request, "missing", True)
-        elif self._is_dead():
-            self._report(request, "gone", "the run's guard died without an outcome")
+            if self._is_missing():
+                self._report(request, "missing", True)
+            return
+        self.missing_since = None
+        if self._is_dead():
+            self._end(request)
         elif self.reported == "missing":
             self.reported = ""
+
+    def _is_missing(self) -> bool:
+        """Whether the folder has been gone for so long that no guard will write it again.
+
+        Processes that a guard of an earlier version has left without a folder are ended.
+        """
+        self.missing_since = self.missing_since or time.monotonic()
+        if time.monotonic() - self.missing_since < OUTCOME_SECONDS:
+            return False
+        if self._ender is None:
+            self._ender = Ender(self.folder)
+        return not self._ender.is_alive()
+
+    def _end(self, request: Request) -> None:
+        """Commit the work of a run whose guard is dead, and write its outcome; on failure report `gone`."""
+        if self._ender is None:
+            self._ender = Ender(self.folder)
+        elif not self._ender.is_alive() and not self.folder.outcome.exists():
+            self._report(request, "gone", self._ender.failure or "the run's guard died without an outcome")
 
     def _is_dead(self) -> bool:
         """Whether the guard died so long ago that its runner will not write an outcome, either."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from aitask.tests.lab.wait import wait_for
 
 from .client import Json, Serve
 from .test_sweep import alive_with
+from .test_tail import follow
 
 pytestmark = pytest.mark.server
 
@@ -249,6 +251,82 @@ def test_a_run_without_guard_and_runner_is_buried_by_a_cancel(guarded: Prepare) 
     assert (outcome["state"], outcome["ended_by"]) == ("cancelled", "serve")
     for pid in alive_with(mark):  # an empty environment and a double fork leave no trace to find it by
         os.kill(pid, signal.SIGKILL)
+
+
+def test_a_run_without_guard_and_runner_is_committed_by_whoever_follows_it(guarded: Prepare) -> None:
+    run = guarded()
+    run.prepare("hang")
+    guard = run.start()
+    run.wait_for_text("working")
+    (run.worktree / "left.txt").write_text("left over\n")
+    follow(run.serve, run.folder)
+    runner = runner_of(guard)
+    os.kill(guard.pid, signal.SIGSTOP)  # so that it does not see the runner's end
+    os.kill(runner, signal.SIGKILL)
+    guard.kill()
+    guard.wait(10)
+    outcome = run.outcome()
+    assert (outcome["state"], outcome["committed"], outcome["cli_session"]) == ("lost", True, "s-1")
+    assert git(run.worktree, "show", f"{outcome['commit']}:left.txt") == "left over"
+    assert run.events()[-1]["kind"] == "finished"
+
+
+def test_a_stopped_runner_whose_guard_was_killed_is_waited_for(guarded: Prepare) -> None:
+    run = guarded()
+    run.prepare("hang")
+    guard = run.start()
+    run.wait_for_text("working")
+    tail = follow(run.serve, run.folder)
+    runner = runner_of(guard)
+    os.kill(runner, signal.SIGSTOP)
+    guard.kill()
+    guard.wait(10)
+    tail.until(lambda item: any(line.get("text") == "working" for line in item.get("lines", [])))
+    os.kill(runner, signal.SIGCONT)
+    assert run.outcome()["ended_by"] == "runner"
+
+
+def test_a_run_outlives_the_deletion_of_its_folder(guarded: Prepare) -> None:
+    run = guarded()
+    run.prepare("hang")
+    guard = run.start()
+    run.wait_for_text("working")
+    tail = follow(run.serve, run.folder)
+    tail.until(lambda item: "lines" in item)
+    before = run.events()
+    shutil.rmtree(run.folder.parent)
+    wait_for(lambda: (run.folder / "control").exists() and run.events() == before, 40, "the folder")
+    assert json.loads((run.folder / "spec.json").read_text())["title"] == "A task"
+    (run.worktree / "left.txt").write_text("left over\n")
+    outcome = run.cancel()
+    assert outcome is not None
+    assert (outcome["state"], outcome["committed"], outcome["ended_by"]) == ("cancelled", True, "runner")
+    assert [event["seq"] for event in run.events()] == list(range(1, outcome["last_seq"] + 1))
+    guard.communicate(timeout=20)
+    tail.until(lambda item: "outcome" in item)
+    assert not any("missing" in item or "gone" in item for item in tail.items)
+
+
+def test_a_run_that_succeeds_without_its_worktree_has_failed(guarded: Prepare) -> None:
+    run = guarded()
+    (run.worktree.parent / "tools" / "claude").write_text(
+        (run.worktree.parent / "tools" / "claude")
+        .read_text()
+        .replace(
+            'text("an answer")', f'__import__("shutil").rmtree({str(run.worktree)!r}); text("an answer")'
+        )
+    )
+    outcome = run.run("go")
+    assert (outcome["state"], outcome["reason_code"]) == ("failed", "worktree_gone")
+    assert str(run.worktree) in outcome["reason"]
+
+
+def test_a_deleted_hostkit_is_there_again_for_the_next_start(guarded: Prepare) -> None:
+    run = guarded()
+    content = run.pyz.read_bytes()
+    run.pyz.unlink()
+    assert run.run("go")["state"] == "succeeded"
+    assert run.pyz.read_bytes() == content
 
 
 def test_a_cli_that_dies_is_named_with_its_last_words(guarded: Prepare) -> None:

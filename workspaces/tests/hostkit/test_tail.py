@@ -144,7 +144,7 @@ def test_a_folder_that_is_not_there_is_missing_until_it_comes(serve: Serve, tmp_
     tail.wait_texts(folder, ["there"])
 
 
-def test_a_dead_guard_without_outcome_is_told_as_gone(serve: Serve, tmp_path: Path) -> None:
+def test_a_dead_guard_without_outcome_gets_one(serve: Serve, tmp_path: Path) -> None:
     folder, _ = run_folder(tmp_path)
     child = subprocess.Popen(["sleep", "60"])
     (folder / "guard.json").write_text(json.dumps(processes.identity(child.pid)))
@@ -152,7 +152,25 @@ def test_a_dead_guard_without_outcome_is_told_as_gone(serve: Serve, tmp_path: Pa
     tail = follow(serve, folder)
     child.kill()
     child.wait()
-    assert "guard" in tail.until(lambda item: "gone" in item, 30)["gone"]
+    outcome = tail.until(lambda item: "outcome" in item, 30)["outcome"]
+    assert (outcome["state"], outcome["ended_by"]) == ("lost", "serve")
+    assert "were killed" in outcome["reason"]
+
+
+def test_an_outcome_that_can_not_be_written_is_told_as_gone(serve: Serve, tmp_path: Path) -> None:
+    folder, _ = run_folder(tmp_path)
+    (folder / "guard.json").write_text(json.dumps({"pid": 1, "start_time": 0, "boot_id": "earlier"}))
+    (folder / "events.jsonl").unlink()
+    (folder / "events.jsonl").mkdir()
+    tail = follow(serve, folder)
+    assert "could not be written" in tail.until(lambda item: "gone" in item, 30)["gone"]
+
+
+def test_a_run_of_an_earlier_boot_is_told_as_such(serve: Serve, tmp_path: Path) -> None:
+    folder, _ = run_folder(tmp_path)
+    (folder / "guard.json").write_text(json.dumps({"pid": 1, "start_time": 0, "boot_id": "earlier"}))
+    outcome = follow(serve, folder).until(lambda item: "outcome" in item, 30)["outcome"]
+    assert "the host was restarted" in outcome["reason"]
 
 
 def test_a_cancelled_tail_ends_with_its_answer(serve: Serve, tmp_path: Path) -> None:
