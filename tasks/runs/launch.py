@@ -100,6 +100,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "reasoning_effort": run.reasoning_effort or None,
         "permission_mode": cast("wire.PermissionModeName", run.permission_mode),
         "worktree": tree.path,
+        "repo": tree.repo,
         "repo_git_dir": tree.common_dir,
         "git_dir": tree.git_dir,
         "temporary": join(site.run_dir(run), "tmp"),

@@ -156,6 +156,8 @@ class RunSpec(TypedDict):
     "The worktree's own git folder."
     temporary: str
     "Folder for temporary files of the CLI. It is created when it is needed."
+    repo: NotRequired[str]
+    "Top folder of the repository's worktree that the workspace names. Changes there are reported."
     branch: str
     base_commit: str
     resume: Optional[str]
@@ -434,6 +436,25 @@ class NoticeEvent(EventHead):
     "WINDOW_LOST, if the run has no window since its tmux server has ended."
 
 
+class OutsideEvent(EventHead):
+    """Something has changed outside the run's own branch and worktree while the run was going on."""
+
+    kind: Literal["outside"]
+    change: Literal["branch", "files", "config"]
+    "A branch was moved or deleted; files of another worktree; settings or hooks of the repository."
+    name: str
+    "Full name of the branch, or path of the worktree."
+    old: NotRequired[str]
+    new: NotRequired[str]
+    "Commits of the branch. Empty if it was deleted."
+    paths: NotRequired[List[str]]
+    "Some of the files in the worktree, or names of settings and hooks."
+    more: NotRequired[int]
+    "Number of further files."
+    by_run: NotRequired[bool]
+    "Whether a tool call of the run has changed the file, or a command of it has named the worktree."
+
+
 class SettingsEvent(EventHead):
     """Settings from the next turn on. Only changed settings are included."""
 
@@ -494,6 +515,7 @@ RunEvent = Union[
     LimitEvent,
     StateEvent,
     NoticeEvent,
+    OutsideEvent,
     SettingsEvent,
     ErrorEvent,
     RawEvent,

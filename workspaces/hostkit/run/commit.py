@@ -42,7 +42,7 @@ def save_work(spec: RunSpec) -> Work:
     notices: List[str] = []
     committed = False
     try:
-        git = Git(worktree, spec)
+        git = Git(place_of(worktree, spec), spec)
         if (spec.get("commit") or {}).get("enabled"):
             committed = _commit(git, spec, notices)
         return _inspect(git, spec, committed, notices)
@@ -53,12 +53,14 @@ def save_work(spec: RunSpec) -> Work:
 class Git:
     """Runs git in one worktree, without prompts, inherited GIT_ variables and programs of the repository."""
 
-    def __init__(self, worktree: Path, spec: RunSpec) -> None:
-        self.worktree = worktree
+    def __init__(self, place: GitFolders, spec: RunSpec) -> None:
+        self.worktree = Path(place.top or place.git_dir)
         env = environment.of_spec(spec)
         self.env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
-        self.env.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0")
-        self.env.update(command.environment(place_of(worktree, spec)))
+        self.env.update(
+            GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0", GIT_OPTIONAL_LOCKS="0"
+        )
+        self.env.update(command.environment(place))
 
     def run(self, *args: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, NamedTuple, Optional, cast
+from typing import Literal, NamedTuple, Optional, Sequence, cast
 
 from .. import agents
 from ..base.cli import EndedRun
@@ -12,8 +12,9 @@ from ..files import dumps, write_atomic
 from ..folder import RunFolder
 from ..journal import Journal, now, read_events
 from ..outcome import Outcome
-from ..wire import PROTOCOL, Json, RunOutcome, RunResult, RunSpec, UsageTotals
+from ..wire import PROTOCOL, Json, OutsideEvent, RunOutcome, RunResult, RunSpec, UsageTotals
 from .commit import Work, save_work
+from .outside import changes_after
 
 EndedBy = Literal["runner", "guard", "serve"]
 
@@ -26,11 +27,12 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
     spec = folder.read_spec()
     result = folder.read_result()
     work = save_work(spec) if spec else Work()
+    outside = changes_after(folder, spec) if spec else []
     reported = _reported(folder, result)
     if spec and outcome.state != "succeeded":
         usage = _final_usage(reported, folder, spec, _was_in_turn(folder, outcome))
         reported = reported._replace(usage=usage)
-    last_seq = _add_finished(folder, outcome, work)
+    last_seq = _add_finished(folder, outcome, work, outside)
     written: RunOutcome = {
         "v": PROTOCOL,
         "key": spec.get("key") if spec else None,
@@ -53,10 +55,12 @@ def finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int = 
     return written
 
 
-def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> int:
+def _add_finished(folder: RunFolder, outcome: Outcome, work: Work, outside: Sequence[OutsideEvent]) -> int:
     journal = Journal(folder.events)
     for notice in work.notices:
         journal.add({"kind": "notice", "text": notice})
+    for change in outside:
+        journal.add(change)
     journal.add(
         {
             "kind": "finished",

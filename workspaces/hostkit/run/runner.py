@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Optional, Set
+from typing import Callable, Iterable, Optional, Set, TypeVar
 
 from .. import agents, environment, processes
 from ..base.agent import AgentHost
@@ -22,6 +23,7 @@ from .commands import Commands
 from .control import ControlSocket
 from .finish import finish
 from .keyboard import Keyboard
+from .outside import PAUSE, Outside
 from .pane import PaneWriter
 from .setup import run_setup
 
@@ -34,6 +36,7 @@ LEFTOVER_SECONDS = 0.5
 """How long the CLI has to end the processes of an interrupted turn."""
 TICK_SECONDS = 1.0
 LOST_WINDOW = "The tmux server on the host has ended. The run goes on, and gets a new window."
+T = TypeVar("T")
 
 
 def main(folder: RunFolder, spec: RunSpec) -> int:
@@ -61,6 +64,7 @@ class Runner(AgentHost):
         self.agent = self.cli.agent(spec, self)
         self.env = environment.of_spec(spec, self.cli.variables, folder=folder.path)
         self.env[processes.MARKER] = os.fspath(folder.path)
+        self.outside = Outside(folder, spec)
         self.process: Optional[CliProcess] = None
         self.closing = False
         self._open_tools: Set[str] = set()
@@ -81,6 +85,7 @@ class Runner(AgentHost):
             self._open_tools.add(str(event["id"]))
         elif event["kind"] == "tool_result":
             self._open_tools.discard(str(event["id"]))
+        self.outside.note(event)
         self.journal.add(event)
 
     # the run
@@ -118,6 +123,15 @@ class Runner(AgentHost):
             return Outcome("failed", "other", f"The worktree {self.spec['worktree']} does not exist.")
         if self.folder.cancelled:
             return Outcome("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
+        await in_thread(self.outside.begin)
+        watching = asyncio.ensure_future(self._watch_outside())
+        try:
+            return await self._set_up_and_converse()
+        finally:
+            watching.cancel()
+            self._report_outside(self.outside.read_notes())
+
+    async def _set_up_and_converse(self) -> Outcome:
         failed = await run_setup(self)
         if failed or self._stopped:
             return self._stopped or failed or Outcome("failed", "setup")
@@ -125,6 +139,18 @@ class Runner(AgentHost):
         if not program:
             return self._missing()
         return await self._converse(program)
+
+    async def _watch_outside(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSE)
+            look = functools.partial(self.outside.look, idle=not self._open_tools)
+            self._report_outside(await in_thread(look))
+
+    def _report_outside(self, found: Iterable[RunEvent]) -> None:
+        for event in found:
+            self.emit(event)
+        if self.outside.common:
+            self.outside.save()
 
     def _missing(self) -> Outcome:
         text = f"{self.cli.program} was not found on the host. {self.cli.install_hint}"
@@ -267,6 +293,11 @@ class Runner(AgentHost):
         for tool in sorted(self._open_tools):
             self.emit({"kind": "tool_result", "id": tool, "output": "Interrupted.", "is_error": True})
         self.agent.set_state("idle")
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Call a function that may take long, while the runner goes on."""
+    return await asyncio.get_running_loop().run_in_executor(None, call)
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:
