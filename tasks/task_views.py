@@ -19,6 +19,7 @@ from tasks.answers import answer_on_task
 from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
+from tasks.review.queries import outside_changes
 from tasks.runs import services as run_services
 from tasks.runs.shell_commands import commands
 from tasks.verbs import possible
@@ -52,6 +53,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "may_decide": may_decide(request.user, task.workspace),
         "board": queries.board(current_user(request), workspace=None, search=""),
         "commands": commands(task, run),
+        "outside": outside_changes([task]).get(task.pk, []),
     }
 
 

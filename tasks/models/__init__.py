@@ -2,6 +2,7 @@
 
 from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, PushSubscription, StartReport
 from tasks.models.event import Event
+from tasks.models.outside import OutsideChange
 from tasks.models.review import Comment, Verdict, ViewedFile
 from tasks.models.run import Run
 from tasks.models.task import Task
@@ -15,6 +16,7 @@ __all__ = [
     "MergeStep",
     "MergeTrain",
     "Outgoing",
+    "OutsideChange",
     "PushKey",
     "PushSubscription",
     "Radar",

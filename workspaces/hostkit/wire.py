@@ -28,6 +28,8 @@ WINDOW_LOST = "window_lost"
 """`code` of the notice that a live run has no window, because its tmux server has ended."""
 PERMISSION_MODES: Tuple[PermissionModeName, ...] = ("ask", "edits", "full")
 """Ask before changes; edit files, but ask before commands; do everything without asking."""
+MAX_OUTSIDE_PATHS = 50
+"""Maximum number of paths in one `outside` event."""
 TOKEN_KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 """Input excludes cache reads and writes. Output includes reasoning."""
 

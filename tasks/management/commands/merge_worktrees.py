@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Task
-from tasks.trains import jobs, undo
+from tasks.models.trains import tip_before
+from tasks.trains import jobs
 from tasks.trains import services as trains
 from workspaces.management.names import workspace_named
 from workspaces.merging import Strategy
@@ -179,7 +180,7 @@ class Command(BaseCommand):
         for step in train.steps.filter(state=MergeStep.State.MERGED):
             self.stdout.write(f"↶ {'Undone':<16} #{step.task_id} {step.title}")
         revert = f"got commit {train.undo_commit[:10]}, which reverts it"
-        reset = f"is back at {undo.before(train)[:10]}"
+        reset = f"is back at {tip_before(train)[:10]}"
         self.stdout.write(
             f"Merge train #{train.pk} undone: {train.branch} {revert if train.undo_commit else reset}."
         )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Deque, Dict, Iterator, List, NamedTuple, Optio
 from ..files import dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..git.places import GitFolders, UnsafeGitFolder, find, first_line
+from ..wire import MAX_OUTSIDE_PATHS
 from .commit import CommitError, Git, place_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ SETTLE_SECONDS = 1.0
 """What a merge changes in the main worktree is uncommitted for a moment only."""
 MARGIN_SECONDS = 0.1
 """Clocks of file systems are behind by a few milliseconds."""
-MAX_PATHS = 50
 MAX_FOLDERS = 2000
 MAX_COMMAND = 20000
 FAILURES = (CommitError, UnsafeGitFolder, OSError, subprocess.SubprocessError)
@@ -272,7 +272,7 @@ class Outside:
 
     def _files_event(self, place: str, paths: List[str], *, by_run: bool) -> OutsideEvent:
         event: OutsideEvent = {"kind": "outside", "change": "files", "name": place, "by_run": by_run}
-        return {**event, "paths": paths[:MAX_PATHS], "more": max(0, len(paths) - MAX_PATHS)}
+        return {**event, "paths": paths[:MAX_OUTSIDE_PATHS], "more": max(0, len(paths) - MAX_OUTSIDE_PATHS)}
 
     def _places_in(self, given: Json, places: List[str]) -> Iterator[str]:
         """Return the other worktrees that a shell command names, relative to the run's worktree or not."""
