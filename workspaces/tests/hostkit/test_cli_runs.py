@@ -390,3 +390,16 @@ def test_what_a_terminal_would_hide_is_in_the_request_and_on_the_screen(bench: B
     assert "not the request" in run.control("approve", request=request["id"], digest="0" * 64)["error"]
     assert run.control("deny", request=request["id"]) == {"ok": True}
     assert run.outcome()["state"] == "succeeded"
+
+
+@BACKENDS
+def test_what_changes_outside_the_worktree_is_said_while_the_run_goes_on(bench: Bench, backend: str) -> None:
+    main = bench.repo
+    git(main, "branch", "side", git(main, "commit-tree", "-m", "x", "HEAD^{tree}"))
+    script = f"@bash cd {main} && echo >> stray.txt; git update-ref refs/heads/side HEAD\n@bash sleep 600"
+    run = bench.start(backend, script, permission_mode="full", repo=str(main))
+    stray = run.wait_event("outside", change="files")
+    assert (stray["name"], stray["paths"], stray["by_run"]) == (str(main), ["stray.txt"], True)
+    assert run.wait_event("outside", change="branch")["name"] == "refs/heads/side"
+    assert run.cancel()["outcome"]["state"] == "cancelled"
+    assert len(run.events("outside")) == 2
