@@ -15,6 +15,10 @@ from workspaces import git, tmux
 from workspaces.hostkit import wire
 
 MAX_ATTEMPTS = 3
+ASK_FIRST = (
+    "The branch brings hooks, MCP servers or permissions for agents. "
+    "Waiting for somebody to look at them and allow them."
+)
 
 
 def launch(run: Run) -> None:
@@ -22,6 +26,7 @@ def launch(run: Run) -> None:
     task, workspace = run.task, run.task.workspace
     site = site_of(workspace)
     tree = worktree(task, site)
+    _require_allowed_settings(run, tree, site)
     _renew_lease(run)
     run_dir = site.run_dir(run)
     Run.objects.filter(pk=run.pk).update(run_dir=run_dir)
@@ -52,6 +57,26 @@ def reopen_window(run: Run) -> None:
     records = [join(run.run_dir, name) for name in ("pane.raw", "pane.raw.1", "history.txt")]
     site.host.run(["rm", "-f", "--", *records])
     open_run_window(run, site, "join")
+
+
+class NotAllowedYet(Exception):
+    """The worktree brings settings for agents that nobody has allowed. `digest` identifies them."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest)
+        self.digest = digest
+
+
+def _require_allowed_settings(run: Run, tree: git.Worktree, site: Site) -> None:
+    """Raise NotAllowedYet for hooks, servers and permissions that a user has to look at first.
+
+    CLIs would obey them without a question: they were put into the repository by whoever wrote the branch.
+    """
+    digest = site.host.call("agent_settings", {"path": tree.path})["digest"]
+    workspace = run.task.workspace
+    workspace.refresh_from_db(fields=["allowed_agent_settings"])
+    if digest and digest not in workspace.allowed_agent_settings:
+        raise NotAllowedYet(digest)
 
 
 def open_window(run: Run, site: Site, *, window: str, subcommand: str, cwd: str) -> str:

@@ -742,6 +742,22 @@ class GitChanges(TypedDict):
     "Whether a person has decided not to use it."
 
 
+class AgentSettingsFile(TypedDict):
+    """The start of a file, or what a link points to."""
+
+    name: str
+    data: str
+    size: int
+
+
+class AgentSettings(TypedDict):
+    """Settings in a worktree by which agent CLIs run programs or allow tools without asking."""
+
+    files: List[AgentSettingsFile]
+    digest: str
+    "Of their names and content; empty if there are none."
+
+
 class DecideChangesParams(TypedDict):
     path: str
     digest: str

@@ -17,7 +17,7 @@ from .. import environment, processes
 from ..files import InvalidJson, dumps, loads
 from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
-from . import commands, doctor, files, git, history, limits, models, probe, runs, tail, tmux
+from . import agent_settings, commands, doctor, files, git, history, limits, models, probe, runs, tail, tmux
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
@@ -35,6 +35,7 @@ VERBS: Dict[str, Verb] = {
     "git_place": git.git_place,
     "git_changes": git.git_changes,
     "git_decide": git.git_decide,
+    "agent_settings": agent_settings.agent_settings,
     "read": files.read,
     "read_inside": files.read_inside,
     "digests": files.digests,
