@@ -5,6 +5,7 @@ from __future__ import annotations
 from posixpath import join
 from typing import cast
 
+from django.conf import settings
 from django.db.models import F
 
 from aitask.lib import leases
@@ -13,6 +14,7 @@ from tasks.models import Run, Task
 from tasks.repository import Site, site_of
 from workspaces import git, tmux
 from workspaces.hostkit import wire
+from workspaces.models import Workspace
 
 MAX_ATTEMPTS = 3
 ASK_FIRST = (
@@ -135,6 +137,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "thread_total": _counted_before(run),
         "environment": workspace.environment,
         "ssh_agent": workspace.ssh_agent,
+        "unreadable": _hidden_folders(workspace),
         "setup_command": workspace.setup_command.strip(),
         "setup_marker": join(tree.git_dir, "aitask-setup-done"),
         "copied": task.copied_files,
@@ -145,6 +148,12 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
             "email": workspace.git_email,
         },
     }
+
+
+def _hidden_folders(workspace: Workspace) -> list[str]:
+    """Return the folders of the app that agents on this machine must not be able to read."""
+    is_here = workspace.kind == Workspace.Kind.LOCAL
+    return [str(settings.DATA_DIR.resolve())] if settings.HIDE_DATA_DIR and is_here else []
 
 
 def worktree(task: Task, site: Site) -> git.Worktree:

@@ -175,6 +175,8 @@ class RunSpec(TypedDict):
     commit: CommitSettings
     ssh_agent: NotRequired[bool]
     "Whether programs of the run may use the login's ssh agent."
+    unreadable: NotRequired[List[str]]
+    "Folders that a sandboxed agent must not be able to read. Only Codex has a sandbox."
     path: NotRequired[str]
     "PATH for all programs of the run. `prepare_run` adds it."
     stall_seconds: NotRequired[float]
