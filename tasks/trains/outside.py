@@ -15,7 +15,7 @@ from aitask.lib.errors import Refused
 from tasks.models import ByHand, MergeStep, MergeTrain, OutsideChange, Resolution, Run, Task, Verdict
 from tasks.models.trains import tip_before
 from tasks.repository import Site, site_of
-from workspaces.git.repos import refs
+from workspaces.git.repos import TASK_PREFIX, refs
 from workspaces.git.rescue import keep
 from workspaces.git.writing import update_refs
 from workspaces.hostkit import wire
@@ -120,7 +120,7 @@ def _is_work_of_another_task(run: Run, branch: str, new: str) -> bool:
             or Resolution.objects.filter(task=task, asked_at__gte=run.queued_at).exists()
             or MergeStep.objects.filter(task=task, brought_back=new).exists()
         )
-    return False
+    return branch.startswith(TASK_PREFIX)  # of another installation, or of a deleted task
 
 
 # What a user can do

@@ -10,7 +10,7 @@ import pytest
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git
 from tasks import queries
-from tasks.models import MergeTrain, OutsideChange, Run, Task
+from tasks.models import MergeTrain, OutsideChange, Run, Task, Verdict
 from tasks.runs import hooks
 from tasks.tests.factories import make_run, make_task
 from tasks.tests.people import People, send
@@ -164,6 +164,23 @@ def test_the_branch_of_a_task_that_works_at_the_same_time_is_its_own(shop: tuple
     assert report(run, "branch", "refs/heads/aitask/busy", **moved) == []
     (change,) = report(run, "branch", f"refs/heads/{idle.branch}", **moved)
     assert change.branch == "aitask/idle"
+
+
+def test_branches_of_other_installations_are_theirs(shop: tuple[Workspace, History]) -> None:
+    moved = {"old": "1" * 40, "new": "2" * 40}
+    assert report(live_run(shop[0]), "branch", "refs/heads/aitask/77-elsewhere", **moved) == []
+
+
+@pytest.mark.parametrize("kind", ["merged", "dropped"])
+def test_a_branch_that_goes_with_its_worktree_is_not_shown(
+    shop: tuple[Workspace, History], kind: str
+) -> None:
+    run = live_run(shop[0])
+    task = make_task(workspace=shop[0], branch="aitask/gone")
+    report(run, "branch", f"refs/heads/{task.branch}", old="1" * 40, new="")
+    assert marks(run) == ["aitask/gone deleted"]
+    Verdict.objects.create(task=task, kind=kind)
+    assert marks(run) == []
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def save_work(spec: RunSpec) -> Work:
 class Git:
     """Runs git in one worktree, without prompts, inherited GIT_ variables and programs of the repository."""
 
-    def __init__(self, place: GitFolders, spec: RunSpec) -> None:
+    def __init__(self, place: GitFolders, spec: RunSpec, seconds: float = GIT_SECONDS) -> None:
+        self.seconds = seconds
         self.worktree = Path(place.top or place.git_dir)
         env = environment.of_spec(spec)
         self.env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
@@ -69,7 +70,7 @@ class Git:
             env=self.env,
             input=stdin,
             capture_output=True,
-            timeout=GIT_SECONDS,
+            timeout=self.seconds,
             encoding="utf-8",
             errors="surrogateescape",
         )

@@ -13,6 +13,7 @@ import re
 import subprocess
 import time
 from collections import deque
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Deque, Dict, Iterator, List, NamedTuple, Optional, Set
@@ -26,6 +27,8 @@ from .commit import CommitError, Git, place_of
 if TYPE_CHECKING:
     from ..wire import Json, OutsideEvent, RunEvent, RunSpec
 
+GIT_SECONDS = 20.0
+"""A repository that takes longer is not watched."""
 PAUSE = 2.0
 """Seconds between two looks during a run."""
 SHARE = 20
@@ -69,7 +72,7 @@ class Outside:
         self._named: Dict[str, float] = {}
         """Other worktrees that commands of the run have named, and when."""
         self._signature: object = None
-        self._saved = b""
+        self._saved, self._recorded = b"", False
         self._suspects: Set[str] = set()
         self._look_at_files, self._next_files = False, 0.0
 
@@ -82,12 +85,14 @@ class Outside:
         try:
             self._signature = self._stats()
             self.refs, self.config = self._read_refs(), self._read_config()
+        except FAILURES:
+            return
+        with suppress(*FAILURES):
             found = self._read_files(self.main) if self.main else None
             if found:
                 self.files[self.main] = found
-            self.save()
-        except FAILURES:
-            self.common = ""
+        self._recorded = True
+        self.save()
 
     def load(self) -> bool:
         """Continue from what was recorded; False if nothing was."""
@@ -98,6 +103,9 @@ class Outside:
         return state is not None
 
     def save(self) -> None:
+        """Keep what has been reported, if everything was recorded."""
+        if not self._recorded:
+            return
         state = {"refs": self.refs, "config": self.config, "files": self.files, "named": self._named}
         data = dumps(state)
         if data != self._saved:
@@ -113,29 +121,42 @@ class Outside:
 
     def look(self, *, idle: bool) -> List[OutsideEvent]:
         """Return what has changed since the last look. `idle` is whether no tool call is in progress."""
-        if not self.common:
-            return []
-        try:
-            found = self.read_notes()
-            if self._stats() != self._signature:
-                self._signature = self._stats()
-                found += self._changed_refs() + self._changed_config()
-            if (self._look_at_files or self._suspects) and time.monotonic() >= self._next_files:
-                self._look_at_files = False
-                began = time.monotonic()
-                found += self._changed_files(settled=False)
-                self._next_files = time.monotonic() + SHARE * (time.monotonic() - began)
-                if idle and not self._suspects and not self._noted:
-                    self._forget_named()
+        found: List[OutsideEvent] = []
+        if not self._recorded:
             return found
-        except FAILURES:
-            return []
+        with suppress(*FAILURES):
+            found += self._read_notes()
+            signature = self._stats()
+            if signature != self._signature:
+                found += self._changed_refs()
+                found += self._changed_config()
+                self._signature = signature
+            if (self._look_at_files or self._suspects) and time.monotonic() >= self._next_files:
+                found += self._look_at_changed_files(idle)
+        return found
+
+    def _look_at_changed_files(self, idle: bool) -> List[OutsideEvent]:
+        self._look_at_files, began = False, time.monotonic()
+        try:
+            found = self._changed_files(settled=False)
+        finally:
+            self._next_files = time.monotonic() + SHARE * (time.monotonic() - began)
+        if idle and not self._suspects and not self._noted:
+            self._forget_named()
+        return found
 
     def _forget_named(self) -> None:
         self._named.clear()
         self.files = {place: found for place, found in self.files.items() if place == self.main}
 
-    def read_notes(self) -> List[OutsideEvent]:
+    def noted(self) -> List[OutsideEvent]:
+        """Return what the tool calls since the last look have changed outside. Needs no git."""
+        try:
+            return self._read_notes()
+        except FAILURES:
+            return []
+
+    def _read_notes(self) -> List[OutsideEvent]:
         """Return the files outside that tool calls of the run have changed, and note what commands name."""
         found: List[OutsideEvent] = []
         places = self._places() if self._noted else []
@@ -153,14 +174,18 @@ class Outside:
 
     def finish(self) -> List[OutsideEvent]:
         """Return what has changed since the last look, after all processes of the run have ended."""
-        try:
-            found = self._changed_refs() + self._changed_config() + self._changed_files(settled=False)
-            if self._suspects:
-                time.sleep(SETTLE_SECONDS)
-                found += self._changed_files(settled=True)
-            return found
-        except FAILURES:
-            return []
+        found: List[OutsideEvent] = []
+        for changed in (self._changed_refs, self._changed_config, self._changed_files_at_the_end):
+            with suppress(*FAILURES):
+                found += changed()
+        return found
+
+    def _changed_files_at_the_end(self) -> List[OutsideEvent]:
+        found = self._changed_files(settled=False)
+        if self._suspects:
+            time.sleep(SETTLE_SECONDS)
+            found += self._changed_files(settled=True)
+        return found
 
     # branches
 
@@ -197,7 +222,7 @@ class Outside:
 
     def _changed_config(self) -> List[OutsideEvent]:
         now = self._read_config()
-        names = sorted(name for name in {*now, *self.config} if now.get(name) != self.config.get(name))
+        names = sorted(name for name, digest in now.items() if digest != self.config.get(name))
         self.config = now
         return [{"kind": "outside", "change": "config", "name": "", "paths": names}] if names else []
 
@@ -216,7 +241,7 @@ class Outside:
         """Return uncommitted changes in the main worktree, and in those that commands of the run named."""
         found: List[OutsideEvent] = []
         suspects: Set[str] = set()
-        for place in {self.main, *self._named} - {""}:
+        for place in {*self._named, *({self.main} & set(self.files))}:
             now = self._read_files(place)
             if now is None:  # git is at work there
                 suspects.add(place)
@@ -292,7 +317,7 @@ class Outside:
         return sorted({*found, self.main, self.own} - {""})
 
     def _git(self, place: GitFolders) -> Git:
-        return Git(place, self.spec)
+        return Git(place, self.spec, GIT_SECONDS)
 
 
 def changes_after(folder: RunFolder, spec: RunSpec) -> List[OutsideEvent]:

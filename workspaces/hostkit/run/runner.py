@@ -36,6 +36,8 @@ LEFTOVER_SECONDS = 0.5
 """How long the CLI has to end the processes of an interrupted turn."""
 TICK_SECONDS = 1.0
 LOST_WINDOW = "The tmux server on the host has ended. The run goes on, and gets a new window."
+LOOK_SECONDS = 10.0
+"""How long the end of a run waits for a look at the repository."""
 T = TypeVar("T")
 
 
@@ -92,7 +94,7 @@ class Runner(AgentHost):
 
     async def run(self) -> Outcome:
         """Run the CLI, and return the outcome."""
-        self.over = asyncio.Event()
+        self.over, self._ended = asyncio.Event(), asyncio.Event()
         self.pane.attach(asyncio.get_running_loop())
         commands = Commands(self)
         control = ControlSocket(self.folder.control, commands)
@@ -123,13 +125,14 @@ class Runner(AgentHost):
             return Outcome("failed", "other", f"The worktree {self.spec['worktree']} does not exist.")
         if self.folder.cancelled:
             return Outcome("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
-        await in_thread(self.outside.begin)
         watching = asyncio.ensure_future(self._watch_outside())
         try:
             return await self._set_up_and_converse()
         finally:
-            watching.cancel()
-            self._report_outside(self.outside.read_notes())
+            self._ended.set()
+            await asyncio.wait({watching}, timeout=LOOK_SECONDS)
+            if watching.done():  # else `finish` compares with what was reported last
+                self._report_outside(self.outside.noted())
 
     async def _set_up_and_converse(self) -> Outcome:
         failed = await run_setup(self)
@@ -141,16 +144,15 @@ class Runner(AgentHost):
         return await self._converse(program)
 
     async def _watch_outside(self) -> None:
-        while True:
-            await asyncio.sleep(PAUSE)
+        await in_thread(self.outside.begin)  # it has read everything long before the CLI has started
+        while not await wait_for(self._ended, PAUSE):
             look = functools.partial(self.outside.look, idle=not self._open_tools)
             self._report_outside(await in_thread(look))
 
     def _report_outside(self, found: Iterable[RunEvent]) -> None:
         for event in found:
             self.emit(event)
-        if self.outside.common:
-            self.outside.save()
+        self.outside.save()
 
     def _missing(self) -> Outcome:
         text = f"{self.cli.program} was not found on the host. {self.cli.install_hint}"
@@ -300,7 +302,8 @@ async def in_thread(call: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(None, call)
 
 
-async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, for at most so many seconds."""
+async def wait_for(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event, for at most so many seconds. Return whether it is set."""
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

@@ -198,3 +198,12 @@ def test_a_repository_that_can_not_be_read_is_not_watched(run: WatchedRun) -> No
     folder.path.mkdir()
     Outside(folder, spec).begin()
     assert changes_after(folder, spec) == []
+
+
+def test_settings_that_a_person_accepts_meanwhile_are_not_reported_again(run: WatchedRun) -> None:
+    git(run.repo, "config", "filter.x.clean", "cat")
+    assert [change["change"] for change in run.looks()] == ["config"]
+    place = places.find(str(run.repo))
+    assert place
+    assert place.trusted.decide(place.trusted.changes().digest, use=True)
+    assert run.ends() == []
