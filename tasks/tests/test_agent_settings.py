@@ -11,6 +11,7 @@ from aitask.tests.lab.repos import commit_file, make_repo
 from tasks import queries
 from tasks.models import Run, Task
 from tasks.runs import agent_settings, dispatch, jobs, launch
+from tasks.tests.api_client import Script
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from tasks.tests.people import browser_of, send
 from workspaces.models import Workspace
@@ -92,6 +93,20 @@ def test_the_content_is_shown_word_for_word_and_linked(workspace: Workspace) -> 
     assert "is allowed" in owner.get(path).content.decode()
     (card,) = [c for column in queries.board(workspace.owner).columns for c in column.cards]
     assert not card.asks_first
+
+
+def test_a_script_reads_and_allows_them(workspace: Workspace) -> None:
+    task, script = make_task(workspace=workspace), Script(workspace.owner)
+    path = f"/tasks/{task.pk}/agent-settings"
+    assert script.get(path) == {"digest": "", "allowed": False, "files": []}
+    run = start(task)
+    found = script.get(path)
+    assert (found["digest"], found["allowed"]) == (run.agent_settings, False)
+    assert [file["name"] for file in found["files"]] == [".mcp.json"]
+    script.post(path, {"digest": "0" * 64})
+    assert script.status == 409
+    assert script.post(path, {"digest": found["digest"]})["allowed"]
+    assert start_again(run).tmux_session == "window"
 
 
 def test_a_member_without_terminals_can_look_but_not_allow(workspace: Workspace) -> None:
