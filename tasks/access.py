@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
-from tasks.models import MergeTrain, Outgoing, Run, Task
+from tasks.models import MergeTrain, Outgoing, OutsideChange, Run, Task
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.models import BackendHold
 
@@ -29,6 +29,12 @@ def run_for(user: Visitor, pk: int) -> Run:
 def message_for(user: Visitor, pk: int) -> Outgoing:
     """Return the message to an agent; raise Http404 unless the user may see its task."""
     visible = Outgoing.objects.filter(run__task__workspace__in=visible_workspaces(user))
+    return get_object_or_404(visible.select_related("run__task__workspace"), pk=pk)
+
+
+def outside_change_for(user: Visitor, pk: int) -> OutsideChange:
+    """Return the change outside a run; raise Http404 unless the user may see the run's task."""
+    visible = OutsideChange.objects.filter(run__task__workspace__in=visible_workspaces(user))
     return get_object_or_404(visible.select_related("run__task__workspace"), pk=pk)
 
 

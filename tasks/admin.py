@@ -10,6 +10,7 @@ from tasks.models import (
     ByHand,
     Event,
     Outgoing,
+    OutsideChange,
     PushKey,
     PushSubscription,
     Run,
@@ -100,6 +101,14 @@ class AttentionAdmin(PermanentRecordAdmin, admin.ModelAdmin[Attention]):
     list_filter = ("kind",)
     list_select_related = ("run",)
     search_fields = ("run__task__title", "text")
+
+
+@admin.register(OutsideChange)
+class OutsideChangeAdmin(PermanentRecordAdmin, admin.ModelAdmin[OutsideChange]):
+    list_display = ("run", "kind", "name", "old", "new", "state", "at", "decided_by")
+    list_filter = ("kind", "state")
+    list_select_related = ("run", "decided_by")
+    search_fields = ("run__task__title", "name")
 
 
 @admin.register(ByHand)

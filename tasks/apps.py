@@ -11,7 +11,7 @@ class TasksConfig(AppConfig):
     def ready(self) -> None:
         from tasks.conversation import delivery, interactive, notifications
         from tasks.runs import dispatch, hooks, jobs, removal
-        from tasks.trains import after_run, overlap, repairs
+        from tasks.trains import after_run, outside, overlap, repairs
         from workspaces.services import workspace_saved
 
         removal.connect()
@@ -20,6 +20,7 @@ class TasksConfig(AppConfig):
         hooks.before_start.join(interactive.refuse_if_session_in_use)
         hooks.events_saved.join(delivery.note_events)
         hooks.events_saved.join(notifications.note_events)
+        hooks.events_saved.join(outside.note_events)
         hooks.run_ended.join(dispatch.after_end)
         hooks.run_ended.join(jobs.after_end)
         hooks.run_ended.join(notifications.note_end)

@@ -17,6 +17,7 @@ from tasks.access import visible_tasks
 from tasks.badges import run_badge
 from tasks.models import Event, Run, StartReport, Task
 from tasks.review.card_badges import SETTLED, marks_of
+from tasks.runs.agent_settings import waiting_for
 from tasks.verbs import CARD_VERBS, possible
 from workspaces.access import Visitor
 from workspaces.catalog import queries as catalog_queries
@@ -64,6 +65,11 @@ class Card:
     @property
     def waits_because(self) -> str:
         return self.run.reason if self.run and self.run.state == Run.State.QUEUED else ""
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether the run waits until somebody has allowed what the branch brings for agents."""
+        return waiting_for(self.run, self.task.workspace)
 
     @property
     def trouble(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from aitask.lib import htmx
 from aitask.lib.answers import answer, succeeds
+from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks import editing, queries, rendering, services
 from tasks.access import task_for
@@ -19,6 +22,8 @@ from tasks.answers import answer_on_task
 from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
+from tasks.review.queries import outside_changes
+from tasks.runs import agent_settings
 from tasks.runs import services as run_services
 from tasks.runs.shell_commands import commands
 from tasks.verbs import possible
@@ -52,6 +57,8 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "may_decide": may_decide(request.user, task.workspace),
         "board": queries.board(current_user(request), workspace=None, search=""),
         "commands": commands(task, run),
+        "asks_first": agent_settings.waiting_for(run, task.workspace),
+        "outside": outside_changes([task]).get(task.pk, []),
     }
 
 
@@ -103,6 +110,31 @@ def task_side(request: HttpRequest, pk: int) -> HttpResponse:
     """The panes beside the conversation, with which the page updates itself."""
     task = task_for(request.user, pk)
     return render(request, "tasks/_side.html", page_context(request, task))
+
+
+@require_GET
+def agent_settings_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The hooks, MCP servers and permissions that the task's branch brings for agents, word for word."""
+    task = task_for(request.user, pk)
+    context: dict[str, Any] = {"nav": "board", "task": task}
+    try:
+        found = agent_settings.read_settings(task)
+    except Refused as error:
+        context["error"] = error
+    else:
+        files = [{**file, "shown": len(os.fsencode(file["data"]))} for file in found["files"]]
+        context |= {"files": files, "digest": found["digest"]}
+        context["is_allowed"] = found["digest"] in task.workspace.allowed_agent_settings
+    context["may_decide"] = may_decide(request.user, task.workspace)
+    return render(request, "tasks/agent_settings.html", context)
+
+
+@require_POST
+def agent_settings_allow(request: HttpRequest, pk: int) -> HttpResponse:
+    task, digest = task_for(request.user, pk), request.POST.get("digest", "")
+    here = reverse("task_agent_settings", args=[pk])
+    verb = partial(agent_settings.allow, task, digest, user=current_user(request))
+    return answer(request, verb, "Allowed.", to=here, go=reverse("task", args=[pk]))
 
 
 @require_http_methods(["GET", "POST"])

@@ -23,6 +23,12 @@ urlpatterns = [
     path("tasks/<int:pk>/events", task_views.task_events, name="task_events"),
     path("tasks/<int:pk>/events/<int:number>.<int:seq>", task_views.task_event, name="task_event"),
     path("tasks/<int:pk>/side", task_views.task_side, name="task_side"),
+    path("tasks/<int:pk>/agent-settings", task_views.agent_settings_page, name="task_agent_settings"),
+    path(
+        "tasks/<int:pk>/agent-settings/allow",
+        task_views.agent_settings_allow,
+        name="task_agent_settings_allow",
+    ),
     path("tasks/<int:pk>/edit", task_views.task_edit, name="task_edit"),
     path("tasks/<int:pk>/run", task_views.task_run, name="task_run"),
     path("tasks/<int:pk>/cancel", task_views.task_cancel, name="task_cancel"),

@@ -263,7 +263,8 @@ def _own_account(inspection: Inspection) -> Iterator[Finding]:
         None,
         f"Agents run as {hello['user']}, like the app. They can read its sessions, prompts and secret key in"
         f" {settings.DATA_DIR}.",
-        "Create an account for agents on this machine, and add it as an SSH host.",
+        "Create an account for agents on this machine, and add it as an SSH host. HIDE_DATA_DIR=true hides"
+        " the folder from Codex in its sandbox, where commands then stay even if you allow more.",
     )
 
 

@@ -143,6 +143,28 @@ def task_out(card: Card) -> TaskOut:
     )
 
 
+class AgentSettingsFileOut(Answer):
+    name: str
+    text: str
+    "Its start, at most 256 KiB, with escapes for what can't be seen."
+    size: int
+    "Size of the file in bytes."
+
+
+class AgentSettingsOut(Answer):
+    """What a task's branch brings for agents, which they run or obey without asking."""
+
+    digest: str
+    "Of all files; empty if there are none."
+    allowed: bool
+    files: list[AgentSettingsFileOut]
+
+
+class AllowedContent(Body):
+    digest: str
+    "As read before: other content is not allowed by it."
+
+
 class RunOut(Answer):
     id: int
     task: int = Field(validation_alias="task_id")

@@ -10,10 +10,24 @@ from ninja import Router, Status
 from tasks import editing, queries, services
 from tasks.access import task_for, visible_tasks
 from tasks.api import schemas
-from tasks.api.schemas import Id, NewRun, NewTask, RunOut, TaskChange, TaskOut, run_out, task_out
+from tasks.api.schemas import (
+    AgentSettingsFileOut,
+    AgentSettingsOut,
+    AllowedContent,
+    Id,
+    NewRun,
+    NewTask,
+    RunOut,
+    TaskChange,
+    TaskOut,
+    run_out,
+    task_out,
+)
 from tasks.models import Run, Task
+from tasks.runs import agent_settings
 from tasks.runs import services as run_services
 from workspaces.access import Visitor, current_user, workspace_for
+from workspaces.hostkit.escapes import visible
 
 router = Router(tags=["Tasks"])
 RUN_FIELDS = ("task", "number", "state", "reason_code", "cancel_requested_at", "activity")
@@ -67,6 +81,25 @@ def run_task(request: HttpRequest, task_id: Id, body: NewRun | None = None) -> R
     )
 
 
+@router.get(
+    "/tasks/{task_id}/agent-settings",
+    response=AgentSettingsOut,
+    summary="Hooks, MCP servers and permissions of the task's branch",
+)
+def get_agent_settings(request: HttpRequest, task_id: Id) -> AgentSettingsOut:
+    """A run waits in the queue until their content is allowed. There are none before the first run."""
+    return _agent_settings(task_for(request.user, task_id))
+
+
+@router.post(
+    "/tasks/{task_id}/agent-settings", response=AgentSettingsOut, summary="Allow their present content"
+)
+def allow_agent_settings(request: HttpRequest, task_id: Id, body: AllowedContent) -> AgentSettingsOut:
+    """Holds for all branches of the workspace with the same content."""
+    agent_settings.allow(task_for(request.user, task_id), body.digest, user=current_user(request))
+    return _agent_settings(task_for(request.user, task_id))
+
+
 @router.post("/tasks/{task_id}/cancel", response=TaskOut, summary="Cancel the task's run")
 def cancel_task(request: HttpRequest, task_id: Id) -> TaskOut:
     """Does nothing if no run is live. The state of the run shows when it has ended."""
@@ -81,6 +114,16 @@ def try_login(request: HttpRequest, task_id: Id) -> TaskOut:
     for hold in task.workspace.host.holds.filter(backend=task.backend):
         run_services.try_login_again(hold)
     return read(request, task_id)
+
+
+def _agent_settings(task: Task) -> AgentSettingsOut:
+    found = agent_settings.read_settings(task)
+    files = [
+        AgentSettingsFileOut(name=visible(file["name"]), text=visible(file["data"]), size=file["size"])
+        for file in found["files"]
+    ]
+    allowed = found["digest"] in task.workspace.allowed_agent_settings
+    return AgentSettingsOut(digest=found["digest"], allowed=allowed, files=files)
 
 
 def with_runs(user: Visitor) -> QuerySet[Task]:

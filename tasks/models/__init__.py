@@ -3,6 +3,7 @@
 from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, PushSubscription, StartReport
 from tasks.models.event import Event
 from tasks.models.marks import RemovedRun
+from tasks.models.outside import OutsideChange
 from tasks.models.review import Comment, Verdict, ViewedFile
 from tasks.models.run import Run
 from tasks.models.task import Task
@@ -16,6 +17,7 @@ __all__ = [
     "MergeStep",
     "MergeTrain",
     "Outgoing",
+    "OutsideChange",
     "PushKey",
     "PushSubscription",
     "Radar",

@@ -50,6 +50,9 @@ class Run(CompareAndSet, Leased, Marked):
     model = models.CharField(max_length=100, blank=True)
     reasoning_effort = models.CharField(max_length=20, blank=True)
     permission_mode = models.CharField(max_length=5, choices=PermissionMode.choices)
+    agent_settings = models.CharField(
+        max_length=64, blank=True, help_text="Digest of settings in its worktree that nobody has allowed yet"
+    )
     prompt = models.TextField()
     resumes = models.CharField(max_length=100, blank=True, help_text="The CLI session that it continues")
 

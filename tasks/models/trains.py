@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -208,3 +210,10 @@ def undone_step(task: Task) -> MergeStep | None:
     if step is None or step.brought_back or step.train.state != MergeTrain.State.UNDONE:
         return None
     return step if step.train.undo_commit else None
+
+
+def tip_before(train: MergeTrain) -> str:
+    """Return main's tip before the first merge; empty if there are other commits between the merges."""
+    merged = list(train.steps.filter(state=MergeStep.State.MERGED).order_by("position"))
+    between = any(later.onto != earlier.candidate for earlier, later in pairwise(merged))
+    return "" if between or not merged else merged[0].onto

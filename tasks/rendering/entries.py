@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.badges import outcome_badge
-from tasks.rendering import inputs, markdown
+from tasks.rendering import inputs, markdown, outside
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -193,6 +193,10 @@ def _notice(entry: Entry) -> SafeString:
     return line("info", entry.text(), css="dim")
 
 
+def _outside(entry: Entry) -> SafeString:
+    return line("shield-alert", outside.of_event(entry.data), css="needs")
+
+
 ERRORS = {
     "login": "Login refused",
     "limit": "Limit reached",
@@ -258,6 +262,7 @@ RENDERERS: dict[str, Callable[[Entry], SafeString]] = {
     "message": _message,
     "limit": _limit,
     "notice": _notice,
+    "outside": _outside,
     "error": _error,
     "raw": _raw,
     "finished": _finished,

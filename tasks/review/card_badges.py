@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from aitask.lib.badges import Badge
 from tasks.badges import VERDICTS
-from tasks.models import MergeStep, MergeTrain, Radar, Run, Task, Verdict
+from tasks.models import MergeStep, MergeTrain, OutsideChange, Radar, Run, Task, Verdict
+from tasks.rendering.outside import in_words
 from tasks.review import queries
 
 S = MergeStep.State
@@ -15,6 +16,11 @@ S = MergeStep.State
 SETTLED = {VERDICTS[kind.value] for kind in Verdict.SETTLED}
 NOT_MERGED = Badge("not merged", "", "circle-x", "The task was closed without merging its branch.")
 UNDONE = Badge("undone", "needs", "undo-2", "It was merged by a merge train that was then undone.")
+OUTSIDE = {
+    OutsideChange.Kind.BRANCH.value: "branches moved",
+    OutsideChange.Kind.FILES.value: "files changed elsewhere",
+    OutsideChange.Kind.CONFIG.value: "git settings changed",
+}
 ENDED = {
     S.CONFLICT.value: ("conflict", "bad"),
     S.CHECK_FAILED.value: ("check failed", "bad"),
@@ -29,10 +35,14 @@ def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[Badge, ...]]:
     """Return the badges of these tasks, with three small queries. Their newest runs must be prefetched."""
     verdicts = dict(Verdict.objects.values_list("task", "kind"))
     overlaps = queries.from_checks(Radar.objects.all(), {})
-    steps = newest_steps()
+    steps, outside = newest_steps(), queries.outside_changes(tasks)
     found = {}
     for task in tasks:
-        marks = [*_verdict(task, verdicts.get(task.pk, "")), *_step(task, steps.get(task.pk))]
+        marks = [
+            *_outside(outside.get(task.pk, [])),
+            *_verdict(task, verdicts.get(task.pk, "")),
+            *_step(task, steps.get(task.pk)),
+        ]
         if task.status != Task.Status.DONE and overlaps.get(task.pk):
             marks.append(_overlap(overlaps[task.pk]))
         if marks:
@@ -75,6 +85,25 @@ def _in_progress(train: MergeTrain) -> Badge:
 def _is_old(step: MergeStep, run: Run | None) -> bool:
     ended = step.finished_at
     return bool(run and ended and (run.is_live or (run.finished_at and run.finished_at > ended)))
+
+
+def _outside(changes: list[OutsideChange]) -> list[Badge]:
+    """Return one badge for each kind of change outside the task's runs."""
+    found = []
+    for kind, text in OUTSIDE.items():
+        rows = [change for change in changes if change.kind == kind]
+        if rows:
+            is_named = kind != OutsideChange.Kind.FILES or any(row.by_run for row in rows)
+            title = "\n".join(map(in_words, rows))
+            found.append(Badge(_named(text, rows), "bad" if is_named else "", "shield-alert", title))
+    return found
+
+
+def _named(text: str, changes: list[OutsideChange]) -> str:
+    """Return the text with the name of the branch if there is only one."""
+    only = changes[0].branch if len(changes) == 1 else ""
+    verb = "moved" if changes[0].new else "deleted"
+    return f"{only} {verb}" if only else text
 
 
 def _overlap(found: list[queries.Overlap]) -> Badge:

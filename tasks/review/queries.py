@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 
-from tasks.models import Comment, MergeStep, MergeTrain, Radar, Resolution, Task, Verdict
+from tasks.models import Comment, MergeStep, MergeTrain, OutsideChange, Radar, Resolution, Task, Verdict
 from tasks.models.trains import undone_step
 from tasks.verbs import possible
 from workspaces.models import Workspace
@@ -49,6 +49,22 @@ def from_checks(checks: Iterable[Radar], titles: dict[int, str]) -> dict[int, li
 def conflicts_with_main(workspace: Workspace) -> dict[int, list[str]]:
     """Return task → files that conflict with the base branch, from the last overlap check."""
     return _of_last_check(workspace, "conflicts")
+
+
+def outside_changes(tasks: Sequence[Task]) -> dict[int, list[OutsideChange]]:
+    """Return what has changed outside the runs of these tasks and nobody has decided about, by task."""
+    rows, wanted = OutsideChange.objects.filter(state=OutsideChange.State.OPEN), {task.pk for task in tasks}
+    found = defaultdict(list)
+    for row in rows.select_related("run"):
+        if row.run.task_id in wanted and not _was_removed(row):
+            found[row.run.task_id].append(row)
+    return found
+
+
+def _was_removed(change: OutsideChange) -> bool:
+    """Whether it is a branch that was deleted with the worktree of a task that was merged or discarded."""
+    settled = Verdict.objects.filter(kind__in=Verdict.SETTLED, task__branch=change.branch)
+    return bool(change.branch) and not change.new and settled.exists()
 
 
 def files_that_run(workspace: Workspace) -> dict[int, list[str]]:

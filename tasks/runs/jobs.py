@@ -129,9 +129,13 @@ def _try_to_launch(run: Run) -> StartFailure | None:
         launch.launch(run)
     except leases.LeaseLost:
         return None
+    except launch.NotAllowedYet as error:
+        _back_to_queue(run, launch.ASK_FIRST, agent_settings=error.digest)
+        return None
     except HostError as error:
         if error.retryable:
-            _back_to_queue(run, error)
+            note_down(run.task.workspace.host, error)
+            _back_to_queue(run, str(error))
             return None
         return StartFailure(error.code, str(error))
     except Refused as error:
@@ -144,11 +148,10 @@ def _try_to_launch(run: Run) -> StartFailure | None:
     return None
 
 
-def _back_to_queue(run: Run, error: HostError) -> None:
-    """Return the run to the queue, with the reason, because its host can't be reached."""
-    note_down(run.task.workspace.host, error)
+def _back_to_queue(run: Run, reason: str, **values: str) -> None:
+    """Return the run to the queue, with the reason why it can't start now."""
     with transaction.atomic():
-        if run.change((Run.State.STARTING,), state=Run.State.QUEUED, reason=str(error)):
+        if run.change((Run.State.STARTING,), state=Run.State.QUEUED, reason=reason, **values):
             Task.objects.filter(pk=run.task_id).update(status=Task.Status.QUEUED)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from posixpath import basename, dirname, join
 from typing import cast
 
+from django.conf import settings
 from django.db.models import F
 
 from aitask.lib import leases
@@ -15,8 +16,13 @@ from tasks.models import Run, Task
 from tasks.repository import Site, site_of
 from workspaces import git, tmux
 from workspaces.hostkit import wire
+from workspaces.models import Workspace
 
 MAX_ATTEMPTS = 3
+ASK_FIRST = (
+    "The branch brings hooks, MCP servers or permissions for agents. "
+    "Waiting for somebody to look at them and allow them."
+)
 
 
 def launch(run: Run) -> None:
@@ -24,6 +30,7 @@ def launch(run: Run) -> None:
     task, workspace = run.task, run.task.workspace
     site = site_of(workspace)
     tree = worktree(task, site)
+    _require_allowed_settings(run, tree, site)
     _renew_lease(run)
     run_dir = site.run_dir(run)
     Run.objects.filter(pk=run.pk).update(run_dir=run_dir)
@@ -54,6 +61,26 @@ def reopen_window(run: Run) -> None:
     records = [join(run.run_dir, name) for name in ("pane.raw", "pane.raw.1", "history.txt")]
     site.host.run(["rm", "-f", "--", *records])
     open_run_window(run, site, "join")
+
+
+class NotAllowedYet(Exception):
+    """The worktree brings settings for agents that nobody has allowed. `digest` identifies them."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest)
+        self.digest = digest
+
+
+def _require_allowed_settings(run: Run, tree: git.Worktree, site: Site) -> None:
+    """Raise NotAllowedYet for hooks, servers and permissions that a user has to look at first.
+
+    CLIs would obey them without a question: they were put into the repository by whoever wrote the branch.
+    """
+    digest = site.host.call("agent_settings", {"path": tree.path})["digest"]
+    workspace = run.task.workspace
+    workspace.refresh_from_db(fields=["allowed_agent_settings"])
+    if digest and digest not in workspace.allowed_agent_settings:
+        raise NotAllowedYet(digest)
 
 
 def open_window(run: Run, site: Site, *, window: str, subcommand: str, cwd: str) -> str:
@@ -104,6 +131,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "reasoning_effort": run.reasoning_effort or None,
         "permission_mode": cast("wire.PermissionModeName", run.permission_mode),
         "worktree": tree.path,
+        "repo": tree.repo,
         "repo_git_dir": tree.common_dir,
         "git_dir": tree.git_dir,
         "temporary": join(site.run_dir(run), "tmp"),
@@ -113,6 +141,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "thread_total": _counted_before(run),
         "environment": workspace.environment,
         "ssh_agent": workspace.ssh_agent,
+        "unreadable": _hidden_folders(workspace),
         "setup_command": workspace.setup_command.strip(),
         "setup_marker": join(tree.git_dir, "aitask-setup-done"),
         "copied": task.copied_files,
@@ -137,6 +166,12 @@ def _origin_of(run: Run) -> wire.RunOrigin:
         "asked_by": run.asked_by.get_username() if run.asked_by else "",
         "queued_at": run.queued_at.isoformat(),
     }
+
+
+def _hidden_folders(workspace: Workspace) -> list[str]:
+    """Return the folders of the app that agents on this machine must not be able to read."""
+    is_here = workspace.kind == Workspace.Kind.LOCAL
+    return [str(settings.DATA_DIR.resolve())] if settings.HIDE_DATA_DIR and is_here else []
 
 
 def worktree(task: Task, site: Site) -> git.Worktree:

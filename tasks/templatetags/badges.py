@@ -1,4 +1,7 @@
-"""Badges of runs, merge steps, merge trains, verdicts and messages: `{% run_badge run %}`."""
+"""Badges of runs, merge steps, merge trains, verdicts and messages: `{% run_badge run %}`.
+
+`{{ change|in_words }}` is the sentence about a change outside a run.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from django.utils.safestring import SafeString
 from aitask.lib.formats import badge
 from tasks import badges
 from tasks.models import MergeStep, MergeTrain, Outgoing, Run, Verdict
+from tasks.rendering.outside import in_words
 
 register = template.Library()
+register.filter(in_words)
 
 
 @register.simple_tag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -16,6 +17,8 @@ from tasks.review import verdicts
 from tasks.trains import jobs
 from tasks.trains.reapply import reverted_step, why_not
 from tasks.verbs import TRAIN_RULES, TrainVerb
+from workspaces.git.automatic import why_it_runs
+from workspaces.git.overlap import blobs_changed_by
 from workspaces.git.repos import refs
 from workspaces.git.trust import require_decided
 from workspaces.merging import Strategy
@@ -40,6 +43,30 @@ def finished(workspace: Workspace) -> list[Task]:
 
 def is_accepted(task: Task) -> bool:
     return Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED).exists()
+
+
+@dataclass(frozen=True)
+class FileThatRuns:
+    """A file that a branch changes and that somebody runs or obeys by itself, by its content."""
+
+    path: str
+    why: str
+    old: str
+    new: str
+    "The git objects of both versions; empty if there is none."
+
+
+def files_that_run(workspace: Workspace, tasks: Sequence[Task]) -> dict[int, list[FileThatRuns]]:
+    """Return what the branches change of such files now, by task. Raises HostError and GitError."""
+    site = site_of(workspace)
+    tips, main = refs(site.host, site.place.path, "refs/heads"), site.mainline.tip()
+    found = {}
+    for task in tasks:
+        tip = tips.get(f"refs/heads/{task.branch}", "") if task.branch else ""
+        blobs = blobs_changed_by(site.host, site.place.path, main, tip) if tip else []
+        marked = [(blob, why_it_runs(blob.path, workspace.commands)) for blob in blobs]
+        found[task.pk] = [FileThatRuns(blob.path, why, blob.old, blob.new) for blob, why in marked if why]
+    return found
 
 
 def start_train(

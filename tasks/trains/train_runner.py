@@ -14,6 +14,7 @@ from aitask.lib.leases import LeaseLost
 from tasks.models import MergeStep, MergeTrain, Task, Verdict
 from tasks.repository import Site
 from tasks.runs.queries import live_run
+from tasks.trains.outside import blocked_by
 from workspaces.git.repos import commits_between
 from workspaces.hostkit.escapes import printed, visible
 from workspaces.merging import (
@@ -274,8 +275,9 @@ class TrainRunner:
             self._to(step, S.WAITING, reason=f"{self.train.branch} has moved; retrying on its new tip.")
             return
         except Blocked as error:
-            self._end(step, S.BLOCKED, reason=str(error))
-            raise
+            known = blocked_by(error)
+            self._end(step, S.BLOCKED, reason=str(known))
+            raise known from error
         self.moved_to = step.candidate
         with transaction.atomic():
             self._end(step, S.CLEAN if self.train.dry_run else S.MERGED)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from django.db import transaction
 from django.utils import timezone
 
 from aitask.lib.leases import LeaseLost
 from tasks.models import MergeStep, MergeTrain, Task, Verdict
+from tasks.models.trains import tip_before
 from tasks.repository import Site
 from tasks.trains.train_runner import Parked
 from workspaces.git.commands import GitError, git
@@ -28,7 +27,7 @@ def work(train: MergeTrain, site: Site, patience: float) -> None:
         tip = site.mainline.tip()
         if train.undo_commit and site.mainline.contains(train.undo_commit):
             break
-        start = before(train)
+        start = tip_before(train)
         if tip in (train.old_tip, start):
             break
         update_refs(site.write, site.place.path, {f"{site.refs}/undone": (tip, None)})
@@ -45,13 +44,6 @@ def work(train: MergeTrain, site: Site, patience: float) -> None:
             f"{train.branch} moved during {MAX_TRIES} attempts.", "Try again when nothing else changes it."
         )
     _finish(train)
-
-
-def before(train: MergeTrain) -> str:
-    """Return main's tip before the first merge; empty if there are other commits between the merges."""
-    merged = list(train.steps.filter(state=MergeStep.State.MERGED).order_by("position"))
-    between = any(later.onto != earlier.candidate for earlier, later in pairwise(merged))
-    return "" if between or not merged else merged[0].onto
 
 
 def _is_used_elsewhere(train: MergeTrain, site: Site) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,12 +14,12 @@ from django.views.decorators.http import require_GET, require_POST
 from aitask.lib import htmx
 from aitask.lib.answers import answer
 from aitask.lib.text import whole_number
-from tasks.access import task_for, train_for
+from tasks.access import outside_change_for, task_for, train_for
 from tasks.answers import answer_on_task
 from tasks.models import MergeTrain, Radar, Task, Verdict
 from tasks.review import queries
 from tasks.runs.shell_commands import attach_command
-from tasks.trains import conflicts, overlap, reapply, services
+from tasks.trains import conflicts, outside, overlap, reapply, services
 from tasks.verbs import TRAIN_RULES
 from workspaces import tmux
 from workspaces.access import current_user, workspace_for
@@ -137,6 +138,21 @@ def train_undo(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _about(train: MergeTrain, request: HttpRequest, verb: Callable[[], object], text: str) -> HttpResponse:
     return answer(request, verb, text, to=reverse("train", args=[train.pk]))
+
+
+@require_POST
+def outside_put_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Set a branch back that was moved or deleted while a run was going on."""
+    change, user = outside_change_for(request.user, pk), current_user(request)
+    return answer_on_task(request, change.run.task_id, lambda: outside.put_back(change, user=user))
+
+
+@require_POST
+def outside_keep(request: HttpRequest, pk: int) -> HttpResponse:
+    """Leave a change outside a run as it is."""
+    change, user = outside_change_for(request.user, pk), current_user(request)
+    verb = partial(outside.keep_change, change, user=user)
+    return answer_on_task(request, change.run.task_id, verb, "Kept as it is.")
 
 
 @require_POST

@@ -52,6 +52,27 @@ def touched_by(host: HostConnection, repo: str, main: str, tip: str) -> Touched:
     return Touched({path for _, path in found}, _folders(deleted), _folders(added), created)
 
 
+@dataclass(frozen=True)
+class ChangedBlob:
+    """A file that a branch changes, with the git objects of both versions; empty if there is none."""
+
+    path: str
+    old: str
+    new: str
+
+
+def blobs_changed_by(host: HostConnection, repo: str, main: str, tip: str) -> list[ChangedBlob]:
+    """Return the files that a branch has changed since it forked from main."""
+    base = merge_base(host, repo, main, tip) or main
+    args = ("diff-tree", "-r", "--raw", "--no-renames", "--no-abbrev", "-z", base, tip, "--")
+    fields = git(host, repo, *args, timeout=SECONDS).out.split("\0")
+    found = []
+    for record, path in zip(fields[:-1:2], fields[1::2], strict=True):
+        _, _, old, new, _ = record.split(" ")
+        found.append(ChangedBlob(path, old.strip("0") and old, new.strip("0") and new))
+    return found
+
+
 def _folders(paths: set[str]) -> set[str]:
     """Return all parent folders of the paths."""
     found: set[str] = set()

@@ -28,6 +28,8 @@ WINDOW_LOST = "window_lost"
 """`code` of the notice that a live run has no window, because its tmux server has ended."""
 PERMISSION_MODES: Tuple[PermissionModeName, ...] = ("ask", "edits", "full")
 """Ask before changes; edit files, but ask before commands; do everything without asking."""
+MAX_OUTSIDE_PATHS = 50
+"""Maximum number of paths in one `outside` event."""
 TOKEN_KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 """Input excludes cache reads and writes. Output includes reasoning."""
 
@@ -172,6 +174,8 @@ class RunSpec(TypedDict):
     "The worktree's own git folder."
     temporary: str
     "Folder for temporary files of the CLI. It is created when it is needed."
+    repo: NotRequired[str]
+    "Top folder of the repository's worktree that the workspace names. Changes there are reported."
     branch: str
     base_commit: str
     resume: Optional[str]
@@ -189,6 +193,8 @@ class RunSpec(TypedDict):
     commit: CommitSettings
     ssh_agent: NotRequired[bool]
     "Whether programs of the run may use the login's ssh agent."
+    unreadable: NotRequired[List[str]]
+    "Folders that a sandboxed agent must not be able to read. Only Codex has a sandbox."
     path: NotRequired[str]
     "PATH for all programs of the run. `prepare_run` adds it."
     stall_seconds: NotRequired[float]
@@ -454,6 +460,25 @@ class NoticeEvent(EventHead):
     "WINDOW_LOST, if the run has no window since its tmux server has ended."
 
 
+class OutsideEvent(EventHead):
+    """Something has changed outside the run's own branch and worktree while the run was going on."""
+
+    kind: Literal["outside"]
+    change: Literal["branch", "files", "config"]
+    "A branch was moved or deleted; files of another worktree; settings or hooks of the repository."
+    name: str
+    "Full name of the branch, or path of the worktree."
+    old: NotRequired[str]
+    new: NotRequired[str]
+    "Commits of the branch. Empty if it was deleted."
+    paths: NotRequired[List[str]]
+    "Some of the files in the worktree, or names of settings and hooks."
+    more: NotRequired[int]
+    "Number of further files."
+    by_run: NotRequired[bool]
+    "Whether a tool call of the run has changed the file, or a command of it has named the worktree."
+
+
 class SettingsEvent(EventHead):
     """Settings from the next turn on. Only changed settings are included."""
 
@@ -514,6 +539,7 @@ RunEvent = Union[
     LimitEvent,
     StateEvent,
     NoticeEvent,
+    OutsideEvent,
     SettingsEvent,
     ErrorEvent,
     RawEvent,
@@ -736,6 +762,22 @@ class GitChanges(TypedDict):
     "Identifies the present state."
     declined: bool
     "Whether a person has decided not to use it."
+
+
+class AgentSettingsFile(TypedDict):
+    """The start of a file, or what a link points to."""
+
+    name: str
+    data: str
+    size: int
+
+
+class AgentSettings(TypedDict):
+    """Settings in a worktree by which agent CLIs run programs or allow tools without asking."""
+
+    files: List[AgentSettingsFile]
+    digest: str
+    "Of their names and content; empty if there are none."
 
 
 class DecideChangesParams(TypedDict):

@@ -37,6 +37,11 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["agent_settings"], params: wire.PathParams, *, timeout: float = SECONDS
+    ) -> wire.AgentSettings: ...
+
+    @overload
+    def call(
         self, verb: Literal["read_inside"], params: wire.InsideParams, *, timeout: float = SECONDS
     ) -> wire.FileInside: ...
 

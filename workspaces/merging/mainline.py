@@ -11,6 +11,7 @@ from workspaces.git.in_the_way import files_in_the_way, untracked_at
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.overlap import uncommitted_paths
 from workspaces.git.repos import RepositoryPaths, bare_by_mistake, contains, is_bare_by_mistake, refs
+from workspaces.git.submodules import NO_NESTED
 from workspaces.git.worktree_list import Tree, checkout_path, list_trees, rebasing_worktree
 from workspaces.git.writing import Writer
 from workspaces.hostkit.escapes import visible
@@ -24,7 +25,16 @@ class MainMoved(Exception):
 
 
 class Blocked(GitError):
-    """The branch can't be moved until the user has fixed the reason; nothing was changed."""
+    """The branch can't be moved until the user has fixed the reason; nothing was changed.
+
+    `paths` are the files that are in the way in the worktree `place`, if that is the reason.
+    """
+
+    def __init__(
+        self, reason: str, hint: str = "", *, code: str = "git", place: str = "", paths: Sequence[str] = ()
+    ) -> None:
+        super().__init__(reason, hint, code=code)
+        self.place, self.paths = place, paths
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,25 @@ class Mainline:
             self.check_room(old, new)
             raise self._blocked(done)
 
+    def put_back(self, old: str, new: str, why: str) -> None:
+        """Move from `old` back to `new`, where it was before another process moved it in either direction.
+
+        Files are left alone where they did not follow that move. Raises MainMoved and Blocked.
+        """
+        tree = self._only_checkout(list_trees(self.write.host, self.repo.path))
+        if tree is None or not self._has_index_of(tree, new):
+            self.retreat(old, new, why)
+            return
+        if self.tip() != old:
+            raise MainMoved
+        done = self._git(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
+        if done.rc:
+            raise self._blocked(done)
+
+    def _has_index_of(self, tree: Tree, commit: str) -> bool:
+        args = ("diff", "--cached", "--quiet", NO_NESTED, "--no-ext-diff", "--no-textconv", commit, "--")
+        return git(self.write.host, tree.path, *args, check=False).rc == 0
+
     def _git(self, path: str, *args: str) -> Completed:
         """Run git to its end, with the hooks that it would run for a person."""
         return self.write.with_hooks.git_to_its_end(path, *args)
@@ -190,4 +219,6 @@ class Mainline:
             f"{self.branch} is checked out in {where}, and {what} would be overwritten: {some}.",
             f"{cure}, then continue.",
             code="dirty",
+            place=where,
+            paths=files,
         )

@@ -96,6 +96,9 @@ class Workspace(models.Model):
         default=False,
         help_text="They can then log in wherever the host's login can, as for git push or private packages",
     )
+    allowed_agent_settings = models.JSONField(
+        default=list, editable=False, help_text="Digests of what branches bring for agents and a user allowed"
+    )
     git_name = models.CharField(
         max_length=200, blank=True, help_text="Empty: the git identity configured on the host"
     )

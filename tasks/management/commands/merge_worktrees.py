@@ -11,8 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Task
-from tasks.trains import jobs, undo
+from tasks.models.trains import tip_before
+from tasks.trains import jobs
 from tasks.trains import services as trains
+from workspaces.hostkit.escapes import visible
 from workspaces.management.names import workspace_named
 from workspaces.merging import Strategy
 from workspaces.models import Workspace
@@ -81,15 +83,28 @@ class Command(BaseCommand):
             trains.undo_train(train)
             return train
         self._finish_earlier(workspace)
+        tasks = self._tasks(workspace, options)
+        self._print_files_that_run(workspace, tasks)
         return trains.start_train(
             workspace,
-            self._tasks(workspace, options),
+            tasks,
             user=None,
             strategy=options["strategy"],
             check=not options["no_check"],
             dry_run=options["dry_run"],
             push=options["push"],
         )
+
+    def _print_files_that_run(self, workspace: Workspace, tasks: list[Task]) -> None:
+        """Print what tools would run by themselves, for the check too, with the git objects to compare."""
+        found = trains.files_that_run(workspace, tasks)
+        for task in tasks:
+            if found[task.pk]:
+                title = f"#{task.pk} {task.title}"
+                self.stdout.write(f"! {title} changes files that tools run by themselves:")
+            for file in found[task.pk]:
+                old, new = file.old[:10] or "new", file.new[:10] or "deleted"
+                self.stdout.write(f"    {visible(file.path)} ({file.why}): {old}..{new}")
 
     def _finish_earlier(self, workspace: Workspace) -> None:
         """Finish trains that are queued or were interrupted."""
@@ -179,7 +194,7 @@ class Command(BaseCommand):
         for step in train.steps.filter(state=MergeStep.State.MERGED):
             self.stdout.write(f"↶ {'Undone':<16} #{step.task_id} {step.title}")
         revert = f"got commit {train.undo_commit[:10]}, which reverts it"
-        reset = f"is back at {undo.before(train)[:10]}"
+        reset = f"is back at {tip_before(train)[:10]}"
         self.stdout.write(
             f"Merge train #{train.pk} undone: {train.branch} {revert if train.undo_commit else reset}."
         )

@@ -65,6 +65,7 @@ def addresses(site: Site) -> list[str]:
         "/account/password",
         "/inbox",
     ]
+    fixed.append(f"/tasks/{ended}/agent-settings")
     return [*fixed, f"/tasks/{busy}", f"/tasks/{ended}", f"/tasks/{idea}", "/not-there"]
 
 

@@ -50,6 +50,30 @@ def test_accepted_tasks_are_merged_and_taken_back_by_command(shop: tuple[Workspa
     assert git(history.repo, "rev-parse", "main") == before
 
 
+def test_files_that_tools_run_are_printed_by_content_before_the_train(
+    shop: tuple[Workspace, History],
+) -> None:
+    workspace, history = shop
+    workspace.check_command = "sh ./part000/file00002.txt || true"
+    workspace.save()
+    hook = {"package.json": "{}\n", ".husky/\x1b[2Jpre-commit": "x\n", "src/a.py": "x\n"}
+    make_tasks(workspace, history, [("one", hook), ("two", changed(2, 2, "y")), ("three", {"b.txt": "b\n"})])
+    blob = git(history.repo, "rev-parse", "one:package.json")[:10]
+    old, new = (
+        git(history.repo, "rev-parse", f"{ref}:part000/file00002.txt")[:10] for ref in ("main", "two")
+    )
+
+    said = merge("--all")
+
+    before = said.partition("✓")[0]
+    assert f"package.json (builds run it): new..{blob}" in before
+    assert f"part000/file00002.txt (the setup or check command runs it): {old}..{new}" in before
+    assert "pre-commit (git runs or obeys it)" in before
+    assert "\x1b" not in before
+    assert "src/a.py" not in before
+    assert "Do three" not in before
+
+
 def test_what_is_left_out_makes_the_command_fail(shop: tuple[Workspace, History]) -> None:
     workspace, history = shop
     files = [("one", changed(1, 2, "x")), ("two", changed(1, 2, "y")), ("three", changed(3, 3, "z"))]

@@ -45,7 +45,7 @@ def record(path: str, git_dir: str, common_dir: str) -> None:
 
 def _repair_link(link: Path, git_dir: str) -> None:
     """Let a new worktree's `.git` file name the repository: `git worktree add` names the trusted folder."""
-    if link.is_file() and str(state_dir() / "git") in _first_line(link):
+    if link.is_file() and str(state_dir() / "git") in first_line(link):
         write_atomic(link, os.fsencode(f"gitdir: {git_dir}\n"), 0o644)
 
 
@@ -86,7 +86,7 @@ def _belongs(git_dir: str, common_dir: str, folder: Path) -> bool:
     """Return whether the git folder exists and is the one of the worktree at `folder`."""
     if git_dir == common_dir:
         return Path(git_dir).is_dir()
-    back = _first_line(Path(git_dir) / "gitdir")
+    back = first_line(Path(git_dir) / "gitdir")
     return bool(back) and os.path.realpath(_target(Path(git_dir), back)) == os.path.realpath(folder / ".git")
 
 
@@ -96,12 +96,12 @@ def _discovered(folder: Path) -> Optional[GitFolders]:
         git_dir = os.path.realpath(link)
     elif link.is_file():
         # The real path: before `record`, a new worktree's link leads through the trusted folder.
-        git_dir = os.path.realpath(_target(folder, _first_line(link).partition("gitdir:")[2]))
+        git_dir = os.path.realpath(_target(folder, first_line(link).partition("gitdir:")[2]))
     elif (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
         git_dir = str(folder)
     else:
         return None
-    common = _first_line(Path(git_dir) / "commondir")
+    common = first_line(Path(git_dir) / "commondir")
     common_dir = _target(Path(git_dir), common) if common else git_dir
     return GitFolders(_top(folder, git_dir), git_dir, common_dir) if Path(git_dir).is_dir() else None
 
@@ -117,7 +117,7 @@ def _target(folder: Path, link: str) -> str:
     return os.path.normpath(folder / link.strip())
 
 
-def _first_line(path: Path) -> str:
+def first_line(path: Path) -> str:
     """Return the content of a short file; empty if it is missing or not a regular file."""
     try:
         handle = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

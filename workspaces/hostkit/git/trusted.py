@@ -47,6 +47,11 @@ class PreparedFolder(NamedTuple):
     "Keys of filters and drivers whose program lies in the worktree."
 
 
+SETTLED_SECONDS = 2.0
+"""A folder that was changed later than so long ago may change again without a new time."""
+
+_linked: Dict[str, object] = {}
+"""The state of a repository's git folder when all of it was linked, by trusted folder."""
 _prepared: Dict[str, Tuple[object, float, PreparedFolder]] = {}
 
 
@@ -192,6 +197,9 @@ class TrustedFolder:
 
     def _link(self) -> None:
         """Link what the repository's git folder contains, except what is the folder's own."""
+        content = _signature(Path(self.common_dir))
+        if _linked.get(str(self.path)) == content and (self.path / "objects").exists():
+            return
         (self.path / "hooks").mkdir(mode=0o700, exist_ok=True)
         for name in CREATED_BY_GIT:
             with suppress(OSError):  # git will say why it can't write there
@@ -202,6 +210,8 @@ class TrustedFolder:
             if not name.endswith(".lock") and not os.path.lexists(str(link)):
                 with suppress(FileExistsError):
                     link.symlink_to(Path(self.common_dir) / name)
+        if time.time() - Path(self.common_dir).stat().st_mtime > SETTLED_SECONDS:
+            _linked[str(self.path)] = content
 
     def _copy_hooks(self) -> None:
         target = self.path / "hooks"

@@ -50,7 +50,7 @@ def save_work(spec: RunSpec, since: float = 0.0) -> Work:
     notices: List[str] = []
     committed = False
     try:
-        git = Git(worktree, spec)
+        git = Git(place_of(worktree, spec), spec)
         if (spec.get("commit") or {}).get("enabled"):
             committed = _commit(git, spec, notices)
         return _inspect(git, spec, committed, notices)._replace(left_out=left_out(git, spec, since))
@@ -61,12 +61,15 @@ def save_work(spec: RunSpec, since: float = 0.0) -> Work:
 class Git:
     """Runs git in one worktree, without prompts, inherited GIT_ variables and programs of the repository."""
 
-    def __init__(self, worktree: Path, spec: RunSpec) -> None:
-        self.worktree = worktree
+    def __init__(self, place: GitFolders, spec: RunSpec, seconds: float = GIT_SECONDS) -> None:
+        self.seconds = seconds
+        self.worktree = Path(place.top or place.git_dir)
         env = environment.of_spec(spec)
         self.env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
-        self.env.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0")
-        self.env.update(command.environment(place_of(worktree, spec)))
+        self.env.update(
+            GIT_TERMINAL_PROMPT="0", LC_ALL="C", GIT_LITERAL_PATHSPECS="0", GIT_OPTIONAL_LOCKS="0"
+        )
+        self.env.update(command.environment(place))
 
     def run(
         self, *args: str, stdin: str = "", check: bool = True, variables: Optional[Dict[str, str]] = None
@@ -77,7 +80,7 @@ class Git:
             env={**self.env, **(variables or {})},
             input=stdin,
             capture_output=True,
-            timeout=GIT_SECONDS,
+            timeout=self.seconds,
             encoding="utf-8",
             errors="surrogateescape",
         )

@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, Literal, NamedTuple, Optional, Tuple, cast
+from typing import Iterator, Literal, NamedTuple, Optional, Sequence, Tuple, cast
 
 from .. import agents
 from ..base.cli import EndedRun
@@ -17,8 +17,9 @@ from ..folder import RunFolder
 from ..journal import Journal, now, read_events
 from ..outcome import DISK_FULL, Outcome, no_room_for
 from ..reserve import FULL, is_full, release, write_reserved
-from ..wire import PROTOCOL, Json, RunOutcome, RunResult, RunSpec, UsageTotals
+from ..wire import PROTOCOL, Json, OutsideEvent, RunOutcome, RunResult, RunSpec, UsageTotals
 from .commit import Work, save_work
+from .outside import changes_after
 
 EndedBy = Literal["runner", "guard", "serve"]
 LOCK_SECONDS = 330.0
@@ -44,11 +45,12 @@ def _finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int) 
     result = folder.read_result()
     work = _save_work(spec, _begun(folder, spec)) if spec else Work()
     outcome = _as_it_is(outcome, spec, work)
+    outside = changes_after(folder, spec) if spec else []
     reported = _reported(folder, result)
     if spec and outcome.state != "succeeded":
         usage = _final_usage(reported, folder, spec, _was_in_turn(folder, outcome))
         reported = reported._replace(usage=usage)
-    last_seq, unsaved = _add_finished(folder, outcome, work)
+    last_seq, unsaved = _add_finished(folder, outcome, work, outside)
     if unsaved and outcome.state == "succeeded":
         outcome = no_room_for(unsaved)
     written: RunOutcome = {
@@ -148,11 +150,15 @@ def _write(folder: RunFolder, written: RunOutcome) -> None:
     release(folder.outcome, folder.result)
 
 
-def _add_finished(folder: RunFolder, outcome: Outcome, work: Work) -> Tuple[int, int]:
+def _add_finished(
+    folder: RunFolder, outcome: Outcome, work: Work, outside: Sequence[OutsideEvent]
+) -> Tuple[int, int]:
     """Return the number of the last event, and how many could not be written because the disk is full."""
     journal = Journal(folder.events)
     for notice in (*work.notices, *work.left_out):
         journal.add({"kind": "notice", "text": notice})
+    for change in outside:
+        journal.add(change)
     journal.add(
         {
             "kind": "finished",

@@ -16,6 +16,7 @@ from ..wire import (
     LimitEvent,
     MessageEvent,
     NoticeEvent,
+    OutsideEvent,
     RequestClosedEvent,
     RequestEvent,
     RunEvent,
@@ -90,6 +91,7 @@ class PaneWriter:
             "message": self._message,
             "limit": self._limit,
             "notice": self._notice,
+            "outside": self._outside,
             "settings": self._settings,
             "error": self._error,
         }
@@ -155,6 +157,10 @@ class PaneWriter:
 
     def _notice(self, event: NoticeEvent) -> None:
         self.say("· " + clipped(event["text"]), DIM)
+
+    def _outside(self, event: OutsideEvent) -> None:
+        names = [event["name"], *(event.get("paths") or [])[:5]]
+        self.say("! changed outside of this run's branch: " + clipped("  ".join(names)), YELLOW)
 
     def _tool(self, event: ToolEvent) -> None:
         self.say(f"{_arrow(event)} {plain(event['name'])}  {plain(event['title'])}", CYAN)

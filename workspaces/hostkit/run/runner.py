@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Optional, Set
+from typing import Callable, Iterable, Optional, Set, TypeVar
 
 from .. import agents, environment, processes
 from ..base.agent import AgentHost
@@ -23,6 +24,7 @@ from .commands import Commands
 from .control import ControlSocket
 from .finish import finish
 from .keyboard import Keyboard
+from .outside import PAUSE, Outside
 from .pane import PaneWriter
 from .setup import run_setup
 
@@ -37,6 +39,9 @@ TICK_SECONDS = 1.0
 LOST_WINDOW = "The tmux server on the host has ended. The run goes on, and gets a new window."
 ROOM_PATIENCE = 30.0
 """How long the last events wait for room on a full disk."""
+LOOK_SECONDS = 10.0
+"""How long the end of a run waits for a look at the repository."""
+T = TypeVar("T")
 
 
 def main(folder: RunFolder, spec: RunSpec) -> int:
@@ -64,6 +69,7 @@ class Runner(AgentHost):
         self.agent = self.cli.agent(spec, self)
         self.env = environment.of_spec(spec, self.cli.variables, folder=folder.path)
         self.env[processes.MARKER] = os.fspath(folder.path)
+        self.outside = Outside(folder, spec)
         self.process: Optional[CliProcess] = None
         self.closing = False
         self._open_tools: Set[str] = set()
@@ -84,13 +90,14 @@ class Runner(AgentHost):
             self._open_tools.add(str(event["id"]))
         elif event["kind"] == "tool_result":
             self._open_tools.discard(str(event["id"]))
+        self.outside.note(event)
         self.journal.add(event)
 
     # the run
 
     async def run(self) -> Outcome:
         """Run the CLI, and return the outcome."""
-        self.over = asyncio.Event()
+        self.over, self._ended = asyncio.Event(), asyncio.Event()
         self.pane.attach(asyncio.get_running_loop())
         commands = Commands(self)
         self.control = control = ControlSocket(self.folder.control, commands)
@@ -123,6 +130,16 @@ class Runner(AgentHost):
             return Outcome("failed", "other", f"The worktree {self.spec['worktree']} does not exist.")
         if self.folder.cancelled:
             return Outcome("cancelled", "cancelled", self.folder.cancel_reason() or "Cancelled")
+        watching = asyncio.ensure_future(self._watch_outside())
+        try:
+            return await self._set_up_and_converse()
+        finally:
+            self._ended.set()
+            await asyncio.wait({watching}, timeout=LOOK_SECONDS)
+            if watching.done():  # else `finish` compares with what was reported last
+                self._report_outside(self.outside.noted())
+
+    async def _set_up_and_converse(self) -> Outcome:
         failed = await run_setup(self)
         if failed or self._stopped:
             return self._stopped or failed or Outcome("failed", "setup")
@@ -130,6 +147,17 @@ class Runner(AgentHost):
         if not program:
             return self._missing()
         return await self._converse(program)
+
+    async def _watch_outside(self) -> None:
+        await in_thread(self.outside.begin)  # it has read everything long before the CLI has started
+        while not await wait_for(self._ended, PAUSE):
+            look = functools.partial(self.outside.look, idle=not self._open_tools)
+            self._report_outside(await in_thread(look))
+
+    def _report_outside(self, found: Iterable[RunEvent]) -> None:
+        for event in found:
+            self.emit(event)
+        self.outside.save()
 
     def _missing(self) -> Outcome:
         text = f"{self.cli.program} was not found on the host. {self.cli.install_hint}"
@@ -292,7 +320,13 @@ class Runner(AgentHost):
         self.agent.set_state("idle")
 
 
-async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, for at most so many seconds."""
+async def in_thread(call: Callable[[], T]) -> T:
+    """Call a function that may take long, while the runner goes on."""
+    return await asyncio.get_running_loop().run_in_executor(None, call)
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event, for at most so many seconds. Return whether it is set."""
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

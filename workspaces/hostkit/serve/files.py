@@ -51,7 +51,7 @@ def read(params: ReadParams, _request: Request) -> FileText:
 def read_inside(params: InsideParams, _request: Request) -> FileInside:
     """Return the start of a file below a folder, without following a link at any place below it."""
     limit = int(params.get("limit") or DEFAULT_LIMIT)
-    data, size = _content(params["folder"], params["name"], limit)
+    data, size = content_inside(params["folder"], params["name"], limit)
     if data is None:
         return {"exists": False, "data": "", "size": 0}
     return {"exists": True, "data": data.decode("utf-8", "surrogateescape"), "size": size}
@@ -61,7 +61,7 @@ def digests(params: NamesParams, _request: Request) -> Dict[str, str]:
     """Return the object ids that git would give to the content of regular files below a folder."""
     found = {}
     for name in params["names"]:
-        data, size = _content(params["folder"], name, MAX_DIGESTED)
+        data, size = content_inside(params["folder"], name, MAX_DIGESTED)
         if data is not None:
             found[name] = hashlib.sha1(b"blob %d\0" % size + data).hexdigest()
     return found
@@ -122,7 +122,7 @@ def _name_there(top: Path, name: PurePosixPath) -> str:
     return str(name)
 
 
-def _content(folder: str, name: str, limit: int) -> Tuple[Optional[bytes], int]:
+def content_inside(folder: str, name: str, limit: int) -> Tuple[Optional[bytes], int]:
     """Return the start of a file and its size; the target of a link. None for all else."""
     opened: List[int] = []
     try:

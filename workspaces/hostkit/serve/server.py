@@ -18,6 +18,7 @@ from ..files import InvalidJson, dumps, loads, write_atomic
 from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import (
+    agent_settings,
     commands,
     doctor,
     files,
@@ -49,6 +50,7 @@ VERBS: Dict[str, Verb] = {
     "git_place": git.git_place,
     "git_changes": git.git_changes,
     "git_decide": git.git_decide,
+    "agent_settings": agent_settings.agent_settings,
     "read": files.read,
     "read_inside": files.read_inside,
     "digests": files.digests,

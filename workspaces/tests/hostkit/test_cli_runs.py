@@ -171,6 +171,30 @@ def test_a_sandboxed_agent_reaches_neither_main_nor_settings_nor_tmp(bench: Benc
     assert not [path for path in planted if path.exists()]
 
 
+@pytest.mark.parametrize("mode", ["ask", "edits"])
+def test_a_sandboxed_agent_can_be_kept_from_reading_a_folder(bench: Bench, tmp_path: Path, mode: str) -> None:
+    hidden, found = tmp_path / "data", tmp_path / "data/found"
+    found.mkdir(parents=True)
+    (hidden / "secret_key").write_text("hidden-words\n")
+    script = (
+        f"@bash cat {hidden}/secret_key; ls {found}; cat {hidden}/secret_key > in\n@write own.txt x\n@text ok"
+    )
+    run = bench.start("codex", script, permission_mode=mode, unreadable=[str(hidden)])
+    seen: set[str] = set()
+
+    def allow_all() -> bool:
+        for request in run.events("request"):
+            if request["id"] not in seen:
+                seen.add(request["id"])
+                run.control("approve", request=request["id"])
+        return (run.folder / "outcome.json").exists()
+
+    wait_for(allow_all, 60, "the outcome")
+    assert run.outcome()["state"] == "succeeded", run.outcome()
+    assert "hidden-words" not in (run.folder / "raw.jsonl").read_text()
+    assert (run.worktree / "own.txt").read_text().strip() == "x"
+
+
 def test_sandboxes_of_parallel_runs_do_not_disturb_each_other(bench: Bench) -> None:
     steps = "".join(f"@write file-{number}.txt x\n@bash git add . && sleep 0.1\n" for number in range(6))
     runs = [bench.start("codex", f"{steps}@text ok", permission_mode="edits") for _ in range(4)]
@@ -390,3 +414,16 @@ def test_what_a_terminal_would_hide_is_in_the_request_and_on_the_screen(bench: B
     assert "not the request" in run.control("approve", request=request["id"], digest="0" * 64)["error"]
     assert run.control("deny", request=request["id"]) == {"ok": True}
     assert run.outcome()["state"] == "succeeded"
+
+
+@BACKENDS
+def test_what_changes_outside_the_worktree_is_said_while_the_run_goes_on(bench: Bench, backend: str) -> None:
+    main = bench.repo
+    git(main, "branch", "side", git(main, "commit-tree", "-m", "x", "HEAD^{tree}"))
+    script = f"@bash cd {main} && echo >> stray.txt; git update-ref refs/heads/side HEAD\n@bash sleep 600"
+    run = bench.start(backend, script, permission_mode="full", repo=str(main))
+    stray = run.wait_event("outside", change="files")
+    assert (stray["name"], stray["paths"], stray["by_run"]) == (str(main), ["stray.txt"], True)
+    assert run.wait_event("outside", change="branch")["name"] == "refs/heads/side"
+    assert run.cancel()["outcome"]["state"] == "cancelled"
+    assert len(run.events("outside")) == 2

@@ -203,6 +203,21 @@ def test_the_sandbox_may_write_what_a_commit_on_the_branch_needs(tmp_path: Path)
     assert turn["params"]["approvalPolicy"] == "on-request"
 
 
+def test_a_hidden_folder_is_denied_by_a_profile_in_place_of_the_sandbox_policy(tmp_path: Path) -> None:
+    folders: dict[str, Any] = {"repo_git_dir": str(tmp_path / "repo/.git"), "unreadable": ["/srv/data"]}
+    _, tape = codex(branch="aitask/7-x", permission_mode="edits", **folders)
+    start, turn = (
+        next(message["params"] for message in tape.sent if message.get("method") == method)
+        for method in ("thread/start", "turn/start")
+    )
+    rules = start["config"]["permissions"]["aitask"]["filesystem"]
+    assert (rules["/srv/data"], rules[":workspace_roots"]) == ("deny", {".": "write"})
+    assert rules[str(tmp_path / "repo/.git/objects")] == "write"
+    assert ":slash_tmp" not in rules
+    assert (start["permissions"], turn["permissions"]) == ("aitask", "aitask")
+    assert not {"sandbox", "sandboxPolicy"} & {*start, *turn}
+
+
 def test_a_refused_start_fails_the_run() -> None:
     agent, tape = codex()
     agent.feed({"method": "error", "params": {"error": {"message": "x"}, "willRetry": False}})

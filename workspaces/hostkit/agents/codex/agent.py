@@ -16,6 +16,7 @@ from .protocol import CLIENT, decision_of, listed, native_program, wire_id
 from .usage import CodexLedger
 
 APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
+PROFILE, FULL_ACCESS = "aitask", ":danger-full-access"
 STARTING = "starting"
 """Placeholder for the id of a requested turn."""
 NOT_LOGGED_IN = "Codex is not logged in on this host: run `codex login` there."
@@ -122,7 +123,11 @@ class Codex(Agent):
         config: Json = {"model_reasoning_effort": self.effort} if self.effort else {}
         params: Json = {"cwd": self.spec["worktree"], "config": config}
         params["approvalPolicy"] = APPROVALS[self.mode]
-        params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
+        if self.spec.get("unreadable"):
+            config["permissions"] = {PROFILE: {"filesystem": self._filesystem()}}
+            params["permissions"] = FULL_ACCESS if self.mode == "full" else PROFILE
+        else:
+            params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
         if self.model:
             params["model"] = self.model
         if self.spec.get("resume"):
@@ -159,13 +164,28 @@ class Codex(Agent):
             "input": [{"type": "text", "text": message.text}],
             "clientUserMessageId": message.wire,
             "approvalPolicy": APPROVALS[self.mode],
-            "sandboxPolicy": self._sandbox(),
+            **self._permissions(),
         }
         if self.effort:
             params["effort"] = self.effort
         if self.model:
             params["model"] = self.ledger.model = self.model
         self._call("turn/start", params, self._on_turn)
+
+    def _permissions(self) -> Json:
+        if self.spec.get("unreadable"):
+            return {"permissions": FULL_ACCESS if self.mode == "full" else PROFILE}
+        return {"sandboxPolicy": self._sandbox()}
+
+    def _filesystem(self) -> Json:
+        """Return the rules of a permission profile: like `_sandbox`, but some folders can't be read.
+
+        With such a rule, Codex runs no command outside of its sandbox, even if the user allows it.
+        """
+        rules: Json = {":root": "read", ":workspace_roots": {".": "write"}, ":tmpdir": "write"}
+        rules.update(dict.fromkeys(folders_for_commits(self.spec), "write"))
+        rules.update(dict.fromkeys(self.spec.get("unreadable") or [], "deny"))
+        return rules
 
     def _sandbox(self) -> Json:
         """Return where commands may write: the worktree, TMPDIR, and what a commit in the worktree needs.
