@@ -13,6 +13,7 @@ from tasks.models import (
     OutsideChange,
     PushKey,
     PushSubscription,
+    RemovedRun,
     Run,
     StartReport,
     Task,
@@ -109,6 +110,12 @@ class OutsideChangeAdmin(PermanentRecordAdmin, admin.ModelAdmin[OutsideChange]):
     list_filter = ("kind", "state")
     list_select_related = ("run", "decided_by")
     search_fields = ("run__task__title", "name")
+
+
+@admin.register(RemovedRun)
+class RemovedRunAdmin(PermanentRecordAdmin, admin.ModelAdmin[RemovedRun]):
+    list_display = ("mark",)
+    search_fields = ("mark",)
 
 
 @admin.register(ByHand)

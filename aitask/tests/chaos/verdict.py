@@ -62,6 +62,10 @@ def _steps(stage: Stage, each: StartedRun, run: Json) -> list[str]:
 
 def _judge_events(stage: Stage, run: Json) -> Iterator[str]:
     events = stage.events(run)
+    if run["state"] == "cancelled" and not run["started_at"]:
+        if events:
+            yield f"was cancelled before its start, and has {len(events)} events"
+        return
     if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
         yield "its events have a gap"
     if not events or events[-1]["kind"] != "finished":
@@ -69,7 +73,8 @@ def _judge_events(stage: Stage, run: Json) -> Iterator[str]:
     folder = _query(stage, "select run_dir from tasks_run where id = ?", run["id"])[0][0]
     if not folder:
         return
-    lines = (Path(folder) / "events.jsonl").read_text().splitlines()
+    journal = Path(folder) / "events.jsonl"
+    lines = journal.read_text().splitlines() if journal.exists() else []
     on_host = [(event["seq"], event["kind"]) for event in map(json.loads, lines)]
     if on_host != [(event["seq"], event["kind"]) for event in events]:
         yield f"the host has {len(on_host)} events, the app {len(events)}"
