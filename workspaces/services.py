@@ -85,6 +85,11 @@ def decide_git_changes(workspace: Workspace, digest: str, *, use: bool) -> None:
     trust.decide(host, locate(host, workspace.repo_path).path, digest, use=use)
 
 
+def forget_agent_settings(workspace: Workspace) -> None:
+    """Forget which hooks, servers and permissions of branches a user has allowed for agents."""
+    Workspace.objects.filter(pk=workspace.pk).update(allowed_agent_settings=[])
+
+
 def delete_workspace(workspace: Workspace) -> None:
     """Delete it with its tasks and runs; sessions, worktrees and branches stay on the host."""
     with transaction.atomic():

@@ -16,6 +16,7 @@ urlpatterns = [
     path("workspaces/<int:pk>/check", views.workspace_check, name="workspace_check"),
     path("workspaces/<int:pk>/git", views.git_page, name="workspace_git"),
     path("workspaces/<int:pk>/git/decide", views.git_decide, name="workspace_git_decide"),
+    path("workspaces/<int:pk>/git/ask-again", views.git_ask_again, name="workspace_git_ask_again"),
     path("workspaces/<int:pk>/trust", views.host_trust, name="host_trust"),
     path("account/tokens", views.tokens, name="tokens"),
     path("account/tokens/<int:pk>/revoke", views.token_revoke, name="token_revoke"),

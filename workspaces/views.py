@@ -178,6 +178,15 @@ def git_decide(request: HttpRequest, pk: int) -> HttpResponse:
     return answer(request, verb, text, to=here, go=here)
 
 
+@require_POST
+def git_ask_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask again before runs with hooks, servers and permissions that were allowed once."""
+    workspace = workspace_for_change(request.user, pk)
+    here = reverse("workspace_git", args=[pk])
+    text = "Runs ask again before they start with such files."
+    return answer(request, lambda: services.forget_agent_settings(workspace), text, to=here, go=here)
+
+
 @never_cache
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])

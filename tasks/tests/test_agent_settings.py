@@ -95,6 +95,17 @@ def test_the_content_is_shown_word_for_word_and_linked(workspace: Workspace) -> 
     assert not card.asks_first
 
 
+def test_the_owner_can_have_it_asked_again(workspace: Workspace) -> None:
+    workspace.allowed_agent_settings = [start(make_task(workspace=workspace)).agent_settings]
+    workspace.save()
+    member, path = make_user(), f"/workspaces/{workspace.pk}/git"
+    workspace.members.add(member)
+    assert "1 content allowed" in browser_of(member).get(path).content.decode()
+    assert send(browser_of(member), f"{path}/ask-again").status_code == 403
+    assert browser_of(workspace.owner).post(f"{path}/ask-again").status_code == 302
+    assert start(make_task(workspace=workspace)).state == "queued"
+
+
 def test_a_script_reads_and_allows_them(workspace: Workspace) -> None:
     task, script = make_task(workspace=workspace), Script(workspace.owner)
     path = f"/tasks/{task.pk}/agent-settings"
