@@ -139,8 +139,11 @@ def extract(path: Path, folder: Path) -> Manifest:
 @contextmanager
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     try:
-        with tarfile.open(path, mode="r|gz") as tar:
-            yield tar
+        with gzip.open(path) as whole:
+            with tarfile.open(fileobj=whole, mode="r|") as tar:
+                yield tar
+            while whole.read(CHUNK):  # to the end, where the checksum is
+                pass
     except DAMAGED as error:
         raise BadBackup(f"{path} is no backup, or is damaged: {error}.") from error
 

@@ -70,8 +70,6 @@ def make(path: Path) -> Manifest:
             copy = Path(scratch, manifest.database)
             database.dump(copy)
             archive.write(path, manifest, {manifest.database: copy, **_data_files()})
-    except FileExistsError as error:
-        raise Refused(f"{path} exists already.", "Another process has made it.") from error
     except OSError as error:
         raise Refused(f"The backup {path} could not be written: {error.strerror or error}.") from error
     return manifest
