@@ -156,7 +156,7 @@ def test_the_schedule_calls_the_job() -> None:
 class TestPage:
     def browser(self, **rights: bool) -> Client:
         client = Client()
-        client.force_login(make_user(**rights), backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(make_user("", **rights), backend="django.contrib.auth.backends.ModelBackend")
         return client
 
     def test_staff_see_the_list_and_superusers_a_download(self, folder: Path) -> None:

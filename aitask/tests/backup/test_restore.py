@@ -160,7 +160,8 @@ def test_commands_print_any_name_in_any_encoding(
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgreSQL]:
-    with PostgreSQL() as running:
+    running = PostgreSQL()
+    with running:
         yield running
 
 

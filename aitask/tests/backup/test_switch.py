@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,8 +61,8 @@ def test_it_is_old_or_new_wherever_it_is_killed(
 ) -> None:
     left = steps
 
-    def counted(real):  # type: ignore[no-untyped-def]
-        def call(*args, **options):  # type: ignore[no-untyped-def]
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
             nonlocal left
             if left == 0:
                 raise Killed
