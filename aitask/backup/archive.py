@@ -192,7 +192,7 @@ def check_name(name: str) -> None:
         raise BadBackup(f"It has a file in a place of its own: {name!r}.")
     if any(not PART.fullmatch(part) or part.startswith(".") for part in parts):
         raise BadBackup(f"It has a file with a dangerous name: {name!r}.")
-    if is_data and parts[1] in OF_PROCESSES:
+    if is_data and parts[1].removesuffix("-journal") in OF_PROCESSES:
         raise BadBackup(f"It has a file that belongs to running processes: {name!r}.")
 
 

@@ -103,6 +103,7 @@ def test_a_flipped_bit_is_found(backup: Path, at: float) -> None:
         "data/\0",
         "data/restoring.json",
         "data/up.lock",
+        "data/up.lock-journal",
         "data/doorbell/x",
         "data/.hidden",
         "else/x",

@@ -51,7 +51,8 @@ def test_a_backup_has_rows_keys_and_other_files(folder: Path, tmp_path: Path) ->
     run = make_run()
     (folder.parent / "attachments").mkdir()
     (folder.parent / "attachments" / "1").write_text("attached")
-    (folder.parent / "up.lock").write_text("")
+    for name in ("up.lock", "up.lock-journal", "restore.lock", "setup_token.new"):
+        (folder.parent / name).write_text("")
     (folder.parent / "link").symlink_to("/etc/passwd")
     (folder / "aitask-20200101T000000Z.tar.gz").write_text("an earlier one")
     manifest = services.make(tmp_path / "b.tar.gz")
