@@ -22,14 +22,14 @@ from types import FrameType
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.utils import timezone
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.worker import worker
 
-from aitask.lib import heartbeat
+from aitask.lib import columns, heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -211,7 +211,7 @@ def release_held_jobs() -> None:
     now = timezone.now()
     try:
         OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__gt=now).update(lock=now)
-    except DatabaseError as error:
+    except columns.OF_DATABASES as error:
         log.warning("could not release the jobs of an earlier worker: %s", error)
 
 

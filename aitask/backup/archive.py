@@ -139,8 +139,11 @@ def extract(path: Path, folder: Path) -> Manifest:
 @contextmanager
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     try:
-        with tarfile.open(path, mode="r|gz") as tar:
-            yield tar
+        with gzip.open(path) as whole:
+            with tarfile.open(fileobj=whole, mode="r|") as tar:
+                yield tar
+            while whole.read(CHUNK):  # to the end, where the checksum is
+                pass
     except DAMAGED as error:
         raise BadBackup(f"{path} is no backup, or is damaged: {error}.") from error
 
@@ -189,7 +192,7 @@ def check_name(name: str) -> None:
         raise BadBackup(f"It has a file in a place of its own: {name!r}.")
     if any(not PART.fullmatch(part) or part.startswith(".") for part in parts):
         raise BadBackup(f"It has a file with a dangerous name: {name!r}.")
-    if is_data and parts[1] in OF_PROCESSES:
+    if is_data and parts[1].removesuffix("-journal") in OF_PROCESSES:
         raise BadBackup(f"It has a file that belongs to running processes: {name!r}.")
 
 

@@ -6,8 +6,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
-from typing import cast
 
 from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -44,14 +44,10 @@ def dump(target: Path) -> None:
 
 def _copy_sqlite(target: Path) -> None:
     try:
-        connection.ensure_connection()
-        copy = sqlite3.connect(target)
-        try:
-            cast(sqlite3.Connection, connection.connection).backup(copy)  # in one step, so no writer disturbs
+        with closing(sqlite3.connect(name())) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)  # in one step, so that no writer disturbs it
             copy.execute("PRAGMA journal_mode=DELETE")
-        finally:
-            copy.close()
-    except (sqlite3.Error, DatabaseError) as error:
+    except sqlite3.Error as error:
         raise Refused(f"The database could not be copied: {error}.", "Is the disk full?") from error
     check_sqlite(target)
 
@@ -59,11 +55,8 @@ def _copy_sqlite(target: Path) -> None:
 def check_sqlite(path: Path) -> None:
     """Raise BadBackup unless the file is a sound database."""
     try:
-        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
             found = database.execute("PRAGMA integrity_check(3)").fetchall()
-        finally:
-            database.close()
     except sqlite3.Error as error:
         raise BadBackup(f"The database in it is damaged: {error}.") from error
     if found != [("ok",)]:

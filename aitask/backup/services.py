@@ -70,8 +70,6 @@ def make(path: Path) -> Manifest:
             copy = Path(scratch, manifest.database)
             database.dump(copy)
             archive.write(path, manifest, {manifest.database: copy, **_data_files()})
-    except FileExistsError as error:
-        raise Refused(f"{path} exists already.", "Another process has made it.") from error
     except OSError as error:
         raise Refused(f"The backup {path} could not be written: {error.strerror or error}.") from error
     return manifest
@@ -202,7 +200,7 @@ def _data_files() -> dict[str, Path]:
     for path in sorted(_walk(data_dir, kept_out)):
         is_database = path.resolve().as_posix().startswith(_database())
         is_backup = path.parent == data_dir and path.name.endswith(".tar.gz")
-        if not (is_database or is_backup or path.name.endswith((".new", ".lock"))):
+        if not (is_database or is_backup or path.name.endswith((".new", ".lock", ".lock-journal"))):
             name = DATA + path.relative_to(data_dir).as_posix()
             archive.check_name(name)
             found[name] = path

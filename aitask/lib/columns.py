@@ -6,9 +6,19 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from django.db import DatabaseError, DataError, IntegrityError, NotSupportedError, ProgrammingError, models
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+    models,
+)
 from django.db.backends.base.operations import BaseDatabaseOperations
 
+OF_DATABASES = (DatabaseError, InterfaceError)
+"""What a database raises. The second is raised on a connection that was closed, and is no DatabaseError."""
 OF_VALUES = (DataError, IntegrityError, ProgrammingError, NotSupportedError)
 OF_VALUES_STATES = ("22", "23", "54")
 """Classes of SQLSTATE for values: data exception, constraint violation, limit exceeded."""
@@ -35,6 +45,6 @@ def fitting(field: Any, value: Any) -> Any:
 
 def is_outage(error: BaseException) -> bool:
     """Return whether the database failed, and not a value that was to be saved in it."""
-    if not isinstance(error, DatabaseError) or isinstance(error, OF_VALUES):
+    if not isinstance(error, OF_DATABASES) or isinstance(error, OF_VALUES):
         return False
     return not str(getattr(error.__cause__, "sqlstate", None) or "").startswith(OF_VALUES_STATES)

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection, models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
+from aitask.lib import columns
 from aitask.lib.queue import enqueue, is_waiting
 
 LEASE = timedelta(seconds=60)
@@ -178,7 +179,7 @@ class _Renewal(threading.Thread):
             used_database = True
             try:
                 self._rows.update(lease_until=timezone.now() + LEASE)
-            except DatabaseError:
+            except columns.OF_DATABASES:
                 log.exception("could not renew a lease")
         if used_database:
             connection.close()

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 
+from aitask.lib import columns
 from aitask.lib.errors import Refused
 from aitask.lib.untrusted_json import MAX_DEPTH, TooDeep
 
@@ -56,6 +58,15 @@ def add_handlers(api: NinjaAPI) -> None:
         response = answer(request, 401, str(error))
         response["WWW-Authenticate"] = "Bearer"
         return response
+
+    @api.exception_handler(DatabaseError)
+    @api.exception_handler(InterfaceError)
+    def outage(request: HttpRequest, error: Any) -> HttpResponse:
+        if not columns.is_outage(error):
+            return broken(request, error)
+        log.error("%s %s failed: the database can't be used: %s", request.method, request.path, error)
+        hint = "It may be restarting or read-only, or its disk may be full. Try again in a moment."
+        return answer(request, 503, "The database can't be used now.", hint)
 
     @api.exception_handler(Exception)
     def broken(request: HttpRequest, error: Any) -> HttpResponse:

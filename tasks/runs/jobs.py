@@ -10,7 +10,7 @@ from posixpath import join
 
 from django.db import transaction
 
-from aitask.lib import doorbell, leases
+from aitask.lib import columns, doorbell, leases
 from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
 from tasks.models import Run, Task
@@ -141,6 +141,8 @@ def _try_to_launch(run: Run) -> StartFailure | None:
     except Refused as error:
         return StartFailure("start", str(error))
     except Exception as error:
+        if columns.is_outage(error):
+            raise  # the run stays as it is, and a repair starts it when the database is back
         log.exception("could not start %s", run)
         return StartFailure(
             "other", f"Internal error while starting the run: {error!r}. The log has the details."

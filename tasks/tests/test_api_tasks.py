@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from django.db import InterfaceError, OperationalError, ProgrammingError
 
 from tasks import services
 from tasks.models import Run, Task
@@ -178,6 +180,28 @@ class TestMaking:
     def test_a_body_that_is_too_big_is_413(self, script: Script, workspace: Workspace) -> None:
         script.post("/tasks", {"workspace": workspace.pk, "prompt": "x" * 3_000_000})
         assert script.status == 413
+
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [
+            (OperationalError("attempt to write a readonly database"), 503),
+            (OperationalError("terminating connection due to administrator command"), 503),
+            (InterfaceError("connection already closed"), 503),
+            (ProgrammingError("no such table"), 500),
+        ],
+    )
+    def test_a_database_that_is_away_is_503_and_a_fault_is_not(
+        self,
+        script: Script,
+        workspace: Workspace,
+        monkeypatch: pytest.MonkeyPatch,
+        error: Exception,
+        status: int,
+    ) -> None:
+        monkeypatch.setattr(Task, "save", Mock(side_effect=error))
+        answer = script.post("/tasks", {"workspace": workspace.pk, "title": "x", "prompt": "y"})
+        assert script.status == status
+        assert str(error) not in answer["detail"]
 
     def test_a_fault_of_the_app_is_500_in_json_and_in_the_log(
         self,

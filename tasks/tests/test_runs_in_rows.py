@@ -9,6 +9,7 @@ from unittest.mock import Mock, patch
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.brokers import get_broker
@@ -223,6 +224,17 @@ class TestLeases:
             run.change((Run.State.STARTING,), state=Run.State.RUNNING)
         run.refresh_from_db()
         assert (run.lease_owner, run.lease_until) == ("", None)
+
+    @pytest.mark.parametrize(
+        "error", [OperationalError("server closed the connection"), InterfaceError("closed")]
+    )
+    def test_a_run_whose_start_met_a_database_that_is_away_is_started_again(self, error: Exception) -> None:
+        run = make_run(state=Run.State.STARTING)
+        with patch("tasks.runs.hooks.before_start", side_effect=error), pytest.raises(type(error)):
+            jobs.start_run(run.pk)
+        run.refresh_from_db()
+        assert (run.state, run.reason) == (Run.State.STARTING, "")
+        assert jobs.job_due(run) is jobs.start_run, "a repair starts it"
 
     def test_no_second_job_is_queued_while_one_waits_or_a_process_works(self) -> None:
         run = make_run(state=Run.State.STARTING)

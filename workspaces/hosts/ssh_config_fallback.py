@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import locale
 import os
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,31 @@ EXPANDED = {"certificatefile", "forwardagent", "identityagent", "identityfile", 
 """Options in which asyncssh has replaced the tokens already."""
 
 
+BOMS = {"\ufeff", codecs.BOM_UTF8.decode(locale.getpreferredencoding(False), "replace").lower()}
+"""The mark that some editors write before the first word of a file, as asyncssh reads it."""
+
+
+class Configuration(SSHClientConfig):
+    """Knows the first word of a file also with a byte order mark: a `Host` line must not be overlooked."""
+
+    _conditionals = {
+        *SSHClientConfig._conditionals,
+        *(f"{bom}{word}" for bom in BOMS for word in ("host", "match")),
+    }
+    _handlers = {
+        **SSHClientConfig._handlers,
+        **{f"{bom}{word}": known for bom in BOMS for word, known in SSHClientConfig._handlers.items()},
+    }
+
+
 def read(name: Name, config: str) -> SshTarget:
     """Return the target, from `config` or the usual files. Raises HostError with file and line."""
     files = [Path(config)] if config else usual_files()
     known = (local_user(), name.user or (), name.alias, name.port or ())
     try:
-        found = SSHClientConfig.load(None, files, False, False, False, *known)
+        found = Configuration.load(None, files, False, False, False, *known)
         if found.has_match_final():
-            found = SSHClientConfig.load(found, files, True, False, True, *known)
+            found = Configuration.load(found, files, True, False, True, *known)
     except (ConfigParseError, OSError, UnicodeError) as error:
         raise HostError(
             f"The ssh configuration can't be read: {error}.",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workspaces.hosts import HostError
+from workspaces.hosts import HostError, ssh_config_fallback
 from workspaces.hosts.ssh_config import parse
 from workspaces.hosts.ssh_host_keys import known_name
 from workspaces.hosts.ssh_options import ciphers
@@ -106,3 +106,36 @@ def test_an_alias_for_the_host_key_has_no_port() -> None:
 def test_the_fast_cipher_comes_first_where_it_is_allowed() -> None:
     assert ciphers(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"])[0] == "aes128-gcm@openssh.com"
     assert ciphers(["aes256-ctr", "no-such-cipher"]) == ["aes256-ctr"]
+
+
+BLOCK = "Host other\n  HostName wrong.example.org\n  User mallory\nHost cloud\n  HostName right.example.org\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BLOCK,
+        BLOCK.replace("\n", "\r\n"),
+        BLOCK.lower(),
+        f"# a comment\n{BLOCK}",
+        f"Match originalhost other\n  HostName wrong.example.org\n{BLOCK}",
+        "HostName right.example.org\n" + BLOCK,
+    ],
+)
+def test_a_byte_order_mark_hides_no_first_line(tmp_path: Path, text: str) -> None:
+    for start in ("", "\ufeff"):
+        (tmp_path / "config").write_bytes((start + text).encode())
+        target = ssh_config_fallback.read(Name("cloud"), str(tmp_path / "config"))
+        assert (target.host, target.user == "mallory") == ("right.example.org", False)
+
+
+def test_a_byte_order_mark_in_an_included_file_hides_no_first_line(tmp_path: Path) -> None:
+    (tmp_path / "more").write_text("\ufeff" + BLOCK)
+    (tmp_path / "config").write_text(f"Include {tmp_path}/more\n")
+    assert ssh_config_fallback.read(Name("cloud"), str(tmp_path / "config")).host == "right.example.org"
+
+
+def test_a_configuration_in_utf_16_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config").write_bytes(BLOCK.encode("utf-16"))
+    with pytest.raises(HostError, match="can't be read"):
+        ssh_config_fallback.read(Name("cloud"), str(tmp_path / "config"))

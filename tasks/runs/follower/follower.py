@@ -7,10 +7,10 @@ import threading
 import time
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
 
-from aitask.lib import doorbell, heartbeat, leases
+from aitask.lib import columns, doorbell, heartbeat, leases
 from tasks.models import Run
 from tasks.runs import adoption
 from tasks.runs.follower import repairs
@@ -49,7 +49,7 @@ class Follower:
             try:
                 self.step()
                 doorbell.wait({"queue"}, PACE)
-            except DatabaseError:
+            except columns.OF_DATABASES:
                 log.exception("the database can't be reached; retrying")
                 close_old_connections()
                 self.stopping.wait(PACE)

@@ -7,7 +7,7 @@ import threading
 import time
 from datetime import timedelta
 
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -66,7 +66,7 @@ class HostWatch(threading.Thread):
                 self._close_stream()
                 self._note_down(error)
                 self.stopping.wait(RETRY)
-            except DatabaseError:
+            except columns.OF_DATABASES:
                 log.exception(
                     "%s: the database failed; reading again from the last saved offset", self.host.key
                 )
@@ -213,7 +213,7 @@ class HostWatch(threading.Thread):
     def _note_down(self, error: HostError) -> None:
         try:
             note_down(self.host, error)
-        except DatabaseError:
+        except columns.OF_DATABASES:
             log.exception("%s: could not note that the link is lost", self.host.key)
 
     def _close_stream(self) -> None:

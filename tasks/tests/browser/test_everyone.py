@@ -63,6 +63,7 @@ def addresses(site: Site) -> list[str]:
         "/workspaces/1/edit",
         "/account/tokens",
         "/account/password",
+        "/backups",
         "/inbox",
     ]
     fixed.append(f"/tasks/{ended}/agent-settings")

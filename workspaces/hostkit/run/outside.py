@@ -103,12 +103,14 @@ class Outside:
         return state is not None
 
     def save(self) -> None:
-        """Keep what has been reported, if everything was recorded."""
+        """Keep what has been reported, if everything was recorded. On a full disk, the next call does."""
         if not self._recorded:
             return
         state = {"refs": self.refs, "config": self.config, "files": self.files, "named": self._named}
         data = dumps(state)
-        if data != self._saved:
+        if data == self._saved:
+            return
+        with suppress(OSError):
             write_atomic(self.path, data)
             self._saved = data
 

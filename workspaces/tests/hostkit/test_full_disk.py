@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +18,8 @@ from workspaces.hostkit.outcome import Outcome
 from workspaces.hostkit.run import finish as finishing
 from workspaces.hostkit.run.cli import CliProcess
 from workspaces.hostkit.run.finish import finish
+from workspaces.hostkit.run.outside import Outside
+from workspaces.hostkit.wire import RunSpec
 
 
 class Disk:
@@ -159,3 +161,16 @@ def test_the_copy_of_the_clis_lines_has_no_half_lines(disk: Disk, tmp_path: Path
     disk.full = False
     kept._keep(b"<", b'{"number": 4}')
     assert (tmp_path / "raw.jsonl").read_text() == '< {"number": 1}\n< {"number": 4}\n'
+
+
+def test_what_was_reported_of_the_repository_is_kept_when_there_is_room(
+    disk: Disk, folder: RunFolder
+) -> None:
+    outside = Outside(folder, cast("RunSpec", {"worktree": "/nonexistent"}))
+    outside._recorded = True
+    disk.full = True
+    outside.save()
+    disk.full = False
+    assert not outside.path.exists()
+    outside.save()
+    assert outside.path.exists()

@@ -293,10 +293,11 @@ def test_a_run_outlives_the_deletion_of_its_folder(guarded: Prepare) -> None:
     run.wait_for_text("working")
     tail = follow(run.serve, run.folder)
     tail.until(lambda item: "lines" in item)
-    before = run.events()
+    before, began = run.events(), (run.folder / "prompt.md").stat().st_mtime
     shutil.rmtree(run.folder.parent)
     wait_for(lambda: (run.folder / "control").exists() and run.events() == before, 40, "the folder")
     assert json.loads((run.folder / "spec.json").read_text())["title"] == "A task"
+    assert (run.folder / "prompt.md").stat().st_mtime == began
     (run.worktree / "left.txt").write_text("left over\n")
     outcome = run.cancel()
     assert outcome is not None
