@@ -1,6 +1,8 @@
 # Commands for developers; `just` lists them. See CONTRIBUTING.md.
 
 export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".tools/node_modules/.bin:" + env("PATH")
+# Without bytecode, each process that a test starts would compile everything.
+export PYTHONDONTWRITEBYTECODE := ""
 quick := "not browser and not cli and not server and not slow and not alone"
 
 _list:

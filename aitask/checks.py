@@ -26,6 +26,9 @@ PROGRAMS = {
     "tmux": "Needed for workspaces on this machine: install tmux 3.2 or newer.",
 }
 
+INSTALLATION = "installation"
+"The tag of checks that depend on the machine or the settings, not on the source."
+
 Checks = list[CheckMessage]
 Apps = Sequence[AppConfig] | None
 
@@ -64,7 +67,7 @@ def debug_is_off(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     return [Warning("DEBUG is on.", hint=hint, id="aitask.W002")]
 
 
-@register()
+@register(INSTALLATION)
 def programs_are_there(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     return [
         Warning(f"{name} was not found.", hint=hint, id="aitask.W003")
@@ -73,7 +76,7 @@ def programs_are_there(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG
     ]
 
 
-@register()
+@register(INSTALLATION)
 def sqlite_is_new_enough(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     if not _uses_sqlite() or sqlite3.sqlite_version_info >= OLDEST_SQLITE:
         return []
@@ -81,7 +84,7 @@ def sqlite_is_new_enough(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: A
     return [Error(f"SQLite {sqlite3.sqlite_version} is too old.", hint=hint, id="aitask.E001")]
 
 
-@register()
+@register(INSTALLATION)
 def sqlite_is_on_a_local_disk(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     """SQLite's write-ahead log needs shared memory, which network drives do not support."""
     if not _uses_sqlite() or (kind := file_system_of(settings.DATA_DIR)) not in NETWORK_FILE_SYSTEMS:
@@ -90,7 +93,7 @@ def sqlite_is_on_a_local_disk(app_configs: Apps, **kwargs: Any) -> Checks:  # no
     return [Error(message, hint="Set DATA_DIR to a folder on a local disk.", id="aitask.E002")]
 
 
-@register()
+@register(INSTALLATION)
 def redis_answers(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     if not settings.REDIS_URL:
         return []
@@ -105,7 +108,7 @@ def redis_answers(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     return []
 
 
-@register()
+@register(INSTALLATION)
 def backups_are_made(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     from aitask.backup import services  # its models are not loaded yet when the checks are registered
 
@@ -115,7 +118,7 @@ def backups_are_made(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG00
     return [Warning(problem, hint=hint, id="aitask.W006")]
 
 
-@register()
+@register(INSTALLATION)
 def clock_is_plausible(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     if datetime.now(UTC) >= BUILT_AFTER:
         return []

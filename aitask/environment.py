@@ -5,6 +5,7 @@ Each value may also come from a file named by <NAME>_FILE, for secrets in contai
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import secrets
@@ -187,3 +188,11 @@ def _read_secret(file: Path) -> str:
     while len(stored := file.read_text().strip()) < MIN_SECRET_LENGTH and time.monotonic() < deadline:
         time.sleep(0.01)
     return stored
+
+
+def package_folder(name: str) -> Path:
+    """Return the folder of an installed package, without importing it."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise ImproperlyConfigured(f"The package {name} is not installed: pip install -r requirements.txt")
+    return Path(found.origin).parent

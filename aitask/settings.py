@@ -53,8 +53,9 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_q",
-    "ninja",
 ]
+# django-ninja's files without its app, which would import all of it into each process.
+NINJA_FOLDER = environment.package_folder("ninja")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -83,7 +84,7 @@ LOGOUT_REDIRECT_URL = "login"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [BASE_DIR / "templates", NINJA_FOLDER / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -193,6 +194,7 @@ USE_TZ = True
 # Static files are served from the apps' folders, so an upgrade needs no collectstatic. Browsers revalidate
 # our own files each time (304 if unchanged); vendored files have their version in the path.
 STATIC_URL = "static/"
+STATICFILES_DIRS = [NINJA_FOLDER / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 0
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^.*/static/vendor/.+-\d[^/]*/.+$"

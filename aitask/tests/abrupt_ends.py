@@ -19,12 +19,13 @@ from contextlib import suppress
 from typing import Any
 
 from daphne.server import reactor
+from daphne.ws_protocol import WebSocketFactory
 
 from aitask.lib import doorbell
 from aitask.lib.fast_socket import TEXT
 from aitask.lib.sockets import LiveConsumer
 from aitask.tests.lab.link import free_port
-from aitask.web import DirectServer, DirectSocket, WebSocketFactory
+from aitask.web import DirectServer, DirectSocket
 
 BROWSERS = 1000
 AT_ONCE = 8
@@ -54,7 +55,8 @@ class Chatty(LiveConsumer):
 async def application(scope: Any, receive: Any, send: Any) -> None:
     Chatty.alive += 1
     try:
-        await Chatty()({**scope, "user": None, "session": None}, receive, send)
+        whole: Any = {**scope, "user": None, "session": None}
+        await Chatty()(whole, receive, send)
     finally:
         Chatty.alive -= 1
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.urls import reverse
 from pytest_django import Settings
 
 from aitask.lib import heartbeat
-from aitask.management.commands.up import address, announce
+from aitask.management.commands.up import HEALTH, address, announce
 from aitask.supervisor.roles import Child, Role
 from aitask.supervisor.supervisor import GRACE_SECONDS, Console
 from aitask.tests.installation import ROOT, Installation
@@ -259,6 +260,19 @@ def test_the_address_that_is_shown_lets_a_browser_in(
 ) -> None:
     settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = names, origins
     assert address("127.0.0.1", 8000) == shown
+
+
+def test_it_asks_the_page_that_tells_whether_the_site_works() -> None:
+    assert reverse("health") == HEALTH
+
+
+def test_a_process_that_serves_no_pages_imports_none(installation: Installation) -> None:
+    loaded = (
+        "import sys, aitask.management.commands.up, aitask.worker, tasks.runs.follower.follower\n"
+        "print(sorted({'ninja', 'pydantic', 'redis', 'twisted', 'asyncssh', 'pygments'} & set(sys.modules)))"
+    )
+    done = installation.run("shell", "--no-imports", "-c", loaded)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_a_terminal_that_goes_away_does_not_stop_the_children_from_ending(installation: Installation) -> None:

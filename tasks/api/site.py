@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
+from django.shortcuts import render
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError
@@ -30,12 +31,21 @@ class StrictParser(Parser):
         return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
+class DocsPage(Swagger):
+    """The page of the API's document, with the scripts in ninja's package instead of those on a CDN."""
+
+    def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
+        options = {**self.settings, "url": self.get_openapi_url(api, kwargs)}
+        context = {"swagger_settings": json.dumps(options, indent=1), "api": api, "add_csrf": True}
+        return render(request, self.template, context)
+
+
 class JsonApi(NinjaAPI):
     """An API that checks the login itself and answers 401 instead of redirecting to the login page."""
 
     def __init__(self, *, callers: list[AuthBase], **options: Any) -> None:
         # Send nothing to the validator of swagger.io.
-        docs = Swagger(settings={"validatorUrl": None})
+        docs = DocsPage(settings={"validatorUrl": None})
         super().__init__(auth=callers, docs=docs, parser=StrictParser(), **options)
         self.callers = callers
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -20,6 +21,7 @@ from django.urls import reverse
 
 from aitask import first_run, own_host
 from aitask.backup import restore
+from aitask.checks import INSTALLATION
 from aitask.supervisor import preflight
 from aitask.supervisor.roles import Role
 from aitask.supervisor.supervisor import Console, Supervisor
@@ -27,10 +29,14 @@ from tasks.conversation import web_push
 from tasks.runs import restart_report
 
 ANSWER_SECONDS = 60.0
+HEALTH = "/healthz"
+"""Its address is not looked up, because that would import all pages."""
 
 
 class Command(BaseCommand):
     help = "Migrate the database and run web, worker and follower. The first run prints a link for the setup."
+    # The others check the source, which has been tested, and would import all pages into this process.
+    requires_system_checks = (INSTALLATION, Tags.compatibility, Tags.security)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -92,7 +98,7 @@ def answers(host: str, port: int) -> bool:
     """Return whether the site answers a request for an allowed host name."""
     connection = http.client.HTTPConnection(reachable(host), port, timeout=5)
     try:
-        connection.request("GET", reverse("health"), headers={"Host": urlsplit(address(host, port)).netloc})
+        connection.request("GET", HEALTH, headers={"Host": urlsplit(address(host, port)).netloc})
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         return False
