@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from posixpath import dirname
+from posixpath import dirname, join
 
 from django.conf import settings
 
@@ -142,6 +142,7 @@ def _repository(inspection: Inspection) -> Iterator[Finding]:
         more = ", with submodules" if repo.has_submodules else ""
         yield Finding("Repository", True, f"{repo.path}, {state}{more}")
     yield from _guarded("Git settings", lambda _: _git_settings(inspection, repo), inspection)
+    yield from _guarded("Hooks", lambda _: _hooks(inspection, repo), inspection)
     yield from _guarded("Base branch", _base_branch, inspection)
     yield from _guarded("Worktree folder", lambda _: _worktree_folder(inspection, repo), inspection)
 
@@ -150,6 +151,24 @@ def _git_settings(inspection: Inspection, repo: git.Repo) -> Iterator[Finding]:
     if trust.is_undecided(trust.git_changes(inspection.host, repo.path)):
         hint = "Open Git on this workspace's page and decide whether merges use the changes."
         yield Finding("Git settings", None, "The repository's configuration or hooks have changed.", hint)
+
+
+def _hooks(inspection: Inspection, repo: git.Repo) -> Iterator[Finding]:
+    """Warn of hooks in a folder that worktrees don't have, such as .husky/_: they are silently left out."""
+    host = inspection.host
+    folder = host.run(["git", "-C", repo.path, "config", "--get", "core.hooksPath"], check=False).out.strip()
+    if not folder or folder.startswith(("/", "~")) or not host.exists(join(repo.path, folder)):
+        return
+    commit = git.base_commit(host, repo.path, inspection.workspace.base_branch)
+    if not git.git(host, repo.path, "ls-tree", commit, "--", f"{folder.rstrip('/')}/").out:
+        yield Finding(
+            "Hooks",
+            None,
+            f"The repository's hooks are in {folder}, which no commit contains. So they run neither for agents"
+            " nor for merges, whose worktrees don't have that folder.",
+            "Let the setup command make it, for example: npx husky. Or let the check command do what the hooks"
+            " check.",
+        )
 
 
 def _base_branch(inspection: Inspection) -> Iterator[Finding]:

@@ -54,6 +54,28 @@ def test_a_good_workspace(workspace: Workspace) -> None:
         assert found[name].ok, found[name]
 
 
+@pytest.mark.parametrize("folder", [".husky/_", "tools/git hooks/"])
+def test_hooks_that_worktrees_do_not_have_are_named(workspace: Workspace, repo: Path, folder: str) -> None:
+    (repo / folder).mkdir(parents=True)
+    (repo / folder / "pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    git(repo, "config", "core.hooksPath", folder)
+
+    found = examine(workspace)["Hooks"]
+
+    assert found.ok is None
+    assert folder in found.detail
+
+
+def test_hooks_that_worktrees_have_are_fine(workspace: Workspace, repo: Path) -> None:
+    (repo / "hooks").mkdir()
+    (repo / "hooks/pre-push").write_text("#!/bin/sh\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "Hooks")
+    git(repo, "config", "core.hooksPath", "hooks")
+
+    assert "Hooks" not in examine(workspace)
+
+
 def test_a_missing_base_branch(workspace: Workspace) -> None:
     workspace.base_branch = "develop"
 
