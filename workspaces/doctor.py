@@ -164,10 +164,10 @@ def _hooks(inspection: Inspection, repo: git.Repo) -> Iterator[Finding]:
         yield Finding(
             "Hooks",
             None,
-            f"The repository's hooks are in {folder}, which no commit contains. So they run neither for agents"
-            " nor for merges, whose worktrees don't have that folder.",
-            "Let the setup command make it, for example: npx husky. Or let the check command do what the hooks"
-            " check.",
+            f"The repository's hooks are in {folder}, which no commit contains. So they run neither for"
+            " agents nor for merges, whose worktrees don't have that folder.",
+            "Let the setup command make it, for example: npx husky. Or let the check command do what the"
+            " hooks check.",
         )
 
 
