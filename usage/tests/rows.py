@@ -85,6 +85,7 @@ def _one(number: int, count: int, days: int, task: Task) -> Run:
         model=MODELS[number % 4],
         permission_mode="edits",
         prompt="Do it.",
+        mark="",  # like a run of before the marks: copies of a mark would be refused
         queued_at=START + timedelta(days=days) * number / count,
         input_tokens=number % 1000,
         output_tokens=number % 500,

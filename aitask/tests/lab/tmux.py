@@ -80,6 +80,6 @@ class TmuxServer:
         self.close()
 
     def close(self) -> None:
-        """Kill both servers and their clients, without a request that a hanging server would never answer."""
-        processes.end_all_with_variable("TMUX_TMPDIR", str(self.folder), program="tmux")
+        """Kill both servers and all that they have started: runs outlive their server."""
+        processes.end_all_with_variable("TMUX_TMPDIR", str(self.folder))
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -98,8 +98,8 @@ class Bench:
         self.serve = Serve(pyz, self.environment)
 
     def close(self) -> None:
-        processes.end_all_with_variable("TMUX_TMPDIR", self.environment["TMUX_TMPDIR"], program="tmux")
         self.serve.close()
+        processes.end_all_with_variable("HOME", self.environment["HOME"])  # also runs, which outlive tmux
 
     def tmux(self, *words: str, check: bool = True) -> str:
         done = subprocess.run(
