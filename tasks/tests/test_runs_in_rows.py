@@ -269,7 +269,7 @@ class TestCancellingOnTheHost:
         host = Mock()
         host.call.return_value = {"outcome": outcome, "ending": outcome is None}
         site = Mock(host=host)
-        with patch.object(jobs, "site_of", return_value=site), patch.object(jobs.tmux, "capture_history"):
+        with patch.object(jobs, "site_of", return_value=site), patch("workspaces.tmux.capture_history"):
             jobs.cancel_run(run.pk)
         run.refresh_from_db()
         return host
