@@ -124,7 +124,8 @@ def _adopt_one(found: wire.ForgottenRun, workspaces: list[Workspace]) -> Adopted
     if run is None:
         return Adopted.NEVER
     if session := _session(site, run):
-        Run.objects.filter(pk=run.pk).update(tmux_session=session, tmux_window=f"run-{spec['number']}")
+        where = {"tmux_session": session, "tmux_socket": site.hello["tmux_socket"]}
+        Run.objects.filter(pk=run.pk).update(**where, tmux_window=f"run-{spec['number']}")
     log.info("adopted %s, which was started as run %d of task %d", run, spec["number"], spec["task"])
     doorbell.ring(f"task:{run.task_id}", "board", "queue")
     return Adopted.NOW

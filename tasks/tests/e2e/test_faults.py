@@ -154,7 +154,12 @@ def _shows(world: World, task: int, text: str) -> bool:
 
 
 def test_an_agent_that_kills_its_tmux_server_ends_nobodys_run(world: World, six: Six) -> None:
-    assert world.succeed("@bash tmux kill-server; tmux ls\n@text tried")["state"] == "succeeded"
+    free = world.add_workspace("full", permission_mode="full")["id"]
+    before = world.app.tmux.pid
+    world.succeed(
+        "@bash tmux kill-server; tmux new-session -d; tmux kill-server\n@text tried", workspace=free
+    )
+    assert world.app.tmux.pid == before
     six.finish()
 
 
