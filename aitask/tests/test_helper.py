@@ -86,7 +86,7 @@ def test_many_such_texts_on_a_page_do_not_add_up(pool: HelperPool) -> None:
 def test_the_first_lines_of_a_file_keep_their_colours(pool: HelperPool) -> None:
     good = "".join(f"val x{number} = {number}\n" for number in range(4000))
     lines = pool.ask("coloured_lines", good + SCALA, "x.scala")
-    assert 0 < len(lines) < 4000
+    assert 0 < len(lines) <= 4000
     assert 'class="h-k' in lines[0]
 
 

@@ -163,7 +163,7 @@ class Wetty:
 def attach_argv(site: Site, task: int) -> list[str]:
     """What a person types to get to the session."""
     assert isinstance(site.host, SshLab)
-    target = ["tmux", "-u", "attach", "-t", f"aitask-{task}"]
+    target = ["tmux", "-u", "-S", str(site.host.tmux_socket), "attach", "-t", f"aitask-{task}"]
     return ["ssh", "-tt", "-F", str(site.host.config), "cloud-direct", *target]
 
 

@@ -75,13 +75,13 @@ def test_secrets_and_git_variables_of_the_server_stay_here(
 def test_hostkit_lies_there_for_its_owner_alone(local: hosts.HostConnection, home: Path) -> None:
     name = local.hello()["hostkit"]
 
-    path = home / ".local/state/aitask/hostkit" / name
+    path = Path(local.hello()["state_dir"]) / "hostkit" / name
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_a_damaged_hostkit_is_put_there_anew(local: hosts.HostConnection, home: Path) -> None:
-    path = home / ".local/state/aitask/hostkit" / local.hello()["hostkit"]
+    path = Path(local.hello()["state_dir"]) / "hostkit" / local.hello()["hostkit"]
     local.close()
     path.write_bytes(b"damaged")
 

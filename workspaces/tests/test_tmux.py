@@ -67,18 +67,18 @@ def test_a_server_that_ends_meanwhile_is_no_failure(
     local: hosts.HostConnection, tmux_server: TmuxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_window(local, tmp_path)
-    listed = tmux.list_windows
-    deaths = iter([True, True, False])
+    listed = tmux.Tmux.windows
+    deaths = iter([True, True])
 
-    def list_windows(host: hosts.HostConnection) -> list[tmux.TmuxWindow]:
+    def windows_of(server: tmux.Tmux) -> list[tmux.TmuxWindow]:
         """List a session that is gone when its window is opened."""
-        found = listed(host) or [tmux.TmuxWindow("aitask-7", OWNER, "run-1")]
-        if next(deaths):
+        found = listed(server) or [tmux.TmuxWindow("aitask-7", OWNER, "run-1")]
+        if next(deaths, False):
             tmux_server.run("kill-server", check=False)
             return found
-        return listed(host)
+        return listed(server)
 
-    monkeypatch.setattr(tmux, "list_windows", list_windows)
+    monkeypatch.setattr(tmux.Tmux, "windows", windows_of)
     assert open_window(local, tmp_path, window="run-2") == "aitask-7"
     assert windows(tmux_server) == ["run-2"]
 
