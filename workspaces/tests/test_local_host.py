@@ -138,7 +138,7 @@ def test_a_stream_tells_of_what_it_is_asked_to_follow_later(local: hosts.HostCon
     missing = str(home / "no-run")
     stream.send("tail_change", {"add": {missing: 0}, "remove": []})
 
-    assert stream.get(10) == {"dir": missing, "missing": True}
+    assert stream.get(30) == {"dir": missing, "missing": True}
 
 
 def test_a_closed_stream_ends(local: hosts.HostConnection) -> None:
