@@ -43,7 +43,7 @@ class Chromium:
     def __init__(self, playwright: Playwright, *, has_notifications: bool = False) -> None:
         self._playwright = playwright
         self._programs = ("chromium",) if has_notifications else ("chromium-headless-shell", "chromium")
-        self._mark = uuid.uuid4().hex
+        self._mark = ""
         self._browser: Browser | None = None
 
     def new_context(self, **options: Any) -> BrowserContext:
@@ -65,17 +65,18 @@ class Chromium:
 
     def _launch(self) -> Browser:
         program = require_tool(*self._programs)
+        self._mark = uuid.uuid4().hex  # another one each time: the processes of a killed browser end slowly
         environment: dict[str, str | float | bool] = {**os.environ, MARK: self._mark}
         return self._playwright.chromium.launch(executable_path=program, args=FLAGS, env=environment)
 
     @contextmanager
     def _killed_if_it_hangs(self) -> Iterator[None]:
         """Kill the browser if closing takes too long: Playwright has no timeout for it."""
-        hangs = threading.Event()
+        hangs, mark = threading.Event(), self._mark
 
         def kill() -> None:
             hangs.set()
-            processes.end_all_with_variable(MARK, self._mark)
+            processes.end_all_with_variable(MARK, mark)
 
         timer = threading.Timer(CLOSE_SECONDS, kill)
         timer.start()
