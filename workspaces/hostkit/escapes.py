@@ -7,8 +7,9 @@ Nothing is deleted, so that `unescape(visible(text)) == text` for every text. Th
 from __future__ import annotations
 
 import re
-from typing import Iterator, Match, Optional, Tuple
+from typing import Iterator, Match, Optional, Sequence, Tuple
 
+MAX_NAMED = 5
 UNSEEN = (
     "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f"  # controls but tab and newline
     "\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u115f\\u1160\\u17b4\\u17b5"
@@ -83,6 +84,12 @@ def prose(text: str) -> str:
 def printed(text: str) -> str:
     """Return the visible text of a program's output, in which a line may end with a carriage return too."""
     return visible(text.replace("\r\n", "\n"))
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first names of files, as `visible` shows them, and how many more there are."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(map(visible, names[:MAX_NAMED])) + more
 
 
 def escape_of(char: str) -> str:

@@ -14,7 +14,7 @@ from workspaces.git.repos import RepositoryPaths, bare_by_mistake, contains, is_
 from workspaces.git.submodules import NO_NESTED
 from workspaces.git.worktree_list import Tree, checkout_path, list_trees, rebasing_worktree
 from workspaces.git.writing import Writer
-from workspaces.hostkit.escapes import visible
+from workspaces.hostkit.escapes import some_of
 from workspaces.hosts import Completed
 
 UNFINISHED = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
@@ -214,9 +214,8 @@ class Mainline:
         )
 
     def _in_the_way(self, where: str, what: str, files: list[str], cure: str) -> Blocked:
-        some = ", ".join(map(visible, files[:5])) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
         return Blocked(
-            f"{self.branch} is checked out in {where}, and {what} would be overwritten: {some}.",
+            f"{self.branch} is checked out in {where}, and {what} would be overwritten: {some_of(files)}.",
             f"{cure}, then continue.",
             code="dirty",
             place=where,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, List
 
-from ..escapes import visible
+from ..escapes import some_of
 from ..git import unseen
 from ..wire import RunSpec
 
@@ -23,7 +23,6 @@ SOURCE = frozenset(ENDINGS.split())
 OUTPUT = {"build", "dist", "out", "target", "coverage", "htmlcov", "site", "tmp", "temp", "log", "logs"}
 """Ignored folders that tools write into."""
 MAX_WALKED = 5000
-MAX_NAMED = 5
 
 
 def left_out(git: "Git", spec: RunSpec, since: float) -> List[str]:
@@ -31,20 +30,15 @@ def left_out(git: "Git", spec: RunSpec, since: float) -> List[str]:
     found = []
     stashes = _stashes(git, str(spec.get("branch") or ""))
     if stashes:
-        found.append(f"Work of this branch is in a stash, not in a commit: {_some(stashes)}.")
+        found.append(f"Work of this branch is in a stash, not in a commit: {some_of(stashes)}.")
     hidden = unseen.hidden_changes(git.worktree, git.output_of)
     if hidden:
         marks = "assume-unchanged or skip-worktree"
-        found.append(f"Not committed, because git is told to overlook changes ({marks}): {_some(hidden)}.")
+        found.append(f"Not committed, because git is told to overlook changes ({marks}): {some_of(hidden)}.")
     ignored = _new_sources(git, spec, since)
     if ignored:
-        found.append(f"Not committed, because git ignores these new files: {_some(ignored)}.")
+        found.append(f"Not committed, because git ignores these new files: {some_of(ignored)}.")
     return found
-
-
-def _some(names: List[str]) -> str:
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(map(visible, names[:MAX_NAMED])) + more
 
 
 def _stashes(git: "Git", branch: str) -> List[str]:
