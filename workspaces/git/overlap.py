@@ -42,10 +42,7 @@ class Touched:
 
 def touched_by(host: HostConnection, repo: str, main: str, tip: str) -> Touched:
     """Return what a branch has changed since it forked from main."""
-    base = merge_base(host, repo, main, tip) or main
-    args = ("diff-tree", "-r", "--raw", "--no-renames", "-z", base, tip, "--")
-    fields = git(host, repo, *args, timeout=SECONDS).out.split("\0")
-    found = list(zip(fields[:-1:2], fields[1::2], strict=True))
+    found = _raw_changes(host, repo, main, tip)
     deleted = {path for header, path in found if header.endswith("D")}
     added = {path for header, path in found if header.endswith("A")}
     created = frozenset(created_path(header, path) for header, path in found if header.endswith("A"))
@@ -63,14 +60,21 @@ class ChangedBlob:
 
 def blobs_changed_by(host: HostConnection, repo: str, main: str, tip: str) -> list[ChangedBlob]:
     """Return the files that a branch has changed since it forked from main."""
-    base = merge_base(host, repo, main, tip) or main
-    args = ("diff-tree", "-r", "--raw", "--no-renames", "--no-abbrev", "-z", base, tip, "--")
-    fields = git(host, repo, *args, timeout=SECONDS).out.split("\0")
     found = []
-    for record, path in zip(fields[:-1:2], fields[1::2], strict=True):
-        _, _, old, new, _ = record.split(" ")
+    for header, path in _raw_changes(host, repo, main, tip, "--no-abbrev"):
+        _, _, old, new, _ = header.split(" ")
         found.append(ChangedBlob(path, old.strip("0") and old, new.strip("0") and new))
     return found
+
+
+def _raw_changes(
+    host: HostConnection, repo: str, main: str, tip: str, *options: str
+) -> list[tuple[str, str]]:
+    """Return the header of `diff-tree --raw` and the path of each file changed since the fork from main."""
+    base = merge_base(host, repo, main, tip) or main
+    args = ("diff-tree", "-r", "--raw", "--no-renames", *options, "-z", base, tip, "--")
+    fields = git(host, repo, *args, timeout=SECONDS).out.split("\0")
+    return list(zip(fields[:-1:2], fields[1::2], strict=True))
 
 
 def _folders(paths: set[str]) -> set[str]:
