@@ -28,8 +28,9 @@ def read_settings(task: Task) -> wire.AgentSettings:
 
 def waiting_for(run: Run | None, workspace: Workspace) -> bool:
     """Whether a queued run waits until somebody has allowed what its branch brings."""
-    is_queued = run is not None and run.state == Run.State.QUEUED and bool(run.agent_settings)
-    return is_queued and run is not None and run.agent_settings not in workspace.allowed_agent_settings
+    if run is None or run.state != Run.State.QUEUED:
+        return False
+    return not workspace.allows_agent_settings(run.agent_settings)
 
 
 def allow(task: Task, digest: str, *, user: AbstractBaseUser) -> None:

@@ -61,7 +61,7 @@ class Gate:
         """Return why the run can't start now, as a sentence; empty if it can."""
         if self.host.link == Host.Link.DOWN:
             return f"Waiting for {self.host.label}: {self.host.link_reason}"
-        if run.agent_settings and run.agent_settings not in self.workspace.allowed_agent_settings:
+        if not self.workspace.allows_agent_settings(run.agent_settings):
             return launch.ASK_FIRST
         if self.active >= self.workspace.max_parallel_runs:
             return f"Waiting for a free slot ({self.active} of {self.workspace.max_parallel_runs} running)."

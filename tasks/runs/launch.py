@@ -79,7 +79,7 @@ def _require_allowed_settings(run: Run, tree: git.Worktree, site: Site) -> None:
     digest = site.host.call("agent_settings", {"path": tree.path})["digest"]
     workspace = run.task.workspace
     workspace.refresh_from_db(fields=["allowed_agent_settings"])
-    if digest and digest not in workspace.allowed_agent_settings:
+    if not workspace.allows_agent_settings(digest):
         raise NotAllowedYet(digest)
 
 

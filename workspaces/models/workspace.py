@@ -174,6 +174,10 @@ class Workspace(models.Model):
         """The shell commands that are set: for the setup of worktrees, and for checks."""
         return [command for command in (self.setup_command, self.check_command) if command.strip()]
 
+    def allows_agent_settings(self, digest: str) -> bool:
+        """Return whether runs may start with this content for agents. None at all (empty) is allowed."""
+        return not digest or digest in self.allowed_agent_settings
+
     @property
     def copy_patterns(self) -> list[str]:
         return [line.strip() for line in self.copy_files.splitlines() if line.strip()]
