@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from posixpath import join
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -16,14 +17,13 @@ from tasks.review import verdicts
 from tasks.trains import services
 from tasks.verbs import TaskVerb, require
 from workspaces.git import git
-from workspaces.git.commands import call_git
 from workspaces.git.diffs import key_of, merged_tree, path_of
 from workspaces.git.in_the_way import files_in_the_way
 from workspaces.git.repos import branch_tip, contains, refs, status
 from workspaces.git.rescue import keep
 from workspaces.git.submodules import NO_NESTED
 from workspaces.hostkit import wire
-from workspaces.hostkit.escapes import visible
+from workspaces.hostkit.escapes import some_of, visible
 from workspaces.merging.attempts import CONFLICT
 from workspaces.merging.conflicts import (
     KINDS,
@@ -31,6 +31,7 @@ from workspaces.merging.conflicts import (
     UNCLEAR,
     kinds_by_path,
     new_markers,
+    read_blob,
     unclear_paths,
 )
 
@@ -123,9 +124,9 @@ def _check_room(task: Task, site: Site, main: str) -> None:
     merged = merged_tree(site.host, task.worktree_path, "HEAD", main) or main
     files = files_in_the_way(site.host, task.worktree_path, "HEAD", merged)
     if files:
-        some = ", ".join(map(visible, files[:5])) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
         raise Refused(
-            f"{site.branch} has files that the worktree has, too, where git does not track them: {some}.",
+            f"{site.branch} has files that the worktree has, too, where git does not track them:"
+            f" {some_of(files)}.",
             f"Move them out of {task.worktree_path}, then try again.",
         )
 
@@ -302,9 +303,12 @@ def _marked(resolution: Resolution, site: Site, paths: list[str]) -> list[str]:
     return [
         path
         for path in marked
-        if path in looked_at
-        and new_markers(_content(site, worktree, path), [_blob(site, f"{side}:{path}") for side in sides])
+        if path in looked_at and new_markers(_content(site, worktree, path), _versions(site, sides, path))
     ]
+
+
+def _versions(site: Site, commits: Iterable[str], path: str) -> list[str]:
+    return [read_blob(site.host, site.place.path, f"{commit}:{path}", MAX_BYTES) for commit in commits]
 
 
 def _different(site: Site, worktree: str, commit: str) -> list[str]:
@@ -318,12 +322,6 @@ def _different(site: Site, worktree: str, commit: str) -> list[str]:
 def _content(site: Site, worktree: str, path: str) -> str:
     params: wire.InsideParams = {"folder": worktree, "name": path, "limit": MAX_BYTES}
     return site.host.call("read_inside", params)["data"]
-
-
-def _blob(site: Site, name: str) -> str:
-    """Return a file of a commit; empty if it has none of this name."""
-    args = ["cat-file", "blob", name]
-    return call_git(site.host, {"path": site.place.path, "args": args, "max_output": MAX_BYTES}).out
 
 
 def _end(resolution: Resolution, state: str, reason: str, **values: str) -> None:

@@ -74,7 +74,7 @@ def from_merge_tree(host: HostConnection, repo: str, out: str, names: dict[str, 
     kinds = kinds_by_path(records)
     found = []
     for number, (path, kind) in enumerate(list(kinds.items())[:MAX_FILES]):
-        text = _blob(host, repo, f"{tree}:{path}") if number < MAX_FILES_READ else ""
+        text = read_blob(host, repo, f"{tree}:{path}", MAX_BYTES) if number < MAX_FILES_READ else ""
         found.append(Conflict(path, kind, hunks_of(text, names)))
     return found or [Conflict(path, UNCLEAR) for path in unclear_paths(out)]
 
@@ -93,9 +93,9 @@ def merge_tree_messages(out: str, names: dict[str, str]) -> str:
     return text
 
 
-def _blob(host: HostConnection, repo: str, name: str) -> str:
-    """Return the start of a file in a tree; empty for a submodule or a path that does not exist."""
-    done = call_git(host, {"path": repo, "args": ["cat-file", "blob", name], "max_output": MAX_BYTES})
+def read_blob(host: HostConnection, repo: str, name: str, limit: int) -> str:
+    """Return up to `limit` bytes of a file in a tree; nothing for a submodule or a path that is not there."""
+    done = call_git(host, {"path": repo, "args": ["cat-file", "blob", name], "max_output": limit})
     return "" if done.rc else done.out
 
 
