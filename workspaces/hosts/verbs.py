@@ -1,4 +1,4 @@
-"""What hostkit can be asked: each verb with its parameters and its answer, as `hostkit/wire.py` has them."""
+"""What hostkit can be asked: each verb with its parameters and its answer (`hostkit/wire/verbs.py`)."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class PendingMessage:
 
 
 class RequestDecision(NamedTuple):
-    """The user's decision about an open request: see the commands approve, deny and answer in wire.py."""
+    """The user's decision about an open request: see approve, deny and answer in wire/commands.py."""
 
     allow: bool
     text: Optional[str] = None

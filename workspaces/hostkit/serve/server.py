@@ -36,7 +36,7 @@ from . import (
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
-"""Each verb has its own parameter type: see wire.py."""
+"""Each verb has its own parameter type: see wire/verbs.py."""
 
 MAX_REQUEST_DEPTH = 128
 PART = 1024 * 1024

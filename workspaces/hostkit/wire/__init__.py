@@ -1,0 +1,18 @@
+"""The JSON that the app and hostkit exchange, and the files that hostkit writes on the host.
+
+Both sides import this package, as one namespace. Hosts may run Python 3.8, where annotations are never
+evaluated, and subcommands that must start quickly import it only for type checking.
+
+Times are ISO 8601 in UTC if they are text, seconds since 1970 if they are numbers. Text of files and programs
+may contain surrogates for bytes that are not UTF-8. Data that an agent could have written is not trusted: the
+app checks it (`workspaces/hosts/untrusted.py`) before it is used as one of these types.
+"""
+
+from __future__ import annotations
+
+from .base import *
+from .commands import *
+from .events import *
+from .runs import *
+from .tokens import *
+from .verbs import *

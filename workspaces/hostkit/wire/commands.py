@@ -1,0 +1,140 @@
+"""Commands to the runner of a live run, through the verb `control` or from the pane's keyboard."""
+
+from __future__ import annotations
+
+import sys
+from typing import Dict, List, Literal, Optional, TypedDict, Union
+
+from .base import Json
+from .events import RequestEvent
+
+if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
+    from typing import NotRequired
+
+
+class CommandHead(TypedDict):
+    id: NotRequired[str]
+    "A command that is repeated with the same id is executed once."
+    by: NotRequired[str]
+
+
+class MessageCommand(CommandHead):
+    command: Literal["message"]
+    text: str
+    when: NotRequired[str]
+    "now: as soon as the CLI accepts it; after_turn: in a separate turn."
+
+
+class WithdrawCommand(TypedDict):
+    """Withdraw a message that the agent has not taken."""
+
+    command: Literal["withdraw"]
+    id: str
+    "Id of the message."
+
+
+class InterruptCommand(CommandHead):
+    command: Literal["interrupt"]
+
+
+class ApproveCommand(CommandHead):
+    command: Literal["approve"]
+    request: str
+    scope: NotRequired[Optional[str]]
+    "`run`: do not ask for this very call again in this run."
+    grant: NotRequired[Optional[str]]
+    "Id of one of the request's grants, which the CLI gets for the rest of the run."
+    digest: NotRequired[Optional[str]]
+    "Digest of the request that was shown. The command is refused if it is not the request's."
+    input: NotRequired[Optional[Json]]
+    "Replaces the tool's input."
+    mode: NotRequired[Optional[str]]
+    "The permission mode from now on."
+
+
+class DenyCommand(CommandHead):
+    command: Literal["deny"]
+    request: str
+    text: NotRequired[Optional[str]]
+    interrupt: NotRequired[Optional[bool]]
+    "Also end the turn."
+
+
+class AnswerCommand(CommandHead):
+    command: Literal["answer"]
+    request: str
+    answers: Dict[str, Union[str, List[str]]]
+    "By question id."
+
+
+class SetModelCommand(CommandHead):
+    command: Literal["set_model"]
+    model: NotRequired[Optional[str]]
+    reasoning_effort: NotRequired[Optional[str]]
+
+
+class SetModeCommand(CommandHead):
+    command: Literal["set_mode"]
+    permission_mode: str
+
+
+class StopCommand(CommandHead):
+    """End the run."""
+
+    command: Literal["stop"]
+    reason: NotRequired[str]
+
+
+class StatusCommand(CommandHead):
+    command: Literal["status"]
+
+
+class KeyboardCommand(CommandHead):
+    """A line that was typed in the window that has joined the run."""
+
+    command: Literal["keyboard"]
+    line: str
+
+
+class WindowCommand(CommandHead):
+    """A person has closed the run's window, or its tmux server has ended."""
+
+    command: Literal["hang_up", "window_lost"]
+
+
+RunCommand = Union[
+    MessageCommand,
+    WithdrawCommand,
+    InterruptCommand,
+    ApproveCommand,
+    DenyCommand,
+    AnswerCommand,
+    SetModelCommand,
+    SetModeCommand,
+    StopCommand,
+    StatusCommand,
+    KeyboardCommand,
+    WindowCommand,
+]
+
+
+class CommandAnswer(TypedDict):
+    """The runner's answer to a command."""
+
+    ok: bool
+    error: NotRequired[str]
+    later: NotRequired[bool]
+    "Refused only for now: the command can be sent again later."
+    id: NotRequired[str]
+    "Id of an accepted message."
+
+
+class RunStatus(CommandAnswer):
+    """The runner's answer to `status`."""
+
+    state: str
+    cli_session: Optional[str]
+    permission_mode: str
+    requests: List[RequestEvent]
+    last_seq: int
+    pid: Optional[int]
