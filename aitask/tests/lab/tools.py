@@ -10,13 +10,21 @@ from typing import NoReturn
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[3]
+OLDEST_CLIS = PROJECT / ".tools/oldest/node_modules/.bin"
+"""The oldest supported CLIs. Tests use them instead of the newest if $AITASK_TEST_TOOLS is this folder."""
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def tools_path() -> list[str]:
-    """Return the folders with the npm tools: $AITASK_TEST_TOOLS, else the project's `.tools`."""
+    """Return the folders with the npm tools: $AITASK_TEST_TOOLS if it is set, then the project's `.tools`."""
     folders = [os.environ.get("AITASK_TEST_TOOLS", ""), str(PROJECT / ".tools/node_modules/.bin")]
     return [folder for folder in folders if folder and Path(folder).is_dir()]
+
+
+def version_of(cli: str) -> str:
+    """Return the version of a CLI that `.ci/versions` names: CLAUDE, CODEX, OLDEST_CLAUDE or OLDEST_CODEX."""
+    lines = (PROJECT / ".ci/versions").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)[cli]
 
 
 def search_path() -> str:
