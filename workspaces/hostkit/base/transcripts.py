@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from datetime import datetime
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Sequence
 
 from ..files import loads
 from ..wire import TOKEN_KINDS, Json
@@ -43,3 +45,16 @@ def _parsed(line: str) -> Json:
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def epoch_of(record: Json) -> float:
+    """Return the time of a record in seconds since 1970; 0 if it has none."""
+    try:
+        return datetime.fromisoformat(str(record.get("timestamp")).replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def part_at(starts: Sequence[float], at: float) -> int:
+    """Return which run a time belongs to: the last one that had started by then, or the first."""
+    return max(0, bisect_right(starts, at) - 1)

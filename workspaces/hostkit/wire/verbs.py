@@ -423,6 +423,19 @@ class LimitsAnswer(PlanLimits):
 
 class TranscriptsParams(EnvironmentParams):
     since: float
+    starts: NotRequired[Dict[str, List[float]]]
+    "By session, when its runs started. Their tokens are then returned apart, as `parts`."
+
+
+class RunTokens(TypedDict):
+    """Tokens of one run in a CLI's transcripts."""
+
+    tokens: Dict[str, int]
+    "By TOKEN_KINDS, of messages."
+    totals: NotRequired[Json]
+    "The CLI's own totals of the session when the run ended, by model, with its dollars as `costUSD`."
+    before: NotRequired[Json]
+    "The same when the run began."
 
 
 class SessionTokens(TypedDict):
@@ -433,6 +446,8 @@ class SessionTokens(TypedDict):
     "By TOKEN_KINDS."
     parent: NotRequired[str]
     "The session that has spawned it. Empty for a user's own."
+    parts: NotRequired[List[RunTokens]]
+    "By run, in the order of `starts`."
 
 
 class DoctorParams(EnvironmentParams):
