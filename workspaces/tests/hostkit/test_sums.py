@@ -13,6 +13,7 @@ from workspaces.hostkit.agents.claude_code import transcripts as claude_transcri
 from workspaces.hostkit.agents.claude_code.usage import ClaudeLedger
 from workspaces.hostkit.agents.codex import transcripts as codex_transcripts
 from workspaces.hostkit.agents.codex.usage import CodexLedger
+from workspaces.hostkit.base.agent import iso
 from workspaces.hostkit.base.cli import EndedRun
 
 OPUS, HAIKU = "claude-opus-5-5", "claude-haiku-4-5"
@@ -118,6 +119,18 @@ def test_the_context_follows_a_compaction_and_the_window_the_model() -> None:
     assert told is not None
     assert told["context_used"] == 4000
     assert ledger.note_compaction({**boundary, "compact_metadata": {"post_tokens": "x"}}) is None
+
+
+@pytest.mark.parametrize(
+    "moment", [1796004300, 1796004300.7, "1796004300", 1796004300_000, "2026-11-30T03:05:00+01:00"]
+)
+def test_a_reset_time_is_read_in_seconds_milliseconds_and_words(moment: Any) -> None:
+    assert iso(moment) == "2026-11-30T02:05:00Z"
+
+
+@pytest.mark.parametrize("moment", [None, 0, "", "tomorrow", -5, 1e300, float("nan"), [1], {}, "9" * 400])
+def test_what_is_no_time_is_none(moment: Any) -> None:
+    assert iso(moment) is None
 
 
 # Codex

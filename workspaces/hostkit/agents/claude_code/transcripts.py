@@ -12,14 +12,14 @@ from .counts import live_counts
 Starts = Mapping[str, Sequence[float]]
 
 
-class Message(NamedTuple):
+class CountedMessage(NamedTuple):
     session: str
     cwd: str
     at: float
     tokens: Dict[str, int]
 
 
-class Totals(NamedTuple):
+class SessionTotals(NamedTuple):
     """The CLI's totals of a session, which it writes when a process ends; new versions only."""
 
     at: float
@@ -34,8 +34,8 @@ def sessions(
     A message has a record per content block: the last one counts. A fork repeats the messages of its parent:
     the session that began first has them.
     """
-    messages: Dict[str, Message] = {}
-    totals: Dict[str, List[Totals]] = {}
+    messages: Dict[str, CountedMessage] = {}
+    totals: Dict[str, List[SessionTotals]] = {}
     for path in sorted(written_since(home(env) / "projects", "**/*.jsonl", since), key=_began):
         _read(path, messages, totals)
     found: Dict[str, SessionTokens] = {}
@@ -51,7 +51,7 @@ def sessions(
 def messages_of(env: Mapping[str, str], session: str) -> Dict[str, Dict[str, int]]:
     """Return the tokens of the messages of a session and its sub-agents, by message id."""
     projects = home(env) / "projects"
-    messages: Dict[str, Message] = {}
+    messages: Dict[str, CountedMessage] = {}
     for path in sorted([*projects.glob(f"*/{session}.jsonl"), *projects.glob(f"*/{session}/**/*.jsonl")]):
         _read(path, messages, {})
     return {key.split()[0]: message.tokens for key, message in messages.items()}
@@ -67,17 +67,19 @@ def _began(path: Path) -> Tuple[float, str]:
     return (epoch_of(first), str(path))
 
 
-def _read(path: Path, messages: Dict[str, Message], totals: Dict[str, List[Totals]]) -> None:
+def _read(path: Path, messages: Dict[str, CountedMessage], totals: Dict[str, List[SessionTotals]]) -> None:
     at = 0.0
     for record in records(path, '"usage"', '"cost-state"', '"queue-operation"'):
         at = epoch_of(record) or at
         if record.get("type") == "assistant":
             _note_message(messages, record, at)
         elif record.get("type") == "cost-state" and isinstance(record.get("modelUsage"), dict):
-            totals.setdefault(str(record.get("sessionId")), []).append(Totals(at, record["modelUsage"]))
+            totals.setdefault(str(record.get("sessionId")), []).append(
+                SessionTotals(at, record["modelUsage"])
+            )
 
 
-def _note_message(messages: Dict[str, Message], record: Json, at: float) -> None:
+def _note_message(messages: Dict[str, CountedMessage], record: Json, at: float) -> None:
     message = record.get("message")
     usage = message.get("usage") if isinstance(message, dict) else None
     if not isinstance(message, dict) or not isinstance(usage, dict) or not usage or not message.get("id"):
@@ -86,7 +88,7 @@ def _note_message(messages: Dict[str, Message], record: Json, at: float) -> None
         return
     key = f"{message['id']} {record.get('requestId') or ''}"
     known = messages.get(key)
-    messages[key] = Message(
+    messages[key] = CountedMessage(
         known.session if known else str(record.get("sessionId") or ""),
         str(record.get("cwd") or ""),
         known.at if known else at,
@@ -94,7 +96,9 @@ def _note_message(messages: Dict[str, Message], record: Json, at: float) -> None
     )
 
 
-def _session(message: Message, starts: Starts, totals: Mapping[str, Sequence[Totals]]) -> SessionTokens:
+def _session(
+    message: CountedMessage, starts: Starts, totals: Mapping[str, Sequence[SessionTotals]]
+) -> SessionTokens:
     session: SessionTokens = {"cwd": message.cwd, "tokens": no_tokens()}
     given = starts.get(message.session)
     if given:
@@ -102,7 +106,7 @@ def _session(message: Message, starts: Starts, totals: Mapping[str, Sequence[Tot
     return session
 
 
-def _parts(starts: Sequence[float], totals: Sequence[Totals]) -> List[RunTokens]:
+def _parts(starts: Sequence[float], totals: Sequence[SessionTotals]) -> List[RunTokens]:
     """Return a part per run with its totals. A killed process has none, and the next one begins as it did."""
     parts: List[RunTokens] = [{"tokens": no_tokens()} for _ in starts]
     before: Json = {}

@@ -13,7 +13,7 @@ Counts = Dict[str, int]
 NAMES = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
 
 
-class Request(NamedTuple):
+class CountedRequest(NamedTuple):
     """The tokens of one request of a thread."""
 
     at: float
@@ -28,7 +28,7 @@ class Rollout(NamedTuple):
     parent: str
     """The thread that has started this one; empty for a user's own."""
     cwd: str
-    requests: List[Request]
+    requests: List[CountedRequest]
 
 
 def home(env: Mapping[str, str]) -> Path:
@@ -56,7 +56,9 @@ def sessions(
     return found
 
 
-def unreported(env: Mapping[str, str], thread: str, since: float, reported: Sequence[str]) -> List[Request]:
+def unreported(
+    env: Mapping[str, str], thread: str, since: float, reported: Sequence[str]
+) -> List[CountedRequest]:
     """Return the requests since then of threads that this one has started, without the `reported` ones.
 
     Codex reports no tokens of reviews and of reviewers of approvals.
@@ -95,7 +97,7 @@ def _rollout(path: Path) -> Optional[Rollout]:
             new = _new(total, _counts(payload["info"].get("last_token_usage", total)), before)
             before = total
             if any(new.values()):
-                rollout.requests.append(Request(epoch_of(record), model, _tokens(new)))
+                rollout.requests.append(CountedRequest(epoch_of(record), model, _tokens(new)))
     return rollout
 
 

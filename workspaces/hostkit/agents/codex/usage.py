@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Dict, Iterable, Optional, Set, cast
 
 from ...wire import TOKEN_KINDS, Json, ModelUsage, UsageTotals
-from .transcripts import Request
+from .transcripts import CountedRequest
 
 FIELDS = (
     "inputTokens",
@@ -180,7 +180,7 @@ class CodexLedger:
         }
 
 
-def with_requests(usage: Optional[UsageTotals], requests: Iterable[Request]) -> UsageTotals:
+def with_requests(usage: Optional[UsageTotals], requests: Iterable[CountedRequest]) -> UsageTotals:
     """Return the totals with these requests added."""
     known = usage.copy() if usage else CodexLedger(None).total()
     by_model: Dict[str, Json] = {model: dict(used) for model, used in known["by_model"].items()}
