@@ -91,6 +91,17 @@ def live_counts(usage: Json) -> Counts:
     return counts
 
 
+def named_totals(totals: Json) -> Dict[str, ModelUsage]:
+    """Return the CLI's totals by model in our names."""
+    return {
+        model: model_usage(
+            {name: count(usage.get(cli_name)) for name, cli_name in NAMES.items()},
+            _dollars(usage.get("costUSD")),
+        )
+        for model, usage in (_models(totals) or {}).items()
+    }
+
+
 def model_usage(counts: Mapping[str, int], cost: Optional[float]) -> ModelUsage:
     usage: ModelUsage = {
         "input_tokens": counts["input_tokens"],

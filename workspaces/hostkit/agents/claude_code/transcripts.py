@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ...base.transcripts import epoch_of, no_tokens, part_at, records, written_since
-from ...wire import TOKEN_KINDS, Json, RunTokens, SessionTokens
+from ...base.transcripts import (
+    add_to_part,
+    add_tokens,
+    epoch_of,
+    no_part,
+    no_tokens,
+    part_at,
+    records,
+    written_since,
+)
+from ...wire import Json, ModelUsage, SessionTokens, TranscriptPart
 from .counts import live_counts
 
 Starts = Mapping[str, Sequence[float]]
@@ -16,6 +25,7 @@ class CountedMessage(NamedTuple):
     session: str
     cwd: str
     at: float
+    model: str
     tokens: Dict[str, int]
 
 
@@ -23,7 +33,7 @@ class SessionTotals(NamedTuple):
     """The CLI's totals of a session, which it writes when a process ends; new versions only."""
 
     at: float
-    by_model: Json
+    by_model: Dict[str, ModelUsage]
 
 
 def sessions(
@@ -41,10 +51,10 @@ def sessions(
     found: Dict[str, SessionTokens] = {}
     for message in messages.values():
         session = found.setdefault(message.session, _session(message, starts or {}, totals))
-        _add(session["tokens"], message.tokens)
+        add_tokens(session["tokens"], message.tokens)
         given = (starts or {}).get(message.session)
         if given:
-            _add(session["parts"][part_at(given, message.at)]["tokens"], message.tokens)
+            add_to_part(session["parts"][part_at(given, message.at)], message.model, message.tokens)
     return found
 
 
@@ -92,6 +102,7 @@ def _note_message(messages: Dict[str, CountedMessage], record: Json, at: float) 
         known.session if known else str(record.get("sessionId") or ""),
         str(record.get("cwd") or ""),
         known.at if known else at,
+        str(message.get("model") or ""),
         dict(no_tokens(), **live_counts(usage)),
     )
 
@@ -106,10 +117,10 @@ def _session(
     return session
 
 
-def _parts(starts: Sequence[float], totals: Sequence[SessionTotals]) -> List[RunTokens]:
-    """Return a part per run with its totals. A killed process has none, and the next one begins as it did."""
-    parts: List[RunTokens] = [{"tokens": no_tokens()} for _ in starts]
-    before: Json = {}
+def _parts(starts: Sequence[float], totals: Sequence[SessionTotals]) -> List[TranscriptPart]:
+    """Return the parts with their totals. A killed process has none, and the next one begins as it did."""
+    parts = [no_part() for _ in starts]
+    before: Dict[str, ModelUsage] = {}
     for index, part in enumerate(parts):
         own = [each.by_model for each in totals if part_at(starts, each.at) == index]
         if totals:
@@ -117,8 +128,3 @@ def _parts(starts: Sequence[float], totals: Sequence[SessionTotals]) -> List[Run
         if own:
             part["totals"] = before = own[-1]
     return parts
-
-
-def _add(sums: Dict[str, int], tokens: Mapping[str, int]) -> None:
-    for name in TOKEN_KINDS:
-        sums[name] += tokens[name]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
-from ...base.transcripts import epoch_of, no_tokens, part_at, records, written_since
-from ...wire import TOKEN_KINDS, Json, SessionTokens
+from ...base.transcripts import (
+    add_to_part,
+    add_tokens,
+    epoch_of,
+    no_part,
+    no_tokens,
+    part_at,
+    records,
+    written_since,
+)
+from ...wire import Json, SessionTokens
 
 Counts = Dict[str, int]
 NAMES = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
@@ -46,13 +54,11 @@ def sessions(
             rollout.thread, {"cwd": rollout.cwd, "tokens": no_tokens(), "parent": rollout.parent}
         )
         if given:
-            thread.setdefault("parts", [{"tokens": no_tokens()} for _ in given])
+            thread.setdefault("parts", [no_part() for _ in given])
         for request in rollout.requests:
-            sums = [thread["tokens"]]
+            add_tokens(thread["tokens"], request.tokens)
             if given:
-                sums.append(thread["parts"][part_at(given, request.at)]["tokens"])
-            for each, name in itertools.product(sums, TOKEN_KINDS):
-                each[name] += request.tokens[name]
+                add_to_part(thread["parts"][part_at(given, request.at)], request.model, request.tokens)
     return found
 
 
