@@ -20,6 +20,8 @@ from ..wire import (
 )
 from .consent import digest_of, same_call
 
+MILLISECONDS = 1e11
+"""Larger times since 1970 are in milliseconds: in seconds, it would be the year 5138."""
 Answer = Callable[[CommandAnswer], None]
 OK: CommandAnswer = {"ok": True}
 
@@ -28,11 +30,20 @@ def refusal(reason: str) -> CommandAnswer:
     return {"ok": False, "error": reason}
 
 
-def iso(epoch: Optional[float]) -> Optional[str]:
-    """Format a time in seconds since 1970 as ISO 8601; None as None."""
-    if not epoch:
+def iso(moment: object) -> Optional[str]:
+    """Format a time as ISO 8601; None if there is none, or it is no time.
+
+    It is in seconds since 1970, in milliseconds (services send both), or a text in ISO 8601 already.
+    """
+    try:
+        if isinstance(moment, str) and not moment.isdigit():
+            time_of = datetime.fromisoformat(moment.replace("Z", "+00:00")).astimezone(timezone.utc)
+        else:
+            seconds = float(moment or 0)  # type: ignore[arg-type]  # what is no number is caught
+            time_of = datetime.fromtimestamp(seconds / (1000 if seconds > MILLISECONDS else 1), timezone.utc)
+        return time_of.strftime("%Y-%m-%dT%H:%M:%SZ") if time_of.timestamp() > 0 else None
+    except (TypeError, ValueError, OverflowError, OSError):
         return None
-    return datetime.fromtimestamp(float(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def code_of_status(status: Optional[int]) -> str:

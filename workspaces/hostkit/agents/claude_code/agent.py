@@ -113,9 +113,17 @@ class ClaudeCode(Agent):
         elif subtype == "model_fallback":
             text = f"The model was changed: {line.get('message') or line}"
             self.host.emit({"kind": "notice", "text": text})
+        elif subtype == "compact_boundary":
+            self._on_compaction(line)
+
+    def _on_compaction(self, line: Json) -> None:
+        usage = self.ledger.note_compaction(line)
+        if usage:
+            self.report_usage(usage)
 
     def _on_init(self, line: Json) -> None:
         self.session = line.get("session_id") or self.session
+        self.ledger.note_session(self.session)
         if self._announced:
             return
         self._announced = True

@@ -48,6 +48,7 @@ class Codex(Agent):
             "item/started": self._on_item_started,
             "item/completed": self._on_item_completed,
             "thread/tokenUsage/updated": self._on_usage,
+            "thread/reverted": self._on_revert,
             "account/rateLimits/updated": self._on_limits,
             "serverRequest/resolved": lambda params: self.close_request(
                 str(params["requestId"]), "withdrawn", "agent"
@@ -146,7 +147,7 @@ class Codex(Agent):
             return
         result = line["result"]
         self.session = result["thread"]["id"]
-        self.ledger.thread = self.session
+        self.ledger.begin(self.session, resumed=self.spec.get("resume"))
         self.ledger.model = str(result.get("model") or self.model or "")
         effort = result.get("reasoningEffort") or self.effort
         self.report_start(self._version, result.get("model") or self.model, effort)
@@ -283,6 +284,10 @@ class Codex(Agent):
         self.thread_total = self.ledger.thread_total
         if self._turn or not self._is_own(params):
             self.report_usage(self.ledger.total())
+
+    def _on_revert(self, params: Json) -> None:
+        if self._is_own(params):
+            self.ledger.note_revert()
 
     def _on_limits(self, params: Json) -> None:
         event = limit_event(params.get("rateLimits") or {})
