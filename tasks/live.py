@@ -11,7 +11,7 @@ from tasks.models import Run, Task
 from workspaces.hosts import Address
 from workspaces.hosts.live import LiveWatch, watch
 
-PAUSE, LINE_PAUSE = 0.04, 0.4
+PAUSE, LINE_PAUSE = 0.03, 0.4
 """Seconds between two messages to a task page, and to a board."""
 MOST_UNREAD = 32 * 1024
 """Bytes that a page may have unread before what follows is merged in place of being sent."""

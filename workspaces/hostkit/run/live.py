@@ -11,7 +11,7 @@ from ..base.partial import PartCursor
 from ..files import dumps
 from ..wire import LiveMessage
 
-PAUSE, LINE_PAUSE = 0.04, 0.4
+PAUSE, LINE_PAUSE = 0.03, 0.4
 """Seconds between two messages to a client that reads everything, or only the last line."""
 ASK_SECONDS = 0.5
 """How often the CLI is asked for the output of commands while somebody reads everything."""
