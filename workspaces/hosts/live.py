@@ -20,7 +20,6 @@ from workspaces.hostkit.wire import LiveDetail, LiveItem, LiveMessage, LivePart
 from workspaces.hosts import registry, untrusted
 from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.host import HostConnection
 from workspaces.hosts.hub import on_hub, soon
 
 log = logging.getLogger(__name__)
@@ -150,8 +149,8 @@ def watch(address: Address, folder: str, *, only_line: bool = False) -> LiveWatc
 class LiveStream:
     """All watched runs of one host."""
 
-    def __init__(self, host: HostConnection) -> None:
-        self.host = host
+    def __init__(self, address: Address) -> None:
+        self.address = address
         self.runs: dict[str, LiveRun] = {}
         self._told: dict[str, LiveDetail] = {}
         "What the open stream follows."
@@ -159,6 +158,7 @@ class LiveStream:
         self._changed = asyncio.Event()
 
     def add(self, watch: LiveWatch) -> None:
+        self.address = watch.address  # a user may have accepted a host key
         run = self.runs.setdefault(watch.folder, LiveRun())
         run.watches.add(watch)
         watch.attach(run)
@@ -182,7 +182,7 @@ class LiveStream:
                 await self._follow()
                 pause = FIRST_PAUSE
             except HostError as error:
-                log.debug("%s: live: %s", self.host.key, error)
+                log.debug("%s: live: %s", self.address.key, error)
                 for run in self.runs.values():
                     run.mark_stale()
                 await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
@@ -190,7 +190,7 @@ class LiveStream:
 
     async def _follow(self) -> None:
         """Open a stream, and tell it of changes until nothing is watched. Raises HostError if it breaks."""
-        link = await self.host.link()
+        link = await registry.get(self.address).link()
         ended: asyncio.Future[HostError | None] = asyncio.get_running_loop().create_future()
         self._told = {folder: run.detail for folder, run in self.runs.items()}
         params: dict[str, Any] = {"runs": self._told}
@@ -247,7 +247,7 @@ _streams: dict[str, LiveStream] = {}
 def _start(watch: LiveWatch) -> None:
     stream = _streams.get(watch.address.key)
     if stream is None:
-        stream = _streams[watch.address.key] = LiveStream(registry.get(watch.address))
+        stream = _streams[watch.address.key] = LiveStream(watch.address)
     stream.add(watch)
 
 
