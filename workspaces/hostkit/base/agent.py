@@ -19,6 +19,7 @@ from ..wire import (
     UsageTotals,
 )
 from .consent import digest_of, same_call
+from .partial import OpenParts
 
 MILLISECONDS = 1e11
 """Larger times since 1970 are in milliseconds: in seconds, it would be the year 5138."""
@@ -123,6 +124,7 @@ class Agent:
         self.retrying_since: Optional[float] = None
         self.last_retry = Outcome("failed", "connection", "The service does not answer.")
         self._state = ""
+        self.parts = OpenParts()
 
     # required for each CLI
 
@@ -180,6 +182,13 @@ class Agent:
     def background_commands(self) -> List[str]:
         """Return the commands that run in the background, in a few words each. They end with the run."""
         return []
+
+    def is_partial(self, line: Json) -> bool:
+        """Whether a line, in either direction, only repeats a part of another one, and is not recorded."""
+        return False
+
+    def ask_output(self) -> None:
+        """Ask the CLI for the output of commands that run. Called often while somebody watches the run."""
 
     def stop_background_work(self) -> None:
         """Stop what the CLI runs in the background. Called before its input is closed."""

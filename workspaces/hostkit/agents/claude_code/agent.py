@@ -12,6 +12,7 @@ from ...outcome import Outcome
 from ...wire import Json, LimitEvent, RunSpec
 from .events import ClaudeTranslator, failure_code, limit_event, request_event
 from .grants import grants_of
+from .live import ClaudeLive, is_partial
 from .usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
@@ -30,6 +31,8 @@ class ClaudeCode(Agent):
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
+        self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
+        self.translator.part_of = self.live.part_of
         self._cli_state = ""
         self._tasks: Dict[str, str] = {}
         self._descriptions: Dict[str, str] = {}
@@ -52,6 +55,7 @@ class ClaudeCode(Agent):
     def command_line(self, program: str) -> List[str]:
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
+        argv.append("--include-partial-messages")
         argv.append("--permission-mode=" + MODES[self.mode])
         model, effort, resume = (
             self.spec.get("model"),
@@ -72,11 +76,19 @@ class ClaudeCode(Agent):
         self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
 
     def feed(self, line: Json) -> None:
+        if self.live.feed(line):
+            return
         handler = self._handlers.get(str(line.get("type")))
         if handler:
             handler(line)
-        elif line.get("type") not in ("stream_event", "keep_alive"):
+        elif line.get("type") != "keep_alive":
             self.host.emit({"kind": "raw", "line": line})
+
+    def is_partial(self, line: Json) -> bool:
+        return is_partial(line)
+
+    def ask_output(self) -> None:
+        self.live.ask_output()
 
     @property
     def settled(self) -> bool:

@@ -12,6 +12,7 @@ from ...outcome import Outcome
 from ...run.commit import folders_for_commits
 from ...wire import Json, LimitEvent, RunSpec
 from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
+from .live import CodexLive, is_partial
 from .protocol import CLIENT, decision_of, listed, native_program, wire_id
 from .usage import CodexLedger
 
@@ -28,6 +29,7 @@ class Codex(Agent):
         super().__init__(spec, host)
         self.ledger = CodexLedger(spec.get("thread_total"))
         self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
+        self.live = CodexLive(self.parts, self._parent)
         self.model: Optional[str] = spec.get("model")
         self.effort: Optional[str] = spec.get("reasoning_effort")
         self._numbers = itertools.count(1)
@@ -87,7 +89,12 @@ class Codex(Agent):
     def _respond(self, key: str, result: Json) -> None:
         self.host.send({"id": wire_id(key), "result": result})
 
+    def is_partial(self, line: Json) -> bool:
+        return is_partial(line)
+
     def feed(self, line: Json) -> None:
+        if self.live.feed(line):
+            return
         method = line.get("method")
         if method is None:
             self._on_reply(line)
