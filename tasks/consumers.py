@@ -14,7 +14,7 @@ from tasks import queries
 from tasks.conversation.rendering import render_talk
 from tasks.live import LiveLines, LiveTask, place_of
 from tasks.models import Task
-from tasks.rendering import render_event, render_head
+from tasks.rendering import render_head, render_rows
 
 BATCH = 200
 "Maximum number of events in one message."
@@ -119,5 +119,4 @@ class TaskConsumer(LiveConsumer):
             run, event = rows[-1]
             self.place = (run.number, event.seq)
         self.more = len(rows) == BATCH
-        html = "".join(render_event(run, event) for run, event in rows)
-        return html, render_head(task, task.last_run), render_talk(task, task.last_run)
+        return render_rows(rows), render_head(task, task.last_run), render_talk(task, task.last_run)

@@ -8,6 +8,7 @@ import queue
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,8 @@ def test_a_flood_of_a_runner_is_cut(runner: FakeRunner) -> None:
         page = Page(live.watch(LOCAL, str(runner.folder)))
         link = await quietly(runner.client)
         for number in range(300):
-            await quietly(lambda n=number: say(link, text("x" * KEPT, id=f"p{n % 99}", more=bool(n % 2))))
+            part = text("x" * KEPT, id=f"p{number % 99}", more=bool(number % 2))
+            await quietly(partial(say, link, part))
         say(link, text("end"), whole=True)
         await page.until_text("end")
         run = (await on_hub(_runs()))[str(runner.folder)]

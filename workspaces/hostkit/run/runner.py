@@ -216,7 +216,7 @@ class Runner(AgentHost):
             self.over.set()
 
     def _note_unread(self, line: object) -> None:
-        self.emit({"kind": "raw", "line": line})
+        self.agent.raw.note("unreadable", line)
 
     def _end_leftovers(self) -> None:
         """Kill orphaned processes of an interrupted turn. The run continues."""
@@ -321,6 +321,7 @@ class Runner(AgentHost):
             self.agent.close_request(key, "withdrawn", "agent")
         for tool in sorted(self._open_tools):
             self.emit({"kind": "tool_result", "id": tool, "output": "Interrupted.", "is_error": True})
+        self.agent.conclude()
         self.agent.set_state("idle")
 
 

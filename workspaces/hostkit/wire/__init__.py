@@ -14,6 +14,7 @@ from .base import *
 from .commands import *
 from .events import *
 from .live import *
+from .progress import *
 from .runs import *
 from .tokens import *
 from .verbs import *

@@ -79,6 +79,20 @@ class SetModeCommand(CommandHead):
     permission_mode: str
 
 
+class CompactCommand(CommandHead):
+    """Replace the conversation by a summary when the current turn has ended."""
+
+    command: Literal["compact"]
+
+
+class StopBackgroundCommand(CommandHead):
+    """End a command or a sub-agent that runs in the background."""
+
+    command: Literal["stop_background"]
+    work: str
+    "Its id in the `background` events."
+
+
 class StopCommand(CommandHead):
     """End the run."""
 
@@ -119,6 +133,8 @@ RunCommand = Union[
     AnswerCommand,
     SetModelCommand,
     SetModeCommand,
+    CompactCommand,
+    StopBackgroundCommand,
     StopCommand,
     StatusCommand,
     KeyboardCommand,

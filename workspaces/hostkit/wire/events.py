@@ -6,6 +6,7 @@ import sys
 from typing import List, Literal, Optional, TypedDict, Union
 
 from .base import Json, RequestKind
+from .progress import ProgressItem
 from .runs import DiffSize
 from .tokens import PlanWindow, UsageTotals
 
@@ -192,6 +193,90 @@ class StateEvent(EventHead):
     "running, waiting or idle."
 
 
+class ProgressEvent(EventHead):
+    """The agent's own list of steps: all of it each time."""
+
+    kind: Literal["progress"]
+    items: List[ProgressItem]
+
+
+class BackgroundEvent(EventHead):
+    """A command or a sub-agent that works beside the agent: all that is known of it each time."""
+
+    kind: Literal["background"]
+    id: str
+    work: Literal["command", "agent", "other"]
+    title: str
+    state: Literal["running", "completed", "failed", "stopped"]
+    since: NotRequired[Optional[str]]
+    tool: NotRequired[Optional[str]]
+    "Id of the tool call that has started it."
+    parent: NotRequired[Optional[str]]
+    waited: NotRequired[bool]
+    "Whether the agent waits for it, so that it is not in the background."
+    doing: NotRequired[Optional[str]]
+    "What it did last, in a few words."
+    tokens: NotRequired[Optional[int]]
+    tool_uses: NotRequired[Optional[int]]
+    seconds: NotRequired[Optional[float]]
+    result: NotRequired[Optional[str]]
+
+
+class CompactionEvent(EventHead):
+    """The CLI replaces the conversation by a summary."""
+
+    kind: Literal["compaction"]
+    phase: Literal["started", "finished", "failed"]
+    trigger: NotRequired[str]
+    "manual or auto."
+    before: NotRequired[Optional[int]]
+    after: NotRequired[Optional[int]]
+    "Tokens of context."
+    text: NotRequired[Optional[str]]
+    "Why it has failed."
+
+
+class ModelChangeEvent(EventHead):
+    """The CLI or the service has replaced the model."""
+
+    kind: Literal["model_change"]
+    why: Literal["fallback", "refusal", "rerouted"]
+    before: NotRequired[Optional[str]]
+    model: NotRequired[Optional[str]]
+    text: NotRequired[Optional[str]]
+
+
+class TitleEvent(EventHead):
+    """The CLI has given the conversation a title."""
+
+    kind: Literal["title"]
+    text: str
+
+
+class SessionEvent(EventHead):
+    """The conversation goes on in another CLI session, as after `/clear`."""
+
+    kind: Literal["session"]
+    cli_session: str
+
+
+class LocalCommandEvent(EventHead):
+    """A command of the CLI itself, such as `/usage`, and what it has printed."""
+
+    kind: Literal["local_command"]
+    name: str
+    output: str
+
+
+class MessageReturnedEvent(EventHead):
+    """The agent will not take a message that the CLI has already accepted."""
+
+    kind: Literal["message_returned"]
+    id: str
+    text: str
+    reason: str
+
+
 class NoticeEvent(EventHead):
     """Information for the user that is not an error."""
 
@@ -249,6 +334,10 @@ class RawEvent(EventHead):
 
     kind: Literal["raw"]
     line: object
+    type: NotRequired[str]
+    "The type of the line, as the CLI names it."
+    count: NotRequired[int]
+    "Number of lines of this type for which the event stands; 1 if it is missing."
     why: NotRequired[str]
     "Set by the app for a line of events.jsonl that is no event: why it is none."
     unread: NotRequired[int]
@@ -280,6 +369,14 @@ RunEvent = Union[
     UsageEvent,
     LimitEvent,
     StateEvent,
+    ProgressEvent,
+    BackgroundEvent,
+    CompactionEvent,
+    ModelChangeEvent,
+    TitleEvent,
+    SessionEvent,
+    LocalCommandEvent,
+    MessageReturnedEvent,
     NoticeEvent,
     OutsideEvent,
     SettingsEvent,
