@@ -43,16 +43,23 @@ def render_event(run: Run, event: Event) -> SafeString:
         return head
     parent = event.data.get("parent")
     return format_html(
-        '{}<div class="ev ev-{}{}"{} data-place="{}.{}" title="{}">{}</div>',
+        '{}<div class="ev ev-{}{}"{} data-place="{}.{}"{} title="{}">{}</div>',
         head,
         event.kind,
         " sub" if parent else "",
         format_html(' data-under="{}-{}"', run.number, parent) if parent else "",
         run.number,
         event.seq,
+        _part(run, event),
         event.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         inner,
     )
+
+
+def _part(run: Run, event: Event) -> SafeString:
+    """Return the attribute that names what the page has shown while the event was written."""
+    part = event.data.get("part")
+    return format_html(' data-part="{}-{}"', run.number, part) if part else NOTHING
 
 
 def _run_head(run: Run) -> SafeString:

@@ -71,7 +71,8 @@ def take_usage(run: Run, usage: wire.UsageTotals) -> None:
         run.cost_usd = run.cost_source = None
     run.usage_by_model = usage.get("by_model") or {}
     run.thread_total = usage.get("thread_total") or run.thread_total
-    run.context_used = usage.get("context_used") or run.context_used
+    used = usage.get("context_used")
+    run.context_used = run.context_used if used is None else used  # a compaction may leave 0
     run.context_window = usage.get("context_window") or run.context_window
 
 

@@ -20,9 +20,12 @@ from ..wire import (
 )
 from .background import Background
 from .consent import digest_of, same_call
+from .partial import OpenParts
 from .progress import Progress
 from .raw import RawLines
 
+MILLISECONDS = 1e11
+"""Larger times since 1970 are in milliseconds: in seconds, it would be the year 5138."""
 Answer = Callable[[CommandAnswer], None]
 OK: CommandAnswer = {"ok": True}
 NOTHING_TO_COMPACT = "there is no conversation to compact yet"
@@ -32,11 +35,20 @@ def refusal(reason: str) -> CommandAnswer:
     return {"ok": False, "error": reason}
 
 
-def iso(epoch: Optional[float]) -> Optional[str]:
-    """Format a time in seconds since 1970 as ISO 8601; None as None."""
-    if not epoch:
+def iso(moment: object) -> Optional[str]:
+    """Format a time as ISO 8601; None if there is none, or it is no time.
+
+    It is in seconds since 1970, in milliseconds (services send both), or a text in ISO 8601 already.
+    """
+    try:
+        if isinstance(moment, str) and not moment.isdigit():
+            time_of = datetime.fromisoformat(moment.replace("Z", "+00:00")).astimezone(timezone.utc)
+        else:
+            seconds = float(moment or 0)  # type: ignore[arg-type]  # what is no number is caught
+            time_of = datetime.fromtimestamp(seconds / (1000 if seconds > MILLISECONDS else 1), timezone.utc)
+        return time_of.strftime("%Y-%m-%dT%H:%M:%SZ") if time_of.timestamp() > 0 else None
+    except (TypeError, ValueError, OverflowError, OSError):
         return None
-    return datetime.fromtimestamp(float(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def code_of_status(status: Optional[int]) -> str:
@@ -119,6 +131,7 @@ class Agent:
         self.retrying_since: Optional[float] = None
         self.last_retry = Outcome("failed", "connection", "The service does not answer.")
         self._state = ""
+        self.parts = OpenParts()
 
     # required for each CLI
 
@@ -184,6 +197,13 @@ class Agent:
     def background_commands(self) -> List[str]:
         """Return the commands that run in the background, in a few words each. They end with the run."""
         return [work["title"] for work in self.background.running("command")]
+
+    def is_partial(self, line: Json) -> bool:
+        """Whether a line, in either direction, only repeats a part of another one, and is not recorded."""
+        return False
+
+    def ask_output(self) -> None:
+        """Ask the CLI for the output of commands that run. Called often while somebody watches the run."""
 
     def stop_background_work(self) -> None:
         """Stop what the CLI runs in the background. Called before its input is closed."""

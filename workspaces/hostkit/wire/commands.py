@@ -7,6 +7,7 @@ from typing import Dict, List, Literal, Optional, TypedDict, Union
 
 from .base import Json
 from .events import RequestEvent
+from .live import LiveDetail
 
 if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
     from typing import NotRequired
@@ -116,6 +117,13 @@ class WindowCommand(CommandHead):
     command: Literal["hang_up", "window_lost"]
 
 
+class LiveCommand(TypedDict):
+    """Turns the connection into a stream of `LiveMessage`s."""
+
+    command: Literal["live"]
+    detail: LiveDetail
+
+
 RunCommand = Union[
     MessageCommand,
     WithdrawCommand,
@@ -131,6 +139,7 @@ RunCommand = Union[
     StatusCommand,
     KeyboardCommand,
     WindowCommand,
+    LiveCommand,
 ]
 
 

@@ -51,12 +51,15 @@ class TextEvent(EventHead):
     text: str
     parent: NotRequired[Optional[str]]
     "Id of the tool call that started the sub-agent; none for the agent itself. The same in other events."
+    part: NotRequired[Optional[str]]
+    "Id of the part that was shown while it was written (wire/live.py). The same in other events."
 
 
 class ThinkingEvent(EventHead):
     kind: Literal["thinking"]
     text: str
     parent: NotRequired[Optional[str]]
+    part: NotRequired[Optional[str]]
 
 
 class ToolEvent(EventHead):
@@ -69,6 +72,7 @@ class ToolEvent(EventHead):
     "One line: the command, the path, the query."
     input: NotRequired[Json]
     parent: NotRequired[Optional[str]]
+    part: NotRequired[Optional[str]]
 
 
 class ToolResultEvent(EventHead):
@@ -78,6 +82,7 @@ class ToolResultEvent(EventHead):
     is_error: bool
     exit_code: NotRequired[Optional[int]]
     duration_ms: NotRequired[Optional[int]]
+    part: NotRequired[Optional[str]]
 
 
 class FileChangeEvent(EventHead):

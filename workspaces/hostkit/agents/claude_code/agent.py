@@ -23,6 +23,7 @@ from .background import ClaudeTasks
 from .events import ClaudeTranslator, failure_code, limit_event, request_event
 from .grants import grants_of
 from .lifecycle import Deliveries
+from .live import ClaudeLive, is_partial
 from .local_commands import LocalCommands
 from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
 from .todo import VARIABLES as TODO_VARIABLES
@@ -44,6 +45,8 @@ class ClaudeCode(Agent):
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
+        self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
+        self.translator.part_of = self.live.part_of
         self._cli_state = ""
         self._tasks = ClaudeTasks(self.background)
         self._todo = ClaudeTodo(self.steps, spec.get("progress") or [])
@@ -78,11 +81,13 @@ class ClaudeCode(Agent):
             "task_notification": self._on_tasks(self._tasks.notified),
             "background_tasks_changed": self._on_tasks(self._tasks.changed),
             "api_retry": self._on_retry,
+            "compact_boundary": self._on_compaction,
         }
 
     def command_line(self, program: str) -> List[str]:
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
+        argv.append("--include-partial-messages")
         argv.append("--permission-mode=" + MODES[self.mode])
         model, effort, resume = (
             self.spec.get("model"),
@@ -104,11 +109,19 @@ class ClaudeCode(Agent):
         self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
 
     def feed(self, line: Json) -> None:
+        if self.live.feed(line):
+            return
         handler = self._handlers.get(str(line.get("type")))
         if handler:
             handler(line)
         elif line.get("type") not in IGNORED_TYPES:
             self.raw.note(line.get("type"), line)
+
+    def is_partial(self, line: Json) -> bool:
+        return is_partial(line)
+
+    def ask_output(self) -> None:
+        self.live.ask_output()
 
     @property
     def settled(self) -> bool:
@@ -141,7 +154,14 @@ class ClaudeCode(Agent):
 
         return handle_and_show
 
+    def _on_compaction(self, line: Json) -> None:
+        self._lines.compacted(line)
+        usage = self.ledger.note_compaction(line)
+        if usage:
+            self.report_usage(usage)
+
     def _on_init(self, line: Json) -> None:
+        self.ledger.note_session(line.get("session_id") or self.session)
         if self._announced:
             self.move_session(line.get("session_id"))
             return

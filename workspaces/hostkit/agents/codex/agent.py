@@ -23,6 +23,7 @@ from ...wire import Json, LimitEvent, RunSpec
 from .background import CodexWorks
 from .compaction import CodexCompaction
 from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
+from .live import CodexLive, is_partial
 from .notifications import IGNORED, PROGRESS_CONFIG, SessionLines
 from .protocol import CLIENT, decision_of, listed, native_program, wire_id
 from .usage import CodexLedger
@@ -40,6 +41,7 @@ class Codex(Agent):
         super().__init__(spec, host)
         self.ledger = CodexLedger(spec.get("thread_total"))
         self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
+        self.live = CodexLive(self.parts, self._parent)
         self.model: Optional[str] = spec.get("model")
         self.effort: Optional[str] = spec.get("reasoning_effort")
         self._numbers = itertools.count(1)
@@ -62,6 +64,7 @@ class Codex(Agent):
             "item/started": self._on_item_started,
             "item/completed": self._on_item_completed,
             "thread/tokenUsage/updated": self._on_usage,
+            "thread/reverted": self._on_revert,
             "account/rateLimits/updated": self._on_limits,
             "serverRequest/resolved": lambda params: self.close_request(
                 str(params["requestId"]), "withdrawn", "agent"
@@ -102,7 +105,12 @@ class Codex(Agent):
     def _respond(self, key: str, result: Json) -> None:
         self.host.send({"id": wire_id(key), "result": result})
 
+    def is_partial(self, line: Json) -> bool:
+        return is_partial(line)
+
     def feed(self, line: Json) -> None:
+        if self.live.feed(line):
+            return
         method = line.get("method")
         if method is None:
             self._on_reply(line)
@@ -163,7 +171,7 @@ class Codex(Agent):
             return
         result = line["result"]
         self.session = result["thread"]["id"]
-        self.ledger.thread = self.session
+        self.ledger.begin(self.session, resumed=self.spec.get("resume"))
         self.ledger.model = str(result.get("model") or self.model or "")
         effort = result.get("reasoningEffort") or self.effort
         self.report_start(self._version, result.get("model") or self.model, effort)
@@ -337,6 +345,10 @@ class Codex(Agent):
             self._works.note_usage(params)
         if self._turn or not self._is_own(params):
             self.report_usage(self.ledger.total())
+
+    def _on_revert(self, params: Json) -> None:
+        if self._is_own(params):
+            self.ledger.note_revert()
 
     def _on_limits(self, params: Json) -> None:
         event = limit_event(params.get("rateLimits") or {})

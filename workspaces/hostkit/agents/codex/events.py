@@ -167,11 +167,11 @@ class CodexTranslator:
         kind = item["type"]
         if kind in ("agentMessage", "plan"):
             if item.get("text"):
-                self._emit({"kind": "text", "text": item["text"], "parent": parent})
+                self._emit({"kind": "text", "text": item["text"], "parent": parent, "part": item["id"]})
         elif kind == "reasoning":
             text = "\n\n".join(item.get("summary") or []) or "\n\n".join(item.get("content") or [])
             if text:
-                self._emit({"kind": "thinking", "text": text, "parent": parent})
+                self._emit({"kind": "thinking", "text": text, "parent": parent, "part": item["id"]})
         elif _tool_name(item):
             if known is None:
                 self.started(item, parent)
