@@ -155,13 +155,13 @@ class ClaudeCode(Agent):
         return handle_and_show
 
     def _on_compaction(self, line: Json) -> None:
-        self._lines.handlers["compact_boundary"](line)
+        self._lines.compacted(line)
         usage = self.ledger.note_compaction(line)
         if usage:
             self.report_usage(usage)
 
     def _on_init(self, line: Json) -> None:
-        self.ledger.note_session(line.get("session_id"))
+        self.ledger.note_session(line.get("session_id") or self.session)
         if self._announced:
             self.move_session(line.get("session_id"))
             return
