@@ -10,15 +10,16 @@ from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestD
 from ...base.consent import picked
 from ...outcome import Outcome
 from ...wire import Json, LimitEvent, RunSpec
-from .events import ClaudeTranslator, failure_code, limit_event, request_event
+from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
+from .events import ClaudeTranslator, failure_code, limit_event
 from .grants import grants_of
+from .notices import notice_of, peer_notice
+from .settings import settings_arguments
 from .usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 AWAITED_TASKS = ("local_agent", "local_workflow")
 """Background tasks that a run waits for. It does not wait for commands: a server would never end."""
-USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
-"""Tools whose requests need an answer of the user in every permission mode."""
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
 Reply = Callable[[Json], None]
 
@@ -53,6 +54,7 @@ class ClaudeCode(Agent):
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
         argv.append("--permission-mode=" + MODES[self.mode])
+        argv += settings_arguments()
         model, effort, resume = (
             self.spec.get("model"),
             self.spec.get("reasoning_effort"),
@@ -113,6 +115,10 @@ class ClaudeCode(Agent):
         elif subtype == "model_fallback":
             text = f"The model was changed: {line.get('message') or line}"
             self.host.emit({"kind": "notice", "text": text})
+        else:
+            notice = notice_of(line)
+            if notice:
+                self.host.emit(notice)
 
     def _on_init(self, line: Json) -> None:
         self.session = line.get("session_id") or self.session
@@ -166,6 +172,9 @@ class ClaudeCode(Agent):
     def _on_user(self, line: Json) -> None:
         self.progress()
         if line.get("isReplay"):
+            notice = peer_notice(line)
+            if notice:
+                self.host.emit(notice)
             self._replayed = True
             self.taken(str(line.get("uuid")))
         else:
@@ -216,12 +225,15 @@ class ClaudeCode(Agent):
 
     def _on_request(self, line: Json) -> None:
         key, request = str(line["request_id"]), line.get("request") or {}
-        if request.get("subtype") != "can_use_tool":
-            self._respond(key, {"subtype": "error", "error": "not supported"})
-        elif self.mode == "full" and request.get("tool_name") not in USER_TOOLS:
+        subtype = str(request.get("subtype"))
+        if subtype in FOR_MACHINES:
+            refused = refusal_for(subtype)
+            self._respond(key, refused)
+            self.host.emit({"kind": "notice", "text": refused["error"]})
+        elif self.mode == "full" and not needs_person(request):
             self.allow(key, request)
         else:
-            self.open_request(request_event(key, request, self.translator.worktree), request)
+            self.open_request(asked_event(key, request, self.translator.worktree), request)
 
     # messages to the CLI
 
@@ -303,6 +315,10 @@ class ClaudeCode(Agent):
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         request = self.requests[key].private
+        if request.get("subtype") != "can_use_tool":
+            self._respond(key, reply_of(request, decision))
+            self.close_other(key, decision, by)
+            return
         if not decision.allow:
             self._deny(key, decision)
             self.close_request(key, "deny", by, decision.text)
@@ -350,7 +366,7 @@ class ClaudeCode(Agent):
         self._call_and_answer({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
         if mode == "full":
             for key, request in list(self.requests.items()):
-                if request.event["request_kind"] == "approval":
+                if not needs_person(request.private):
                     self.allow(key, request.private)
                     self.close_request(key, "allow", "mode")
 

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
 from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
+from ...base.consent import picked
 from ...files import make_private_folder
 from ...outcome import Outcome
 from ...run.commit import folders_for_commits
-from ...wire import Json, LimitEvent, RunSpec
-from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
+from ...wire import Json, LimitEvent, NoticeEvent, RunSpec
+from .asked import FOR_MACHINES, NEVER_BUT_FORMS, QUESTIONS, asked_event, grants_of, refusal_for, reply_of
+from .events import CodexTranslator, breaks_off, failure_of, limit_event
+from .notices import review_notice, warning_notice
 from .protocol import CLIENT, decision_of, listed, native_program, wire_id
 from .usage import CodexLedger
 
-APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
+APPROVALS: Dict[str, object] = {"ask": "untrusted", "edits": "on-request", "full": NEVER_BUT_FORMS}
 PROFILE, FULL_ACCESS = "aitask", ":danger-full-access"
 STARTING = "starting"
 """Placeholder for the id of a requested turn."""
@@ -54,6 +57,8 @@ class Codex(Agent):
             ),
             "error": self._on_error,
             "warning": self._on_warning,
+            "item/autoApprovalReview/completed": lambda params: self._note(review_notice(params)),
+            "guardianWarning": lambda params: self._note(warning_notice(params)),
         }
 
     def command_line(self, program: str) -> List[str]:
@@ -231,13 +236,13 @@ class Codex(Agent):
         interrupted = turn.get("status") == "interrupted"
         if not self._is_own(params):
             self._other_turns.pop(params["threadId"], None)
+            self._withdraw_requests(params["threadId"])
             self.ledger.end_other_turn(params["threadId"], interrupted=interrupted)
             self.report_usage(self.ledger.total())
             return
         self._turn = None
         self.taken(self._opening)
-        for key in list(self.requests):
-            self.close_request(key, "withdrawn", "agent")
+        self._withdraw_requests(params.get("threadId"))
         self.report_usage(self.ledger.end_turn(interrupted=interrupted))
         if turn.get("status") == "failed":
             self._on_failed_turn(turn.get("error") or {})
@@ -252,6 +257,12 @@ class Codex(Agent):
         self._next_turn()
         if not self._turn:
             self.set_state("idle")
+
+    def _withdraw_requests(self, thread: Optional[str]) -> None:
+        """Close what a turn of this thread has left open: after an interrupt, the CLI does not say so."""
+        for key, request in list(self.requests.items()):
+            if request.private["params"].get("threadId") in (None, thread):
+                self.close_request(key, "withdrawn", "agent")
 
     def _on_failed_turn(self, error: Json) -> None:
         failure = failure_of(error)
@@ -302,12 +313,19 @@ class Codex(Agent):
     def _on_warning(self, params: Json) -> None:
         self.host.emit({"kind": "notice", "text": str(params.get("message"))})
 
+    def _note(self, notice: Optional[NoticeEvent]) -> None:
+        if notice:
+            self.host.emit(notice)
+
     def _on_request(self, key: str, method: str, params: Json) -> None:
-        event = request_event(key, method, params, self.translator)
+        if method in FOR_MACHINES:
+            error = refusal_for(method)
+            self.host.send({"id": wire_id(key), "error": error})
+            self.host.emit({"kind": "notice", "text": error["message"]})
+            return
+        event = asked_event(key, method, params, self.translator)
         private = {"method": method, "params": params}
-        if event is None:
-            self.host.send({"id": wire_id(key), "error": {"code": -32601, "message": "not supported"}})
-        elif self.mode == "full" and event["request_kind"] == "approval":
+        if self.mode == "full" and event["request_kind"] == "approval":
             self.allow(key, private)
         else:
             self.open_request(event, private)
@@ -361,8 +379,16 @@ class Codex(Agent):
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         private = self.requests[key].private
         method, params = private["method"], private["params"]
-        if method == "item/tool/requestUserInput":
+        if method == QUESTIONS:
             self._answer_questions(key, decision, by)
+        elif self.requests[key].event["request_kind"] != "approval":
+            self.host.send({"id": wire_id(key), **reply_of(method, params, decision)})
+            self.close_other(key, decision, by)
+        elif decision.grant:
+            grant = picked(grants_of(params), decision.grant)
+            accepted = {"action": "accept", "content": {}, "_meta": {"persist": grant.update["persist"]}}
+            self._respond(key, accepted)
+            self.close_request(key, "allow_for_run", by, grant.text)
         elif decision.allow:
             for_run = decision.scope == "run"
             if for_run:
