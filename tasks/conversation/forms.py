@@ -50,6 +50,10 @@ class ShownFormField:
         return self.field.required and self.field.kind != "boolean"
 
     @property
+    def has_help(self) -> bool:
+        return bool(self.field.description or self.limits)
+
+    @property
     def is_long(self) -> bool:
         most, text = self.field.most, str(self.field.default or "")
         plain = self.kind == "text" and not self.field.secret and self.field.format not in INPUT_TYPES

@@ -99,7 +99,7 @@ document.addEventListener("problems", ({ detail: { ask, fields } }) => {
   for (const place of article.querySelectorAll("[data-problem]")) {
     const text = fields[place.dataset.problem] ?? "";
     place.textContent = text;
-    for (const input of place.parentElement.querySelectorAll("input, select, textarea"))
+    for (const input of place.closest(".field")?.querySelectorAll("input, select, textarea") ?? [])
       input.setAttribute("aria-invalid", String(text !== ""));
   }
   article.querySelector("[aria-invalid=true]")?.focus();
