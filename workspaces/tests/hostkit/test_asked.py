@@ -297,6 +297,12 @@ class TestNotices:
         agent.feed({"type": "user", "isReplay": True, "uuid": "u", "message": {}, "origin": origin})
         assert "(Task B) sent a message: hello" in tape.of("notice")[-1]["text"]
 
+    def test_a_message_that_another_session_has_refused_is_a_line(self) -> None:
+        agent, tape = claude()
+        text = "Cross-session message refused (recipient: @Other). It was not delivered."
+        agent.feed({"type": "system", "subtype": "informational", "content": text, "level": "warning"})
+        assert tape.of("notice")[-1] == {"kind": "notice", "text": text, "code": "peer_message"}
+
     def test_a_review_of_codex_is_one_line(self) -> None:
         agent, tape = codex()
         review = {"status": "denied", "riskLevel": "high", "rationale": "because"}

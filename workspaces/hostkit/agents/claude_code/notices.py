@@ -33,7 +33,20 @@ def _held(line: Json) -> NoticeEvent:
     return {"kind": "notice", "text": text, "code": PEER_MESSAGE}
 
 
-NOTICES: Dict[str, Callable[[Json], NoticeEvent]] = {"permission_denied": _denied, "peer_message_hold": _held}
+def _informed(line: Json) -> NoticeEvent:
+    """What the CLI tells its user, such as that another session has refused a message."""
+    text = str(line.get("content") or "")
+    notice: NoticeEvent = {"kind": "notice", "text": text}
+    if text.startswith("Cross-session"):
+        notice["code"] = PEER_MESSAGE
+    return notice
+
+
+NOTICES: Dict[str, Callable[[Json], NoticeEvent]] = {
+    "permission_denied": _denied,
+    "peer_message_hold": _held,
+    "informational": _informed,
+}
 
 
 def notice_of(line: Json) -> Optional[NoticeEvent]:
