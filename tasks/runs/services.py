@@ -109,6 +109,14 @@ def _session_to_resume(task: Task) -> str:
     return run.cli_session
 
 
+def _progress_of(task: Task, session: str) -> list[dict[str, str]]:
+    """Return the agent's list as the resumed session has left it: it goes on with it unless it was done."""
+    if not session:
+        return []
+    last = task.runs.filter(cli_session=session).order_by("-number").first()
+    return last.progress if last and last.steps_done < len(last.progress) else []
+
+
 def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | None) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
@@ -122,6 +130,7 @@ def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | 
                 permission_mode=task.workspace.permission_mode,
                 prompt=prompt,
                 resumes=session,
+                progress=_progress_of(task, session),
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:

@@ -47,12 +47,7 @@ NOTICES: Dict[str, Callable[[Json], NoticeEvent]] = {
     "peer_message_hold": _held,
     "informational": _informed,
 }
-
-
-def notice_of(line: Json) -> Optional[NoticeEvent]:
-    """Return what a `system` line tells the user; None if it is of another subtype."""
-    build = NOTICES.get(str(line.get("subtype")))
-    return build(line) if build else None
+"""What a `system` line of each subtype tells the user."""
 
 
 def peer_notice(line: Json) -> Optional[NoticeEvent]:

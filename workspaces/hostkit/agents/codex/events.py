@@ -11,7 +11,7 @@ from ...base.agent import code_of_status, iso
 from ...base.consent import SAME_CALL
 from ...base.titles import one_line, plain_command, relative, shell_of, shortened, whole_file_diff
 from ...files import loads
-from ...wire import Json, LimitEvent, PlanWindow, Question, QuestionOption, RequestEvent, RunEvent
+from ...wire import Json, LimitEvent, PlanWindow, Question, QuestionOption, RequestEvent, RunEvent, TextEvent
 
 ERROR_CODES = {
     "usageLimitExceeded": "limit",
@@ -37,12 +37,6 @@ NO_LINK = re.compile(
 )
 WARN_PERCENT = 90
 WINDOWS = {300: "five_hour", 10080: "seven_day"}
-KNOWN = (
-    *("item/", "thread/", "turn/", "account/", "hook/", "skills/", "app/", "mcpServer/", "remoteControl/"),
-    *("model/", "command/", "process/", "project/", "fs/", "modelProvider/"),
-    *("configWarning", "deprecationNotice"),
-)
-"""Notifications that users do not need. They are recorded in raw.jsonl."""
 SIGNS = {"add": "+", "delete": "-"}
 """Kinds of changes for which the CLI reports the file's content instead of a diff."""
 NOT_SHOWN = (
@@ -155,9 +149,6 @@ class CodexTranslator:
         self.items: Dict[str, Json] = {}
         self._emit = emit
 
-    def is_known(self, method: str) -> bool:
-        return method.startswith(KNOWN)
-
     def started(self, item: Json, parent: Optional[str]) -> None:
         self.items[item["id"]] = item
         name = _tool_name(item)
@@ -181,9 +172,7 @@ class CodexTranslator:
         elif kind == "reasoning":
             text = "\n\n".join(item.get("summary") or []) or "\n\n".join(item.get("content") or [])
             if text:
-                self._emit({"kind": "thinking", "text": text, "parent": parent})
-        elif kind == "contextCompaction":
-            self._emit({"kind": "notice", "text": "The conversation was compacted."})
+                self._emit({"kind": "thinking", "text": text, "parent": parent, "part": item["id"]})
         elif _tool_name(item):
             if known is None:
                 self.started(item, parent)
@@ -193,10 +182,11 @@ class CodexTranslator:
     def _say(self, item: Json, parent: Optional[str]) -> None:
         """Emit a text of the agent, with the questions that it does not wait for."""
         text, questions = item.get("text"), async_questions(item)
-        if text and not questions:
-            self._emit({"kind": "text", "text": text, "parent": parent})
-        elif text or questions:
-            self._emit({"kind": "text", "text": text or "", "parent": parent, "questions": questions})
+        said: TextEvent = {"kind": "text", "text": text or "", "parent": parent, "part": item["id"]}
+        if questions:
+            said["questions"] = questions
+        if text or questions:
+            self._emit(said)
 
     def _result(self, item: Json) -> None:
         status = str(item.get("status") or "completed")
@@ -247,6 +237,8 @@ class CodexTranslator:
 def _tool_name(item: Json) -> str:
     """Return the tool name of an item; empty if it is not a tool call."""
     kind = str(item["type"])
+    if kind == "subAgentActivity":
+        return "sub-agent" if item.get("kind") == "started" else ""
     if kind in (*SILENT_ITEMS, "agentMessage", "plan", "reasoning", "contextCompaction"):
         return ""
     if kind == "commandExecution":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Dict, Optional
 
 from ...base.titles import one_line, plain_command
 from ...wire import DENIED, Json, NoticeEvent
@@ -11,7 +11,24 @@ REPEATED = "Automatic approval review "
 """Beginning of warnings that say the same as the review itself."""
 
 
-def review_notice(params: Json) -> Optional[NoticeEvent]:
+def review_handlers(emit: Callable[[NoticeEvent], None]) -> Dict[str, Callable[[Json], None]]:
+    """Return handlers of the notifications about automatic reviews, which record what users are told."""
+
+    def told(build: Callable[[Json], Optional[NoticeEvent]]) -> Callable[[Json], None]:
+        def handle(params: Json) -> None:
+            notice = build(params)
+            if notice:
+                emit(notice)
+
+        return handle
+
+    return {
+        "item/autoApprovalReview/completed": told(_review_notice),
+        "guardianWarning": told(_warning_notice),
+    }
+
+
+def _review_notice(params: Json) -> Optional[NoticeEvent]:
     """Return what an automatic review has decided, and why; None while it is going on."""
     review = params.get("review") or {}
     status = str(review.get("status"))
@@ -27,7 +44,7 @@ def review_notice(params: Json) -> Optional[NoticeEvent]:
     return notice
 
 
-def warning_notice(params: Json) -> Optional[NoticeEvent]:
+def _warning_notice(params: Json) -> Optional[NoticeEvent]:
     """Return a warning of the guardian; None if a review says the same."""
     text = str(params.get("message") or "")
     return None if text.startswith(REPEATED) else {"kind": "notice", "text": text, "code": DENIED}
