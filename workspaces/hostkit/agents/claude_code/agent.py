@@ -27,7 +27,7 @@ from .lifecycle import Deliveries
 from .live import ClaudeLive, is_partial
 from .local_commands import LocalCommands
 from .notices import NOTICES, peer_notice
-from .settings import settings_arguments
+from .settings import settings_argument
 from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
 from .todo import VARIABLES as TODO_VARIABLES
 from .todo import ClaudeTodo
@@ -90,8 +90,7 @@ class ClaudeCode(Agent):
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
         argv.append("--include-partial-messages")
-        argv.append("--permission-mode=" + MODES[self.mode])
-        argv += settings_arguments()
+        argv += ["--permission-mode=" + MODES[self.mode], settings_argument(self.spec)]
         model, effort, resume = (
             self.spec.get("model"),
             self.spec.get("reasoning_effort"),

@@ -1,15 +1,19 @@
-"""The settings that a run of Claude Code gets on its command line, over those of all files."""
+"""The settings with which Claude Code is started. They hold for this run, and are above those of files."""
 
 from __future__ import annotations
 
 import json
-from typing import Dict, List
 
-OF_RUNS: Dict[str, object] = {"crossSessionInbound": "refuse"}
-"""Other sessions of the same account could start paid turns in a run, unasked and unseen. Versions that have
-no such messages ignore the setting."""
+from ...wire import Json, RunSpec
 
 
-def settings_arguments(**more: object) -> List[str]:
-    """Return `--settings` with all settings of a run. The CLI takes only one."""
-    return ["--settings=" + json.dumps({**OF_RUNS, **more})]
+def settings_of(_spec: RunSpec) -> Json:
+    """Return the content of `--settings`. Versions that don't know a setting ignore it."""
+    return {
+        # Else other sessions of the same account could start paid turns in a run, unasked and unseen.
+        "crossSessionInbound": "refuse",
+    }
+
+
+def settings_argument(spec: RunSpec) -> str:
+    return "--settings=" + json.dumps(settings_of(spec))

@@ -132,9 +132,6 @@ class SessionLines:
             }
         )
 
-    def _warning(self, params: Json) -> None:
-        self._emit({"kind": "notice", "text": _text(params.get("message"))})
-
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
