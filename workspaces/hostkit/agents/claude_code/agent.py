@@ -19,12 +19,15 @@ from ...base.agent import (
 from ...base.consent import picked
 from ...outcome import Outcome
 from ...wire import Json, LimitEvent, RunSpec
+from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
 from .background import ClaudeTasks
-from .events import ClaudeTranslator, failure_code, limit_event, request_event
+from .events import ClaudeTranslator, failure_code, limit_event
 from .grants import grants_of
 from .lifecycle import Deliveries
 from .live import ClaudeLive, is_partial
 from .local_commands import LocalCommands
+from .notices import NOTICES, peer_notice
+from .settings import settings_argument
 from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
 from .todo import VARIABLES as TODO_VARIABLES
 from .todo import ClaudeTodo
@@ -32,8 +35,6 @@ from .usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 COMPACT = "/compact"
-USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
-"""Tools whose requests need an answer of the user in every permission mode."""
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
 Reply = Callable[[Json], None]
 
@@ -73,6 +74,7 @@ class ClaudeCode(Agent):
         }
         self._system_handlers: Dict[str, Callable[[Json], None]] = {
             **self._lines.handlers,
+            **dict.fromkeys(NOTICES, lambda line: self.host.emit(NOTICES[line["subtype"]](line))),
             "init": self._on_init,
             "session_state_changed": self._on_state,
             "task_started": self._tasks.started,
@@ -88,7 +90,7 @@ class ClaudeCode(Agent):
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
         argv.append("--include-partial-messages")
-        argv.append("--permission-mode=" + MODES[self.mode])
+        argv += ["--permission-mode=" + MODES[self.mode], settings_argument(self.spec)]
         model, effort, resume = (
             self.spec.get("model"),
             self.spec.get("reasoning_effort"),
@@ -222,6 +224,9 @@ class ClaudeCode(Agent):
     def _on_user(self, line: Json) -> None:
         self.progress()
         if line.get("isReplay"):
+            notice = peer_notice(line)
+            if notice:
+                self.host.emit(notice)
             self._replayed = True
             self.taken(str(line.get("uuid")))
         else:
@@ -277,12 +282,15 @@ class ClaudeCode(Agent):
 
     def _on_request(self, line: Json) -> None:
         key, request = str(line["request_id"]), line.get("request") or {}
-        if request.get("subtype") != "can_use_tool":
-            self._respond(key, {"subtype": "error", "error": "not supported"})
-        elif self.mode == "full" and request.get("tool_name") not in USER_TOOLS:
+        subtype = str(request.get("subtype"))
+        if subtype in FOR_MACHINES:
+            refused = refusal_for(subtype)
+            self._respond(key, refused)
+            self.host.emit({"kind": "notice", "text": refused["error"]})
+        elif self.mode == "full" and not needs_person(request):
             self.allow(key, request)
         else:
-            self.open_request(request_event(key, request, self.translator.worktree), request)
+            self.open_request(asked_event(key, request, self.translator.worktree), request)
 
     # messages to the CLI
 
@@ -379,6 +387,10 @@ class ClaudeCode(Agent):
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         request = self.requests[key].private
+        if request.get("subtype") != "can_use_tool":
+            self._respond(key, reply_of(request, decision))
+            self.close_other(key, decision, by)
+            return
         if not decision.allow:
             self._deny(key, decision)
             self.close_request(key, "deny", by, decision.text)
@@ -426,7 +438,7 @@ class ClaudeCode(Agent):
         self._call_and_answer({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
         if mode == "full":
             for key, request in list(self.requests.items()):
-                if request.event["request_kind"] == "approval":
+                if not needs_person(request.private):
                     self.allow(key, request.private)
                     self.close_request(key, "allow", "mode")
 

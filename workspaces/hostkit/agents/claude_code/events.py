@@ -79,7 +79,15 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
     else:
         event["words"] = {"run": SAME_CALL.format(tool=name)}
         event["grants"] = [grant.as_event() for grant in grants_of(request)]
+    _name_server(event, request.get("mcp_server"))
     return event
+
+
+def _name_server(event: RequestEvent, server: object) -> None:
+    """Name the MCP server whose tool it is, and where it is configured."""
+    if isinstance(server, dict) and server.get("name"):
+        source = server.get("source")
+        event["server"] = f"{server['name']} ({source})" if source else str(server["name"])
 
 
 def _questions(tool_input: Json) -> List[Question]:
