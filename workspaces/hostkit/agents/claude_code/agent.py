@@ -10,6 +10,7 @@ from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestD
 from ...base.consent import picked
 from ...outcome import Outcome
 from ...wire import Json, LimitEvent, RunSpec
+from .commands import SlashCommands
 from .events import ClaudeTranslator, failure_code, limit_event, request_event
 from .grants import grants_of
 from .usage import ClaudeLedger
@@ -30,6 +31,7 @@ class ClaudeCode(Agent):
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
+        self._commands = SlashCommands()
         self._cli_state = ""
         self._tasks: Dict[str, str] = {}
         self._descriptions: Dict[str, str] = {}
@@ -69,7 +71,16 @@ class ClaudeCode(Agent):
         return {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
-        self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
+        message = PendingMessage(prompt, "prompt", "prompt")
+        if not prompt.startswith("/"):
+            self._send_message(message, None)
+            return
+
+        def reply(response: Json) -> None:
+            self._commands.learn((response.get("response") or {}).get("commands"))
+            self._send_message(message, None)
+
+        self._call({"subtype": "initialize"}, reply)
 
     def feed(self, line: Json) -> None:
         handler = self._handlers.get(str(line.get("type")))
@@ -116,6 +127,7 @@ class ClaudeCode(Agent):
 
     def _on_init(self, line: Json) -> None:
         self.session = line.get("session_id") or self.session
+        self._commands.learn(line.get("slash_commands"))
         if self._announced:
             return
         self._announced = True
@@ -250,10 +262,11 @@ class ClaudeCode(Agent):
 
     def _send_message(self, message: PendingMessage, priority: Optional[str]) -> None:
         self.waiting_messages[message.wire] = message
+        text = self._commands.as_text(message.text, is_first=not self.session)
         line: Json = {
             "type": "user",
             "uuid": message.wire,
-            "message": {"role": "user", "content": [{"type": "text", "text": _as_text(message.text)}]},
+            "message": {"role": "user", "content": [{"type": "text", "text": text}]},
             "parent_tool_use_id": None,
             "session_id": "",
         }
@@ -362,11 +375,6 @@ def _effort(level: Optional[str]) -> Dict[str, str]:
     overwrite that file.
     """
     return {"CLAUDE_CODE_EFFORT_LEVEL": level} if level else {}
-
-
-def _as_text(text: str) -> str:
-    """Prefix a text that begins with a slash, so that the CLI does not take it as one of its commands."""
-    return " " + text if text.startswith("/") else text
 
 
 def _joined(value: Union[str, List[str]]) -> str:
