@@ -57,6 +57,7 @@ class NewTaskForm(ChoiceFields):
             attrs={
                 "rows": 7,
                 "autofocus": True,
+                "data-complete": "/workspaces/{workspace}/completions",
                 "placeholder": "Title on the first line\n\nThen everything that the agent should know.",
             }
         ),

@@ -17,7 +17,7 @@ from workspaces.hostkit.agents.claude_code.commands import SlashCommands, offere
 from workspaces.hostkit.agents.codex import skills
 
 from .client import Refused, Serve
-from .replay import claude
+from .replay import Json, claude
 
 HEAD = "---\ndescription: {}\nargument-hint: <where>\n---\nDo it.\n"
 SKILL = "---\nname: {0}\ndescription: Skill {0}\n---\nDo it.\n"
@@ -53,7 +53,7 @@ def host(pyz: Path, cli_home: CliHome) -> Iterator[Serve]:
 
 
 def ask(serve: Serve, repo: Path, backend: str, *, commit: str = "", known: str = "") -> Any:
-    params = {"backend": backend, "path": str(repo), "commit": commit, "known": known}
+    params: Json = {"backend": backend, "path": str(repo), "commit": commit, "known": known}
     return serve.call("commands", environment={}, **params)
 
 
@@ -106,7 +106,7 @@ class TestCommands:
 
 def test_a_cli_that_is_not_there_says_so(serve: Serve, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"PATH": "/usr/bin:/bin"}
-    params = {"backend": "codex", "path": str(repo), "commit": "", "known": ""}
+    params: Json = {"backend": "codex", "path": str(repo), "commit": "", "known": ""}
     answer = serve.call("commands", environment=environment, **params)
     assert "not installed" in answer["error"]
     assert serve.call("commands", environment={}, **{**params, "backend": "nobody"})["error"]
