@@ -35,8 +35,7 @@ ERROR_TYPES = {
 
 def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
     tools = frozenset(tool["name"] for tool in body.get("tools", []))
-    system = json.dumps(body.get("system", ""), ensure_ascii=False).replace("\\n", "\n")
-    cwd = WORKING_DIRECTORY.search(system)
+    cwd = WORKING_DIRECTORY.search(_system(body))
     return Conversation(
         turns=tuple(turn for message in body.get("messages", []) for turn in _turns(message)),
         model=body.get("model", ""),
@@ -47,6 +46,13 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
         tools=tools,
         cwd=cwd[1] if cwd else "",
     )
+
+
+def _system(body: dict[str, Any]) -> str:
+    """Return the CLI's own words, which are partly in messages for some models."""
+    messages = [message["content"] for message in body.get("messages", []) if message["role"] == "system"]
+    words = json.dumps([body.get("system", ""), messages], ensure_ascii=False)
+    return words.replace("\\n", "\n")
 
 
 def _turns(message: dict[str, Any]) -> Iterator[Turn]:

@@ -200,13 +200,14 @@ class OutsideEvent(EventHead):
     """Something has changed outside the run's own branch and worktree while the run was going on."""
 
     kind: Literal["outside"]
-    change: Literal["branch", "files", "config"]
-    "A branch was moved or deleted; files of another worktree; settings or hooks of the repository."
+    change: Literal["branch", "files", "config", "head"]
+    """A branch was moved or deleted; files of another worktree; settings or hooks of the repository; another
+    branch was checked out in the main worktree."""
     name: str
     "Full name of the branch, or path of the worktree."
     old: NotRequired[str]
     new: NotRequired[str]
-    "Commits of the branch. Empty if it was deleted."
+    "Commits of the branch, empty if it was deleted; of `head`, names of branches or `(detached)`."
     paths: NotRequired[List[str]]
     "Some of the files in the worktree, or names of settings and hooks."
     more: NotRequired[int]
