@@ -89,6 +89,12 @@ class RunForm(ChoiceFields):
     resume = forms.BooleanField(required=False, label="Continue this conversation")
 
 
+class PromptForm(forms.Form):
+    """What an agent is told first."""
+
+    prompt = forms.CharField(widget=forms.Textarea(attrs={"rows": 12, "autofocus": True}))
+
+
 class MoveForm(forms.Form):
     """The target column, the card to insert before (empty: last), and for Done whether to merge."""
 

@@ -69,8 +69,9 @@ def tap(page: Page, target: Locator) -> None:
     assert box
     client = page.context.new_cdp_session(page)
     client.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    client.send("Input.synthesizeTapGesture", {"x": x, "y": y, "gestureSourceType": "touch"})
+    point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def test_a_command_is_chosen_with_the_keyboard(site: Site, open_one: OpenPage) -> None:

@@ -12,6 +12,7 @@ from ..wire import (
     PERMISSION_MODES,
     CommandAnswer,
     Json,
+    MessageEvent,
     RequestEvent,
     RunEvent,
     RunSpec,
@@ -102,7 +103,8 @@ class Agent:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
-        self.session: Optional[str] = spec.get("resume")
+        self.fork = spec.get("fork")
+        self.session: Optional[str] = None if self.fork else spec.get("resume")
         self.requests: Dict[str, OpenRequest] = {}
         self.allowed_calls: Set[str] = set()
         self.waiting_messages: Dict[str, PendingMessage] = {}
@@ -196,6 +198,7 @@ class Agent:
                 "reasoning_effort": effort,
                 "permission_mode": self.mode,
                 "resumed": bool(self.spec.get("resume")),
+                "forked_from": self.spec.get("resume") if self.fork else None,
             }
         )
 
@@ -226,13 +229,19 @@ class Agent:
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
 
-    def taken(self, wire: str) -> None:
+    def taken(self, wire: str, anchor: Optional[str] = None) -> None:
         """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""
         message = self.waiting_messages.pop(wire, None)
         if message:
-            self.host.emit(
-                {"kind": "message", "id": message.identity, "text": message.text, "by": message.by}
-            )
+            event: MessageEvent = {
+                "kind": "message",
+                "id": message.identity,
+                "text": message.text,
+                "by": message.by,
+            }
+            if anchor:
+                event["anchor"] = anchor
+            self.host.emit(event)
 
     def message_of(self, identity: str) -> Optional[PendingMessage]:
         return next((each for each in self.waiting_messages.values() if each.identity == identity), None)

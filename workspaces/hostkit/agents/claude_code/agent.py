@@ -64,6 +64,8 @@ class ClaudeCode(Agent):
             argv.append("--model=" + model)
         if effort:
             argv.append("--effort=" + effort)
+        if self.fork:
+            argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 

@@ -12,7 +12,7 @@ from ...outcome import Outcome
 from ...run.commit import folders_for_commits
 from ...wire import Json, LimitEvent, RunSpec
 from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
-from .protocol import CLIENT, decision_of, listed, native_program, wire_id
+from .protocol import CLIENT, decision_of, listed, native_program, place_of, wire_id
 from .usage import CodexLedger
 
 APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
@@ -130,7 +130,10 @@ class Codex(Agent):
             params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
         if self.model:
             params["model"] = self.model
-        if self.spec.get("resume"):
+        if self.fork:
+            params.update(threadId=self.spec["resume"], excludeTurns=True, **place_of(self.fork))
+            self._call("thread/fork", params, self._on_thread)
+        elif self.spec.get("resume"):
             params.update(threadId=self.spec["resume"], excludeTurns=True)
             self._call("thread/resume", params, self._on_thread)
         else:
@@ -235,7 +238,7 @@ class Codex(Agent):
             self.report_usage(self.ledger.total())
             return
         self._turn = None
-        self.taken(self._opening)
+        self.taken(self._opening, turn.get("id"))
         for key in list(self.requests):
             self.close_request(key, "withdrawn", "agent")
         self.report_usage(self.ledger.end_turn(interrupted=interrupted))
@@ -266,13 +269,14 @@ class Codex(Agent):
         if self._is_own(params):
             self.ledger.note_begin(item)
         if item["type"] == "userMessage":
-            self.taken(str(item.get("clientId")))
+            self.taken(str(item.get("clientId")), params.get("turnId"))
         else:
             self.translator.started(item, self._parent(params))
 
     def _on_item_completed(self, params: Json) -> None:
         self.progress()
         self.ledger.note_end(params["item"])
+        self.translator.turn = params.get("turnId")
         self.translator.completed(params["item"], self._parent(params))
 
     def _parent(self, params: Json) -> Optional[str]:
