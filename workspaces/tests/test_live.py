@@ -8,7 +8,6 @@ import queue
 import socket
 import threading
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -219,12 +218,17 @@ def test_a_hostile_message_harms_only_itself(runner: FakeRunner) -> None:
     play(scene)
 
 
+def say_all(link: socket.socket, pieces: list[Json]) -> None:
+    for piece in pieces:
+        say(link, piece)
+
+
 def test_a_flood_of_a_runner_is_cut(runner: FakeRunner) -> None:
     async def scene() -> None:
         page = Page(live.watch(LOCAL, str(runner.folder)))
         link = await quietly(runner.client)
         pieces = [text("x" * KEPT, id=f"p{number % 55}", more=bool(number % 2)) for number in range(66)]
-        await quietly(lambda: [say(link, piece) for piece in pieces])
+        await quietly(lambda: say_all(link, pieces))
         say(link, text("end"), whole=True)
         await page.until_text("end")
         run = (await on_hub(_runs()))[str(runner.folder)]
