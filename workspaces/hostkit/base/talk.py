@@ -13,7 +13,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Deque, Dict, Iterator, List, Sequence
+from typing import Deque, Dict, Iterator, List, Optional, Sequence
 
 from .. import processes
 from ..files import loads
@@ -21,6 +21,8 @@ from ..wire import Json
 
 CHUNK = 1 << 16
 NO_TIMEOUT = 3600.0
+ENDING_SECONDS = 2.0
+"""How long a CLI may take to end after its output has ended."""
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """Exceptions that are raised when an answer of a CLI has an unexpected structure."""
 MAX_ERROR_TEXT = 400
@@ -29,6 +31,10 @@ MAX_ERROR_TEXT = 400
 
 class NoAnswer(Exception):
     """The CLI did not answer the query. The message is a sentence."""
+
+
+class NoMoreTime(NoAnswer):
+    """The CLI has not answered in time."""
 
 
 class NotSupported(NoAnswer):
@@ -42,7 +48,9 @@ class NoPlan(NoAnswer):
 class Talk:
     """A running CLI that exchanges lines of JSON with us until a deadline (monotonic seconds)."""
 
-    def __init__(self, argv: Sequence[str], env: Dict[str, str], deadline: float) -> None:
+    def __init__(
+        self, argv: Sequence[str], env: Dict[str, str], deadline: float, *, cwd: Optional[str] = None
+    ) -> None:
         self.program = Path(argv[0]).name
         self._deadline = deadline
         self._unread: Deque[Json] = deque()
@@ -50,17 +58,17 @@ class Talk:
         self._folder = tempfile.mkdtemp(prefix="aitask-models-")
         self._stderr = Path(self._folder, "stderr")
         try:
-            self.process = self._start(argv, env)
+            self.process = self._start(argv, env, cwd or self._folder)
         except OSError:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
-    def _start(self, argv: Sequence[str], env: Dict[str, str]) -> "subprocess.Popen[bytes]":
+    def _start(self, argv: Sequence[str], env: Dict[str, str], cwd: str) -> "subprocess.Popen[bytes]":
         with self._stderr.open("wb") as stderr:
             return subprocess.Popen(
                 argv,
-                env={**env, processes.MARKER: self._folder, "PWD": self._folder},
-                cwd=self._folder,
+                env={**env, processes.MARKER: self._folder, "PWD": cwd},
+                cwd=cwd,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -82,12 +90,30 @@ class Talk:
                 yield self._unread.popleft()
             self._read(until)
 
+    def next_line(self, timeout: float) -> Json:
+        """Return the next object in its output. Raises NoMoreTime, or NoAnswer at its end."""
+        until = min(self._deadline, time.monotonic() + timeout)
+        while not self._unread:
+            self._read(until)
+        return self._unread.popleft()
+
+    @property
+    def is_over_time(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def how_it_ended(self) -> str:
+        """Return its exit status or signal in words."""
+        with suppress(subprocess.TimeoutExpired):
+            status = self.process.wait(ENDING_SECONDS)
+            return f"signal {-status}" if status < 0 else f"exit status {status}"
+        return "its output ended"
+
     def _read(self, until: float) -> None:
         assert self.process.stdout
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             if not selector.select(max(0.0, until - time.monotonic())):
-                raise NoAnswer(f"{self.program} did not answer in time{self._error_text()}")
+                raise NoMoreTime(f"{self.program} did not answer in time{self._error_text()}")
         chunk = os.read(self.process.stdout.fileno(), CHUNK)
         if not chunk:
             raise NoAnswer(f"{self.program} ended without an answer{self._error_text()}")

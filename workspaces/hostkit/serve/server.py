@@ -28,9 +28,11 @@ from . import (
     limits,
     models,
     probe,
+    programs,
     runs,
     tail,
     tmux,
+    trial,
     unseen,
 )
 from .requests import Request, RequestFailure, failure_of
@@ -69,6 +71,8 @@ VERBS: Dict[str, Verb] = {
     "cancel": runs.cancel,
     "tail": tail.tail,
     "probe": probe.probe,
+    "programs": programs.programs,
+    "try_turn": trial.try_turn,
     "models": models.models,
     "limits": limits.limits,
     "transcripts": history.transcripts,

@@ -20,6 +20,8 @@ AWAITED_TASKS = ("local_agent", "local_workflow")
 USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
 """Tools whose requests need an answer of the user in every permission mode."""
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
+TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
+"""Of a trial turn: no transcript, no MCP servers, no tools."""
 Reply = Callable[[Json], None]
 
 
@@ -62,6 +64,8 @@ class ClaudeCode(Agent):
             argv.append("--model=" + model)
         if effort:
             argv.append("--effort=" + effort)
+        if self.spec.get("trial"):
+            argv += TRIAL_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 

@@ -130,6 +130,8 @@ class Codex(Agent):
             params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
         if self.model:
             params["model"] = self.model
+        if self.spec.get("trial"):
+            params["ephemeral"] = True  # without a transcript
         if self.spec.get("resume"):
             params.update(threadId=self.spec["resume"], excludeTurns=True)
             self._call("thread/resume", params, self._on_thread)
