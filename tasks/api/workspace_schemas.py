@@ -43,6 +43,7 @@ class WorkspaceChange(Body):
     max_parallel_runs: int = NOT_SENT
     commit_leftovers: bool = NOT_SENT
     ssh_agent: bool = NOT_SENT
+    try_changed_clis: bool = NOT_SENT
     git_name: Text = NOT_SENT
     git_email: Text = NOT_SENT
 
@@ -75,6 +76,7 @@ class WorkspaceOut(Answer):
     max_parallel_runs: int
     commit_leftovers: bool
     ssh_agent: bool
+    try_changed_clis: bool
     git_name: str
     git_email: str
     created_at: datetime

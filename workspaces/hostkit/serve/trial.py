@@ -53,7 +53,7 @@ class TrialHost(AgentHost):
 
 
 def try_turn(params: TrialParams, request: Request) -> TrialAnswer:
-    """Try one turn. If the service may be why it does not end, try the earlier program, too, if it is there."""
+    """Try one turn. If it does not end, try the earlier program, too: the service may be the reason."""
     cli = agents.get(params["backend"])
     env = environment.variables(params.get("environment") or {}, also=cli.variables)
     state = programs.seen(cli, env)
@@ -167,7 +167,7 @@ class Trial:
 
 def _feed(agent: Agent, line: Json) -> None:
     """Like the runner: a line with unexpected content harms only itself."""
-    with suppress(MALFORMED):
+    with suppress(*MALFORMED):
         agent.feed(line)
 
 
