@@ -19,6 +19,8 @@ MISSING, NO_START = "missing", "no_start"
 PAUSES = (timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 """Pauses before a held program is tried again. After the last one, only a change or a user tries it."""
 MOST = 500
+MOST_WORDS = 250
+"""Characters of what a CLI says that a reason quotes."""
 
 
 def note_seen(row: InstalledCli, seen: wire.ProgramSeen) -> InstalledCli:
@@ -99,7 +101,8 @@ def save_verdict(row: InstalledCli, verdict: TurnVerdict, *, version: str, progr
     if verdict.is_good is None:
         state = row.state if row.state == State.GOOD else State.UNPROVEN
         return save(row, state=state, code=verdict.code, reason=clean(verdict.words), try_at=None, **done)
-    reason = f"{row.name} on {row.host.label} {verdict.words.rstrip('.')}{row.last_good}."
+    words = clean(verdict.words, MOST_WORDS).rstrip(".")
+    reason = f"{row.name} on {row.host.label} {words}{row.last_good}."
     pause = PAUSES[row.tries] if row.tries < len(PAUSES) else None
     again = {"tries": min(row.tries + 1, 1000), "try_at": now + pause if pause else None}
     return save(row, state=State.HELD, code=verdict.code, reason=clean(reason), **again, **done)

@@ -49,6 +49,4 @@ def verdict_of(answer: wire.TrialAnswer) -> TurnVerdict:
         return TurnVerdict(None, answer["failure"] or "other", reason)
     if code == "no_end" and answer["earlier"] not in (None, "ok"):
         return TurnVerdict(None, code, f"{reason}, nor did the last good version: the service is slow")
-    if code == "died":
-        return TurnVerdict(False, code, f"ended without finishing a turn: {reason}")
     return TurnVerdict(False, code, reason)

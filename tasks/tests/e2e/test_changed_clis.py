@@ -114,3 +114,111 @@ def test_a_new_version_is_tried_once_and_then_runs(world: World, backend: str) -
     ended = [world.api.wait_for_run(run["id"]) for run in runs]
     assert [(run["state"], run["cli_version"]) for run in ended] == [("succeeded", place.bin.new)] * 3
     assert place.trials() == before + 1
+
+
+def test_a_cut_program_holds_its_runs_until_it_is_whole(world: World, backend: str) -> None:
+    place = Place(world, backend)
+    place.succeed()
+    place.bin.cut()
+    run = place.start()
+    reason = place.wait_for_reason(run, "Held:", f"last good: {place.bin.old}")
+    assert "login" not in reason.lower()
+    assert world.api.get(f"/api/tasks/{run['task']}")["status"] == "queued"
+    place.bin.use(NEWEST_CLIS)
+    assert world.api.wait_for_run(run["id"])["state"] == "succeeded"
+
+
+def test_a_program_that_is_gone_holds_its_runs_until_it_is_back(world: World, backend: str) -> None:
+    place = Place(world, backend)
+    place.environment["PATH"] = f"{place.bin.path.parent}:{'/usr/bin:/bin'}"
+    world.api.patch(f"/api/workspaces/{place.workspace}", {"environment": place.environment})
+    place.succeed()
+    before = place.trials()
+    place.bin.path.unlink()
+    run = place.start()
+    place.wait_for_reason(run, "Held:", "is gone", f"last good: {place.bin.old}")
+    place.bin.use(OLDEST_CLIS)
+    assert world.api.wait_for_run(run["id"])["state"] == "succeeded"
+    assert place.trials() == before  # it is the good one again
+
+
+def test_a_version_that_hangs_is_held_and_a_person_may_start_it_anyway(world: World) -> None:
+    place = Place(world, "claude_code")
+    place.succeed()
+    place.bin.write(HANGS)
+    run = place.start()
+    reason = place.wait_for_reason(run, "Held:", "9.9.9", "within 6 s", f"last good: {place.bin.old}")
+    state = state_of(place)
+    assert (state["state"], state["version"], state["good_version"]) == ("held", "9.9.9", place.bin.old)
+    assert state["reason"] in reason
+    path = f"/api/workspaces/{place.workspace}/clis/claude_code"
+    world.api.post(f"{path}/start-anyway", {"program": state["program"]})
+    wait_for(lambda: world.api.run(run["id"])["state"] == "starting", 20, "the start")
+    assert world.api.run(run["id"])["cli_version"] == "9.9.9"
+    world.api.post(f"/api/tasks/{run['task']}/cancel")
+    assert world.api.wait_for_run(run["id"])["state"] == "cancelled"
+
+
+def test_a_version_that_is_too_old_is_held_with_its_words(world: World) -> None:
+    place = Place(world, "claude_code")
+    place.succeed()
+    place.bin.write(TOO_OLD)
+    run = place.start()
+    place.wait_for_reason(run, "Held:", "is too old", "needs an update", f"last good: {place.bin.old}")
+    place.bin.use(NEWEST_CLIS)
+    assert world.api.wait_for_run(run["id"])["state"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("@login", "login"), ("@error 429", "limit"), ("@error 500", "server")]
+)
+def test_what_is_not_the_versions_fault_does_not_hold_its_runs(
+    world: World, backend: str, script: str, code: str
+) -> None:
+    place = Place(world, backend)
+    place.succeed()
+    place.bin.use(NEWEST_CLIS)
+    world.endpoint.scripts[PROMPT] = script
+    try:
+        run = place.succeed()
+    finally:
+        world.endpoint.scripts.clear()
+    assert run["cli_version"] == place.bin.new
+    state = state_of(place)
+    assert (state["state"], state["good_version"]) == ("good", place.bin.new)  # the run has proved it
+
+
+def test_a_service_that_hangs_is_told_from_a_version_that_does(world: World, backend: str) -> None:
+    """The last good version, which is still there, does not finish a turn now, either."""
+    place = Place(world, backend)
+    place.succeed()
+    place.bin.use(NEWEST_CLIS)
+    world.endpoint.scripts[PROMPT] = "@delay 60"
+    try:
+        run = place.succeed()
+    finally:
+        world.endpoint.scripts.clear()
+    assert run["cli_version"] == place.bin.new
+
+
+def test_a_running_run_goes_on_while_its_cli_is_replaced(world: World, backend: str) -> None:
+    place = Place(world, backend)
+    run = place.start("@steps 4 1\n@text over")
+    world.api.wait_for_run(run["id"], {"running"})
+    place.bin.use(NEWEST_CLIS)
+    ended = world.api.wait_for_run(run["id"])
+    assert (ended["state"], ended["cli_version"]) == ("succeeded", place.bin.old)
+
+
+def test_a_workspace_that_does_not_want_it_starts_with_each_version(world: World, backend: str) -> None:
+    place = Place(world, backend, try_changed_clis=False)
+    place.succeed()
+    before = place.trials()
+    place.bin.use(NEWEST_CLIS)
+    assert (place.succeed()["cli_version"], place.trials()) == (place.bin.new, before)
+
+
+def state_of(place: Place) -> dict[str, Any]:
+    rows = place.world.api.get(f"/api/workspaces/{place.workspace}/clis")
+    (state,) = [row for row in rows if row["backend"] == place.backend]
+    return dict(state)

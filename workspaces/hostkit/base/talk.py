@@ -20,6 +20,7 @@ from ..files import loads
 from ..wire import Json
 
 CHUNK = 1 << 16
+MAX_LINE = 64 << 20
 NO_TIMEOUT = 3600.0
 ENDING_SECONDS = 2.0
 """How long a CLI may take to end after its output has ended."""
@@ -102,21 +103,25 @@ class Talk:
         return time.monotonic() >= self._deadline
 
     def how_it_ended(self) -> str:
-        """Return its exit status or signal in words."""
+        """Return its exit status or signal and its last words; empty if it has not ended."""
         with suppress(subprocess.TimeoutExpired):
             status = self.process.wait(ENDING_SECONDS)
-            return f"signal {-status}" if status < 0 else f"exit status {status}"
-        return "its output ended"
+            how = f"signal {-status}" if status < 0 else f"exit status {status}"
+            return f"({how}){self._error_text()}"
+        return ""
 
     def _read(self, until: float) -> None:
         assert self.process.stdout
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            if not selector.select(max(0.0, until - time.monotonic())):
+            left = until - time.monotonic()  # a CLI that never stops printing is too slow, too
+            if left <= 0 or not selector.select(left):
                 raise NoMoreTime(f"{self.program} did not answer in time{self._error_text()}")
         chunk = os.read(self.process.stdout.fileno(), CHUNK)
         if not chunk:
             raise NoAnswer(f"{self.program} ended without an answer{self._error_text()}")
+        if len(self._rest) > MAX_LINE:
+            raise NoAnswer(f"{self.program} printed a line without end.")
         *complete, self._rest = (self._rest + chunk).split(b"\n")
         self._unread.extend(filter(None, map(_parsed, complete)))
 

@@ -8,9 +8,10 @@ from typing import Dict, Optional
 
 from .. import environment
 from ..base.cli import AgentCli
+from ..base.program import fingerprint
 from ..base.talk import MALFORMED, NoAnswer
 from ..wire import ModelOffer, ModelsAnswer, ModelsParams
-from . import probe, programs
+from . import probe
 from .questions import ask_all, started
 from .requests import Request
 
@@ -47,7 +48,7 @@ def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: 
     if not path:
         answer["error"] = f"{cli.program} is not installed, or not on the PATH."
         return answer
-    answer["fingerprint"] = programs.fingerprint(cli.files(path, env))
+    answer["fingerprint"] = fingerprint(cli.files(path, env))
     if known == answer["fingerprint"]:
         answer["unchanged"] = True
         return answer

@@ -16,6 +16,7 @@ from typing import Dict, Optional
 from .. import agents, environment
 from ..base.agent import Agent, AgentHost
 from ..base.cli import AgentCli
+from ..base.program import fingerprint
 from ..base.talk import MALFORMED, NoAnswer, NoMoreTime, Talk
 from ..wire import PROTOCOL, Json, RunEvent, RunSpec, TrialAnswer, TrialCode, TrialParams
 from . import commands, programs
@@ -69,7 +70,7 @@ def try_turn(params: TrialParams, request: Request) -> TrialAnswer:
 
 
 def _is_same(cli: AgentCli, program: str, known: str) -> bool:
-    return bool(program) and programs.fingerprint(cli.program_files(program)) == known
+    return bool(program) and fingerprint(cli.program_files(program)) == known
 
 
 def _answer(code: TrialCode, reason: str = "", failure: str = "") -> TrialAnswer:
@@ -137,11 +138,12 @@ class Trial:
             since = agent.retrying_since
             if since is not None and time.monotonic() - since > RETRYING_SECONDS:
                 return _answer("failed", agent.last_retry.reason, agent.last_retry.code)
+            if talk.is_over_time:
+                return self._too_slow(agent, host)
             try:
                 _feed(agent, talk.next_line(LONGEST_READ))
             except NoMoreTime:
-                if talk.is_over_time:
-                    return self._too_slow(agent, host)
+                continue
             except NoAnswer as error:
                 return self._ended(agent, str(error), talk)
         outcome = agent.outcome
@@ -162,7 +164,8 @@ class Trial:
         """The CLI has ended: after a turn that failed, for that reason, else by itself."""
         if agent.outcome and agent.outcome.state == "failed":
             return _answer("failed", agent.outcome.reason, agent.outcome.code)
-        return _answer("died", f"{words.rstrip('.')} ({talk.how_it_ended()})")
+        how = talk.how_it_ended()
+        return _answer("died", f"ended without finishing a turn {how}" if how else words)
 
 
 def _feed(agent: Agent, line: Json) -> None:
