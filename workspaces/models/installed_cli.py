@@ -28,6 +28,7 @@ class InstalledCli(Leased):
     )
     state = db.CharField(max_length=8, choices=State.choices, default=State.UNPROVEN)
     path = db.CharField(max_length=1000, blank=True)
+    program = db.CharField(max_length=1000, blank=True, help_text="Its file, behind symbolic links")
     version = db.CharField(max_length=50, blank=True, help_text="Empty if it is not known")
     fingerprint = db.CharField(max_length=64, blank=True, help_text="Of the program; empty if it is missing")
     changed_at = db.DateTimeField(null=True, blank=True, help_text="When this program was first seen")
@@ -49,7 +50,7 @@ class InstalledCli(Leased):
         max_length=50, blank=True, help_text="The last version that has finished a turn"
     )
     good_fingerprint = db.CharField(max_length=64, blank=True)
-    good_program = db.CharField(max_length=1000, blank=True, help_text="Its file, behind symbolic links")
+    good_program = db.CharField(max_length=1000, blank=True)
     good_at = db.DateTimeField(null=True, blank=True, help_text="When it last finished a turn")
 
     class Meta:

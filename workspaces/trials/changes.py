@@ -56,6 +56,7 @@ def _found(row: InstalledCli, seen: wire.ProgramSeen) -> dict[str, Any]:
     """Return the values for another program than before."""
     values: dict[str, Any] = {
         "path": clean(seen["path"] or "", 1000),
+        "program": clean(seen["real_path"], 1000),
         "version": clean(seen["version"] or "", 50),
         "fingerprint": seen["fingerprint"],
         "changed_at": timezone.now(),
@@ -80,24 +81,24 @@ def _proven_elsewhere(row: InstalledCli, fingerprint: str) -> dict[str, Any]:
     return others.exclude(pk=row.pk).values(*names).first() or {}
 
 
-def save_good(row: InstalledCli, version: str, *, program: str = "") -> bool:
+def save_good(row: InstalledCli, version: str) -> bool:
     """Save that this program has finished a turn."""
     now, known = timezone.now(), clean(version or row.version, 50)
     values = {
         **{"state": State.GOOD, "code": "", "reason": "", "tries": 0, "try_at": None, "wanted": False},
         **{"version": known, "good_version": known, "good_at": now, "good_fingerprint": row.fingerprint},
-        "good_program": clean(program or row.path, 1000),
+        "good_program": row.program,
     }
     return save(row, **values)
 
 
-def save_verdict(row: InstalledCli, verdict: TurnVerdict, *, version: str, program: str) -> bool:
+def save_verdict(row: InstalledCli, verdict: TurnVerdict, *, version: str = "") -> bool:
     """Save what a trial turn has shown. Does nothing if the program has changed in the meantime."""
     now = timezone.now()
     row.version = clean(version or row.version, 50)
     done = {"tried_at": now, "wanted": False, "version": row.version}
     if verdict.is_good:
-        return save_good(row, row.version, program=program) and save(row, **done)
+        return save_good(row, row.version) and save(row, **done)
     if verdict.is_good is None:
         state = row.state if row.state == State.GOOD else State.UNPROVEN
         return save(row, state=state, code=verdict.code, reason=clean(verdict.words), try_at=None, **done)

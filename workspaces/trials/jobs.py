@@ -72,7 +72,7 @@ def _try(row: InstalledCli) -> None:
             changes.note_seen(row, _seen(row, workspace))
             return
         version = answer["version"] or row.version
-        changes.save_verdict(row, verdict_of(answer), version=version, program=seen["real_path"])
+        changes.save_verdict(row, verdict_of(answer), version=version)
     except HostError as error:
         _postpone(row, error)
 
@@ -107,7 +107,7 @@ def _postpone(row: InstalledCli, error: HostError) -> None:
         changes.save(row, try_at=timezone.now() + HOST_PAUSE, wanted=False)
         return
     log.warning("no trial turn of %s: %s", row, error)
-    changes.save_verdict(row, TurnVerdict(None, "other", str(error)), version="", program="")
+    changes.save_verdict(row, TurnVerdict(None, "other", str(error)))
 
 
 def workspace_at(host: Host, digest: str) -> Workspace | None:

@@ -45,7 +45,7 @@ def look(workspace: Workspace, backend: str, host: HostConnection | None = None)
         asking: wire.ProgramsParams = {**params, "ask_version": True}
         seen = connection.call("programs", asking, timeout=jobs.LOOK_SECONDS)[backend]
     row = changes.note_seen(row, seen)
-    if row.is_due:
+    if row.is_due and workspace.try_changed_clis:
         request_due(row)
     return row
 

@@ -33,12 +33,23 @@ class Bin:
         folder.mkdir(parents=True)
         self.path = folder / PROGRAMS[backend]
         self.backend = backend
+        self._versions = 0
         self.use(OLDEST_CLIS)
 
     def use(self, folder: Path) -> None:
-        """Switch the link, in one step, as an update does."""
+        """Switch a link to this version, in one step, as an update does.
+
+        What it leads to is a new file each time: a program that is known to be good is not tried again.
+        """
+        self._versions += 1
+        version = self.path.with_name(f"version-{self._versions}")
+        version.write_text(f'#!/bin/sh\nexec {folder / self.path.name} "$@"\n')
+        version.chmod(0o755)
+        self.link(version)
+
+    def link(self, program: Path) -> None:
         draft = self.path.with_name("draft")
-        draft.symlink_to((folder / self.path.name).resolve())
+        draft.symlink_to(program)
         draft.replace(self.path)
 
     def write(self, content: str | bytes) -> None:
@@ -134,10 +145,11 @@ def test_a_program_that_is_gone_holds_its_runs_until_it_is_back(world: World, ba
     world.api.patch(f"/api/workspaces/{place.workspace}", {"environment": place.environment})
     place.succeed()
     before = place.trials()
+    good = place.bin.path.readlink()
     place.bin.path.unlink()
     run = place.start()
     place.wait_for_reason(run, "Held:", "is gone", f"last good: {place.bin.old}")
-    place.bin.use(OLDEST_CLIS)
+    place.bin.link(good)
     assert world.api.wait_for_run(run["id"])["state"] == "succeeded"
     assert place.trials() == before  # it is the good one again
 
@@ -185,6 +197,7 @@ def test_what_is_not_the_versions_fault_does_not_hold_its_runs(
         world.endpoint.scripts.clear()
     assert run["cli_version"] == place.bin.new
     state = state_of(place)
+    assert state["tried_at"] is not None
     assert (state["state"], state["good_version"]) == ("good", place.bin.new)  # the run has proved it
 
 
@@ -198,7 +211,7 @@ def test_a_service_that_hangs_is_told_from_a_version_that_does(world: World, bac
         run = place.succeed()
     finally:
         world.endpoint.scripts.clear()
-    assert run["cli_version"] == place.bin.new
+    assert (run["cli_version"], state_of(place)["tried_at"] is None) == (place.bin.new, False)
 
 
 def test_a_running_run_goes_on_while_its_cli_is_replaced(world: World, backend: str) -> None:
