@@ -75,6 +75,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "max_parallel_runs",
             "commit_leftovers",
             "ssh_agent",
+            "try_changed_clis",
             "git_name",
             "git_email",
         ]

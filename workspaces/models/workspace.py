@@ -99,6 +99,12 @@ class Workspace(models.Model):
     allowed_agent_settings = models.JSONField(
         default=list, editable=False, help_text="Digests of what branches bring for agents and a user allowed"
     )
+    try_changed_clis = models.BooleanField(
+        "try a changed CLI before runs start",
+        default=True,
+        help_text="After an update on the host, one tiny request on the login's account shows whether the"
+        " new version works. If not, runs wait for a better one",
+    )
     git_name = models.CharField(
         max_length=200, blank=True, help_text="Empty: the git identity configured on the host"
     )

@@ -37,6 +37,8 @@ from .usage import ClaudeLedger
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 COMPACT = "/compact"
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
+TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
+"""Of a trial turn: no transcript, no MCP servers, no tools."""
 Reply = Callable[[Json], None]
 
 
@@ -104,6 +106,8 @@ class ClaudeCode(Agent):
             argv.append("--effort=" + effort)
         if self.fork:
             argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
+        if self.spec.get("trial"):
+            argv += TRIAL_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
