@@ -7,7 +7,7 @@ import os
 from typing import Protocol
 
 
-class Stream(Protocol):
+class WritableText(Protocol):
     """A text stream, or a management command's wrapper of one."""
 
     def write(self, text: str, /) -> object: ...
@@ -17,10 +17,10 @@ class Stream(Protocol):
     def fileno(self) -> int: ...
 
 
-class Output:
+class Printer:
     """Writes lines, and never raises: what reads them must not stop what the program does."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: WritableText) -> None:
         self._stream = stream
 
     def line(self, text: str) -> None:
