@@ -93,6 +93,13 @@ class TaskChange(Body):
     reasoning_effort: Choice = None
 
 
+class ForkFrom(Body):
+    """A message or an answer in a run of the task, by the numbers of both. Files stay as they are."""
+
+    run: int = Field(description="Number of the run, from 1")
+    seq: int = Field(description="Number of the event")
+
+
 class NewRun(Body):
     """All fields are optional. By default, the task runs with its own prompt, model and effort."""
 
@@ -100,6 +107,14 @@ class NewRun(Body):
     model: str | None = Field(default=None, description="null: the task's model; empty: the CLI's default")
     reasoning_effort: str | None = Field(default=None, description="null: the task's effort")
     resume: bool = Field(default=False, description="Continue the CLI session of the last run")
+    rescue: bool = Field(
+        default=False,
+        description="Go on in a new session with a record of the earlier ones, made by the app; it stands"
+        " before the prompt, if one is given",
+    )
+    fork: ForkFrom | None = Field(
+        default=None, description="Continue a session up to one of its answers, or to before a message"
+    )
 
 
 class TaskOut(Answer):

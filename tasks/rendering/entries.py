@@ -36,6 +36,8 @@ SHORT_LINES, SHORT_TEXT = 14, 1600
 
 def _started(entry: Entry) -> SafeString:
     verb = "Resumed" if entry.data.get("resumed") else "Started"
+    if entry.data.get("forked_from"):
+        verb = "Forked the conversation in"
     model = " · ".join(filter(None, (entry.text("model"), entry.text("reasoning_effort"))))
     name = f"{entry.run.get_backend_display()} {entry.text('cli_version')}".strip()
     return line("play", f"{verb} {name}", model, "dim")
@@ -214,6 +216,7 @@ ERRORS = {
     "rejected": "Request rejected",
     "server": "Server error",
     "connection": "Connection lost",
+    "session": "Session not found",
     "setup": "Setup failed",
 }
 

@@ -120,6 +120,7 @@ function editMessage(button) {
   const line = button.closest("article");
   const field = Object.assign(document.createElement("textarea"), { value: button.dataset.text, rows: 2 });
   field.setAttribute("aria-label", "Edit message. Enter saves, Esc cancels.");
+  field.dataset.complete = box.dataset.complete;
   const before = [...line.childNodes];
   line.replaceChildren(field);
   field.focus();

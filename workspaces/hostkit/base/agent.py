@@ -12,6 +12,7 @@ from ..wire import (
     PERMISSION_MODES,
     CommandAnswer,
     Json,
+    MessageEvent,
     RequestClosedEvent,
     RequestEvent,
     RunEvent,
@@ -122,7 +123,8 @@ class Agent:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
-        self.session: Optional[str] = spec.get("resume")
+        self.fork = spec.get("fork")
+        self.session: Optional[str] = None if self.fork else spec.get("resume")
         self.background = Background(host.emit)
         self.steps = Progress(host.emit, spec.get("progress") or [])
         self.raw = RawLines(host.emit)
@@ -235,6 +237,7 @@ class Agent:
                 "reasoning_effort": effort,
                 "permission_mode": self.mode,
                 "resumed": bool(self.spec.get("resume")),
+                "forked_from": self.spec.get("resume") if self.fork else None,
             }
         )
 
@@ -279,13 +282,19 @@ class Agent:
         content = recorded_content(request, decision.content)
         self.close_request(key, word, by, decision.text, content)
 
-    def taken(self, wire: str) -> None:
+    def taken(self, wire: str, anchor: Optional[str] = None) -> None:
         """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""
         message = self.waiting_messages.pop(wire, None)
         if message:
-            self.host.emit(
-                {"kind": "message", "id": message.identity, "text": message.text, "by": message.by}
-            )
+            event: MessageEvent = {
+                "kind": "message",
+                "id": message.identity,
+                "text": message.text,
+                "by": message.by,
+            }
+            if anchor:
+                event["anchor"] = anchor
+            self.host.emit(event)
 
     def return_message(self, wire: str, reason: str) -> None:
         """Record that the CLI will not take a message that it has accepted."""

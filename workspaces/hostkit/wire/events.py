@@ -63,6 +63,8 @@ class StartedEvent(EventHead):
     reasoning_effort: NotRequired[Optional[str]]
     permission_mode: NotRequired[str]
     resumed: NotRequired[bool]
+    forked_from: NotRequired[Optional[str]]
+    "The session that was forked. Then the run has a new session, whose totals may begin with that one's."
     pid: NotRequired[Optional[int]]
 
 
@@ -71,6 +73,8 @@ class TextEvent(EventHead):
 
     kind: Literal["text"]
     text: str
+    anchor: NotRequired[Optional[str]]
+    "Where the CLI can fork the session, after this text. Codex can only do so after the whole turn."
     parent: NotRequired[Optional[str]]
     "Id of the tool call that started the sub-agent; none for the agent itself. The same in other events."
     questions: NotRequired[List[Question]]
@@ -199,6 +203,8 @@ class MessageEvent(EventHead):
     text: str
     by: str
     "prompt, web or keyboard."
+    anchor: NotRequired[Optional[str]]
+    "The turn of the message, before which the CLI can fork the session."
 
 
 class UsageEvent(EventHead, UsageTotals):
@@ -350,7 +356,7 @@ class ErrorEvent(EventHead):
     kind: Literal["error"]
     text: str
     code: str
-    "connection, login, limit, model, rejected, server, setup or other."
+    "connection, login, limit, model, rejected, server, session (the CLI does not have it), setup or other."
     http_status: NotRequired[Optional[int]]
     retrying: bool
     "Whether the CLI retries."

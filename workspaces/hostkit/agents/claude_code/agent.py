@@ -21,6 +21,7 @@ from ...outcome import Outcome
 from ...wire import Json, LimitEvent, RunSpec
 from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
 from .background import ClaudeTasks
+from .commands import SlashCommands
 from .events import ClaudeTranslator, failure_code, limit_event
 from .grants import grants_of
 from .lifecycle import Deliveries
@@ -48,6 +49,7 @@ class ClaudeCode(Agent):
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
         self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
         self.translator.part_of = self.live.part_of
+        self._commands = SlashCommands()
         self._cli_state = ""
         self._tasks = ClaudeTasks(self.background)
         self._todo = ClaudeTodo(self.steps, spec.get("progress") or [])
@@ -100,6 +102,8 @@ class ClaudeCode(Agent):
             argv.append("--model=" + model)
         if effort:
             argv.append("--effort=" + effort)
+        if self.fork:
+            argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
@@ -108,7 +112,16 @@ class ClaudeCode(Agent):
         return {**own, **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
-        self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
+        message = PendingMessage(prompt, "prompt", "prompt")
+        if not prompt.startswith("/"):
+            self._send_message(message, None)
+            return
+
+        def reply(response: Json) -> None:
+            self._commands.learn((response.get("response") or {}).get("commands"))
+            self._send_message(message, None)
+
+        self._call({"subtype": "initialize"}, reply)
 
     def feed(self, line: Json) -> None:
         if self.live.feed(line):
@@ -157,13 +170,14 @@ class ClaudeCode(Agent):
         return handle_and_show
 
     def _on_compaction(self, line: Json) -> None:
-        self._lines.handlers["compact_boundary"](line)
+        self._lines.compacted(line)
         usage = self.ledger.note_compaction(line)
         if usage:
             self.report_usage(usage)
 
     def _on_init(self, line: Json) -> None:
-        self.ledger.note_session(line.get("session_id"))
+        self.ledger.note_session(line.get("session_id") or self.session)
+        self._commands.learn(line.get("slash_commands"))
         if self._announced:
             self.move_session(line.get("session_id"))
             return
@@ -321,7 +335,8 @@ class ClaudeCode(Agent):
 
     def _send_message(self, message: PendingMessage, priority: Optional[str]) -> None:
         self.waiting_messages[message.wire] = message
-        self._send_text(message.wire, _as_text(message.text), priority)
+        text = self._commands.as_text(message.text, is_first=not self.session)
+        self._send_text(message.wire, text, priority)
 
     def _send_text(self, wire: str, text: str, priority: Optional[str]) -> None:
         line: Json = {
@@ -452,11 +467,6 @@ def _effort(level: Optional[str]) -> Dict[str, str]:
     overwrite that file.
     """
     return {"CLAUDE_CODE_EFFORT_LEVEL": level} if level else {}
-
-
-def _as_text(text: str) -> str:
-    """Prefix a text that begins with a slash, so that the CLI does not take it as one of its commands."""
-    return " " + text if text.startswith("/") else text
 
 
 def _joined(value: Union[str, List[str]]) -> str:

@@ -21,6 +21,7 @@ IGNORED_SUBTYPES = {
     "hook_progress": "hooks of the user's own settings",
     "hook_response": "hooks of the user's own settings",
     "files_persisted": "uploads of cloud sessions",
+    "permission_denied": "the result of the call that was denied says it",
     "elicitation_complete": "the request itself is closed",
     "commands_changed": "read when commands are offered",
     "local_command_output": "its result line has it, too",
@@ -38,7 +39,6 @@ class SystemLines:
         self.asked_to_compact = False
         self.handlers: Dict[str, Callable[[Json], None]] = {
             "status": self._status,
-            "compact_boundary": self._compacted,
             "model_fallback": lambda line: self._model(line, "fallback"),
             "model_refusal_fallback": lambda line: self._model(line, "refusal"),
             "session_title_changed": self._title,
@@ -67,7 +67,7 @@ class SystemLines:
         self._emit({"kind": "compaction", "phase": "failed", "trigger": self._trigger, "text": text})
         self._compacting = self.asked_to_compact = False
 
-    def _compacted(self, line: Json) -> None:
+    def compacted(self, line: Json) -> None:
         about = line.get("compact_metadata")
         about = about if isinstance(about, dict) else {}
         trigger = _text(about.get("trigger")) or self._trigger

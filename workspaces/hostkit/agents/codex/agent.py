@@ -28,7 +28,7 @@ from .events import CodexTranslator, breaks_off, failure_of, limit_event
 from .live import CodexLive, is_partial
 from .notices import review_handlers
 from .notifications import IGNORED, PROGRESS_CONFIG, SessionLines
-from .protocol import CLIENT, decision_of, listed, native_program, wire_id
+from .protocol import CLIENT, decision_of, listed, native_program, place_of, wire_id
 from .usage import CodexLedger
 
 APPROVALS: Dict[str, object] = {"ask": "untrusted", "edits": "on-request", "full": NEVER_BUT_FORMS}
@@ -159,7 +159,10 @@ class Codex(Agent):
             params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
         if self.model:
             params["model"] = self.model
-        if self.spec.get("resume"):
+        if self.fork:
+            params.update(threadId=self.spec["resume"], excludeTurns=True, **place_of(self.fork))
+            self._call("thread/fork", params, self._on_thread)
+        elif self.spec.get("resume"):
             params.update(threadId=self.spec["resume"], excludeTurns=True)
             self._call("thread/resume", params, self._on_thread)
         else:
@@ -281,7 +284,7 @@ class Codex(Agent):
             return
         self._turn = None
         self._works.note_open(list(self.translator.items.values()))
-        self.taken(self._opening)
+        self.taken(self._opening, turn.get("id"))
         self._withdraw_requests(params.get("threadId"))
         self.report_usage(self.ledger.end_turn(interrupted=interrupted))
         is_compaction, former = self._compaction.own_turn, self.outcome
@@ -322,7 +325,7 @@ class Codex(Agent):
             self.ledger.note_begin(item)
         self._works.item_started(item, self._thread(params))
         if item["type"] == "userMessage":
-            self.taken(str(item.get("clientId")))
+            self.taken(str(item.get("clientId")), params.get("turnId"))
         elif item["type"] == "contextCompaction":
             if self._is_own(params):
                 self._compaction.started()
@@ -335,6 +338,7 @@ class Codex(Agent):
         self._works.item_completed(params["item"], self._thread(params))
         if params["item"]["type"] == "contextCompaction" and self._is_own(params):
             self._compaction.completed()
+        self.translator.turn = params.get("turnId")
         self.translator.completed(params["item"], self._parent(params))
 
     def _parent(self, params: Json) -> Optional[str]:
