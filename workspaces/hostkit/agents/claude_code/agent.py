@@ -263,6 +263,8 @@ class ClaudeCode(Agent):
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            for key in list(self.requests):  # old versions do not withdraw forms
+                self.close_request(key, "withdrawn", "agent")
         elif line.get("is_error"):
             self._on_error_result(line)
         else:
