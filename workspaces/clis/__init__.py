@@ -33,6 +33,8 @@ class Cli:
     "POSIX regular expression for its command line with `{session}`, starting with the program's name."
     runner_words: str = ""
     "Part of such a command line that only hostkit's runner uses, and users do not. Empty if there is none."
+    file_sign: str = ""
+    "What a message has before the path of a file whose content goes along. Empty: only the path is written."
     reports_reasoning: bool = True
     "Whether it reports reasoning tokens."
     order: int = 100

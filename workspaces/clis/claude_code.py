@@ -14,6 +14,7 @@ CLI = Cli(
     how_to_log_in="claude",
     resume_pattern=r"claude[^ ]* (.* )?(-r|--resume)[ =](.* )?{session}",
     runner_words=" --permission-prompt-tool ",
+    file_sign="@",
     reports_reasoning=False,
     order=1,
 )

@@ -12,6 +12,8 @@ from ..wire import (
     PERMISSION_MODES,
     CommandAnswer,
     Json,
+    MessageEvent,
+    RequestClosedEvent,
     RequestEvent,
     RunEvent,
     RunSpec,
@@ -23,6 +25,7 @@ from .consent import digest_of, same_call
 from .partial import OpenParts
 from .progress import Progress
 from .raw import RawLines
+from .submission import recorded_content
 
 MILLISECONDS = 1e11
 """Larger times since 1970 are in milliseconds: in seconds, it would be the year 5138."""
@@ -87,7 +90,7 @@ class PendingMessage:
 
 
 class RequestDecision(NamedTuple):
-    """The user's decision about an open request: see approve, deny and answer in wire/commands.py."""
+    """The user's decision about an open request: see approve, deny, answer and submit in wire/commands.py."""
 
     allow: bool
     text: Optional[str] = None
@@ -96,7 +99,9 @@ class RequestDecision(NamedTuple):
     mode: Optional[str] = None
     grant: Optional[str] = None
     answers: Optional[Dict[str, Union[str, List[str]]]] = None
+    content: Optional[Json] = None
     interrupt: bool = False
+    cancel: bool = False
 
 
 class OpenRequest(NamedTuple):
@@ -118,7 +123,8 @@ class Agent:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
-        self.session: Optional[str] = spec.get("resume")
+        self.fork = spec.get("fork")
+        self.session: Optional[str] = None if self.fork else spec.get("resume")
         self.background = Background(host.emit)
         self.steps = Progress(host.emit, spec.get("progress") or [])
         self.raw = RawLines(host.emit)
@@ -231,6 +237,7 @@ class Agent:
                 "reasoning_effort": effort,
                 "permission_mode": self.mode,
                 "resumed": bool(self.spec.get("resume")),
+                "forked_from": self.spec.get("resume") if self.fork else None,
             }
         )
 
@@ -253,21 +260,41 @@ class Agent:
         """
         self.allowed_calls |= {_call_of(self.requests[key].event)} - {""}
 
-    def close_request(self, key: str, decision: str, by: str, text: Optional[str] = None) -> None:
+    def close_request(
+        self, key: str, decision: str, by: str, text: Optional[str] = None, content: Optional[Json] = None
+    ) -> None:
         if self.requests.pop(key, None) is not None:
-            self.host.emit(
-                {"kind": "request_closed", "id": key, "decision": decision, "by": by, "text": text or None}
-            )
+            closed: RequestClosedEvent = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
+            if text:
+                closed["text"] = text
+            if content is not None:
+                closed["content"] = content
+            self.host.emit(closed)
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
 
-    def taken(self, wire: str) -> None:
+    def close_other(self, key: str, decision: RequestDecision, by: str) -> None:
+        """Close a request that is no approval, question or plan, and record what was answered."""
+        request = self.requests[key].event
+        word = "cancel" if decision.cancel else "deny"
+        if decision.allow:
+            word = "submit" if decision.content is not None else "allow"
+        content = recorded_content(request, decision.content)
+        self.close_request(key, word, by, decision.text, content)
+
+    def taken(self, wire: str, anchor: Optional[str] = None) -> None:
         """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""
         message = self.waiting_messages.pop(wire, None)
         if message:
-            self.host.emit(
-                {"kind": "message", "id": message.identity, "text": message.text, "by": message.by}
-            )
+            event: MessageEvent = {
+                "kind": "message",
+                "id": message.identity,
+                "text": message.text,
+                "by": message.by,
+            }
+            if anchor:
+                event["anchor"] = anchor
+            self.host.emit(event)
 
     def return_message(self, wire: str, reason: str) -> None:
         """Record that the CLI will not take a message that it has accepted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from ..wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
+from ..wire import LoginState, ModelOffer, OfferedCommand, PlanLimits, RunSpec, SessionTokens, UsageTotals
 from .agent import Agent, AgentHost
 from .talk import NoAnswer, NoPlan, Talk
 
@@ -51,6 +51,20 @@ class AgentCli:
     def ask_models(self, talk: Talk) -> ModelOffer:
         """Return the models and efforts, with the CLI's own ids. Raises NoAnswer."""
         raise NoAnswer(f"{self.program} does not list its models.")
+
+    project_commands: Sequence[str] = ()
+    """Folders of a repository whose Markdown files are commands or skills."""
+
+    def ask_commands(self, talk: Talk) -> List[OfferedCommand]:
+        """Return the commands and skills that a message can begin with, in the folder of `talk`.
+
+        The folder has the files in `project_commands` and nothing else of the repository. Raises NoAnswer.
+        """
+        return []
+
+    def own_commands(self, env: Mapping[str, str]) -> List[Path]:
+        """Return the user's own files and folders that define commands."""
+        return []
 
     def ask_limits(self, talk: Talk) -> PlanLimits:
         """Return the plan limits. Raises NoAnswer; after NotSupported, `read_limits` is called."""

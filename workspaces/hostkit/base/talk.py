@@ -13,7 +13,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Deque, Dict, Iterator, List, Sequence
+from typing import Callable, Deque, Dict, Iterator, List, Optional, Sequence
 
 from .. import processes
 from ..files import loads
@@ -40,9 +40,18 @@ class NoPlan(NoAnswer):
 
 
 class Talk:
-    """A running CLI that exchanges lines of JSON with us until a deadline (monotonic seconds)."""
+    """A running CLI that exchanges lines of JSON with us until a deadline (monotonic seconds).
 
-    def __init__(self, argv: Sequence[str], env: Dict[str, str], deadline: float) -> None:
+    `fill` may write files into its folder before it is started.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Dict[str, str],
+        deadline: float,
+        fill: Optional[Callable[[Path], None]] = None,
+    ) -> None:
         self.program = Path(argv[0]).name
         self._deadline = deadline
         self._unread: Deque[Json] = deque()
@@ -50,6 +59,8 @@ class Talk:
         self._folder = tempfile.mkdtemp(prefix="aitask-models-")
         self._stderr = Path(self._folder, "stderr")
         try:
+            if fill:
+                fill(Path(self._folder))
             self.process = self._start(argv, env)
         except OSError:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -66,6 +77,11 @@ class Talk:
                 stderr=stderr,
                 start_new_session=True,
             )
+
+    @property
+    def folder(self) -> str:
+        """The folder that the CLI works in."""
+        return self._folder
 
     def send(self, *messages: Json) -> None:
         assert self.process.stdin

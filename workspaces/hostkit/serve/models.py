@@ -49,7 +49,7 @@ def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: 
     if not path:
         answer["error"] = f"{cli.program} is not installed, or not on the PATH."
         return answer
-    answer["fingerprint"] = _fingerprint(cli.files(path, env))
+    answer["fingerprint"] = fingerprint_of(cli.files(path, env))
     if known == answer["fingerprint"]:
         answer["unchanged"] = True
         return answer
@@ -81,7 +81,7 @@ def _version(path: str, env: Dict[str, str], deadline: float) -> Optional[str]:
         return None
 
 
-def _fingerprint(files: List[Path]) -> str:
+def fingerprint_of(files: List[Path]) -> str:
     """Return a hash that changes when one of these files changes, appears or disappears."""
     states = []
     for path in files:

@@ -20,6 +20,7 @@ from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import (
     agent_settings,
     commands,
+    completion,
     doctor,
     files,
     forgotten,
@@ -72,6 +73,8 @@ VERBS: Dict[str, Verb] = {
     "live": live.live,
     "probe": probe.probe,
     "models": models.models,
+    "commands": completion.commands,
+    "list_files": completion.list_files,
     "limits": limits.limits,
     "transcripts": history.transcripts,
     "doctor": doctor.doctor,

@@ -407,6 +407,60 @@ class ModelsAnswer(TypedDict):
     seconds: NotRequired[float]
 
 
+class CommandsParams(EnvironmentParams):
+    """Which commands and skills a CLI has in a worktree, or in a commit of a repository."""
+
+    backend: str
+    path: str
+    "A worktree, or the repository of the commit."
+    commit: str
+    "A branch or commit; empty for the files of the worktree."
+    known: str
+    "Fingerprint of the known answer; empty if there is none."
+
+
+class OfferedCommand(TypedDict):
+    """One command or skill that can be written at the start of a message."""
+
+    name: str
+    insert: str
+    "What is written to use it."
+    description: str
+    hint: str
+    "Its arguments, in the CLI's words."
+    in_conversation: bool
+    "Whether it makes no sense at the start of a session."
+
+
+class CommandsAnswer(TypedDict):
+    items: List[OfferedCommand]
+    error: Optional[str]
+    fingerprint: str
+    "Hash of the program and of all files that define commands."
+    unchanged: bool
+    "The fingerprint is the known one, so the CLI was not asked."
+    left_out: int
+    "Number of files with commands that were not looked at: links, and those beyond the limits."
+
+
+class ListFilesParams(TypedDict):
+    path: str
+    "A worktree, or the repository of the commit."
+    commit: str
+    "A branch or commit; empty for the files of the worktree."
+    known: str
+    "Digest of the known list; empty if there is none."
+
+
+class ListedFiles(TypedDict):
+    names: List[str]
+    digest: str
+    unchanged: bool
+    "The digest is the known one, and `names` is empty."
+    left_out: int
+    "Number of files that are not listed: names with control characters, and those beyond the limit."
+
+
 class PlanLimits(TypedDict):
     """A CLI's answer to the query for its plan limits."""
 

@@ -42,9 +42,7 @@ class SystemLines:
             "model_fallback": lambda line: self._model(line, "fallback"),
             "model_refusal_fallback": lambda line: self._model(line, "refusal"),
             "session_title_changed": self._title,
-            "informational": self._notice,
             "notification": self._notice,
-            "peer_message_hold": self._notice,
         }
 
     def _status(self, line: Json) -> None:
