@@ -234,6 +234,7 @@ class ClaudeCode(Agent):
         self.progress()
         if not self._local.held_back(line):
             self._todo.note_calls(line)
+            self._tasks.note_calls(line)
             self.translator.assistant(line)
         usage = self.ledger.note(line)
         if usage:
@@ -257,7 +258,7 @@ class ClaudeCode(Agent):
         self._take_unreplayed(line)
         self._lines.end_turn(line)
         self.report_usage(self.ledger.close(line))
-        if self._local.note_result(line, self._deliveries) and self.outcome:
+        if self._local.note_result(line, self._deliveries, self._lines) and self.outcome:
             return
         self.session = line.get("session_id") or self.session
         reason = str(line.get("terminal_reason") or "")

@@ -273,6 +273,7 @@ class Codex(Agent):
             self._turn = params["turn"]["id"]
         else:
             self._other_turns[params["threadId"]] = params["turn"]["id"]
+            self._works.turn_started(params["threadId"])
 
     def _on_turn_completed(self, params: Json) -> None:
         turn = params["turn"]
