@@ -30,6 +30,8 @@ class TaskVerb(StrEnum):
     UNQUEUE = "unqueue"
     CANCEL = "cancel"
     STOP = "stop"
+    COMPACT = "compact"
+    STOP_BACKGROUND = "stop-background"
     RESUME = "resume"
     RESUME_AT_RESET = "resume-at-reset"
     START_NEW_CONVERSATION = "new-conversation"
@@ -159,6 +161,20 @@ def _active(facts: TaskFacts) -> Refused | None:
     return None if facts.run and facts.run.is_active else Refused("No run of this task is in progress.")
 
 
+def _with_conversation(facts: TaskFacts) -> Refused | None:
+    if facts.run is None or facts.run.started_at is None or not facts.run.context_used:
+        return Refused("There is no conversation to compact yet.", "Wait for the agent's first answer.")
+    if facts.run.compacting:
+        return Refused("The conversation is being compacted already.")
+    return None
+
+
+def _with_background(facts: TaskFacts) -> Refused | None:
+    if facts.run and facts.run.in_background:
+        return None
+    return Refused("Nothing runs in the background.")
+
+
 def _interrupted(facts: TaskFacts) -> Refused | None:
     if facts.run and facts.run.was_cut_off:
         return None
@@ -255,6 +271,8 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.UNQUEUE: (_queued,),
         TaskVerb.CANCEL: (_active,),
         TaskVerb.STOP: (_active,),
+        TaskVerb.COMPACT: (_active, _with_conversation),
+        TaskVerb.STOP_BACKGROUND: (_active, _with_background),
         TaskVerb.RESUME: (_not_live, _interrupted, _can_be_continued),
         TaskVerb.START_NEW_CONVERSATION: (_not_live, _can_not_be_continued, _with_prompt),
         TaskVerb.RESCUE: (_not_live, _could_not_be_continued),
@@ -275,6 +293,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
 HEAD_VERBS = (
     TaskVerb.UNQUEUE,
     TaskVerb.STOP,
+    TaskVerb.COMPACT,
     TaskVerb.RESUME,
     TaskVerb.RESUME_AT_RESET,
     TaskVerb.START_NEW_CONVERSATION,

@@ -140,6 +140,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "resume": run.resumes or None,
         "fork": {"anchor": run.fork_at, "before": run.fork_before} if run.fork_at else None,
         "thread_total": _counted_before(run),
+        "progress": run.progress,
         "environment": workspace.environment,
         "ssh_agent": workspace.ssh_agent,
         "unreadable": _hidden_folders(workspace),

@@ -110,6 +110,14 @@ def _session_to_resume(task: Task) -> str:
     return run.cli_session
 
 
+def _progress_of(task: Task, session: str) -> list[dict[str, str]]:
+    """Return the agent's list as the resumed session has left it: it goes on with it unless it was done."""
+    if not session:
+        return []
+    last = task.runs.filter(cli_session=session).order_by("-number").first()
+    return last.progress if last and last.steps_done < len(last.progress) else []
+
+
 def _create_run(task: Task, prompt: str, place: ForkPlace, user: AbstractBaseUser | None) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
@@ -125,6 +133,7 @@ def _create_run(task: Task, prompt: str, place: ForkPlace, user: AbstractBaseUse
                 resumes=place.session,
                 fork_at=place.anchor,
                 fork_before=place.before,
+                progress=_progress_of(task, "" if place.anchor else place.session),
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:

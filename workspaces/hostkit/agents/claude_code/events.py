@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional
 from ...base.agent import code_of_status, iso
 from ...base.consent import SAME_CALL
 from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
-from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
+from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent, TextEvent
 from .grants import grants_of
 
 ERROR_CODES = {
@@ -106,6 +106,8 @@ class ClaudeTranslator:
         self.worktree = worktree
         self._emit = emit
         self._tools: Dict[str, float] = {}
+        self.part_of: Callable[[str, Optional[str]], Optional[str]] = lambda _kind, _parent: None
+        "Gives the id of the part that was shown while a text was written."
 
     def assistant(self, line: Json) -> None:
         parent = line.get("parent_tool_use_id")
@@ -113,9 +115,13 @@ class ClaudeTranslator:
         for block in line["message"].get("content") or []:
             kind = block.get("type")
             if kind == "text" and block.get("text"):
-                self._emit({"kind": "text", "text": block["text"], "parent": parent, "anchor": anchor})
+                part = self.part_of("text", parent)
+                text: TextEvent = {"kind": "text", "text": block["text"], "parent": parent, "part": part}
+                text["anchor"] = anchor
+                self._emit(text)
             elif kind == "thinking" and block.get("thinking"):
-                self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent})
+                part = self.part_of("thinking", parent)
+                self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent, "part": part})
             elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
                 self._tool(block, parent)
 
