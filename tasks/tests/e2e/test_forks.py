@@ -47,9 +47,7 @@ def texts_of(world: World, session: str) -> list[str]:
     return [entry.prompt for entry in world.endpoint.ledger.turns(session)]
 
 
-def test_a_fork_knows_what_came_before_alone(
-    world: World, backend: str, bodies: list[Json]
-) -> None:
+def test_a_fork_knows_what_came_before_alone(world: World, backend: str, bodies: list[Json]) -> None:
     first = world.succeed("@text The first answer.\n@write kept.txt kept", backend)
     second = again(world, first, prompt="@text The second answer.", resume=True)
     assert second["cli_session"] == first["cli_session"]
