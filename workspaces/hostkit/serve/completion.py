@@ -184,15 +184,18 @@ def _blobs(output: bytes) -> Iterator[bytes]:
 
 def list_files(params: ListFilesParams, request: Request) -> ListedFiles:
     """Return the files that git does not ignore: tracked ones, and new ones of a worktree."""
-    if params["commit"]:
-        args = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", _commit(params["commit"])]
+    path, commit = params["path"], params["commit"]
+    listed = ""
+    if commit:
+        digest = _git(path, ["rev-parse", "--verify", "-q", _commit(commit) + "^{tree}"], request).strip()
     else:
-        args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = _git(params["path"], args, request)
-    digest = hashlib.sha256(os.fsencode(listed)).hexdigest()[:32]
-    every = sorted(set(listed.split("\0")) - {""})
+        listed = _git(path, ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], request)
+        digest = hashlib.sha256(os.fsencode(listed)).hexdigest()[:32]
     if params.get("known") == digest:
         return {"names": [], "digest": digest, "unchanged": True, "left_out": 0}
+    if commit:
+        listed = _git(path, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", digest], request)
+    every = sorted(set(listed.split("\0")) - {""})
     names = [name for name in every if len(name) <= MAX_NAME and not UNPRINTABLE.search(name)][:MAX_NAMES]
     return {"names": names, "digest": digest, "unchanged": False, "left_out": len(every) - len(names)}
 
