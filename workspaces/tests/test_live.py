@@ -8,7 +8,6 @@ import queue
 import socket
 import threading
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
