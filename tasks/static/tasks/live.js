@@ -59,7 +59,7 @@ export class Live {
     const template = this.box.querySelector(`template[data-kind="${CSS.escape(kind)}"]`);
     const row = template.content.firstElementChild.cloneNode(true);
     const part = { kind, row, tool, title: "", isCut: false, seq: 0, text: document.createTextNode("") };
-    row.dataset.live = key;
+    row.dataset.writing = key;
     row.classList.toggle("sub", Boolean(parent));
     row.querySelector("[data-text]")?.append(part.text);
     this.parts.set(key, part);
