@@ -37,6 +37,8 @@ from .usage import ClaudeLedger
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 COMPACT = "/compact"
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
+TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
+"""Of a trial turn: no transcript, no MCP servers, no tools."""
 Reply = Callable[[Json], None]
 
 
@@ -104,6 +106,8 @@ class ClaudeCode(Agent):
             argv.append("--effort=" + effort)
         if self.fork:
             argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
+        if self.spec.get("trial"):
+            argv += TRIAL_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
@@ -261,6 +265,8 @@ class ClaudeCode(Agent):
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            for key in list(self.requests):  # old versions do not withdraw forms
+                self.close_request(key, "withdrawn", "agent")
         elif line.get("is_error"):
             self._on_error_result(line)
         else:

@@ -36,7 +36,7 @@ class ClaudeTasks:
         return list(self._kinds)
 
     def note_calls(self, line: Json) -> None:
-        """Remember which calls are to run in the background: the tasks of older versions do not say it."""
+        """Remember which calls of an assistant line run in the background: older tasks do not say it."""
         content = (line.get("message") or {}).get("content")
         for block in content if isinstance(content, list) else []:
             given = block.get("input") if isinstance(block, dict) else None

@@ -87,10 +87,12 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
 
 
 def _name_server(event: RequestEvent, server: object) -> None:
-    """Name the MCP server whose tool it is, and where it is configured."""
+    """Name the MCP server whose tool it is, and where it is configured, which old versions do not say."""
     if isinstance(server, dict) and server.get("name"):
         source = server.get("source")
         event["server"] = f"{server['name']} ({source})" if source else str(server["name"])
+    elif event["tool"].startswith("mcp__"):
+        event["server"] = event["tool"].split("__")[1]
 
 
 def _questions(tool_input: Json) -> List[Question]:
