@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 
 MAX_HITS = 1500
@@ -35,13 +35,15 @@ class FileIndex:
             return []
         if not words:
             return [self._names[number] for number in self._shallow[:limit]]
-        found: dict[int, None] = {}
-        for numbers in (self._starting(words), self._containing(words), self._scattered(words)):
-            hits = sorted(set(islice(numbers, MAX_HITS)) - found.keys(), key=lambda n: self._rank(n, words))
-            found |= dict.fromkeys(hits)
-            if len(found) >= limit:
-                break
-        return [self._names[number] for number in islice(found, limit)]
+        found = self._ranked(self._starting(words), words)
+        if len(found) < limit:
+            found += self._ranked(set(islice(self._hits(words), MAX_HITS)).difference(found), words)
+        if not found:
+            found = self._ranked(self._scattered(words), words)
+        return [self._names[number] for number in found[:limit]]
+
+    def _ranked(self, numbers: Iterable[int], words: str) -> list[int]:
+        return sorted(set(islice(numbers, MAX_HITS)), key=lambda number: self._rank(number, words))
 
     def _depth(self, number: int) -> tuple[bool, int, str]:
         name = self._lower[number]
@@ -56,9 +58,6 @@ class FileIndex:
         """Yield files whose own name or whose path starts with the words."""
         for before in ("/", "\n"):
             yield from self._hits(before + words)
-
-    def _containing(self, words: str) -> Iterator[int]:
-        return self._hits(words)
 
     def _hits(self, text: str) -> Iterator[int]:
         at = self._text.find(text)

@@ -100,7 +100,10 @@ def _turn(item: dict[str, Any]) -> Turn | None:
 
 
 def _function(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "function_call", "name": tool, "arguments": json.dumps(arguments)}
+    """Return a call of a function. In a namespace, it is `NAMESPACE.NAME`."""
+    namespace, _, name = tool.rpartition(".")
+    given = {"namespace": namespace} if namespace else {}
+    return {"type": "function_call", "name": name, "arguments": json.dumps(arguments), **given}
 
 
 def _of_server(tool: str) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from aitask.tests.lab.repos import IDENTITY
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.test_over_ssh import Cloud
 from tasks.tests.e2e.web_session import WebSession
 
-pytestmark = [pytest.mark.cli, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cli, pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]
 LIMIT_SECONDS = 0.1
 FILES = 100_000
 
@@ -39,7 +40,8 @@ def commit_many_files(repo: Path) -> None:
     for number in range(FILES):
         lines += [f"M 100644 inline part{number % 97}/deep{number % 13}/file{number}.py", "data 1", "x"]
     words = "\n".join([*lines, ""])
-    subprocess.run(["git", "-C", str(repo), "fast-import", "--quiet"], input=words, text=True, check=True)
+    command_line = ["git", "-C", str(repo), "-c", "safe.directory=*", "fast-import", "--quiet"]
+    subprocess.run(command_line, input=words, env=IDENTITY, text=True, check=True)
 
 
 def asked(person: WebSession, path: str, **query: str) -> tuple[Any, float]:

@@ -12,12 +12,12 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from .. import agents, environment
 from ..base.cli import AgentCli
+from ..base.program import fingerprint
 from ..base.talk import MALFORMED, NoAnswer
 from ..files import dumps
 from ..wire import CommandsAnswer, CommandsParams, GitParams, ListedFiles, ListFilesParams, OfferedCommand
 from . import git
 from .files import content_inside
-from .models import fingerprint_of
 from .questions import started
 from .requests import Request, RequestFailure
 
@@ -99,7 +99,7 @@ def _shortened(item: OfferedCommand) -> OfferedCommand:
 def _fingerprint(cli: AgentCli, path: str, env: Dict[str, str], found: CommandFiles) -> str:
     own = [each for place in cli.own_commands(env) for each in islice(_below(place), MAX_LOOKED_AT)]
     digests = [(name, hashlib.sha256(data).hexdigest()) for name, data in sorted(found.contents.items())]
-    parts = [fingerprint_of([*cli.files(path, env), *own]), digests]
+    parts = [fingerprint([*cli.files(path, env), *own]), digests]
     return hashlib.sha256(dumps(parts)).hexdigest()[:32]
 
 
@@ -184,15 +184,18 @@ def _blobs(output: bytes) -> Iterator[bytes]:
 
 def list_files(params: ListFilesParams, request: Request) -> ListedFiles:
     """Return the files that git does not ignore: tracked ones, and new ones of a worktree."""
-    if params["commit"]:
-        args = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", _commit(params["commit"])]
+    path, commit = params["path"], params["commit"]
+    listed = ""
+    if commit:
+        digest = _git(path, ["rev-parse", "--verify", "-q", _commit(commit) + "^{tree}"], request).strip()
     else:
-        args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = _git(params["path"], args, request)
-    digest = hashlib.sha256(os.fsencode(listed)).hexdigest()[:32]
-    every = sorted(set(listed.split("\0")) - {""})
+        listed = _git(path, ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], request)
+        digest = hashlib.sha256(os.fsencode(listed)).hexdigest()[:32]
     if params.get("known") == digest:
         return {"names": [], "digest": digest, "unchanged": True, "left_out": 0}
+    if commit:
+        listed = _git(path, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", digest], request)
+    every = sorted(set(listed.split("\0")) - {""})
     names = [name for name in every if len(name) <= MAX_NAME and not UNPRINTABLE.search(name)][:MAX_NAMES]
     return {"names": names, "digest": digest, "unchanged": False, "left_out": len(every) - len(names)}
 

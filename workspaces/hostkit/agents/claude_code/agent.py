@@ -37,6 +37,8 @@ from .usage import ClaudeLedger
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 COMPACT = "/compact"
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
+TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
+"""Of a trial turn: no transcript, no MCP servers, no tools."""
 Reply = Callable[[Json], None]
 
 
@@ -104,6 +106,8 @@ class ClaudeCode(Agent):
             argv.append("--effort=" + effort)
         if self.fork:
             argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
+        if self.spec.get("trial"):
+            argv += TRIAL_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
@@ -230,6 +234,7 @@ class ClaudeCode(Agent):
         self.progress()
         if not self._local.held_back(line):
             self._todo.note_calls(line)
+            self._tasks.note_calls(line)
             self.translator.assistant(line)
         usage = self.ledger.note(line)
         if usage:
@@ -253,7 +258,7 @@ class ClaudeCode(Agent):
         self._take_unreplayed(line)
         self._lines.end_turn(line)
         self.report_usage(self.ledger.close(line))
-        if self._local.note_result(line, self._deliveries) and self.outcome:
+        if self._local.note_result(line, self._deliveries, self._lines) and self.outcome:
             return
         self.session = line.get("session_id") or self.session
         reason = str(line.get("terminal_reason") or "")

@@ -87,6 +87,11 @@ class SystemLines:
         if self._compacting:
             self._fail(_text(result.get("result")))
 
+    def end_compaction(self, output: str) -> None:
+        """The command has ended. If it has neither compacted nor failed so far, its output says why."""
+        if self.asked_to_compact:
+            self._fail(output)
+
     def _model(self, line: Json, why: Any) -> None:
         before, model = line.get("original_model"), line.get("fallback_model")
         text = line.get("content") or line.get("message")

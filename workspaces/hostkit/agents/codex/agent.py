@@ -159,6 +159,8 @@ class Codex(Agent):
             params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
         if self.model:
             params["model"] = self.model
+        if self.spec.get("trial"):
+            params["ephemeral"] = True  # without a transcript
         if self.fork:
             params.update(threadId=self.spec["resume"], excludeTurns=True, **place_of(self.fork))
             self._call("thread/fork", params, self._on_thread)
@@ -271,6 +273,7 @@ class Codex(Agent):
             self._turn = params["turn"]["id"]
         else:
             self._other_turns[params["threadId"]] = params["turn"]["id"]
+            self._works.turn_started(params["threadId"])
 
     def _on_turn_completed(self, params: Json) -> None:
         turn = params["turn"]
