@@ -270,15 +270,21 @@ class RunSettings(Body):
 
 
 class Decision(Body):
-    """The answer to an open request: a decision, or the answers to its questions."""
+    """The answer to an open request: a decision, answers to its questions, or the content of a form."""
 
-    decision: Literal["allow", "allow_for_run", "deny"] | None = None
+    decision: Literal["allow", "allow_for_run", "deny", "cancel"] | None = Field(
+        default=None, description="`cancel` closes a form or a link without saying no to it"
+    )
     text: Text = Field(default="", description="A message to the agent, with deny")
     input: dict[str, Any] | None = Field(
         default=None, description="The changed input of the tool, with allow"
     )
     answers: dict[str, str | list[str]] | None = Field(
-        default=None, description="Answers by question, for a request with questions"
+        default=None, description="Answers by question, or by field of a form as texts"
+    )
+    content: dict[str, Any] | None = Field(
+        default=None,
+        description="The values of a form by field, or the whole answer to a request of kind `unknown`",
     )
     grant: str | None = Field(
         default=None, description="The id of one of the request's grants, with allow_for_run"
@@ -289,11 +295,13 @@ class Decision(Body):
 
     @model_validator(mode="after")
     def check_given(self) -> Decision:
-        if self.decision is None and self.answers is None:
-            raise ValueError("give a decision or answers")
-        changes = self.answers is not None or self.input is not None
-        if changes and self.decision in ("deny", "allow_for_run"):
-            raise ValueError(f"{self.decision} takes neither answers nor input")
+        given = [name for name in ("answers", "content", "input") if getattr(self, name) is not None]
+        if self.decision is None and not set(given) & {"answers", "content"}:
+            raise ValueError("give a decision, answers or content")
+        if given and self.decision in ("deny", "cancel", "allow_for_run"):
+            raise ValueError(f"{self.decision} takes neither answers nor content nor input")
+        if len(given) > 1:
+            raise ValueError(f"give either {given[0]} or {given[1]}")
         if self.grant is not None and self.decision != "allow_for_run":
             raise ValueError("a grant needs the decision allow_for_run")
         return self

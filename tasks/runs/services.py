@@ -110,11 +110,11 @@ def _session_to_resume(task: Task) -> str:
     return run.cli_session
 
 
-def _progress_of(task: Task, session: str) -> list[dict[str, str]]:
+def _progress_of(task: Task, place: ForkPlace) -> list[dict[str, str]]:
     """Return the agent's list as the resumed session has left it: it goes on with it unless it was done."""
-    if not session:
+    if not place.session or place.anchor:
         return []
-    last = task.runs.filter(cli_session=session).order_by("-number").first()
+    last = task.runs.filter(cli_session=place.session).order_by("-number").first()
     return last.progress if last and last.steps_done < len(last.progress) else []
 
 
@@ -133,7 +133,7 @@ def _create_run(task: Task, prompt: str, place: ForkPlace, user: AbstractBaseUse
                 resumes=place.session,
                 fork_at=place.anchor,
                 fork_before=place.before,
-                progress=_progress_of(task, "" if place.anchor else place.session),
+                progress=_progress_of(task, place),
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:

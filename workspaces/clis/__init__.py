@@ -7,6 +7,7 @@ other code names a CLI.
 from __future__ import annotations
 
 import pkgutil
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -31,6 +32,8 @@ class Cli:
     "Shell command."
     resume_pattern: str
     "POSIX regular expression for its command line with `{session}`, starting with the program's name."
+    oldest: str = ""
+    "The oldest supported version; empty if every version is."
     runner_words: str = ""
     "Part of such a command line that only hostkit's runner uses, and users do not. Empty if there is none."
     file_sign: str = ""
@@ -39,6 +42,17 @@ class Cli:
     "Whether it reports reasoning tokens."
     order: int = 100
     "Position in lists, lowest first. The first CLI is the default of new workspaces."
+
+    def is_too_old(self, version: str) -> bool:
+        """Return whether a version is older than the oldest supported one; False if it can't be compared."""
+        found, oldest = _numbers(version), _numbers(self.oldest)
+        return bool(found and oldest) and found < oldest
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with, at least two; empty if it begins otherwise."""
+    match = re.match(r"\d{1,6}(\.\d{1,6}){1,3}", version)
+    return tuple(int(part) for part in match.group(0).split(".")) if match else ()
 
 
 @cache

@@ -141,6 +141,16 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["programs"], params: wire.ProgramsParams, *, timeout: float = SECONDS
+    ) -> dict[str, wire.ProgramSeen]: ...
+
+    @overload
+    def call(
+        self, verb: Literal["try_turn"], params: wire.TrialParams, *, timeout: float = SECONDS
+    ) -> wire.TrialAnswer: ...
+
+    @overload
+    def call(
         self, verb: Literal["models"], params: wire.ModelsParams, *, timeout: float = SECONDS
     ) -> dict[str, wire.ModelsAnswer]: ...
 

@@ -75,6 +75,12 @@ function useAgain(text) {
   box.focus();
 }
 
+// An option of a question that the agent does not wait for.
+document.addEventListener("click", ({ target }) => {
+  const option = target.closest("[data-fill]");
+  if (option) useAgain(option.dataset.fill);
+});
+
 // The changed fields of the settings menu, such as model or effort, for the next run.
 function changedSettings() {
   const fields = [...settings.querySelectorAll("input[name]")].filter((field) => field.value !== field.defaultValue);

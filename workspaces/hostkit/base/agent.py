@@ -13,6 +13,7 @@ from ..wire import (
     CommandAnswer,
     Json,
     MessageEvent,
+    RequestClosedEvent,
     RequestEvent,
     RunEvent,
     RunSpec,
@@ -24,6 +25,7 @@ from .consent import digest_of, same_call
 from .partial import OpenParts
 from .progress import Progress
 from .raw import RawLines
+from .submission import recorded_content
 
 MILLISECONDS = 1e11
 """Larger times since 1970 are in milliseconds: in seconds, it would be the year 5138."""
@@ -88,7 +90,7 @@ class PendingMessage:
 
 
 class RequestDecision(NamedTuple):
-    """The user's decision about an open request: see approve, deny and answer in wire/commands.py."""
+    """The user's decision about an open request: see approve, deny, answer and submit in wire/commands.py."""
 
     allow: bool
     text: Optional[str] = None
@@ -97,7 +99,9 @@ class RequestDecision(NamedTuple):
     mode: Optional[str] = None
     grant: Optional[str] = None
     answers: Optional[Dict[str, Union[str, List[str]]]] = None
+    content: Optional[Json] = None
     interrupt: bool = False
+    cancel: bool = False
 
 
 class OpenRequest(NamedTuple):
@@ -256,13 +260,27 @@ class Agent:
         """
         self.allowed_calls |= {_call_of(self.requests[key].event)} - {""}
 
-    def close_request(self, key: str, decision: str, by: str, text: Optional[str] = None) -> None:
+    def close_request(
+        self, key: str, decision: str, by: str, text: Optional[str] = None, content: Optional[Json] = None
+    ) -> None:
         if self.requests.pop(key, None) is not None:
-            self.host.emit(
-                {"kind": "request_closed", "id": key, "decision": decision, "by": by, "text": text or None}
-            )
+            closed: RequestClosedEvent = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
+            if text:
+                closed["text"] = text
+            if content is not None:
+                closed["content"] = content
+            self.host.emit(closed)
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
+
+    def close_other(self, key: str, decision: RequestDecision, by: str) -> None:
+        """Close a request that is no approval, question or plan, and record what was answered."""
+        request = self.requests[key].event
+        word = "cancel" if decision.cancel else "deny"
+        if decision.allow:
+            word = "submit" if decision.content is not None else "allow"
+        content = recorded_content(request, decision.content)
+        self.close_request(key, word, by, decision.text, content)
 
     def taken(self, wire: str, anchor: Optional[str] = None) -> None:
         """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""

@@ -80,6 +80,10 @@ class AgentCli:
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
         """Return the files that the model list depends on: the program and the files that a login changes."""
+        return self.program_files(program)
+
+    def program_files(self, program: str) -> List[Path]:
+        """Return the files that an update of the CLI changes."""
         return [Path(program)]
 
     # transcripts

@@ -11,12 +11,12 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from .. import agents, environment
 from ..base.cli import AgentCli
+from ..base.program import fingerprint
 from ..base.talk import MALFORMED, NoAnswer
 from ..files import dumps
 from ..wire import CommandsAnswer, CommandsParams, GitParams, ListedFiles, ListFilesParams, OfferedCommand
 from . import git
 from .files import content_inside
-from .models import fingerprint_of
 from .questions import started
 from .requests import Request, RequestFailure
 
@@ -96,7 +96,7 @@ def _shortened(item: OfferedCommand) -> OfferedCommand:
 def _fingerprint(cli: AgentCli, path: str, env: Dict[str, str], found: CommandFiles) -> str:
     own = [each for place in cli.own_commands(env) for each in islice(_below(place), MAX_LOOKED_AT)]
     digests = [(name, hashlib.sha256(data).hexdigest()) for name, data in sorted(found.contents.items())]
-    parts = [fingerprint_of([*cli.files(path, env), *own]), digests]
+    parts = [fingerprint([*cli.files(path, env), *own]), digests]
     return hashlib.sha256(dumps(parts)).hexdigest()[:32]
 
 

@@ -30,9 +30,11 @@ from . import (
     live,
     models,
     probe,
+    programs,
     runs,
     tail,
     tmux,
+    trial,
     unseen,
 )
 from .requests import Request, RequestFailure, failure_of
@@ -72,6 +74,8 @@ VERBS: Dict[str, Verb] = {
     "tail": tail.tail,
     "live": live.live,
     "probe": probe.probe,
+    "programs": programs.programs,
+    "try_turn": trial.try_turn,
     "models": models.models,
     "commands": completion.commands,
     "list_files": completion.list_files,

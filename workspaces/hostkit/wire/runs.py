@@ -100,6 +100,10 @@ class RunSpec(TypedDict):
     "PATH for all programs of the run. `prepare_run` adds it."
     stall_seconds: NotRequired[float]
     "How long the CLI may retry without progress."
+    replaced_seconds: NotRequired[float]
+    "How long to wait for a program that is missing, because an update may be replacing it; default 0."
+    trial: NotRequired[bool]
+    "Whether it is only a trial turn: no tools, no transcript."
 
 
 class ShellSpec(TypedDict):

@@ -571,3 +571,55 @@ class FolderParams(TypedDict):
 class FoldedScrollback(TypedDict):
     shown: int
     "Size of the text that the next shell prints above its prompt, in bytes."
+
+
+class ProgramsParams(EnvironmentParams):
+    backends: NotRequired[List[str]]
+    "Default: all CLIs."
+    ask_version: NotRequired[bool]
+    "Start the programs to print their version; without it, only files are looked at."
+
+
+class ProgramSeen(TypedDict):
+    """The program of a CLI that a run would start now."""
+
+    path: Optional[str]
+    "None if it is not installed, or not on the PATH."
+    real_path: str
+    "The file behind symbolic links."
+    fingerprint: str
+    "Hash of the files that an update changes."
+    version: Optional[str]
+    "None if it is not known."
+    problem: str
+    "Why it can't be executed, as a sentence; empty if that is not known."
+
+
+class TrialParams(EnvironmentParams):
+    backend: str
+    model: NotRequired[str]
+    "Empty: the CLI's default."
+    seconds: NotRequired[float]
+    "How long the turn may take; default 60."
+    earlier: NotRequired[str]
+    "Path of the program that worked last, to compare with if the turn does not end."
+    earlier_fingerprint: NotRequired[str]
+
+
+TrialCode = Literal["ok", "missing", "no_start", "died", "no_beginning", "no_end", "never_idle", "failed"]
+
+
+class TrialAnswer(TypedDict):
+    """The result of a trial turn."""
+
+    code: TrialCode
+    reason: str
+    "A sentence, or what the program did not do."
+    failure: str
+    "If the turn failed: the reason code that a run would have."
+    version: Optional[str]
+    fingerprint: str
+    "Of the program that was tried."
+    seconds: float
+    earlier: Optional[str]
+    "The code of the same turn with the earlier program; None if it was not tried."

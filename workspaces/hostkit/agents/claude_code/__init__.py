@@ -61,7 +61,7 @@ class ClaudeCodeCli(AgentCli):
         return {"logged_in": bool(status.get("loggedIn")), "detail": str(kind or "")}
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
-        return [Path(program), transcripts.home(env) / ".credentials.json"]
+        return [*self.program_files(program), transcripts.home(env) / ".credentials.json"]
 
     def sessions(
         self, env: Mapping[str, str], since: float, starts: Mapping[str, Sequence[float]]

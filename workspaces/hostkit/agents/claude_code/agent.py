@@ -19,13 +19,16 @@ from ...base.agent import (
 from ...base.consent import picked
 from ...outcome import Outcome
 from ...wire import Json, LimitEvent, RunSpec
+from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
 from .background import ClaudeTasks
 from .commands import SlashCommands
-from .events import ClaudeTranslator, failure_code, limit_event, request_event
+from .events import ClaudeTranslator, failure_code, limit_event
 from .grants import grants_of
 from .lifecycle import Deliveries
 from .live import ClaudeLive, is_partial
 from .local_commands import LocalCommands
+from .notices import NOTICES, peer_notice
+from .settings import settings_argument
 from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
 from .todo import VARIABLES as TODO_VARIABLES
 from .todo import ClaudeTodo
@@ -33,9 +36,9 @@ from .usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 COMPACT = "/compact"
-USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
-"""Tools whose requests need an answer of the user in every permission mode."""
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
+TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
+"""Of a trial turn: no transcript, no MCP servers, no tools."""
 Reply = Callable[[Json], None]
 
 
@@ -46,9 +49,9 @@ class ClaudeCode(Agent):
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
-        self._commands = SlashCommands()
         self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
         self.translator.part_of = self.live.part_of
+        self._commands = SlashCommands()
         self._cli_state = ""
         self._tasks = ClaudeTasks(self.background)
         self._todo = ClaudeTodo(self.steps, spec.get("progress") or [])
@@ -75,6 +78,7 @@ class ClaudeCode(Agent):
         }
         self._system_handlers: Dict[str, Callable[[Json], None]] = {
             **self._lines.handlers,
+            **dict.fromkeys(NOTICES, lambda line: self.host.emit(NOTICES[line["subtype"]](line))),
             "init": self._on_init,
             "session_state_changed": self._on_state,
             "task_started": self._tasks.started,
@@ -90,7 +94,7 @@ class ClaudeCode(Agent):
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
         argv.append("--include-partial-messages")
-        argv.append("--permission-mode=" + MODES[self.mode])
+        argv += ["--permission-mode=" + MODES[self.mode], settings_argument(self.spec)]
         model, effort, resume = (
             self.spec.get("model"),
             self.spec.get("reasoning_effort"),
@@ -102,6 +106,8 @@ class ClaudeCode(Agent):
             argv.append("--effort=" + effort)
         if self.fork:
             argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
+        if self.spec.get("trial"):
+            argv += TRIAL_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
@@ -168,14 +174,14 @@ class ClaudeCode(Agent):
         return handle_and_show
 
     def _on_compaction(self, line: Json) -> None:
-        self._lines.handlers["compact_boundary"](line)
+        self._lines.compacted(line)
         usage = self.ledger.note_compaction(line)
         if usage:
             self.report_usage(usage)
 
     def _on_init(self, line: Json) -> None:
+        self.ledger.note_session(line.get("session_id") or self.session)
         self._commands.learn(line.get("slash_commands"))
-        self.ledger.note_session(line.get("session_id"))
         if self._announced:
             self.move_session(line.get("session_id"))
             return
@@ -228,6 +234,7 @@ class ClaudeCode(Agent):
         self.progress()
         if not self._local.held_back(line):
             self._todo.note_calls(line)
+            self._tasks.note_calls(line)
             self.translator.assistant(line)
         usage = self.ledger.note(line)
         if usage:
@@ -236,6 +243,9 @@ class ClaudeCode(Agent):
     def _on_user(self, line: Json) -> None:
         self.progress()
         if line.get("isReplay"):
+            notice = peer_notice(line)
+            if notice:
+                self.host.emit(notice)
             self._replayed = True
             self.taken(str(line.get("uuid")))
         else:
@@ -248,12 +258,14 @@ class ClaudeCode(Agent):
         self._take_unreplayed(line)
         self._lines.end_turn(line)
         self.report_usage(self.ledger.close(line))
-        if self._local.note_result(line, self._deliveries) and self.outcome:
+        if self._local.note_result(line, self._deliveries, self._lines) and self.outcome:
             return
         self.session = line.get("session_id") or self.session
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            for key in list(self.requests):  # old versions do not withdraw forms
+                self.close_request(key, "withdrawn", "agent")
         elif line.get("is_error"):
             self._on_error_result(line)
         else:
@@ -291,12 +303,15 @@ class ClaudeCode(Agent):
 
     def _on_request(self, line: Json) -> None:
         key, request = str(line["request_id"]), line.get("request") or {}
-        if request.get("subtype") != "can_use_tool":
-            self._respond(key, {"subtype": "error", "error": "not supported"})
-        elif self.mode == "full" and request.get("tool_name") not in USER_TOOLS:
+        subtype = str(request.get("subtype"))
+        if subtype in FOR_MACHINES:
+            refused = refusal_for(subtype)
+            self._respond(key, refused)
+            self.host.emit({"kind": "notice", "text": refused["error"]})
+        elif self.mode == "full" and not needs_person(request):
             self.allow(key, request)
         else:
-            self.open_request(request_event(key, request, self.translator.worktree), request)
+            self.open_request(asked_event(key, request, self.translator.worktree), request)
 
     # messages to the CLI
 
@@ -394,6 +409,10 @@ class ClaudeCode(Agent):
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         request = self.requests[key].private
+        if request.get("subtype") != "can_use_tool":
+            self._respond(key, reply_of(request, decision))
+            self.close_other(key, decision, by)
+            return
         if not decision.allow:
             self._deny(key, decision)
             self.close_request(key, "deny", by, decision.text)
@@ -441,7 +460,7 @@ class ClaudeCode(Agent):
         self._call_and_answer({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
         if mode == "full":
             for key, request in list(self.requests.items()):
-                if request.event["request_kind"] == "approval":
+                if not needs_person(request.private):
                     self.allow(key, request.private)
                     self.close_request(key, "allow", "mode")
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional
 from ...base.agent import code_of_status, iso
 from ...base.consent import SAME_CALL
 from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
-from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent, TextEvent
+from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 from .grants import grants_of
 
 ERROR_CODES = {
@@ -82,7 +82,17 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
     else:
         event["words"] = {"run": SAME_CALL.format(tool=name)}
         event["grants"] = [grant.as_event() for grant in grants_of(request)]
+    _name_server(event, request.get("mcp_server"))
     return event
+
+
+def _name_server(event: RequestEvent, server: object) -> None:
+    """Name the MCP server whose tool it is, and where it is configured, which old versions do not say."""
+    if isinstance(server, dict) and server.get("name"):
+        source = server.get("source")
+        event["server"] = f"{server['name']} ({source})" if source else str(server["name"])
+    elif event["tool"].startswith("mcp__"):
+        event["server"] = event["tool"].split("__")[1]
 
 
 def _questions(tool_input: Json) -> List[Question]:
@@ -116,9 +126,9 @@ class ClaudeTranslator:
             kind = block.get("type")
             if kind == "text" and block.get("text"):
                 part = self.part_of("text", parent)
-                text: TextEvent = {"kind": "text", "text": block["text"], "parent": parent, "part": part}
-                text["anchor"] = anchor
-                self._emit(text)
+                self._emit(
+                    {"kind": "text", "text": block["text"], "parent": parent, "part": part, "anchor": anchor}
+                )
             elif kind == "thinking" and block.get("thinking"):
                 part = self.part_of("thinking", parent)
                 self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent, "part": part})

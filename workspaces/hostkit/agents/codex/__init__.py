@@ -61,7 +61,10 @@ class CodexCli(AgentCli):
             talk.close()
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
-        return [Path(program), Path(native_program(program)), transcripts.home(env) / "auth.json"]
+        return [*self.program_files(program), transcripts.home(env) / "auth.json"]
+
+    def program_files(self, program: str) -> List[Path]:
+        return [Path(program), Path(native_program(program))]
 
     def sessions(
         self, env: Mapping[str, str], since: float, starts: Mapping[str, Sequence[float]]

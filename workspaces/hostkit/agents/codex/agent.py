@@ -16,19 +16,22 @@ from ...base.agent import (
     RequestDecision,
     refusal,
 )
+from ...base.consent import picked
 from ...files import make_private_folder
 from ...outcome import Outcome
 from ...run.commit import folders_for_commits
 from ...wire import Json, LimitEvent, RunSpec
+from .asked import FOR_MACHINES, NEVER_BUT_FORMS, QUESTIONS, asked_event, grants_of, refusal_for, reply_of
 from .background import CodexWorks
 from .compaction import CodexCompaction
-from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
+from .events import CodexTranslator, breaks_off, failure_of, limit_event
 from .live import CodexLive, is_partial
+from .notices import review_handlers
 from .notifications import IGNORED, PROGRESS_CONFIG, SessionLines
 from .protocol import CLIENT, decision_of, listed, native_program, place_of, wire_id
 from .usage import CodexLedger
 
-APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
+APPROVALS: Dict[str, object] = {"ask": "untrusted", "edits": "on-request", "full": NEVER_BUT_FORMS}
 PROFILE, FULL_ACCESS = "aitask", ":danger-full-access"
 STARTING = "starting"
 """Placeholder for the id of a requested turn."""
@@ -72,6 +75,7 @@ class Codex(Agent):
             "error": self._on_error,
             "warning": self._on_warning,
             **SessionLines(self).handlers,
+            **review_handlers(host.emit),
         }
 
     def command_line(self, program: str) -> List[str]:
@@ -155,6 +159,8 @@ class Codex(Agent):
             params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
         if self.model:
             params["model"] = self.model
+        if self.spec.get("trial"):
+            params["ephemeral"] = True  # without a transcript
         if self.fork:
             params.update(threadId=self.spec["resume"], excludeTurns=True, **place_of(self.fork))
             self._call("thread/fork", params, self._on_thread)
@@ -267,12 +273,14 @@ class Codex(Agent):
             self._turn = params["turn"]["id"]
         else:
             self._other_turns[params["threadId"]] = params["turn"]["id"]
+            self._works.turn_started(params["threadId"])
 
     def _on_turn_completed(self, params: Json) -> None:
         turn = params["turn"]
         interrupted = turn.get("status") == "interrupted"
         if not self._is_own(params):
             self._other_turns.pop(params["threadId"], None)
+            self._withdraw_requests(params["threadId"])
             self._works.end_thread(params["threadId"], "stopped" if interrupted else "completed")
             self.ledger.end_other_turn(params["threadId"], interrupted=interrupted)
             self.report_usage(self.ledger.total())
@@ -280,8 +288,7 @@ class Codex(Agent):
         self._turn = None
         self._works.note_open(list(self.translator.items.values()))
         self.taken(self._opening, turn.get("id"))
-        for key in list(self.requests):
-            self.close_request(key, "withdrawn", "agent")
+        self._withdraw_requests(params.get("threadId"))
         self.report_usage(self.ledger.end_turn(interrupted=interrupted))
         is_compaction, former = self._compaction.own_turn, self.outcome
         self._compaction.end_turn((turn.get("error") or {}).get("message"))
@@ -300,6 +307,12 @@ class Codex(Agent):
         self._next_turn()
         if not self._turn:
             self.set_state("idle")
+
+    def _withdraw_requests(self, thread: Optional[str]) -> None:
+        """Close what a turn of this thread has left open: after an interrupt, the CLI does not say so."""
+        for key, request in list(self.requests.items()):
+            if request.private["params"].get("threadId") in (None, thread):
+                self.close_request(key, "withdrawn", "agent")
 
     def _on_failed_turn(self, error: Json) -> None:
         failure = failure_of(error)
@@ -325,10 +338,10 @@ class Codex(Agent):
     def _on_item_completed(self, params: Json) -> None:
         self.progress()
         self.ledger.note_end(params["item"])
-        self.translator.turn = params.get("turnId")
         self._works.item_completed(params["item"], self._thread(params))
         if params["item"]["type"] == "contextCompaction" and self._is_own(params):
             self._compaction.completed()
+        self.translator.turn = params.get("turnId")
         self.translator.completed(params["item"], self._parent(params))
 
     def _parent(self, params: Json) -> Optional[str]:
@@ -373,11 +386,14 @@ class Codex(Agent):
         self.host.emit({"kind": "notice", "text": str(params.get("message"))})
 
     def _on_request(self, key: str, method: str, params: Json) -> None:
-        event = request_event(key, method, params, self.translator)
+        if method in FOR_MACHINES:
+            error = refusal_for(method)
+            self.host.send({"id": wire_id(key), "error": error})
+            self.host.emit({"kind": "notice", "text": error["message"]})
+            return
+        event = asked_event(key, method, params, self.translator)
         private = {"method": method, "params": params}
-        if event is None:
-            self.host.send({"id": wire_id(key), "error": {"code": -32601, "message": "not supported"}})
-        elif self.mode == "full" and event["request_kind"] == "approval":
+        if self.mode == "full" and event["request_kind"] == "approval":
             self.allow(key, private)
         else:
             self.open_request(event, private)
@@ -461,8 +477,16 @@ class Codex(Agent):
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         private = self.requests[key].private
         method, params = private["method"], private["params"]
-        if method == "item/tool/requestUserInput":
+        if method == QUESTIONS:
             self._answer_questions(key, decision, by)
+        elif self.requests[key].event["request_kind"] != "approval":
+            self.host.send({"id": wire_id(key), **reply_of(method, params, decision)})
+            self.close_other(key, decision, by)
+        elif decision.grant:
+            grant = picked(grants_of(params), decision.grant)
+            accepted = {"action": "accept", "content": {}, "_meta": {"persist": grant.update["persist"]}}
+            self._respond(key, accepted)
+            self.close_request(key, "allow_for_run", by, grant.text)
         elif decision.allow:
             for_run = decision.scope == "run"
             if for_run:

@@ -34,6 +34,8 @@ def place_of(fork: ForkPoint) -> Json:
 
 def decision_of(method: str, params: Json, reply: str) -> Json:
     """Return the result for an approval. `reply` is accept, decline or cancel."""
+    if method == "mcpServer/elicitation/request":  # a tool of an MCP server
+        return {"action": reply, "content": {} if reply == "accept" else None, "_meta": None}
     if method != "item/permissions/requestApproval":
         return {"decision": reply}
     return {"permissions": (params.get("permissions") or {}) if reply == "accept" else {}, "scope": "turn"}
