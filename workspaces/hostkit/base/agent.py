@@ -19,6 +19,7 @@ from ..wire import (
     UsageTotals,
 )
 from .consent import digest_of, same_call
+from .modes import PLAN, STRICTEST_AT_WORK
 
 Answer = Callable[[CommandAnswer], None]
 OK: CommandAnswer = {"ok": True}
@@ -93,8 +94,8 @@ class OpenRequest(NamedTuple):
 class Agent:
     """One CLI in one run, as a state machine that is fed with lines. It has no threads and does no I/O."""
 
-    modes: Tuple[str, ...] = PERMISSION_MODES
-    """The permission modes that the CLI supports."""
+    modes: Tuple[str, ...] = tuple(mode for mode in PERMISSION_MODES if mode != PLAN)
+    """The permission modes that the CLI supports. `plan` only if nothing at all is written without asking."""
     death_signal = 0
     """Signal that the kernel sends to the CLI when the runner dies; 0 for none."""
 
@@ -218,11 +219,22 @@ class Agent:
         """
         self.allowed_calls |= {_call_of(self.requests[key].event)} - {""}
 
-    def close_request(self, key: str, decision: str, by: str, text: Optional[str] = None) -> None:
-        if self.requests.pop(key, None) is not None:
-            self.host.emit(
-                {"kind": "request_closed", "id": key, "decision": decision, "by": by, "text": text or None}
-            )
+    def mode_after(self, event: RequestEvent) -> Optional[str]:
+        """Return the mode that approving this request leads to if the user picks none; None: it stays."""
+        if event["request_kind"] != "plan":
+            return None
+        return self.mode if self.mode != PLAN else self.spec.get("mode_after_plan") or STRICTEST_AT_WORK
+
+    def close_request(
+        self, key: str, decision: str, by: str, text: Optional[str] = None, facts: Optional[Json] = None
+    ) -> None:
+        """Record that a request is closed. `facts` are further fields of the event."""
+        request = self.requests.pop(key, None)
+        if request is not None:
+            closed: Json = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
+            if request.event["request_kind"] == "plan":
+                closed["request_kind"] = "plan"
+            self.host.emit(cast("RunEvent", {**closed, "text": text or None, **(facts or {})}))
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
 

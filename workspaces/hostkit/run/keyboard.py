@@ -15,9 +15,10 @@ HELP = """\
 text             send a message to the agent (if it begins with a slash, type two)
 Ctrl-C           interrupt the current turn
 /y               allow the request · /a also this very call again · /y 2 or /y TEXT answers a question
+/y MODE          approve the plan, into ask, edits or full
 /show            print the whole input of the request
 /n TEXT          deny the request, with a reason
-/model NAME      change the model · /effort LEVEL · /mode ask, edits or full
+/model NAME      change the model · /effort LEVEL · /mode plan, ask, edits or full
 /stop            end the run
 /help            show this help"""
 
@@ -93,6 +94,8 @@ class Keyboard:
         if request and request.event["request_kind"] == "question":
             answers = _answers(request.event.get("questions") or [], text)
             self._send({"command": "answer", "request": request.event["id"], "answers": answers})
+        elif request and request.event["request_kind"] == "plan" and text:
+            self._allow(lambda key: {"command": "approve", "request": key, "mode": text})
         else:
             self._allow(lambda key: {"command": "approve", "request": key})
 

@@ -164,7 +164,14 @@ class Runner(AgentHost):
         self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
         return Outcome("failed", "cli_missing", text)
 
+    def _without_mode(self) -> Outcome:
+        text = f"{self.cli.program} can't run in the permission mode {self.agent.mode!r}."
+        self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
+        return Outcome("failed", "other", text)
+
     async def _converse(self, program: str) -> Outcome:
+        if self.agent.mode not in self.agent.modes:
+            return self._without_mode()
         argv = self.agent.command_line(program)
         env = dict(self.env, **self.agent.environment())
         self.process = CliProcess(self.folder.raw, self._on_line, self._note_unread, self.over.set)

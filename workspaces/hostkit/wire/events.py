@@ -144,6 +144,7 @@ class RequestEvent(EventHead):
     "Of all that a user decides by: what is stored or shown is exact if its digest is this one."
     questions: NotRequired[List[Question]]
     plan: NotRequired[str]
+    "The plan as Markdown, which is also the field `plan` of the input."
 
 
 class RequestClosedEvent(EventHead):
@@ -155,6 +156,12 @@ class RequestClosedEvent(EventHead):
     "web, keyboard, agent or mode (the permission mode)."
     text: NotRequired[Optional[str]]
     "The message of a denial, or the grant that was picked."
+    request_kind: NotRequired[str]
+    "`plan`, if it was one. The fields below are only in the event of an approved plan."
+    permission_mode: NotRequired[str]
+    "The mode into which the plan was approved."
+    edited_plan: NotRequired[str]
+    "The approved plan, if the user has changed it."
 
 
 class MessageEvent(EventHead):

@@ -8,13 +8,16 @@ from typing import Callable, Dict, List, Mapping, Optional, Union
 
 from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
 from ...base.consent import picked
+from ...base.plans import SENT_BACK, closing_facts
 from ...outcome import Outcome
-from ...wire import Json, LimitEvent, RunSpec
+from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
 from .events import ClaudeTranslator, failure_code, limit_event, request_event
 from .grants import grants_of
+from .plans import ProposedPlans
+from .settings import settings_argument
 from .usage import ClaudeLedger
 
-MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
+MODES = {"plan": "plan", "ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 AWAITED_TASKS = ("local_agent", "local_workflow")
 """Background tasks that a run waits for. It does not wait for commands: a server would never end."""
 USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
@@ -24,12 +27,14 @@ Reply = Callable[[Json], None]
 
 
 class ClaudeCode(Agent):
+    modes = PERMISSION_MODES
     death_signal = signal.SIGINT
 
     def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
+        self.plans = ProposedPlans()
         self._cli_state = ""
         self._tasks: Dict[str, str] = {}
         self._descriptions: Dict[str, str] = {}
@@ -52,7 +57,7 @@ class ClaudeCode(Agent):
     def command_line(self, program: str) -> List[str]:
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
-        argv.append("--permission-mode=" + MODES[self.mode])
+        argv += ["--permission-mode=" + MODES[self.mode], settings_argument(self.spec)]
         model, effort, resume = (
             self.spec.get("model"),
             self.spec.get("reasoning_effort"),
@@ -158,6 +163,7 @@ class ClaudeCode(Agent):
             self.ledger.note(line)
             return
         self.progress()
+        self.plans.note(line)
         self.translator.assistant(line)
         usage = self.ledger.note(line)
         if usage:
@@ -215,7 +221,7 @@ class ClaudeCode(Agent):
             reply(response)
 
     def _on_request(self, line: Json) -> None:
-        key, request = str(line["request_id"]), line.get("request") or {}
+        key, request = str(line["request_id"]), self.plans.filled(line.get("request") or {})
         if request.get("subtype") != "can_use_tool":
             self._respond(key, {"subtype": "error", "error": "not supported"})
         elif self.mode == "full" and request.get("tool_name") not in USER_TOOLS:
@@ -318,14 +324,16 @@ class ClaudeCode(Agent):
         for_run = decision.scope == "run" and decision.input is None
         if for_run:
             self.allow_call(key)
+        facts = closing_facts(self.requests[key].event, decision.mode, decision.input)
         self._allow(key, tool_input, self._mode_update(request, decision.mode))
-        self.close_request(key, "allow_for_run" if for_run else "allow", by)
+        self.close_request(key, "allow_for_run" if for_run else "allow", by, facts=facts)
 
     def allow(self, key: str, private: Json) -> None:
         self._allow(key, private.get("input") or {}, [])
 
     def _deny(self, key: str, decision: RequestDecision) -> None:
-        body: Json = {"behavior": "deny", "message": decision.text or DENIED}
+        default = SENT_BACK if self.requests[key].event["request_kind"] == "plan" else DENIED
+        body: Json = {"behavior": "deny", "message": decision.text or default}
         if decision.interrupt:
             body["interrupt"] = True
         self._respond(key, {"subtype": "success", "response": body})

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
 from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
+from ...base.modes import PLAN
+from ...base.plans import SENT_BACK, closing_facts
 from ...files import make_private_folder
 from ...outcome import Outcome
-from ...run.commit import folders_for_commits
-from ...wire import Json, LimitEvent, RunSpec
+from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
+from . import sandbox
 from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
+from .plan import METHOD, PlanKeeper, words_of_approval
 from .protocol import CLIENT, decision_of, listed, native_program, wire_id
 from .usage import CodexLedger
 
-APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
-PROFILE, FULL_ACCESS = "aitask", ":danger-full-access"
 STARTING = "starting"
 """Placeholder for the id of a requested turn."""
 NOT_LOGGED_IN = "Codex is not logged in on this host: run `codex login` there."
@@ -24,9 +25,12 @@ Reply = Callable[[Json], None]
 
 
 class Codex(Agent):
+    modes = PERMISSION_MODES
+
     def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = CodexLedger(spec.get("thread_total"))
+        self.plans = PlanKeeper(spec.get("resume"))
         self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
         self.model: Optional[str] = spec.get("model")
         self.effort: Optional[str] = spec.get("reasoning_effort")
@@ -40,6 +44,7 @@ class Codex(Agent):
         self._other_turns: Dict[str, str] = {}
         self._logged_in = True
         self._limit: Optional[LimitEvent] = None
+        self._default_effort: Optional[str] = None
         self._version = ""
         self._handlers: Dict[str, Callable[[Json], None]] = {
             "thread/status/changed": self._on_status,
@@ -122,12 +127,9 @@ class Codex(Agent):
         self._call("account/read", {}, self._on_account)
         config: Json = {"model_reasoning_effort": self.effort} if self.effort else {}
         params: Json = {"cwd": self.spec["worktree"], "config": config}
-        params["approvalPolicy"] = APPROVALS[self.mode]
-        if self.spec.get("unreadable"):
-            config["permissions"] = {PROFILE: {"filesystem": self._filesystem()}}
-            params["permissions"] = FULL_ACCESS if self.mode == "full" else PROFILE
-        else:
-            params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
+        params["approvalPolicy"] = sandbox.APPROVALS[self.mode]
+        params.update(sandbox.of_thread(self.spec, self.mode))
+        config.update(sandbox.profiles(self.spec))
         if self.model:
             params["model"] = self.model
         if self.spec.get("resume"):
@@ -148,12 +150,12 @@ class Codex(Agent):
         self.session = result["thread"]["id"]
         self.ledger.thread = self.session
         self.ledger.model = str(result.get("model") or self.model or "")
-        effort = result.get("reasoningEffort") or self.effort
+        effort = self._default_effort = result.get("reasoningEffort") or self.effort
         self.report_start(self._version, result.get("model") or self.model, effort)
         self._next_turn()
 
     def _next_turn(self) -> None:
-        if self._turn or not self._queue:
+        if self._turn or not self._queue or self._open_plan():
             return
         message = self._queue.pop(0)
         self.waiting_messages[message.wire] = message
@@ -163,44 +165,16 @@ class Codex(Agent):
             "threadId": self.session,
             "input": [{"type": "text", "text": message.text}],
             "clientUserMessageId": message.wire,
-            "approvalPolicy": APPROVALS[self.mode],
-            **self._permissions(),
+            "approvalPolicy": sandbox.APPROVALS[self.mode],
+            **sandbox.of_turn(self.spec, self.mode),
         }
         if self.effort:
             params["effort"] = self.effort
         if self.model:
             params["model"] = self.ledger.model = self.model
+        effort = self.effort or self._default_effort
+        params.update(self.plans.collaboration(self.mode, self.model or self.ledger.model, effort))
         self._call("turn/start", params, self._on_turn)
-
-    def _permissions(self) -> Json:
-        if self.spec.get("unreadable"):
-            return {"permissions": FULL_ACCESS if self.mode == "full" else PROFILE}
-        return {"sandboxPolicy": self._sandbox()}
-
-    def _filesystem(self) -> Json:
-        """Return the rules of a permission profile: like `_sandbox`, but some folders can't be read.
-
-        With such a rule, Codex runs no command outside of its sandbox, even if the user allows it.
-        """
-        rules: Json = {":root": "read", ":workspace_roots": {".": "write"}, ":tmpdir": "write"}
-        rules.update(dict.fromkeys(folders_for_commits(self.spec), "write"))
-        rules.update(dict.fromkeys(self.spec.get("unreadable") or [], "deny"))
-        return rules
-
-    def _sandbox(self) -> Json:
-        """Return where commands may write: the worktree, TMPDIR, and what a commit in the worktree needs.
-
-        Not /tmp, where the sockets of tmux and the files of other programs are.
-        """
-        if self.mode == "full":
-            return {"type": "dangerFullAccess"}
-        return {
-            "type": "workspaceWrite",
-            "writableRoots": folders_for_commits(self.spec),
-            "networkAccess": False,
-            "excludeTmpdirEnvVar": False,
-            "excludeSlashTmp": True,
-        }
 
     def _on_turn(self, line: Json) -> None:
         if "error" in line:
@@ -249,9 +223,26 @@ class Codex(Agent):
             self.outcome = Outcome("succeeded")
         self._queue = [] if self._leaving else [*self.waiting_messages.values(), *self._queue]
         self.waiting_messages.clear()
+        self._propose_plan(is_complete=turn.get("status") == "completed" and not self._leaving)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Start the next turn; if there is none and nothing to decide, the agent is idle."""
         self._next_turn()
-        if not self._turn:
+        if not self._turn and not self.requests:
             self.set_state("idle")
+
+    def _propose_plan(self, *, is_complete: bool) -> None:
+        """Ask the user about the plan that the turn has ended with. Messages wait until it is decided."""
+        plan = self.plans.take()
+        if plan and is_complete:
+            self.open_request(self.plans.request(plan), {"method": METHOD, "params": {}})
+        elif plan:
+            self.host.emit({"kind": "text", "text": plan})
+
+    def _open_plan(self) -> Optional[str]:
+        """Return the id of the plan that waits for the user, if there is one."""
+        return next((key for key, each in self.requests.items() if each.private["method"] == METHOD), None)
 
     def _on_failed_turn(self, error: Json) -> None:
         failure = failure_of(error)
@@ -273,6 +264,9 @@ class Codex(Agent):
     def _on_item_completed(self, params: Json) -> None:
         self.progress()
         self.ledger.note_end(params["item"])
+        if params["item"]["type"] == "plan" and self._is_own(params) and self.mode == PLAN:
+            self.plans.note(params["item"])
+            return
         self.translator.completed(params["item"], self._parent(params))
 
     def _parent(self, params: Json) -> Optional[str]:
@@ -351,6 +345,11 @@ class Codex(Agent):
         self._queue.clear()
 
     def interrupt(self) -> None:
+        plan = self._open_plan()
+        if plan:
+            self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            self.close_request(plan, "withdrawn", "agent")
+            self._go_on()
         turns = dict(self._other_turns)
         if self._turn and self._turn != STARTING:
             turns[str(self.session)] = self._turn
@@ -363,6 +362,8 @@ class Codex(Agent):
         method, params = private["method"], private["params"]
         if method == "item/tool/requestUserInput":
             self._answer_questions(key, decision, by)
+        elif method == METHOD:
+            self._decide_plan(key, decision, by)
         elif decision.allow:
             for_run = decision.scope == "run"
             if for_run:
@@ -375,6 +376,19 @@ class Codex(Agent):
             self.close_request(key, "deny", by, decision.text)
             if decision.text and not decision.interrupt:
                 self.say(PendingMessage(decision.text, by), "now", lambda _answer: None)
+
+    def _decide_plan(self, key: str, decision: RequestDecision, by: str) -> None:
+        """Start a turn that implements the plan in the mode that the user has picked, or revises it."""
+        facts = closing_facts(self.requests[key].event, decision.mode, decision.input)
+        words = words_of_approval(facts["edited_plan"]) if decision.allow else decision.text or SENT_BACK
+        if decision.allow:
+            self.mode = decision.mode or self.mode
+            self.close_request(key, "allow", by, facts=facts)
+        else:
+            self.close_request(key, "deny", by, decision.text)
+        if not decision.interrupt:
+            self._queue.insert(0, PendingMessage(words, by))
+        self._go_on()
 
     def allow(self, key: str, private: Json) -> None:
         """Allow this call alone: `acceptForSession` would cover each later change of the same files."""

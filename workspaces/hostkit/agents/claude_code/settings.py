@@ -1,0 +1,19 @@
+"""The settings with which Claude Code is started. They hold for this run, and are above those of files."""
+
+from __future__ import annotations
+
+import json
+
+from ...wire import Json, RunSpec
+
+
+def settings_of(_spec: RunSpec) -> Json:
+    """Return the content of `--settings`. Versions that don't know a setting ignore it."""
+    return {
+        # Else models with auto mode let its check decide on commands in plan mode, and nobody is asked.
+        "useAutoModeDuringPlan": False,
+    }
+
+
+def settings_argument(spec: RunSpec) -> str:
+    return "--settings=" + json.dumps(settings_of(spec))
