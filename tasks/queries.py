@@ -63,6 +63,13 @@ class Card:
         return self.run.activity if self.run and self.run.is_active else ""
 
     @property
+    def mode(self) -> str:
+        """The permissions of a live run, or else of the task, if they are not the workspace's."""
+        shown: Run | Task = self.run if self.run and self.run.is_live else self.task
+        is_own = shown.permission_mode in ("", self.task.workspace.permission_mode)
+        return "" if is_own else str(shown.get_permission_mode_display())
+
+    @property
     def waits_because(self) -> str:
         return self.run.reason if self.run and self.run.state == Run.State.QUEUED else ""
 
@@ -231,6 +238,7 @@ def _version(cards: list[Card], start: int) -> str:
             card.badge,
             card.warning,
             card.marks,
+            card.mode,
         )
         of_run = run and (run.pk, run.activity, run.reason, card.tokens, run.cost_usd, len(run.open_requests))
         quiet = card.quiet_since and card.quiet_since.replace(second=0, microsecond=0)

@@ -103,4 +103,6 @@ def command_of(body: Decision) -> dict[str, Any]:
         return {"command": "deny", **({"text": body.text} if body.text else {})}
     scope = "run" if body.decision == "allow_for_run" else "once"
     given = body.model_dump(include={"input", "grant", "digest"}, exclude_none=True)
+    if body.permission_mode:
+        given["mode"] = body.permission_mode
     return {"command": "approve", "scope": scope, **given}

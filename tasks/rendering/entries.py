@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.badges import outcome_badge
-from tasks.rendering import inputs, markdown, outside
+from tasks.rendering import inputs, markdown, outside, plans
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -140,6 +140,7 @@ DECISIONS = {
     "deny": ("ban", "Denied"),
     "withdrawn": ("undo-2", "Withdrawn"),
 }
+PLAN_DECISIONS = {"allow": ("check", "Plan approved"), "deny": ("undo-2", "Plan sent back")}
 BY = {
     "web": "in the browser",
     "keyboard": "in the terminal",
@@ -155,7 +156,11 @@ def _settings(entry: Entry) -> SafeString:
 
 
 def _request_closed(entry: Entry) -> SafeString:
-    sign, verb = DECISIONS.get(entry.text("decision"), ("check", "Answered"))
+    is_plan = entry.text("request_kind") == "plan"
+    verbs = {**DECISIONS, **(PLAN_DECISIONS if is_plan else {})}
+    sign, verb = verbs.get(entry.text("decision"), ("check", "Answered"))
+    if is_plan and entry.text("decision") == "allow":
+        return plans.approved(entry, sign, BY.get(entry.text("by"), ""), MODES)
     return format_html(
         '<p class="line closes" data-closes="{}">{}<b>{}</b> <span class="dim">{}</span> {}</p>',
         entry.key(),

@@ -13,9 +13,10 @@ from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.editing import clean_text, update_task
 from tasks.models import Run, Task
-from tasks.runs import dispatch, endings, hooks, jobs
+from tasks.runs import dispatch, endings, hooks, jobs, modes
 from tasks.runs.queries import live_run
 from tasks.verbs import TaskVerb, require
+from workspaces import permission_modes
 from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Workspace
 
@@ -27,11 +28,13 @@ def queue_run(
     prompt: str | None = None,
     model: str | None = None,
     reasoning_effort: str | None = None,
+    permission_mode: str | None = None,
     resume: bool = False,
 ) -> Run:
     """Queue a run, which starts when a slot is free. Prompt, model and effort are fixed now.
 
-    With `resume` it continues the CLI session of the last run that had one.
+    With `resume` it continues the CLI session of the last run that had one. Values that are given are also
+    saved in the task; a permission mode that is not given may be that of the continued run.
     """
     text = clean_text(prompt if prompt is not None else task.prompt)
     if not text.strip():
@@ -39,12 +42,16 @@ def queue_run(
     require(task, TaskVerb.RUN)
     with contextlib.suppress(HostError):  # checked again before the start
         hooks.before_queue(task)
-    session = _session_to_resume(task) if resume else ""
-    chosen = {"model": model, "reasoning_effort": reasoning_effort}
+    continued = _run_to_continue(task) if resume else None
+    chosen = {"model": model, "reasoning_effort": reasoning_effort, "permission_mode": permission_mode}
     if any(value is not None for value in chosen.values()):
-        update_task(task, **{name: value for name, value in chosen.items() if value is not None})
+        new = {name: value for name, value in chosen.items() if value is not None}
+        update_task(task, user=user, **new)
+    mode = modes.mode_of(task) if permission_mode else modes.mode_of_next(task, continued)
+    if problem := permission_modes.problem_of_cli(task.backend, mode):
+        raise Refused(problem, "Choose other permissions for this task.")
     with transaction.atomic():
-        run = _create_run(task, text, session, user)
+        run = _create_run(task, text, mode, continued, user)
         hooks.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
@@ -102,14 +109,16 @@ def try_login_again(hold: BackendHold) -> None:
         dispatch.start_after_commit(workspace.pk)
 
 
-def _session_to_resume(task: Task) -> str:
-    run = task.runs.filter(backend=task.backend).exclude(cli_session="").order_by("-number").first()
+def _run_to_continue(task: Task) -> Run:
+    run = modes.continued_run(task)
     if run is None:
         raise Refused("There is no session to continue.", "Run the task without continuing a session.")
-    return run.cli_session
+    return run
 
 
-def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | None) -> Run:
+def _create_run(
+    task: Task, prompt: str, mode: str, continued: Run | None, user: AbstractBaseUser | None
+) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
         with transaction.atomic():
@@ -119,9 +128,10 @@ def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | 
                 backend=task.backend,
                 model=task.model,
                 reasoning_effort=task.reasoning_effort,
-                permission_mode=task.workspace.permission_mode,
+                permission_mode=mode,
+                task_mode=modes.mode_of(task),
                 prompt=prompt,
-                resumes=session,
+                resumes=continued.cli_session if continued else "",
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:

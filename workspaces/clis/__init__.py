@@ -35,6 +35,8 @@ class Cli:
     "Part of such a command line that only hostkit's runner uses, and users do not. Empty if there is none."
     reports_reasoning: bool = True
     "Whether it reports reasoning tokens."
+    has_plan_mode: bool = False
+    "Whether its agent supports the permission mode `plan`, in which nothing is written unasked."
     order: int = 100
     "Position in lists, lowest first. The first CLI is the default of new workspaces."
 

@@ -15,5 +15,6 @@ CLI = Cli(
     resume_pattern=r"claude[^ ]* (.* )?(-r|--resume)[ =](.* )?{session}",
     runner_words=" --permission-prompt-tool ",
     reports_reasoning=False,
+    has_plan_mode=True,
     order=1,
 )

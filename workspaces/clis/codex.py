@@ -13,5 +13,6 @@ CLI = Cli(
     how_to_install="npm install -g @openai/codex",
     how_to_log_in="codex login",
     resume_pattern=r"codex[^ ]* (.* )?resume (.* )?{session}",
+    has_plan_mode=True,
     order=2,
 )

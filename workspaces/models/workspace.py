@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from workspaces import clis
+from workspaces.hostkit.base.modes import is_wider
 from workspaces.hosts.address import Address
 from workspaces.models.choices import PermissionMode
 from workspaces.models.host import Host
@@ -79,6 +80,13 @@ class Workspace(models.Model):
     permission_mode = models.CharField(
         max_length=5, choices=PermissionMode.choices, default=PermissionMode.EDITS
     )
+    max_permission_mode = models.CharField(
+        "most that a task may have",
+        max_length=5,
+        blank=True,
+        choices=[choice for choice in PermissionMode.choices if choice[0] != PermissionMode.PLAN],
+        help_text="Empty: no task may have more than these permissions",
+    )
     environment = models.JSONField(
         default=dict,
         blank=True,
@@ -136,6 +144,8 @@ class Workspace(models.Model):
             problems["ssh_host"] = "Enter the alias you type after `ssh`."
         if self.max_parallel_runs < 1:
             problems["max_parallel_runs"] = "Must be at least 1."
+        if self.max_permission_mode and is_wider(self.permission_mode, self.max_permission_mode):
+            problems["max_permission_mode"] = "Must not be less than the permissions of the workspace."
         if Workspace.objects.filter(owner_id=self.owner_id, name=self.name).exclude(pk=self.pk).exists():
             problems["name"] = "A workspace of this owner with this name already exists."
         if problems:
@@ -168,6 +178,12 @@ class Workspace(models.Model):
             defaults={"kind": address.kind, "alias": address.alias, "user": address.user},
         )
         return row
+
+    @property
+    def ceiling(self) -> str:
+        """The widest permission mode of runs. A plan can always be approved into the strictest one."""
+        own = self.max_permission_mode or self.permission_mode
+        return own if own != PermissionMode.PLAN else PermissionMode.ASK.value
 
     @property
     def commands(self) -> list[str]:
