@@ -29,6 +29,8 @@ class TaskVerb(StrEnum):
     UNQUEUE = "unqueue"
     CANCEL = "cancel"
     STOP = "stop"
+    COMPACT = "compact"
+    STOP_BACKGROUND = "stop-background"
     RESUME = "resume"
     RESUME_AT_RESET = "resume-at-reset"
     START_NEW_CONVERSATION = "new-conversation"
@@ -157,6 +159,20 @@ def _active(facts: TaskFacts) -> Refused | None:
     return None if facts.run and facts.run.is_active else Refused("No run of this task is in progress.")
 
 
+def _with_conversation(facts: TaskFacts) -> Refused | None:
+    if facts.run is None or facts.run.started_at is None or not facts.run.context_used:
+        return Refused("There is no conversation to compact yet.", "Wait for the agent's first answer.")
+    if facts.run.compacting:
+        return Refused("The conversation is being compacted already.")
+    return None
+
+
+def _with_background(facts: TaskFacts) -> Refused | None:
+    if facts.run and facts.run.in_background:
+        return None
+    return Refused("Nothing runs in the background.")
+
+
 def _interrupted(facts: TaskFacts) -> Refused | None:
     if facts.run and facts.run.was_cut_off:
         return None
@@ -247,6 +263,8 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.UNQUEUE: (_queued,),
         TaskVerb.CANCEL: (_active,),
         TaskVerb.STOP: (_active,),
+        TaskVerb.COMPACT: (_active, _with_conversation),
+        TaskVerb.STOP_BACKGROUND: (_active, _with_background),
         TaskVerb.RESUME: (_not_live, _interrupted, _can_be_continued),
         TaskVerb.START_NEW_CONVERSATION: (_not_live, _can_not_be_continued, _with_prompt),
         TaskVerb.RESUME_AT_RESET: (_not_live, _limited),
@@ -266,6 +284,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
 HEAD_VERBS = (
     TaskVerb.UNQUEUE,
     TaskVerb.STOP,
+    TaskVerb.COMPACT,
     TaskVerb.RESUME,
     TaskVerb.RESUME_AT_RESET,
     TaskVerb.START_NEW_CONVERSATION,

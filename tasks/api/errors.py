@@ -65,8 +65,7 @@ def add_handlers(api: NinjaAPI) -> None:
         if not columns.is_outage(error):
             return broken(request, error)
         log.error("%s %s failed: the database can't be used: %s", request.method, request.path, error)
-        hint = "It may be restarting or read-only, or its disk may be full. Try again in a moment."
-        return answer(request, 503, "The database can't be used now.", hint)
+        return answer(request, 503, columns.AWAY, columns.AWAY_HINT)
 
     @api.exception_handler(Exception)
     def broken(request: HttpRequest, error: Any) -> HttpResponse:

@@ -55,6 +55,22 @@ def interrupt_run(request: HttpRequest, run_id: Id) -> Done:
     return Done()
 
 
+@router.post("/runs/{run_id}/compact", response=Done, summary="Compact the conversation of a live run")
+def compact(request: HttpRequest, run_id: Id) -> Done:
+    """The CLI replaces it by a summary after the current turn. Events of kind `compaction` report it."""
+    conversation.compact(run_for(request.user, run_id))
+    return Done()
+
+
+@router.post(
+    "/runs/{run_id}/background/{work}/stop", response=Done, summary="Stop what runs in the background"
+)
+def stop_background(request: HttpRequest, run_id: Id, work: str) -> Done:
+    """`work` is an id in `background` of the run. An event of kind `background` reports its end."""
+    conversation.stop_background(run_for(request.user, run_id), work)
+    return Done()
+
+
 @router.post("/runs/{run_id}/message", response=Said, summary="Send a message to an agent")
 def send_message(request: HttpRequest, run_id: Id, body: Message) -> Said:
     """Delivered now or after the current turn. An event of kind `message` reports that the agent has it.

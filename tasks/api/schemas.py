@@ -176,6 +176,11 @@ class AllowedContent(Body):
     "As read before: other content is not allowed by it."
 
 
+class ProgressStep(Answer):
+    text: str
+    state: Literal["pending", "active", "done"]
+
+
 class RunOut(Answer):
     id: int
     task: int = Field(validation_alias="task_id")
@@ -208,6 +213,13 @@ class RunOut(Answer):
     cost_usd: float | None
     cost_source: CostSource | None
     commit: str
+    progress: list[ProgressStep] = Field(description="The agent's own list of steps")
+    background: list[dict[str, Any]] = Field(
+        description="Commands and sub-agents that work beside the agent: {id, work, title, since, tokens, …}"
+    )
+    session_title: str = Field(description="What the CLI calls its conversation")
+    context_used: int | None = Field(description="Tokens of context that are used")
+    context_window: int | None = Field(description="Tokens of context that the model has")
     open_requests: list[dict[str, Any]] = Field(
         description="Its open requests: {id, kind, tool, input, digest, grants, …}"
     )

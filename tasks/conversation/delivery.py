@@ -83,6 +83,9 @@ def note_events(run: Run, events: list[wire.RunEvent]) -> None:
     if taken:
         Outgoing.objects.filter(run=run, key__in=taken).update(state=State.TAKEN, reason="")
     for event in events:
+        if event["kind"] == "message_returned" and (key := _key(event["id"])):
+            returned = Outgoing.objects.filter(run=run, key=key, state__in=Outgoing.OPEN)
+            returned.update(state=State.FAILED, reason=event["reason"][:1000])
         if event["kind"] == "request_closed" and event["by"] != "web":
             lost = Outgoing.objects.filter(run=run, request=event["id"][:100], state=State.WAITING)
             lost.update(state=State.FAILED, reason=CLOSED.get(event["by"], "It was answered already."))

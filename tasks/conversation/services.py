@@ -238,6 +238,23 @@ def interrupt(run: Run) -> None:
     control.send(run, {"command": "interrupt"})
 
 
+def compact(run: Run) -> None:
+    """Let the CLI replace the conversation by a summary when the current turn has ended.
+
+    Raises Refused if there is nothing to compact, or the runner refuses.
+    """
+    require(run.task, TaskVerb.COMPACT)
+    control.send(run, {"command": "compact"})
+
+
+def stop_background(run: Run, work: str) -> None:
+    """End a command or sub-agent that runs in the background. Raises Refused if it has ended."""
+    require(run.task, TaskVerb.STOP_BACKGROUND)
+    if work not in [each["id"] for each in run.in_background]:
+        raise Refused("It has ended already.")
+    control.send(run, {"command": "stop_background", "work": work})
+
+
 def _check_reachable(run: Run) -> None:
     if not run.is_live:
         raise Refused("This run has ended.", "Start a new run that continues its session.")

@@ -76,6 +76,20 @@ def run_interrupt(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def run_compact(request: HttpRequest, pk: int) -> HttpResponse:
+    run = run_for(request.user, pk)
+    text = "The conversation is compacted when the current turn has ended."
+    return answer_on_task(request, run.task_id, lambda: services.compact(run), text)
+
+
+@require_POST
+def run_stop_background(request: HttpRequest, pk: int) -> HttpResponse:
+    """End a command or a sub-agent that runs in the background."""
+    run, work = run_for(request.user, pk), request.POST.get("work", "")
+    return answer_on_task(request, run.task_id, lambda: services.stop_background(run, work), "Stopping…")
+
+
+@require_POST
 def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = run_for(request.user, pk)
     return answer_on_task(request, run.task_id, lambda: control.stop(run), "Stopping…")

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.badges import outcome_badge
-from tasks.rendering import inputs, markdown, outside, plans
+from tasks.rendering import inputs, markdown, outside, plans, raw, work
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -226,16 +226,6 @@ def _error(entry: Entry) -> SafeString:
     )
 
 
-def _raw(entry: Entry) -> SafeString:
-    """A line that the app does not know, or can't read: then it says how many there are up to here."""
-    text = entry.text("line")
-    if not (count := entry.data.get("unread")):
-        return folded("circle-help", "Raw output", text, block(entry, text))
-    label = f"{count} line{pluralize(count)} of this run could not be read"
-    why = format_html('<p class="dim">{}</p>{}', entry.text("why"), block(entry, text))
-    return folded("triangle-alert", label, entry.text("why"), why)
-
-
 def _finished(entry: Entry) -> SafeString:
     shown = outcome_badge(entry.text("state"))
     diff = entry.data.get("diff") or {}
@@ -269,6 +259,7 @@ RENDERERS: dict[str, Callable[[Entry], SafeString]] = {
     "notice": _notice,
     "outside": _outside,
     "error": _error,
-    "raw": _raw,
+    "raw": raw.raw_line,
+    **work.RENDERERS,
     "finished": _finished,
 }

@@ -141,6 +141,7 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "base_commit": task.base_commit,
         "resume": run.resumes or None,
         "thread_total": _counted_before(run),
+        "progress": run.progress,
         "environment": workspace.environment,
         "ssh_agent": workspace.ssh_agent,
         "unreadable": _hidden_folders(workspace),

@@ -116,6 +116,12 @@ def _run_to_continue(task: Task) -> Run:
     return run
 
 
+def _progress_of(continued: Run | None) -> list[dict[str, str]]:
+    """Return the agent's list as the resumed session has left it: it goes on with it unless it was done."""
+    is_open = continued is not None and continued.steps_done < len(continued.progress)
+    return continued.progress if continued and is_open else []
+
+
 def _create_run(
     task: Task, prompt: str, mode: str, continued: Run | None, user: AbstractBaseUser | None
 ) -> Run:
@@ -132,6 +138,7 @@ def _create_run(
                 task_mode=modes.mode_of(task),
                 prompt=prompt,
                 resumes=continued.cli_session if continued else "",
+                progress=_progress_of(continued),
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:

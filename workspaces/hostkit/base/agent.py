@@ -18,22 +18,38 @@ from ..wire import (
     UsageEvent,
     UsageTotals,
 )
+from .background import Background
 from .consent import digest_of, same_call
 from .modes import PLAN, STRICTEST_AT_WORK
+from .partial import OpenParts
+from .progress import Progress
+from .raw import RawLines
 
+MILLISECONDS = 1e11
+"""Larger times since 1970 are in milliseconds: in seconds, it would be the year 5138."""
 Answer = Callable[[CommandAnswer], None]
 OK: CommandAnswer = {"ok": True}
+NOTHING_TO_COMPACT = "there is no conversation to compact yet"
 
 
 def refusal(reason: str) -> CommandAnswer:
     return {"ok": False, "error": reason}
 
 
-def iso(epoch: Optional[float]) -> Optional[str]:
-    """Format a time in seconds since 1970 as ISO 8601; None as None."""
-    if not epoch:
+def iso(moment: object) -> Optional[str]:
+    """Format a time as ISO 8601; None if there is none, or it is no time.
+
+    It is in seconds since 1970, in milliseconds (services send both), or a text in ISO 8601 already.
+    """
+    try:
+        if isinstance(moment, str) and not moment.isdigit():
+            time_of = datetime.fromisoformat(moment.replace("Z", "+00:00")).astimezone(timezone.utc)
+        else:
+            seconds = float(moment or 0)  # type: ignore[arg-type]  # what is no number is caught
+            time_of = datetime.fromtimestamp(seconds / (1000 if seconds > MILLISECONDS else 1), timezone.utc)
+        return time_of.strftime("%Y-%m-%dT%H:%M:%SZ") if time_of.timestamp() > 0 else None
+    except (TypeError, ValueError, OverflowError, OSError):
         return None
-    return datetime.fromtimestamp(float(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def code_of_status(status: Optional[int]) -> str:
@@ -104,6 +120,9 @@ class Agent:
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
         self.session: Optional[str] = spec.get("resume")
+        self.background = Background(host.emit)
+        self.steps = Progress(host.emit, spec.get("progress") or [])
+        self.raw = RawLines(host.emit)
         self.requests: Dict[str, OpenRequest] = {}
         self.allowed_calls: Set[str] = set()
         self.waiting_messages: Dict[str, PendingMessage] = {}
@@ -113,6 +132,7 @@ class Agent:
         self.retrying_since: Optional[float] = None
         self.last_retry = Outcome("failed", "connection", "The service does not answer.")
         self._state = ""
+        self.parts = OpenParts()
 
     # required for each CLI
 
@@ -167,9 +187,24 @@ class Agent:
     def withdraw_all(self) -> None:
         """Withdraw all messages that the CLI has not taken, so that no turn starts before the run ends."""
 
+    def compact(self, answer: Answer) -> None:
+        """Let the CLI replace the conversation by a summary when the current turn has ended."""
+        answer(refusal("this CLI can't compact a conversation"))
+
+    def stop_background(self, key: str, answer: Answer) -> None:
+        """End one command or sub-agent that runs in the background."""
+        answer(refusal("this CLI can't stop it"))
+
     def background_commands(self) -> List[str]:
         """Return the commands that run in the background, in a few words each. They end with the run."""
-        return []
+        return [work["title"] for work in self.background.running("command")]
+
+    def is_partial(self, line: Json) -> bool:
+        """Whether a line, in either direction, only repeats a part of another one, and is not recorded."""
+        return False
+
+    def ask_output(self) -> None:
+        """Ask the CLI for the output of commands that run. Called often while somebody watches the run."""
 
     def stop_background_work(self) -> None:
         """Stop what the CLI runs in the background. Called before its input is closed."""
@@ -245,6 +280,24 @@ class Agent:
             self.host.emit(
                 {"kind": "message", "id": message.identity, "text": message.text, "by": message.by}
             )
+
+    def return_message(self, wire: str, reason: str) -> None:
+        """Record that the CLI will not take a message that it has accepted."""
+        message = self.waiting_messages.pop(wire, None)
+        if message:
+            identity, text = message.identity, message.text
+            self.host.emit({"kind": "message_returned", "id": identity, "text": text, "reason": reason})
+
+    def move_session(self, session: object) -> None:
+        """Record that the conversation goes on in another session of the CLI."""
+        if isinstance(session, str) and session and session != self.session:
+            self.session = session
+            self.host.emit({"kind": "session", "cli_session": session})
+
+    def conclude(self) -> None:
+        """Report what is still open when the run ends."""
+        self.background.end_all()
+        self.raw.flush()
 
     def message_of(self, identity: str) -> Optional[PendingMessage]:
         return next((each for each in self.waiting_messages.values() if each.identity == identity), None)

@@ -11,7 +11,7 @@ from .talk import NoAnswer, NoPlan, Talk
 
 
 class EndedRun(NamedTuple):
-    """A run that did not succeed, for its final token totals."""
+    """A run that has ended, for its final token totals."""
 
     raw: Path
     """File with the CLI's lines. Its output is prefixed with `< `."""
@@ -19,6 +19,8 @@ class EndedRun(NamedTuple):
     env: Mapping[str, str]
     in_turn: bool
     """Whether it ended during a turn, so that the tokens of an answer may not have been reported."""
+    began: float = 0.0
+    """When the CLI was started, in seconds since 1970."""
 
 
 class AgentCli:
@@ -68,12 +70,21 @@ class AgentCli:
 
     # transcripts
 
-    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
-        """Return tokens by session, from transcripts modified since then (seconds since 1970)."""
+    def sessions(
+        self, env: Mapping[str, str], since: float, starts: Mapping[str, Sequence[float]]
+    ) -> Dict[str, SessionTokens]:
+        """Return tokens by session, from transcripts modified since then (seconds since 1970).
+
+        `starts` has the sessions whose runs are returned apart, and when these started.
+        """
         return {}
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """Return the tokens of a run that ended early: as reported, corrected by the CLI's transcripts."""
+        return usage
+
+    def unreported_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
+        """Return the tokens of a run, with those that the CLI never reports, in its transcripts only."""
         return usage
 
     # interactive sessions

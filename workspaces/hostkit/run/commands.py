@@ -29,6 +29,8 @@ class Commands:
             "answer": self._answer,
             "set_model": self._set_model,
             "set_mode": self._set_mode,
+            "compact": self._compact,
+            "stop_background": self._stop_background,
             "stop": self._stop,
             "status": self._status,
             "keyboard": self._keyboard,
@@ -185,6 +187,17 @@ class Commands:
         """Return why the mode is refused at the keyboard. The app has checked its own commands."""
         ceiling = self.runner.agent.spec.get("max_permission_mode")
         return modes.ceiling_problem(mode, ceiling) if by == "keyboard" else ""
+
+    def _compact(self, _command: Json, _by: str, answer: Answer) -> None:
+        if self._is_ready(answer):
+            self.runner.agent.compact(answer)
+
+    def _stop_background(self, command: Json, _by: str, answer: Answer) -> None:
+        key = str(command["work"])
+        if key not in self.runner.agent.background:
+            answer(refusal("it has ended already"))
+        elif self._is_ready(answer):
+            self.runner.agent.stop_background(key, answer)
 
     def _stop(self, command: Json, _by: str, answer: Answer) -> None:
         self.runner.stop(Outcome("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))

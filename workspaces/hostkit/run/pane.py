@@ -28,6 +28,7 @@ from ..wire import (
     ToolEvent,
     ToolResultEvent,
 )
+from .pane_work import work_shows
 from .record import Record
 
 MAX_WAITING = 1024 * 1024
@@ -89,6 +90,7 @@ class PaneWriter:
             "request": self._request,
             "request_closed": self._request_closed,
             "message": self._message,
+            **work_shows(self.say, clipped),
             "limit": self._limit,
             "notice": self._notice,
             "outside": self._outside,

@@ -24,6 +24,7 @@ from .commands import Commands
 from .control import ControlSocket
 from .finish import finish
 from .keyboard import Keyboard
+from .live import LiveFeed
 from .outside import PAUSE, Outside
 from .pane import PaneWriter
 from .setup import run_setup
@@ -91,6 +92,7 @@ class Runner(AgentHost):
         elif event["kind"] == "tool_result":
             self._open_tools.discard(str(event["id"]))
         self.outside.note(event)
+        self.agent.parts.settle(event, self.journal.last_seq + 1)
         self.journal.add(event)
 
     # the run
@@ -100,7 +102,7 @@ class Runner(AgentHost):
         self.over, self._ended = asyncio.Event(), asyncio.Event()
         self.pane.attach(asyncio.get_running_loop())
         commands = Commands(self)
-        self.control = control = ControlSocket(self.folder.control, commands)
+        self.control = control = ControlSocket(self.folder.control, commands, LiveFeed(self.agent))
         self.keyboard = Keyboard(commands, self.pane)
         self._listen()
         await control.open()
@@ -174,7 +176,9 @@ class Runner(AgentHost):
             return self._without_mode()
         argv = self.agent.command_line(program)
         env = dict(self.env, **self.agent.environment())
-        self.process = CliProcess(self.folder.raw, self._on_line, self._note_unread, self.over.set)
+        self.process = CliProcess(
+            self.folder.raw, self._on_line, self._note_unread, self.over.set, self.agent.is_partial
+        )
         try:
             await self.process.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
         except OSError as error:
@@ -219,7 +223,7 @@ class Runner(AgentHost):
             self.over.set()
 
     def _note_unread(self, line: object) -> None:
-        self.emit({"kind": "raw", "line": line})
+        self.agent.raw.note("unreadable", line)
 
     def _end_leftovers(self) -> None:
         """Kill orphaned processes of an interrupted turn. The run continues."""
@@ -324,6 +328,7 @@ class Runner(AgentHost):
             self.agent.close_request(key, "withdrawn", "agent")
         for tool in sorted(self._open_tools):
             self.emit({"kind": "tool_result", "id": tool, "output": "Interrupted.", "is_error": True})
+        self.agent.conclude()
         self.agent.set_state("idle")
 
 

@@ -7,6 +7,7 @@ from typing import Dict, List, Literal, Optional, TypedDict, Union
 
 from .base import Json
 from .events import RequestEvent
+from .live import LiveDetail
 
 if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
     from typing import NotRequired
@@ -78,6 +79,20 @@ class SetModeCommand(CommandHead):
     permission_mode: str
 
 
+class CompactCommand(CommandHead):
+    """Replace the conversation by a summary when the current turn has ended."""
+
+    command: Literal["compact"]
+
+
+class StopBackgroundCommand(CommandHead):
+    """End a command or a sub-agent that runs in the background."""
+
+    command: Literal["stop_background"]
+    work: str
+    "Its id in the `background` events."
+
+
 class StopCommand(CommandHead):
     """End the run."""
 
@@ -102,6 +117,13 @@ class WindowCommand(CommandHead):
     command: Literal["hang_up", "window_lost"]
 
 
+class LiveCommand(TypedDict):
+    """Turns the connection into a stream of `LiveMessage`s."""
+
+    command: Literal["live"]
+    detail: LiveDetail
+
+
 RunCommand = Union[
     MessageCommand,
     WithdrawCommand,
@@ -111,10 +133,13 @@ RunCommand = Union[
     AnswerCommand,
     SetModelCommand,
     SetModeCommand,
+    CompactCommand,
+    StopBackgroundCommand,
     StopCommand,
     StatusCommand,
     KeyboardCommand,
     WindowCommand,
+    LiveCommand,
 ]
 
 

@@ -6,6 +6,7 @@ import sys
 from typing import List, Literal, Optional, TypedDict, Union
 
 from .base import Json, RequestKind
+from .progress import ProgressItem
 from .runs import DiffSize
 from .tokens import PlanWindow, UsageTotals
 
@@ -50,12 +51,15 @@ class TextEvent(EventHead):
     text: str
     parent: NotRequired[Optional[str]]
     "Id of the tool call that started the sub-agent; none for the agent itself. The same in other events."
+    part: NotRequired[Optional[str]]
+    "Id of the part that was shown while it was written (wire/live.py). The same in other events."
 
 
 class ThinkingEvent(EventHead):
     kind: Literal["thinking"]
     text: str
     parent: NotRequired[Optional[str]]
+    part: NotRequired[Optional[str]]
 
 
 class ToolEvent(EventHead):
@@ -68,6 +72,7 @@ class ToolEvent(EventHead):
     "One line: the command, the path, the query."
     input: NotRequired[Json]
     parent: NotRequired[Optional[str]]
+    part: NotRequired[Optional[str]]
 
 
 class ToolResultEvent(EventHead):
@@ -77,6 +82,7 @@ class ToolResultEvent(EventHead):
     is_error: bool
     exit_code: NotRequired[Optional[int]]
     duration_ms: NotRequired[Optional[int]]
+    part: NotRequired[Optional[str]]
 
 
 class FileChangeEvent(EventHead):
@@ -194,6 +200,90 @@ class StateEvent(EventHead):
     "running, waiting or idle."
 
 
+class ProgressEvent(EventHead):
+    """The agent's own list of steps: all of it each time."""
+
+    kind: Literal["progress"]
+    items: List[ProgressItem]
+
+
+class BackgroundEvent(EventHead):
+    """A command or a sub-agent that works beside the agent: all that is known of it each time."""
+
+    kind: Literal["background"]
+    id: str
+    work: Literal["command", "agent", "other"]
+    title: str
+    state: Literal["running", "completed", "failed", "stopped"]
+    since: NotRequired[Optional[str]]
+    tool: NotRequired[Optional[str]]
+    "Id of the tool call that has started it."
+    parent: NotRequired[Optional[str]]
+    waited: NotRequired[bool]
+    "Whether the agent waits for it, so that it is not in the background."
+    doing: NotRequired[Optional[str]]
+    "What it did last, in a few words."
+    tokens: NotRequired[Optional[int]]
+    tool_uses: NotRequired[Optional[int]]
+    seconds: NotRequired[Optional[float]]
+    result: NotRequired[Optional[str]]
+
+
+class CompactionEvent(EventHead):
+    """The CLI replaces the conversation by a summary."""
+
+    kind: Literal["compaction"]
+    phase: Literal["started", "finished", "failed"]
+    trigger: NotRequired[str]
+    "manual or auto."
+    before: NotRequired[Optional[int]]
+    after: NotRequired[Optional[int]]
+    "Tokens of context."
+    text: NotRequired[Optional[str]]
+    "Why it has failed."
+
+
+class ModelChangeEvent(EventHead):
+    """The CLI or the service has replaced the model."""
+
+    kind: Literal["model_change"]
+    why: Literal["fallback", "refusal", "rerouted"]
+    before: NotRequired[Optional[str]]
+    model: NotRequired[Optional[str]]
+    text: NotRequired[Optional[str]]
+
+
+class TitleEvent(EventHead):
+    """The CLI has given the conversation a title."""
+
+    kind: Literal["title"]
+    text: str
+
+
+class SessionEvent(EventHead):
+    """The conversation goes on in another CLI session, as after `/clear`."""
+
+    kind: Literal["session"]
+    cli_session: str
+
+
+class LocalCommandEvent(EventHead):
+    """A command of the CLI itself, such as `/usage`, and what it has printed."""
+
+    kind: Literal["local_command"]
+    name: str
+    output: str
+
+
+class MessageReturnedEvent(EventHead):
+    """The agent will not take a message that the CLI has already accepted."""
+
+    kind: Literal["message_returned"]
+    id: str
+    text: str
+    reason: str
+
+
 class NoticeEvent(EventHead):
     """Information for the user that is not an error."""
 
@@ -207,13 +297,14 @@ class OutsideEvent(EventHead):
     """Something has changed outside the run's own branch and worktree while the run was going on."""
 
     kind: Literal["outside"]
-    change: Literal["branch", "files", "config"]
-    "A branch was moved or deleted; files of another worktree; settings or hooks of the repository."
+    change: Literal["branch", "files", "config", "head"]
+    """A branch was moved or deleted; files of another worktree; settings or hooks of the repository; another
+    branch was checked out in the main worktree."""
     name: str
     "Full name of the branch, or path of the worktree."
     old: NotRequired[str]
     new: NotRequired[str]
-    "Commits of the branch. Empty if it was deleted."
+    "Commits of the branch, empty if it was deleted; of `head`, names of branches or `(detached)`."
     paths: NotRequired[List[str]]
     "Some of the files in the worktree, or names of settings and hooks."
     more: NotRequired[int]
@@ -250,6 +341,10 @@ class RawEvent(EventHead):
 
     kind: Literal["raw"]
     line: object
+    type: NotRequired[str]
+    "The type of the line, as the CLI names it."
+    count: NotRequired[int]
+    "Number of lines of this type for which the event stands; 1 if it is missing."
     why: NotRequired[str]
     "Set by the app for a line of events.jsonl that is no event: why it is none."
     unread: NotRequired[int]
@@ -281,6 +376,14 @@ RunEvent = Union[
     UsageEvent,
     LimitEvent,
     StateEvent,
+    ProgressEvent,
+    BackgroundEvent,
+    CompactionEvent,
+    ModelChangeEvent,
+    TitleEvent,
+    SessionEvent,
+    LocalCommandEvent,
+    MessageReturnedEvent,
     NoticeEvent,
     OutsideEvent,
     SettingsEvent,

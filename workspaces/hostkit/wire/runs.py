@@ -6,6 +6,7 @@ import sys
 from typing import Dict, List, Literal, Optional, TypedDict
 
 from .base import EndState, Json, PermissionModeName
+from .progress import ProgressItem
 from .tokens import UsageTotals
 
 if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
@@ -73,6 +74,8 @@ class RunSpec(TypedDict):
     "CLI session to resume. None starts a new one."
     thread_total: Optional[Json]
     "The `thread_total` of the last run of that session. Only the CLI's module reads it."
+    progress: NotRequired[List[ProgressItem]]
+    "The agent's own list, as the run that it resumes has left it."
     environment: Dict[str, str]
     setup_command: str
     setup_marker: str

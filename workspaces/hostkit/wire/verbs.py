@@ -8,7 +8,7 @@ from typing import Dict, List, Literal, Optional, TypedDict, Union
 from .base import Json
 from .commands import RunCommand
 from .runs import CheckSpec, RunSpec
-from .tokens import PlanWindow
+from .tokens import ModelUsage, PlanWindow
 
 if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
     from typing import NotRequired
@@ -423,6 +423,21 @@ class LimitsAnswer(PlanLimits):
 
 class TranscriptsParams(EnvironmentParams):
     since: float
+    starts: NotRequired[Dict[str, List[float]]]
+    "By session, the times at which it is split: its tokens are then returned by part, too."
+
+
+class TranscriptPart(TypedDict):
+    """Tokens of one part of a session in a CLI's transcripts."""
+
+    tokens: Dict[str, int]
+    "By TOKEN_KINDS, of messages."
+    by_model: Dict[str, ModelUsage]
+    "The same, by model, without costs."
+    totals: NotRequired[Dict[str, ModelUsage]]
+    "The CLI's own totals of the session when the last process of this part ended."
+    before: NotRequired[Dict[str, ModelUsage]]
+    "The same before this part began. Missing if the CLI writes no totals."
 
 
 class SessionTokens(TypedDict):
@@ -433,6 +448,8 @@ class SessionTokens(TypedDict):
     "By TOKEN_KINDS."
     parent: NotRequired[str]
     "The session that has spawned it. Empty for a user's own."
+    parts: NotRequired[List[TranscriptPart]]
+    "One for each time in `starts`: what follows it, until the next one."
 
 
 class DoctorParams(EnvironmentParams):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional, Sequence
 
 from ...base.agent import Agent, AgentHost
 from ...base.cli import AgentCli, EndedRun
@@ -47,8 +47,10 @@ class ClaudeCodeCli(AgentCli):
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
         return [Path(program), transcripts.home(env) / ".credentials.json"]
 
-    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
-        return transcripts.sessions(env, since)
+    def sessions(
+        self, env: Mapping[str, str], since: float, starts: Mapping[str, Sequence[float]]
+    ) -> Dict[str, SessionTokens]:
+        return transcripts.sessions(env, since, starts)
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """A killed process does not report its last answers. Take their tokens from the transcript."""

@@ -6,20 +6,35 @@ import signal
 import uuid
 from typing import Callable, Dict, List, Mapping, Optional, Union
 
-from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
+from ...base.agent import (
+    NOTHING_TO_COMPACT,
+    OK,
+    Agent,
+    AgentHost,
+    Answer,
+    PendingMessage,
+    RequestDecision,
+    refusal,
+)
 from ...base.consent import picked
 from ...base.plans import SENT_BACK, closing_facts
 from ...outcome import Outcome
 from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
+from .background import ClaudeTasks
 from .events import ClaudeTranslator, failure_code, limit_event, request_event
 from .grants import grants_of
+from .lifecycle import Deliveries
+from .live import ClaudeLive, is_partial
+from .local_commands import LocalCommands
 from .plans import ProposedPlans
 from .settings import settings_argument
+from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
+from .todo import VARIABLES as TODO_VARIABLES
+from .todo import ClaudeTodo
 from .usage import ClaudeLedger
 
 MODES = {"plan": "plan", "ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
-AWAITED_TASKS = ("local_agent", "local_workflow")
-"""Background tasks that a run waits for. It does not wait for commands: a server would never end."""
+COMPACT = "/compact"
 USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
 """Tools whose requests need an answer of the user in every permission mode."""
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
@@ -35,9 +50,14 @@ class ClaudeCode(Agent):
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
         self.plans = ProposedPlans()
+        self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
+        self.translator.part_of = self.live.part_of
         self._cli_state = ""
-        self._tasks: Dict[str, str] = {}
-        self._descriptions: Dict[str, str] = {}
+        self._tasks = ClaudeTasks(self.background)
+        self._todo = ClaudeTodo(self.steps, spec.get("progress") or [])
+        self._deliveries = Deliveries(self)
+        self._lines = SystemLines(self)
+        self._local = LocalCommands(self)
         self._replies: Dict[str, Reply] = {}
         self._announced = False
         self._limit: Optional[LimitEvent] = None
@@ -52,11 +72,27 @@ class ClaudeCode(Agent):
             "control_cancel_request": self._on_withdrawal,
             "control_response": self._on_response,
             "rate_limit_event": self._on_limit,
+            "command_lifecycle": self._deliveries.note,
+            "conversation_reset": self._on_reset,
+            "model_refusal_fallback": self._lines.handlers["model_refusal_fallback"],
+        }
+        self._system_handlers: Dict[str, Callable[[Json], None]] = {
+            **self._lines.handlers,
+            "init": self._on_init,
+            "session_state_changed": self._on_state,
+            "task_started": self._tasks.started,
+            "task_progress": self._tasks.went_on,
+            "task_updated": self._on_tasks(self._tasks.updated),
+            "task_notification": self._on_tasks(self._tasks.notified),
+            "background_tasks_changed": self._on_tasks(self._tasks.changed),
+            "api_retry": self._on_retry,
+            "compact_boundary": self._on_compaction,
         }
 
     def command_line(self, program: str) -> List[str]:
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
+        argv.append("--include-partial-messages")
         argv += ["--permission-mode=" + MODES[self.mode], settings_argument(self.spec)]
         model, effort, resume = (
             self.spec.get("model"),
@@ -71,62 +107,76 @@ class ClaudeCode(Agent):
         return argv
 
     def environment(self) -> Mapping[str, str]:
-        return {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **_effort(self.spec.get("reasoning_effort"))}
+        own = {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **TODO_VARIABLES}
+        return {**own, **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
         self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
 
     def feed(self, line: Json) -> None:
+        if self.live.feed(line):
+            return
         handler = self._handlers.get(str(line.get("type")))
         if handler:
             handler(line)
-        elif line.get("type") not in ("stream_event", "keep_alive"):
-            self.host.emit({"kind": "raw", "line": line})
+        elif line.get("type") not in IGNORED_TYPES:
+            self.raw.note(line.get("type"), line)
+
+    def is_partial(self, line: Json) -> bool:
+        return is_partial(line)
+
+    def ask_output(self) -> None:
+        self.live.ask_output()
 
     @property
     def settled(self) -> bool:
         return (
             self._cli_state == "idle"
             and self.outcome is not None
-            and not self._tasks_awaited()
+            and not self._tasks.awaited
+            and not self._deliveries.compactions
             and not self.requests
             and not self.waiting_messages
             and not self._replies
         )
 
-    def _tasks_awaited(self) -> bool:
-        return any(kind in AWAITED_TASKS for kind in self._tasks.values())
-
     # messages from the CLI
 
     def _on_system(self, line: Json) -> None:
-        subtype = line.get("subtype")
-        if subtype == "init":
-            self._on_init(line)
-        elif subtype == "session_state_changed":
-            self._on_state(line["state"])
-        elif subtype == "task_started":
-            self._tasks[line["task_id"]] = str(line.get("task_type"))
-            self._descriptions[line["task_id"]] = str(line.get("description") or "")
-        elif subtype == "task_notification":
-            self._end_task(line["task_id"])
-        elif subtype == "task_updated":
-            if (line.get("patch") or {}).get("status") in ("completed", "failed", "killed"):
-                self._end_task(line["task_id"])
-        elif subtype == "api_retry":
-            self._on_retry(line)
-        elif subtype == "model_fallback":
-            text = f"The model was changed: {line.get('message') or line}"
-            self.host.emit({"kind": "notice", "text": text})
+        subtype = str(line.get("subtype"))
+        handler = self._system_handlers.get(subtype)
+        if handler:
+            handler(line)
+        elif subtype not in IGNORED_SUBTYPES:
+            self.raw.note(f"system/{subtype}", line)
+
+    def _on_tasks(self, handle: Callable[[Json], None]) -> Callable[[Json], None]:
+        """Wrap a handler of lines about background tasks: the state of the run may depend on them."""
+
+        def handle_and_show(line: Json) -> None:
+            handle(line)
+            self._show_state()
+
+        return handle_and_show
+
+    def _on_compaction(self, line: Json) -> None:
+        self._lines.handlers["compact_boundary"](line)
+        usage = self.ledger.note_compaction(line)
+        if usage:
+            self.report_usage(usage)
 
     def _on_init(self, line: Json) -> None:
-        self.session = line.get("session_id") or self.session
+        self.ledger.note_session(line.get("session_id"))
         if self._announced:
+            self.move_session(line.get("session_id"))
             return
+        self.session = line.get("session_id") or self.session
         self._announced = True
         version, effort = line.get("claude_code_version"), self.spec.get("reasoning_effort")
         self.report_start(version, line.get("model"), effort)
-        self._take_prompt()
+        self._deliveries.announce()
+        if not self._deliveries.exact:
+            self._take_prompt()
 
     def _take_prompt(self) -> None:
         """Mark the prompt as taken when the first turn starts. It is replayed only with the first answer."""
@@ -134,21 +184,25 @@ class ClaudeCode(Agent):
         if self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
 
-    def _on_state(self, state: str) -> None:
-        self._cli_state = state
+    def _on_reset(self, line: Json) -> None:
+        """A new, empty conversation has begun, as after `/clear`."""
+        self._todo.clear()
+        self.move_session(line.get("new_conversation_id"))
+
+    def _on_state(self, line: Json) -> None:
+        self._cli_state = line["state"]
+        if self._cli_state == "idle":
+            self._tasks.settle()
+            self._deliveries.settle()
         self._show_state()
 
     def _show_state(self) -> None:
         if self.requests:
             self.set_state("waiting")
-        elif self._cli_state == "idle" and not self._tasks_awaited():
+        elif self._cli_state == "idle" and not self._tasks.awaited:
             self.set_state("idle")
         elif self._cli_state:
             self.set_state("running")
-
-    def _end_task(self, task: str) -> None:
-        self._tasks.pop(task, None)
-        self._show_state()
 
     def _on_retry(self, line: Json) -> None:
         status = line.get("error_status")
@@ -164,7 +218,9 @@ class ClaudeCode(Agent):
             return
         self.progress()
         self.plans.note(line)
-        self.translator.assistant(line)
+        if not self._local.held_back(line):
+            self._todo.note_calls(line)
+            self.translator.assistant(line)
         usage = self.ledger.note(line)
         if usage:
             self.report_usage(usage)
@@ -176,13 +232,17 @@ class ClaudeCode(Agent):
             self.taken(str(line.get("uuid")))
         else:
             self.ledger.note_agent(line)
+            self._todo.note_results(line)
             self.translator.user(line)
 
     def _on_result(self, line: Json) -> None:
         self.progress()
-        self.session = line.get("session_id") or self.session
         self._take_unreplayed(line)
+        self._lines.end_turn(line)
         self.report_usage(self.ledger.close(line))
+        if self._local.note_result(line, self._deliveries) and self.outcome:
+            return
+        self.session = line.get("session_id") or self.session
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
@@ -194,6 +254,7 @@ class ClaudeCode(Agent):
     def _take_unreplayed(self, line: Json) -> None:
         """Mark the first message as taken if the turn ended before the CLI replayed any."""
         of_task = (line.get("origin") or {}).get("kind") == "task-notification"
+        of_task = of_task or self._deliveries.exact
         if not self._replayed and not of_task and self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
         self._replayed = False
@@ -256,10 +317,13 @@ class ClaudeCode(Agent):
 
     def _send_message(self, message: PendingMessage, priority: Optional[str]) -> None:
         self.waiting_messages[message.wire] = message
+        self._send_text(message.wire, _as_text(message.text), priority)
+
+    def _send_text(self, wire: str, text: str, priority: Optional[str]) -> None:
         line: Json = {
             "type": "user",
-            "uuid": message.wire,
-            "message": {"role": "user", "content": [{"type": "text", "text": _as_text(message.text)}]},
+            "uuid": wire,
+            "message": {"role": "user", "content": [{"type": "text", "text": text}]},
             "parent_tool_use_id": None,
             "session_id": "",
         }
@@ -277,34 +341,46 @@ class ClaudeCode(Agent):
             answer(refusal("the agent has already taken this message"))
             return
         wire = message.wire
+        self._deliveries.withdrawn.add(wire)
 
         def reply(response: Json) -> None:
             if (response.get("response") or {}).get("cancelled"):
                 self.waiting_messages.pop(wire, None)
                 answer(OK)
             else:
+                self._deliveries.withdrawn.discard(wire)
                 answer(refusal("the agent has already taken this message"))
 
         self._call({"subtype": "cancel_async_message", "message_uuid": wire}, reply)
 
     def interrupt(self) -> None:
-        self._call({"subtype": "interrupt"}, lambda _response: None)
+        request: Json = {"subtype": "interrupt"}
+        if self._deliveries.leaving:
+            request["cancel_queued"] = True  # older versions ignore it
+        self._call(request, lambda _response: None)
         self.stop_background_work()  # an interrupt does not stop it
 
     def withdraw_all(self) -> None:
+        self._deliveries.leaving = True
         for message in list(self.waiting_messages.values()):  # else the next one starts a turn
             self.withdraw(message.identity, lambda _answer: None)
 
-    def background_commands(self) -> List[str]:
-        names = [
-            self._descriptions.get(task, "")
-            for task, kind in self._tasks.items()
-            if kind not in AWAITED_TASKS
-        ]
-        return [name or "a command" for name in names]
+    def compact(self, answer: Answer) -> None:
+        """As a command after the current turn."""
+        if not self._announced:
+            answer(refusal(NOTHING_TO_COMPACT))
+            return
+        message = PendingMessage(COMPACT, "web")
+        self._deliveries.compactions.add(message.wire)
+        self._lines.asked_to_compact = True
+        self._send_text(message.wire, COMPACT, "later")
+        answer(OK)
+
+    def stop_background(self, key: str, answer: Answer) -> None:
+        self._call_and_answer({"subtype": "stop_task", "task_id": key}, answer)
 
     def stop_background_work(self) -> None:
-        for task in list(self._tasks):
+        for task in self._tasks.keys:
             self._call({"subtype": "stop_task", "task_id": task}, lambda _response: None)
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:

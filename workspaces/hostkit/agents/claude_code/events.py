@@ -104,15 +104,19 @@ class ClaudeTranslator:
         self.worktree = worktree
         self._emit = emit
         self._tools: Dict[str, float] = {}
+        self.part_of: Callable[[str, Optional[str]], Optional[str]] = lambda _kind, _parent: None
+        "Gives the id of the part that was shown while a text was written."
 
     def assistant(self, line: Json) -> None:
         parent = line.get("parent_tool_use_id")
         for block in line["message"].get("content") or []:
             kind = block.get("type")
             if kind == "text" and block.get("text"):
-                self._emit({"kind": "text", "text": block["text"], "parent": parent})
+                part = self.part_of("text", parent)
+                self._emit({"kind": "text", "text": block["text"], "parent": parent, "part": part})
             elif kind == "thinking" and block.get("thinking"):
-                self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent})
+                part = self.part_of("thinking", parent)
+                self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent, "part": part})
             elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
                 self._tool(block, parent)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional, Sequence
 
 from ...base.agent import Agent, AgentHost
 from ...base.cli import AgentCli, EndedRun
@@ -13,7 +13,7 @@ from ...wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, 
 from . import limits, login, models, transcripts
 from .agent import Codex
 from .protocol import native_program
-from .usage import CodexLedger
+from .usage import CodexLedger, with_requests
 
 ALONE = "--no-daemon"
 """Without it, the CLI's own interface leaves a server running that keeps the session open."""
@@ -47,8 +47,10 @@ class CodexCli(AgentCli):
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
         return [Path(program), Path(native_program(program)), transcripts.home(env) / "auth.json"]
 
-    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
-        return transcripts.sessions(env, since)
+    def sessions(
+        self, env: Mapping[str, str], since: float, starts: Mapping[str, Sequence[float]]
+    ) -> Dict[str, SessionTokens]:
+        return transcripts.sessions(env, since, starts)
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """Add the unreported answer that there always is during a turn.
@@ -60,6 +62,12 @@ class CodexCli(AgentCli):
         known = usage.copy() if usage else CodexLedger(None).total()
         known["untold"] = known.get("untold", 0) + 1
         return known
+
+    def unreported_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
+        """Add the tokens of reviews and of reviewers of approvals."""
+        total = (usage.get("thread_total") if usage else None) or {}
+        requests = transcripts.unreported(run.env, run.session, run.began, list(total.get("others") or {}))
+        return with_requests(usage, requests) if run.session and requests else usage
 
     def interactive_command(self, program: str, session: str, env: Mapping[str, str]) -> List[str]:
         argv = super().interactive_command(program, session, env)

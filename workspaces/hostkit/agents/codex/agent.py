@@ -6,15 +6,26 @@ import itertools
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
-from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
-from ...base.modes import PLAN
-from ...base.plans import SENT_BACK, closing_facts
+from ...base.agent import (
+    NOTHING_TO_COMPACT,
+    OK,
+    Agent,
+    AgentHost,
+    Answer,
+    PendingMessage,
+    RequestDecision,
+    refusal,
+)
 from ...files import make_private_folder
 from ...outcome import Outcome
 from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
 from . import sandbox
+from .background import CodexWorks
+from .compaction import CodexCompaction
 from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
-from .plan import METHOD, PlanKeeper, words_of_approval
+from .live import CodexLive, is_partial
+from .notifications import IGNORED, PROGRESS_CONFIG, SessionLines
+from .plan import METHOD, CodexPlans
 from .protocol import CLIENT, decision_of, listed, native_program, wire_id
 from .usage import CodexLedger
 
@@ -30,8 +41,9 @@ class Codex(Agent):
     def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = CodexLedger(spec.get("thread_total"))
-        self.plans = PlanKeeper(spec.get("resume"))
+        self.plans = CodexPlans(self)
         self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
+        self.live = CodexLive(self.parts, self._parent)
         self.model: Optional[str] = spec.get("model")
         self.effort: Optional[str] = spec.get("reasoning_effort")
         self._numbers = itertools.count(1)
@@ -41,6 +53,8 @@ class Codex(Agent):
         self._queue: List[PendingMessage] = []
         self._busy_threads: Dict[str, bool] = {}
         self._leaving = False
+        self._works = CodexWorks(self.background)
+        self._compaction = CodexCompaction(host.emit)
         self._other_turns: Dict[str, str] = {}
         self._logged_in = True
         self._limit: Optional[LimitEvent] = None
@@ -53,12 +67,14 @@ class Codex(Agent):
             "item/started": self._on_item_started,
             "item/completed": self._on_item_completed,
             "thread/tokenUsage/updated": self._on_usage,
+            "thread/reverted": self._on_revert,
             "account/rateLimits/updated": self._on_limits,
             "serverRequest/resolved": lambda params: self.close_request(
                 str(params["requestId"]), "withdrawn", "agent"
             ),
             "error": self._on_error,
             "warning": self._on_warning,
+            **SessionLines(self).handlers,
         }
 
     def command_line(self, program: str) -> List[str]:
@@ -79,6 +95,7 @@ class Codex(Agent):
     @property
     def settled(self) -> bool:
         idle = not self._turn and not self._queue and not any(self._busy_threads.values())
+        idle = idle and not self._compaction.wanted
         return self.outcome is not None and idle and not self.requests and not self._replies
 
     # protocol
@@ -91,7 +108,12 @@ class Codex(Agent):
     def _respond(self, key: str, result: Json) -> None:
         self.host.send({"id": wire_id(key), "result": result})
 
+    def is_partial(self, line: Json) -> bool:
+        return is_partial(line)
+
     def feed(self, line: Json) -> None:
+        if self.live.feed(line):
+            return
         method = line.get("method")
         if method is None:
             self._on_reply(line)
@@ -99,8 +121,8 @@ class Codex(Agent):
             self._on_request(str(line["id"]), str(method), line.get("params") or {})
         elif method in self._handlers:
             self._handlers[method](line.get("params") or {})
-        elif not self.translator.is_known(str(method)):
-            self.host.emit({"kind": "raw", "line": line})
+        elif method not in IGNORED:
+            self.raw.note(method, line)
 
     def _on_reply(self, line: Json) -> None:
         reply = self._replies.pop(int(line.get("id") or 0), None)
@@ -126,6 +148,7 @@ class Codex(Agent):
         self.host.send({"method": "initialized"})
         self._call("account/read", {}, self._on_account)
         config: Json = {"model_reasoning_effort": self.effort} if self.effort else {}
+        config["tools"] = PROGRESS_CONFIG
         params: Json = {"cwd": self.spec["worktree"], "config": config}
         params["approvalPolicy"] = sandbox.APPROVALS[self.mode]
         params.update(sandbox.of_thread(self.spec, self.mode))
@@ -148,14 +171,14 @@ class Codex(Agent):
             return
         result = line["result"]
         self.session = result["thread"]["id"]
-        self.ledger.thread = self.session
+        self.ledger.begin(self.session, resumed=self.spec.get("resume"))
         self.ledger.model = str(result.get("model") or self.model or "")
         effort = self._default_effort = result.get("reasoningEffort") or self.effort
         self.report_start(self._version, result.get("model") or self.model, effort)
         self._next_turn()
 
     def _next_turn(self) -> None:
-        if self._turn or not self._queue or self._open_plan():
+        if self._turn or self.plans.open or self._begin_compaction() or not self._queue:
             return
         message = self._queue.pop(0)
         self.waiting_messages[message.wire] = message
@@ -173,8 +196,22 @@ class Codex(Agent):
         if self.model:
             params["model"] = self.ledger.model = self.model
         effort = self.effort or self._default_effort
-        params.update(self.plans.collaboration(self.mode, self.model or self.ledger.model, effort))
+        params.update(self.plans.collaboration(self.model or self.ledger.model, effort))
         self._call("turn/start", params, self._on_turn)
+
+    def _begin_compaction(self) -> bool:
+        if not self._compaction.wanted:
+            return False
+        self._compaction.wanted, self._compaction.own_turn, self._turn = False, True, STARTING
+
+        def reply(line: Json) -> None:
+            if "error" in line:
+                self._turn = None
+                self._compaction.fail(str((line.get("error") or {}).get("message") or line))
+                self._next_turn()
+
+        self._call("thread/compact/start", {"threadId": self.session}, reply)
+        return True
 
     def _on_turn(self, line: Json) -> None:
         if "error" in line:
@@ -205,15 +242,21 @@ class Codex(Agent):
         interrupted = turn.get("status") == "interrupted"
         if not self._is_own(params):
             self._other_turns.pop(params["threadId"], None)
+            self._works.end_thread(params["threadId"], "stopped" if interrupted else "completed")
             self.ledger.end_other_turn(params["threadId"], interrupted=interrupted)
             self.report_usage(self.ledger.total())
             return
         self._turn = None
+        self._works.note_open(list(self.translator.items.values()))
         self.taken(self._opening)
         for key in list(self.requests):
             self.close_request(key, "withdrawn", "agent")
         self.report_usage(self.ledger.end_turn(interrupted=interrupted))
-        if turn.get("status") == "failed":
+        is_compaction, former = self._compaction.own_turn, self.outcome
+        self._compaction.end_turn((turn.get("error") or {}).get("message"))
+        if is_compaction and former:
+            pass  # what the agent has done before is the outcome
+        elif turn.get("status") == "failed":
             self._on_failed_turn(turn.get("error") or {})
         elif interrupted:
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
@@ -223,26 +266,16 @@ class Codex(Agent):
             self.outcome = Outcome("succeeded")
         self._queue = [] if self._leaving else [*self.waiting_messages.values(), *self._queue]
         self.waiting_messages.clear()
-        self._propose_plan(is_complete=turn.get("status") == "completed" and not self._leaving)
-        self._go_on()
+        self.plans.propose(is_complete=turn.get("status") == "completed" and not self._leaving)
+        self.go_on()
 
-    def _go_on(self) -> None:
-        """Start the next turn; if there is none and nothing to decide, the agent is idle."""
+    def go_on(self, words: str = "", by: str = "") -> None:
+        """Start the next turn, first with these words. If there is none and nothing to decide, it is idle."""
+        if words:
+            self._queue.insert(0, PendingMessage(words, by))
         self._next_turn()
         if not self._turn and not self.requests:
             self.set_state("idle")
-
-    def _propose_plan(self, *, is_complete: bool) -> None:
-        """Ask the user about the plan that the turn has ended with. Messages wait until it is decided."""
-        plan = self.plans.take()
-        if plan and is_complete:
-            self.open_request(self.plans.request(plan), {"method": METHOD, "params": {}})
-        elif plan:
-            self.host.emit({"kind": "text", "text": plan})
-
-    def _open_plan(self) -> Optional[str]:
-        """Return the id of the plan that waits for the user, if there is one."""
-        return next((key for key, each in self.requests.items() if each.private["method"] == METHOD), None)
 
     def _on_failed_turn(self, error: Json) -> None:
         failure = failure_of(error)
@@ -256,27 +289,47 @@ class Codex(Agent):
         self.progress()
         if self._is_own(params):
             self.ledger.note_begin(item)
+        self._works.item_started(item, self._thread(params))
         if item["type"] == "userMessage":
             self.taken(str(item.get("clientId")))
+        elif item["type"] == "contextCompaction":
+            if self._is_own(params):
+                self._compaction.started()
         else:
             self.translator.started(item, self._parent(params))
 
     def _on_item_completed(self, params: Json) -> None:
         self.progress()
         self.ledger.note_end(params["item"])
-        if params["item"]["type"] == "plan" and self._is_own(params) and self.mode == PLAN:
-            self.plans.note(params["item"])
+        self._works.item_completed(params["item"], self._thread(params))
+        if params["item"]["type"] == "contextCompaction" and self._is_own(params):
+            self._compaction.completed()
+        if self._is_own(params) and self.plans.note(params["item"]):
             return
         self.translator.completed(params["item"], self._parent(params))
 
     def _parent(self, params: Json) -> Optional[str]:
+        """Return the call that has started the sub-agent; None for the agent itself."""
+        thread = self._thread(params)
+        return None if thread is None else self._works.call_of(thread)
+
+    def _thread(self, params: Json) -> Optional[str]:
         return None if self._is_own(params) else str(params["threadId"])
 
     def _on_usage(self, params: Json) -> None:
         self.ledger.note(params, own_turn=self._turn)
         self.thread_total = self.ledger.thread_total
+        if self._is_own(params):
+            self._compaction.note_usage(params)
+            self._works.note_open(list(self.translator.items.values()))
+        else:
+            self._works.note_usage(params)
         if self._turn or not self._is_own(params):
             self.report_usage(self.ledger.total())
+
+    def _on_revert(self, params: Json) -> None:
+        if self._is_own(params):
+            self.ledger.note_revert()
 
     def _on_limits(self, params: Json) -> None:
         event = limit_event(params.get("rateLimits") or {})
@@ -342,14 +395,42 @@ class Codex(Agent):
 
     def withdraw_all(self) -> None:
         self._leaving = True
+        self._compaction.wanted = False
         self._queue.clear()
 
+    def compact(self, answer: Answer) -> None:
+        if not self.session or not (self._turn or self.outcome):
+            answer(refusal(NOTHING_TO_COMPACT))
+            return
+        self._compaction.wanted = True
+        self._next_turn()
+        answer(OK)
+
+    def stop_background(self, key: str, answer: Answer) -> None:
+        params: Json = {"threadId": self.session}
+        process, turn = self._works.process_of(key), self._other_turns.get(key)
+        if process:
+            call = "thread/backgroundTerminals/terminate", {**params, "processId": process}
+        elif turn:
+            call = "turn/interrupt", {"threadId": key, "turnId": turn}
+        else:
+            answer(refusal("it has ended already"))
+            return
+
+        def reply(line: Json) -> None:
+            error = (line.get("error") or {}).get("message")
+            answer(refusal(str(error)) if "error" in line else OK)
+
+        self._call(*call, reply)
+
+    def stop_background_work(self) -> None:
+        if self.background.running("command"):
+            self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
+
     def interrupt(self) -> None:
-        plan = self._open_plan()
-        if plan:
+        if self.plans.withdraw():
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
-            self.close_request(plan, "withdrawn", "agent")
-            self._go_on()
+            self.go_on()
         turns = dict(self._other_turns)
         if self._turn and self._turn != STARTING:
             turns[str(self.session)] = self._turn
@@ -363,7 +444,7 @@ class Codex(Agent):
         if method == "item/tool/requestUserInput":
             self._answer_questions(key, decision, by)
         elif method == METHOD:
-            self._decide_plan(key, decision, by)
+            self.plans.decide(key, decision, by)
         elif decision.allow:
             for_run = decision.scope == "run"
             if for_run:
@@ -376,19 +457,6 @@ class Codex(Agent):
             self.close_request(key, "deny", by, decision.text)
             if decision.text and not decision.interrupt:
                 self.say(PendingMessage(decision.text, by), "now", lambda _answer: None)
-
-    def _decide_plan(self, key: str, decision: RequestDecision, by: str) -> None:
-        """Start a turn that implements the plan in the mode that the user has picked, or revises it."""
-        facts = closing_facts(self.requests[key].event, decision.mode, decision.input)
-        words = words_of_approval(facts["edited_plan"]) if decision.allow else decision.text or SENT_BACK
-        if decision.allow:
-            self.mode = decision.mode or self.mode
-            self.close_request(key, "allow", by, facts=facts)
-        else:
-            self.close_request(key, "deny", by, decision.text)
-        if not decision.interrupt:
-            self._queue.insert(0, PendingMessage(words, by))
-        self._go_on()
 
     def allow(self, key: str, private: Json) -> None:
         """Allow this call alone: `acceptForSession` would cover each later change of the same files."""

@@ -36,12 +36,6 @@ NO_LINK = re.compile(
 )
 WARN_PERCENT = 90
 WINDOWS = {300: "five_hour", 10080: "seven_day"}
-KNOWN = (
-    *("item/", "thread/", "turn/", "account/", "hook/", "skills/", "app/", "mcpServer/", "remoteControl/"),
-    *("model/", "command/", "process/", "project/", "fs/", "modelProvider/"),
-    *("configWarning", "deprecationNotice"),
-)
-"""Notifications that users do not need. They are recorded in raw.jsonl."""
 SIGNS = {"add": "+", "delete": "-"}
 """Kinds of changes for which the CLI reports the file's content instead of a diff."""
 NOT_SHOWN = (
@@ -153,9 +147,6 @@ class CodexTranslator:
         self.items: Dict[str, Json] = {}
         self._emit = emit
 
-    def is_known(self, method: str) -> bool:
-        return method.startswith(KNOWN)
-
     def started(self, item: Json, parent: Optional[str]) -> None:
         self.items[item["id"]] = item
         name = _tool_name(item)
@@ -176,13 +167,11 @@ class CodexTranslator:
         kind = item["type"]
         if kind in ("agentMessage", "plan"):
             if item.get("text"):
-                self._emit({"kind": "text", "text": item["text"], "parent": parent})
+                self._emit({"kind": "text", "text": item["text"], "parent": parent, "part": item["id"]})
         elif kind == "reasoning":
             text = "\n\n".join(item.get("summary") or []) or "\n\n".join(item.get("content") or [])
             if text:
-                self._emit({"kind": "thinking", "text": text, "parent": parent})
-        elif kind == "contextCompaction":
-            self._emit({"kind": "notice", "text": "The conversation was compacted."})
+                self._emit({"kind": "thinking", "text": text, "parent": parent, "part": item["id"]})
         elif _tool_name(item):
             if known is None:
                 self.started(item, parent)
@@ -238,6 +227,8 @@ class CodexTranslator:
 def _tool_name(item: Json) -> str:
     """Return the tool name of an item; empty if it is not a tool call."""
     kind = str(item["type"])
+    if kind == "subAgentActivity":
+        return "sub-agent" if item.get("kind") == "started" else ""
     if kind in (*SILENT_ITEMS, "agentMessage", "plan", "reasoning", "contextCompaction"):
         return ""
     if kind == "commandExecution":

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0019_agent_settings'),
+        ('tasks', '0021_progress_and_background'),
     ]
 
     operations = [
