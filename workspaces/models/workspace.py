@@ -84,8 +84,11 @@ class Workspace(models.Model):
         "most that a task may have",
         max_length=5,
         blank=True,
-        choices=[choice for choice in PermissionMode.choices if choice[0] != PermissionMode.PLAN],
-        help_text="Empty: no task may have more than these permissions",
+        choices=[
+            ("", "No more than these permissions"),
+            *(choice for choice in PermissionMode.choices if choice[0] != PermissionMode.PLAN),
+        ],
+        help_text="Of the workspace's tasks, only some may need more",
     )
     environment = models.JSONField(
         default=dict,
@@ -184,6 +187,10 @@ class Workspace(models.Model):
         """The widest permission mode of runs. A plan can always be approved into the strictest one."""
         own = self.max_permission_mode or self.permission_mode
         return own if own != PermissionMode.PLAN else PermissionMode.ASK.value
+
+    @property
+    def ceiling_label(self) -> str:
+        return str(PermissionMode(self.ceiling).label)
 
     @property
     def commands(self) -> list[str]:
