@@ -30,9 +30,9 @@ def plan_event(key: str, tool: str, tool_input: Json) -> RequestEvent:
 
 
 def title_of(plan: str) -> str:
-    """Return the first line with text, without the marks of a heading."""
+    """Return that it is a plan, and its first line with text, without the marks of a heading."""
     lines = (line.strip("#*- \t") for line in plan.splitlines())
-    return one_line(next((line for line in lines if line), "Plan"))
+    return one_line(": ".join(["Plan", *[line for line in lines if line][:1]]))
 
 
 def edited_plan(event: RequestEvent, tool_input: Optional[Json]) -> Optional[str]:

@@ -69,7 +69,7 @@ def test_nothing_is_written_before_a_plan_is_approved(
     assert len(asked) == (len(WRITES) if backend == "claude_code" else 1)
     assert len(endpoint.ledger.turns(run.wait_event("started")["cli_session"])) == len(WRITES) + 1
     assert request["plan"].strip() == "# Steps\n1. Write a.txt"
-    assert (request["title"], request["can_edit"]) == ("Steps", True)
+    assert (request["title"], request["can_edit"]) == ("Plan: Steps", True)
     assert run.events("state")[-1]["state"] == "waiting"
     assert not (run.folder / "outcome.json").exists()
     assert run.control("stop")["ok"]
