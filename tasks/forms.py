@@ -63,6 +63,7 @@ class NewTaskForm(ChoiceFields):
             attrs={
                 "rows": 7,
                 "autofocus": True,
+                "data-complete": "/workspaces/{workspace}/completions",
                 "placeholder": "Title on the first line\n\nThen everything that the agent should know.",
             }
         ),
@@ -97,6 +98,12 @@ class RunForm(ChoiceFields):
         """Return the arguments for the run. Permissions that were not changed are not chosen for it."""
         unchanged = {} if "permission_mode" in self.changed_data else {"permission_mode": None}
         return {**self.cleaned_data, **unchanged}
+
+
+class PromptForm(forms.Form):
+    """What an agent is told first."""
+
+    prompt = forms.CharField(widget=forms.Textarea(attrs={"rows": 12, "autofocus": True}))
 
 
 class MoveForm(forms.Form):

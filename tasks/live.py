@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aitask.lib.sockets import LiveConsumer
 from tasks.models import Run, Task
+from workspaces.hostkit.wire import LIVE_RATE
 from workspaces.hosts import Address
 from workspaces.hosts.live import LiveWatch, watch
 
@@ -82,7 +83,8 @@ class LiveTask:
         if parts or stale != self._stale:
             self._stale = stale
             await self._socket.push({"t": "live", "run": number, "stale": stale, "parts": parts})
-        await asyncio.sleep(PAUSE)
+        size = sum(len(part.get("text") or "") for part in parts)
+        await asyncio.sleep(PAUSE + size / LIVE_RATE)
 
 
 class LiveLines:

@@ -185,6 +185,7 @@ def _form(
     request: HttpRequest, name: str, task: Task, form: TaskForm | RunForm, **fixed: Any
 ) -> HttpResponse:
     partial = htmx.is_partial(request)
+    form.fields["prompt"].widget.attrs["data-complete"] = reverse("task_completions", args=[task.pk])
     context = {
         "form": form,
         "task": task,

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
+from tasks.models.run import SESSION_GONE
 from tasks.models.trains import undone_step
 
 MAX_FAILED_RESUMES = 2
@@ -34,6 +35,7 @@ class TaskVerb(StrEnum):
     RESUME = "resume"
     RESUME_AT_RESET = "resume-at-reset"
     START_NEW_CONVERSATION = "new-conversation"
+    RESCUE = "rescue"
     OPEN_IN_CLI = "open-in-cli"
     ACCEPT = "accept"
     UNACCEPT = "unaccept"
@@ -181,14 +183,20 @@ def _interrupted(facts: TaskFacts) -> Refused | None:
 
 def _can_be_continued(facts: TaskFacts) -> Refused | None:
     count = facts.failed_resumes
+    hint = "Go on in a new session: it works in the same worktree."
+    if count and facts.run and facts.run.reason_code == SESSION_GONE:
+        return Refused("The CLI no longer has the session of this conversation.", hint)
     if count < MAX_FAILED_RESUMES:
         return None
-    hint = "Start a new conversation: it works in the same worktree."
     return Refused(f"The last {count} attempts to continue this conversation failed.", hint)
 
 
 def _can_not_be_continued(facts: TaskFacts) -> Refused | None:
     return None if _can_be_continued(facts) else Refused("This conversation can be continued.")
+
+
+def _could_not_be_continued(facts: TaskFacts) -> Refused | None:
+    return None if facts.failed_resumes else Refused("This conversation can be continued.")
 
 
 def _limited(facts: TaskFacts) -> Refused | None:
@@ -267,6 +275,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.STOP_BACKGROUND: (_active, _with_background),
         TaskVerb.RESUME: (_not_live, _interrupted, _can_be_continued),
         TaskVerb.START_NEW_CONVERSATION: (_not_live, _can_not_be_continued, _with_prompt),
+        TaskVerb.RESCUE: (_not_live, _could_not_be_continued),
         TaskVerb.RESUME_AT_RESET: (_not_live, _limited),
         TaskVerb.OPEN_IN_CLI: (_not_live, _with_session),
         TaskVerb.ACCEPT: (_not_live, _not_merged, _with_branch),
@@ -288,6 +297,7 @@ HEAD_VERBS = (
     TaskVerb.RESUME,
     TaskVerb.RESUME_AT_RESET,
     TaskVerb.START_NEW_CONVERSATION,
+    TaskVerb.RESCUE,
 )
 "The buttons of the strip above the message box, which is rendered again with the events of a live run."
 CARD_VERBS = (

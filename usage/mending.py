@@ -92,13 +92,14 @@ def recorded_of(run: Run) -> Counts:
 def starts_of(runs: Sequence[Run]) -> list[float]:
     """Return the times at which the transcript of these runs is split: each run's start and end, in order."""
     times: list[float] = []
+    finished = 0.0
     for run in runs:
-        begin = _epoch(run.started_at or run.queued_at) - EARLY
-        end = _epoch(run.finished_at or run.started_at or run.queued_at) + LATE
+        start = _epoch(run.started_at or run.queued_at)
+        begin = max(start - EARLY, min(finished, start))
+        finished = max(start, _epoch(run.finished_at or run.started_at or run.queued_at))
         if times:
             times[-1] = min(times[-1], begin)
-            begin = max(begin, times[-1])
-        times += [begin, max(begin, end)]
+        times += [begin, finished + LATE]
     return times
 
 

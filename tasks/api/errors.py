@@ -13,7 +13,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 
 from aitask.lib import columns
-from aitask.lib.errors import Refused
+from aitask.lib.errors import InvalidFields, Refused
 from aitask.lib.untrusted_json import MAX_DEPTH, TooDeep
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,14 @@ def add_handlers(api: NinjaAPI) -> None:
     @api.exception_handler(Refused)
     def refused(request: HttpRequest, error: Any) -> HttpResponse:
         return answer(request, error.status, error.reason, error.hint)
+
+    @api.exception_handler(InvalidFields)
+    def invalid_fields(request: HttpRequest, error: Any) -> HttpResponse:
+        found = [
+            {"type": "value_error", "loc": ["body", "content", *filter(None, [name])], "msg": text}
+            for name, text in error.fields.items()
+        ]
+        return api.create_response(request, {"detail": found, "hint": error.reason}, status=error.status)
 
     @api.exception_handler(ValidationError)
     def invalid(request: HttpRequest, error: Any) -> HttpResponse:

@@ -98,6 +98,13 @@ class TaskChange(Body):
     permission_mode: TaskMode | None = Field(default=None, description=MODE_WORDS)
 
 
+class ForkFrom(Body):
+    """A message or an answer in a run of the task, by the numbers of both. Files stay as they are."""
+
+    run: int = Field(description="Number of the run, from 1")
+    seq: int = Field(description="Number of the event")
+
+
 class NewRun(Body):
     """All fields are optional. By default, the task runs with its own prompt, model and effort."""
 
@@ -109,6 +116,14 @@ class NewRun(Body):
         description="null: the task's, or that of an approved plan if the run continues its conversation",
     )
     resume: bool = Field(default=False, description="Continue the CLI session of the last run")
+    rescue: bool = Field(
+        default=False,
+        description="Go on in a new session with a record of the earlier ones, made by the app; it stands"
+        " before the prompt, if one is given",
+    )
+    fork: ForkFrom | None = Field(
+        default=None, description="Continue a session up to one of its answers, or to before a message"
+    )
 
 
 class TaskOut(Answer):
@@ -266,15 +281,21 @@ class RunSettings(Body):
 
 
 class Decision(Body):
-    """The answer to an open request: a decision, or the answers to its questions."""
+    """The answer to an open request: a decision, answers to its questions, or the content of a form."""
 
-    decision: Literal["allow", "allow_for_run", "deny"] | None = None
+    decision: Literal["allow", "allow_for_run", "deny", "cancel"] | None = Field(
+        default=None, description="`cancel` closes a form or a link without saying no to it"
+    )
     text: Text = Field(default="", description="A message to the agent, with deny")
     input: dict[str, Any] | None = Field(
         default=None, description="The changed input of the tool, with allow; of a plan: {plan}"
     )
     answers: dict[str, str | list[str]] | None = Field(
-        default=None, description="Answers by question, for a request with questions"
+        default=None, description="Answers by question, or by field of a form as texts"
+    )
+    content: dict[str, Any] | None = Field(
+        default=None,
+        description="The values of a form by field, or the whole answer to a request of kind `unknown`",
     )
     permission_mode: PermissionMode | None = Field(
         default=None,
@@ -289,11 +310,13 @@ class Decision(Body):
 
     @model_validator(mode="after")
     def check_given(self) -> Decision:
-        if self.decision is None and self.answers is None:
-            raise ValueError("give a decision or answers")
-        changes = self.answers is not None or self.input is not None
-        if changes and self.decision in ("deny", "allow_for_run"):
-            raise ValueError(f"{self.decision} takes neither answers nor input")
+        given = [name for name in ("answers", "content", "input") if getattr(self, name) is not None]
+        if self.decision is None and not set(given) & {"answers", "content"}:
+            raise ValueError("give a decision, answers or content")
+        if given and self.decision in ("deny", "cancel", "allow_for_run"):
+            raise ValueError(f"{self.decision} takes neither answers nor content nor input")
+        if len(given) > 1:
+            raise ValueError(f"give either {given[0]} or {given[1]}")
         if self.grant is not None and self.decision != "allow_for_run":
             raise ValueError("a grant needs the decision allow_for_run")
         if self.permission_mode is not None and self.decision != "allow":

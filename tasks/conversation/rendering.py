@@ -13,7 +13,7 @@ from django.utils import timezone
 from tasks.conversation import plans, requests
 from tasks.models import Outgoing, Run, Task
 from tasks.rendering.work import figures
-from tasks.runs import modes
+from tasks.runs import cli_holds, modes
 from tasks.runs.reducer import parse_time
 from tasks.verbs import TaskVerb, possible
 from workspaces import permission_modes
@@ -88,7 +88,19 @@ def mode_choices(task: Task, run: Run | None, state: str) -> dict[str, object]:
 
 def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
     asks = requests.all_asks(waiting_runs(user))
-    return {"asks": render_asks(asks, user), "count": len([ask for ask in asks if not ask.answered])}
+    held = cli_holds.held_clis(list(visible_workspaces(user)))
+    return {
+        "asks": render_asks(asks, user),
+        "holds": "".join(render_to_string("workspaces/_held_cli.html", {"held": each}) for each in held),
+        "count": len([ask for ask in asks if not ask.answered]) + len(held),
+    }
+
+
+def attention_count(user: AbstractBaseUser | AnonymousUser) -> int:
+    """Return how many open requests and held CLIs wait for a decision."""
+    asks = requests.all_asks(waiting_runs(user))
+    held = cli_holds.held_clis(list(visible_workspaces(user)))
+    return sum(not ask.answered for ask in asks) + len(held)
 
 
 def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:

@@ -13,7 +13,7 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks import editing
-from tasks.conversation import delivery, plans
+from tasks.conversation import delivery, forms, plans
 from tasks.conversation.requests import open_ask
 from tasks.models import Outgoing, Run, Task
 from tasks.runs import control
@@ -88,10 +88,15 @@ def resume(task: Task, *, user: AbstractBaseUser) -> Run:
 def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBaseUser | None) -> Outgoing:
     """Answer an open request. Only the first answer counts; Refused says who gave it.
 
+    Raises InvalidFields if a form is not filled in correctly.
     Raises NotAllowed if the answer decides more than the agent has asked for, and the user may not.
     """
     _check_reachable(run)
-    command = plans.completed(open_ask(run, request), command)
+    ask = open_ask(run, request)
+    if ask:
+        command = plans.completed(ask, forms.as_submission(ask.request, command))
+        if command["command"] == "submit":
+            forms.check(ask.request, command["content"])
     mode = command.get("mode") or _granted_mode(run, request, command)
     if mode and mode != run.permission_mode:
         access.check_mode(user, run.task.workspace, str(mode))
@@ -99,6 +104,8 @@ def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBas
         _check_answer(run, request, command, user)
     request = storable(request)
     payload = storable({**command, **_consent(run, request, command), "request": request})
+    if ask and (secret := forms.secrets_of(ask.request)):
+        payload["secret"] = storable(secret)
     try:
         with transaction.atomic():
             row = Outgoing.objects.create(
@@ -119,7 +126,7 @@ def _consent(run: Run, request: str, command: dict[str, Any]) -> dict[str, str]:
     Raises Refused if it can't be shown as the agent has sent it, or is not the one that the user has seen.
     """
     ask = open_ask(run, request)
-    if ask is None or command["command"] != "approve":
+    if ask is None or command["command"] not in ("approve", "submit"):
         return {}
     if not ask.is_exact:
         raise Refused(
@@ -135,6 +142,8 @@ def _check_answer(run: Run, request: str, command: dict[str, Any], user: Abstrac
     workspace = run.task.workspace
     if command.get("scope") == "run" or command.get("grant"):
         access.check_decision(user, workspace, "allow something for a whole run")
+    if command["command"] == "submit" and (ask := open_ask(run, request)) and ask.kind == "unknown":
+        access.check_decision(user, workspace, "answer what the app does not know")
     changes_call = "input" in command and command["input"] != _asked_input(run, request)
     if changes_call and not _is_plan(run, request):  # whose text is no more than a message
         access.check_decision(user, workspace, "change what an agent wants to do")

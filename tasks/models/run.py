@@ -16,7 +16,9 @@ from tasks.models.task import Task
 from workspaces import clis
 from workspaces.models import PermissionMode
 
-SESSION_FAILURES = ("rejected", "cli_died", "other")
+SESSION_GONE = "session"
+"Reason code of a run whose CLI no longer has the session, such as after its transcript was deleted."
+SESSION_FAILURES = ("rejected", "cli_died", "other", SESSION_GONE)
 "Reason codes that may come from the session, unlike a refused login or a limit."
 
 
@@ -59,6 +61,10 @@ class Run(CompareAndSet, Leased, Marked):
     )
     prompt = models.TextField()
     resumes = models.CharField(max_length=100, blank=True, help_text="The CLI session that it continues")
+    fork_at = models.CharField(
+        max_length=100, blank=True, help_text="Where it forks that session; empty if it resumes it"
+    )
+    fork_before = models.BooleanField(default=False, help_text="Whether it forks before that place")
 
     run_dir = models.CharField(max_length=1000, blank=True, help_text="Its folder on the host")
     tmux_session = models.CharField(max_length=100, blank=True)

@@ -52,7 +52,7 @@ def _compaction(entry: Entry) -> SafeString:
     phase, before, after = entry.text("phase"), entry.data.get("before"), entry.data.get("after")
     how = "on request" if entry.data.get("trigger") == "manual" else "automatically"
     if phase == "started":
-        return line("loader-circle", "Compacting the conversation", how, "dim")
+        return line("circle-dot", "Compacting the conversation", how, "dim")
     if phase == "failed":
         text = "The conversation could not be compacted."
         return line("triangle-alert", text, entry.text(), "needs")

@@ -18,7 +18,7 @@ def mode_of_next(task: Task, continued: Run | None) -> str:
     """Return the mode of a new run. `continued` is the run whose conversation it continues, if it does.
 
     After an approved plan, that is the mode into which it was approved. A new conversation plans again, and
-    so does one that continues after the user has chosen to plan first.
+    so do a fork and one that continues after the user has chosen to plan first.
     """
     mode = mode_of(task)
     if mode != PLAN or continued is None or not has_planned(continued):
@@ -34,6 +34,11 @@ def has_planned(run: Run) -> bool:
 def continued_run(task: Task) -> Run | None:
     """Return the run whose conversation a follow-up continues; None if there is none."""
     return task.runs.filter(backend=task.backend).exclude(cli_session="").order_by("-number").first()
+
+
+def run_of_session(task: Task, session: str) -> Run | None:
+    """Return the newest run with this CLI session; None if there is none, or the session is empty."""
+    return task.runs.filter(cli_session=session).order_by("-number").first() if session else None
 
 
 def kept_after_plan(task: Task) -> str:

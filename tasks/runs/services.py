@@ -14,6 +14,7 @@ from aitask.lib.errors import Refused
 from tasks.editing import clean_text, update_task
 from tasks.models import Run, Task
 from tasks.runs import dispatch, endings, hooks, jobs, modes
+from tasks.runs.forks import ForkPlace
 from tasks.runs.queries import live_run
 from tasks.verbs import TaskVerb, require
 from workspaces import permission_modes
@@ -29,12 +30,13 @@ def queue_run(
     model: str | None = None,
     reasoning_effort: str | None = None,
     permission_mode: str | None = None,
-    resume: bool = False,
+    resume: bool | ForkPlace = False,
 ) -> Run:
     """Queue a run, which starts when a slot is free. Prompt, model and effort are fixed now.
 
-    With `resume` it continues the CLI session of the last run that had one. Values that are given are also
-    saved in the task; a permission mode that is not given may be that of the continued run.
+    With `resume` it continues the CLI session of the last run that had one, or a fork from a place in one.
+    Values that are given are also saved in the task; a permission mode that is not given may be that of the
+    continued run.
     """
     text = clean_text(prompt if prompt is not None else task.prompt)
     if not text.strip():
@@ -42,16 +44,17 @@ def queue_run(
     require(task, TaskVerb.RUN)
     with contextlib.suppress(HostError):  # checked again before the start
         hooks.before_queue(task)
-    continued = _run_to_continue(task) if resume else None
+    place = resume if isinstance(resume, ForkPlace) else ForkPlace(_session_to_resume(task) if resume else "")
     chosen = {"model": model, "reasoning_effort": reasoning_effort, "permission_mode": permission_mode}
     if any(value is not None for value in chosen.values()):
         new = {name: value for name, value in chosen.items() if value is not None}
         update_task(task, user=user, **new)
+    continued = modes.run_of_session(task, "" if place.anchor else place.session)
     mode = modes.mode_of(task) if permission_mode else modes.mode_of_next(task, continued)
     if problem := permission_modes.problem_of_cli(task.backend, mode):
         raise Refused(problem, "Choose other permissions for this task.")
     with transaction.atomic():
-        run = _create_run(task, text, mode, continued, user)
+        run = _create_run(task, text, place, mode, user)
         hooks.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
@@ -109,22 +112,22 @@ def try_login_again(hold: BackendHold) -> None:
         dispatch.start_after_commit(workspace.pk)
 
 
-def _run_to_continue(task: Task) -> Run:
+def _session_to_resume(task: Task) -> str:
     run = modes.continued_run(task)
     if run is None:
         raise Refused("There is no session to continue.", "Run the task without continuing a session.")
-    return run
+    return run.cli_session
 
 
-def _progress_of(continued: Run | None) -> list[dict[str, str]]:
+def _progress_of(task: Task, place: ForkPlace) -> list[dict[str, str]]:
     """Return the agent's list as the resumed session has left it: it goes on with it unless it was done."""
-    is_open = continued is not None and continued.steps_done < len(continued.progress)
-    return continued.progress if continued and is_open else []
+    if not place.session or place.anchor:
+        return []
+    last = task.runs.filter(cli_session=place.session).order_by("-number").first()
+    return last.progress if last and last.steps_done < len(last.progress) else []
 
 
-def _create_run(
-    task: Task, prompt: str, mode: str, continued: Run | None, user: AbstractBaseUser | None
-) -> Run:
+def _create_run(task: Task, prompt: str, place: ForkPlace, mode: str, user: AbstractBaseUser | None) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
         with transaction.atomic():
@@ -137,8 +140,10 @@ def _create_run(
                 permission_mode=mode,
                 task_mode=modes.mode_of(task),
                 prompt=prompt,
-                resumes=continued.cli_session if continued else "",
-                progress=_progress_of(continued),
+                resumes=place.session,
+                fork_at=place.anchor,
+                fork_before=place.before,
+                progress=_progress_of(task, place),
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:

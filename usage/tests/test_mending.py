@@ -93,6 +93,17 @@ def mended(task: Task) -> list[int]:
     return list(Run.objects.filter(task=task).order_by("number").values_list("input_tokens", flat=True))
 
 
+def test_a_transcript_is_split_where_a_run_begins_and_some_time_after_it_ended() -> None:
+    began = timezone.now()
+    times = [(0, 60), (60.5, 100), (200, 210)]
+    runs = [
+        Run(started_at=began + timedelta(seconds=start), finished_at=began + timedelta(seconds=end))
+        for start, end in times
+    ]
+    split = [round(time - began.timestamp(), 1) for time in mending.starts_of(runs)]
+    assert split == [-2, 60, 60, 130, 198, 240]
+
+
 def test_runs_that_counted_the_earlier_ones_again_are_corrected(host: Any) -> None:
     task = make_task()
     for number, recorded in enumerate((12, 24, 36), 1):

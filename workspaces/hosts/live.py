@@ -12,10 +12,11 @@ import contextlib
 import logging
 import os
 import random
+import re
 from typing import Any
 
 from workspaces.hostkit.base.partial import OpenParts, PartCursor
-from workspaces.hostkit.escapes import HIDDEN_IN_PROSE
+from workspaces.hostkit.escapes import HIDDEN_IN_PROSE, UNSEEN
 from workspaces.hostkit.wire import LiveDetail, LiveItem, LiveMessage, LivePart
 from workspaces.hosts import registry, untrusted
 from workspaces.hosts.address import Address
@@ -32,9 +33,19 @@ CALL_SECONDS = 10.0
 MAX_LINE = 200
 
 
+UNSEEN_ONE = re.compile(f"[{UNSEEN}]")
+MOST_CHECKED = 500
+"""Unseen characters of a message that are checked for being a part of an emoji, which takes time."""
+
+
 def shown(text: str) -> str:
     """Return hostile text without the characters that are not seen, or that change how others are seen."""
-    return HIDDEN_IN_PROSE.sub("", text)
+    unseen = UNSEEN_ONE.findall(text)
+    if len(unseen) > MOST_CHECKED:
+        return UNSEEN_ONE.sub("", text)
+    if not unseen:
+        return text
+    return UNSEEN_ONE.sub(lambda found: "" if HIDDEN_IN_PROSE.match(text, found.start()) else found[0], text)
 
 
 class LiveRun:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from workspaces import clis
 from workspaces.hostkit.base.modes import is_wider
+from workspaces.hosts import local
 from workspaces.hosts.address import Address
 from workspaces.models.choices import PermissionMode
 from workspaces.models.host import Host
@@ -110,6 +111,12 @@ class Workspace(models.Model):
     allowed_agent_settings = models.JSONField(
         default=list, editable=False, help_text="Digests of what branches bring for agents and a user allowed"
     )
+    try_changed_clis = models.BooleanField(
+        "try a changed CLI before runs start",
+        default=True,
+        help_text="After an update on the host, one tiny request on the login's account shows whether the"
+        " new version works. If not, runs wait for a better one",
+    )
     git_name = models.CharField(
         max_length=200, blank=True, help_text="Empty: the git identity configured on the host"
     )
@@ -143,6 +150,8 @@ class Workspace(models.Model):
                 rule(getattr(self, field))
             except ValidationError as error:
                 problems[field] = error
+        if self.kind == self.Kind.LOCAL and not local.supported():
+            problems["kind"] = "Agents can't run on this machine. Choose SSH, and a Linux server."
         if self.kind == self.Kind.SSH and not self.ssh_host:
             problems["ssh_host"] = "Enter the alias you type after `ssh`."
         if self.max_parallel_runs < 1:

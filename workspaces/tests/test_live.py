@@ -8,7 +8,6 @@ import queue
 import socket
 import threading
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,38 +193,42 @@ def test_the_end_of_a_run_removes_what_it_had_open(runner: FakeRunner) -> None:
     play(scene)
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        {"parts": "no list"},
-        {"parts": [1, None, {"id": 5, "kind": [], "text": {}}]},
-        {"parts": [{"id": "b", "kind": "text", "text": 9, "seq": "x", "skipped": -5, "more": "yes"}]},
-        {"parts": [{"id": "b" * 10_000, "kind": "odd", "text": "t", "parent": "p" * 10_000}]},
-        {"line": 7},
-        {"line": "l" * 100_000},
-        {"parts": [], "whole": "perhaps"},
-    ],
-)
-def test_a_hostile_message_harms_only_itself(runner: FakeRunner, message: Json) -> None:
+HOSTILE: list[Json] = [
+    {"parts": "no list"},
+    {"parts": [1, None, {"id": 5, "kind": [], "text": {}}]},
+    {"parts": [{"id": "b", "kind": "text", "text": 9, "seq": "x", "skipped": -5, "more": "yes"}]},
+    {"parts": [{"id": "b" * 10_000, "kind": "odd", "text": "t", "parent": "p" * 10_000}]},
+    {"line": 7},
+    {"line": "l" * 100_000},
+    {"parts": [], "whole": "perhaps"},
+]
+
+
+def test_a_hostile_message_harms_only_itself(runner: FakeRunner) -> None:
     async def scene() -> None:
         page = Page(live.watch(LOCAL, str(runner.folder)))
         link = await quietly(runner.client)
-        link.sendall(json.dumps(message).encode() + b"\n")
-        say(link, text("fine"))
-        await page.until_text("fine")
+        for number, message in enumerate(HOSTILE):
+            link.sendall(json.dumps(message).encode() + b"\n")
+            say(link, text(f"fine {number}"))
+            await page.until_text(f"fine {number}")
         assert all(len(name) <= 200 for name in page.parts.parts)
         page.watched.close()
 
     play(scene)
 
 
+def say_all(link: socket.socket, pieces: list[Json]) -> None:
+    for piece in pieces:
+        say(link, piece)
+
+
 def test_a_flood_of_a_runner_is_cut(runner: FakeRunner) -> None:
     async def scene() -> None:
         page = Page(live.watch(LOCAL, str(runner.folder)))
         link = await quietly(runner.client)
-        for number in range(300):
-            part = text("x" * KEPT, id=f"p{number % 99}", more=bool(number % 2))
-            await quietly(partial(say, link, part))
+        pieces = [text("x" * KEPT, id=f"p{number % 55}", more=bool(number % 2)) for number in range(66)]
+        await quietly(lambda: say_all(link, pieces))
         say(link, text("end"), whole=True)
         await page.until_text("end")
         run = (await on_hub(_runs()))[str(runner.folder)]

@@ -100,7 +100,16 @@ def _turn(item: dict[str, Any]) -> Turn | None:
 
 
 def _function(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "function_call", "name": tool, "arguments": json.dumps(arguments)}
+    """Return a call of a function. In a namespace, it is `NAMESPACE.NAME`."""
+    namespace, _, name = tool.rpartition(".")
+    given = {"namespace": namespace} if namespace else {}
+    return {"type": "function_call", "name": name, "arguments": json.dumps(arguments), **given}
+
+
+def _of_server(tool: str) -> dict[str, Any]:
+    """Return name and namespace of a tool: those of MCP servers are called `mcp__server__tool` in scripts."""
+    server, _, name = tool.removeprefix("mcp__").partition("__")
+    return {"name": name, "namespace": f"mcp__{server}"} if tool.startswith("mcp__") else {"name": tool}
 
 
 def _custom(tool: str, text: str) -> dict[str, Any]:
@@ -145,7 +154,7 @@ def _call(block: Call, talk: Conversation) -> dict[str, Any]:
         case Plan(text):
             return _function("update_plan", {"plan": [{"step": text, "status": "pending"}]})
         case Tool(tool, arguments):
-            return _function(tool, json.loads(arguments))
+            return _of_server(tool) | {"arguments": arguments, "type": "function_call"}
 
 
 def _message(text: str) -> dict[str, Any]:

@@ -75,6 +75,12 @@ function useAgain(text) {
   box.focus();
 }
 
+// An option of a question that the agent does not wait for.
+document.addEventListener("click", ({ target }) => {
+  const option = target.closest("[data-fill]");
+  if (option) useAgain(option.dataset.fill);
+});
+
 // The changed fields of the settings menu, such as model or effort, for the next run.
 function changedSettings() {
   const before = (field) => field.dataset.was ?? field.defaultValue;
@@ -117,6 +123,7 @@ function editMessage(button) {
   const line = button.closest("article");
   const field = Object.assign(document.createElement("textarea"), { value: button.dataset.text, rows: 2 });
   field.setAttribute("aria-label", "Edit message. Enter saves, Esc cancels.");
+  field.dataset.complete = box.dataset.complete;
   const before = [...line.childNodes];
   line.replaceChildren(field);
   field.focus();

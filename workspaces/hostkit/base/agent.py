@@ -12,6 +12,7 @@ from ..wire import (
     PERMISSION_MODES,
     CommandAnswer,
     Json,
+    MessageEvent,
     RequestEvent,
     RunEvent,
     RunSpec,
@@ -24,6 +25,7 @@ from .modes import PLAN, STRICTEST_AT_WORK
 from .partial import OpenParts
 from .progress import Progress
 from .raw import RawLines
+from .submission import recorded_content
 
 MILLISECONDS = 1e11
 """Larger times since 1970 are in milliseconds: in seconds, it would be the year 5138."""
@@ -88,7 +90,7 @@ class PendingMessage:
 
 
 class RequestDecision(NamedTuple):
-    """The user's decision about an open request: see approve, deny and answer in wire/commands.py."""
+    """The user's decision about an open request: see approve, deny, answer and submit in wire/commands.py."""
 
     allow: bool
     text: Optional[str] = None
@@ -97,7 +99,9 @@ class RequestDecision(NamedTuple):
     mode: Optional[str] = None
     grant: Optional[str] = None
     answers: Optional[Dict[str, Union[str, List[str]]]] = None
+    content: Optional[Json] = None
     interrupt: bool = False
+    cancel: bool = False
 
 
 class OpenRequest(NamedTuple):
@@ -119,7 +123,8 @@ class Agent:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
-        self.session: Optional[str] = spec.get("resume")
+        self.fork = spec.get("fork")
+        self.session: Optional[str] = None if self.fork else spec.get("resume")
         self.background = Background(host.emit)
         self.steps = Progress(host.emit, spec.get("progress") or [])
         self.raw = RawLines(host.emit)
@@ -232,6 +237,7 @@ class Agent:
                 "reasoning_effort": effort,
                 "permission_mode": self.mode,
                 "resumed": bool(self.spec.get("resume")),
+                "forked_from": self.spec.get("resume") if self.fork else None,
             }
         )
 
@@ -269,17 +275,35 @@ class Agent:
             closed: Json = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
             if request.event["request_kind"] == "plan":
                 closed["request_kind"] = "plan"
-            self.host.emit(cast("RunEvent", {**closed, "text": text or None, **(facts or {})}))
+            if text:
+                closed["text"] = text
+            self.host.emit(cast("RunEvent", {**closed, **(facts or {})}))
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
 
-    def taken(self, wire: str) -> None:
+    def close_other(self, key: str, decision: RequestDecision, by: str) -> None:
+        """Close a request that is no approval, question or plan, and record what was answered."""
+        request = self.requests[key].event
+        word = "cancel" if decision.cancel else "deny"
+        if decision.allow:
+            word = "submit" if decision.content is not None else "allow"
+        content = recorded_content(request, decision.content)
+        facts = {} if content is None else {"content": content}
+        self.close_request(key, word, by, decision.text, facts)
+
+    def taken(self, wire: str, anchor: Optional[str] = None) -> None:
         """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""
         message = self.waiting_messages.pop(wire, None)
         if message:
-            self.host.emit(
-                {"kind": "message", "id": message.identity, "text": message.text, "by": message.by}
-            )
+            event: MessageEvent = {
+                "kind": "message",
+                "id": message.identity,
+                "text": message.text,
+                "by": message.by,
+            }
+            if anchor:
+                event["anchor"] = anchor
+            self.host.emit(event)
 
     def return_message(self, wire: str, reason: str) -> None:
         """Record that the CLI will not take a message that it has accepted."""

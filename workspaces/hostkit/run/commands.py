@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Optional
 
 from ..base import modes, plans
 from ..base.agent import OK, Agent, Answer, PendingMessage, RequestDecision, refusal
+from ..base.submission import submission_problem
 from ..outcome import CLOSED, Outcome
 from ..wire import CommandAnswer, Json, RequestEvent, RunStatus, SettingsEvent
 
 if TYPE_CHECKING:
     from .runner import Runner
 
+NOT_ALLOWED = {
+    "question": "this is a question: answer or deny it",
+    "form": "this is a form: fill it in, decline or cancel it",
+    "unknown": "this is not an approval: send an answer, or decline it",
+}
+"""Kinds of requests that nobody can just allow."""
 ENDING = "the run is ending: send it as a follow-up"
 
 
@@ -27,6 +34,7 @@ class Commands:
             "approve": self._approve,
             "deny": self._deny,
             "answer": self._answer,
+            "submit": self._submit,
             "set_model": self._set_model,
             "set_mode": self._set_mode,
             "compact": self._compact,
@@ -119,8 +127,7 @@ class Commands:
         agent = self.runner.agent
         request, mode_before = agent.requests[key].event, agent.mode
         command = _with_mode(request, command)
-        command.setdefault("mode", agent.mode_after(request))
-        mode = command["mode"]
+        mode = command["mode"] = command.get("mode") or agent.mode_after(request)
         problem = self._ceiling_problem(mode, by) or _approval_problem(agent, key, command)
         if problem:
             answer(refusal(problem))
@@ -135,8 +142,8 @@ class Commands:
     def _deny(self, command: Json, by: str, answer: Answer) -> None:
         key = self._open(command, answer)
         if key is not None:
-            stop = bool(command.get("interrupt"))
-            decision = RequestDecision(False, text=command.get("text"), interrupt=stop)
+            stop, cancel = bool(command.get("interrupt")), bool(command.get("cancel"))
+            decision = RequestDecision(False, text=command.get("text"), interrupt=stop, cancel=cancel)
             self.runner.agent.decide(key, decision, by)
             answer(OK)
 
@@ -150,6 +157,18 @@ class Commands:
             answer(refusal(problem))
             return
         self.runner.agent.decide(key, RequestDecision(True, answers=answers), by)
+        answer(OK)
+
+    def _submit(self, command: Json, by: str, answer: Answer) -> None:
+        key = self._open(command, answer)
+        if key is None:
+            return
+        request, content = self.runner.agent.requests[key].event, command["content"]
+        problem = submission_problem(request, content) or _consent_problem(request, command)
+        if problem:
+            answer(refusal(problem))
+            return
+        self.runner.agent.decide(key, RequestDecision(True, content=content), by)
         answer(OK)
 
     def _set_model(self, command: Json, by: str, answer: Answer) -> None:
@@ -237,8 +256,10 @@ def _approval_problem(agent: Agent, key: str, command: Json) -> str:
     request, mode = agent.requests[key].event, command.get("mode")
     if mode is not None and _mode_problem(agent, mode):
         return _mode_problem(agent, mode)
-    if request["request_kind"] == "question":
-        return "this is a question: answer or deny it"
+    if request["request_kind"] in NOT_ALLOWED:
+        return NOT_ALLOWED[request["request_kind"]]
+    if request["request_kind"] == "link" and "url" not in request:
+        return "this link can't be shown: decline or cancel it"
     if request["request_kind"] == "plan" and (
         problem := plans.approval_problem(request, mode, command.get("input"))
     ):

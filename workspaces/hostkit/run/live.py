@@ -9,7 +9,7 @@ from typing import Dict, Optional
 from ..base.agent import Agent
 from ..base.partial import PartCursor
 from ..files import dumps
-from ..wire import LiveMessage
+from ..wire import LIVE_RATE, LiveMessage
 
 PAUSE, LINE_PAUSE = 0.03, 0.4
 """Seconds between two messages to a client that reads everything, or only the last line."""
@@ -36,6 +36,13 @@ class LiveFeed:
         self._clients[sink] = LiveClient(sink, self._agent, only_line=detail == "line")
         if self._asking is None or self._asking.done():
             self._asking = asyncio.ensure_future(self._ask())
+
+    def follow(self, agent: Agent) -> None:
+        """Tell of another agent from now on."""
+        self._agent = agent
+        agent.parts.changed = self._wake
+        for sink, client in list(self._clients.items()):
+            self.add(sink, "line" if client.only_line else "")
 
     def remove(self, sink: asyncio.StreamWriter) -> None:
         client = self._clients.pop(sink, None)
@@ -80,9 +87,11 @@ class LiveClient:
                 self.changed.clear()
                 message = self._line_message() if self.only_line else self._message()
                 if message is not None:
-                    self._sink.write(dumps(message) + b"\n")
+                    line = dumps(message) + b"\n"
+                    self._sink.write(line)
                     await self._sink.drain()
-                    await asyncio.sleep(LINE_PAUSE if self.only_line else PAUSE)
+                    pause = LINE_PAUSE if self.only_line else PAUSE
+                    await asyncio.sleep(pause + len(line) / LIVE_RATE)
 
     def _message(self) -> Optional[LiveMessage]:
         changes = self._cursor.changes(self._parts)

@@ -13,7 +13,7 @@ from typing import Dict, List, Optional
 from ..control_address import reachable
 from ..files import dumps, loads
 from ..folder import RunFolder
-from ..wire import Json, LiveDetail, LiveParams
+from ..wire import LIVE_RATE, Json, LiveDetail, LiveParams
 from .requests import Request
 
 RETRY_SECONDS = 0.5
@@ -74,12 +74,13 @@ class _Streams:
 
     def _wait(self) -> None:
         """Wait for messages, and pass them on."""
-        open_runs = {run.link.fileno(): run for run in self.runs.values() if run.link}
+        now = time.monotonic()
+        open_runs = {run.link.fileno(): run for run in self.runs.values() if run.link and run.due <= now}
         poll = select.poll()
         for number in (self._waker, *open_runs):
             poll.register(number, select.POLLIN)
-        waits = any(not run.link and not run.over for run in self.runs.values())
-        for number, _ in poll.poll(RETRY_SECONDS * 1000 if waits else None):
+        later = [run.due - now for run in self.runs.values() if not run.over and run.due > now]
+        for number, _ in poll.poll(min(later) * 1000 + 1 if later else None):
             if number in open_runs:
                 open_runs[number].read(self.request)
             else:
@@ -95,27 +96,32 @@ class _LiveRun:
         self.folder = RunFolder(name)
         self.link: Optional[socket.socket] = None
         self.over = False
-        self._next_try = 0.0
+        self.due = 0.0
+        "When to connect or to read again (monotonic)."
         self._buffer = bytearray()
 
     def connect(self, request: Request) -> None:
         """Connect if the runner listens; note if it never will."""
-        now = time.monotonic()
-        if self.link or self.over or now < self._next_try:
+        if self.link or self.over or time.monotonic() < self.due:
             return
-        self._next_try = now + RETRY_SECONDS
         self.link = _connected(self.folder.control, dumps({"command": "live", "detail": self.detail}))
-        if self.link is None and self.folder.outcome.exists():
-            self._end(request)
+        if self.link is None:
+            self.due = time.monotonic() + RETRY_SECONDS
+            if self.folder.outcome.exists():
+                self._end(request)
 
     def read(self, request: Request) -> None:
-        """Pass on the complete messages that have arrived."""
+        """Pass on the complete messages that have arrived, but not faster than a runner sends them.
+
+        An agent could have put a socket of its own in the runner's place.
+        """
         try:
             chunk = self.link.recv(CHUNK) if self.link else b""
         except BlockingIOError:
             return
         except OSError:
             chunk = b""
+        self.due = time.monotonic() + len(chunk) / LIVE_RATE
         self._buffer += chunk
         *lines, rest = self._buffer.split(b"\n")
         self._buffer = rest
@@ -127,6 +133,7 @@ class _LiveRun:
         if not chunk or len(rest) > MAX_LINE:
             self._item(request, "lost")
             self.disconnect()
+            self.due = time.monotonic() + RETRY_SECONDS
 
     def _end(self, request: Request) -> None:
         self.over = True

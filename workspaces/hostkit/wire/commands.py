@@ -59,6 +59,8 @@ class DenyCommand(CommandHead):
     text: NotRequired[Optional[str]]
     interrupt: NotRequired[Optional[bool]]
     "Also end the turn."
+    cancel: NotRequired[Optional[bool]]
+    "Close a form or a link without saying no to it."
 
 
 class AnswerCommand(CommandHead):
@@ -66,6 +68,16 @@ class AnswerCommand(CommandHead):
     request: str
     answers: Dict[str, Union[str, List[str]]]
     "By question id."
+
+
+class SubmitCommand(CommandHead):
+    """Fill in a form, or answer a request that hostkit does not know with a raw answer."""
+
+    command: Literal["submit"]
+    request: str
+    content: Json
+    digest: NotRequired[Optional[str]]
+    "As in `approve`."
 
 
 class SetModelCommand(CommandHead):
@@ -131,6 +143,7 @@ RunCommand = Union[
     ApproveCommand,
     DenyCommand,
     AnswerCommand,
+    SubmitCommand,
     SetModelCommand,
     SetModeCommand,
     CompactCommand,

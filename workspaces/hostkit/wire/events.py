@@ -15,6 +15,10 @@ if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier ve
 
 WINDOW_LOST = "window_lost"
 """`code` of the notice that a live run has no window, because its tmux server has ended."""
+DENIED = "denied"
+"""`code` of the notice that the CLI itself has denied a tool call, with the reason."""
+PEER_MESSAGE = "peer_message"
+"""`code` of the notice about a message of another session of the same account."""
 MAX_OUTSIDE_PATHS = 50
 """Maximum number of paths in one `outside` event."""
 
@@ -30,6 +34,24 @@ class EventHead(TypedDict):
     "Original length of the longest text of the event, if texts were shortened; 1 if only nested parts were."
 
 
+class QuestionOption(TypedDict):
+    label: str
+    description: NotRequired[Optional[str]]
+
+
+class Question(TypedDict):
+    id: str
+    question: str
+    header: NotRequired[Optional[str]]
+    multiple: NotRequired[bool]
+    "Whether several options can be selected."
+    other: NotRequired[bool]
+    "False if only the options are answers."
+    secret: NotRequired[bool]
+    "Whether the answer is not to be shown or recorded."
+    options: NotRequired[List[QuestionOption]]
+
+
 class StartedEvent(EventHead):
     """The CLI has started or resumed a session."""
 
@@ -41,6 +63,8 @@ class StartedEvent(EventHead):
     reasoning_effort: NotRequired[Optional[str]]
     permission_mode: NotRequired[str]
     resumed: NotRequired[bool]
+    forked_from: NotRequired[Optional[str]]
+    "The session that was forked. Then the run has a new session, whose totals may begin with that one's."
     pid: NotRequired[Optional[int]]
 
 
@@ -49,8 +73,12 @@ class TextEvent(EventHead):
 
     kind: Literal["text"]
     text: str
+    anchor: NotRequired[Optional[str]]
+    "Where the CLI can fork the session, after this text. Codex can only do so after the whole turn."
     parent: NotRequired[Optional[str]]
     "Id of the tool call that started the sub-agent; none for the agent itself. The same in other events."
+    questions: NotRequired[List[Question]]
+    "What the agent asks without waiting. A message of the user is the answer."
     part: NotRequired[Optional[str]]
     "Id of the part that was shown while it was written (wire/live.py). The same in other events."
 
@@ -97,20 +125,6 @@ class FileChangeEvent(EventHead):
     diff: str
 
 
-class QuestionOption(TypedDict):
-    label: str
-    description: NotRequired[Optional[str]]
-
-
-class Question(TypedDict):
-    id: str
-    question: str
-    header: NotRequired[Optional[str]]
-    multiple: NotRequired[bool]
-    "Whether several options can be selected."
-    options: NotRequired[List[QuestionOption]]
-
-
 class Grant(TypedDict):
     """A permission for the rest of a run that a user can pick with an approval: more than one call."""
 
@@ -129,7 +143,11 @@ class ConsentWords(TypedDict):
 
 
 class RequestEvent(EventHead):
-    """A request that waits for the user: an approval, questions, or a plan to approve."""
+    """A request that waits for the user.
+
+    It is an approval, questions, a plan to approve, a form or a link of an MCP server, or what hostkit does
+    not know.
+    """
 
     kind: Literal["request"]
     id: str
@@ -151,17 +169,31 @@ class RequestEvent(EventHead):
     questions: NotRequired[List[Question]]
     plan: NotRequired[str]
     "The plan as Markdown, which is also the field `plan` of the input."
+    server: NotRequired[str]
+    "The MCP server that asks, or whose tool it is."
+    message: NotRequired[str]
+    "What the server says about its form or link."
+    schema: NotRequired[Json]
+    "The fields of a form. A form without it can't be shown: it can only be declined or cancelled."
+    order: NotRequired[List[str]]
+    "Names of the fields, in their order."
+    url: NotRequired[str]
+    "The address of a link. A link without it can only be declined or cancelled."
+    expires_at: NotRequired[Optional[str]]
+    "When the CLI goes on without an answer."
 
 
 class RequestClosedEvent(EventHead):
     kind: Literal["request_closed"]
     id: str
     decision: str
-    "allow, allow_for_run, deny or withdrawn."
+    "allow, allow_for_run, deny or withdrawn; submit for a form or a raw answer, cancel for a form or a link."
     by: str
     "web, keyboard, agent or mode (the permission mode)."
     text: NotRequired[Optional[str]]
     "The message of a denial, or the grant that was picked."
+    content: NotRequired[Json]
+    "What was filled in, without the values of secret fields."
     request_kind: NotRequired[str]
     "`plan`, if it was one. The fields below are only in the event of an approved plan."
     permission_mode: NotRequired[str]
@@ -178,6 +210,8 @@ class MessageEvent(EventHead):
     text: str
     by: str
     "prompt, web or keyboard."
+    anchor: NotRequired[Optional[str]]
+    "The turn of the message, before which the CLI can fork the session."
 
 
 class UsageEvent(EventHead, UsageTotals):
@@ -290,7 +324,7 @@ class NoticeEvent(EventHead):
     kind: Literal["notice"]
     text: str
     code: NotRequired[str]
-    "WINDOW_LOST, if the run has no window since its tmux server has ended."
+    "WINDOW_LOST, if the run has no window since its tmux server has ended; DENIED or PEER_MESSAGE."
 
 
 class OutsideEvent(EventHead):
@@ -329,7 +363,7 @@ class ErrorEvent(EventHead):
     kind: Literal["error"]
     text: str
     code: str
-    "connection, login, limit, model, rejected, server, setup or other."
+    "connection, login, limit, model, rejected, server, session (the CLI does not have it), setup or other."
     http_status: NotRequired[Optional[int]]
     retrying: bool
     "Whether the CLI retries."

@@ -8,6 +8,8 @@ from typing import Dict, List, Literal, Optional, TypedDict
 if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
     from typing import NotRequired
 
+LIVE_RATE = 1024 * 1024
+"""Bytes a second that are told of one run. A person can't read that fast: what is more is merged."""
 LiveDetail = Literal["parts", "line"]
 """`parts`: everything that is being written. `line`: only its last line, a few times a second."""
 

@@ -280,3 +280,29 @@ def test_a_fork_leaves_the_messages_of_its_parent_to_it(tmp_path: Path) -> None:
         "z-parent": 12,
         "a-fork": 5,
     }
+
+
+def test_the_parts_of_a_session_have_the_clis_own_totals(tmp_path: Path) -> None:
+    def record(key: str, sent: int, minute: int) -> dict[str, Any]:
+        own = {"sessionId": "s", "requestId": "r", "timestamp": f"2026-11-30T02:{minute:02}:00Z"}
+        return {**answer(key, sent), **own}
+
+    def state(count: int) -> dict[str, Any]:
+        return {"type": "cost-state", "sessionId": "s", "modelUsage": {OPUS: usage(count)}}
+
+    path = tmp_path / "projects" / "-w" / "s.jsonl"
+    path.parent.mkdir(parents=True)
+    lines = [record("a", 12, 1), state(12), record("b", 5, 6), record("c", 6, 8), state(30)]
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    starts = [BEGAN - 300, BEGAN, BEGAN + 120]  # the second one was killed
+    found = claude_transcripts.sessions({"CLAUDE_CONFIG_DIR": str(tmp_path)}, 0, {"s": starts})
+    parts = found["s"]["parts"]
+    assert [part["by_model"][OPUS]["input_tokens"] for part in parts] == [12, 5, 6]
+    totals: list[Any] = [part.get("totals") for part in parts]
+    assert [each and (each[OPUS]["input_tokens"], each[OPUS]["cost_usd"]) for each in totals] == [
+        (12, 0.012),
+        None,
+        (30, 0.03),
+    ]
+    before: list[Any] = [part["before"] for part in parts]
+    assert [each and each[OPUS]["input_tokens"] for each in before] == [{}, 12, 12]

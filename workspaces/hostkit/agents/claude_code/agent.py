@@ -20,12 +20,15 @@ from ...base.consent import picked
 from ...base.plans import SENT_BACK, closing_facts
 from ...outcome import Outcome
 from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
+from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
 from .background import ClaudeTasks
-from .events import ClaudeTranslator, failure_code, limit_event, request_event
+from .commands import SlashCommands
+from .events import ClaudeTranslator, failure_code, limit_event
 from .grants import grants_of
 from .lifecycle import Deliveries
 from .live import ClaudeLive, is_partial
 from .local_commands import LocalCommands
+from .notices import NOTICES, peer_notice
 from .plans import ProposedPlans
 from .settings import settings_argument
 from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
@@ -35,9 +38,9 @@ from .usage import ClaudeLedger
 
 MODES = {"plan": "plan", "ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 COMPACT = "/compact"
-USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
-"""Tools whose requests need an answer of the user in every permission mode."""
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
+TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
+"""Of a trial turn: no transcript, no MCP servers, no tools."""
 Reply = Callable[[Json], None]
 
 
@@ -52,6 +55,7 @@ class ClaudeCode(Agent):
         self.plans = ProposedPlans()
         self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
         self.translator.part_of = self.live.part_of
+        self._commands = SlashCommands()
         self._cli_state = ""
         self._tasks = ClaudeTasks(self.background)
         self._todo = ClaudeTodo(self.steps, spec.get("progress") or [])
@@ -78,6 +82,7 @@ class ClaudeCode(Agent):
         }
         self._system_handlers: Dict[str, Callable[[Json], None]] = {
             **self._lines.handlers,
+            **dict.fromkeys(NOTICES, lambda line: self.host.emit(NOTICES[line["subtype"]](line))),
             "init": self._on_init,
             "session_state_changed": self._on_state,
             "task_started": self._tasks.started,
@@ -103,6 +108,10 @@ class ClaudeCode(Agent):
             argv.append("--model=" + model)
         if effort:
             argv.append("--effort=" + effort)
+        if self.fork:
+            argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
+        if self.spec.get("trial"):
+            argv += TRIAL_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
@@ -111,7 +120,16 @@ class ClaudeCode(Agent):
         return {**own, **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
-        self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
+        message = PendingMessage(prompt, "prompt", "prompt")
+        if not prompt.startswith("/"):
+            self._send_message(message, None)
+            return
+
+        def reply(response: Json) -> None:
+            self._commands.learn((response.get("response") or {}).get("commands"))
+            self._send_message(message, None)
+
+        self._call({"subtype": "initialize"}, reply)
 
     def feed(self, line: Json) -> None:
         if self.live.feed(line):
@@ -160,13 +178,14 @@ class ClaudeCode(Agent):
         return handle_and_show
 
     def _on_compaction(self, line: Json) -> None:
-        self._lines.handlers["compact_boundary"](line)
+        self._lines.compacted(line)
         usage = self.ledger.note_compaction(line)
         if usage:
             self.report_usage(usage)
 
     def _on_init(self, line: Json) -> None:
-        self.ledger.note_session(line.get("session_id"))
+        self.ledger.note_session(line.get("session_id") or self.session)
+        self._commands.learn(line.get("slash_commands"))
         if self._announced:
             self.move_session(line.get("session_id"))
             return
@@ -220,6 +239,7 @@ class ClaudeCode(Agent):
         self.plans.note(line)
         if not self._local.held_back(line):
             self._todo.note_calls(line)
+            self._tasks.note_calls(line)
             self.translator.assistant(line)
         usage = self.ledger.note(line)
         if usage:
@@ -228,6 +248,9 @@ class ClaudeCode(Agent):
     def _on_user(self, line: Json) -> None:
         self.progress()
         if line.get("isReplay"):
+            notice = peer_notice(line)
+            if notice:
+                self.host.emit(notice)
             self._replayed = True
             self.taken(str(line.get("uuid")))
         else:
@@ -240,12 +263,14 @@ class ClaudeCode(Agent):
         self._take_unreplayed(line)
         self._lines.end_turn(line)
         self.report_usage(self.ledger.close(line))
-        if self._local.note_result(line, self._deliveries) and self.outcome:
+        if self._local.note_result(line, self._deliveries, self._lines) and self.outcome:
             return
         self.session = line.get("session_id") or self.session
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            for key in list(self.requests):  # old versions do not withdraw forms
+                self.close_request(key, "withdrawn", "agent")
         elif line.get("is_error"):
             self._on_error_result(line)
         else:
@@ -283,12 +308,15 @@ class ClaudeCode(Agent):
 
     def _on_request(self, line: Json) -> None:
         key, request = str(line["request_id"]), self.plans.filled(line.get("request") or {})
-        if request.get("subtype") != "can_use_tool":
-            self._respond(key, {"subtype": "error", "error": "not supported"})
-        elif self.mode == "full" and request.get("tool_name") not in USER_TOOLS:
+        subtype = str(request.get("subtype"))
+        if subtype in FOR_MACHINES:
+            refused = refusal_for(subtype)
+            self._respond(key, refused)
+            self.host.emit({"kind": "notice", "text": refused["error"]})
+        elif self.mode == "full" and not needs_person(request):
             self.allow(key, request)
         else:
-            self.open_request(request_event(key, request, self.translator.worktree), request)
+            self.open_request(asked_event(key, request, self.translator.worktree), request)
 
     # messages to the CLI
 
@@ -317,7 +345,8 @@ class ClaudeCode(Agent):
 
     def _send_message(self, message: PendingMessage, priority: Optional[str]) -> None:
         self.waiting_messages[message.wire] = message
-        self._send_text(message.wire, _as_text(message.text), priority)
+        text = self._commands.as_text(message.text, is_first=not self.session)
+        self._send_text(message.wire, text, priority)
 
     def _send_text(self, wire: str, text: str, priority: Optional[str]) -> None:
         line: Json = {
@@ -385,6 +414,10 @@ class ClaudeCode(Agent):
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         request = self.requests[key].private
+        if request.get("subtype") != "can_use_tool":
+            self._respond(key, reply_of(request, decision))
+            self.close_other(key, decision, by)
+            return
         if not decision.allow:
             self._deny(key, decision)
             self.close_request(key, "deny", by, decision.text)
@@ -434,7 +467,7 @@ class ClaudeCode(Agent):
         self._call_and_answer({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
         if mode == "full":
             for key, request in list(self.requests.items()):
-                if request.event["request_kind"] == "approval":
+                if not needs_person(request.private):
                     self.allow(key, request.private)
                     self.close_request(key, "allow", "mode")
 
@@ -446,11 +479,6 @@ def _effort(level: Optional[str]) -> Dict[str, str]:
     overwrite that file.
     """
     return {"CLAUDE_CODE_EFFORT_LEVEL": level} if level else {}
-
-
-def _as_text(text: str) -> str:
-    """Prefix a text that begins with a slash, so that the CLI does not take it as one of its commands."""
-    return " " + text if text.startswith("/") else text
 
 
 def _joined(value: Union[str, List[str]]) -> str:

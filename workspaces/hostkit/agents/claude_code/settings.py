@@ -12,6 +12,8 @@ def settings_of(_spec: RunSpec) -> Json:
     return {
         # Else models with auto mode let its check decide on commands in plan mode, and nobody is asked.
         "useAutoModeDuringPlan": False,
+        # Else other sessions of the same account could start paid turns in a run, unasked and unseen.
+        "crossSessionInbound": "refuse",
     }
 
 

@@ -21,6 +21,7 @@ IGNORED_SUBTYPES = {
     "hook_progress": "hooks of the user's own settings",
     "hook_response": "hooks of the user's own settings",
     "files_persisted": "uploads of cloud sessions",
+    "permission_denied": "the result of the call that was denied says it",
     "elicitation_complete": "the request itself is closed",
     "commands_changed": "read when commands are offered",
     "local_command_output": "its result line has it, too",
@@ -38,13 +39,10 @@ class SystemLines:
         self.asked_to_compact = False
         self.handlers: Dict[str, Callable[[Json], None]] = {
             "status": self._status,
-            "compact_boundary": self._compacted,
             "model_fallback": lambda line: self._model(line, "fallback"),
             "model_refusal_fallback": lambda line: self._model(line, "refusal"),
             "session_title_changed": self._title,
-            "informational": self._notice,
             "notification": self._notice,
-            "peer_message_hold": self._notice,
         }
 
     def _status(self, line: Json) -> None:
@@ -69,7 +67,7 @@ class SystemLines:
         self._emit({"kind": "compaction", "phase": "failed", "trigger": self._trigger, "text": text})
         self._compacting = self.asked_to_compact = False
 
-    def _compacted(self, line: Json) -> None:
+    def compacted(self, line: Json) -> None:
         about = line.get("compact_metadata")
         about = about if isinstance(about, dict) else {}
         trigger = _text(about.get("trigger")) or self._trigger
@@ -88,6 +86,11 @@ class SystemLines:
         """A compaction that has not ended with its turn has failed."""
         if self._compacting:
             self._fail(_text(result.get("result")))
+
+    def end_compaction(self, output: str) -> None:
+        """The command has ended. If it has neither compacted nor failed so far, its output says why."""
+        if self.asked_to_compact:
+            self._fail(output)
 
     def _model(self, line: Json, why: Any) -> None:
         before, model = line.get("original_model"), line.get("fallback_model")

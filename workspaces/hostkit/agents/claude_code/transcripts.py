@@ -16,7 +16,7 @@ from ...base.transcripts import (
     written_since,
 )
 from ...wire import Json, ModelUsage, SessionTokens, TranscriptPart
-from .counts import live_counts
+from .counts import live_counts, named_totals
 
 Starts = Mapping[str, Sequence[float]]
 
@@ -84,9 +84,8 @@ def _read(path: Path, messages: Dict[str, CountedMessage], totals: Dict[str, Lis
         if record.get("type") == "assistant":
             _note_message(messages, record, at)
         elif record.get("type") == "cost-state" and isinstance(record.get("modelUsage"), dict):
-            totals.setdefault(str(record.get("sessionId")), []).append(
-                SessionTotals(at, record["modelUsage"])
-            )
+            ended = SessionTotals(at, named_totals(record["modelUsage"]))
+            totals.setdefault(str(record.get("sessionId")), []).append(ended)
 
 
 def _note_message(messages: Dict[str, CountedMessage], record: Json, at: float) -> None:

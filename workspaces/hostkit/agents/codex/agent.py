@@ -16,17 +16,20 @@ from ...base.agent import (
     RequestDecision,
     refusal,
 )
+from ...base.consent import picked
 from ...files import make_private_folder
 from ...outcome import Outcome
 from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
 from . import sandbox
+from .asked import FOR_MACHINES, QUESTIONS, asked_event, grants_of, refusal_for, reply_of
 from .background import CodexWorks
 from .compaction import CodexCompaction
-from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
+from .events import CodexTranslator, breaks_off, failure_of, limit_event
 from .live import CodexLive, is_partial
+from .notices import review_handlers
 from .notifications import IGNORED, PROGRESS_CONFIG, SessionLines
 from .plan import METHOD, CodexPlans
-from .protocol import CLIENT, decision_of, listed, native_program, wire_id
+from .protocol import CLIENT, decision_of, listed, native_program, place_of, wire_id
 from .usage import CodexLedger
 
 STARTING = "starting"
@@ -75,6 +78,7 @@ class Codex(Agent):
             "error": self._on_error,
             "warning": self._on_warning,
             **SessionLines(self).handlers,
+            **review_handlers(host.emit),
         }
 
     def command_line(self, program: str) -> List[str]:
@@ -155,7 +159,12 @@ class Codex(Agent):
         config.update(sandbox.profiles(self.spec))
         if self.model:
             params["model"] = self.model
-        if self.spec.get("resume"):
+        if self.spec.get("trial"):
+            params["ephemeral"] = True  # without a transcript
+        if self.fork:
+            params.update(threadId=self.spec["resume"], excludeTurns=True, **place_of(self.fork))
+            self._call("thread/fork", params, self._on_thread)
+        elif self.spec.get("resume"):
             params.update(threadId=self.spec["resume"], excludeTurns=True)
             self._call("thread/resume", params, self._on_thread)
         else:
@@ -236,21 +245,22 @@ class Codex(Agent):
             self._turn = params["turn"]["id"]
         else:
             self._other_turns[params["threadId"]] = params["turn"]["id"]
+            self._works.turn_started(params["threadId"])
 
     def _on_turn_completed(self, params: Json) -> None:
         turn = params["turn"]
         interrupted = turn.get("status") == "interrupted"
         if not self._is_own(params):
             self._other_turns.pop(params["threadId"], None)
+            self._withdraw_requests(params["threadId"])
             self._works.end_thread(params["threadId"], "stopped" if interrupted else "completed")
             self.ledger.end_other_turn(params["threadId"], interrupted=interrupted)
             self.report_usage(self.ledger.total())
             return
         self._turn = None
         self._works.note_open(list(self.translator.items.values()))
-        self.taken(self._opening)
-        for key in list(self.requests):
-            self.close_request(key, "withdrawn", "agent")
+        self.taken(self._opening, turn.get("id"))
+        self._withdraw_requests(params.get("threadId"))
         self.report_usage(self.ledger.end_turn(interrupted=interrupted))
         is_compaction, former = self._compaction.own_turn, self.outcome
         self._compaction.end_turn((turn.get("error") or {}).get("message"))
@@ -277,6 +287,12 @@ class Codex(Agent):
         if not self._turn and not self.requests:
             self.set_state("idle")
 
+    def _withdraw_requests(self, thread: Optional[str]) -> None:
+        """Close what a turn of this thread has left open: after an interrupt, the CLI does not say so."""
+        for key, request in list(self.requests.items()):
+            if request.private["params"].get("threadId") in (None, thread):
+                self.close_request(key, "withdrawn", "agent")
+
     def _on_failed_turn(self, error: Json) -> None:
         failure = failure_of(error)
         code = "login" if failure.code in ("connection", "other") and not self._logged_in else failure.code
@@ -291,7 +307,7 @@ class Codex(Agent):
             self.ledger.note_begin(item)
         self._works.item_started(item, self._thread(params))
         if item["type"] == "userMessage":
-            self.taken(str(item.get("clientId")))
+            self.taken(str(item.get("clientId")), params.get("turnId"))
         elif item["type"] == "contextCompaction":
             if self._is_own(params):
                 self._compaction.started()
@@ -304,6 +320,7 @@ class Codex(Agent):
         self._works.item_completed(params["item"], self._thread(params))
         if params["item"]["type"] == "contextCompaction" and self._is_own(params):
             self._compaction.completed()
+        self.translator.turn = params.get("turnId")
         if self._is_own(params) and self.plans.note(params["item"]):
             return
         self.translator.completed(params["item"], self._parent(params))
@@ -350,11 +367,14 @@ class Codex(Agent):
         self.host.emit({"kind": "notice", "text": str(params.get("message"))})
 
     def _on_request(self, key: str, method: str, params: Json) -> None:
-        event = request_event(key, method, params, self.translator)
+        if method in FOR_MACHINES:
+            error = refusal_for(method)
+            self.host.send({"id": wire_id(key), "error": error})
+            self.host.emit({"kind": "notice", "text": error["message"]})
+            return
+        event = asked_event(key, method, params, self.translator)
         private = {"method": method, "params": params}
-        if event is None:
-            self.host.send({"id": wire_id(key), "error": {"code": -32601, "message": "not supported"}})
-        elif self.mode == "full" and event["request_kind"] == "approval":
+        if self.mode == "full" and event["request_kind"] == "approval":
             self.allow(key, private)
         else:
             self.open_request(event, private)
@@ -441,10 +461,18 @@ class Codex(Agent):
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         private = self.requests[key].private
         method, params = private["method"], private["params"]
-        if method == "item/tool/requestUserInput":
+        if method == QUESTIONS:
             self._answer_questions(key, decision, by)
         elif method == METHOD:
             self.plans.decide(key, decision, by)
+        elif self.requests[key].event["request_kind"] != "approval":
+            self.host.send({"id": wire_id(key), **reply_of(method, params, decision)})
+            self.close_other(key, decision, by)
+        elif decision.grant:
+            grant = picked(grants_of(params), decision.grant)
+            accepted = {"action": "accept", "content": {}, "_meta": {"persist": grant.update["persist"]}}
+            self._respond(key, accepted)
+            self.close_request(key, "allow_for_run", by, grant.text)
         elif decision.allow:
             for_run = decision.scope == "run"
             if for_run:

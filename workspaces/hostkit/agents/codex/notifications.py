@@ -88,7 +88,6 @@ IGNORED = {
     "model/verification": "about the login; a refusal is an error",
     "model/safetyBuffering/updated": "a delay, of which the page shows the time anyway",
     "item/autoApprovalReview/started": "its end is shown",
-    "item/autoApprovalReview/completed": "guardianWarning says it in a sentence",
     "autoApprovalReview/strictReviewRequired": "its end is shown",
 }
 """Notifications that are not shown, and why. All lines are in raw.jsonl."""
@@ -104,7 +103,6 @@ class SessionLines:
             "turn/plan/updated": self._of_own_thread(self._plan),
             "thread/name/updated": self._of_own_thread(self._title),
             "model/rerouted": self._rerouted,
-            "guardianWarning": self._warning,
         }
 
     def _of_own_thread(self, show: Callable[[Json], None]) -> Callable[[Json], None]:
@@ -133,9 +131,6 @@ class SessionLines:
                 "text": words["reason"],
             }
         )
-
-    def _warning(self, params: Json) -> None:
-        self._emit({"kind": "notice", "text": _text(params.get("message"))})
 
 
 def _text(value: object) -> str:

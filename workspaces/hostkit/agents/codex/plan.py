@@ -54,7 +54,7 @@ class CodexPlans:
         if plan and is_complete:
             self._number += 1
             event = plan_event(f"plan-{self._number}", TOOL, {"plan": plan})
-            self._agent.open_request(event, {"method": METHOD, "params": {}})
+            self._agent.open_request(event, {"method": METHOD, "params": {"threadId": self._agent.session}})
         elif plan:
             self._agent.host.emit({"kind": "text", "text": plan})
 

@@ -7,8 +7,14 @@ from typing import Dict
 from ...base.modes import PLAN
 from ...run.commit import folders_for_commits
 from ...wire import Json, RunSpec
+from .asked import NEVER_BUT_FORMS
 
-APPROVALS = {"plan": "on-request", "ask": "untrusted", "edits": "on-request", "full": "never"}
+APPROVALS: Dict[str, object] = {
+    "plan": "on-request",
+    "ask": "untrusted",
+    "edits": "on-request",
+    "full": NEVER_BUT_FORMS,
+}
 """Its approval policies. In plan mode not `never`, with which it lets MCP tools write unasked."""
 SANDBOXES = {
     "plan": "read-only",

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0021_progress_and_background'),
+        ('tasks', '0022_forks'),
     ]
 
     operations = [

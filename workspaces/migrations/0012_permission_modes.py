@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workspaces', '0010_allowed_agent_settings'),
+        ('workspaces', '0011_installed_clis'),
     ]
 
     operations = [
