@@ -67,6 +67,13 @@ class Card:
         return self.run.activity if self.run and self.run.is_active else ""
 
     @property
+    def mode(self) -> str:
+        """The permissions of a live run, or else of the task, if they are not the workspace's."""
+        shown: Run | Task = self.run if self.run and self.run.is_live else self.task
+        is_own = shown.permission_mode in ("", self.task.workspace.permission_mode)
+        return "" if is_own else str(shown.get_permission_mode_display())
+
+    @property
     def steps(self) -> int:
         """How many steps the agent's own list has; 0 if it is not shown: it is done, and so is the run."""
         run = self.run
@@ -249,6 +256,7 @@ def _version(cards: list[Card], notices: tuple[object, ...]) -> str:
             card.badge,
             card.warning,
             card.marks,
+            card.mode,
         )
         of_run = run and (run.pk, run.activity, run.reason, card.tokens, run.cost_usd, len(run.open_requests))
         steps = run and (card.steps, run.steps_done, run.step_now)

@@ -19,7 +19,7 @@ from aitask.lib.text import whole_number
 from tasks import queries, services
 from tasks.access import hold_for, task_for
 from tasks.conversation.notification_views import DISMISSED
-from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
+from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used, modes_for
 from tasks.models import Run, Task
 from tasks.runs import cli_holds, restart_report
 from tasks.runs import services as run_services
@@ -150,7 +150,11 @@ def task_new_fields(request: HttpRequest) -> HttpResponse:
         raise Http404
     workspace = workspace_for(request.user, wanted)
     choices = form_choices.after_change(catalog_queries.lists_of(workspace), workspace, request.GET.dict())
-    choices = replace(choices, suggestions=models_used(workspace, choices.backend))
+    choices = replace(
+        choices,
+        suggestions=models_used(workspace, choices.backend),
+        **modes_for(workspace, request.GET.dict()),
+    )
     context = {"c": choices, "choices_url": request.path}
     return render(request, form_choices.template_after(request.GET.get("changed", "")), context)
 

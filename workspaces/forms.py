@@ -73,6 +73,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "default_model",
             "default_reasoning_effort",
             "permission_mode",
+            "max_permission_mode",
             "max_parallel_runs",
             "commit_leftovers",
             "ssh_agent",
@@ -85,6 +86,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "default_model": "Model",
             "default_reasoning_effort": "Effort",
             "permission_mode": "Permissions",
+            "max_permission_mode": "Most that a task may have",
             "setup_command": "Setup command",
             "git_email": "Git email",
         }

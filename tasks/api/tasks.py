@@ -63,7 +63,7 @@ def get_task(request: HttpRequest, task_id: Id) -> TaskOut:
 
 @router.patch("/tasks/{task_id}", response=TaskOut, summary="Change a task")
 def change_task(request: HttpRequest, task_id: Id, body: TaskChange) -> TaskOut:
-    editing.update_task(task_for(request.user, task_id), **body.given())
+    editing.update_task(task_for(request.user, task_id), user=current_user(request), **body.given())
     return read(request, task_id)
 
 

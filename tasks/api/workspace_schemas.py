@@ -10,8 +10,11 @@ from pydantic import AfterValidator, Field
 from tasks.api.schemas import NOT_SENT, Answer, Backend, Body, PermissionMode, Text, one_of
 from workspaces import clis
 from workspaces.models import InstalledCli, Workspace
+from workspaces.models import PermissionMode as modes
 
 Kind = Annotated[str, one_of(Workspace.Kind.values)]
+MaxMode = Annotated[str, one_of(["", *(mode for mode in modes.values if mode != modes.PLAN)])]
+"The widest permission mode of tasks."
 Lines = Annotated[
     Text | list[Text],
     AfterValidator(lambda value: value if isinstance(value, str) else "\n".join(value)),
@@ -40,6 +43,7 @@ class WorkspaceChange(Body):
     default_model: Text | None = Field(default=None, description="null or empty: the CLI's default")
     default_reasoning_effort: Text | None = None
     permission_mode: PermissionMode = NOT_SENT
+    max_permission_mode: MaxMode | None = Field(default=None, description="null or empty: permission_mode")
     environment: Variables = NOT_SENT
     max_parallel_runs: int = NOT_SENT
     commit_leftovers: bool = NOT_SENT
@@ -73,6 +77,7 @@ class WorkspaceOut(Answer):
     default_model: str
     default_reasoning_effort: str
     permission_mode: PermissionMode
+    max_permission_mode: MaxMode
     environment: dict[str, None] = Field(description="Names of the variables; values are never returned")
     max_parallel_runs: int
     commit_leftovers: bool

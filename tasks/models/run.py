@@ -53,6 +53,9 @@ class Run(CompareAndSet, Leased, Marked):
     model = models.CharField(max_length=100, blank=True)
     reasoning_effort = models.CharField(max_length=20, blank=True)
     permission_mode = models.CharField(max_length=5, choices=PermissionMode.choices)
+    task_mode = models.CharField(
+        max_length=5, blank=True, help_text="The permission mode that its task had when it was queued"
+    )
     agent_settings = models.CharField(
         max_length=64, blank=True, help_text="Digest of settings in its worktree that nobody has allowed yet"
     )

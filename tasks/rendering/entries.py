@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.badges import outcome_badge
-from tasks.rendering import asked, inputs, markdown, outside, raw, work
+from tasks.rendering import asked, inputs, markdown, outside, plans, raw, work
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -147,6 +147,7 @@ DECISIONS = {
     "cancel": ("ban", "Cancelled"),
     "withdrawn": ("undo-2", "Withdrawn"),
 }
+PLAN_DECISIONS = {"allow": ("check", "Plan approved"), "deny": ("undo-2", "Plan sent back")}
 BY = {
     "web": "in the browser",
     "keyboard": "in the terminal",
@@ -162,7 +163,11 @@ def _settings(entry: Entry) -> SafeString:
 
 
 def _request_closed(entry: Entry) -> SafeString:
-    sign, verb = DECISIONS.get(entry.text("decision"), ("check", "Answered"))
+    is_plan = entry.text("request_kind") == "plan"
+    verbs = {**DECISIONS, **(PLAN_DECISIONS if is_plan else {})}
+    sign, verb = verbs.get(entry.text("decision"), ("check", "Answered"))
+    if is_plan and entry.text("decision") == "allow":
+        return plans.approved(entry, sign, BY.get(entry.text("by"), ""), MODES)
     return format_html(
         '<p class="line closes" data-closes="{}">{}<b>{}</b> <span class="dim">{}</span> {}</p>{}',
         entry.key(),

@@ -15,7 +15,7 @@ from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.repository import Site, site_of
 from tasks.runs import cli_holds
-from workspaces import git, tmux
+from workspaces import git, permission_modes, tmux
 from workspaces.hostkit import wire
 from workspaces.models import Workspace
 
@@ -137,6 +137,8 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "model": run.model or None,
         "reasoning_effort": run.reasoning_effort or None,
         "permission_mode": cast("wire.PermissionModeName", run.permission_mode),
+        "max_permission_mode": cast("wire.PermissionModeName", workspace.ceiling),
+        "mode_after_plan": cast("wire.PermissionModeName", permission_modes.after_plan(workspace)),
         "worktree": tree.path,
         "repo": tree.repo,
         "repo_git_dir": tree.common_dir,

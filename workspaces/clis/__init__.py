@@ -40,6 +40,8 @@ class Cli:
     "What a message has before the path of a file whose content goes along. Empty: only the path is written."
     reports_reasoning: bool = True
     "Whether it reports reasoning tokens."
+    has_plan_mode: bool = False
+    "Whether its agent supports the permission mode `plan`, in which nothing is written unasked."
     order: int = 100
     "Position in lists, lowest first. The first CLI is the default of new workspaces."
 

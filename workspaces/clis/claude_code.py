@@ -17,5 +17,6 @@ CLI = Cli(
     runner_words=" --permission-prompt-tool ",
     file_sign="@",
     reports_reasoning=False,
+    has_plan_mode=True,
     order=1,
 )

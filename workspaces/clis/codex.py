@@ -14,5 +14,6 @@ CLI = Cli(
     how_to_log_in="codex login",
     oldest="0.169.0",
     resume_pattern=r"codex[^ ]* (.* )?resume (.* )?{session}",
+    has_plan_mode=True,
     order=2,
 )

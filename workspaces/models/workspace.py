@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from workspaces import clis
+from workspaces.hostkit.base.modes import is_wider
 from workspaces.hosts import local
 from workspaces.hosts.address import Address
 from workspaces.models.choices import PermissionMode
@@ -80,6 +81,16 @@ class Workspace(models.Model):
     permission_mode = models.CharField(
         max_length=5, choices=PermissionMode.choices, default=PermissionMode.EDITS
     )
+    max_permission_mode = models.CharField(
+        "most that a task may have",
+        max_length=5,
+        blank=True,
+        choices=[
+            ("", "No more than these permissions"),
+            *(choice for choice in PermissionMode.choices if choice[0] != PermissionMode.PLAN),
+        ],
+        help_text="Of the workspace's tasks, only some may need more",
+    )
     environment = models.JSONField(
         default=dict,
         blank=True,
@@ -145,6 +156,8 @@ class Workspace(models.Model):
             problems["ssh_host"] = "Enter the alias you type after `ssh`."
         if self.max_parallel_runs < 1:
             problems["max_parallel_runs"] = "Must be at least 1."
+        if self.max_permission_mode and is_wider(self.permission_mode, self.max_permission_mode):
+            problems["max_permission_mode"] = "Must not be less than the permissions of the workspace."
         if Workspace.objects.filter(owner_id=self.owner_id, name=self.name).exclude(pk=self.pk).exists():
             problems["name"] = "A workspace of this owner with this name already exists."
         if problems:
@@ -177,6 +190,16 @@ class Workspace(models.Model):
             defaults={"kind": address.kind, "alias": address.alias, "user": address.user},
         )
         return row
+
+    @property
+    def ceiling(self) -> str:
+        """The widest permission mode of runs. A plan can always be approved into the strictest one."""
+        own = self.max_permission_mode or self.permission_mode
+        return own if own != PermissionMode.PLAN else PermissionMode.ASK.value
+
+    @property
+    def ceiling_label(self) -> str:
+        return str(PermissionMode(self.ceiling).label)
 
     @property
     def commands(self) -> list[str]:

@@ -83,7 +83,10 @@ document.addEventListener("click", ({ target }) => {
 
 // The changed fields of the settings menu, such as model or effort, for the next run.
 function changedSettings() {
-  const fields = [...settings.querySelectorAll("input[name]")].filter((field) => field.value !== field.defaultValue);
+  const before = (field) => field.dataset.was ?? field.defaultValue;
+  const fields = [...settings.querySelectorAll("input[name], select[name]")].filter(
+    (field) => field.value !== before(field),
+  );
   return Object.fromEntries(fields.map((field) => [field.name, field.value.trim()]));
 }
 

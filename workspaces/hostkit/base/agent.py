@@ -13,7 +13,6 @@ from ..wire import (
     CommandAnswer,
     Json,
     MessageEvent,
-    RequestClosedEvent,
     RequestEvent,
     RunEvent,
     RunSpec,
@@ -22,6 +21,7 @@ from ..wire import (
 )
 from .background import Background
 from .consent import digest_of, same_call
+from .modes import PLAN, STRICTEST_AT_WORK
 from .partial import OpenParts
 from .progress import Progress
 from .raw import RawLines
@@ -114,8 +114,8 @@ class OpenRequest(NamedTuple):
 class Agent:
     """One CLI in one run, as a state machine that is fed with lines. It has no threads and does no I/O."""
 
-    modes: Tuple[str, ...] = PERMISSION_MODES
-    """The permission modes that the CLI supports."""
+    modes: Tuple[str, ...] = tuple(mode for mode in PERMISSION_MODES if mode != PLAN)
+    """The permission modes that the CLI supports. `plan` only if nothing at all is written without asking."""
     death_signal = 0
     """Signal that the kernel sends to the CLI when the runner dies; 0 for none."""
 
@@ -260,16 +260,24 @@ class Agent:
         """
         self.allowed_calls |= {_call_of(self.requests[key].event)} - {""}
 
+    def mode_after(self, event: RequestEvent) -> Optional[str]:
+        """Return the mode that approving this request leads to if the user picks none; None: it stays."""
+        if event["request_kind"] != "plan":
+            return None
+        return self.mode if self.mode != PLAN else self.spec.get("mode_after_plan") or STRICTEST_AT_WORK
+
     def close_request(
-        self, key: str, decision: str, by: str, text: Optional[str] = None, content: Optional[Json] = None
+        self, key: str, decision: str, by: str, text: Optional[str] = None, facts: Optional[Json] = None
     ) -> None:
-        if self.requests.pop(key, None) is not None:
-            closed: RequestClosedEvent = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
+        """Record that a request is closed. `facts` are further fields of the event."""
+        request = self.requests.pop(key, None)
+        if request is not None:
+            closed: Json = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
+            if request.event["request_kind"] == "plan":
+                closed["request_kind"] = "plan"
             if text:
                 closed["text"] = text
-            if content is not None:
-                closed["content"] = content
-            self.host.emit(closed)
+            self.host.emit(cast("RunEvent", {**closed, **(facts or {})}))
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
 
@@ -280,7 +288,8 @@ class Agent:
         if decision.allow:
             word = "submit" if decision.content is not None else "allow"
         content = recorded_content(request, decision.content)
-        self.close_request(key, word, by, decision.text, content)
+        facts = {} if content is None else {"content": content}
+        self.close_request(key, word, by, decision.text, facts)
 
     def taken(self, wire: str, anchor: Optional[str] = None) -> None:
         """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""

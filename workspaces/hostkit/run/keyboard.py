@@ -18,10 +18,11 @@ HELP = """\
 text             send a message to the agent (if it begins with a slash, type two)
 Ctrl-C           interrupt the current turn
 /y               allow the request · /a also this very call again · /y 2 or /y TEXT answers a question
+/y MODE          approve the plan, into ask, edits or full
 /show            print the whole input of the request
 /n TEXT          deny the request, with a reason · /cancel closes a form or a link without an answer
 /y               fill in a form line by line · /y JSON answers what is shown as raw input
-/model NAME      change the model · /effort LEVEL · /mode ask, edits or full
+/model NAME      change the model · /effort LEVEL · /mode plan, ask, edits or full
 /stop            end the run
 /help            show this help"""
 
@@ -109,6 +110,8 @@ class Keyboard:
             self._begin_form(request.event)
         elif request and kind == "unknown":
             self._send_raw(request.event["id"], text)
+        elif request and kind == "plan" and text:
+            self._allow(lambda key: {"command": "approve", "request": key, "mode": text})
         else:
             self._allow(lambda key: {"command": "approve", "request": key})
 

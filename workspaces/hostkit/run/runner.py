@@ -166,7 +166,14 @@ class Runner(AgentHost):
         self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
         return Outcome("failed", "cli_missing", text)
 
+    def _without_mode(self) -> Outcome:
+        text = f"{self.cli.program} can't run in the permission mode {self.agent.mode!r}."
+        self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
+        return Outcome("failed", "other", text)
+
     async def _converse(self) -> Outcome:
+        if self.agent.mode not in self.agent.modes:
+            return self._without_mode()
         program = await self.replacement.find()
         if not program:
             return self._missing()

@@ -168,6 +168,7 @@ class RequestEvent(EventHead):
     "Of all that a user decides by: what is stored or shown is exact if its digest is this one."
     questions: NotRequired[List[Question]]
     plan: NotRequired[str]
+    "The plan as Markdown, which is also the field `plan` of the input."
     server: NotRequired[str]
     "The MCP server that asks, or whose tool it is."
     message: NotRequired[str]
@@ -193,6 +194,12 @@ class RequestClosedEvent(EventHead):
     "The message of a denial, or the grant that was picked."
     content: NotRequired[Json]
     "What was filled in, without the values of secret fields."
+    request_kind: NotRequired[str]
+    "`plan`, if it was one. The fields below are only in the event of an approved plan."
+    permission_mode: NotRequired[str]
+    "The mode into which the plan was approved."
+    edited_plan: NotRequired[str]
+    "The approved plan, if the user has changed it."
 
 
 class MessageEvent(EventHead):

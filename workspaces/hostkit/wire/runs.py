@@ -64,6 +64,10 @@ class RunSpec(TypedDict):
     reasoning_effort: Optional[str]
     "None: the CLI's default."
     permission_mode: PermissionModeName
+    max_permission_mode: NotRequired[PermissionModeName]
+    "The widest mode that may be chosen at the pane's keyboard. The app checks its own commands itself."
+    mode_after_plan: NotRequired[PermissionModeName]
+    "The mode into which a plan is approved unless the user picks another one."
     worktree: str
     repo_git_dir: str
     "The repository's git folder, which all its worktrees share."

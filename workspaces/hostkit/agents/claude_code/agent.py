@@ -17,8 +17,9 @@ from ...base.agent import (
     refusal,
 )
 from ...base.consent import picked
+from ...base.plans import SENT_BACK, closing_facts
 from ...outcome import Outcome
-from ...wire import Json, LimitEvent, RunSpec
+from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
 from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
 from .background import ClaudeTasks
 from .commands import SlashCommands
@@ -28,13 +29,14 @@ from .lifecycle import Deliveries
 from .live import ClaudeLive, is_partial
 from .local_commands import LocalCommands
 from .notices import NOTICES, peer_notice
+from .plans import ProposedPlans
 from .settings import settings_argument
 from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
 from .todo import VARIABLES as TODO_VARIABLES
 from .todo import ClaudeTodo
 from .usage import ClaudeLedger
 
-MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
+MODES = {"plan": "plan", "ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 COMPACT = "/compact"
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
 TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
@@ -43,12 +45,14 @@ Reply = Callable[[Json], None]
 
 
 class ClaudeCode(Agent):
+    modes = PERMISSION_MODES
     death_signal = signal.SIGINT
 
     def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
+        self.plans = ProposedPlans()
         self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
         self.translator.part_of = self.live.part_of
         self._commands = SlashCommands()
@@ -232,6 +236,7 @@ class ClaudeCode(Agent):
             self.ledger.note(line)
             return
         self.progress()
+        self.plans.note(line)
         if not self._local.held_back(line):
             self._todo.note_calls(line)
             self._tasks.note_calls(line)
@@ -304,7 +309,7 @@ class ClaudeCode(Agent):
             reply(response)
 
     def _on_request(self, line: Json) -> None:
-        key, request = str(line["request_id"]), line.get("request") or {}
+        key, request = str(line["request_id"]), self.plans.filled(line.get("request") or {})
         subtype = str(request.get("subtype"))
         if subtype in FOR_MACHINES:
             refused = refusal_for(subtype)
@@ -431,14 +436,16 @@ class ClaudeCode(Agent):
         for_run = decision.scope == "run" and decision.input is None
         if for_run:
             self.allow_call(key)
+        facts = closing_facts(self.requests[key].event, decision.mode, decision.input)
         self._allow(key, tool_input, self._mode_update(request, decision.mode))
-        self.close_request(key, "allow_for_run" if for_run else "allow", by)
+        self.close_request(key, "allow_for_run" if for_run else "allow", by, facts=facts)
 
     def allow(self, key: str, private: Json) -> None:
         self._allow(key, private.get("input") or {}, [])
 
     def _deny(self, key: str, decision: RequestDecision) -> None:
-        body: Json = {"behavior": "deny", "message": decision.text or DENIED}
+        default = SENT_BACK if self.requests[key].event["request_kind"] == "plan" else DENIED
+        body: Json = {"behavior": "deny", "message": decision.text or default}
         if decision.interrupt:
             body["interrupt"] = True
         self._respond(key, {"subtype": "success", "response": body})

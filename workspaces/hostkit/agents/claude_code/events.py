@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ...base.agent import code_of_status, iso
 from ...base.consent import SAME_CALL
+from ...base.plans import plan_event
 from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
 from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 from .grants import grants_of
@@ -61,6 +62,8 @@ def _percent(share: Optional[float]) -> Optional[float]:
 def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
     """Convert a can_use_tool request to a `request` event."""
     name, tool_input = str(request.get("tool_name")), request.get("input") or {}
+    if name == "ExitPlanMode":
+        return plan_event(key, name, tool_input)
     event: RequestEvent = {
         "kind": "request",
         "id": key,
@@ -75,8 +78,6 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
     }
     if name == "AskUserQuestion":
         event.update({"request_kind": "question", "questions": _questions(tool_input)})
-    elif name == "ExitPlanMode":
-        event.update({"request_kind": "plan", "plan": str(tool_input.get("plan") or "")})
     if event["request_kind"] != "approval":
         event.update({"can_edit": False, "can_allow_for_run": False})
     else:
