@@ -145,15 +145,33 @@ class Session:
     workspace: str
     runs: list[Run] = field(default_factory=list)
 
-    def work(self, world: World, workspaces: dict[str, int]) -> None:
+    def work(self, world: World, workspaces: dict[str, int], until: float) -> None:
         for kind in self.kinds:
-            script = KINDS[kind].script
-            if not self.runs or not self.runs[-1]["cli_session"]:
-                run = world.start(script, self.backend, title=kind, workspace=workspaces[self.workspace])
-            else:
-                run = world.api.run_task(self.runs[-1]["task"], prompt=script, resume=True)
+            if time.monotonic() > until:
+                return
+            try:
+                run = self._start(world, kind, workspaces[self.workspace])
+            except ApiError as error:
+                print(f"no follow-up of run {self.runs[-1]['id']} ({self.kinds}): {error}", flush=True)
+                return
             self._poke(world, kind, run)
-            self.runs.append(world.api.wait_for_run(run["id"], timeout=SECONDS))
+            self._wait(world, run["task"])
+
+    def _wait(self, world: World, task: int) -> None:
+        """Wait for all runs of the task: a message that was late has started another one."""
+        while left := self._unknown(world, task):
+            self.runs += [world.api.wait_for_run(run, timeout=SECONDS) for run in left]
+
+    def _unknown(self, world: World, task: int) -> list[int]:
+        known = {run["id"] for run in self.runs}
+        return [run for run in world.api.get(f"/api/tasks/{task}")["runs"] if run not in known]
+
+    def _start(self, world: World, kind: str, workspace: int) -> Run:
+        script = KINDS[kind].script
+        if not self.runs or not self.runs[-1]["cli_session"]:
+            return world.start(script, self.backend, title=kind, workspace=workspace)
+        queued: Run = world.api.run_task(self.runs[-1]["task"], prompt=script, resume=True)
+        return queued
 
     def _poke(self, world: World, kind: str, run: Run) -> None:
         poke = KINDS[kind].poke
@@ -181,7 +199,7 @@ class Session:
         """
         entries, difference = self.entries(world), self.difference(world)
         broken = [entry.tokens for entry in entries if not entry.complete]
-        kills = sum(kind in KILLS for kind in self.kinds[: len(self.runs)])
+        kills = sum(kind in KILLS for kind in self.kinds)
         ends = [entry.tokens for entry in entries if entry.complete] if kills else []
         unsaid = sum(sorted(end.output_tokens for end in ends)[-kills or len(ends) :])
         for counted in _some(broken, len(broken)):
@@ -221,14 +239,14 @@ def planned(runs: int, seed: int) -> list[Session]:
     return sessions
 
 
-def measured(world: World, sessions: list[Session], at_once: int) -> list[str]:
+def measured(world: World, sessions: list[Session], at_once: int, until: float) -> list[str]:
     """Let all sessions work, and return what differs without a known reason."""
     chatty = world.environment(CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="")  # with titles, in old versions
     workspaces = {"here": world.workspace, "chatty": world.add_workspace("chatty", environment=chatty)["id"]}
     with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(lambda session: session.work(world, workspaces), sessions))
+        list(pool.map(lambda session: session.work(world, workspaces, until), sessions))
     wrong = []
-    for session in sessions:
+    for session in filter(lambda session: session.runs, sessions):
         difference = session.difference(world)
         if difference != Tokens():
             is_explained = session.is_explained(world)
@@ -251,11 +269,12 @@ def summary(world: World, sessions: list[Session]) -> str:
     totals = world.api.get("/api/usage")["totals"]
     ours = Tokens(**{name: totals[name] for name in COUNTED})
     versions = sorted({event["cli_version"] for run in runs for event in world.events(run, "started")})
-    exact = sum(session.difference(world) == Tokens() for session in sessions)
+    exact = sum(session.difference(world) == Tokens() for session in sessions if session.runs)
     entries = world.endpoint.ledger.entries()
+    used = [session for session in sessions if session.runs]
     return "\n".join(
         (
-            f"{len(runs)} runs in {len(sessions)} sessions, {', '.join(versions)}",
+            f"{len(runs)} runs in {len(used)} sessions, {', '.join(versions)}",
             f"states: {dict(Counter(run['state'] for run in runs))}",
             f"requests: {len(entries)}, of which broken off: {sum(not entry.complete for entry in entries)}",
             f"sessions that are exactly equal: {exact}",
@@ -271,12 +290,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--at-once", type=int, default=4, help="sessions that work at the same time")
     parser.add_argument("--oldest", action="store_true", help="use the oldest supported CLIs")
+    parser.add_argument("--minutes", type=float, default=60, help="start no run after this time")
     options = parser.parse_args()
     if options.oldest:
         os.environ["AITASK_TEST_TOOLS"] = str(OLDEST_CLIS)
     began, sessions = time.monotonic(), planned(options.runs, options.seed)
     with World() as world:
-        wrong = measured(world, sessions, options.at_once)
+        wrong = measured(world, sessions, options.at_once, began + 60 * options.minutes)
         print(f"{summary(world, sessions)}\nseconds: {time.monotonic() - began:.0f}")
     print("\n".join(["WRONG:", *wrong]) if wrong else "equal")
     return 1 if wrong else 0

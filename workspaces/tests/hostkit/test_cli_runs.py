@@ -221,7 +221,7 @@ def test_a_sandboxed_agent_has_a_temporary_folder_of_its_own(bench: Bench) -> No
 @oldest
 @BACKENDS
 def test_ctrl_c_interrupts_and_ends_the_command(bench: Bench, backend: str) -> None:
-    run = bench.start(backend, "@bash sleep 4731\n@text ok")
+    run = bench.start(backend, "@bash env sleep 4731\n@text ok")
     run.wait_event("tool")
     wait_for(lambda: alive_with("4731"))
     run.press("C-c")
@@ -327,7 +327,7 @@ def test_a_closed_session_cancels_the_run_and_leaves_nothing(bench: Bench, backe
 
 @BACKENDS
 def test_a_cli_killed_in_mid_turn_is_told(bench: Bench, backend: str) -> None:
-    run = bench.start(backend, "@bash sleep 4734\n@text ok")
+    run = bench.start(backend, "@bash env sleep 4734\n@text ok")
     wait_for(lambda: alive_with("4734"), 30)
     os.kill(run.wait_event("started")["pid"], signal.SIGKILL)
     outcome = run.outcome()
@@ -430,7 +430,7 @@ def test_what_a_terminal_would_hide_is_in_the_request_and_on_the_screen(bench: B
 def test_what_changes_outside_the_worktree_is_said_while_the_run_goes_on(bench: Bench, backend: str) -> None:
     main = bench.repo
     git(main, "branch", "side", git(main, "commit-tree", "-m", "x", "HEAD^{tree}"))
-    script = f"@bash cd {main} && echo >> stray.txt; git update-ref refs/heads/side HEAD\n@bash sleep 600"
+    script = f"@bash cd {main} && echo >> stray.txt; git update-ref refs/heads/side HEAD\n@bash env sleep 600"
     run = bench.start(backend, script, permission_mode="full", repo=str(main))
     stray = run.wait_event("outside", change="files")
     assert (stray["name"], stray["paths"], stray["by_run"]) == (str(main), ["stray.txt"], True)
