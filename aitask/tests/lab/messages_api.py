@@ -208,9 +208,8 @@ def _deltas(block: Block, content: dict[str, Any]) -> Iterator[Event]:
                 yield {"type": "text_delta", "text": f"line {number}\n"}
                 yield pause
         case Words():
-            for word in block.each():
-                yield _word_delta(word, thinks=block.thinks)
-                yield block.pause
+            for word in block.in_time():
+                yield word if isinstance(word, float) else _word_delta(word, thinks=block.thinks)
             if block.thinks:
                 yield {"type": "signature_delta", "signature": content["signature"]}
         case _:

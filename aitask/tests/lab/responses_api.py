@@ -251,12 +251,14 @@ def _deltas(block: Block) -> Iterator[Event]:
             for number in range(1, lines + 1):
                 yield _text_delta(f"line {number}\n")
                 yield pause
-        case Words(pause=pause, thinks=thinks):
+        case Words(thinks=thinks):
             if thinks:
                 yield _SUMMARY_PART
-            for word in block.each():
-                yield _summary_delta(word) if thinks else _text_delta(word)
-                yield pause
+            for word in block.in_time():
+                if isinstance(word, float):
+                    yield word
+                else:
+                    yield _summary_delta(word) if thinks else _text_delta(word)
         case Think(text):
             yield _SUMMARY_PART
             yield _summary_delta(text)
