@@ -12,10 +12,11 @@ from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import World, assert_no_gap
 
 pytestmark = pytest.mark.cli
-TODOS = {
-    "todos": [{"content": "Write the tests", "status": "in_progress", "activeForm": "Writing the tests"}]
+TODO = {"content": "Write the tests", "status": "in_progress", "activeForm": "Writing the tests"}
+LISTS = {
+    "claude_code": f"@tool TodoWrite {json.dumps({'todos': [TODO]})}",
+    "codex": "@plan Write the tests",
 }
-LISTS = {"claude_code": f"@tool TodoWrite {json.dumps(TODOS)}", "codex": "@plan Write the tests"}
 SERVERS = {
     "claude_code": '@tool Bash {"command": "sleep 4751", "description": "srv", "run_in_background": true}',
     "codex": '@tool exec_command {"cmd": "sleep 4751", "yield_time_ms": 300}',
