@@ -193,6 +193,10 @@ def _message(entry: Entry) -> SafeString:
 
 def _limit(entry: Entry) -> SafeString:
     texts = {"warning": "The plan's limit is near.", "reached": "The plan's limit is reached."}
+    if entry.data.get("extra_usage"):
+        texts = dict.fromkeys(
+            ("ok", *texts), "The plan's limit is reached. Further requests are extra usage."
+        )
     if entry.data.get("status") not in texts:
         return NOTHING
     windows = entry.data.get("windows") or []

@@ -226,6 +226,8 @@ class LimitEvent(EventHead):
     "ok, warning or reached."
     windows: List[PlanWindow]
     resets_at: NotRequired[Optional[str]]
+    extra_usage: NotRequired[bool]
+    "Whether requests beyond the plan's limit are paid for."
 
 
 class StateEvent(EventHead):

@@ -429,6 +429,13 @@ def test_the_output_of_a_local_command_is_shown_once_and_as_what_it_is() -> None
     assert [event["text"] for event in tape.of("text")] == ["Cost: $1"]
 
 
+def test_extra_usage_beyond_the_plan_is_told() -> None:
+    agent, tape = claude()
+    info = {"status": "allowed", "rateLimitType": "five_hour", "utilization": 1.0, "isUsingOverage": True}
+    feed(agent, {"type": "rate_limit_event", "rate_limit_info": info})
+    assert [event.get("extra_usage") for event in tape.of("limit")] == [True]
+
+
 def test_notices_and_titles_of_the_session_are_shown() -> None:
     agent, tape = claude()
     feed(agent, system("informational", content="Be careful", level="warning"))

@@ -47,12 +47,15 @@ def limit_event(info: Json) -> LimitEvent:
     windows: List[PlanWindow] = (
         [{"window": name, "used_percent": percent, "resets_at": resets_at}] if name else []
     )
-    return {
+    event: LimitEvent = {
         "kind": "limit",
         "status": LIMIT_STATES.get(str(info.get("status")), "ok"),
         "windows": windows,
         "resets_at": resets_at,
     }
+    if info.get("isUsingOverage") is True:
+        event["extra_usage"] = True
+    return event
 
 
 def _percent(share: Optional[float]) -> Optional[float]:
