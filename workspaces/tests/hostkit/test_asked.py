@@ -153,6 +153,7 @@ class TestToolsOfCodex:
             *("approval", "demo.wipe"),
             {"x": "1"},
         )
+        assert request["title"] == 'demo.wipe: {"x": "1"}'
         assert request["description"] == "Wipes it"
         assert "changes something, may destroy something" in request["reason"]
         agent.decide("0", RequestDecision(True), "web")
@@ -281,6 +282,7 @@ def test_the_server_of_a_tool_is_named() -> None:
     request = ask_claude(agent, tape, "mcp__demo__wipe", {"x": 1}, mcp_server=server)
     assert request is not None
     assert request["server"] == "demo (project)"
+    assert request["title"] == 'mcp__demo__wipe: {"x": 1}'
     of_old_version = ask_claude(agent, tape, "mcp__other__wipe", {"x": 1}, "r2")
     assert of_old_version is not None
     assert of_old_version["server"] == "other"

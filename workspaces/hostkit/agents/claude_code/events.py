@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional
 from ...base.agent import code_of_status, iso
 from ...base.consent import SAME_CALL
 from ...base.plans import plan_event
-from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
+from ...base.titles import one_line, relative, shortened, tool_title, unified_diff, whole_file_diff
 from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 from .grants import grants_of
 
@@ -97,6 +97,8 @@ def _name_server(event: RequestEvent, server: object) -> None:
         event["server"] = f"{server['name']} ({source})" if source else str(server["name"])
     elif event["tool"].startswith("mcp__"):
         event["server"] = event["tool"].split("__")[1]
+    if "server" in event and event["title"] != event["tool"]:
+        event["title"] = one_line(f"{event['tool']}: {event['title']}")
 
 
 def _questions(tool_input: Json) -> List[Question]:
