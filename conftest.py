@@ -53,14 +53,17 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests without a database, which need not run on each of them, and tests that start a server, which
-    a quick run omits. Sort slow modules first, so that several processes finish at the same time.
+    """Mark tests without a database, which need not run on each of them, and tests that start a server or try
+    generated input, which a quick run omits. Sort slow modules first, so that several processes finish at the
+    same time.
     """
     for item in items:
         if not _uses_database(item):
             item.add_marker("any_database")
         if not USES_SERVER.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("server")
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("fuzz")
     long = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "cli")))}
     items.sort(key=lambda item: item.path not in long)
 

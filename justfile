@@ -3,7 +3,7 @@
 export PATH := justfile_directory() / ".venv/bin:" + justfile_directory() / ".tools/node_modules/.bin:" + env("PATH")
 # Without bytecode, each process that a test starts would compile everything.
 export PYTHONDONTWRITEBYTECODE := ""
-quick := "not browser and not cli and not server and not slow and not alone"
+quick := "not browser and not cli and not server and not slow and not fuzz and not alone"
 
 _list:
     @just --list --unsorted
@@ -16,7 +16,7 @@ run: install
 install:
     bash .ci/install
 
-# Run the tests that need no browser, CLI or server, in less than a minute.
+# Run the tests that need no browser, CLI, server or long search, in less than a minute.
 test *arguments:
     pytest -m "{{quick}}" -n auto --dist loadfile {{arguments}}
 

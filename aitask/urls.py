@@ -17,6 +17,8 @@ admin.site.site_header = admin.site.site_title = "AI Task Manager"
 if admin.site.is_registered(Schedule):
     admin.site.unregister(Schedule)
 
+handler500 = "aitask.views.server_error"
+
 urlpatterns = [
     path("login", auth.LoginView.as_view(template_name="aitask/login.html"), name="login"),
     path("setup/<str:token>", views.setup, name="setup"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.contrib import messages
@@ -12,12 +13,17 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import get_template
 from django.templatetags.static import static
+from django.views import defaults
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import requires_csrf_token
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
+from django_htmx.http import trigger_client_event
 
 from aitask import first_run
+from aitask.lib import columns
 
 
 class FirstAdminForm(UserCreationForm[User]):
@@ -58,6 +64,24 @@ class PasswordPage(PasswordChangeView):
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         messages.success(self.request, "Your password has been changed.")
         return super().form_valid(form)
+
+
+@login_not_required
+@requires_csrf_token
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for an exception that no view has handled: status 503 if the database is away, else 500.
+
+    Uses no database: the pages have neither a user nor messages.
+    """
+    error = sys.exc_info()[1]
+    if error is None or not columns.is_outage(error):
+        return defaults.server_error(request)
+    if "HX-Request" in request.headers:
+        toast = {"text": columns.AWAY, "hint": columns.AWAY_HINT, "kind": "failed"}
+        return trigger_client_event(HttpResponse(status=503), "toast", toast)
+    response = HttpResponse(get_template("503.html").render(), status=503)
+    response["Retry-After"] = "5"
+    return response
 
 
 @login_not_required

@@ -12,8 +12,9 @@ from django.shortcuts import get_object_or_404
 from aitask.lib.sockets import LiveConsumer
 from tasks import queries
 from tasks.conversation.rendering import render_talk
+from tasks.live import LiveLines, LiveTask, place_of
 from tasks.models import Task
-from tasks.rendering import render_event, render_head
+from tasks.rendering import render_head, render_rows
 
 BATCH = 200
 "Maximum number of events in one message."
@@ -28,13 +29,19 @@ class BoardConsumer(LiveConsumer):
     async def connect(self) -> None:
         self.version = ""
         self.stamp: tuple[object, ...] = ()
+        self.lines = LiveLines(self)
         await super().connect()
+
+    async def beside(self) -> None:
+        await self.lines.serve()
 
     async def topics(self) -> set[str]:
         return {"board"}
 
     async def changed(self, topics: frozenset[str]) -> None:
         board = await database_sync_to_async(self.read)(rung="board" in topics)
+        if board is not None:
+            self.lines.follow(self.places)
         if board is not None and board.version != self.version:
             self.version = board.version
             await self.push({"t": "changed", "version": board.version, "needs_you": board.needs_you})
@@ -46,7 +53,10 @@ class BoardConsumer(LiveConsumer):
         if stamp == self.stamp and not rung:
             return None
         self.stamp = stamp
-        return queries.board(self.user)
+        board = queries.board(self.user)
+        cards = (card for column in board.columns for card in column.cards)
+        self.places = {card.task.pk: place_of(card.task, card.run) for card in cards}
+        return board
 
 
 class TaskConsumer(LiveConsumer):
@@ -55,10 +65,16 @@ class TaskConsumer(LiveConsumer):
     async def connect(self) -> None:
         self.pk: int = self.scope["url_route"]["kwargs"]["pk"]
         self.place: tuple[int, int] | None = None
+        self.told: tuple[int, int] | None = None
+        "The last event that the page knows of, also if it shows nothing of it."
         self.head = ""
         self.talk: dict[str, str] = {}
         self.place_known = asyncio.Event()
+        self.live = LiveTask(self)
         await super().connect()
+
+    async def beside(self) -> None:
+        await self.live.serve()
 
     async def topics(self) -> set[str]:
         await database_sync_to_async(self.task)()
@@ -70,20 +86,22 @@ class TaskConsumer(LiveConsumer):
             return
         with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
             number, seq = map(int, message["after"])
-            self.place = (number, seq)
+            self.place = self.told = (number, seq)
             self.place_known.set()
 
     async def changed(self, topics: frozenset[str]) -> None:
         await self.place_known.wait()
         while True:
             batch, head, talk = await database_sync_to_async(self.read)()
+            self.live.follow(self.live_place)
             if head != self.head:
                 self.head = head
                 await self.push({"t": "head", "html": head})
             if talk != self.talk:
                 self.talk = talk
                 await self.push({"t": "talk", **talk})
-            if batch:
+            if batch or self.place != self.told:
+                self.told = self.place
                 await self.push({"t": "events", "html": batch, "last": self.place})
             if not self.more:
                 return
@@ -95,10 +113,10 @@ class TaskConsumer(LiveConsumer):
     def read(self) -> tuple[str, str, dict[str, str]]:
         """Return the next events, the status strip and the parts of the conversation as HTML."""
         task = self.task()
+        self.live_place = place_of(task, task.last_run)
         rows = queries.events(task, after=self.place or (0, 0), limit=BATCH)
         if rows:
             run, event = rows[-1]
             self.place = (run.number, event.seq)
         self.more = len(rows) == BATCH
-        html = "".join(render_event(run, event) for run, event in rows)
-        return html, render_head(task, task.last_run), render_talk(task, task.last_run)
+        return render_rows(rows), render_head(task, task.last_run), render_talk(task, task.last_run)

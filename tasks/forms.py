@@ -57,6 +57,7 @@ class NewTaskForm(ChoiceFields):
             attrs={
                 "rows": 7,
                 "autofocus": True,
+                "data-complete": "/workspaces/{workspace}/completions",
                 "placeholder": "Title on the first line\n\nThen everything that the agent should know.",
             }
         ),
@@ -86,6 +87,12 @@ class RunForm(ChoiceFields):
     backend = None  # type: ignore[assignment]  # set by the task
     prompt = forms.CharField(widget=forms.Textarea(attrs={"rows": 6, "autofocus": True}))
     resume = forms.BooleanField(required=False, label="Continue this conversation")
+
+
+class PromptForm(forms.Form):
+    """What an agent is told first."""
+
+    prompt = forms.CharField(widget=forms.Textarea(attrs={"rows": 12, "autofocus": True}))
 
 
 class MoveForm(forms.Form):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +27,8 @@ from workspaces.models import Host, InstalledCli, Workspace
 
 MOST_WORDS, MOST_SEARCHED = 12, 200
 "Maximum number of words and of characters in a search."
+MOST_RAW, LONGEST_RAW = 1000, 4000
+"Maximum number of raw lines that are shown, and of characters of each."
 DONE_SHOWN = 50
 "Maximum number of cards in the Done column; older ones are found by search."
 
@@ -61,6 +65,14 @@ class Card:
     def activity(self) -> str:
         """What the agent did last; empty unless a run is active."""
         return self.run.activity if self.run and self.run.is_active else ""
+
+    @property
+    def steps(self) -> int:
+        """How many steps the agent's own list has; 0 if it is not shown: it is done, and so is the run."""
+        run = self.run
+        if run is None or (not run.is_live and run.steps_done == len(run.progress)):
+            return 0
+        return len(run.progress)
 
     @property
     def waits_because(self) -> str:
@@ -239,9 +251,21 @@ def _version(cards: list[Card], notices: tuple[object, ...]) -> str:
             card.marks,
         )
         of_run = run and (run.pk, run.activity, run.reason, card.tokens, run.cost_usd, len(run.open_requests))
+        steps = run and (card.steps, run.steps_done, run.step_now)
         quiet = card.quiet_since and card.quiet_since.replace(second=0, microsecond=0)
-        digest.update(repr((seen, of_run, quiet)).encode())
+        digest.update(repr((seen, of_run, steps, quiet)).encode())
     return digest.hexdigest()
+
+
+def raw_lines(run: Run) -> Iterator[str]:
+    """Yield the first lines of the run that the app does not know, each with its type and shortened."""
+    rows = run.events.filter(kind="raw").exclude(data__has_key="unread").order_by("seq")
+    for row in rows[:MOST_RAW]:
+        line = row.data.get("line")
+        text = line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)
+        count = row.data.get("count")
+        words = f"(further lines of this type: {count})" if count else text[:LONGEST_RAW]
+        yield f"{row.data.get('type') or ''}\t{words}"
 
 
 def events(

@@ -106,6 +106,14 @@ def task_event(request: HttpRequest, pk: int, number: int, seq: int) -> HttpResp
 
 
 @require_GET
+def task_raw(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """The lines of a run that the app does not know, as plain text."""
+    run = get_object_or_404(Run, task=task_for(request.user, pk), number=number)
+    lines = (rendering.readable(line) for line in queries.raw_lines(run))
+    return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+
+
+@require_GET
 def task_side(request: HttpRequest, pk: int) -> HttpResponse:
     """The panes beside the conversation, with which the page updates itself."""
     task = task_for(request.user, pk)
@@ -176,6 +184,7 @@ def _form(
     request: HttpRequest, name: str, task: Task, form: TaskForm | RunForm, **fixed: Any
 ) -> HttpResponse:
     partial = htmx.is_partial(request)
+    form.fields["prompt"].widget.attrs["data-complete"] = reverse("task_completions", args=[task.pk])
     context = {
         "form": form,
         "task": task,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks import task_views, views
+from tasks import session_views, task_views, views
 from tasks.conversation import urls as conversation_urls
 from tasks.review import urls as review_urls
 from tasks.trains import urls as trains_urls
@@ -22,6 +22,7 @@ urlpatterns = [
     path("tasks/<int:pk>", task_views.task_page, name="task"),
     path("tasks/<int:pk>/events", task_views.task_events, name="task_events"),
     path("tasks/<int:pk>/events/<int:number>.<int:seq>", task_views.task_event, name="task_event"),
+    path("tasks/<int:pk>/raw/<int:number>", task_views.task_raw, name="task_raw"),
     path("tasks/<int:pk>/side", task_views.task_side, name="task_side"),
     path("tasks/<int:pk>/agent-settings", task_views.agent_settings_page, name="task_agent_settings"),
     path(
@@ -31,6 +32,8 @@ urlpatterns = [
     ),
     path("tasks/<int:pk>/edit", task_views.task_edit, name="task_edit"),
     path("tasks/<int:pk>/run", task_views.task_run, name="task_run"),
+    path("tasks/<int:pk>/fork/<int:number>.<int:seq>", session_views.task_fork, name="task_fork"),
+    path("tasks/<int:pk>/rescue", session_views.task_rescue, name="task_rescue"),
     path("tasks/<int:pk>/cancel", task_views.task_cancel, name="task_cancel"),
     path("tasks/<int:pk>/unqueue", task_views.task_unqueue, name="task_unqueue"),
     path("tasks/<int:pk>/move", views.task_move, name="task_move"),

@@ -6,15 +6,15 @@ Also finds sessions that were not started by this app.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from django.db.models import Min, QuerySet, Sum
 from django.utils import timezone
 
 from tasks.models import Run
+from usage.mending import Correction, Unjudged, in_order, judge, mend, recorded_of, starts_of, usage_of
 from usage.models import TOKENS, Audit, UsageByModel
 from workspaces import clis, hosts
 from workspaces.hostkit import wire
@@ -67,6 +67,11 @@ class AuditFinding:
     "Number of known interrupted answers. No CLI reports all tokens they used."
     begun_tokens: int = 0
     "Tokens that such answers reported at their start. Only transcripts have them; the CLI's totals don't."
+    corrections: list[Correction] = field(default_factory=list)
+    "Runs that were counted wrongly. Their sessions are among the differences."
+    unjudged: list[Unjudged] = field(default_factory=list)
+    mended: list[Correction] = field(default_factory=list)
+    "Runs that were just corrected."
 
 
 def short(kind: str) -> str:
@@ -96,6 +101,16 @@ class Adjustment:
     "Tokens of interrupted answers that are in the transcript, but not recorded."
     unsaved: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     "Tokens of interrupted answers that are recorded, but not in the transcript."
+    partial: int = 0
+    "Upper bound of the output tokens of interrupted answers that are recorded, but not in the transcript."
+
+    def add(self, usage: Mapping[str, Any]) -> None:
+        """Add what the outcome of a run says about its usage."""
+        self.untold += int(usage.get("untold") or 0)
+        self.partial += int(usage.get("partial") or 0)
+        for name in ("side", "begun", "unsaved"):
+            for kind, amount in (usage.get(name) or {}).items():
+                getattr(self, name)[kind] += int(amount)
 
 
 Sessions = Mapping[tuple[str, str], Tokens]
@@ -106,17 +121,19 @@ def compare(
     recorded: Sessions,
     transcripts: Mapping[str, Mapping[str, wire.SessionTokens]],
     adjustments: Mapping[tuple[str, str], Adjustment] | None = None,
+    wrong: Collection[tuple[str, str]] = (),
 ) -> AuditFinding:
     """Compare recorded sessions with transcripts (as the host returns them, by CLI and session). No I/O.
 
-    A session that another one has started is counted with its parent.
+    A session that another one has started is counted with its parent. Nothing explains a difference of a
+    session that is `wrong`: one of its runs was counted wrongly.
     """
     finding = AuditFinding(sessions=len(recorded))
     known = _with_children(transcripts)
     for key, tokens in sorted(recorded.items()):
         adjustment, found = (adjustments or {}).get(key, Adjustment()), known.get(key)
         finding.untold += adjustment.untold
-        if not _is_explained(key[0], tokens, found or NOTHING, adjustment):
+        if key in wrong or not _is_explained(key[0], tokens, found or NOTHING, adjustment):
             finding.differences.append(Difference(*key, dict(tokens), found))
         elif adjustment.side:
             more = _sum(tokens) - _sum(found or NOTHING)
@@ -138,6 +155,9 @@ def _is_explained(backend: str, recorded: Tokens, found: Tokens, adjustment: Adj
         kind: recorded[kind] + adjustment.begun.get(kind, 0) - adjustment.unsaved.get(kind, 0) - found[kind]
         for kind in compared(backend)
     }
+    more["output_tokens"] = max(0, more["output_tokens"] - adjustment.partial) or min(
+        0, more["output_tokens"]
+    )
     if not any(more.values()):
         return True
     within_side = all(0 <= more[kind] <= amount for kind, amount in adjustment.side.items())
@@ -157,48 +177,133 @@ def _with_children(
     return dict(sums)
 
 
-def recorded_sessions(runs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
-    """Return the tokens by CLI and session from rows with a `sum_…` per kind of token."""
-    return {
-        (row["backend"], row["cli_session"]): {kind: row[f"sum_{kind}"] or 0 for kind in TOKENS}
-        for row in runs
-    }
-
-
-def audit(workspace: Workspace) -> tuple[Audit, AuditFinding]:
+def audit(workspace: Workspace, *, mends: bool = False) -> tuple[Audit, AuditFinding]:
     """Compare the sessions of a workspace's login with the transcripts, and save the result.
 
-    Live sessions are left out, and old ones whose transcript the CLI may have deleted. Raises HostError.
+    Live sessions are left out, and old ones whose transcript the CLI may have deleted. With `mends`, runs
+    that were counted wrongly are corrected first, if their tokens are known. Raises HostError.
     """
-    same = [each for each in Workspace.objects.all() if _same_login(each, workspace)]
-    all_runs = Run.objects.exclude(cli_session="")
-    runs = all_runs.filter(task__workspace__in=same)
-    live = set(runs.filter(state__in=Run.LIVE).values_list("cli_session", flat=True))
-    since = timezone.now() - KEPT
-    params: wire.TranscriptsParams = {"environment": workspace.environment, "since": since.timestamp()}
-    transcripts = hosts.get(workspace.host.address).call("transcripts", params, timeout=CALL_SECONDS)
-    sums = {f"sum_{kind}": Sum(kind) for kind in TOKENS}
-    ended = runs.exclude(cli_session__in=live).order_by().values("backend", "cli_session")
-    recorded = recorded_sessions(ended.annotate(first=Min("queued_at"), **sums).filter(first__gte=since))
-    deleted = UsageByModel.objects.filter(run=None).exclude(session="").values_list("session", flat=True)
-    known = {*all_runs.values_list("cli_session", flat=True), *deleted}
-    ignored = known - {session for _, session in recorded}
-    adjustments = _adjustments(runs.filter(queued_at__gte=since))
-    finding = compare(recorded, _without(transcripts, ignored), adjustments)
+    runs = _Runs(workspace)
+    finding = runs.compare(runs.read_transcripts())
+    if mends and finding.corrections:
+        mended = [correction for correction in finding.corrections if mend(correction)]
+        again = _Runs(workspace)
+        finding = again.compare(runs.transcripts)
+        finding.mended = mended
     return _save(workspace, finding), finding
 
 
-def _adjustments(runs: QuerySet[Run]) -> dict[tuple[str, str], Adjustment]:
-    """Return the adjustments by CLI and session, from the runs' outcomes."""
-    found: dict[tuple[str, str], Adjustment] = defaultdict(Adjustment)
-    for backend, session, outcome in runs.values_list("backend", "cli_session", "outcome"):
-        usage = (outcome or {}).get("usage") or {}
-        adjustment = found[(backend, session)]
-        adjustment.untold += int(usage.get("untold") or 0)
-        for name in ("side", "begun", "unsaved"):
-            for kind, amount in (usage.get(name) or {}).items():
-                getattr(adjustment, name)[kind] += int(amount)
-    return found
+class _Runs:
+    """The ended runs of a workspace's login, by session."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        same = [each for each in Workspace.objects.all() if _same_login(each, workspace)]
+        self.workspace = workspace
+        self.since = timezone.now() - KEPT
+        self.all_runs = Run.objects.exclude(cli_session="")
+        runs = self.all_runs.filter(task__workspace__in=same)
+        live = set(runs.filter(state__in=Run.LIVE).values_list("cli_session", flat=True))
+        self.sessions: dict[tuple[str, str], list[Run]] = defaultdict(list)
+        for run in in_order(runs.exclude(cli_session__in=live).defer("prompt")):
+            self.sessions[(run.backend, run.cli_session)].append(run)
+        for key, found in list(self.sessions.items()):
+            if min(run.queued_at for run in found) < self.since:
+                del self.sessions[key]
+        self.transcripts: dict[str, dict[str, wire.SessionTokens]] = {}
+
+    def read_transcripts(self) -> dict[str, dict[str, wire.SessionTokens]]:
+        """Ask the host, and leave out sessions that are known, but not compared. Raises HostError."""
+        params: wire.TranscriptsParams = {
+            "environment": self.workspace.environment,
+            "since": self.since.timestamp(),
+            "starts": {session: starts_of(runs) for (_, session), runs in self.sessions.items()},
+        }
+        found = hosts.get(self.workspace.host.address).call("transcripts", params, timeout=CALL_SECONDS)
+        deleted = UsageByModel.objects.filter(run=None).exclude(session="").values_list("session", flat=True)
+        known = {*self.all_runs.values_list("cli_session", flat=True), *deleted}
+        compared = {session for _, session in self.sessions}
+        self.transcripts = _without(found, known - compared - set(self.earlier_sessions()))
+        return self.transcripts
+
+    def earlier_sessions(self) -> dict[str, str]:
+        """Return the sessions that runs have left by `/clear`, and the one that each is counted with."""
+        return {
+            str(former): session
+            for (_, session), runs in self.sessions.items()
+            for run in runs
+            for former in usage_of(run).get("sessions") or []
+            if former != session
+        }
+
+    def compare(self, transcripts: Mapping[str, Mapping[str, wire.SessionTokens]]) -> AuditFinding:
+        earlier = self.earlier_sessions()
+        recorded: dict[tuple[str, str], dict[str, int]] = {}
+        adjustments: dict[tuple[str, str], Adjustment] = defaultdict(Adjustment)
+        for (backend, session), runs in self.sessions.items():
+            key = (backend, earlier.get(session, session))
+            sums = recorded.setdefault(key, dict(NOTHING))
+            for run in runs:
+                _add(sums, recorded_of(run))
+                adjustments[key].add(usage_of(run))
+        judged = self._judged(transcripts, earlier)
+        wrong = {(each.run.backend, each.run.cli_session) for each in judged if isinstance(each, Correction)}
+        finding = compare(recorded, _joined(transcripts, earlier), adjustments, wrong)
+        finding.corrections = [each for each in judged if isinstance(each, Correction)]
+        finding.unjudged = [each for each in judged if isinstance(each, Unjudged)]
+        return finding
+
+    def _judged(
+        self, transcripts: Mapping[str, Mapping[str, wire.SessionTokens]], earlier: Mapping[str, str]
+    ) -> list[Correction | Unjudged]:
+        """Judge the runs of sessions that can be told apart: not those of a run that has used several."""
+        several = {*earlier, *earlier.values()}
+        return [
+            each
+            for (backend, session), runs in sorted(self.sessions.items())
+            if session not in several
+            for each in judge(runs, _parts(transcripts.get(backend) or {}, session))
+        ]
+
+
+def _parts(transcripts: Mapping[str, wire.SessionTokens], session: str) -> list[wire.TranscriptPart]:
+    """Return the parts of a session, including those of sessions that it has started."""
+    own = transcripts.get(session)
+    if own is None or "parts" not in own:
+        return []
+    parts = own["parts"]
+    for child in transcripts.values():
+        if child.get("parent") == session:
+            parts = [
+                _with_part(*pair) for pair in zip(parts, child.get("parts") or [], strict=False)
+            ] or parts
+    return parts
+
+
+def _with_part(part: wire.TranscriptPart, more: wire.TranscriptPart) -> wire.TranscriptPart:
+    by_model: dict[str, Any] = {model: dict(used) for model, used in part["by_model"].items()}
+    for model, used in more["by_model"].items():
+        _add(by_model.setdefault(model, dict(NOTHING)), cast("Tokens", used))
+    tokens = dict(part["tokens"])
+    _add(tokens, more["tokens"])
+    return {**part, "tokens": tokens, "by_model": by_model}
+
+
+def _joined(
+    transcripts: Mapping[str, Mapping[str, wire.SessionTokens]], earlier: Mapping[str, str]
+) -> dict[str, dict[str, wire.SessionTokens]]:
+    """Return the transcripts, with sessions that a run has left counted with its last one."""
+    return {
+        backend: {
+            session: {**found, "parent": earlier[session]} if session in earlier else found
+            for session, found in sessions.items()
+        }
+        for backend, sessions in transcripts.items()
+    }
+
+
+def _add(sums: dict[str, int], tokens: Tokens) -> None:
+    for kind in TOKENS:
+        sums[kind] = sums.get(kind, 0) + int(tokens.get(kind) or 0)
 
 
 def _same_login(one: Workspace, other: Workspace) -> bool:

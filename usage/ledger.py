@@ -26,6 +26,8 @@ class Share:
 
     model: str
     tokens: dict[str, int]
+    hour_writes: int = 0
+    "Those of the cache writes that are kept for an hour."
     reported_cost: Decimal | None = None
     "Dollars, as the CLI reports them for this model."
     cost_micro: int | None = None
@@ -77,7 +79,7 @@ def _catch_up_some(cache: SeriesCache) -> int:
 def shares_of(run: Run) -> list[Share]:
     """Return a share per model, and at least one, which counts the run. Their sum is the run's total."""
     shares = [
-        Share(model[:150], _tokens(usage), _reported_cost(usage))
+        Share(model[:150], _tokens(usage), _hour_writes(usage), _reported_cost(usage))
         for model, usage in run.usage_by_model.items()
     ]
     shares = [share for share in shares if share.size]
@@ -90,6 +92,10 @@ def shares_of(run: Run) -> list[Share]:
 
 def _tokens(usage: dict[str, Any]) -> dict[str, int]:
     return {name: int(usage.get(name) or 0) for name in TOKENS}
+
+
+def _hour_writes(usage: dict[str, Any]) -> int:
+    return int(usage.get(pricing.HOUR) or 0)
 
 
 def _reported_cost(usage: dict[str, Any]) -> Decimal | None:
@@ -172,7 +178,8 @@ def _share_reported(cost: Decimal, shares: list[Share]) -> None:
 
 
 def _estimate(run: Run, share: Share) -> None:
-    cost = pricing.estimate(run.backend, share.model, share.tokens, run.started_at) if share.size else None
+    tokens = {**share.tokens, pricing.HOUR: share.hour_writes}
+    cost = pricing.estimate(run.backend, share.model, tokens, run.started_at) if share.size else None
     if cost is not None:
         share.cost_micro, share.costing = round(cost * MICRO), Series.Costing.ESTIMATED
 

@@ -17,15 +17,24 @@ very long requests, and the total of a run is not a single request."""
 CHECKED = re.compile(r"verified on (20\d\d-\d\d-\d\d)")
 
 
+HOUR = "cache_write_1h_tokens"
+"""Those of the cache writes that are kept for an hour, which have a price of their own."""
+
+
 def estimate(
     backend: str, model: str, tokens: Mapping[str, int], at: datetime | None = None
 ) -> Decimal | None:
-    """Return the dollars for these tokens at that day's prices; None if the model has no known price."""
+    """Return the dollars for these tokens at that day's prices; None if the model has no known price.
+
+    The tokens may include `cache_write_1h_tokens`, which are part of the cache writes.
+    """
     cli = clis.find(backend)
     if not model or cli is None or not cli.provider:
         return None
     rates = _rates(cli.provider, model, (at or datetime.now(UTC)).date())
-    return sum((rates[kind] * tokens[kind] for kind in rates), Decimal(0)) if rates else None
+    hour = min(tokens.get(HOUR, 0), tokens["cache_write_tokens"])
+    amounts = {**tokens, HOUR: hour, "cache_write_tokens": tokens["cache_write_tokens"] - hour}
+    return sum((rates[kind] * amounts[kind] for kind in rates), Decimal(0)) if rates else None
 
 
 @lru_cache(maxsize=1000)
@@ -40,6 +49,7 @@ def _rates(provider: str, model: str, day: date) -> dict[str, Decimal] | None:
         "input_tokens": {"input_tokens": SAMPLE},
         "cache_read_tokens": {"input_tokens": SAMPLE, "cache_read_tokens": SAMPLE},
         "cache_write_tokens": {"input_tokens": SAMPLE, "cache_write_tokens": SAMPLE},
+        HOUR: {"input_tokens": SAMPLE, "cache_write_tokens": SAMPLE, HOUR: SAMPLE},
         "output_tokens": {"output_tokens": SAMPLE},
     }
     moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)

@@ -20,6 +20,8 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 OF_DATABASES = (DatabaseError, InterfaceError)
 """What a database raises. The second is raised on a connection that was closed, and is no DatabaseError."""
 OF_VALUES = (DataError, IntegrityError, ProgrammingError, NotSupportedError)
+AWAY = "The database can't be used now."
+AWAY_HINT = "It may be restarting or read-only, or its disk may be full. Try again in a moment."
 OF_VALUES_STATES = ("22", "23", "54")
 """Classes of SQLSTATE for values: data exception, constraint violation, limit exceeded."""
 

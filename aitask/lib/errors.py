@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from django.core.exceptions import ValidationError
 
+MAX_NAMED = 3
+"""Fields that the hint about several of them names."""
+
 
 class Refused(Exception):
     """Something can't be done now: `reason` says why, `hint` what to do about it (may be empty)."""
@@ -37,3 +40,14 @@ class InvalidInput(Refused):
 
     def __init__(self, error: ValidationError) -> None:
         super().__init__(" ".join(error.messages))
+
+
+class InvalidFields(Refused):
+    """Values that the user can correct, each with a sentence: `fields` has them by the name of the field."""
+
+    status = 422
+
+    def __init__(self, reason: str, fields: dict[str, str]) -> None:
+        first = [f"{name}: {text}" if name else text for name, text in fields.items()][:MAX_NAMED]
+        super().__init__(reason, " ".join(first))
+        self.fields = fields

@@ -65,6 +65,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def received(self, message: dict[str, Any]) -> None:
         """Handle a message of the page that is not an acknowledgement. Does nothing by default."""
 
+    async def beside(self) -> None:
+        """Push what the doorbell does not ring for, as long as the socket is open. Nothing by default."""
+
     async def connect(self) -> None:
         self.user = cast("User", self.scope["user"])
         self._sent = 0
@@ -112,6 +115,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._unread_bytes += len(text)
         await self.send(text_data=text)
 
+    async def until_read(self, most: int) -> None:
+        """Wait until the page has at most so many unread bytes."""
+        async with asyncio.timeout(ACK_SECONDS):
+            while self._unread_bytes > most:
+                self._may_send.clear()
+                await self._may_send.wait()
+
     def _acknowledge(self, number: int) -> None:
         while self._unacknowledged and self._unacknowledged[0][0] <= number:
             self._unread_bytes -= self._unacknowledged.popleft()[1]
@@ -123,6 +133,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
                 tasks.create_task(self._check_session())
+                tasks.create_task(self.beside())
         except* Http404:
             await self.close(NOT_FOUND)
         except* LoginEnded:

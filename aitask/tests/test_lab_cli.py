@@ -187,7 +187,10 @@ def test_codex_keeps_how_much_of_a_plan_is_used(home: CliHome, repo: Path) -> No
 
 
 def test_a_subagent_has_a_script_of_its_own(endpoint: ScriptedEndpoint, home: CliHome, repo: Path) -> None:
-    call = '{"description": "dig", "subagent_type": "general-purpose", "prompt": "@write deep.txt dug"}'
+    call = (
+        '{"description": "dig", "subagent_type": "general-purpose", "run_in_background": false, '
+        '"prompt": "@write deep.txt dug"}'
+    )
     outcome = run_claude(home, repo, f"@tool Agent {call}\n@text back")
     assert outcome.text == "back"
     assert (repo / "deep.txt").read_text() == "dug\n"
@@ -232,4 +235,4 @@ def test_model_and_effort_are_in_the_ledger(
     run(home, repo, "@text hi", *options)
     [entry] = endpoint.ledger.turns()
     assert entry.effort == "low"
-    assert entry.model in ("claude-sonnet-5", "gpt-5.5")
+    assert entry.model in ("claude-sonnet-5-5", "gpt-5.5")

@@ -13,7 +13,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 
 from aitask.lib import columns
-from aitask.lib.errors import Refused
+from aitask.lib.errors import InvalidFields, Refused
 from aitask.lib.untrusted_json import MAX_DEPTH, TooDeep
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,14 @@ def add_handlers(api: NinjaAPI) -> None:
     @api.exception_handler(Refused)
     def refused(request: HttpRequest, error: Any) -> HttpResponse:
         return answer(request, error.status, error.reason, error.hint)
+
+    @api.exception_handler(InvalidFields)
+    def invalid_fields(request: HttpRequest, error: Any) -> HttpResponse:
+        found = [
+            {"type": "value_error", "loc": ["body", "content", *filter(None, [name])], "msg": text}
+            for name, text in error.fields.items()
+        ]
+        return api.create_response(request, {"detail": found, "hint": error.reason}, status=error.status)
 
     @api.exception_handler(ValidationError)
     def invalid(request: HttpRequest, error: Any) -> HttpResponse:
@@ -65,8 +73,7 @@ def add_handlers(api: NinjaAPI) -> None:
         if not columns.is_outage(error):
             return broken(request, error)
         log.error("%s %s failed: the database can't be used: %s", request.method, request.path, error)
-        hint = "It may be restarting or read-only, or its disk may be full. Try again in a moment."
-        return answer(request, 503, "The database can't be used now.", hint)
+        return answer(request, 503, columns.AWAY, columns.AWAY_HINT)
 
     @api.exception_handler(Exception)
     def broken(request: HttpRequest, error: Any) -> HttpResponse:

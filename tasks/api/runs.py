@@ -55,6 +55,22 @@ def interrupt_run(request: HttpRequest, run_id: Id) -> Done:
     return Done()
 
 
+@router.post("/runs/{run_id}/compact", response=Done, summary="Compact the conversation of a live run")
+def compact(request: HttpRequest, run_id: Id) -> Done:
+    """The CLI replaces it by a summary after the current turn. Events of kind `compaction` report it."""
+    conversation.compact(run_for(request.user, run_id))
+    return Done()
+
+
+@router.post(
+    "/runs/{run_id}/background/{work}/stop", response=Done, summary="Stop what runs in the background"
+)
+def stop_background(request: HttpRequest, run_id: Id, work: str) -> Done:
+    """`work` is an id in `background` of the run. An event of kind `background` reports its end."""
+    conversation.stop_background(run_for(request.user, run_id), work)
+    return Done()
+
+
 @router.post("/runs/{run_id}/message", response=Said, summary="Send a message to an agent")
 def send_message(request: HttpRequest, run_id: Id, body: Message) -> Said:
     """Delivered now or after the current turn. An event of kind `message` reports that the agent has it.
@@ -89,6 +105,10 @@ def change_settings(request: HttpRequest, run_id: Id, body: RunSettings) -> Done
 
 @router.post("/runs/{run_id}/requests/{request_id}", response=Done, summary="Answer an open request")
 def decide(request: HttpRequest, run_id: Id, request_id: str, body: Decision) -> Done:
+    """Its `kind` says which answer it takes: a decision, `answers` to a question, `content` for a form.
+
+    A form is checked against its schema; 422 lists what does not fit.
+    """
     conversation.answer(
         run_for(request.user, run_id), request_id, command_of(body), user=current_user(request)
     )
@@ -97,10 +117,14 @@ def decide(request: HttpRequest, run_id: Id, request_id: str, body: Decision) ->
 
 def command_of(body: Decision) -> dict[str, Any]:
     """Return the decision as a command for the runner."""
+    if body.content is not None:
+        given = body.model_dump(include={"digest"}, exclude_none=True)
+        return {"command": "submit", "content": body.content, **given}
     if body.answers is not None:
         return {"command": "answer", "answers": body.answers}
-    if body.decision == "deny":
-        return {"command": "deny", **({"text": body.text} if body.text else {})}
+    if body.decision in ("deny", "cancel"):
+        more = {"text": body.text or None, "cancel": body.decision == "cancel" or None}
+        return {"command": "deny", **{name: value for name, value in more.items() if value}}
     scope = "run" if body.decision == "allow_for_run" else "once"
     given = body.model_dump(include={"input", "grant", "digest"}, exclude_none=True)
     return {"command": "approve", "scope": scope, **given}

@@ -93,6 +93,13 @@ class TaskChange(Body):
     reasoning_effort: Choice = None
 
 
+class ForkFrom(Body):
+    """A message or an answer in a run of the task, by the numbers of both. Files stay as they are."""
+
+    run: int = Field(description="Number of the run, from 1")
+    seq: int = Field(description="Number of the event")
+
+
 class NewRun(Body):
     """All fields are optional. By default, the task runs with its own prompt, model and effort."""
 
@@ -100,6 +107,14 @@ class NewRun(Body):
     model: str | None = Field(default=None, description="null: the task's model; empty: the CLI's default")
     reasoning_effort: str | None = Field(default=None, description="null: the task's effort")
     resume: bool = Field(default=False, description="Continue the CLI session of the last run")
+    rescue: bool = Field(
+        default=False,
+        description="Go on in a new session with a record of the earlier ones, made by the app; it stands"
+        " before the prompt, if one is given",
+    )
+    fork: ForkFrom | None = Field(
+        default=None, description="Continue a session up to one of its answers, or to before a message"
+    )
 
 
 class TaskOut(Answer):
@@ -165,6 +180,11 @@ class AllowedContent(Body):
     "As read before: other content is not allowed by it."
 
 
+class ProgressStep(Answer):
+    text: str
+    state: Literal["pending", "active", "done"]
+
+
 class RunOut(Answer):
     id: int
     task: int = Field(validation_alias="task_id")
@@ -197,8 +217,16 @@ class RunOut(Answer):
     cost_usd: float | None
     cost_source: CostSource | None
     commit: str
+    progress: list[ProgressStep] = Field(description="The agent's own list of steps")
+    background: list[dict[str, Any]] = Field(
+        description="Commands and sub-agents that work beside the agent: {id, work, title, since, tokens, …}"
+    )
+    session_title: str = Field(description="What the CLI calls its conversation")
+    context_used: int | None = Field(description="Tokens of context that are used")
+    context_window: int | None = Field(description="Tokens of context that the model has")
     open_requests: list[dict[str, Any]] = Field(
-        description="Its open requests: {id, kind, tool, input, digest, grants, …}"
+        description="Its open requests: {id, kind, tool, input, digest, grants, …}; "
+        "a form has its `schema`, a link its `url`"
     )
     last_seq: int = Field(description="Number of its newest event")
 
@@ -243,15 +271,21 @@ class RunSettings(Body):
 
 
 class Decision(Body):
-    """The answer to an open request: a decision, or the answers to its questions."""
+    """The answer to an open request: a decision, answers to its questions, or the content of a form."""
 
-    decision: Literal["allow", "allow_for_run", "deny"] | None = None
+    decision: Literal["allow", "allow_for_run", "deny", "cancel"] | None = Field(
+        default=None, description="`cancel` closes a form or a link without saying no to it"
+    )
     text: Text = Field(default="", description="A message to the agent, with deny")
     input: dict[str, Any] | None = Field(
         default=None, description="The changed input of the tool, with allow"
     )
     answers: dict[str, str | list[str]] | None = Field(
-        default=None, description="Answers by question, for a request with questions"
+        default=None, description="Answers by question, or by field of a form as texts"
+    )
+    content: dict[str, Any] | None = Field(
+        default=None,
+        description="The values of a form by field, or the whole answer to a request of kind `unknown`",
     )
     grant: str | None = Field(
         default=None, description="The id of one of the request's grants, with allow_for_run"
@@ -262,11 +296,13 @@ class Decision(Body):
 
     @model_validator(mode="after")
     def check_given(self) -> Decision:
-        if self.decision is None and self.answers is None:
-            raise ValueError("give a decision or answers")
-        changes = self.answers is not None or self.input is not None
-        if changes and self.decision in ("deny", "allow_for_run"):
-            raise ValueError(f"{self.decision} takes neither answers nor input")
+        given = [name for name in ("answers", "content", "input") if getattr(self, name) is not None]
+        if self.decision is None and not set(given) & {"answers", "content"}:
+            raise ValueError("give a decision, answers or content")
+        if given and self.decision in ("deny", "cancel", "allow_for_run"):
+            raise ValueError(f"{self.decision} takes neither answers nor content nor input")
+        if len(given) > 1:
+            raise ValueError(f"give either {given[0]} or {given[1]}")
         if self.grant is not None and self.decision != "allow_for_run":
             raise ValueError("a grant needs the decision allow_for_run")
         return self

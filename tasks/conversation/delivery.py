@@ -17,6 +17,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
+from tasks.conversation import forms
 from tasks.models import Outgoing, Run
 from tasks.runs import control
 from tasks.runs import services as run_services
@@ -73,8 +74,17 @@ def finish(row: Outgoing, state: str, *, reason: str = "") -> bool:
     """Set the state by compare-and-set; return False if the row has changed already."""
     before = (State.WAITING, State.SENT) if state == State.TAKEN else (State.WAITING,)
     changed = Outgoing.objects.filter(pk=row.pk, state__in=before).update(state=state, reason=reason[:1000])
+    if row.kind == Outgoing.Kind.ANSWER:
+        forget_secrets(row.run)
     doorbell.ring(f"task:{row.run.task_id}", "board")
     return bool(changed)
+
+
+def forget_secrets(run: Run) -> None:
+    """Remove the values of secret fields from answers that are delivered, or never will be."""
+    rows = Outgoing.objects.filter(run=run, kind=Outgoing.Kind.ANSWER, payload__has_key="secret")
+    for row in rows.exclude(state=State.WAITING):
+        Outgoing.objects.filter(pk=row.pk).update(payload=forms.without_secrets(row.payload))
 
 
 def note_events(run: Run, events: list[wire.RunEvent]) -> None:
@@ -83,9 +93,13 @@ def note_events(run: Run, events: list[wire.RunEvent]) -> None:
     if taken:
         Outgoing.objects.filter(run=run, key__in=taken).update(state=State.TAKEN, reason="")
     for event in events:
+        if event["kind"] == "message_returned" and (key := _key(event["id"])):
+            returned = Outgoing.objects.filter(run=run, key=key, state__in=Outgoing.OPEN)
+            returned.update(state=State.FAILED, reason=event["reason"][:1000])
         if event["kind"] == "request_closed" and event["by"] != "web":
             lost = Outgoing.objects.filter(run=run, request=event["id"][:100], state=State.WAITING)
-            lost.update(state=State.FAILED, reason=CLOSED.get(event["by"], "It was answered already."))
+            if lost.update(state=State.FAILED, reason=CLOSED.get(event["by"], "It was answered already.")):
+                forget_secrets(run)
 
 
 CLOSED = {
@@ -125,6 +139,7 @@ def conclude(run: Run) -> None:
             return  # the event that confirms it may still arrive
         texts = [row.text for row in rows if row.kind == Outgoing.Kind.MESSAGE]
         Outgoing.objects.filter(pk__in=[row.pk for row in rows]).update(state=State.FAILED, reason=ENDED)
+        forget_secrets(run)
         if texts and run.state == Run.State.SUCCEEDED:
             _queue_follow_up(run, texts, rows)
     doorbell.ring(f"task:{run.task_id}", "board")

@@ -12,6 +12,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import run_for
 from tasks.conversation import rendering, requests, services
+from tasks.conversation.form_problems import FormProblems
 from tasks.conversation.views import command_of
 from workspaces.access import current_user
 
@@ -40,22 +41,26 @@ def inbox_answer(request: HttpRequest) -> HttpResponse:
     """Answer one request, or several identical ones, with one decision."""
     keys = [key for value in request.POST.getlist("ask") if (key := _key(value))]
     problems: list[Refused] = []
+    wrong = FormProblems()
     for run_id, request_id in keys:
         try:
-            _answer(request, run_id, request_id)
+            _answer(request, run_id, request_id, wrong)
         except Refused as error:
             problems.append(error)
     here = reverse("inbox")
     if problems:
         count = f"{len(problems)} of {len(keys)}: " if len(keys) > 1 else ""
-        return htmx.refused(request, f"{count}{problems[0].reason}", problems[0].hint, to=here)
+        refused = htmx.refused(request, f"{count}{problems[0].reason}", problems[0].hint, to=here)
+        return wrong.shown_on(refused)
     text = f"Answered {len(keys)} requests." if len(keys) > 1 else ""
     return htmx.done(request, text, to=here)
 
 
-def _answer(request: HttpRequest, run_id: int, request_id: str) -> None:
+def _answer(request: HttpRequest, run_id: int, request_id: str, wrong: FormProblems) -> None:
     run = run_for(request.user, run_id)
-    services.answer(run, request_id, command_of(request.POST, run, request_id), user=current_user(request))
+    command = command_of(request.POST, run, request_id)
+    with wrong.noted(requests.open_ask(run, request_id)):
+        services.answer(run, request_id, command, user=current_user(request))
 
 
 def _key(text: str) -> Key | None:

@@ -13,11 +13,13 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import ByHand, Run, Task
 from tasks.repository import Site, site_of
-from tasks.runs import launch
+from tasks.runs import agent_settings, launch
 from tasks.verbs import TaskVerb, require
 from workspaces import access, clis, tmux
 from workspaces.hosts import HostError
 
+NOT_ALLOWED = "The branch brings hooks, MCP servers or permissions for agents that nobody has allowed."
+LOOK_FIRST = "Open “Agent settings of the branch” in the task's menu, look at them, and allow them."
 OPENING = timedelta(seconds=60)
 "How long opening a window may take before it counts as failed."
 OPEN = "This task's session is open in the CLI."
@@ -42,6 +44,7 @@ def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
     if is_open(task):
         raise Refused(f"{OPEN[:-1]} already.", "Its window is in the task's terminal.")
     refuse_if_open_in_shell(site, run.backend, run.cli_session)
+    _require_allowed_settings(task)
     row = _claim(task, run, user)
     try:
         run.task = task
@@ -54,6 +57,13 @@ def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
     ByHand.objects.filter(pk=row.pk).update(tmux_session=session)
     doorbell.ring(f"task:{task.pk}", "board")
     return row
+
+
+def _require_allowed_settings(task: Task) -> None:
+    """Raise Refused if the worktree brings settings for agents that nobody has allowed. Runs wait for it."""
+    task.workspace.refresh_from_db(fields=["allowed_agent_settings"])
+    if not task.workspace.allows_agent_settings(agent_settings.read_settings(task)["digest"]):
+        raise Refused(NOT_ALLOWED, LOOK_FIRST)
 
 
 def _claim(task: Task, run: Run, user: AbstractBaseUser | None) -> ByHand:

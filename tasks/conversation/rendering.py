@@ -12,7 +12,10 @@ from django.utils import timezone
 
 from tasks.conversation import requests
 from tasks.models import Outgoing, Run, Task
+from tasks.rendering.work import figures
 from tasks.runs import cli_holds
+from tasks.runs.reducer import parse_time
+from tasks.verbs import TaskVerb, possible
 from workspaces.access import may_decide, visible_workspaces
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import PermissionMode
@@ -32,9 +35,21 @@ def render_talk(task: Task, run: Run | None) -> dict[str, str]:
         "state": state,
         "run": str(run.pk) if run else "",
         "asks": "".join(render_request([ask]) for ask in asks),
+        "work": render_work(run),
         "sent": render_to_string("tasks/talk/_sent.html", context),
         "menu": render_to_string("tasks/talk/_settings.html", chosen),
     }
+
+
+def render_work(run: Run | None) -> str:
+    """Return the HTML of the agent's own list, and of what runs in the background."""
+    if run is None:
+        return ""
+    works = [
+        {**work, "at": parse_time(work.get("since")), "figures": figures(work)} for work in run.in_background
+    ]
+    context = {"run": run, "works": works, "verbs": possible(run.task, run, (TaskVerb.STOP_BACKGROUND,))}
+    return render_to_string("tasks/talk/_work.html", context)
 
 
 def state_of(run: Run | None) -> str:

@@ -7,16 +7,20 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
 from django.utils.safestring import SafeString
 
+from tasks.conversation.forms import ShownFormField, shown_fields
+from tasks.conversation.links import ShownLink
 from tasks.conversation.risks import Risk, risks_of
 from tasks.models import Outgoing, Run
 from tasks.rendering import inputs, markdown
 from tasks.rendering.inputs import ShownField
 from tasks.rendering.parts import readable, wish
+from tasks.runs.reducer import parse_time
 from workspaces.hostkit.base.consent import digest_of
 from workspaces.hostkit.escapes import HIDDEN, prose
 
@@ -82,7 +86,7 @@ class Ask:
     def is_long(self) -> bool:
         """Whether it must be opened before it can be allowed."""
         lines = sum(each.lines for each in self.fields)
-        return self.kind == "approval" and (self.size > SHOWN or lines > SHOWN_LINES)
+        return self.kind not in ("question", "plan") and (self.size > SHOWN or lines > SHOWN_LINES)
 
     @property
     def preview(self) -> Sequence[ShownField]:
@@ -121,6 +125,32 @@ class Ask:
     def questions(self) -> list[dict[str, Any]]:
         found = self.request.get("questions") or []
         return [question if isinstance(question, dict) else {"question": question} for question in found]
+
+    @cached_property
+    def form(self) -> list[ShownFormField] | None:
+        """The fields to fill in; None if it is no form, or can't be shown as one."""
+        return shown_fields(self.request)
+
+    @cached_property
+    def link(self) -> ShownLink | None:
+        url = self.request.get("url")
+        return ShownLink(url) if self.kind == "link" and isinstance(url, str) and url else None
+
+    @property
+    def shows_input(self) -> bool:
+        """Whether the input is what is decided about: also that of a form or a link which can't be shown."""
+        is_plain = self.kind in ("form", "link") and self.form is None and self.link is None
+        return is_plain or self.kind in ("approval", "unknown")
+
+    @property
+    def can_accept(self) -> bool:
+        """Whether a form or a link can be answered with more than a no."""
+        return self.is_exact and (self.form is not None or self.link is not None)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the CLI goes on without an answer."""
+        return parse_time(self.request.get("expires_at"))
 
     @property
     def edited_field(self) -> str:
@@ -218,7 +248,7 @@ def _undelivered_answers(runs: list[Run]) -> dict[tuple[int, str], str]:
     rows = Outgoing.objects.filter(
         run__in=runs, kind=Outgoing.Kind.ANSWER, state__in=(Outgoing.State.WAITING, Outgoing.State.TAKEN)
     )
-    labels = {"approve": "Allowed", "deny": "Denied", "answer": "Answered"}
+    labels = {"approve": "Allowed", "deny": "Denied", "answer": "Answered", "submit": "Sent"}
     return {
         (row.run_id, row.request): labels.get(str(row.payload.get("command")), "Answered") for row in rows
     }

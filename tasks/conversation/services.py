@@ -13,7 +13,7 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks import editing
-from tasks.conversation import delivery
+from tasks.conversation import delivery, forms
 from tasks.conversation.requests import open_ask
 from tasks.models import Outgoing, Run, Task
 from tasks.runs import control
@@ -63,6 +63,8 @@ def continue_conversation(task: Task, text: str, *, user: AbstractBaseUser, **ch
     """Queue a run that continues the task's last CLI session, or starts a new one if there is none."""
     text = _checked(text)
     resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
+    if resumable:
+        require(task, TaskVerb.CONTINUE)
     return run_services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
 
 
@@ -82,13 +84,21 @@ def resume(task: Task, *, user: AbstractBaseUser) -> Run:
 def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBaseUser | None) -> Outgoing:
     """Answer an open request. Only the first answer counts; Refused says who gave it.
 
+    Raises InvalidFields if a form is not filled in correctly.
     Raises NotAllowed if the answer decides more than the agent has asked for, and the user may not.
     """
     _check_reachable(run)
+    ask = open_ask(run, request)
+    if ask:
+        command = forms.as_submission(ask.request, command)
+        if command["command"] == "submit":
+            forms.check(ask.request, command["content"])
     if user is not None:
         _check_answer(run, request, command, user)
     request = storable(request)
     payload = storable({**command, **_consent(run, request, command), "request": request})
+    if ask and (secret := forms.secrets_of(ask.request)):
+        payload["secret"] = storable(secret)
     try:
         with transaction.atomic():
             row = Outgoing.objects.create(
@@ -109,7 +119,7 @@ def _consent(run: Run, request: str, command: dict[str, Any]) -> dict[str, str]:
     Raises Refused if it can't be shown as the agent has sent it, or is not the one that the user has seen.
     """
     ask = open_ask(run, request)
-    if ask is None or command["command"] != "approve":
+    if ask is None or command["command"] not in ("approve", "submit"):
         return {}
     if not ask.is_exact:
         raise Refused(
@@ -125,6 +135,8 @@ def _check_answer(run: Run, request: str, command: dict[str, Any], user: Abstrac
     workspace = run.task.workspace
     if command.get("scope") == "run" or command.get("grant"):
         access.check_decision(user, workspace, "allow something for a whole run")
+    if command["command"] == "submit" and (ask := open_ask(run, request)) and ask.kind == "unknown":
+        access.check_decision(user, workspace, "answer what the app does not know")
     if "input" in command and command["input"] != _asked_input(run, request):
         access.check_decision(user, workspace, "change what an agent wants to do")
     if mode := command.get("mode") or _granted_mode(run, request, command):
@@ -222,6 +234,23 @@ def _queue(run: Run, kind: str, payload: dict[str, Any], user: AbstractBaseUser 
 def interrupt(run: Run) -> None:
     """Interrupt the current turn. The CLI session stays, and the next message continues it."""
     control.send(run, {"command": "interrupt"})
+
+
+def compact(run: Run) -> None:
+    """Let the CLI replace the conversation by a summary when the current turn has ended.
+
+    Raises Refused if there is nothing to compact, or the runner refuses.
+    """
+    require(run.task, TaskVerb.COMPACT)
+    control.send(run, {"command": "compact"})
+
+
+def stop_background(run: Run, work: str) -> None:
+    """End a command or sub-agent that runs in the background. Raises Refused if it has ended."""
+    require(run.task, TaskVerb.STOP_BACKGROUND)
+    if work not in [each["id"] for each in run.in_background]:
+        raise Refused("It has ended already.")
+    control.send(run, {"command": "stop_background", "work": work})
 
 
 def _check_reachable(run: Run) -> None:

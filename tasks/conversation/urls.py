@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.conversation import inbox_views, notification_views, views
+from tasks.conversation import completion_views, inbox_views, notification_views, views
 
 urlpatterns = [
+    path("tasks/<int:pk>/completions", completion_views.task_completions, name="task_completions"),
+    path(
+        "workspaces/<int:pk>/completions",
+        completion_views.workspace_completions,
+        name="workspace_completions",
+    ),
     path("tasks/<int:pk>/say", views.task_say, name="task_say"),
     path("tasks/<int:pk>/go-on", views.task_go_on, name="task_go_on"),
     path("tasks/<int:pk>/by-hand", views.task_by_hand, name="task_by_hand"),
@@ -14,6 +20,8 @@ urlpatterns = [
     path("messages/<int:pk>/edit", views.message_edit, name="message_edit"),
     path("messages/<int:pk>/dismiss", views.message_dismiss, name="message_dismiss"),
     path("runs/<int:pk>/interrupt", views.run_interrupt, name="run_interrupt"),
+    path("runs/<int:pk>/compact", views.run_compact, name="run_compact"),
+    path("runs/<int:pk>/background/stop", views.run_stop_background, name="run_stop_background"),
     path("runs/<int:pk>/stop", views.run_stop, name="run_stop"),
     path("runs/<int:pk>/settings", views.run_settings, name="run_settings"),
     path("runs/<int:pk>/requests/<path:request_id>", views.run_answer, name="run_answer"),

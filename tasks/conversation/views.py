@@ -12,7 +12,8 @@ from aitask.lib import untrusted_json
 from aitask.lib.errors import Refused
 from tasks.access import message_for, run_for, task_for
 from tasks.answers import answer_on_task
-from tasks.conversation import interactive, services
+from tasks.conversation import forms, interactive, services
+from tasks.conversation.form_problems import FormProblems
 from tasks.conversation.requests import open_ask
 from tasks.models import Outgoing, Run
 from tasks.runs import control
@@ -75,6 +76,20 @@ def run_interrupt(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def run_compact(request: HttpRequest, pk: int) -> HttpResponse:
+    run = run_for(request.user, pk)
+    text = "The conversation is compacted when the current turn has ended."
+    return answer_on_task(request, run.task_id, lambda: services.compact(run), text)
+
+
+@require_POST
+def run_stop_background(request: HttpRequest, pk: int) -> HttpResponse:
+    """End a command or a sub-agent that runs in the background."""
+    run, work = run_for(request.user, pk), request.POST.get("work", "")
+    return answer_on_task(request, run.task_id, lambda: services.stop_background(run, work), "Stopping…")
+
+
+@require_POST
 def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = run_for(request.user, pk)
     return answer_on_task(request, run.task_id, lambda: control.stop(run), "Stopping…")
@@ -98,14 +113,15 @@ def run_settings(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
-    run = run_for(request.user, pk)
+    run, wrong = run_for(request.user, pk), FormProblems()
+    asked = open_ask(run, request_id)
 
     def answer() -> None:
-        services.answer(
-            run, request_id, command_of(request.POST, run, request_id), user=current_user(request)
-        )
+        command = command_of(request.POST, run, request_id)
+        with wrong.noted(asked):
+            services.answer(run, request_id, command, user=current_user(request))
 
-    return answer_on_task(request, run.task_id, answer)
+    return wrong.shown_on(answer_on_task(request, run.task_id, answer))
 
 
 @require_POST
@@ -120,8 +136,11 @@ def task_by_hand(request: HttpRequest, pk: int) -> HttpResponse:
 def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
     """Return the form of an open request as a command for the runner. Raises Refused if it is invalid."""
     decision, text = post.get("decision", ""), post.get("text", "").strip()
-    if decision == "deny":
-        return {"command": "deny", **({"text": text} if text else {})}
+    if decision in ("deny", "cancel"):
+        more = {"text": text, "cancel": decision == "cancel"}
+        return {"command": "deny", **{name: value for name, value in more.items() if value}}
+    if decision == "submit":
+        return _submission(post, run, request_id)
     if decision == "answer":
         return {"command": "answer", "answers": _answers(post)}
     if decision not in ("allow", "allow_for_run"):
@@ -137,6 +156,26 @@ def command_of(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
     if "input" in post:
         command["input"] = _edited(post, run, request_id)
     return {**command, **_shown(post, run, request_id)}
+
+
+def _submission(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
+    """Return the values of a form, or the raw answer to what is unknown."""
+    ask = open_ask(run, request_id)
+    if ask is None:
+        raise Refused("This request is no longer open.")
+    if ask.kind != "unknown":
+        return {"command": "submit", "content": forms.posted(ask.request, post)}
+    return {"command": "submit", "content": _json_object(post.get("raw", ""), "The answer")}
+
+
+def _json_object(text: str, what: str) -> dict[str, Any]:
+    try:
+        found = untrusted_json.loads(text)
+    except untrusted_json.Unreadable as error:
+        raise Refused(f"{what} is not valid JSON.", str(error)) from error
+    if not isinstance(found, dict):
+        raise Refused(f"{what} must be a JSON object.")
+    return found
 
 
 def _shown(post: QueryDict, run: Run, request_id: str) -> dict[str, str]:
@@ -170,13 +209,7 @@ def _edited(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
         raise Refused("This request is no longer open.")
     if name and name == ask.edited_field:
         return {**ask.request["input"], name: text}
-    try:
-        found = untrusted_json.loads(text)
-    except untrusted_json.Unreadable as error:
-        raise Refused("The changed input is not valid JSON.", str(error)) from error
-    if not isinstance(found, dict):
-        raise Refused("The changed input must be a JSON object.")
-    return found
+    return _json_object(text, "The changed input")
 
 
 def _when(request: HttpRequest) -> str:

@@ -19,6 +19,7 @@ class OutsideChange(CompareAndSet):
         BRANCH = "branch", "Branch"
         FILES = "files", "Files"
         CONFIG = "config", "Settings and hooks"
+        HEAD = "head", "Checked-out branch"
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
@@ -28,8 +29,10 @@ class OutsideChange(CompareAndSet):
     run = models.ForeignKey("tasks.Run", on_delete=models.CASCADE, related_name="outside_changes")
     kind = models.CharField(max_length=6, choices=Kind.choices)
     name = models.CharField(max_length=1500, blank=True, help_text="Full name of the branch, or the worktree")
-    old = models.CharField(max_length=64, blank=True, help_text="The branch's commit before")
-    new = models.CharField(max_length=64, blank=True, help_text="Its commit after; empty if it was deleted")
+    old = models.CharField(
+        max_length=250, blank=True, help_text="The branch's commit before, or what was checked out"
+    )
+    new = models.CharField(max_length=250, blank=True, help_text="The same after; empty for a deleted branch")
     paths = models.JSONField(default=list, help_text="Some of the files, or names of settings and hooks")
     more = models.PositiveIntegerField(default=0, help_text="Number of further files")
     by_run = models.BooleanField(default=False, help_text="Whether a tool call of the run named it")

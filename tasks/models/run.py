@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +16,9 @@ from tasks.models.task import Task
 from workspaces import clis
 from workspaces.models import PermissionMode
 
-SESSION_FAILURES = ("rejected", "cli_died", "other")
+SESSION_GONE = "session"
+"Reason code of a run whose CLI no longer has the session, such as after its transcript was deleted."
+SESSION_FAILURES = ("rejected", "cli_died", "other", SESSION_GONE)
 "Reason codes that may come from the session, unlike a refused login or a limit."
 
 
@@ -55,6 +58,10 @@ class Run(CompareAndSet, Leased, Marked):
     )
     prompt = models.TextField()
     resumes = models.CharField(max_length=100, blank=True, help_text="The CLI session that it continues")
+    fork_at = models.CharField(
+        max_length=100, blank=True, help_text="Where it forks that session; empty if it resumes it"
+    )
+    fork_before = models.BooleanField(default=False, help_text="Whether it forks before that place")
 
     run_dir = models.CharField(max_length=1000, blank=True, help_text="Its folder on the host")
     tmux_session = models.CharField(max_length=100, blank=True)
@@ -88,6 +95,19 @@ class Run(CompareAndSet, Leased, Marked):
     )
     activity = models.CharField(max_length=200, blank=True, help_text="What it did last, in a few words")
     open_requests = models.JSONField(default=list, blank=True)
+    progress = models.JSONField(
+        default=list, blank=True, help_text="The agent's own list of steps: [{text, state}]"
+    )
+    background = models.JSONField(
+        default=list, blank=True, help_text="Commands and sub-agents that work beside the agent now"
+    )
+    session_title = models.CharField(
+        max_length=200, blank=True, help_text="What the CLI calls its conversation"
+    )
+    raw_lines = models.JSONField(
+        default=dict, blank=True, help_text="Lines of the CLI that the app does not know, by type"
+    )
+    compacting = models.BooleanField(default=False, help_text="Whether its conversation is being compacted")
     limit_resets_at = models.DateTimeField(null=True, blank=True)
 
     input_tokens = models.BigIntegerField(default=0, help_text="Without cache reads and writes")
@@ -143,6 +163,29 @@ class Run(CompareAndSet, Leased, Marked):
         """Whether it failed to continue a session: its agent said nothing, for a reason of the session."""
         said_nothing = bool(self.resumes) and not self.output_tokens
         return self.state == self.State.FAILED and said_nothing and self.reason_code in SESSION_FAILURES
+
+    @property
+    def steps_done(self) -> int:
+        """How many steps of the agent's own list are done."""
+        return sum(item.get("state") == "done" for item in self.progress)
+
+    @property
+    def step_now(self) -> str:
+        """The step that the agent works on, else the next one; empty if all are done."""
+        by_state = {state: item["text"] for item in reversed(self.progress) for state in [item.get("state")]}
+        return by_state.get("active") or by_state.get("pending") or ""
+
+    @property
+    def in_background(self) -> list[dict[str, Any]]:
+        """What works beside the agent, without what it waits for."""
+        return [work for work in self.background if not work.get("waited")]
+
+    @property
+    def context_left(self) -> int | None:
+        """Tokens of context that are left; None if that is not known."""
+        if not self.context_used or not self.context_window:
+            return None
+        return max(0, self.context_window - self.context_used)
 
     @property
     def limit_holds(self) -> bool:

@@ -13,6 +13,7 @@ from aitask.lib.formats import ago
 from tasks.badges import run_badge
 from tasks.models import Event, Run, Task
 from tasks.rendering.entries import RENDERERS
+from tasks.rendering.forks import fork_button
 from tasks.rendering.parts import NOTHING, Entry
 from tasks.rendering.parts import readable as readable
 from tasks.runs.shell_commands import commands
@@ -23,7 +24,15 @@ from workspaces.models import Host
 
 def render_rows(rows: list[tuple[Run, Event]]) -> SafeString:
     """Return the HTML of several events, in their order."""
-    return mark_safe("".join(render_event(run, event) for run, event in rows))  # noqa: S308 - each part is safe
+    seen: set[int] = set()
+    shown = []
+    for run, event in rows:
+        if event.kind == "raw" and not event.data.get("unread"):  # one entry for all of a run
+            if run.number in seen and event.seq > 1:
+                continue
+            seen.add(run.number)
+        shown.append(render_event(run, event))
+    return mark_safe("".join(shown))  # noqa: S308 - each part is safe
 
 
 def render_event(run: Run, event: Event) -> SafeString:
@@ -33,16 +42,26 @@ def render_event(run: Run, event: Event) -> SafeString:
     head = _run_head(run) if event.seq == 1 else NOTHING
     if not inner:
         return head
+    parent = event.data.get("parent")
     return format_html(
-        '{}<div class="ev ev-{}{}" data-place="{}.{}" title="{}">{}</div>',
+        '{}<div class="ev ev-{}{}"{} data-place="{}.{}"{} title="{}">{}{}</div>',
         head,
         event.kind,
-        " sub" if event.data.get("parent") else "",
+        " sub" if parent else "",
+        format_html(' data-under="{}-{}"', run.number, parent) if parent else "",
         run.number,
         event.seq,
+        _part(run, event),
         event.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         inner,
+        fork_button(run, event),
     )
+
+
+def _part(run: Run, event: Event) -> SafeString:
+    """Return the attribute that names what the page has shown while the event was written."""
+    part = event.data.get("part")
+    return format_html(' data-part="{}-{}"', run.number, part) if part else NOTHING
 
 
 def _run_head(run: Run) -> SafeString:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.badges import outcome_badge
-from tasks.rendering import inputs, markdown, outside
+from tasks.rendering import asked, inputs, markdown, outside, raw, work
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -26,6 +26,7 @@ from tasks.rendering.parts import (
     wish,
 )
 from tasks.runs.reducer import parse_time
+from workspaces.hostkit import wire
 from workspaces.hostkit.escapes import prose
 from workspaces.models import PermissionMode
 
@@ -35,13 +36,16 @@ SHORT_LINES, SHORT_TEXT = 14, 1600
 
 def _started(entry: Entry) -> SafeString:
     verb = "Resumed" if entry.data.get("resumed") else "Started"
+    if entry.data.get("forked_from"):
+        verb = "Forked the conversation in"
     model = " · ".join(filter(None, (entry.text("model"), entry.text("reasoning_effort"))))
     name = f"{entry.run.get_backend_display()} {entry.text('cli_version')}".strip()
     return line("play", f"{verb} {name}", model, "dim")
 
 
 def _text(entry: Entry) -> SafeString:
-    return format_html('<div class="md">{}</div>', markdown.render(prose(str(entry.data.get("text") or ""))))
+    text = markdown.render(prose(str(entry.data.get("text") or "")))
+    return format_html('<div class="md">{}</div>{}', text, asked.questions_of(entry))
 
 
 def _thinking(entry: Entry) -> SafeString:
@@ -129,6 +133,7 @@ def _request(entry: Entry) -> SafeString:
         "given_block": block(entry, given) if given else "",
         "wish": wish(entry.data.get("tool")),
         "plan": markdown.render(plan) if plan else "",
+        "labels": asked.labels_of(entry),
     }
     return SafeString(render_to_string("tasks/_request.html", context))
 
@@ -138,6 +143,8 @@ DECISIONS = {
     "allow": ("check", "Allowed"),
     "allow_for_run": ("check", "Allowed for this run"),
     "deny": ("ban", "Denied"),
+    "submit": ("check", "Sent"),
+    "cancel": ("ban", "Cancelled"),
     "withdrawn": ("undo-2", "Withdrawn"),
 }
 BY = {
@@ -157,12 +164,13 @@ def _settings(entry: Entry) -> SafeString:
 def _request_closed(entry: Entry) -> SafeString:
     sign, verb = DECISIONS.get(entry.text("decision"), ("check", "Answered"))
     return format_html(
-        '<p class="line closes" data-closes="{}">{}<b>{}</b> <span class="dim">{}</span> {}</p>',
+        '<p class="line closes" data-closes="{}">{}<b>{}</b> <span class="dim">{}</span> {}</p>{}',
         entry.key(),
         icon(sign, "small"),
         verb,
         BY.get(entry.text("by"), ""),
         entry.text(),
+        asked.content_of(entry),
     )
 
 
@@ -189,8 +197,12 @@ def _limit(entry: Entry) -> SafeString:
     return line("gauge", texts[entry.data["status"]], more, "needs")
 
 
+NOTICES = {wire.DENIED: ("ban", "needs"), wire.PEER_MESSAGE: ("message-square", "needs")}
+
+
 def _notice(entry: Entry) -> SafeString:
-    return line("info", entry.text(), css="dim")
+    sign, css = NOTICES.get(entry.text("code"), ("info", "dim"))
+    return line(sign, entry.text(), css=css)
 
 
 def _outside(entry: Entry) -> SafeString:
@@ -204,6 +216,7 @@ ERRORS = {
     "rejected": "Request rejected",
     "server": "Server error",
     "connection": "Connection lost",
+    "session": "Session not found",
     "setup": "Setup failed",
 }
 
@@ -219,16 +232,6 @@ def _error(entry: Entry) -> SafeString:
         "Retrying." if retrying else "",
         entry.text(),
     )
-
-
-def _raw(entry: Entry) -> SafeString:
-    """A line that the app does not know, or can't read: then it says how many there are up to here."""
-    text = entry.text("line")
-    if not (count := entry.data.get("unread")):
-        return folded("circle-help", "Raw output", text, block(entry, text))
-    label = f"{count} line{pluralize(count)} of this run could not be read"
-    why = format_html('<p class="dim">{}</p>{}', entry.text("why"), block(entry, text))
-    return folded("triangle-alert", label, entry.text("why"), why)
 
 
 def _finished(entry: Entry) -> SafeString:
@@ -264,6 +267,7 @@ RENDERERS: dict[str, Callable[[Entry], SafeString]] = {
     "notice": _notice,
     "outside": _outside,
     "error": _error,
-    "raw": _raw,
+    "raw": raw.raw_line,
+    **work.RENDERERS,
     "finished": _finished,
 }

@@ -25,6 +25,9 @@ def in_words(change: OutsideChange) -> str:
     """Return what has changed, without saying who did it."""
     if change.kind == OutsideChange.Kind.BRANCH:
         return _branch(change)
+    if change.kind == OutsideChange.Kind.HEAD:
+        old, new = visible(change.old), visible(change.new)
+        return f"{visible(change.name)} was switched from {old} to {new} {WHILE}."
     names = ", ".join(visible(path) for path in change.paths[:SHOWN])
     rest = len(change.paths) - SHOWN + change.more
     names += f" and {rest} more" if rest > 0 else ""

@@ -71,7 +71,7 @@ def _set_final_state(run: Run, outcome: wire.RunOutcome) -> None:
     run.reason = outcome.get("reason", "")
     run.finished_at = parse_time(outcome.get("finished_at")) or timezone.now()
     run.limit_resets_at = parse_time(outcome.get("resets_at")) or run.limit_resets_at
-    run.open_requests = []
+    run.open_requests, run.background, run.compacting = [], [], False
     run.final_seq = outcome.get("last_seq", 0)
     run.cli_session = outcome.get("cli_session") or run.cli_session
     run.commit = outcome.get("commit") or ""

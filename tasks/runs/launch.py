@@ -146,7 +146,9 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "branch": tree.branch,
         "base_commit": task.base_commit,
         "resume": run.resumes or None,
+        "fork": {"anchor": run.fork_at, "before": run.fork_before} if run.fork_at else None,
         "thread_total": _counted_before(run),
+        "progress": run.progress,
         "environment": workspace.environment,
         "ssh_agent": workspace.ssh_agent,
         "replaced_seconds": REPLACED_SECONDS,
@@ -232,7 +234,7 @@ def _about_copies(copied: Sequence[str], tree: git.Worktree) -> Iterator[str]:
 
 def _counted_before(run: Run) -> wire.Json | None:
     """What the CLI had counted for the session that is resumed, where its totals continue."""
-    if not run.resumes:
+    if not run.resumes or run.fork_at:  # a fork has a session of its own, which nothing was counted of
         return None
     earlier = Run.objects.filter(cli_session=run.resumes, backend=run.backend, pk__lt=run.pk)
     last = earlier.filter(thread_total__isnull=False).order_by("-pk").first()

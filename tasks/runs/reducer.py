@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from tasks.models import Run
+from tasks.runs import work
 from workspaces.hostkit import wire
 
 FIELDS = (
@@ -21,6 +22,11 @@ FIELDS = (
     "permission_mode",
     "activity",
     "open_requests",
+    "progress",
+    "background",
+    "session_title",
+    "raw_lines",
+    "compacting",
     "limit_resets_at",
     "input_tokens",
     "output_tokens",
@@ -65,7 +71,8 @@ def take_usage(run: Run, usage: wire.UsageTotals) -> None:
         run.cost_usd = run.cost_source = None
     run.usage_by_model = usage.get("by_model") or {}
     run.thread_total = usage.get("thread_total") or run.thread_total
-    run.context_used = usage.get("context_used") or run.context_used
+    used = usage.get("context_used")
+    run.context_used = run.context_used if used is None else used  # a compaction may leave 0
     run.context_window = usage.get("context_window") or run.context_window
 
 
@@ -138,7 +145,7 @@ def _notice(run: Run, event: wire.NoticeEvent) -> None:
 
 
 def _finished(run: Run, event: wire.FinishedEvent) -> None:
-    run.open_requests = []
+    run.open_requests, run.background, run.compacting = [], [], False
     run.limit_resets_at = parse_time(event.get("resets_at")) or run.limit_resets_at
 
 
@@ -154,5 +161,6 @@ HANDLERS: dict[str, Callable[[Run, Any], None]] = {
     "usage": take_usage,
     "limit": _limit,
     "notice": _notice,
+    **work.HANDLERS,
     "finished": _finished,
 }

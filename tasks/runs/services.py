@@ -14,6 +14,7 @@ from aitask.lib.errors import Refused
 from tasks.editing import clean_text, update_task
 from tasks.models import Run, Task
 from tasks.runs import dispatch, endings, hooks, jobs
+from tasks.runs.forks import ForkPlace
 from tasks.runs.queries import live_run
 from tasks.verbs import TaskVerb, require
 from workspaces.hosts import HostError
@@ -27,11 +28,11 @@ def queue_run(
     prompt: str | None = None,
     model: str | None = None,
     reasoning_effort: str | None = None,
-    resume: bool = False,
+    resume: bool | ForkPlace = False,
 ) -> Run:
     """Queue a run, which starts when a slot is free. Prompt, model and effort are fixed now.
 
-    With `resume` it continues the CLI session of the last run that had one.
+    With `resume` it continues the CLI session of the last run that had one, or a fork from a place in one.
     """
     text = clean_text(prompt if prompt is not None else task.prompt)
     if not text.strip():
@@ -39,12 +40,12 @@ def queue_run(
     require(task, TaskVerb.RUN)
     with contextlib.suppress(HostError):  # checked again before the start
         hooks.before_queue(task)
-    session = _session_to_resume(task) if resume else ""
+    place = resume if isinstance(resume, ForkPlace) else ForkPlace(_session_to_resume(task) if resume else "")
     chosen = {"model": model, "reasoning_effort": reasoning_effort}
     if any(value is not None for value in chosen.values()):
         update_task(task, **{name: value for name, value in chosen.items() if value is not None})
     with transaction.atomic():
-        run = _create_run(task, text, session, user)
+        run = _create_run(task, text, place, user)
         hooks.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
@@ -109,7 +110,15 @@ def _session_to_resume(task: Task) -> str:
     return run.cli_session
 
 
-def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | None) -> Run:
+def _progress_of(task: Task, place: ForkPlace) -> list[dict[str, str]]:
+    """Return the agent's list as the resumed session has left it: it goes on with it unless it was done."""
+    if not place.session or place.anchor:
+        return []
+    last = task.runs.filter(cli_session=place.session).order_by("-number").first()
+    return last.progress if last and last.steps_done < len(last.progress) else []
+
+
+def _create_run(task: Task, prompt: str, place: ForkPlace, user: AbstractBaseUser | None) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
         with transaction.atomic():
@@ -121,7 +130,10 @@ def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | 
                 reasoning_effort=task.reasoning_effort,
                 permission_mode=task.workspace.permission_mode,
                 prompt=prompt,
-                resumes=session,
+                resumes=place.session,
+                fork_at=place.anchor,
+                fork_before=place.before,
+                progress=_progress_of(task, place),
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:

@@ -9,6 +9,7 @@ import pytest
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, make_repo
 from tasks import queries
+from tasks.conversation import interactive
 from tasks.models import Run, Task
 from tasks.runs import agent_settings, cli_holds, dispatch, jobs, launch
 from tasks.tests.api_client import Script
@@ -69,6 +70,17 @@ def test_other_content_asks_again(workspace: Workspace) -> None:
     assert start_again(run).state == "queued"
     with pytest.raises(Refused, match="changed"):
         agent_settings.allow(task, "0" * 64, user=workspace.owner)
+
+
+def test_an_interactive_session_needs_the_same_permission(workspace: Workspace) -> None:
+    task = make_task(workspace=workspace)
+    run = start(task)
+    Run.objects.filter(pk=run.pk).update(state="succeeded", cli_session="s-1", run_dir="/nowhere")
+    task.refresh_from_db()
+    with pytest.raises(Refused, match="nobody has allowed"):
+        interactive.open_window(task, user=workspace.owner)
+    agent_settings.allow(task, run.agent_settings, user=workspace.owner)
+    assert interactive.open_window(task, user=workspace.owner).window == "by-hand-1"
 
 
 def test_it_does_not_hold_other_runs_of_the_workspace(workspace: Workspace, tmp_path: Path) -> None:

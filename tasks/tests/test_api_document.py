@@ -192,6 +192,7 @@ def odd_bodies(good: dict[str, Any]) -> Iterator[Any]:
         yield {name: dice.choice([value, *ODD]) for name, value in good.items()}
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("call", [call for call in calls() if not call.endswith("/check")])
 def test_odd_input_is_refused_or_done_but_never_a_crash(script: Script, call: str) -> None:
     method, rows = call.split()[0], Rows(script)

@@ -38,6 +38,8 @@ def note_events(run: Run, events: list[wire.RunEvent]) -> None:
             continue
         if event["change"] == "branch":
             _note_branch(run, event["name"], event.get("old") or "", event.get("new") or "")
+        elif event["change"] == "head":
+            _note_head(run, event)
         else:
             _note_files(run, event)
 
@@ -57,6 +59,16 @@ def _note_branch(run: Run, name: str, old: str, new: str) -> None:
         _save(run, "branch", name, old=old, new=new)
 
 
+def _note_head(run: Run, event: wire.OutsideEvent) -> None:
+    """Save that another branch is checked out; forget it if the first one is checked out again."""
+    old, new = event.get("old") or "", event.get("new") or ""
+    earlier = run.outside_changes.filter(kind="head", name=event["name"][:1500], state=State.OPEN).first()
+    if earlier and earlier.old == new:
+        earlier.delete()
+    elif old != new:
+        _save(run, "head", event["name"], old=earlier.old if earlier else old, new=new)
+
+
 def _note_files(run: Run, event: wire.OutsideEvent) -> None:
     paths = event.get("paths") or []
     earlier = run.outside_changes.filter(
@@ -72,7 +84,7 @@ def _note_files(run: Run, event: wire.OutsideEvent) -> None:
 
 def _save(run: Run, kind: str, name: str, **values: object) -> None:
     row = OutsideChange(run=run, kind=kind, name=name, **values)
-    columns.fit(row, ("name", "more"))
+    columns.fit(row, ("name", "more", "old", "new"))
     defaults = {field: getattr(row, field) for field in values}
     OutsideChange.objects.update_or_create(
         run=run, kind=kind, name=row.name, state=State.OPEN, defaults=defaults

@@ -19,7 +19,7 @@ from tasks.trains import outdated
 from workspaces.git import git, overlap
 from workspaces.git.automatic import that_run
 from workspaces.git.diffs import key_of, path_of, upstream_commit
-from workspaces.git.repos import refs
+from workspaces.git.repos import base_names, contains, refs
 from workspaces.hostkit.escapes import visible
 from workspaces.models import Workspace
 
@@ -92,8 +92,11 @@ class OverlapCheck:
         self.site: Site = site_of(row.workspace)
         self.tasks = {task.pk: task for task in open_tasks(row.workspace)}
         names = [f"refs/heads/{task.branch}" for task in self.tasks.values()]
-        found = refs(self.site.host, self.site.place.path, self.site.mainline.ref, *names) if names else {}
+        origin = base_names(self.site.branch)[1]
+        host, repo = self.site.host, self.site.place.path
+        found = refs(host, repo, self.site.mainline.ref, origin, *names) if names else {}
         self.main = found.get(self.site.mainline.ref, "")
+        self.origin = found.get(origin, "")
         tips = {pk: found.get(f"refs/heads/{task.branch}", "") for pk, task in self.tasks.items()}
         self.tips = {pk: tip for pk, tip in tips.items() if tip}
         self.earlier: dict[tuple[str, str], list[str]] = {
@@ -111,6 +114,7 @@ class OverlapCheck:
             return {"with_main": with_main} if with_main != self.row.with_main else {}
         if not self.main:
             return {"main": "", "tips": {}, "pairs": [], "with_main": {}}
+        self.behind_origin = self._is_behind_origin()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             touched = dict(zip(self.tips, pool.map(self._touched, self.tips), strict=True))
             pairs = [
@@ -167,8 +171,15 @@ class OverlapCheck:
         """Return the conflicts that an earlier check found for these two commits; None if there was none."""
         return self.earlier.get(tips)
 
+    def _is_behind_origin(self) -> bool:
+        """Return whether origin's base branch has commits that main lacks, as far as they were fetched."""
+        host, repo = self.site.host, self.site.place.path
+        return bool(self.origin) and not contains(host, repo, self.main, self.origin)
+
     def _upstream(self, pk: int) -> int:
         """Return the number of commits of origin's base branch that the branch has and main lacks."""
+        if not self.behind_origin:
+            return 0
         host, repo = self.site.host, self.site.place.path
         commit = upstream_commit(host, repo, self.site.branch, self.main, self.tips[pk])
         if not commit:

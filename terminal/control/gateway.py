@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
 from terminal.control.hub import TerminalHub
 from workspaces import hosts, tmux
 from workspaces.hosts.hub import hub as hosts_hub
+from workspaces.hosts.hub import on_hub as run
+from workspaces.hosts.hub import soon
 
-T = TypeVar("T")
+__all__ = ["close_all", "earlier_hub_of", "hub_of", "run", "soon"]
 
 _hubs: dict[tuple[str, bool], TerminalHub] = {}
 _lock = threading.Lock()
@@ -38,25 +37,6 @@ def _hub(address: hosts.Address, *, users_server: bool) -> TerminalHub:
         if key not in _hubs:
             _hubs[key] = TerminalHub(host, users_server=users_server)
         return _hubs[key]
-
-
-async def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a hub's coroutine on the hub's loop and return its result."""
-    if hosts_hub().is_here:
-        return await work
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, hosts_hub().loop))
-
-
-def soon(call: Callable[..., object], *arguments: object) -> None:
-    """Call a method of a hub on the hub's loop, in the order of these calls.
-
-    Called on that loop, it runs immediately.
-    """
-    owner = hosts_hub()
-    if owner.is_here:
-        call(*arguments)
-    else:
-        owner.loop.call_soon_threadsafe(call, *arguments)
 
 
 def close_all() -> None:

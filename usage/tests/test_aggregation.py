@@ -91,6 +91,13 @@ def test_an_estimate_does_not_take_a_long_run_for_one_long_request(workspace: Wo
     assert Decimal("5.0") < cost < Decimal("5.1")
 
 
+def test_cache_writes_for_an_hour_have_their_own_price(workspace: Workspace) -> None:
+    share = {"cache_write_tokens": 2_000_000, "cache_write_1h_tokens": 2_000_000}
+    amounts = {"input_tokens": 0, "output_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 2_000_000}
+    used(make_task(workspace=workspace), usage_by_model={"claude-sonnet-4-5": share}, **amounts)
+    assert report(workspace).totals.cost == Decimal("12.0")
+
+
 def test_the_time_of_a_run_counts_once(workspace: Workspace) -> None:
     shares = {"claude-opus-4-8": {"input_tokens": 6}, "claude-haiku-4-5": {"input_tokens": 4}}
     times = {"started_at": START, "finished_at": START + timedelta(minutes=61)}

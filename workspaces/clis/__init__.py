@@ -36,6 +36,8 @@ class Cli:
     "The oldest supported version; empty if every version is."
     runner_words: str = ""
     "Part of such a command line that only hostkit's runner uses, and users do not. Empty if there is none."
+    file_sign: str = ""
+    "What a message has before the path of a file whose content goes along. Empty: only the path is written."
     reports_reasoning: bool = True
     "Whether it reports reasoning tokens."
     order: int = 100

@@ -15,6 +15,7 @@ CLI = Cli(
     oldest="2.1.197",
     resume_pattern=r"claude[^ ]* (.* )?(-r|--resume)[ =](.* )?{session}",
     runner_words=" --permission-prompt-tool ",
+    file_sign="@",
     reports_reasoning=False,
     order=1,
 )

@@ -71,9 +71,12 @@ def _raw_changes(
     host: HostConnection, repo: str, main: str, tip: str, *options: str
 ) -> list[tuple[str, str]]:
     """Return the header of `diff-tree --raw` and the path of each file changed since the fork from main."""
-    base = merge_base(host, repo, main, tip) or main
-    args = ("diff-tree", "-r", "--raw", "--no-renames", *options, "-z", base, tip, "--")
-    fields = git(host, repo, *args, timeout=SECONDS).out.split("\0")
+    args = ("diff-tree", "-r", "--raw", "--no-renames", *options, "-z")
+    done = git(host, repo, *args, "--merge-base", main, tip, "--", timeout=SECONDS, check=False)
+    if done.rc:  # there is no merge base, there are several, or git is older than 2.30
+        base = merge_base(host, repo, main, tip) or main
+        done = git(host, repo, *args, base, tip, "--", timeout=SECONDS)
+    fields = done.out.split("\0")
     return list(zip(fields[:-1:2], fields[1::2], strict=True))
 
 

@@ -11,7 +11,7 @@ import concurrent.futures
 import os
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from workspaces.hosts.errors import HostError
@@ -79,6 +79,26 @@ def hub() -> HostLoop:
         if _hub is None or _hub.pid != os.getpid():
             _hub = HostLoop()
         return _hub
+
+
+async def on_hub(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the hub's loop, from any loop, and return its result."""
+    owner = hub()
+    if owner.is_here:
+        return await work
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, owner.loop))
+
+
+def soon(call: Callable[..., object], *arguments: object) -> None:
+    """Call a function on the hub's loop, in the order of these calls.
+
+    Called on that loop, it runs immediately.
+    """
+    owner = hub()
+    if owner.is_here:
+        call(*arguments)
+    else:
+        owner.loop.call_soon_threadsafe(call, *arguments)
 
 
 def share_running_loop() -> None:

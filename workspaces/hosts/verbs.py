@@ -156,6 +156,16 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["commands"], params: wire.CommandsParams, *, timeout: float = SECONDS
+    ) -> wire.CommandsAnswer: ...
+
+    @overload
+    def call(
+        self, verb: Literal["list_files"], params: wire.ListFilesParams, *, timeout: float = SECONDS
+    ) -> wire.ListedFiles: ...
+
+    @overload
+    def call(
         self, verb: Literal["limits"], params: wire.EnvironmentParams, *, timeout: float = SECONDS
     ) -> dict[str, wire.LimitsAnswer]: ...
 

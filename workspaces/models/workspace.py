@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from workspaces import clis
+from workspaces.hosts import local
 from workspaces.hosts.address import Address
 from workspaces.models.choices import PermissionMode
 from workspaces.models.host import Host
@@ -138,6 +139,8 @@ class Workspace(models.Model):
                 rule(getattr(self, field))
             except ValidationError as error:
                 problems[field] = error
+        if self.kind == self.Kind.LOCAL and not local.supported():
+            problems["kind"] = "Agents can't run on this machine. Choose SSH, and a Linux server."
         if self.kind == self.Kind.SSH and not self.ssh_host:
             problems["ssh_host"] = "Enter the alias you type after `ssh`."
         if self.max_parallel_runs < 1:

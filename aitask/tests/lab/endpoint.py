@@ -18,6 +18,8 @@ Text (several may come before a tool call, all in one response):
   @text WORDS             text; `\\n`, `\\t` and `\\\\` are escapes here and in @think, @write, @edit, @plan
   @think WORDS            thinking (claude) or a reasoning summary (codex)
   @stream N SECONDS       text of N lines "line 1", "line 2", …, SECONDS apart, streamed
+  @words N SECONDS        text of N words "w1", "w2", …, SECONDS apart, streamed; see `spoken_at`
+  @muse N SECONDS         the same as thinking
 Calling a tool (ends the response):
   @bash COMMAND           Bash (claude), exec_command or a script in code mode (codex)
   @lines N SECONDS        a command that prints "line 1" … "line N", SECONDS apart
@@ -97,6 +99,8 @@ class ScriptedEndpoint:
         self._requests = 0
         self._faults: Counter[tuple[str, str, int, int]] = Counter()
         self._answering: Counter[str] = Counter()
+        self.spoken_at: dict[str, float] = {}
+        "When (time.time()) each text of @words and @muse was last sent."
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.endpoint = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -279,6 +283,8 @@ class _Answer:
                 continue
             if cut and event["type"] in self.api.final_events:
                 raise Gone
+            if word := self.api.word_of(event):
+                self.endpoint.spoken_at[word] = time.time()
             self.handler.write_event(event)
         self.handler.end_stream()
 

@@ -44,9 +44,15 @@ def run_claude(home: CliHome, cwd: Path, prompt: str, *options: str, timeout: fl
     )
     lines = _json_lines(done.stdout)
     result = lines[-1] if lines else {}
-    tokens = sum((_model_tokens(usage) for usage in result.get("modelUsage", {}).values()), Tokens())
+    tokens = sum((_tokens_of(line) for line in lines if line["type"] == "result"), Tokens())
     session, text = result.get("session_id", ""), result.get("result", "")
     return Outcome(done.returncode, lines, done.stderr, session, text, tokens)
+
+
+def _tokens_of(result: dict[str, Any]) -> Tokens:
+    """Return the tokens since the result before. An old CLI has one result, with those of the process."""
+    by_model = result.get("model_usage_since_last_result", result.get("modelUsage", {}))
+    return sum(map(_model_tokens, by_model.values()), Tokens())
 
 
 def _model_tokens(usage: dict[str, Any]) -> Tokens:

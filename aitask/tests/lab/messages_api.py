@@ -11,7 +11,23 @@ from typing import Any
 
 from .conversation import Conversation, Event, Turn
 from .ledger import Tokens
-from .script import Ask, Bash, Block, Call, Edit, Fault, Plan, Read, Say, Step, Stream, Think, Tool, Write
+from .script import (
+    Ask,
+    Bash,
+    Block,
+    Call,
+    Edit,
+    Fault,
+    Plan,
+    Read,
+    Say,
+    Step,
+    Stream,
+    Think,
+    Tool,
+    Words,
+    Write,
+)
 
 name = "messages"
 final_events = frozenset({"content_block_stop"})
@@ -39,8 +55,7 @@ TRIAL_WORDS = "Answer with the single word ok."
 
 def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
     tools = frozenset(tool["name"] for tool in body.get("tools", []))
-    system = json.dumps(body.get("system", ""), ensure_ascii=False).replace("\\n", "\n")
-    cwd = WORKING_DIRECTORY.search(system)
+    cwd = WORKING_DIRECTORY.search(_system(body))
     return Conversation(
         turns=tuple(turn for message in body.get("messages", []) for turn in _turns(message)),
         model=body.get("model", ""),
@@ -51,6 +66,13 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
         tools=tools,
         cwd=cwd[1] if cwd else "",
     )
+
+
+def _system(body: dict[str, Any]) -> str:
+    """Return the CLI's own words, which are partly in messages for some models."""
+    messages = [message["content"] for message in body.get("messages", []) if message["role"] == "system"]
+    words = json.dumps([body.get("system", ""), messages], ensure_ascii=False)
+    return words.replace("\\n", "\n")
 
 
 def _turns(message: dict[str, Any]) -> Iterator[Turn]:
@@ -103,6 +125,10 @@ def _content(block: Block, talk: Conversation) -> dict[str, Any]:
     match block:
         case Say(text):
             return {"type": "text", "text": text}
+        case Words() as words if not words.thinks:
+            return {"type": "text", "text": words.text}
+        case Words() as words:
+            return {"type": "thinking", "thinking": words.text, "signature": "bGFi"}
         case Think(text):
             return {"type": "thinking", "thinking": text, "signature": "bGFi"}
         case Stream(lines, _):
@@ -181,8 +207,24 @@ def _deltas(block: Block, content: dict[str, Any]) -> Iterator[Event]:
             for number in range(1, lines + 1):
                 yield {"type": "text_delta", "text": f"line {number}\n"}
                 yield pause
+        case Words():
+            for word in block.each():
+                yield _word_delta(word, thinks=block.thinks)
+                yield block.pause
+            if block.thinks:
+                yield {"type": "signature_delta", "signature": content["signature"]}
         case _:
             yield {"type": "input_json_delta", "partial_json": json.dumps(content["input"])}
+
+
+def _word_delta(word: str, *, thinks: bool) -> Event:
+    return {"type": "thinking_delta", "thinking": word} if thinks else {"type": "text_delta", "text": word}
+
+
+def word_of(event: dict[str, Any]) -> str:
+    """Return the text of a delta; empty for other events."""
+    delta = event.get("delta") or {}
+    return str(delta.get("text") or delta.get("thinking") or "")
 
 
 def failure(fault: Fault, message: str) -> tuple[dict[str, Any], dict[str, str]]:

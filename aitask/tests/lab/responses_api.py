@@ -11,7 +11,23 @@ from typing import Any
 
 from .conversation import Conversation, Event, Turn
 from .ledger import Tokens
-from .script import Ask, Bash, Block, Call, Edit, Fault, Plan, Read, Say, Step, Stream, Think, Tool, Write
+from .script import (
+    Ask,
+    Bash,
+    Block,
+    Call,
+    Edit,
+    Fault,
+    Plan,
+    Read,
+    Say,
+    Step,
+    Stream,
+    Think,
+    Tool,
+    Words,
+    Write,
+)
 
 name = "responses"
 final_events = frozenset({"response.output_item.done"})
@@ -84,7 +100,16 @@ def _turn(item: dict[str, Any]) -> Turn | None:
 
 
 def _function(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "function_call", "name": tool, "arguments": json.dumps(arguments)}
+    """Return a call of a function. In a namespace, it is `NAMESPACE.NAME`."""
+    namespace, _, name = tool.rpartition(".")
+    given = {"namespace": namespace} if namespace else {}
+    return {"type": "function_call", "name": name, "arguments": json.dumps(arguments), **given}
+
+
+def _of_server(tool: str) -> dict[str, Any]:
+    """Return name and namespace of a tool: those of MCP servers are called `mcp__server__tool` in scripts."""
+    server, _, name = tool.removeprefix("mcp__").partition("__")
+    return {"name": name, "namespace": f"mcp__{server}"} if tool.startswith("mcp__") else {"name": tool}
 
 
 def _custom(tool: str, text: str) -> dict[str, Any]:
@@ -129,12 +154,17 @@ def _call(block: Call, talk: Conversation) -> dict[str, Any]:
         case Plan(text):
             return _function("update_plan", {"plan": [{"step": text, "status": "pending"}]})
         case Tool(tool, arguments):
-            return _function(tool, json.loads(arguments))
+            return _of_server(tool) | {"arguments": arguments, "type": "function_call"}
 
 
 def _message(text: str) -> dict[str, Any]:
     part = {"type": "output_text", "text": text, "annotations": []}
     return {"type": "message", "role": "assistant", "content": [part]}
+
+
+def _reasoning(text: str) -> dict[str, Any]:
+    summary = [{"type": "summary_text", "text": text}]
+    return {"type": "reasoning", "summary": summary, "encrypted_content": "bGFi"}
 
 
 def _item(block: Block, talk: Conversation) -> dict[str, Any]:
@@ -145,14 +175,12 @@ def _item(block: Block, talk: Conversation) -> dict[str, Any]:
         case Stream(lines, _):
             text = "".join(f"line {n}\n" for n in range(1, lines + 1))
             return _message(text) | {"id": f"msg_{identity}"}
+        case Words() as words if not words.thinks:
+            return _message(words.text) | {"id": f"msg_{identity}"}
+        case Words() as words:
+            return _reasoning(words.text) | {"id": f"rs_{identity}"}
         case Think(text):
-            summary = [{"type": "summary_text", "text": text}]
-            return {
-                "type": "reasoning",
-                "id": f"rs_{identity}",
-                "summary": summary,
-                "encrypted_content": "bGFi",
-            }
+            return _reasoning(text) | {"id": f"rs_{identity}"}
         case _:
             return _call(block, talk) | {"id": f"fc_{identity}", "call_id": f"call_{identity}"}
 
@@ -223,13 +251,31 @@ def _deltas(block: Block) -> Iterator[Event]:
             for number in range(1, lines + 1):
                 yield _text_delta(f"line {number}\n")
                 yield pause
+        case Words(pause=pause, thinks=thinks):
+            if thinks:
+                yield _SUMMARY_PART
+            for word in block.each():
+                yield _summary_delta(word) if thinks else _text_delta(word)
+                yield pause
         case Think(text):
-            yield {"type": "response.reasoning_summary_part.added", "summary_index": 0}
-            yield {"type": "response.reasoning_summary_text.delta", "summary_index": 0, "delta": text}
+            yield _SUMMARY_PART
+            yield _summary_delta(text)
+
+
+_SUMMARY_PART: dict[str, Any] = {"type": "response.reasoning_summary_part.added", "summary_index": 0}
 
 
 def _text_delta(text: str) -> dict[str, Any]:
     return {"type": "response.output_text.delta", "content_index": 0, "delta": text}
+
+
+def _summary_delta(text: str) -> dict[str, Any]:
+    return {"type": "response.reasoning_summary_text.delta", "summary_index": 0, "delta": text}
+
+
+def word_of(event: dict[str, Any]) -> str:
+    """Return the text of a delta; empty for other events."""
+    return str(event.get("delta") or "")
 
 
 def failure(fault: Fault, message: str) -> tuple[dict[str, Any], dict[str, str]]:

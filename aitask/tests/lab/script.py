@@ -39,6 +39,22 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class Words:
+    """The words "w1 w2 …", `pause` seconds apart; as thinking if `thinks`."""
+
+    count: int
+    pause: float
+    thinks: bool
+
+    def each(self) -> Iterator[str]:
+        return (f"w{number} " for number in range(1, self.count + 1))
+
+    @property
+    def text(self) -> str:
+        return "".join(self.each())
+
+
+@dataclass(frozen=True)
 class Bash:
     command: str
 
@@ -80,7 +96,7 @@ class Tool:
     arguments: str
 
 
-Speech = Say | Think | Stream
+Speech = Say | Think | Stream | Words
 Call = Bash | Write | Edit | Read | Ask | Plan | Tool
 Block = Speech | Call
 
@@ -214,6 +230,11 @@ def _stream(rest: str) -> Stream:
     return Stream(int(lines), float(pause))
 
 
+def _words(rest: str, *, thinks: bool = False) -> Words:
+    count, pause = rest.split()
+    return Words(int(count), float(pause), thinks)
+
+
 def _lines(rest: str) -> Bash:
     count, pause = rest.split()
     return Bash(f"for i in $(seq 1 {int(count)}); do echo line $i; sleep {float(pause)}; done")
@@ -233,6 +254,8 @@ BLOCKS: dict[str, Callable[[str], Block]] = {
     "text": lambda rest: Say(_unescape(rest)),
     "think": lambda rest: Think(_unescape(rest)),
     "stream": _stream,
+    "words": _words,
+    "muse": lambda rest: _words(rest, thinks=True),
     "bash": Bash,
     "lines": _lines,
     "write": _write,

@@ -31,7 +31,7 @@ const isBeingAnswered = (node) =>
   [...node.querySelectorAll("input, textarea")].some(
     (field) =>
       field === document.activeElement || field.value !== field.defaultValue || field.checked !== field.defaultChecked,
-  );
+  ) || [...node.querySelectorAll("option")].some((option) => option.selected !== option.defaultSelected);
 
 function remove(old) {
   if (!old.matches(".is-answered, .is-sending")) movedAt = performance.now();
@@ -87,7 +87,23 @@ export function edit(article) {
   field.querySelector("textarea").focus();
 }
 
-const deny = (article) => article.querySelector(".denial input")?.focus();
+const deny = (article) => article.querySelector(".denial input, .actions [value=deny]")?.focus();
+
+// What Enter does in a field: it sends a form, or answers a question.
+const mainDecision = (article) => article.querySelector(".actions .primary")?.value ?? "answer";
+
+// The server says what is wrong with a form: show it beside the fields, and go to the first of them.
+document.addEventListener("problems", ({ detail: { ask, fields } }) => {
+  const article = document.getElementById(`ask-${ask}`);
+  if (!article) return;
+  for (const place of article.querySelectorAll("[data-problem]")) {
+    const text = fields[place.dataset.problem] ?? "";
+    place.textContent = text;
+    for (const input of place.closest(".field")?.querySelectorAll("input, select, textarea") ?? [])
+      input.setAttribute("aria-invalid", String(text !== ""));
+  }
+  article.querySelector("[aria-invalid=true]")?.focus();
+});
 
 // A number applies to the focused question if it allows several options, otherwise to the first unanswered one.
 function pick(article, number) {
@@ -132,12 +148,12 @@ document.addEventListener(
     } else if (event.key === "Enter" && event.target.closest(".denial") && event.target.matches("input")) {
       event.preventDefault();
       decide(article, "deny");
-    } else if (event.key === "Enter" && event.target.matches("textarea") && !event.shiftKey) {
+    } else if (event.key === "Enter" && event.target.matches(".edited textarea") && !event.shiftKey) {
       event.preventDefault();
       decide(article, "allow");
     } else if (event.key === "Enter" && event.target.matches("fieldset input")) {
       event.preventDefault();
-      decide(article, "answer");
+      decide(article, mainDecision(article));
     } else if (/^[1-9]$/.test(event.key) && event.target.matches("[type=radio], [type=checkbox]")) {
       event.preventDefault();
       pick(article, Number(event.key));
@@ -154,7 +170,7 @@ export const keysFor = (current) => {
   );
   return {
     ...numbers,
-    a: on((article) => article.dataset.kind !== "question" && decide(article, "allow")),
+    a: on((article) => article.querySelector(".actions [value=allow]") && decide(article, "allow")),
     A: on((article) => article.querySelector(".actions :is([value=allow_for_run], [data-mode])")?.click()),
     d: on(deny),
   };

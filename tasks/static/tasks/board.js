@@ -6,6 +6,7 @@ import { tick } from "../aitask/times.js";
 import { toast } from "../aitask/toasts.js";
 import { select, selected, step, verbs } from "./cards.js";
 import { watchDrag } from "./drag.js";
+import { showLines, takeLines } from "./lines.js";
 import "./newtask.js";
 
 const board = document.getElementById("board");
@@ -51,6 +52,7 @@ document.addEventListener("htmx:before:swap", (event) => {
 document.addEventListener("htmx:after:swap", (event) => {
   if (event.detail.ctx.target !== board) return;
   tick(board);
+  showLines();
   drag.attach();
   const pk = board.dataset.focus;
   if (pk && !document.activeElement?.closest?.(".card")) select(document.getElementById(`card-${pk}`));
@@ -65,6 +67,7 @@ function showNeeds(count) {
 
 connect("/ws/board", {
   message: (data) => {
+    if (data.t === "lines") takeLines(data.lines);
     if (data.t !== "changed") return;
     showNeeds(data.needs_you);
     if (version !== data.version) {

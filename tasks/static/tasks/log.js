@@ -39,6 +39,7 @@ export class Log {
     // Rows get their real height when they become visible. Keep the end in view while they change.
     const sizes = new ResizeObserver(() => this.following && this.toEnd());
     sizes.observe(this.rows);
+    sizes.observe(this.box.querySelector("#live"));
     sizes.observe(this.box);
   }
 

@@ -2,11 +2,13 @@
 import { forget } from "../aitask/drafts.js";
 import { isTyping, onKeys } from "../aitask/keys.js";
 import { send } from "../aitask/send.js";
+import { tick } from "../aitask/times.js";
 import { edit, keysFor, update } from "./asks.js";
 
 const talk = document.getElementById("talk");
 const asks = document.getElementById("asks");
 const sent = document.getElementById("sent");
+const work = document.getElementById("work");
 const form = document.getElementById("say");
 const box = form.querySelector("textarea");
 const settings = document.getElementById("talksettings");
@@ -26,6 +28,7 @@ export function showTalk(data) {
 // Parts that the user is editing are updated afterwards.
 function draw() {
   if (!sent.querySelector("textarea")) show(sent, newest.sent);
+  showWork(newest.work);
   if (!settings.matches(":popover-open")) show(settings, newest.menu);
 }
 
@@ -33,6 +36,14 @@ function show(place, html) {
   if (html === undefined || shown.get(place) === html) return;
   shown.set(place, html);
   place.innerHTML = html;
+}
+
+// What the user has unfolded or folded stays so.
+function showWork(html) {
+  const before = new Map([...work.querySelectorAll("details")].map((part) => [part.id, part.open]));
+  show(work, html);
+  for (const part of work.querySelectorAll("details")) part.open = before.get(part.id) ?? part.open;
+  tick(work);
 }
 
 settings.addEventListener("toggle", draw);
@@ -64,6 +75,12 @@ function useAgain(text) {
   box.focus();
 }
 
+// An option of a question that the agent does not wait for.
+document.addEventListener("click", ({ target }) => {
+  const option = target.closest("[data-fill]");
+  if (option) useAgain(option.dataset.fill);
+});
+
 // The changed fields of the settings menu, such as model or effort, for the next run.
 function changedSettings() {
   const fields = [...settings.querySelectorAll("input[name]")].filter((field) => field.value !== field.defaultValue);
@@ -93,7 +110,7 @@ settings.addEventListener("submit", (event) => {
 talk.addEventListener("click", (event) => {
   const button = event.target.closest("[data-post]");
   if (button?.dataset.again) useAgain(button.dataset.again);
-  if (button) send(button.dataset.post);
+  if (button) send(button.dataset.post, button.dataset.work ? { work: button.dataset.work } : undefined);
   const edited = event.target.closest("[data-edit-message]");
   if (edited) editMessage(edited);
 });
@@ -103,6 +120,7 @@ function editMessage(button) {
   const line = button.closest("article");
   const field = Object.assign(document.createElement("textarea"), { value: button.dataset.text, rows: 2 });
   field.setAttribute("aria-label", "Edit message. Enter saves, Esc cancels.");
+  field.dataset.complete = box.dataset.complete;
   const before = [...line.childNodes];
   line.replaceChildren(field);
   field.focus();

@@ -4,6 +4,7 @@ import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { setTitle } from "./attention.js";
+import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { toggleFold } from "./panes.js";
 import { interrupt, showTalk } from "./talk.js";
@@ -14,17 +15,26 @@ const head = document.getElementById("head");
 const log = new Log(document.getElementById("conversation"), panes.dataset.events, () =>
   socket.send({ t: "from", after: log.last }),
 );
+const live = new Live(document.getElementById("live"), log);
 const readRunState = () => document.getElementById("run-state").value.trim();
 let isStale = false;
 let runState = readRunState();
+
+// The button beside a message or an answer opens the form that forks the conversation there.
+document.getElementById("conversation").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fork]");
+  if (button) htmx.ajax("GET", button.dataset.fork, { target: "#run-task", swap: "innerHTML" });
+});
 
 const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
   open: (send) => send({ t: "from", after: log.known }),
   message: (data) => {
     if (data.t === "events") {
       log.add(data.html, data.last);
+      live.settle();
       document.dispatchEvent(new CustomEvent("events-added"));
     }
+    if (data.t === "live") live.take(data);
     if (data.t === "head") showHead(data.html);
     if (data.t === "talk") showTalk(data);
   },

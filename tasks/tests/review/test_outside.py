@@ -11,6 +11,7 @@ from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git
 from tasks import queries
 from tasks.models import MergeTrain, OutsideChange, Run, Task, Verdict
+from tasks.rendering.outside import in_words
 from tasks.runs import hooks
 from tasks.tests.factories import make_run, make_task
 from tasks.tests.people import People, send
@@ -49,6 +50,15 @@ def marks(run: Run) -> list[str]:
     board = queries.board(run.task.workspace.owner)
     (card,) = [card for column in board.columns for card in column.cards if card.task == run.task]
     return [mark.text for mark in card.marks]
+
+
+def test_a_switched_main_worktree_is_named_until_it_is_switched_back(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    run, where = live_run(workspace), str(history.repo)
+    report(run, "head", where, old="main", new="other")
+    (change,) = report(run, "head", where, old="other", new="x" * 300)
+    assert in_words(change).startswith(f"{where} was switched from main to xxx")
+    assert not report(run, "head", where, old="x" * 300, new="main")
 
 
 def moved_main(run: Run, repo: Path) -> OutsideChange:

@@ -12,27 +12,46 @@ from ..wire import (
     PERMISSION_MODES,
     CommandAnswer,
     Json,
+    MessageEvent,
+    RequestClosedEvent,
     RequestEvent,
     RunEvent,
     RunSpec,
     UsageEvent,
     UsageTotals,
 )
+from .background import Background
 from .consent import digest_of, same_call
+from .partial import OpenParts
+from .progress import Progress
+from .raw import RawLines
+from .submission import recorded_content
 
+MILLISECONDS = 1e11
+"""Larger times since 1970 are in milliseconds: in seconds, it would be the year 5138."""
 Answer = Callable[[CommandAnswer], None]
 OK: CommandAnswer = {"ok": True}
+NOTHING_TO_COMPACT = "there is no conversation to compact yet"
 
 
 def refusal(reason: str) -> CommandAnswer:
     return {"ok": False, "error": reason}
 
 
-def iso(epoch: Optional[float]) -> Optional[str]:
-    """Format a time in seconds since 1970 as ISO 8601; None as None."""
-    if not epoch:
+def iso(moment: object) -> Optional[str]:
+    """Format a time as ISO 8601; None if there is none, or it is no time.
+
+    It is in seconds since 1970, in milliseconds (services send both), or a text in ISO 8601 already.
+    """
+    try:
+        if isinstance(moment, str) and not moment.isdigit():
+            time_of = datetime.fromisoformat(moment.replace("Z", "+00:00")).astimezone(timezone.utc)
+        else:
+            seconds = float(moment or 0)  # type: ignore[arg-type]  # what is no number is caught
+            time_of = datetime.fromtimestamp(seconds / (1000 if seconds > MILLISECONDS else 1), timezone.utc)
+        return time_of.strftime("%Y-%m-%dT%H:%M:%SZ") if time_of.timestamp() > 0 else None
+    except (TypeError, ValueError, OverflowError, OSError):
         return None
-    return datetime.fromtimestamp(float(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def code_of_status(status: Optional[int]) -> str:
@@ -71,7 +90,7 @@ class PendingMessage:
 
 
 class RequestDecision(NamedTuple):
-    """The user's decision about an open request: see approve, deny and answer in wire/commands.py."""
+    """The user's decision about an open request: see approve, deny, answer and submit in wire/commands.py."""
 
     allow: bool
     text: Optional[str] = None
@@ -80,7 +99,9 @@ class RequestDecision(NamedTuple):
     mode: Optional[str] = None
     grant: Optional[str] = None
     answers: Optional[Dict[str, Union[str, List[str]]]] = None
+    content: Optional[Json] = None
     interrupt: bool = False
+    cancel: bool = False
 
 
 class OpenRequest(NamedTuple):
@@ -102,7 +123,11 @@ class Agent:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
-        self.session: Optional[str] = spec.get("resume")
+        self.fork = spec.get("fork")
+        self.session: Optional[str] = None if self.fork else spec.get("resume")
+        self.background = Background(host.emit)
+        self.steps = Progress(host.emit, spec.get("progress") or [])
+        self.raw = RawLines(host.emit)
         self.requests: Dict[str, OpenRequest] = {}
         self.allowed_calls: Set[str] = set()
         self.waiting_messages: Dict[str, PendingMessage] = {}
@@ -112,6 +137,7 @@ class Agent:
         self.retrying_since: Optional[float] = None
         self.last_retry = Outcome("failed", "connection", "The service does not answer.")
         self._state = ""
+        self.parts = OpenParts()
 
     # required for each CLI
 
@@ -166,9 +192,24 @@ class Agent:
     def withdraw_all(self) -> None:
         """Withdraw all messages that the CLI has not taken, so that no turn starts before the run ends."""
 
+    def compact(self, answer: Answer) -> None:
+        """Let the CLI replace the conversation by a summary when the current turn has ended."""
+        answer(refusal("this CLI can't compact a conversation"))
+
+    def stop_background(self, key: str, answer: Answer) -> None:
+        """End one command or sub-agent that runs in the background."""
+        answer(refusal("this CLI can't stop it"))
+
     def background_commands(self) -> List[str]:
         """Return the commands that run in the background, in a few words each. They end with the run."""
-        return []
+        return [work["title"] for work in self.background.running("command")]
+
+    def is_partial(self, line: Json) -> bool:
+        """Whether a line, in either direction, only repeats a part of another one, and is not recorded."""
+        return False
+
+    def ask_output(self) -> None:
+        """Ask the CLI for the output of commands that run. Called often while somebody watches the run."""
 
     def stop_background_work(self) -> None:
         """Stop what the CLI runs in the background. Called before its input is closed."""
@@ -196,6 +237,7 @@ class Agent:
                 "reasoning_effort": effort,
                 "permission_mode": self.mode,
                 "resumed": bool(self.spec.get("resume")),
+                "forked_from": self.spec.get("resume") if self.fork else None,
             }
         )
 
@@ -218,21 +260,59 @@ class Agent:
         """
         self.allowed_calls |= {_call_of(self.requests[key].event)} - {""}
 
-    def close_request(self, key: str, decision: str, by: str, text: Optional[str] = None) -> None:
+    def close_request(
+        self, key: str, decision: str, by: str, text: Optional[str] = None, content: Optional[Json] = None
+    ) -> None:
         if self.requests.pop(key, None) is not None:
-            self.host.emit(
-                {"kind": "request_closed", "id": key, "decision": decision, "by": by, "text": text or None}
-            )
+            closed: RequestClosedEvent = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
+            if text:
+                closed["text"] = text
+            if content is not None:
+                closed["content"] = content
+            self.host.emit(closed)
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
 
-    def taken(self, wire: str) -> None:
+    def close_other(self, key: str, decision: RequestDecision, by: str) -> None:
+        """Close a request that is no approval, question or plan, and record what was answered."""
+        request = self.requests[key].event
+        word = "cancel" if decision.cancel else "deny"
+        if decision.allow:
+            word = "submit" if decision.content is not None else "allow"
+        content = recorded_content(request, decision.content)
+        self.close_request(key, word, by, decision.text, content)
+
+    def taken(self, wire: str, anchor: Optional[str] = None) -> None:
         """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""
         message = self.waiting_messages.pop(wire, None)
         if message:
-            self.host.emit(
-                {"kind": "message", "id": message.identity, "text": message.text, "by": message.by}
-            )
+            event: MessageEvent = {
+                "kind": "message",
+                "id": message.identity,
+                "text": message.text,
+                "by": message.by,
+            }
+            if anchor:
+                event["anchor"] = anchor
+            self.host.emit(event)
+
+    def return_message(self, wire: str, reason: str) -> None:
+        """Record that the CLI will not take a message that it has accepted."""
+        message = self.waiting_messages.pop(wire, None)
+        if message:
+            identity, text = message.identity, message.text
+            self.host.emit({"kind": "message_returned", "id": identity, "text": text, "reason": reason})
+
+    def move_session(self, session: object) -> None:
+        """Record that the conversation goes on in another session of the CLI."""
+        if isinstance(session, str) and session and session != self.session:
+            self.session = session
+            self.host.emit({"kind": "session", "cli_session": session})
+
+    def conclude(self) -> None:
+        """Report what is still open when the run ends."""
+        self.background.end_all()
+        self.raw.flush()
 
     def message_of(self, identity: str) -> Optional[PendingMessage]:
         return next((each for each in self.waiting_messages.values() if each.identity == identity), None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from ..wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
+from ..wire import LoginState, ModelOffer, OfferedCommand, PlanLimits, RunSpec, SessionTokens, UsageTotals
 from .agent import Agent, AgentHost
 from .talk import NoAnswer, NoPlan, Talk
 
 
 class EndedRun(NamedTuple):
-    """A run that did not succeed, for its final token totals."""
+    """A run that has ended, for its final token totals."""
 
     raw: Path
     """File with the CLI's lines. Its output is prefixed with `< `."""
@@ -19,6 +19,8 @@ class EndedRun(NamedTuple):
     env: Mapping[str, str]
     in_turn: bool
     """Whether it ended during a turn, so that the tokens of an answer may not have been reported."""
+    began: float = 0.0
+    """When the CLI was started, in seconds since 1970."""
 
 
 class AgentCli:
@@ -50,6 +52,20 @@ class AgentCli:
         """Return the models and efforts, with the CLI's own ids. Raises NoAnswer."""
         raise NoAnswer(f"{self.program} does not list its models.")
 
+    project_commands: Sequence[str] = ()
+    """Folders of a repository whose Markdown files are commands or skills."""
+
+    def ask_commands(self, talk: Talk) -> List[OfferedCommand]:
+        """Return the commands and skills that a message can begin with, in the folder of `talk`.
+
+        The folder has the files in `project_commands` and nothing else of the repository. Raises NoAnswer.
+        """
+        return []
+
+    def own_commands(self, env: Mapping[str, str]) -> List[Path]:
+        """Return the user's own files and folders that define commands."""
+        return []
+
     def ask_limits(self, talk: Talk) -> PlanLimits:
         """Return the plan limits. Raises NoAnswer; after NotSupported, `read_limits` is called."""
         raise NoPlan(f"{self.program} does not report plan limits.")
@@ -72,12 +88,21 @@ class AgentCli:
 
     # transcripts
 
-    def sessions(self, env: Mapping[str, str], since: float) -> Dict[str, SessionTokens]:
-        """Return tokens by session, from transcripts modified since then (seconds since 1970)."""
+    def sessions(
+        self, env: Mapping[str, str], since: float, starts: Mapping[str, Sequence[float]]
+    ) -> Dict[str, SessionTokens]:
+        """Return tokens by session, from transcripts modified since then (seconds since 1970).
+
+        `starts` has the sessions whose runs are returned apart, and when these started.
+        """
         return {}
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """Return the tokens of a run that ended early: as reported, corrected by the CLI's transcripts."""
+        return usage
+
+    def unreported_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
+        """Return the tokens of a run, with those that the CLI never reports, in its transcripts only."""
         return usage
 
     # interactive sessions

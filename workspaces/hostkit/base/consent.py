@@ -8,7 +8,10 @@ from typing import Any, List, Mapping, NamedTuple
 
 from ..wire import Grant, Json
 
-SHOWN = ("tool", "input", "cwd", "reason", "description", "plan", "questions", "grants", "words")
+SHOWN = (
+    *("tool", "input", "cwd", "reason", "description", "plan", "questions", "grants", "words"),
+    *("server", "message", "schema", "order", "url"),
+)
 """The fields of a request that a user decides by."""
 SAME_CALL = "this very call ({tool}) and no other: one that differs in anything is asked about again"
 

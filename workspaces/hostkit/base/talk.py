@@ -13,7 +13,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Deque, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Deque, Dict, Iterator, List, Optional, Sequence
 
 from .. import processes
 from ..files import loads
@@ -47,10 +47,19 @@ class NoPlan(NoAnswer):
 
 
 class Talk:
-    """A running CLI that exchanges lines of JSON with us until a deadline (monotonic seconds)."""
+    """A running CLI that exchanges lines of JSON with us until a deadline (monotonic seconds).
+
+    `fill` may write files into its folder before it is started. `cwd` is another folder for it to work in.
+    """
 
     def __init__(
-        self, argv: Sequence[str], env: Dict[str, str], deadline: float, *, cwd: Optional[str] = None
+        self,
+        argv: Sequence[str],
+        env: Dict[str, str],
+        deadline: float,
+        fill: Optional[Callable[[Path], None]] = None,
+        *,
+        cwd: Optional[str] = None,
     ) -> None:
         self.program = Path(argv[0]).name
         self._deadline = deadline
@@ -59,6 +68,8 @@ class Talk:
         self._folder = tempfile.mkdtemp(prefix="aitask-models-")
         self._stderr = Path(self._folder, "stderr")
         try:
+            if fill:
+                fill(Path(self._folder))
             self.process = self._start(argv, env, cwd or self._folder)
         except OSError:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -75,6 +86,11 @@ class Talk:
                 stderr=stderr,
                 start_new_session=True,
             )
+
+    @property
+    def folder(self) -> str:
+        """The folder that the CLI works in."""
+        return self._folder
 
     def send(self, *messages: Json) -> None:
         assert self.process.stdin

@@ -14,7 +14,7 @@ MAX_TITLE = 300
 MAX_DIFF = 64 * 1024
 PATHS = ("file_path", "notebook_path", "path")
 SHELLS = re.compile(r"(/usr(/local)?)?(/bin/)(ba|z|da|k)?sh")
-TITLE_KEYS = (*PATHS, "pattern", "query", "url", "description", "skill", "prompt", "command")
+TITLE_KEYS = (*PATHS, "pattern", "query", "url", "subject", "description", "skill", "prompt", "command")
 
 
 def one_line(text: str) -> str:
@@ -41,11 +41,20 @@ def tool_title(name: str, tool_input: Json, worktree: str) -> str:
         return one_line("; ".join(str(each.get("question")) for each in tool_input.get("questions") or []))
     if name == "ExitPlanMode":
         return "Plan"
+    if name == "TodoWrite":
+        return _step_at_work(tool_input.get("todos"))
     for key in TITLE_KEYS:
         value = tool_input.get(key)
         if isinstance(value, str) and value:
             return one_line(relative(value, worktree) if key in PATHS else value)
     return one_line(json.dumps(tool_input, ensure_ascii=False)) if tool_input else name
+
+
+def _step_at_work(todos: object) -> str:
+    """Return what the agent does now, by its own list of steps."""
+    rows = [row for row in todos if isinstance(row, dict)] if isinstance(todos, list) else []
+    now = (row.get("activeForm") or row.get("content") for row in rows if row.get("status") == "in_progress")
+    return one_line(str(next(now, f"{len(rows)} steps")))
 
 
 def plain_command(command: str) -> str:

@@ -41,7 +41,7 @@ def _started(value: Optional[T]) -> T:
 
 
 class CliProcess:
-    """The CLI's process.
+    """The CLI's process. It records all lines but those that only repeat a part of another one.
 
     Calls `on_line` for each message, `on_unread` with the beginning of a line that is only nearly one, and
     `on_end` when its output ends.
@@ -53,11 +53,13 @@ class CliProcess:
         on_line: Callable[[Json], None],
         on_unread: Callable[[str], None],
         on_end: Callable[[], None],
+        is_partial: Callable[[Json], bool] = lambda _message: False,
     ) -> None:
         self._raw = os.open(str(raw), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._on_line = on_line
         self._on_unread = on_unread
         self._on_end = on_end
+        self._is_partial = is_partial
         self._process: Optional[asyncio.subprocess.Process] = None
         self._readers: Set["asyncio.Task[None]"] = set()
         self._error_lines: Deque[str] = deque(maxlen=ERROR_LINES)
@@ -98,7 +100,8 @@ class CliProcess:
     def send(self, message: Json) -> None:
         if self._process and self._process.stdin and not self.ended:
             line = dumps(message)
-            self._keep(b">", line)
+            if not self._is_partial(message):
+                self._keep(b">", line)
             self._process.stdin.write(line + b"\n")
 
     def _keep(self, direction: bytes, line: bytes) -> None:
@@ -115,7 +118,6 @@ class CliProcess:
     async def _read_lines(self, source: asyncio.StreamReader) -> None:
         try:
             async for line in source:
-                self._keep(b"<", line)
                 self._take(line)
         finally:
             self.ended = True
@@ -127,6 +129,8 @@ class CliProcess:
         except ValueError:
             message = None
         self.lines += 1
+        if not (isinstance(message, dict) and self._is_partial(message)):
+            self._keep(b"<", line)
         if isinstance(message, dict):
             self._on_line(message)
         elif line.startswith(b"{"):

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional
 
 from ..base.agent import OK, Agent, Answer, PendingMessage, RequestDecision, refusal
+from ..base.submission import submission_problem
 from ..outcome import CLOSED, Outcome
 from ..wire import CommandAnswer, Json, RequestEvent, RunStatus, SettingsEvent
 
 if TYPE_CHECKING:
     from .runner import Runner
 
+NOT_ALLOWED = {
+    "question": "this is a question: answer or deny it",
+    "form": "this is a form: fill it in, decline or cancel it",
+    "unknown": "this is not an approval: send an answer, or decline it",
+}
+"""Kinds of requests that nobody can just allow."""
 ENDING = "the run is ending: send it as a follow-up"
 
 
@@ -26,8 +33,11 @@ class Commands:
             "approve": self._approve,
             "deny": self._deny,
             "answer": self._answer,
+            "submit": self._submit,
             "set_model": self._set_model,
             "set_mode": self._set_mode,
+            "compact": self._compact,
+            "stop_background": self._stop_background,
             "stop": self._stop,
             "status": self._status,
             "keyboard": self._keyboard,
@@ -129,8 +139,8 @@ class Commands:
     def _deny(self, command: Json, by: str, answer: Answer) -> None:
         key = self._open(command, answer)
         if key is not None:
-            stop = bool(command.get("interrupt"))
-            decision = RequestDecision(False, text=command.get("text"), interrupt=stop)
+            stop, cancel = bool(command.get("interrupt")), bool(command.get("cancel"))
+            decision = RequestDecision(False, text=command.get("text"), interrupt=stop, cancel=cancel)
             self.runner.agent.decide(key, decision, by)
             answer(OK)
 
@@ -144,6 +154,18 @@ class Commands:
             answer(refusal(problem))
             return
         self.runner.agent.decide(key, RequestDecision(True, answers=answers), by)
+        answer(OK)
+
+    def _submit(self, command: Json, by: str, answer: Answer) -> None:
+        key = self._open(command, answer)
+        if key is None:
+            return
+        request, content = self.runner.agent.requests[key].event, command["content"]
+        problem = submission_problem(request, content) or _consent_problem(request, command)
+        if problem:
+            answer(refusal(problem))
+            return
+        self.runner.agent.decide(key, RequestDecision(True, content=content), by)
         answer(OK)
 
     def _set_model(self, command: Json, by: str, answer: Answer) -> None:
@@ -175,6 +197,17 @@ class Commands:
         elif self._is_ready(answer):
             settings: SettingsEvent = {"kind": "settings", "by": by, "permission_mode": mode}
             self.runner.agent.set_mode(mode, self._record_if_ok(answer, settings))
+
+    def _compact(self, _command: Json, _by: str, answer: Answer) -> None:
+        if self._is_ready(answer):
+            self.runner.agent.compact(answer)
+
+    def _stop_background(self, command: Json, _by: str, answer: Answer) -> None:
+        key = str(command["work"])
+        if key not in self.runner.agent.background:
+            answer(refusal("it has ended already"))
+        elif self._is_ready(answer):
+            self.runner.agent.stop_background(key, answer)
 
     def _stop(self, command: Json, _by: str, answer: Answer) -> None:
         self.runner.stop(Outcome("cancelled", "cancelled", str(command.get("reason") or "Stopped.")))
@@ -214,8 +247,10 @@ def _approval_problem(agent: Agent, key: str, command: Json) -> str:
     request, mode = agent.requests[key].event, command.get("mode")
     if mode is not None and mode not in agent.modes:
         return f"unknown permission mode {mode!r}"
-    if request["request_kind"] == "question":
-        return "this is a question: answer or deny it"
+    if request["request_kind"] in NOT_ALLOWED:
+        return NOT_ALLOWED[request["request_kind"]]
+    if request["request_kind"] == "link" and "url" not in request:
+        return "this link can't be shown: decline or cancel it"
     if command.get("input") is not None and not request.get("can_edit"):
         return "its input can't be changed: allow it unchanged, or deny it with a message"
     if command.get("scope") == "run" and not request.get("can_allow_for_run"):

@@ -14,14 +14,16 @@ from ..control_address import reachable
 from ..files import dumps, loads
 from ..wire import CommandAnswer
 from .commands import Commands
+from .live import LiveFeed
 
 MAX_COMMAND = 16 * 1024 * 1024
 
 
 class ControlSocket:
-    def __init__(self, path: Path, commands: Commands) -> None:
+    def __init__(self, path: Path, commands: Commands, live: LiveFeed) -> None:
         self.path = path
         self.commands = commands
+        self.live = live
         self._server: Optional[asyncio.AbstractServer] = None
         self._links: Set[asyncio.StreamWriter] = set()
 
@@ -54,6 +56,7 @@ class ControlSocket:
             pass  # the client disconnected, or its line is too long
         finally:
             self._links.discard(sink)
+            self.live.remove(sink)
             sink.close()
 
     def _handle(self, line: bytes, sink: asyncio.StreamWriter) -> None:
@@ -67,6 +70,9 @@ class ControlSocket:
             command = None
         if not isinstance(command, dict):
             answer(refusal("a command is a JSON object on one line"))
+            return
+        if command.get("command") == "live":
+            self.live.add(sink, str(command.get("detail")))
             return
         try:
             self.commands.handle(command, str(command.get("by") or "web"), answer)

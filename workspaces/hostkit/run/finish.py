@@ -47,9 +47,8 @@ def _finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int) 
     outcome = _as_it_is(outcome, spec, work)
     outside = changes_after(folder, spec) if spec else []
     reported = _reported(folder, result)
-    if spec and outcome.state != "succeeded":
-        usage = _final_usage(reported, folder, spec, _was_in_turn(folder, outcome))
-        reported = reported._replace(usage=usage)
+    if spec:
+        reported = reported._replace(usage=_final_usage(reported, folder, spec, outcome))
     last_seq, unsaved = _add_finished(folder, outcome, work, outside)
     if unsaved and outcome.state == "succeeded":
         outcome = no_room_for(unsaved)
@@ -197,15 +196,20 @@ def _reported(folder: RunFolder, result: Optional[RunResult]) -> Reported:
 
 
 def _final_usage(
-    reported: Reported, folder: RunFolder, spec: RunSpec, in_turn: bool
+    reported: Reported, folder: RunFolder, spec: RunSpec, outcome: Outcome
 ) -> Optional[UsageTotals]:
     """Return the reported tokens, completed from the CLI's transcripts."""
+    ended_early = outcome.state != "succeeded"
     env = dict(os.environ, **(spec.get("environment") or {}))
-    run = EndedRun(folder.raw, str(reported.session or ""), env, in_turn)
+    in_turn = ended_early and _was_in_turn(folder, outcome)
+    run = EndedRun(folder.raw, str(reported.session or ""), env, in_turn, _begun(folder, spec))
+    usage = reported.usage
     try:
-        return agents.get(spec["backend"]).final_usage(reported.usage, run)
+        cli = agents.get(spec["backend"])
+        usage = cli.final_usage(usage, run) if ended_early else usage
+        return cli.unreported_usage(usage, run)
     except (OSError, ImportError, KeyError, *MALFORMED):
-        return reported.usage  # a lower bound is better than no outcome
+        return usage  # a lower bound is better than no outcome
 
 
 def _was_in_turn(folder: RunFolder, outcome: Outcome) -> bool:

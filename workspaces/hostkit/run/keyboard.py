@@ -6,17 +6,21 @@ import asyncio
 import os
 from typing import Callable, Dict, List, Optional, Union
 
-from ..wire import CommandAnswer, Question, QuestionOption, RunCommand
+from ..base.forms import NotAForm
+from ..files import InvalidJson, loads
+from ..wire import CommandAnswer, Question, QuestionOption, RequestEvent, RunCommand
 from . import terminal
 from .commands import Commands
-from .pane import PaneWriter
+from .form_lines import SECRET, FormLines
+from .pane import PaneWriter, plain
 
 HELP = """\
 text             send a message to the agent (if it begins with a slash, type two)
 Ctrl-C           interrupt the current turn
 /y               allow the request · /a also this very call again · /y 2 or /y TEXT answers a question
 /show            print the whole input of the request
-/n TEXT          deny the request, with a reason
+/n TEXT          deny the request, with a reason · /cancel closes a form or a link without an answer
+/y               fill in a form line by line · /y JSON answers what is shown as raw input
 /model NAME      change the model · /effort LEVEL · /mode ask, edits or full
 /stop            end the run
 /help            show this help"""
@@ -28,6 +32,7 @@ class Keyboard:
         self.pane = pane
         self._tty: Optional[int] = None
         self._pending = b""
+        self._form: Optional[FormLines] = None
         self._commands: Dict[str, Callable[[str], None]] = {
             "/y": self._yes,
             "/a": lambda _text: self._allow(
@@ -35,6 +40,7 @@ class Keyboard:
             ),
             "/show": lambda _text: self._show(),
             "/n": lambda text: self._decide(lambda key: {"command": "deny", "request": key, "text": text}),
+            "/cancel": lambda _text: self._cancel(),
             "/stop": lambda _text: self._send({"command": "stop", "reason": "Stopped at the terminal."}),
             "/model": lambda text: self._send({"command": "set_model", "model": text}),
             "/effort": lambda text: self._send({"command": "set_model", "reasoning_effort": text}),
@@ -78,9 +84,11 @@ class Keyboard:
     def line(self, line: str) -> None:
         """Execute one typed line."""
         command, _, rest = line.partition(" ")
-        if not line:
+        if self._form and not self._is_command(line):
+            self._fill_in(line[1:] if line.startswith("//") else line)
+        elif not line:
             return
-        if command in self._commands:
+        elif command in self._commands:
             self._commands[command](rest.strip())
         elif line.startswith("/") and not line.startswith("//"):
             self.pane.say(f"unknown command: {command} (see /help; // begins a message with a slash)")
@@ -90,11 +98,68 @@ class Keyboard:
     def _yes(self, text: str) -> None:
         key = self._oldest()
         request = self.commands.runner.agent.requests.get(key) if key else None
-        if request and request.event["request_kind"] == "question":
-            answers = _answers(request.event.get("questions") or [], text)
+        kind = request.event["request_kind"] if request else ""
+        questions = request.event.get("questions") or [] if request else []
+        if any(question.get("secret") for question in questions):
+            self.pane.say(SECRET)
+        elif request and kind == "question":
+            answers = _answers(questions, text)
             self._send({"command": "answer", "request": request.event["id"], "answers": answers})
+        elif request and kind == "form":
+            self._begin_form(request.event)
+        elif request and kind == "unknown":
+            self._send_raw(request.event["id"], text)
         else:
             self._allow(lambda key: {"command": "approve", "request": key})
+
+    def _begin_form(self, request: RequestEvent) -> None:
+        if "schema" not in request:
+            self.pane.say("it can't be shown as a form: decline it with /n, or /cancel it")
+            return
+        try:
+            self._form = FormLines(request)
+        except NotAForm as why:
+            self.pane.say(str(why))
+            return
+        self._ask_next()
+
+    def _ask_next(self) -> None:
+        """Ask for the next field, or send the form if there is none."""
+        form = self._form
+        if form and form.field:
+            self.pane.say(form.prompt())
+        elif form:
+            self._form = None
+            self._send({"command": "submit", "request": form.request, "content": form.content})
+
+    def _fill_in(self, line: str) -> None:
+        form = self._form
+        if form and form.request not in self.commands.runner.agent.requests:
+            self._form = None
+            self.pane.say("this request is no longer open: the line was not sent")
+            return
+        problem = form.take(line) if form else ""
+        if problem:
+            self.pane.say(plain(problem))
+        self._ask_next()
+
+    def _is_command(self, line: str) -> bool:
+        """Whether a line is a command while a form is filled in. Every command ends the filling in."""
+        if line.partition(" ")[0] not in self._commands:
+            return False
+        self._form = None
+        return True
+
+    def _send_raw(self, key: str, text: str) -> None:
+        try:
+            content = loads(text)
+        except InvalidJson:
+            self.pane.say("type the answer as JSON: /y {...}; or decline it with /n TEXT")
+            return
+        self._send({"command": "submit", "request": key, "content": content})
+
+    def _cancel(self) -> None:
+        self._decide(lambda key: {"command": "deny", "request": key, "cancel": True})
 
     def _show(self) -> None:
         key = self._oldest()

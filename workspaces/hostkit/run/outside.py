@@ -54,6 +54,8 @@ class Files(NamedTuple):
     files: Dict[str, Signature]
     at: int
     "When they were read, in nanoseconds of the files' clock."
+    branch: str = ""
+    "What is checked out: the name of a branch, or `(detached)`. Empty if it was not read."
 
 
 class Outside:
@@ -248,6 +250,7 @@ class Outside:
             if now is None:  # git is at work there
                 suspects.add(place)
                 continue
+            found += self._switched(place, now)
             paths = self._differing(place, now)
             if paths and not settled and place not in self._suspects:
                 suspects.add(place)
@@ -257,6 +260,14 @@ class Outside:
                 found.append(self._files_event(place, paths, by_run=place in self._named))
         self._suspects = suspects
         return found
+
+    def _switched(self, place: str, now: Files) -> List[OutsideEvent]:
+        """Report that another branch was checked out in the main worktree, once."""
+        before = self.files.get(place)
+        if place != self.main or not before or not before.branch or before.branch == now.branch:
+            return []
+        self.files[place] = before._replace(branch=now.branch)
+        return [{"kind": "outside", "change": "head", "name": place, "old": before.branch, "new": now.branch}]
 
     def _differing(self, place: str, now: Files) -> List[str]:
         first_named = Files("", {}, int((self._named.get(place, 0.0) - MARGIN_SECONDS) * 1e9))
@@ -275,7 +286,7 @@ class Outside:
         if (Path(folders.git_dir) / "index.lock").exists():
             return None
         records = self._git(folders).run(*STATUS.split()).stdout.split("\0")
-        heads = [record for record in records if record.startswith("# branch.oid ")]
+        commit, branch = (_header(records, name) for name in ("# branch.oid ", "# branch.head "))
         inner = [other + "/" for other in self._places() if other.startswith(place + "/")]
         files = {}
         for record in records:
@@ -284,7 +295,7 @@ class Outside:
                 full = str(Path(place) / path) + "/"
                 if not any(other.startswith(full) or full.startswith(other) for other in inner):
                     files[path] = _signature(Path(full))
-        return Files("".join(heads), files, at)
+        return Files(commit, files, at, branch)
 
     def _written(self, path: str, places: List[str]) -> Iterator[OutsideEvent]:
         """Report a file that a tool of the run has changed in another worktree or in the git folder."""
@@ -331,6 +342,11 @@ def changes_after(folder: RunFolder, spec: RunSpec) -> List[OutsideEvent]:
 def _innermost(path: str, places: List[str]) -> str:
     """Return the worktree that contains a path; empty if none does."""
     return max((place for place in places if (path + "/").startswith(place + "/")), key=len, default="")
+
+
+def _header(records: List[str], name: str) -> str:
+    """Return the value of a header line of `git status`; empty if there is none."""
+    return next((record[len(name) :] for record in records if record.startswith(name)), "")
 
 
 def _signature(path: Path) -> Signature:

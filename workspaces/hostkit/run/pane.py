@@ -28,6 +28,7 @@ from ..wire import (
     ToolEvent,
     ToolResultEvent,
 )
+from .pane_work import work_shows
 from .record import Record
 
 MAX_WAITING = 1024 * 1024
@@ -89,6 +90,7 @@ class PaneWriter:
             "request": self._request,
             "request_closed": self._request_closed,
             "message": self._message,
+            **work_shows(self.say, clipped),
             "limit": self._limit,
             "notice": self._notice,
             "outside": self._outside,
@@ -181,6 +183,9 @@ class PaneWriter:
                     self.say(f"    {number}  {plain(str(option.get('label')))}")
             self.say("  /y NUMBER or /y TEXT answers · /n TEXT declines", DIM)
             return
+        if event["request_kind"] in ("form", "link", "unknown"):
+            self._other_request(event)
+            return
         if event["request_kind"] == "plan":
             self.say("? approve this plan", YELLOW)
             self.say(indented(clipped(str(event.get("plan")), 60)))
@@ -194,6 +199,22 @@ class PaneWriter:
         self._input(event)
         for_run = " · /a allows this very call for the whole run" if event.get("can_allow_for_run") else ""
         self.say(f"  /y allows{for_run} · /n TEXT denies", DIM)
+
+    def _other_request(self, event: RequestEvent) -> None:
+        """Show a form, a link, or what is unknown."""
+        if event.get("server"):
+            self.say(f"? the MCP server {visible(event['server'])} asks:", YELLOW)
+            self.say(indented(clipped(visible(event.get("message") or ""), 20)))
+        else:
+            self.say(
+                f"? {visible(event['tool'])}: this version of the app does not know this request", YELLOW
+            )
+        if event.get("reason"):
+            self.say("  " + visible(str(event["reason"])), DIM)
+        if "url" in event:
+            self.say("  " + visible(event["url"]), BOLD)
+        self._input(event)
+        self.say("  " + _ways(event), DIM)
 
     def _input(self, event: RequestEvent) -> None:
         text = input_text(event)
@@ -256,6 +277,16 @@ class PaneWriter:
             return
         if self._loop:
             self._loop.remove_writer(self._out)
+
+
+def _ways(event: RequestEvent) -> str:
+    """Return how a form, a link, or an unknown request is answered at the keyboard."""
+    if event["request_kind"] == "unknown":
+        return "/y JSON answers · /n TEXT declines"
+    ways = "/n declines · /cancel closes it without an answer"
+    if "schema" in event:
+        return "/y fills it in, line by line · " + ways
+    return ("/y accepts, when you have opened the address · " if "url" in event else "") + ways
 
 
 def _arrow(event: ToolEvent) -> str:

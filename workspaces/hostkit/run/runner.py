@@ -24,6 +24,7 @@ from .commands import Commands
 from .control import ControlSocket
 from .finish import finish
 from .keyboard import Keyboard
+from .live import LiveFeed
 from .outside import PAUSE, Outside
 from .pane import PaneWriter
 from .replacement import Replacement
@@ -92,6 +93,7 @@ class Runner(AgentHost):
         elif event["kind"] == "tool_result":
             self._open_tools.discard(str(event["id"]))
         self.outside.note(event)
+        self.agent.parts.settle(event, self.journal.last_seq + 1)
         self.journal.add(event)
 
     # the run
@@ -101,7 +103,7 @@ class Runner(AgentHost):
         self.over, self._ended = asyncio.Event(), asyncio.Event()
         self.pane.attach(asyncio.get_running_loop())
         commands = Commands(self)
-        self.control = control = ControlSocket(self.folder.control, commands)
+        self.control = control = ControlSocket(self.folder.control, commands, LiveFeed(self.agent))
         self.keyboard = Keyboard(commands, self.pane)
         self._listen()
         await control.open()
@@ -168,7 +170,9 @@ class Runner(AgentHost):
         program = await self.replacement.find()
         if not program:
             return self._missing()
-        self.process = CliProcess(self.folder.raw, self._on_line, self._note_unread, self.over.set)
+        self.process = CliProcess(
+            self.folder.raw, self._on_line, self._note_unread, self.over.set, self.agent.is_partial
+        )
         error = await self._start_cli(self.process, program)
         if error:
             return Outcome("failed", "cli_missing", f"{program} could not be started: {error}")
@@ -204,6 +208,7 @@ class Runner(AgentHost):
         """Start the program that has replaced one that died before it had taken the prompt."""
         self.emit({"kind": "notice", "text": f"{self.cli.program} was replaced while it started: once more."})
         self.agent = self.cli.agent(self.spec, self)
+        self.control.live.follow(self.agent)
         self.closing = False
         return await self._converse()
 
@@ -238,7 +243,7 @@ class Runner(AgentHost):
             self.over.set()
 
     def _note_unread(self, line: object) -> None:
-        self.emit({"kind": "raw", "line": line})
+        self.agent.raw.note("unreadable", line)
 
     def _end_leftovers(self) -> None:
         """Kill orphaned processes of an interrupted turn. The run continues."""
@@ -343,6 +348,7 @@ class Runner(AgentHost):
             self.agent.close_request(key, "withdrawn", "agent")
         for tool in sorted(self._open_tools):
             self.emit({"kind": "tool_result", "id": tool, "output": "Interrupted.", "is_error": True})
+        self.agent.conclude()
         self.agent.set_state("idle")
 
 

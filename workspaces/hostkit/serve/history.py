@@ -44,8 +44,8 @@ def fold_scrollback(params: FolderParams, _request: Request) -> FoldedScrollback
 def transcripts(params: TranscriptsParams, _request: Request) -> Dict[str, Dict[str, SessionTokens]]:
     """Return tokens by CLI and session, from transcripts modified since `since`."""
     given = params.get("environment") or {}
-    since = float(params.get("since") or 0)
+    since, starts = float(params.get("since") or 0), params.get("starts") or {}
     return {
-        name: cli.sessions(environment.variables(given, also=cli.variables), since)
+        name: cli.sessions(environment.variables(given, also=cli.variables), since, starts)
         for name, cli in agents.get_all().items()
     }

@@ -20,12 +20,14 @@ from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import (
     agent_settings,
     commands,
+    completion,
     doctor,
     files,
     forgotten,
     git,
     history,
     limits,
+    live,
     models,
     probe,
     programs,
@@ -70,10 +72,13 @@ VERBS: Dict[str, Verb] = {
     "control": runs.control,
     "cancel": runs.cancel,
     "tail": tail.tail,
+    "live": live.live,
     "probe": probe.probe,
     "programs": programs.programs,
     "try_turn": trial.try_turn,
     "models": models.models,
+    "commands": completion.commands,
+    "list_files": completion.list_files,
     "limits": limits.limits,
     "transcripts": history.transcripts,
     "doctor": doctor.doctor,
@@ -81,6 +86,9 @@ VERBS: Dict[str, Verb] = {
     "fold_scrollback": history.fold_scrollback,
     "recover_tmux": tmux.recover_tmux,
 }
+
+CHANGES = {"tail_change": "tail", "live_change": "live"}
+"""Requests that change which runs an open stream follows."""
 
 
 def main() -> int:
@@ -180,8 +188,8 @@ class Server:
             return
         if message.get("cancel"):
             self._cancel(number)
-        elif message.get("verb") == "tail_change":
-            self._tail_change(number, params)
+        elif str(message.get("verb")) in CHANGES:
+            self._change_stream(number, CHANGES[str(message["verb"])], params)
         else:
             self._start(number, str(message.get("verb")), params)
 
@@ -190,13 +198,14 @@ class Server:
         if request:
             request.cancel()
 
-    def _tail_change(self, number: Any, params: Json) -> None:
-        request = self._open.get(params.get("tail"))
-        if request and request.verb == "tail":
+    def _change_stream(self, number: Any, verb: str, params: Json) -> None:
+        """Pass a change on to an open stream, whose number has the name of its verb."""
+        request = self._open.get(params.get(verb))
+        if request and request.verb == verb:
             request.deliver(params)
             self._answer(number, {"ok": {}})
         else:
-            self._fail(number, RequestFailure("not_found", "no such tail"))
+            self._fail(number, RequestFailure("not_found", f"no such {verb}"))
 
     def _start(self, number: Any, verb: str, params: Json) -> None:
         with self._guard:

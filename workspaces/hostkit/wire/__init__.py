@@ -13,6 +13,8 @@ from __future__ import annotations
 from .base import *
 from .commands import *
 from .events import *
+from .live import *
+from .progress import *
 from .runs import *
 from .tokens import *
 from .verbs import *

@@ -7,7 +7,7 @@ from typing import Any, Dict, Literal, Tuple, TypedDict
 Json = Dict[str, Any]
 """An object whose structure a CLI, a model or a tool defines."""
 PermissionModeName = Literal["ask", "edits", "full"]
-RequestKind = Literal["approval", "question", "plan"]
+RequestKind = Literal["approval", "question", "plan", "form", "link", "unknown"]
 EndState = Literal["succeeded", "failed", "cancelled", "lost"]
 FailureKind = Literal["not_found", "permission", "timeout", "exists", "bad_request", "failed"]
 PROTOCOL = 1

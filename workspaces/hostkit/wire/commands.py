@@ -7,6 +7,7 @@ from typing import Dict, List, Literal, Optional, TypedDict, Union
 
 from .base import Json
 from .events import RequestEvent
+from .live import LiveDetail
 
 if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
     from typing import NotRequired
@@ -58,6 +59,8 @@ class DenyCommand(CommandHead):
     text: NotRequired[Optional[str]]
     interrupt: NotRequired[Optional[bool]]
     "Also end the turn."
+    cancel: NotRequired[Optional[bool]]
+    "Close a form or a link without saying no to it."
 
 
 class AnswerCommand(CommandHead):
@@ -65,6 +68,16 @@ class AnswerCommand(CommandHead):
     request: str
     answers: Dict[str, Union[str, List[str]]]
     "By question id."
+
+
+class SubmitCommand(CommandHead):
+    """Fill in a form, or answer a request that hostkit does not know with a raw answer."""
+
+    command: Literal["submit"]
+    request: str
+    content: Json
+    digest: NotRequired[Optional[str]]
+    "As in `approve`."
 
 
 class SetModelCommand(CommandHead):
@@ -76,6 +89,20 @@ class SetModelCommand(CommandHead):
 class SetModeCommand(CommandHead):
     command: Literal["set_mode"]
     permission_mode: str
+
+
+class CompactCommand(CommandHead):
+    """Replace the conversation by a summary when the current turn has ended."""
+
+    command: Literal["compact"]
+
+
+class StopBackgroundCommand(CommandHead):
+    """End a command or a sub-agent that runs in the background."""
+
+    command: Literal["stop_background"]
+    work: str
+    "Its id in the `background` events."
 
 
 class StopCommand(CommandHead):
@@ -102,6 +129,13 @@ class WindowCommand(CommandHead):
     command: Literal["hang_up", "window_lost"]
 
 
+class LiveCommand(TypedDict):
+    """Turns the connection into a stream of `LiveMessage`s."""
+
+    command: Literal["live"]
+    detail: LiveDetail
+
+
 RunCommand = Union[
     MessageCommand,
     WithdrawCommand,
@@ -109,12 +143,16 @@ RunCommand = Union[
     ApproveCommand,
     DenyCommand,
     AnswerCommand,
+    SubmitCommand,
     SetModelCommand,
     SetModeCommand,
+    CompactCommand,
+    StopBackgroundCommand,
     StopCommand,
     StatusCommand,
     KeyboardCommand,
     WindowCommand,
+    LiveCommand,
 ]
 
 

@@ -6,6 +6,7 @@ import sys
 from typing import List, Literal, Optional, TypedDict, Union
 
 from .base import Json, RequestKind
+from .progress import ProgressItem
 from .runs import DiffSize
 from .tokens import PlanWindow, UsageTotals
 
@@ -14,6 +15,10 @@ if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier ve
 
 WINDOW_LOST = "window_lost"
 """`code` of the notice that a live run has no window, because its tmux server has ended."""
+DENIED = "denied"
+"""`code` of the notice that the CLI itself has denied a tool call, with the reason."""
+PEER_MESSAGE = "peer_message"
+"""`code` of the notice about a message of another session of the same account."""
 MAX_OUTSIDE_PATHS = 50
 """Maximum number of paths in one `outside` event."""
 
@@ -29,6 +34,24 @@ class EventHead(TypedDict):
     "Original length of the longest text of the event, if texts were shortened; 1 if only nested parts were."
 
 
+class QuestionOption(TypedDict):
+    label: str
+    description: NotRequired[Optional[str]]
+
+
+class Question(TypedDict):
+    id: str
+    question: str
+    header: NotRequired[Optional[str]]
+    multiple: NotRequired[bool]
+    "Whether several options can be selected."
+    other: NotRequired[bool]
+    "False if only the options are answers."
+    secret: NotRequired[bool]
+    "Whether the answer is not to be shown or recorded."
+    options: NotRequired[List[QuestionOption]]
+
+
 class StartedEvent(EventHead):
     """The CLI has started or resumed a session."""
 
@@ -40,6 +63,8 @@ class StartedEvent(EventHead):
     reasoning_effort: NotRequired[Optional[str]]
     permission_mode: NotRequired[str]
     resumed: NotRequired[bool]
+    forked_from: NotRequired[Optional[str]]
+    "The session that was forked. Then the run has a new session, whose totals may begin with that one's."
     pid: NotRequired[Optional[int]]
 
 
@@ -48,14 +73,21 @@ class TextEvent(EventHead):
 
     kind: Literal["text"]
     text: str
+    anchor: NotRequired[Optional[str]]
+    "Where the CLI can fork the session, after this text. Codex can only do so after the whole turn."
     parent: NotRequired[Optional[str]]
     "Id of the tool call that started the sub-agent; none for the agent itself. The same in other events."
+    questions: NotRequired[List[Question]]
+    "What the agent asks without waiting. A message of the user is the answer."
+    part: NotRequired[Optional[str]]
+    "Id of the part that was shown while it was written (wire/live.py). The same in other events."
 
 
 class ThinkingEvent(EventHead):
     kind: Literal["thinking"]
     text: str
     parent: NotRequired[Optional[str]]
+    part: NotRequired[Optional[str]]
 
 
 class ToolEvent(EventHead):
@@ -68,6 +100,7 @@ class ToolEvent(EventHead):
     "One line: the command, the path, the query."
     input: NotRequired[Json]
     parent: NotRequired[Optional[str]]
+    part: NotRequired[Optional[str]]
 
 
 class ToolResultEvent(EventHead):
@@ -77,6 +110,7 @@ class ToolResultEvent(EventHead):
     is_error: bool
     exit_code: NotRequired[Optional[int]]
     duration_ms: NotRequired[Optional[int]]
+    part: NotRequired[Optional[str]]
 
 
 class FileChangeEvent(EventHead):
@@ -89,20 +123,6 @@ class FileChangeEvent(EventHead):
     change: str
     "add, update, delete, or another value of the CLI."
     diff: str
-
-
-class QuestionOption(TypedDict):
-    label: str
-    description: NotRequired[Optional[str]]
-
-
-class Question(TypedDict):
-    id: str
-    question: str
-    header: NotRequired[Optional[str]]
-    multiple: NotRequired[bool]
-    "Whether several options can be selected."
-    options: NotRequired[List[QuestionOption]]
 
 
 class Grant(TypedDict):
@@ -123,7 +143,11 @@ class ConsentWords(TypedDict):
 
 
 class RequestEvent(EventHead):
-    """A request that waits for the user: an approval, questions, or a plan to approve."""
+    """A request that waits for the user.
+
+    It is an approval, questions, a plan to approve, a form or a link of an MCP server, or what hostkit does
+    not know.
+    """
 
     kind: Literal["request"]
     id: str
@@ -144,17 +168,31 @@ class RequestEvent(EventHead):
     "Of all that a user decides by: what is stored or shown is exact if its digest is this one."
     questions: NotRequired[List[Question]]
     plan: NotRequired[str]
+    server: NotRequired[str]
+    "The MCP server that asks, or whose tool it is."
+    message: NotRequired[str]
+    "What the server says about its form or link."
+    schema: NotRequired[Json]
+    "The fields of a form. A form without it can't be shown: it can only be declined or cancelled."
+    order: NotRequired[List[str]]
+    "Names of the fields, in their order."
+    url: NotRequired[str]
+    "The address of a link. A link without it can only be declined or cancelled."
+    expires_at: NotRequired[Optional[str]]
+    "When the CLI goes on without an answer."
 
 
 class RequestClosedEvent(EventHead):
     kind: Literal["request_closed"]
     id: str
     decision: str
-    "allow, allow_for_run, deny or withdrawn."
+    "allow, allow_for_run, deny or withdrawn; submit for a form or a raw answer, cancel for a form or a link."
     by: str
     "web, keyboard, agent or mode (the permission mode)."
     text: NotRequired[Optional[str]]
     "The message of a denial, or the grant that was picked."
+    content: NotRequired[Json]
+    "What was filled in, without the values of secret fields."
 
 
 class MessageEvent(EventHead):
@@ -165,6 +203,8 @@ class MessageEvent(EventHead):
     text: str
     by: str
     "prompt, web or keyboard."
+    anchor: NotRequired[Optional[str]]
+    "The turn of the message, before which the CLI can fork the session."
 
 
 class UsageEvent(EventHead, UsageTotals):
@@ -187,26 +227,111 @@ class StateEvent(EventHead):
     "running, waiting or idle."
 
 
+class ProgressEvent(EventHead):
+    """The agent's own list of steps: all of it each time."""
+
+    kind: Literal["progress"]
+    items: List[ProgressItem]
+
+
+class BackgroundEvent(EventHead):
+    """A command or a sub-agent that works beside the agent: all that is known of it each time."""
+
+    kind: Literal["background"]
+    id: str
+    work: Literal["command", "agent", "other"]
+    title: str
+    state: Literal["running", "completed", "failed", "stopped"]
+    since: NotRequired[Optional[str]]
+    tool: NotRequired[Optional[str]]
+    "Id of the tool call that has started it."
+    parent: NotRequired[Optional[str]]
+    waited: NotRequired[bool]
+    "Whether the agent waits for it, so that it is not in the background."
+    doing: NotRequired[Optional[str]]
+    "What it did last, in a few words."
+    tokens: NotRequired[Optional[int]]
+    tool_uses: NotRequired[Optional[int]]
+    seconds: NotRequired[Optional[float]]
+    result: NotRequired[Optional[str]]
+
+
+class CompactionEvent(EventHead):
+    """The CLI replaces the conversation by a summary."""
+
+    kind: Literal["compaction"]
+    phase: Literal["started", "finished", "failed"]
+    trigger: NotRequired[str]
+    "manual or auto."
+    before: NotRequired[Optional[int]]
+    after: NotRequired[Optional[int]]
+    "Tokens of context."
+    text: NotRequired[Optional[str]]
+    "Why it has failed."
+
+
+class ModelChangeEvent(EventHead):
+    """The CLI or the service has replaced the model."""
+
+    kind: Literal["model_change"]
+    why: Literal["fallback", "refusal", "rerouted"]
+    before: NotRequired[Optional[str]]
+    model: NotRequired[Optional[str]]
+    text: NotRequired[Optional[str]]
+
+
+class TitleEvent(EventHead):
+    """The CLI has given the conversation a title."""
+
+    kind: Literal["title"]
+    text: str
+
+
+class SessionEvent(EventHead):
+    """The conversation goes on in another CLI session, as after `/clear`."""
+
+    kind: Literal["session"]
+    cli_session: str
+
+
+class LocalCommandEvent(EventHead):
+    """A command of the CLI itself, such as `/usage`, and what it has printed."""
+
+    kind: Literal["local_command"]
+    name: str
+    output: str
+
+
+class MessageReturnedEvent(EventHead):
+    """The agent will not take a message that the CLI has already accepted."""
+
+    kind: Literal["message_returned"]
+    id: str
+    text: str
+    reason: str
+
+
 class NoticeEvent(EventHead):
     """Information for the user that is not an error."""
 
     kind: Literal["notice"]
     text: str
     code: NotRequired[str]
-    "WINDOW_LOST, if the run has no window since its tmux server has ended."
+    "WINDOW_LOST, if the run has no window since its tmux server has ended; DENIED or PEER_MESSAGE."
 
 
 class OutsideEvent(EventHead):
     """Something has changed outside the run's own branch and worktree while the run was going on."""
 
     kind: Literal["outside"]
-    change: Literal["branch", "files", "config"]
-    "A branch was moved or deleted; files of another worktree; settings or hooks of the repository."
+    change: Literal["branch", "files", "config", "head"]
+    """A branch was moved or deleted; files of another worktree; settings or hooks of the repository; another
+    branch was checked out in the main worktree."""
     name: str
     "Full name of the branch, or path of the worktree."
     old: NotRequired[str]
     new: NotRequired[str]
-    "Commits of the branch. Empty if it was deleted."
+    "Commits of the branch, empty if it was deleted; of `head`, names of branches or `(detached)`."
     paths: NotRequired[List[str]]
     "Some of the files in the worktree, or names of settings and hooks."
     more: NotRequired[int]
@@ -231,7 +356,7 @@ class ErrorEvent(EventHead):
     kind: Literal["error"]
     text: str
     code: str
-    "connection, login, limit, model, rejected, server, setup or other."
+    "connection, login, limit, model, rejected, server, session (the CLI does not have it), setup or other."
     http_status: NotRequired[Optional[int]]
     retrying: bool
     "Whether the CLI retries."
@@ -243,6 +368,10 @@ class RawEvent(EventHead):
 
     kind: Literal["raw"]
     line: object
+    type: NotRequired[str]
+    "The type of the line, as the CLI names it."
+    count: NotRequired[int]
+    "Number of lines of this type for which the event stands; 1 if it is missing."
     why: NotRequired[str]
     "Set by the app for a line of events.jsonl that is no event: why it is none."
     unread: NotRequired[int]
@@ -274,6 +403,14 @@ RunEvent = Union[
     UsageEvent,
     LimitEvent,
     StateEvent,
+    ProgressEvent,
+    BackgroundEvent,
+    CompactionEvent,
+    ModelChangeEvent,
+    TitleEvent,
+    SessionEvent,
+    LocalCommandEvent,
+    MessageReturnedEvent,
     NoticeEvent,
     OutsideEvent,
     SettingsEvent,

@@ -6,6 +6,7 @@ import sys
 from typing import Dict, List, Literal, Optional, TypedDict
 
 from .base import EndState, Json, PermissionModeName
+from .progress import ProgressItem
 from .tokens import UsageTotals
 
 if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
@@ -33,6 +34,15 @@ class RunOrigin(TypedDict):
     asked_by: str
     "Name of the user who queued the run; empty if nobody did."
     queued_at: str
+
+
+class ForkPoint(TypedDict):
+    """A place in the conversation of a session, up to which a new session continues it."""
+
+    anchor: str
+    "The `anchor` of an event: a line of Claude Code, or a turn of Codex."
+    before: bool
+    "Whether the place is before it; else it is included."
 
 
 class RunSpec(TypedDict):
@@ -67,8 +77,12 @@ class RunSpec(TypedDict):
     base_commit: str
     resume: Optional[str]
     "CLI session to resume. None starts a new one."
+    fork: NotRequired[Optional[ForkPoint]]
+    "The session is not resumed but forked here: it stays as it is, and the run gets a new session."
     thread_total: Optional[Json]
     "The `thread_total` of the last run of that session. Only the CLI's module reads it."
+    progress: NotRequired[List[ProgressItem]]
+    "The agent's own list, as the run that it resumes has left it."
     environment: Dict[str, str]
     setup_command: str
     setup_marker: str

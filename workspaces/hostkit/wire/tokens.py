@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Dict, Optional, TypedDict
+from typing import Dict, List, Optional, TypedDict
 
 from .base import Json
 
@@ -21,6 +21,8 @@ class ModelUsage(TypedDict):
     output_tokens: int
     cache_read_tokens: int
     cache_write_tokens: int
+    cache_write_1h_tokens: NotRequired[int]
+    "Those of the cache writes that are kept for an hour, which cost more."
     reasoning_tokens: NotRequired[int]
     cost_usd: NotRequired[Optional[float]]
 
@@ -51,6 +53,10 @@ class UsageTotals(TypedDict):
     "Tokens of such answers that are in the transcript, but not in these totals."
     unsaved: NotRequired[Dict[str, int]]
     "Tokens of such answers that are in these totals, but not in the transcript."
+    partial: NotRequired[int]
+    "Upper bound of the output tokens of such answers that are in these totals, but not in the transcript."
+    sessions: NotRequired[List[str]]
+    "The sessions that the run worked in, if it was more than one: `/clear` starts another one."
     open: NotRequired[bool]
     "True: a turn is running, output is a lower bound. False: it was interrupted; totals from the transcript."
 

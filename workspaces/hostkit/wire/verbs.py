@@ -8,7 +8,7 @@ from typing import Dict, List, Literal, Optional, TypedDict, Union
 from .base import Json
 from .commands import RunCommand
 from .runs import CheckSpec, RunSpec
-from .tokens import PlanWindow
+from .tokens import ModelUsage, PlanWindow
 
 if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
     from typing import NotRequired
@@ -407,6 +407,60 @@ class ModelsAnswer(TypedDict):
     seconds: NotRequired[float]
 
 
+class CommandsParams(EnvironmentParams):
+    """Which commands and skills a CLI has in a worktree, or in a commit of a repository."""
+
+    backend: str
+    path: str
+    "A worktree, or the repository of the commit."
+    commit: str
+    "A branch or commit; empty for the files of the worktree."
+    known: str
+    "Fingerprint of the known answer; empty if there is none."
+
+
+class OfferedCommand(TypedDict):
+    """One command or skill that can be written at the start of a message."""
+
+    name: str
+    insert: str
+    "What is written to use it."
+    description: str
+    hint: str
+    "Its arguments, in the CLI's words."
+    in_conversation: bool
+    "Whether it makes no sense at the start of a session."
+
+
+class CommandsAnswer(TypedDict):
+    items: List[OfferedCommand]
+    error: Optional[str]
+    fingerprint: str
+    "Hash of the program and of all files that define commands."
+    unchanged: bool
+    "The fingerprint is the known one, so the CLI was not asked."
+    left_out: int
+    "Number of files with commands that were not looked at: links, and those beyond the limits."
+
+
+class ListFilesParams(TypedDict):
+    path: str
+    "A worktree, or the repository of the commit."
+    commit: str
+    "A branch or commit; empty for the files of the worktree."
+    known: str
+    "Digest of the known list; empty if there is none."
+
+
+class ListedFiles(TypedDict):
+    names: List[str]
+    digest: str
+    unchanged: bool
+    "The digest is the known one, and `names` is empty."
+    left_out: int
+    "Number of files that are not listed: names with control characters, and those beyond the limit."
+
+
 class PlanLimits(TypedDict):
     """A CLI's answer to the query for its plan limits."""
 
@@ -423,6 +477,21 @@ class LimitsAnswer(PlanLimits):
 
 class TranscriptsParams(EnvironmentParams):
     since: float
+    starts: NotRequired[Dict[str, List[float]]]
+    "By session, the times at which it is split: its tokens are then returned by part, too."
+
+
+class TranscriptPart(TypedDict):
+    """Tokens of one part of a session in a CLI's transcripts."""
+
+    tokens: Dict[str, int]
+    "By TOKEN_KINDS, of messages."
+    by_model: Dict[str, ModelUsage]
+    "The same, by model, without costs."
+    totals: NotRequired[Dict[str, ModelUsage]]
+    "The CLI's own totals of the session when the last process of this part ended."
+    before: NotRequired[Dict[str, ModelUsage]]
+    "The same before this part began. Missing if the CLI writes no totals."
 
 
 class SessionTokens(TypedDict):
@@ -433,6 +502,8 @@ class SessionTokens(TypedDict):
     "By TOKEN_KINDS."
     parent: NotRequired[str]
     "The session that has spawned it. Empty for a user's own."
+    parts: NotRequired[List[TranscriptPart]]
+    "One for each time in `starts`: what follows it, until the next one."
 
 
 class DoctorParams(EnvironmentParams):

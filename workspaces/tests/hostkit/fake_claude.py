@@ -1,8 +1,9 @@
 """A stand-in for `claude` that speaks just enough of its protocol: the tests of the guard need no model.
 
 The prompt says what it does: `hang`, `die`, `spawn MARK` (children in sessions of their own, then hang),
-`until FILE` (work until the file exists), `run COMMAND`, `background` (leave a command in the background), or
-else it answers and ends its turn.
+`until FILE` (work until the file exists), `write FILE` (stream "one two" until the file exists, then say the
+whole text), `flood N` (stream N pieces of 10,000 characters, some malformed, then hang), `run COMMAND`,
+`background` (leave a command in the background), or else it answers and ends its turn.
 """
 
 from __future__ import annotations
@@ -31,7 +32,45 @@ def text(words: str) -> None:
     say(type="assistant", message={"id": "m1", "model": "fake", "content": content, "usage": usage})
 
 
+def stream(**event: object) -> None:
+    say(type="stream_event", event=event, parent_tool_use_id=None)
+
+
+def delta(words: str) -> None:
+    stream(type="content_block_delta", index=0, delta={"type": "text_delta", "text": words})
+
+
+def begin_text() -> None:
+    stream(type="message_start", message={"id": "m1"})
+    stream(type="content_block_start", index=0, content_block={"type": "text", "text": ""})
+
+
+def write(file: Path) -> None:
+    begin_text()
+    delta("one ")
+    delta("two ")
+    while not file.exists():
+        time.sleep(0.02)
+    text("one two three")
+    stream(type="content_block_stop", index=0)
+    stream(type="message_stop")
+
+
+def flood(pieces: int) -> None:
+    begin_text()
+    for number in range(pieces):
+        delta(f"{number} " + "x" * 10_000)
+        stream(type="content_block_delta", index={}, delta=number)
+    delta("the end")
+    time.sleep(600)
+
+
 def work(prompt: str) -> None:
+    if prompt.startswith("write"):
+        write(Path(prompt.split()[1]))
+        return
+    if prompt.startswith("flood"):
+        flood(int(prompt.split()[1]))
     if prompt.startswith("die"):
         sys.stderr.write("\x1b[31mfake claude fell over\x1b[0m\n")
         sys.exit(3)

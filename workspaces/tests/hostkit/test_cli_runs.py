@@ -21,6 +21,7 @@ from .test_sweep import alive_with
 
 pytestmark = pytest.mark.cli
 BACKENDS = pytest.mark.parametrize("backend", ["claude_code", "codex"])
+oldest = pytest.mark.oldest_cli
 NAMES = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
@@ -30,6 +31,7 @@ def assert_tokens_equal_the_ledger(run: Run, endpoint: ScriptedEndpoint) -> None
     assert {name: outcome["usage"][name] for name in NAMES} == {name: getattr(total, name) for name in NAMES}
 
 
+@oldest
 @BACKENDS
 def test_a_run_edits_commits_and_counts_its_tokens(
     bench: Bench, endpoint: ScriptedEndpoint, backend: str
@@ -83,6 +85,7 @@ def test_what_the_service_refuses_is_the_outcome(
     assert_tokens_equal_the_ledger(run, endpoint)
 
 
+@oldest
 @BACKENDS
 def test_the_plans_limit_tells_when_it_resets(bench: Bench, endpoint: ScriptedEndpoint, backend: str) -> None:
     home = make_cli_home(bench.folder / "oauth", endpoint.url, login="oauth")
@@ -94,6 +97,7 @@ def test_the_plans_limit_tells_when_it_resets(bench: Bench, endpoint: ScriptedEn
     assert run.wait_event("limit")["status"] == "reached"
 
 
+@oldest
 @BACKENDS
 def test_a_resumed_run_counts_only_its_own_tokens(
     bench: Bench, endpoint: ScriptedEndpoint, backend: str
@@ -111,6 +115,7 @@ def test_a_resumed_run_counts_only_its_own_tokens(
     assert {name: after["usage"][name] for name in NAMES} == own
 
 
+@oldest
 @BACKENDS
 def test_an_approval_waits_for_a_person(bench: Bench, backend: str) -> None:
     run = bench.start(backend, "@bash touch made.txt\n@text ok", permission_mode="ask")
@@ -136,6 +141,7 @@ def test_a_person_refuses_at_the_keyboard(bench: Bench, backend: str) -> None:
     assert not (run.worktree / "made.txt").exists()
 
 
+@oldest
 def test_a_question_is_answered_from_the_web(bench: Bench, endpoint: ScriptedEndpoint) -> None:
     run = bench.start("claude_code", "@ask Which colour? | Red | Blue\n@text ok")
     request = run.wait_event("request", request_kind="question")
@@ -144,6 +150,7 @@ def test_a_question_is_answered_from_the_web(bench: Bench, endpoint: ScriptedEnd
     assert "Blue" in run.wait_event("tool_result")["output"]
 
 
+@oldest
 def test_a_sandboxed_agent_can_commit_in_its_worktree(bench: Bench) -> None:
     own = "git add . && git -c user.name=A -c user.email=a@b commit -qm own"
     run = bench.start("codex", f"@write a.txt x\n@bash {own}\n@text ok", permission_mode="edits")
@@ -211,6 +218,7 @@ def test_a_sandboxed_agent_has_a_temporary_folder_of_its_own(bench: Bench) -> No
     assert (Path(run.spec["temporary"]) / "file").read_text() == "x\n"
 
 
+@oldest
 @BACKENDS
 def test_ctrl_c_interrupts_and_ends_the_command(bench: Bench, backend: str) -> None:
     run = bench.start(backend, "@bash sleep 4731\n@text ok")
@@ -223,6 +231,7 @@ def test_ctrl_c_interrupts_and_ends_the_command(bench: Bench, backend: str) -> N
     assert run.wait_event("tool_result")["is_error"]
 
 
+@oldest
 @BACKENDS
 def test_messages_are_taken_in_the_turn_or_after_it(
     bench: Bench, endpoint: ScriptedEndpoint, backend: str
@@ -327,6 +336,7 @@ def test_a_cli_killed_in_mid_turn_is_told(bench: Bench, backend: str) -> None:
     assert alive_with("4734") == []
 
 
+@oldest
 def test_the_clis_are_probed(bench: Bench) -> None:
     found = bench.serve.call("probe", environment=bench.environment)
     for backend in ("claude_code", "codex"):

@@ -326,8 +326,12 @@ class TestCodex:
 
     def test_changes_that_were_not_told_can_not_be_allowed(self) -> None:
         agent, tape = codex()
-        assert ask_codex(agent, tape, 7, "fileChange") is None
-        assert "error" in tape.sent[-1]
+        shown = ask_codex(agent, tape, 7, "fileChange")
+        assert shown is not None
+        assert shown["request_kind"] == "unknown"
+        assert shown["input"]["itemId"] == "i7"
+        agent.decide("7", RequestDecision(False, text="Which file?"), "web")
+        assert tape.sent[-1]["error"]["message"] == "Which file?"
 
     def test_permissions_end_with_the_turn(self) -> None:
         agent, tape = codex()

@@ -207,3 +207,20 @@ def test_settings_that_a_person_accepts_meanwhile_are_not_reported_again(run: Wa
     assert place
     assert place.trusted.decide(place.trusted.changes().digest, use=True)
     assert run.ends() == []
+
+
+def test_another_branch_in_the_main_worktree_is_reported_once(run: WatchedRun) -> None:
+    git(run.repo, "branch", "other")
+    run.looks()
+    git(run.repo, "checkout", "-q", "other")
+    run.calls(f"git -C {run.repo} checkout other")
+
+    found = run.looks() + run.looks() + run.ends()
+
+    where = str(run.repo)
+    assert found == [{"kind": "outside", "change": "head", "name": where, "old": "main", "new": "other"}]
+
+
+def test_a_detached_head_in_the_main_worktree_is_found_at_the_end(run: WatchedRun) -> None:
+    git(run.repo, "checkout", "-q", "--detach")
+    assert [(change["change"], change["new"]) for change in run.ends()] == [("head", "(detached)")]

@@ -9,6 +9,7 @@ import pytest
 from aitask.tests.lab.repos import git
 from workspaces import hosts
 from workspaces.git.overlap import (
+    blobs_changed_by,
     conflicts_between,
     conflicts_in_spare_index,
     order_with_fewest_conflicts,
@@ -54,6 +55,35 @@ def test_a_new_file_in_a_folder_that_another_moves_is_looked_at(home: Path, tmp_
     assert adds.meets(moves)
     assert not moves.meets(far)
     assert conflicts_between(host, repo, "moves", "adds") == ["core/new.txt"]
+
+
+def test_changes_are_read_without_a_common_ancestor(home: Path, tmp_path: Path) -> None:
+    repo = make_history(tmp_path / "repo").write()
+    tree = git(repo, "rev-parse", "main^{tree}")
+    git(repo, "branch", "alone", git(repo, "commit-tree", "-m", "Another root", tree))
+    host = hosts.get(hosts.Address(kind="local"))
+
+    assert touched_by(host, str(repo), "main", "alone").paths == set()
+    assert blobs_changed_by(host, str(repo), "main", "alone") == []
+
+
+def test_changes_are_read_with_several_common_ancestors(home: Path, tmp_path: Path) -> None:
+    history = make_history(tmp_path / "repo")
+    history.write()
+    for name in ("mine", "theirs"):
+        history.commit(name, {f"{name}.txt": "1\n"}, parent="main")
+    repo = history.write()
+    mine, theirs = git(repo, "rev-parse", "mine"), git(repo, "rev-parse", "theirs")
+    tree = git(repo, "merge-tree", "--write-tree", mine, theirs)
+    for branch, parents in (("left", (mine, theirs)), ("right", (theirs, mine))):
+        merge = git(repo, "commit-tree", "-m", branch, "-p", parents[0], "-p", parents[1], tree)
+        git(repo, "branch", branch, merge)
+    assert len(git(repo, "merge-base", "--all", "left", "right").split()) == 2
+
+    touched = touched_by(hosts.get(hosts.Address(kind="local")), str(repo), "left", "right")
+
+    assert len(touched.paths) == 1  # what the ancestor lacks that git prefers
+    assert touched.paths < {"mine.txt", "theirs.txt"}
 
 
 def test_the_one_in_everybodys_way_comes_last() -> None:

@@ -6,19 +6,36 @@ import signal
 import uuid
 from typing import Callable, Dict, List, Mapping, Optional, Union
 
-from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
+from ...base.agent import (
+    NOTHING_TO_COMPACT,
+    OK,
+    Agent,
+    AgentHost,
+    Answer,
+    PendingMessage,
+    RequestDecision,
+    refusal,
+)
 from ...base.consent import picked
 from ...outcome import Outcome
 from ...wire import Json, LimitEvent, RunSpec
-from .events import ClaudeTranslator, failure_code, limit_event, request_event
+from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
+from .background import ClaudeTasks
+from .commands import SlashCommands
+from .events import ClaudeTranslator, failure_code, limit_event
 from .grants import grants_of
+from .lifecycle import Deliveries
+from .live import ClaudeLive, is_partial
+from .local_commands import LocalCommands
+from .notices import NOTICES, peer_notice
+from .settings import settings_argument
+from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
+from .todo import VARIABLES as TODO_VARIABLES
+from .todo import ClaudeTodo
 from .usage import ClaudeLedger
 
 MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
-AWAITED_TASKS = ("local_agent", "local_workflow")
-"""Background tasks that a run waits for. It does not wait for commands: a server would never end."""
-USER_TOOLS = ("AskUserQuestion", "ExitPlanMode")
-"""Tools whose requests need an answer of the user in every permission mode."""
+COMPACT = "/compact"
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
 TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
 """Of a trial turn: no transcript, no MCP servers, no tools."""
@@ -32,9 +49,15 @@ class ClaudeCode(Agent):
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
+        self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
+        self.translator.part_of = self.live.part_of
+        self._commands = SlashCommands()
         self._cli_state = ""
-        self._tasks: Dict[str, str] = {}
-        self._descriptions: Dict[str, str] = {}
+        self._tasks = ClaudeTasks(self.background)
+        self._todo = ClaudeTodo(self.steps, spec.get("progress") or [])
+        self._deliveries = Deliveries(self)
+        self._lines = SystemLines(self)
+        self._local = LocalCommands(self)
         self._replies: Dict[str, Reply] = {}
         self._announced = False
         self._limit: Optional[LimitEvent] = None
@@ -49,12 +72,29 @@ class ClaudeCode(Agent):
             "control_cancel_request": self._on_withdrawal,
             "control_response": self._on_response,
             "rate_limit_event": self._on_limit,
+            "command_lifecycle": self._deliveries.note,
+            "conversation_reset": self._on_reset,
+            "model_refusal_fallback": self._lines.handlers["model_refusal_fallback"],
+        }
+        self._system_handlers: Dict[str, Callable[[Json], None]] = {
+            **self._lines.handlers,
+            **dict.fromkeys(NOTICES, lambda line: self.host.emit(NOTICES[line["subtype"]](line))),
+            "init": self._on_init,
+            "session_state_changed": self._on_state,
+            "task_started": self._tasks.started,
+            "task_progress": self._tasks.went_on,
+            "task_updated": self._on_tasks(self._tasks.updated),
+            "task_notification": self._on_tasks(self._tasks.notified),
+            "background_tasks_changed": self._on_tasks(self._tasks.changed),
+            "api_retry": self._on_retry,
+            "compact_boundary": self._on_compaction,
         }
 
     def command_line(self, program: str) -> List[str]:
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
-        argv.append("--permission-mode=" + MODES[self.mode])
+        argv.append("--include-partial-messages")
+        argv += ["--permission-mode=" + MODES[self.mode], settings_argument(self.spec)]
         model, effort, resume = (
             self.spec.get("model"),
             self.spec.get("reasoning_effort"),
@@ -64,68 +104,94 @@ class ClaudeCode(Agent):
             argv.append("--model=" + model)
         if effort:
             argv.append("--effort=" + effort)
+        if self.fork:
+            argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
         if self.spec.get("trial"):
             argv += TRIAL_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
     def environment(self) -> Mapping[str, str]:
-        return {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **_effort(self.spec.get("reasoning_effort"))}
+        own = {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **TODO_VARIABLES}
+        return {**own, **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
-        self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
+        message = PendingMessage(prompt, "prompt", "prompt")
+        if not prompt.startswith("/"):
+            self._send_message(message, None)
+            return
+
+        def reply(response: Json) -> None:
+            self._commands.learn((response.get("response") or {}).get("commands"))
+            self._send_message(message, None)
+
+        self._call({"subtype": "initialize"}, reply)
 
     def feed(self, line: Json) -> None:
+        if self.live.feed(line):
+            return
         handler = self._handlers.get(str(line.get("type")))
         if handler:
             handler(line)
-        elif line.get("type") not in ("stream_event", "keep_alive"):
-            self.host.emit({"kind": "raw", "line": line})
+        elif line.get("type") not in IGNORED_TYPES:
+            self.raw.note(line.get("type"), line)
+
+    def is_partial(self, line: Json) -> bool:
+        return is_partial(line)
+
+    def ask_output(self) -> None:
+        self.live.ask_output()
 
     @property
     def settled(self) -> bool:
         return (
             self._cli_state == "idle"
             and self.outcome is not None
-            and not self._tasks_awaited()
+            and not self._tasks.awaited
+            and not self._deliveries.compactions
             and not self.requests
             and not self.waiting_messages
             and not self._replies
         )
 
-    def _tasks_awaited(self) -> bool:
-        return any(kind in AWAITED_TASKS for kind in self._tasks.values())
-
     # messages from the CLI
 
     def _on_system(self, line: Json) -> None:
-        subtype = line.get("subtype")
-        if subtype == "init":
-            self._on_init(line)
-        elif subtype == "session_state_changed":
-            self._on_state(line["state"])
-        elif subtype == "task_started":
-            self._tasks[line["task_id"]] = str(line.get("task_type"))
-            self._descriptions[line["task_id"]] = str(line.get("description") or "")
-        elif subtype == "task_notification":
-            self._end_task(line["task_id"])
-        elif subtype == "task_updated":
-            if (line.get("patch") or {}).get("status") in ("completed", "failed", "killed"):
-                self._end_task(line["task_id"])
-        elif subtype == "api_retry":
-            self._on_retry(line)
-        elif subtype == "model_fallback":
-            text = f"The model was changed: {line.get('message') or line}"
-            self.host.emit({"kind": "notice", "text": text})
+        subtype = str(line.get("subtype"))
+        handler = self._system_handlers.get(subtype)
+        if handler:
+            handler(line)
+        elif subtype not in IGNORED_SUBTYPES:
+            self.raw.note(f"system/{subtype}", line)
+
+    def _on_tasks(self, handle: Callable[[Json], None]) -> Callable[[Json], None]:
+        """Wrap a handler of lines about background tasks: the state of the run may depend on them."""
+
+        def handle_and_show(line: Json) -> None:
+            handle(line)
+            self._show_state()
+
+        return handle_and_show
+
+    def _on_compaction(self, line: Json) -> None:
+        self._lines.compacted(line)
+        usage = self.ledger.note_compaction(line)
+        if usage:
+            self.report_usage(usage)
 
     def _on_init(self, line: Json) -> None:
-        self.session = line.get("session_id") or self.session
+        self.ledger.note_session(line.get("session_id") or self.session)
+        self._commands.learn(line.get("slash_commands"))
         if self._announced:
+            self.move_session(line.get("session_id"))
             return
+        self.session = line.get("session_id") or self.session
         self._announced = True
         version, effort = line.get("claude_code_version"), self.spec.get("reasoning_effort")
         self.report_start(version, line.get("model"), effort)
-        self._take_prompt()
+        self._deliveries.announce()
+        if not self._deliveries.exact:
+            self._take_prompt()
 
     def _take_prompt(self) -> None:
         """Mark the prompt as taken when the first turn starts. It is replayed only with the first answer."""
@@ -133,21 +199,25 @@ class ClaudeCode(Agent):
         if self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
 
-    def _on_state(self, state: str) -> None:
-        self._cli_state = state
+    def _on_reset(self, line: Json) -> None:
+        """A new, empty conversation has begun, as after `/clear`."""
+        self._todo.clear()
+        self.move_session(line.get("new_conversation_id"))
+
+    def _on_state(self, line: Json) -> None:
+        self._cli_state = line["state"]
+        if self._cli_state == "idle":
+            self._tasks.settle()
+            self._deliveries.settle()
         self._show_state()
 
     def _show_state(self) -> None:
         if self.requests:
             self.set_state("waiting")
-        elif self._cli_state == "idle" and not self._tasks_awaited():
+        elif self._cli_state == "idle" and not self._tasks.awaited:
             self.set_state("idle")
         elif self._cli_state:
             self.set_state("running")
-
-    def _end_task(self, task: str) -> None:
-        self._tasks.pop(task, None)
-        self._show_state()
 
     def _on_retry(self, line: Json) -> None:
         status = line.get("error_status")
@@ -162,7 +232,10 @@ class ClaudeCode(Agent):
             self.ledger.note(line)
             return
         self.progress()
-        self.translator.assistant(line)
+        if not self._local.held_back(line):
+            self._todo.note_calls(line)
+            self._tasks.note_calls(line)
+            self.translator.assistant(line)
         usage = self.ledger.note(line)
         if usage:
             self.report_usage(usage)
@@ -170,20 +243,30 @@ class ClaudeCode(Agent):
     def _on_user(self, line: Json) -> None:
         self.progress()
         if line.get("isReplay"):
-            self._replayed = True
-            self.taken(str(line.get("uuid")))
+            notice = peer_notice(line)
+            if notice:
+                self.host.emit(notice)
+            wire = str(line.get("uuid"))
+            self._replayed = self._replayed or wire in self.waiting_messages  # not the output of a command
+            self.taken(wire)
         else:
             self.ledger.note_agent(line)
+            self._todo.note_results(line)
             self.translator.user(line)
 
     def _on_result(self, line: Json) -> None:
         self.progress()
-        self.session = line.get("session_id") or self.session
         self._take_unreplayed(line)
+        self._lines.end_turn(line)
         self.report_usage(self.ledger.close(line))
+        if self._local.note_result(line, self._deliveries, self._lines) and self.outcome:
+            return
+        self.session = line.get("session_id") or self.session
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            for key in list(self.requests):  # old versions do not withdraw forms
+                self.close_request(key, "withdrawn", "agent")
         elif line.get("is_error"):
             self._on_error_result(line)
         else:
@@ -192,6 +275,8 @@ class ClaudeCode(Agent):
     def _take_unreplayed(self, line: Json) -> None:
         """Mark the first message as taken if the turn ended before the CLI replayed any."""
         of_task = (line.get("origin") or {}).get("kind") == "task-notification"
+        of_compaction = bool(self._deliveries.compactions) and not line.get("num_turns")
+        of_task = of_task or of_compaction or self._deliveries.exact
         if not self._replayed and not of_task and self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
         self._replayed = False
@@ -220,12 +305,15 @@ class ClaudeCode(Agent):
 
     def _on_request(self, line: Json) -> None:
         key, request = str(line["request_id"]), line.get("request") or {}
-        if request.get("subtype") != "can_use_tool":
-            self._respond(key, {"subtype": "error", "error": "not supported"})
-        elif self.mode == "full" and request.get("tool_name") not in USER_TOOLS:
+        subtype = str(request.get("subtype"))
+        if subtype in FOR_MACHINES:
+            refused = refusal_for(subtype)
+            self._respond(key, refused)
+            self.host.emit({"kind": "notice", "text": refused["error"]})
+        elif self.mode == "full" and not needs_person(request):
             self.allow(key, request)
         else:
-            self.open_request(request_event(key, request, self.translator.worktree), request)
+            self.open_request(asked_event(key, request, self.translator.worktree), request)
 
     # messages to the CLI
 
@@ -254,10 +342,16 @@ class ClaudeCode(Agent):
 
     def _send_message(self, message: PendingMessage, priority: Optional[str]) -> None:
         self.waiting_messages[message.wire] = message
+        text = self._commands.as_text(message.text, is_first=not self.session)
+        self._send_text(message.wire, text, priority)
+
+    def _send_text(self, wire: str, text: str, priority: Optional[str]) -> None:
+        if text.startswith(COMPACT):
+            self._lines.asked_to_compact = True
         line: Json = {
             "type": "user",
-            "uuid": message.wire,
-            "message": {"role": "user", "content": [{"type": "text", "text": _as_text(message.text)}]},
+            "uuid": wire,
+            "message": {"role": "user", "content": [{"type": "text", "text": text}]},
             "parent_tool_use_id": None,
             "session_id": "",
         }
@@ -275,38 +369,53 @@ class ClaudeCode(Agent):
             answer(refusal("the agent has already taken this message"))
             return
         wire = message.wire
+        self._deliveries.withdrawn.add(wire)
 
         def reply(response: Json) -> None:
             if (response.get("response") or {}).get("cancelled"):
                 self.waiting_messages.pop(wire, None)
                 answer(OK)
             else:
+                self._deliveries.withdrawn.discard(wire)
                 answer(refusal("the agent has already taken this message"))
 
         self._call({"subtype": "cancel_async_message", "message_uuid": wire}, reply)
 
     def interrupt(self) -> None:
-        self._call({"subtype": "interrupt"}, lambda _response: None)
+        request: Json = {"subtype": "interrupt"}
+        if self._deliveries.leaving:
+            request["cancel_queued"] = True  # older versions ignore it
+        self._call(request, lambda _response: None)
         self.stop_background_work()  # an interrupt does not stop it
 
     def withdraw_all(self) -> None:
+        self._deliveries.leaving = True
         for message in list(self.waiting_messages.values()):  # else the next one starts a turn
             self.withdraw(message.identity, lambda _answer: None)
 
-    def background_commands(self) -> List[str]:
-        names = [
-            self._descriptions.get(task, "")
-            for task, kind in self._tasks.items()
-            if kind not in AWAITED_TASKS
-        ]
-        return [name or "a command" for name in names]
+    def compact(self, answer: Answer) -> None:
+        """As a command after the current turn."""
+        if not self._announced:
+            answer(refusal(NOTHING_TO_COMPACT))
+            return
+        message = PendingMessage(COMPACT, "web")
+        self._deliveries.compactions.add(message.wire)
+        self._send_text(message.wire, COMPACT, "later")
+        answer(OK)
+
+    def stop_background(self, key: str, answer: Answer) -> None:
+        self._call_and_answer({"subtype": "stop_task", "task_id": key}, answer)
 
     def stop_background_work(self) -> None:
-        for task in list(self._tasks):
+        for task in self._tasks.keys:
             self._call({"subtype": "stop_task", "task_id": task}, lambda _response: None)
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         request = self.requests[key].private
+        if request.get("subtype") != "can_use_tool":
+            self._respond(key, reply_of(request, decision))
+            self.close_other(key, decision, by)
+            return
         if not decision.allow:
             self._deny(key, decision)
             self.close_request(key, "deny", by, decision.text)
@@ -354,7 +463,7 @@ class ClaudeCode(Agent):
         self._call_and_answer({"subtype": "set_permission_mode", "mode": MODES[mode]}, answer)
         if mode == "full":
             for key, request in list(self.requests.items()):
-                if request.event["request_kind"] == "approval":
+                if not needs_person(request.private):
                     self.allow(key, request.private)
                     self.close_request(key, "allow", "mode")
 
@@ -366,11 +475,6 @@ def _effort(level: Optional[str]) -> Dict[str, str]:
     overwrite that file.
     """
     return {"CLAUDE_CODE_EFFORT_LEVEL": level} if level else {}
-
-
-def _as_text(text: str) -> str:
-    """Prefix a text that begins with a slash, so that the CLI does not take it as one of its commands."""
-    return " " + text if text.startswith("/") else text
 
 
 def _joined(value: Union[str, List[str]]) -> str:

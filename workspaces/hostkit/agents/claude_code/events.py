@@ -18,6 +18,7 @@ ERROR_CODES = {
     "model_not_found": "model",
     "server_error": "connection",
 }
+NO_SESSION = ("No conversation found with session ID", "No message found with message.uuid")
 REASONS = ("decision_reason", "blocked_path")
 LIMIT_STATES = {"allowed": "ok", "allowed_warning": "warning", "rejected": "reached"}
 STATUS = re.compile(r"\b([45]\d\d)\b")
@@ -26,6 +27,8 @@ EXIT_CODE = re.compile(r"Exit code (\d+)")
 
 def failure_code(status: Optional[int], error: str, text: str = "") -> str:
     """Return our error code by HTTP status, which may be part of the text, else by the CLI's `error`."""
+    if status is None and text.startswith(NO_SESSION):
+        return "session"
     found = STATUS.search(text) if status is None and error == "server_error" else None
     if found:
         status = int(found.group(1))
@@ -79,7 +82,17 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
     else:
         event["words"] = {"run": SAME_CALL.format(tool=name)}
         event["grants"] = [grant.as_event() for grant in grants_of(request)]
+    _name_server(event, request.get("mcp_server"))
     return event
+
+
+def _name_server(event: RequestEvent, server: object) -> None:
+    """Name the MCP server whose tool it is, and where it is configured, which old versions do not say."""
+    if isinstance(server, dict) and server.get("name"):
+        source = server.get("source")
+        event["server"] = f"{server['name']} ({source})" if source else str(server["name"])
+    elif event["tool"].startswith("mcp__"):
+        event["server"] = event["tool"].split("__")[1]
 
 
 def _questions(tool_input: Json) -> List[Question]:
@@ -103,15 +116,22 @@ class ClaudeTranslator:
         self.worktree = worktree
         self._emit = emit
         self._tools: Dict[str, float] = {}
+        self.part_of: Callable[[str, Optional[str]], Optional[str]] = lambda _kind, _parent: None
+        "Gives the id of the part that was shown while a text was written."
 
     def assistant(self, line: Json) -> None:
         parent = line.get("parent_tool_use_id")
+        anchor = None if parent else line.get("uuid")
         for block in line["message"].get("content") or []:
             kind = block.get("type")
             if kind == "text" and block.get("text"):
-                self._emit({"kind": "text", "text": block["text"], "parent": parent})
+                part = self.part_of("text", parent)
+                self._emit(
+                    {"kind": "text", "text": block["text"], "parent": parent, "part": part, "anchor": anchor}
+                )
             elif kind == "thinking" and block.get("thinking"):
-                self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent})
+                part = self.part_of("thinking", parent)
+                self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent, "part": part})
             elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
                 self._tool(block, parent)
 

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Dict, Iterator, Mapping, Optional, Set
+from typing import Dict, Iterator, List, Mapping, Optional, Set
 
 from ...files import loads
 from ...wire import Json, ModelUsage, UsageTotals
+from .counts import LIVE_NAMES, NAMES, Counts, ResultTotals, count, live_counts, model_usage
 
-NAMES = {
-    "input_tokens": "inputTokens",
-    "output_tokens": "outputTokens",
-    "cache_read_tokens": "cacheReadInputTokens",
-    "cache_write_tokens": "cacheCreationInputTokens",
-}
-LIVE_NAMES = {
-    "input_tokens": "input_tokens",
-    "output_tokens": "output_tokens",
-    "cache_read_tokens": "cache_read_input_tokens",
-    "cache_write_tokens": "cache_creation_input_tokens",
-}
 AGENT = "agent "
 MARKS = ('"usage"', '"user"', '"init"')
 SENT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -39,21 +28,24 @@ class ClaudeLedger:
     - `untold`: number of interrupted answers whose tokens the CLI has not fully reported
     - `begun`: tokens of such answers that are in the transcript, but not in the CLI's totals
     - `unsaved`: tokens that are in the totals, but in no transcript
+    - `partial`: at most so many output tokens are of interrupted answers, which transcripts have not in full
     - `open`: whether a result is missing
     """
 
     def __init__(self) -> None:
-        self._counted = dict.fromkeys(NAMES, 0)
-        self._since: Dict[str, Dict[str, int]] = {}
+        self._results = ResultTotals()
+        self._since: Dict[str, Counts] = {}
+        self._models: Dict[str, str] = {}
         self._messages: Set[str] = set()
         self._sent = dict.fromkeys(SENT, 0)
-        self._side: Dict[str, int] = {}
+        self._side: Counts = {}
         self._untold = 0
         self._begun = dict.fromkeys(NAMES, 0)
         self._unsaved = dict.fromkeys(NAMES, 0)
-        self._by_model: Dict[str, ModelUsage] = {}
-        self._cost: Optional[float] = None
+        self._partial = 0
         self._turns = 0
+        self._sessions: List[str] = []
+        self._model = ""
         self._context_used: Optional[int] = None
         self._context_window: Optional[int] = None
 
@@ -67,10 +59,10 @@ class ClaudeLedger:
         known = key in self._since
         # Not streamed: this is how the CLI requests an interrupted answer again.
         self._untold += key not in self._messages and bool(message.get("stop_reason"))
-        self._since[key] = {name: int(usage.get(cli_name) or 0) for name, cli_name in LIVE_NAMES.items()}
-        self._note_sent(key)
+        self._note_message(key, usage, str(message.get("model") or ""))
         if not line.get("parent_tool_use_id"):
-            self._context_used = sum(self._since[key].values())
+            self._model = self._models[key]
+            self._context_used = sum(self._since[key][name] for name in LIVE_NAMES)
         return None if known else self.total()
 
     def note_agent(self, line: Json) -> None:
@@ -78,39 +70,52 @@ class ClaudeLedger:
         result = line.get("tool_use_result")
         usage = result.get("usage") if isinstance(result, dict) else None
         if isinstance(usage, dict) and isinstance(result, dict) and result.get("agentId"):
-            key = AGENT + str(result["agentId"])
-            self._since[key] = {name: int(usage.get(cli_name) or 0) for name, cli_name in LIVE_NAMES.items()}
-            self._note_sent(key)
+            model = str(result.get("resolvedModel") or self._model)
+            self._note_message(AGENT + str(result["agentId"]), usage, model)
 
-    def _note_sent(self, key: str) -> None:
+    def note_compaction(self, line: Json) -> Optional[UsageTotals]:
+        """Take the size of the conversation after it was compacted, if the CLI reports it."""
+        size = count((line.get("compact_metadata") or {}).get("post_tokens"))
+        if not size:
+            return None
+        self._context_used = size
+        return self.total()
+
+    def note_session(self, session: Optional[str]) -> None:
+        """Note the session that the process works in. `/clear` starts another one."""
+        if session and session not in self._sessions:
+            self._sessions.append(str(session))
+
+    def _note_message(self, key: str, usage: Json, model: str) -> None:
+        self._since[key] = live_counts(usage)
+        self._models[key] = model
         if key not in self._messages:
             self._messages.add(key)
             for name in SENT:
                 self._sent[name] += self._since[key][name]
 
     def close(self, result: Json) -> UsageTotals:
-        """Process a result, which has the cumulative totals of the process."""
-        by_model = result.get("modelUsage") or {}
-        self._by_model = {model: _named(usage) for model, usage in by_model.items()}
-        self._counted = {
-            name: sum(int(usage.get(cli_name) or 0) for usage in by_model.values())
-            for name, cli_name in NAMES.items()
-        }
+        """Process a result, which has the tokens of all requests that have ended."""
+        before = self._results.counts()["output_tokens"]
+        self._results.add(result)
+        self.note_session(result.get("session_id"))
         if result.get("terminal_reason") == "aborted_streaming":
             self._note_aborted()
+            whole = count((result.get("usage") or {}).get("output_tokens"))
+            self._partial += max(0, self._results.counts()["output_tokens"] - before - whole)
         self._since = {}
-        side = {name: self._counted[name] - self._sent[name] for name in SENT}
+        counted = self._results.counts()
+        side = {name: counted[name] - self._sent[name] for name in SENT}
         self._side = side if min(side.values()) >= 0 and any(side.values()) else {}
-        self._cost = result.get("total_cost_usd")
         self._turns += 1
-        windows = [int(usage.get("contextWindow") or 0) for usage in by_model.values()]
-        self._context_window = max(windows) if windows else self._context_window
+        self._context_window = self._results.window(self._model) or self._context_window
         return self.total()
 
     def _note_aborted(self) -> None:
-        """Count an answer that was interrupted. If it had begun, the CLI's totals lack its message."""
+        """Count an answer that was interrupted. If it had begun, an old CLI's totals lack its message."""
         self._untold += 1
-        if self._since and any(self._sent[name] > self._counted[name] for name in SENT):
+        counted = self._results.counts()
+        if self._since and any(self._sent[name] > counted[name] for name in SENT):
             begun = list(self._since.values())[-1]
             self._begun = {name: self._begun[name] + begun[name] for name in NAMES}
             for name in SENT:
@@ -120,7 +125,7 @@ class ClaudeLedger:
         """Return the totals of a process that ended without a result. `finals` has tokens by message id."""
         for key, begun in self._since.items():
             if key in finals:
-                self._since[key] = finals[key]
+                self._since[key] = dict(begun, **finals[key])
             elif not key.startswith(AGENT):
                 self._untold += 1
                 self._unsaved = {name: self._unsaved[name] + begun[name] for name in NAMES}
@@ -130,26 +135,41 @@ class ClaudeLedger:
         return total
 
     def total(self) -> UsageTotals:
-        counts = {
-            name: self._counted[name] + sum(usage[name] for usage in self._since.values()) for name in NAMES
-        }
-        return {
+        counts = self._results.counts()
+        for usage in self._since.values():
+            for name in NAMES:
+                counts[name] += usage[name]
+        total: UsageTotals = {
             "input_tokens": counts["input_tokens"],
             "output_tokens": counts["output_tokens"],
             "cache_read_tokens": counts["cache_read_tokens"],
             "cache_write_tokens": counts["cache_write_tokens"],
             "reasoning_tokens": 0,
-            "cost_usd": self._cost,
-            "by_model": self._by_model,
+            "cost_usd": self._results.cost,
+            "by_model": self._by_model(),
             "turns": self._turns,
             "context_used": self._context_used,
             "context_window": self._context_window,
             "side": self._side,
             "untold": self._untold,
             "open": bool(self._since),
-            "begun": dict(self._begun),
-            "unsaved": dict(self._unsaved),
+            "begun": _without_parts(self._begun),
+            "unsaved": _without_parts(self._unsaved),
         }
+        if self._partial:
+            total["partial"] = self._partial
+        if len(self._sessions) > 1:
+            total["sessions"] = list(self._sessions)
+        return total
+
+    def _by_model(self) -> Dict[str, ModelUsage]:
+        by_model = self._results.by_model()
+        for key, usage in self._since.items():
+            if self._models[key]:
+                known = by_model.get(self._models[key]) or model_usage(dict.fromkeys(NAMES, 0), None)
+                counts = {name: usage[name] + count(known.get(name)) for name in NAMES}
+                by_model[self._models[key]] = model_usage(counts, known.get("cost_usd"))
+        return by_model
 
 
 def settled(raw: Path, finals: Mapping[str, Dict[str, int]]) -> UsageTotals:
@@ -157,6 +177,7 @@ def settled(raw: Path, finals: Mapping[str, Dict[str, int]]) -> UsageTotals:
     ledger, expected = ClaudeLedger(), ExpectedAnswers()
     for line in _lines(raw):
         expected.note(line)
+        ledger.note_session(line.get("session_id"))
         if line.get("type") == "assistant":
             ledger.note(line)
         elif line.get("type") == "user":
@@ -221,12 +242,6 @@ def _text(message: Json) -> str:
     return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
 
 
-def _named(usage: Json) -> ModelUsage:
-    counts = {name: int(usage.get(cli_name) or 0) for name, cli_name in NAMES.items()}
-    return {
-        "input_tokens": counts["input_tokens"],
-        "output_tokens": counts["output_tokens"],
-        "cache_read_tokens": counts["cache_read_tokens"],
-        "cache_write_tokens": counts["cache_write_tokens"],
-        "cost_usd": usage.get("costUSD"),
-    }
+def _without_parts(counts: Counts) -> Counts:
+    """Return counts that add up: without those that are part of another one."""
+    return {name: counts[name] for name in LIVE_NAMES}

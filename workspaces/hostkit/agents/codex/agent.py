@@ -6,16 +6,32 @@ import itertools
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
-from ...base.agent import OK, Agent, AgentHost, Answer, PendingMessage, RequestDecision, refusal
+from ...base.agent import (
+    NOTHING_TO_COMPACT,
+    OK,
+    Agent,
+    AgentHost,
+    Answer,
+    PendingMessage,
+    RequestDecision,
+    refusal,
+)
+from ...base.consent import picked
 from ...files import make_private_folder
 from ...outcome import Outcome
 from ...run.commit import folders_for_commits
 from ...wire import Json, LimitEvent, RunSpec
-from .events import CodexTranslator, breaks_off, failure_of, limit_event, request_event
-from .protocol import CLIENT, decision_of, listed, native_program, wire_id
+from .asked import FOR_MACHINES, NEVER_BUT_FORMS, QUESTIONS, asked_event, grants_of, refusal_for, reply_of
+from .background import CodexWorks
+from .compaction import CodexCompaction
+from .events import CodexTranslator, breaks_off, failure_of, limit_event
+from .live import CodexLive, is_partial
+from .notices import review_handlers
+from .notifications import IGNORED, PROGRESS_CONFIG, SessionLines
+from .protocol import CLIENT, decision_of, listed, native_program, place_of, wire_id
 from .usage import CodexLedger
 
-APPROVALS = {"ask": "untrusted", "edits": "on-request", "full": "never"}
+APPROVALS: Dict[str, object] = {"ask": "untrusted", "edits": "on-request", "full": NEVER_BUT_FORMS}
 PROFILE, FULL_ACCESS = "aitask", ":danger-full-access"
 STARTING = "starting"
 """Placeholder for the id of a requested turn."""
@@ -28,6 +44,7 @@ class Codex(Agent):
         super().__init__(spec, host)
         self.ledger = CodexLedger(spec.get("thread_total"))
         self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
+        self.live = CodexLive(self.parts, self._parent)
         self.model: Optional[str] = spec.get("model")
         self.effort: Optional[str] = spec.get("reasoning_effort")
         self._numbers = itertools.count(1)
@@ -37,6 +54,8 @@ class Codex(Agent):
         self._queue: List[PendingMessage] = []
         self._busy_threads: Dict[str, bool] = {}
         self._leaving = False
+        self._works = CodexWorks(self.background)
+        self._compaction = CodexCompaction(host.emit)
         self._other_turns: Dict[str, str] = {}
         self._logged_in = True
         self._limit: Optional[LimitEvent] = None
@@ -48,12 +67,15 @@ class Codex(Agent):
             "item/started": self._on_item_started,
             "item/completed": self._on_item_completed,
             "thread/tokenUsage/updated": self._on_usage,
+            "thread/reverted": self._on_revert,
             "account/rateLimits/updated": self._on_limits,
             "serverRequest/resolved": lambda params: self.close_request(
                 str(params["requestId"]), "withdrawn", "agent"
             ),
             "error": self._on_error,
             "warning": self._on_warning,
+            **SessionLines(self).handlers,
+            **review_handlers(host.emit),
         }
 
     def command_line(self, program: str) -> List[str]:
@@ -74,6 +96,7 @@ class Codex(Agent):
     @property
     def settled(self) -> bool:
         idle = not self._turn and not self._queue and not any(self._busy_threads.values())
+        idle = idle and not self._compaction.wanted
         return self.outcome is not None and idle and not self.requests and not self._replies
 
     # protocol
@@ -86,7 +109,12 @@ class Codex(Agent):
     def _respond(self, key: str, result: Json) -> None:
         self.host.send({"id": wire_id(key), "result": result})
 
+    def is_partial(self, line: Json) -> bool:
+        return is_partial(line)
+
     def feed(self, line: Json) -> None:
+        if self.live.feed(line):
+            return
         method = line.get("method")
         if method is None:
             self._on_reply(line)
@@ -94,8 +122,8 @@ class Codex(Agent):
             self._on_request(str(line["id"]), str(method), line.get("params") or {})
         elif method in self._handlers:
             self._handlers[method](line.get("params") or {})
-        elif not self.translator.is_known(str(method)):
-            self.host.emit({"kind": "raw", "line": line})
+        elif method not in IGNORED:
+            self.raw.note(method, line)
 
     def _on_reply(self, line: Json) -> None:
         reply = self._replies.pop(int(line.get("id") or 0), None)
@@ -121,6 +149,7 @@ class Codex(Agent):
         self.host.send({"method": "initialized"})
         self._call("account/read", {}, self._on_account)
         config: Json = {"model_reasoning_effort": self.effort} if self.effort else {}
+        config["tools"] = PROGRESS_CONFIG
         params: Json = {"cwd": self.spec["worktree"], "config": config}
         params["approvalPolicy"] = APPROVALS[self.mode]
         if self.spec.get("unreadable"):
@@ -132,7 +161,10 @@ class Codex(Agent):
             params["model"] = self.model
         if self.spec.get("trial"):
             params["ephemeral"] = True  # without a transcript
-        if self.spec.get("resume"):
+        if self.fork:
+            params.update(threadId=self.spec["resume"], excludeTurns=True, **place_of(self.fork))
+            self._call("thread/fork", params, self._on_thread)
+        elif self.spec.get("resume"):
             params.update(threadId=self.spec["resume"], excludeTurns=True)
             self._call("thread/resume", params, self._on_thread)
         else:
@@ -148,14 +180,14 @@ class Codex(Agent):
             return
         result = line["result"]
         self.session = result["thread"]["id"]
-        self.ledger.thread = self.session
+        self.ledger.begin(self.session, resumed=self.spec.get("resume"))
         self.ledger.model = str(result.get("model") or self.model or "")
         effort = result.get("reasoningEffort") or self.effort
         self.report_start(self._version, result.get("model") or self.model, effort)
         self._next_turn()
 
     def _next_turn(self) -> None:
-        if self._turn or not self._queue:
+        if self._turn or self._begin_compaction() or not self._queue:
             return
         message = self._queue.pop(0)
         self.waiting_messages[message.wire] = message
@@ -173,6 +205,20 @@ class Codex(Agent):
         if self.model:
             params["model"] = self.ledger.model = self.model
         self._call("turn/start", params, self._on_turn)
+
+    def _begin_compaction(self) -> bool:
+        if not self._compaction.wanted:
+            return False
+        self._compaction.wanted, self._compaction.own_turn, self._turn = False, True, STARTING
+
+        def reply(line: Json) -> None:
+            if "error" in line:
+                self._turn = None
+                self._compaction.fail(str((line.get("error") or {}).get("message") or line))
+                self._next_turn()
+
+        self._call("thread/compact/start", {"threadId": self.session}, reply)
+        return True
 
     def _permissions(self) -> Json:
         if self.spec.get("unreadable"):
@@ -227,21 +273,28 @@ class Codex(Agent):
             self._turn = params["turn"]["id"]
         else:
             self._other_turns[params["threadId"]] = params["turn"]["id"]
+            self._works.turn_started(params["threadId"])
 
     def _on_turn_completed(self, params: Json) -> None:
         turn = params["turn"]
         interrupted = turn.get("status") == "interrupted"
         if not self._is_own(params):
             self._other_turns.pop(params["threadId"], None)
+            self._withdraw_requests(params["threadId"])
+            self._works.end_thread(params["threadId"], "stopped" if interrupted else "completed")
             self.ledger.end_other_turn(params["threadId"], interrupted=interrupted)
             self.report_usage(self.ledger.total())
             return
         self._turn = None
-        self.taken(self._opening)
-        for key in list(self.requests):
-            self.close_request(key, "withdrawn", "agent")
+        self._works.note_open(list(self.translator.items.values()))
+        self.taken(self._opening, turn.get("id"))
+        self._withdraw_requests(params.get("threadId"))
         self.report_usage(self.ledger.end_turn(interrupted=interrupted))
-        if turn.get("status") == "failed":
+        is_compaction, former = self._compaction.own_turn, self.outcome
+        self._compaction.end_turn((turn.get("error") or {}).get("message"))
+        if is_compaction and former:
+            pass  # what the agent has done before is the outcome
+        elif turn.get("status") == "failed":
             self._on_failed_turn(turn.get("error") or {})
         elif interrupted:
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
@@ -255,6 +308,12 @@ class Codex(Agent):
         if not self._turn:
             self.set_state("idle")
 
+    def _withdraw_requests(self, thread: Optional[str]) -> None:
+        """Close what a turn of this thread has left open: after an interrupt, the CLI does not say so."""
+        for key, request in list(self.requests.items()):
+            if request.private["params"].get("threadId") in (None, thread):
+                self.close_request(key, "withdrawn", "agent")
+
     def _on_failed_turn(self, error: Json) -> None:
         failure = failure_of(error)
         code = "login" if failure.code in ("connection", "other") and not self._logged_in else failure.code
@@ -267,24 +326,46 @@ class Codex(Agent):
         self.progress()
         if self._is_own(params):
             self.ledger.note_begin(item)
+        self._works.item_started(item, self._thread(params))
         if item["type"] == "userMessage":
-            self.taken(str(item.get("clientId")))
+            self.taken(str(item.get("clientId")), params.get("turnId"))
+        elif item["type"] == "contextCompaction":
+            if self._is_own(params):
+                self._compaction.started()
         else:
             self.translator.started(item, self._parent(params))
 
     def _on_item_completed(self, params: Json) -> None:
         self.progress()
         self.ledger.note_end(params["item"])
+        self._works.item_completed(params["item"], self._thread(params))
+        if params["item"]["type"] == "contextCompaction" and self._is_own(params):
+            self._compaction.completed()
+        self.translator.turn = params.get("turnId")
         self.translator.completed(params["item"], self._parent(params))
 
     def _parent(self, params: Json) -> Optional[str]:
+        """Return the call that has started the sub-agent; None for the agent itself."""
+        thread = self._thread(params)
+        return None if thread is None else self._works.call_of(thread)
+
+    def _thread(self, params: Json) -> Optional[str]:
         return None if self._is_own(params) else str(params["threadId"])
 
     def _on_usage(self, params: Json) -> None:
         self.ledger.note(params, own_turn=self._turn)
         self.thread_total = self.ledger.thread_total
+        if self._is_own(params):
+            self._compaction.note_usage(params)
+            self._works.note_open(list(self.translator.items.values()))
+        else:
+            self._works.note_usage(params)
         if self._turn or not self._is_own(params):
             self.report_usage(self.ledger.total())
+
+    def _on_revert(self, params: Json) -> None:
+        if self._is_own(params):
+            self.ledger.note_revert()
 
     def _on_limits(self, params: Json) -> None:
         event = limit_event(params.get("rateLimits") or {})
@@ -305,11 +386,14 @@ class Codex(Agent):
         self.host.emit({"kind": "notice", "text": str(params.get("message"))})
 
     def _on_request(self, key: str, method: str, params: Json) -> None:
-        event = request_event(key, method, params, self.translator)
+        if method in FOR_MACHINES:
+            error = refusal_for(method)
+            self.host.send({"id": wire_id(key), "error": error})
+            self.host.emit({"kind": "notice", "text": error["message"]})
+            return
+        event = asked_event(key, method, params, self.translator)
         private = {"method": method, "params": params}
-        if event is None:
-            self.host.send({"id": wire_id(key), "error": {"code": -32601, "message": "not supported"}})
-        elif self.mode == "full" and event["request_kind"] == "approval":
+        if self.mode == "full" and event["request_kind"] == "approval":
             self.allow(key, private)
         else:
             self.open_request(event, private)
@@ -350,7 +434,37 @@ class Codex(Agent):
 
     def withdraw_all(self) -> None:
         self._leaving = True
+        self._compaction.wanted = False
         self._queue.clear()
+
+    def compact(self, answer: Answer) -> None:
+        if not self.session or not (self._turn or self.outcome):
+            answer(refusal(NOTHING_TO_COMPACT))
+            return
+        self._compaction.wanted = True
+        self._next_turn()
+        answer(OK)
+
+    def stop_background(self, key: str, answer: Answer) -> None:
+        params: Json = {"threadId": self.session}
+        process, turn = self._works.process_of(key), self._other_turns.get(key)
+        if process:
+            call = "thread/backgroundTerminals/terminate", {**params, "processId": process}
+        elif turn:
+            call = "turn/interrupt", {"threadId": key, "turnId": turn}
+        else:
+            answer(refusal("it has ended already"))
+            return
+
+        def reply(line: Json) -> None:
+            error = (line.get("error") or {}).get("message")
+            answer(refusal(str(error)) if "error" in line else OK)
+
+        self._call(*call, reply)
+
+    def stop_background_work(self) -> None:
+        if self.background.running("command"):
+            self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
 
     def interrupt(self) -> None:
         turns = dict(self._other_turns)
@@ -363,8 +477,16 @@ class Codex(Agent):
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         private = self.requests[key].private
         method, params = private["method"], private["params"]
-        if method == "item/tool/requestUserInput":
+        if method == QUESTIONS:
             self._answer_questions(key, decision, by)
+        elif self.requests[key].event["request_kind"] != "approval":
+            self.host.send({"id": wire_id(key), **reply_of(method, params, decision)})
+            self.close_other(key, decision, by)
+        elif decision.grant:
+            grant = picked(grants_of(params), decision.grant)
+            accepted = {"action": "accept", "content": {}, "_meta": {"persist": grant.update["persist"]}}
+            self._respond(key, accepted)
+            self.close_request(key, "allow_for_run", by, grant.text)
         elif decision.allow:
             for_run = decision.scope == "run"
             if for_run:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Callable, Dict, List, NamedTuple, Optional
 
 from ...base.agent import code_of_status, iso
 from ...base.consent import SAME_CALL
 from ...base.titles import one_line, plain_command, relative, shell_of, shortened, whole_file_diff
 from ...files import loads
-from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
+from ...wire import Json, LimitEvent, PlanWindow, Question, QuestionOption, RequestEvent, RunEvent, TextEvent
 
 ERROR_CODES = {
     "usageLimitExceeded": "limit",
@@ -31,17 +32,12 @@ ERROR_CODES = {
 STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
 NO_MODEL = re.compile(r"model .{0,80}does not exist|do not have access to (it|the model)", re.DOTALL)
 NO_KEY = re.compile(r"Missing environment variable|not logged in|authentication required", re.IGNORECASE)
+NO_SESSION = re.compile(r"no rollout found for thread|thread not found|turn not found", re.IGNORECASE)
 NO_LINK = re.compile(
     r"stream disconnected|error sending request|waiting for network|connection|timed? ?out", re.IGNORECASE
 )
 WARN_PERCENT = 90
 WINDOWS = {300: "five_hour", 10080: "seven_day"}
-KNOWN = (
-    *("item/", "thread/", "turn/", "account/", "hook/", "skills/", "app/", "mcpServer/", "remoteControl/"),
-    *("model/", "command/", "process/", "project/", "fs/", "modelProvider/"),
-    *("configWarning", "deprecationNotice"),
-)
-"""Notifications that users do not need. They are recorded in raw.jsonl."""
 SIGNS = {"add": "+", "delete": "-"}
 """Kinds of changes for which the CLI reports the file's content instead of a diff."""
 NOT_SHOWN = (
@@ -58,6 +54,7 @@ COMMAND_ONCE = (
     "once, as shown; if its sandbox stops it, Codex runs it again outside of it, with all your rights"
 )
 PERMISSIONS_ONCE = "until the end of this turn, for all commands"
+MAX_WAIT_MS = 10**11
 SILENT_ITEMS = ("userMessage", "hookPrompt", "enteredReviewMode", "exitedReviewMode", "sleep")
 
 
@@ -79,6 +76,8 @@ def failure_of(error: Json) -> TurnFailure:
         code = "model"
     if NO_KEY.search(full):
         code = "login"
+    if NO_SESSION.search(full):
+        code = "session"
     if not code and status:
         code = "rejected" if status == 404 else code_of_status(status)
     if not code and (isinstance(info, dict) or NO_LINK.search(full)):
@@ -151,10 +150,8 @@ class CodexTranslator:
     def __init__(self, worktree: str, emit: Callable[[RunEvent], None]) -> None:
         self.worktree = worktree
         self.items: Dict[str, Json] = {}
+        self.turn: Optional[str] = None
         self._emit = emit
-
-    def is_known(self, method: str) -> bool:
-        return method.startswith(KNOWN)
 
     def started(self, item: Json, parent: Optional[str]) -> None:
         self.items[item["id"]] = item
@@ -175,19 +172,26 @@ class CodexTranslator:
         known = self.items.pop(item["id"], None)
         kind = item["type"]
         if kind in ("agentMessage", "plan"):
-            if item.get("text"):
-                self._emit({"kind": "text", "text": item["text"], "parent": parent})
+            self._say(item, parent)
         elif kind == "reasoning":
             text = "\n\n".join(item.get("summary") or []) or "\n\n".join(item.get("content") or [])
             if text:
-                self._emit({"kind": "thinking", "text": text, "parent": parent})
-        elif kind == "contextCompaction":
-            self._emit({"kind": "notice", "text": "The conversation was compacted."})
+                self._emit({"kind": "thinking", "text": text, "parent": parent, "part": item["id"]})
         elif _tool_name(item):
             if known is None:
                 self.started(item, parent)
                 self.items.pop(item["id"], None)
             self._result(item)
+
+    def _say(self, item: Json, parent: Optional[str]) -> None:
+        """Emit a text of the agent, with the questions that it does not wait for."""
+        text, questions = item.get("text"), async_questions(item)
+        said: TextEvent = {"kind": "text", "text": text or "", "parent": parent, "part": item["id"]}
+        said["anchor"] = None if parent else self.turn
+        if questions:
+            said["questions"] = questions
+        if text or questions:
+            self._emit(said)
 
     def _result(self, item: Json) -> None:
         status = str(item.get("status") or "completed")
@@ -238,6 +242,8 @@ class CodexTranslator:
 def _tool_name(item: Json) -> str:
     """Return the tool name of an item; empty if it is not a tool call."""
     kind = str(item["type"])
+    if kind == "subAgentActivity":
+        return "sub-agent" if item.get("kind") == "started" else ""
     if kind in (*SILENT_ITEMS, "agentMessage", "plan", "reasoning", "contextCompaction"):
         return ""
     if kind == "commandExecution":
@@ -324,6 +330,27 @@ def _permission_approval(key: str, params: Json, _translator: CodexTranslator) -
     return event
 
 
+def async_questions(item: Json) -> List[Question]:
+    """Return what a message asks while the turn goes on. A message of the user is the answer."""
+    given = item.get("questions")
+    asked = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    return [
+        {
+            "id": str(place),
+            "question": str(each.get("title") or each.get("question") or ""),
+            "options": [_option(option) for option in each.get("options") or []],
+        }
+        for place, each in enumerate(asked)
+    ]
+
+
+def _option(option: object) -> QuestionOption:
+    if isinstance(option, dict):
+        label = str(option.get("label") or option.get("title") or option.get("value") or "")
+        return {"label": label, "description": option.get("description")}
+    return {"label": str(option)}
+
+
 def _questions(key: str, params: Json, _translator: CodexTranslator) -> RequestEvent:
     questions: List[Question] = [
         {
@@ -332,6 +359,8 @@ def _questions(key: str, params: Json, _translator: CodexTranslator) -> RequestE
             "header": question.get("header"),
             "multiple": False,
             "options": question.get("options") or [],
+            "other": question.get("isOther") is not False or not question.get("options"),
+            "secret": question.get("isSecret") is True,
         }
         for question in params.get("questions") or []
     ]
@@ -346,7 +375,15 @@ def _questions(key: str, params: Json, _translator: CodexTranslator) -> RequestE
         "questions": questions,
         "can_edit": False,
         "can_allow_for_run": False,
+        "expires_at": _expiry(params.get("autoResolutionMs")),
     }
+
+
+def _expiry(milliseconds: object) -> Optional[str]:
+    """Return when Codex goes on without an answer; None if it waits."""
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, (int, float)):
+        return None
+    return iso(time.time() + milliseconds / 1000) if 0 < milliseconds < MAX_WAIT_MS else None
 
 
 REQUESTS: Dict[str, Callable[[str, Json, CodexTranslator], Optional[RequestEvent]]] = {

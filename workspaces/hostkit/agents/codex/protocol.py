@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 from typing import List, Tuple, Union
 
-from ...wire import Json
+from ...wire import ForkPoint, Json
 
 CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
 HANDSHAKE: Tuple[Json, ...] = (
@@ -27,8 +27,15 @@ def listed(value: object) -> List[str]:
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
+def place_of(fork: ForkPoint) -> Json:
+    """Return the parameter of `thread/fork` that says where."""
+    return {"beforeTurnId" if fork["before"] else "lastTurnId": fork["anchor"]}
+
+
 def decision_of(method: str, params: Json, reply: str) -> Json:
     """Return the result for an approval. `reply` is accept, decline or cancel."""
+    if method == "mcpServer/elicitation/request":  # a tool of an MCP server
+        return {"action": reply, "content": {} if reply == "accept" else None, "_meta": None}
     if method != "item/permissions/requestApproval":
         return {"decision": reply}
     return {"permissions": (params.get("permissions") or {}) if reply == "accept" else {}, "scope": "turn"}

@@ -1,13 +1,15 @@
 """Token totals of a Codex run.
 
-Codex reports totals of the whole thread, including earlier runs. A run's tokens are the difference.
+Codex reports totals of the whole thread, including earlier runs. A run's tokens are the difference. The total
+of a forked thread begins with that of the turns it has copied, and a revert takes turns out of it.
 """
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Set, cast
+from typing import Dict, Iterable, List, Optional, Sequence, Set, cast
 
-from ...wire import Json, ModelUsage, UsageTotals
+from ...wire import TOKEN_KINDS, Json, ModelUsage, UsageTotals
+from .transcripts import CountedRequest
 
 FIELDS = (
     "inputTokens",
@@ -41,6 +43,7 @@ class CodexLedger:
         self._other_bases = {thread: _numbers(total) for thread, total in self._other_totals.items()}
         self._by_model: Dict[str, Dict[str, int]] = {}
         self._turns = 0
+        self._is_reverted = False
         self._at_interrupt: Dict[str, Dict[str, int]] = {}
         self._open_items: Set[str] = set()
         self._context_used: Optional[int] = None
@@ -58,12 +61,13 @@ class CodexLedger:
         usage = params.get("tokenUsage") or {}
         total, last = _numbers(usage.get("total")), _numbers(usage.get("last"))
         before = self._sum()
-        if params.get("threadId") not in (None, self.thread):
+        if self.thread is not None and params.get("threadId") not in (None, self.thread):
             self._note_other(str(params["threadId"]), total, last)
         elif own_turn is None or params.get("turnId") != own_turn:
             self._note_former(usage, total)
         else:
             self._note_own(total, last)
+            self._note_context(usage.get("last") or {})
             self._context_window = usage.get("modelContextWindow") or self._context_window
             self._own_total = dict(usage.get("total") or {})
         self._count_for_model(before)
@@ -75,12 +79,41 @@ class CodexLedger:
             self._own_total = dict(usage.get("total") or {})
 
     def _note_own(self, total: Dict[str, int], last: Dict[str, int]) -> None:
+        """Note the total after a request. It may be repeated; after a compaction, `last` is 0."""
         before = {name: total[name] - last[name] for name in FIELDS}
-        resumed = self._own is None and self._base and before["inputTokens"] > self._base["inputTokens"]
-        if self._base is None or resumed:  # resumed: an interactive session since the last run
-            self._base = before
+        own = self._own or dict.fromkeys(FIELDS, 0)
+        if self._base is None or self._has_jumped(total, before):
+            self._base = {name: before[name] - own[name] for name in FIELDS}
+        self._is_reverted = False
         self._own = {name: total[name] - self._base[name] for name in FIELDS}
-        self._context_used = last["inputTokens"] + last["outputTokens"]
+
+    def _has_jumped(self, total: Dict[str, int], before: Dict[str, int]) -> bool:
+        """Whether the total has changed without a request of this run.
+
+        It does by an interactive session since the last run, by a fork of an earlier turn, and by a revert.
+        """
+        if self._is_reverted or self._base is None:
+            return True
+        if self._own is None:
+            return total != self._base and before["inputTokens"] != self._base["inputTokens"]
+        return total["inputTokens"] < self._base["inputTokens"] + self._own["inputTokens"]
+
+    def note_revert(self) -> None:
+        """Note that turns were removed from the thread. The next total does not include them."""
+        self._is_reverted = True
+
+    def begin(self, thread: str, resumed: Optional[str]) -> None:
+        """Note the run's thread. One that is not `resumed` has a total of its own: it is new, or a fork."""
+        self.thread = thread
+        if thread != resumed:
+            self._base = self._own_total = None
+
+    def _note_context(self, last: Json) -> None:
+        """Note the size of the conversation. After a compaction, Codex reports an estimate of it."""
+        size = last.get("totalTokens")
+        if size is None:
+            size = int(last.get("inputTokens") or 0) + int(last.get("outputTokens") or 0)
+        self._context_used = int(size)
 
     def _note_other(self, thread: str, total: Dict[str, int], last: Dict[str, int]) -> None:
         """Note totals of a sub-agent. If an earlier run has used it, start from the totals counted there."""
@@ -145,6 +178,40 @@ class CodexLedger:
             "thread_total": self.thread_total,
             "untold": self.untold,
         }
+
+
+def with_requests(usage: Optional[UsageTotals], requests: Iterable[CountedRequest]) -> UsageTotals:
+    """Return the totals with these requests added."""
+    known = usage.copy() if usage else CodexLedger(None).total()
+    by_model: Dict[str, Json] = {model: dict(used) for model, used in known["by_model"].items()}
+    for request in requests:
+        used = by_model.setdefault(request.model, dict.fromkeys(TOKEN_KINDS, 0))
+        for name in TOKEN_KINDS:
+            used[name] = int(used.get(name) or 0) + request.tokens[name]
+        known["input_tokens"] += request.tokens["input_tokens"]
+        known["output_tokens"] += request.tokens["output_tokens"]
+        known["cache_read_tokens"] += request.tokens["cache_read_tokens"]
+        known["cache_write_tokens"] += request.tokens["cache_write_tokens"]
+        known["reasoning_tokens"] += request.tokens["reasoning_tokens"]
+    known["by_model"] = cast("Dict[str, ModelUsage]", by_model)
+    return known
+
+
+def missing_requests(usage: UsageTotals, requests: Sequence[CountedRequest]) -> List[CountedRequest]:
+    """Return the last of these requests, without which they have these totals; none if there are none."""
+    known = cast("Dict[str, int]", usage)
+    sums = dict.fromkeys(TOKEN_KINDS, 0)
+    for request in requests:
+        for name in TOKEN_KINDS:
+            sums[name] += request.tokens[name]
+    missing: List[CountedRequest] = []
+    for request in reversed(requests):
+        if all(sums[name] == known[name] for name in TOKEN_KINDS):
+            return missing
+        missing.insert(0, request)
+        for name in TOKEN_KINDS:
+            sums[name] -= request.tokens[name]
+    return missing if all(sums[name] == known[name] for name in TOKEN_KINDS) else []
 
 
 def _named(own: Dict[str, int]) -> Dict[str, int]:

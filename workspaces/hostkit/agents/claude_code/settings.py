@@ -1,0 +1,19 @@
+"""The settings with which Claude Code is started. They hold for this run, and are above those of files."""
+
+from __future__ import annotations
+
+import json
+
+from ...wire import Json, RunSpec
+
+
+def settings_of(_spec: RunSpec) -> Json:
+    """Return the content of `--settings`. Versions that don't know a setting ignore it."""
+    return {
+        # Else other sessions of the same account could start paid turns in a run, unasked and unseen.
+        "crossSessionInbound": "refuse",
+    }
+
+
+def settings_argument(spec: RunSpec) -> str:
+    return "--settings=" + json.dumps(settings_of(spec))
