@@ -135,6 +135,7 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
         "findings": findings,
         "problems": sum(found.ok is False for found in findings),
         "error": next((found.error for found in findings if found.error), None),
+        **trial_views.context_of(workspace),
     }
     return render(request, "workspaces/_doctor.html", context)
 

@@ -35,7 +35,8 @@ def launch(run: Run) -> None:
     """
     task, workspace = run.task, run.task.workspace
     site = site_of(workspace)
-    cli_holds.require_usable_cli(run, site.host)
+    if not run.attempts:  # else its window was opened, and its agent may be running
+        cli_holds.require_usable_cli(run, site.host)
     tree = worktree(task, site)
     _require_allowed_settings(run, tree, site)
     _renew_lease(run)

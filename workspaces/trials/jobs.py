@@ -104,7 +104,8 @@ def _postpone(row: InstalledCli, error: HostError) -> None:
     """Try again later if the host can't be reached. What else fails here must not hold runs."""
     if error.retryable:
         note_down(row.host, error)
-        changes.save(row, try_at=timezone.now() + HOST_PAUSE, wanted=False)
+        again = row.state in (InstalledCli.State.TRYING, InstalledCli.State.HELD)
+        changes.save(row, try_at=timezone.now() + HOST_PAUSE if again else None, wanted=False)
         return
     log.warning("no trial turn of %s: %s", row, error)
     changes.save_verdict(row, TurnVerdict(None, "other", str(error)))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from aitask.tests.lab.wait import wait_for
+
 from .test_guard import Prepare
 from .test_guard import guarded as guarded
 
@@ -47,12 +49,18 @@ def test_a_program_that_is_being_written_is_waited_for(guarded: Prepare, program
     assert guarded(replaced_seconds=30).run("go")["state"] == "succeeded"
 
 
+def test_a_program_that_is_still_open_for_writing_is_waited_for(guarded: Prepare, program: Path) -> None:
+    writer = program.open("r+b")  # text file busy
+    threading.Timer(1.0, writer.close).start()
+    assert guarded(replaced_seconds=30).run("go")["state"] == "succeeded"
+
+
 def test_a_program_that_dies_at_its_start_and_is_replaced_starts_once_more(
     guarded: Prepare, program: Path
 ) -> None:
-    content = program.read_bytes()
-    program.write_text(BROKEN)
-    replace_soon(program, content)
+    content, started = program.read_bytes(), program.with_name("started")
+    program.write_text(f"#!/bin/sh\ntouch {started}\nsleep 1\nexit 1\n")
+    threading.Thread(target=lambda: (wait_for(started.exists, 60), replace_soon(program, content, 0))).start()
     run = guarded(replaced_seconds=30)
     assert run.run("go")["state"] == "succeeded"
     assert [event["text"] for event in run.events() if event["kind"] == "message"] == ["go"]

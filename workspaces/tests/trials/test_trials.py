@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
@@ -12,7 +13,7 @@ from django_q.brokers import get_broker
 from aitask.lib import leases
 from aitask.lib.errors import Refused
 from tasks.models import Run
-from tasks.runs import cli_holds, dispatch, endings
+from tasks.runs import cli_holds, dispatch, endings, launch
 from tasks.runs import jobs as run_jobs
 from tasks.tests.factories import make_run, make_task, make_workspace
 from workspaces import hosts
@@ -233,6 +234,14 @@ class TestTrying:
         row = try_it(workspace)
         assert (row.state, row.is_due, row.try_at is None) == (State.TRYING, False, False)
 
+    def test_a_good_version_is_not_tried_later_because_the_host_was_away(
+        self, host: HostInRows, workspace: Workspace
+    ) -> None:
+        services.try_soon(try_it(workspace))
+        host.error = HostError("No link.", code="link_lost", retryable=True)
+        row = try_it(workspace)
+        assert (row.state, row.wanted, row.try_at) == (State.GOOD, False, None)
+
     def test_a_trial_that_is_not_possible_holds_nothing(self, host: HostInRows, workspace: Workspace) -> None:
         host.error = HostError("Unknown verb.", code="remote_failed")
         assert try_it(workspace).hold_reason == ""
@@ -295,6 +304,22 @@ class TestRuns:
         assert "changed from 1.0.0 to 2.0.0" in run.reason
         try_it(workspace)
         assert dispatch.start_queued(workspace.pk) == [run.pk]
+
+    def test_a_run_whose_window_was_opened_is_not_held_again(
+        self, host: HostInRows, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its agent may be running: the start is only repeated because no event has come yet."""
+        prove(workspace)
+        host.install("2.0.0")
+        looked: list[Run] = []
+        monkeypatch.setattr(cli_holds, "require_usable_cli", lambda run, _host: looked.append(run))
+        monkeypatch.setattr(launch, "site_of", lambda _workspace: Mock(host=host))
+        monkeypatch.setattr(launch, "worktree", Mock(side_effect=Refused("No further.")))
+        for attempts in (0, 1):
+            run = make_run(task=make_task(workspace=workspace), state=Run.State.STARTING, attempts=attempts)
+            with pytest.raises(Refused, match="No further"):
+                launch.launch(run)
+        assert [run.attempts for run in looked] == [0]
 
     def test_nothing_is_tried_while_no_run_waits(self, host: HostInRows, workspace: Workspace) -> None:
         prove(workspace)
