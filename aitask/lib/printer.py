@@ -17,7 +17,7 @@ class WritableText(Protocol):
     def fileno(self) -> int: ...
 
 
-class Printer:
+class LinePrinter:
     """Writes lines, and never raises: what reads them must not stop what the program does."""
 
     def __init__(self, stream: WritableText) -> None:

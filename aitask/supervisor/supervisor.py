@@ -13,7 +13,7 @@ from typing import TextIO
 
 from django.core.management.color import supports_color
 
-from aitask.lib.printer import Printer
+from aitask.lib.printer import LinePrinter
 from aitask.supervisor import groups
 from aitask.supervisor.roles import Child, Role
 
@@ -26,7 +26,7 @@ class Console:
     """Writes lines of several processes to one stream, each with the name of its role."""
 
     def __init__(self, stream: TextIO, names: Sequence[str]) -> None:
-        self._output = Printer(stream)
+        self._output = LinePrinter(stream)
         self._width = max(map(len, names))
         self._colours = dict(zip(names, COLOURS * len(names), strict=False)) if _takes_colours(stream) else {}
         self._lock = threading.Lock()

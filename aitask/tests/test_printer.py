@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import os
 
-from aitask.lib.printer import Printer
+from aitask.lib.printer import LinePrinter
 
 
 def test_characters_that_the_encoding_lacks_become_escapes() -> None:
     raw = io.BytesIO()
-    output = Printer(io.TextIOWrapper(raw, encoding="cp1252", newline="\n"))
+    output = LinePrinter(io.TextIOWrapper(raw, encoding="cp1252", newline="\n"))
     output.line("✓ Grüße \ufffd")
     output.line("plain")
     assert raw.getvalue() == b"\\u2713 Gr\\xfc\\xdfe \\ufffd\nplain\n"
@@ -20,7 +20,7 @@ def test_a_reader_that_has_ended_is_no_error() -> None:
     reads, writes = os.pipe()
     os.close(reads)
     with os.fdopen(writes, "w") as stream:
-        output = Printer(stream)
+        output = LinePrinter(stream)
         for number in range(3):
             output.line(f"line {number}")
         stream.write("and the stream itself can be closed")
@@ -29,4 +29,4 @@ def test_a_reader_that_has_ended_is_no_error() -> None:
 def test_a_closed_stream_is_no_error() -> None:
     stream = io.StringIO()
     stream.close()
-    Printer(stream).line("x")
+    LinePrinter(stream).line("x")

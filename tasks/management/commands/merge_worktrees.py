@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from aitask.lib.errors import Refused
-from aitask.lib.printer import Printer
+from aitask.lib.printer import LinePrinter
 from tasks.models import MergeStep, MergeTrain, Task
 from tasks.models.trains import tip_before
 from tasks.trains import jobs
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         workspace = workspace_named(options["workspace"])
         if workspace is None:
             raise CommandError(f"There is no workspace named {options['workspace']}.")
-        self.out = Printer(self.stdout)  # a train does not stop because nobody reads what it prints
+        self.out = LinePrinter(self.stdout)  # a train does not stop because nobody reads what it prints
         limit = options["timeout"]
         self._deadline = None if limit is None else time.monotonic() + limit
         refuse_contradictions(options)
