@@ -11,8 +11,9 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aitask.settings")
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names may have signs that the terminal's encoding has not
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack characters of names
+            utf8 = "utf-8" if os.name == "nt" and not stream.isatty() else None
+            stream.reconfigure(encoding=utf8, errors="backslashreplace")
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line

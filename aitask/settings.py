@@ -27,6 +27,7 @@ LOCAL_NAMES = ["aitask.localhost", "localhost", "127.0.0.1", "[::1]"]  # the fir
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", LOCAL_NAMES, debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 ALLOW_REMOTE = environment.boolean("ALLOW_REMOTE", False)
+CLI_TRIAL_SECONDS = environment.number("CLI_TRIAL_SECONDS", 60, least=5, most=240, unit=" of seconds")
 HIDE_DATA_DIR = environment.boolean("HIDE_DATA_DIR", False)
 SSH_CONFIG = environment.file("SSH_CONFIG")
 SILENT_MINUTES = environment.minutes("SILENT_MINUTES", 10)

@@ -27,6 +27,7 @@ from django.utils import timezone
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
 from django_q.models import OrmQ
+from django_q.signals import pre_execute
 from django_q.worker import worker
 
 from aitask.lib import columns, heartbeat
@@ -37,6 +38,10 @@ WATCH_SECONDS = 0.2
 STOP_SECONDS = 6.0
 STUCK_SECONDS = 10.0
 ORPHAN_SECONDS = 3 * WATCH_SECONDS
+STANDSTILL_SECONDS = 20.0
+"""How long jobs may wait while workers are free."""
+LOOK_SECONDS = 5.0
+"""How often the queue is asked whether jobs wait."""
 MAX_DEATHS = 20
 DEATHS_SECONDS = 600.0
 BACK_OFF_SECONDS = 10.0
@@ -74,20 +79,49 @@ class Flag:
         return self.is_set()
 
 
+class Standstill:
+    """Notices that jobs wait although workers are free, because something holds a lock of the queue."""
+
+    def __init__(self) -> None:
+        self._started = multiprocessing.RawValue("d", 0)
+        self._since: float | None = None
+        self._next_look = 0.0
+
+    def note_start(self, **_: Any) -> None:
+        """Note in a worker that it starts a job."""
+        self._started.value = time.monotonic()
+
+    def has_come(self, now: float, *, busy: bool, jobs_wait: Callable[[], bool]) -> bool:
+        """Return whether jobs have waited too long. `busy` is whether any worker has a job."""
+        if now < self._next_look:
+            return False
+        self._next_look = now + LOOK_SECONDS
+        if busy or not jobs_wait():
+            self._since = None
+            return False
+        self._since = now if self._since is None else max(self._since, float(self._started.value))
+        return now - self._since > STANDSTILL_SECONDS
+
+
 class WatchedSentinel(Sentinel):  # type: ignore[misc]
-    """Kills the cluster if its parent has exited or one of its processes was killed."""
+    """Kills the cluster if its parent has exited, one of its processes was killed, or no job is started."""
 
     def start(self) -> None:
         # A signal to the process group must not end the process that stops the others in order.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        ignore_break()
         self._processes: list[BaseProcess] = []
+        self._standstill = Standstill()
         end_with_parent()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
         super().start()
 
     def spawn_process(self, target: Callable[..., None], *args: Any) -> BaseProcess:
         process: Any = context().Process(
-            target=run_watched, args=(target, *args), name=f"Process-{uuid.uuid4().hex}", daemon=True
+            target=run_watched,
+            args=(self._standstill, target, *args),
+            name=f"Process-{uuid.uuid4().hex}",
+            daemon=True,
         )
         if target is worker:
             process.timer = args[2]
@@ -98,7 +132,7 @@ class WatchedSentinel(Sentinel):  # type: ignore[misc]
 
     def reincarnate(self, process: BaseProcess) -> None:
         if was_killed(process):
-            self._kill_all(process)
+            self._kill_all(f"process {process.pid} of the worker was killed")
         super().reincarnate(process)
 
     def _watch(self) -> None:
@@ -108,11 +142,24 @@ class WatchedSentinel(Sentinel):  # type: ignore[misc]
             self.stop_event.touch()
             for process in [*self.pool, self.monitor, self.pusher]:
                 if process is not None and was_killed(process):
-                    self._kill_all(process)
+                    self._kill_all(f"process {process.pid} of the worker was killed")
+            # Without its lock, which a dead process may hold.
+            busy = any(process.timer.get_obj().value >= 0 for process in list(self.pool))
+            if self._standstill.has_come(time.monotonic(), busy=busy, jobs_wait=self._jobs_wait):
+                self._kill_all(f"jobs have waited for {STANDSTILL_SECONDS:g} s although workers are free")
 
-    def _kill_all(self, dead: BaseProcess) -> None:
+    def _jobs_wait(self) -> bool:
+        try:
+            return not self.task_queue.empty() or self.broker.queue_size() > 0
+        except Exception as error:  # the database or Redis is away, and so no job can be started
+            log.warning("could not ask whether jobs wait: %s", error)
+            return False
+        finally:
+            connections.close_all()
+
+    def _kill_all(self, why: str) -> None:
         if not self.stop_event.is_set():
-            log.error("process %s of the worker was killed; restarting all of them", dead.pid)
+            log.error("%s; restarting all processes of the worker", why)
         for process in self._processes:
             process.kill()
         os._exit(BROKEN)
@@ -176,11 +223,19 @@ class Cluster:
                 signal.signal(getattr(signal, name), self.stop)
 
 
-def run_watched(target: Callable[..., None], *args: Any) -> None:
+def run_watched(standstill: Standstill, target: Callable[..., None], *args: Any) -> None:
     """Run `target` in a process of the cluster."""
+    pre_execute.connect(standstill.note_start, weak=False)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # django-q terminates slow workers with it
+    ignore_break()
     end_with_parent()
     target(*args)
+
+
+def ignore_break() -> None:
+    """On Windows, leave Ctrl-Break to the parent: it reaches all processes, and would cut jobs off."""
+    if hasattr(signal, "SIGBREAK"):
+        signal.signal(signal.SIGBREAK, signal.SIG_IGN)
 
 
 def end_with_parent() -> None:
@@ -200,8 +255,12 @@ def _watch_parent(parent: BaseProcess) -> None:
 
 
 def was_killed(process: BaseProcess) -> bool:
-    """Return whether a signal ended the process, so that it may hold a lock; an exception releases locks."""
-    return process.exitcode is not None and process.exitcode < 0
+    """Return whether a process was ended from outside, so that it may hold a lock: exceptions release locks.
+
+    Windows has no signals: a killed process has whatever exit status its killer chose, but never 0.
+    """
+    code = process.exitcode
+    return code is not None and (code != 0 if os.name == "nt" else code < 0)
 
 
 def release_held_jobs() -> None:

@@ -10,7 +10,7 @@ class TasksConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks.conversation import delivery, interactive, notifications
-        from tasks.runs import dispatch, hooks, jobs, removal
+        from tasks.runs import cli_holds, dispatch, hooks, jobs, removal
         from tasks.trains import after_run, outside, overlap, repairs
         from workspaces.services import workspace_saved
 
@@ -21,10 +21,12 @@ class TasksConfig(AppConfig):
         hooks.events_saved.join(delivery.note_events)
         hooks.events_saved.join(notifications.note_events)
         hooks.events_saved.join(outside.note_events)
+        hooks.run_ended.join(cli_holds.note_end)
         hooks.run_ended.join(dispatch.after_end)
         hooks.run_ended.join(jobs.after_end)
         hooks.run_ended.join(notifications.note_end)
         hooks.run_ended.join(after_run.enqueue_inspection)
         hooks.branch_changed.join(overlap.enqueue_check)
+        hooks.repair.join(cli_holds.repair)
         hooks.repair.join(repairs.repair)
         hooks.repair.join(delivery.repair)

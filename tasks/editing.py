@@ -5,17 +5,18 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks.models import Task
-from workspaces import clis
+from workspaces import access, clis, permission_modes
 from workspaces.catalog import queries as catalog_queries
 from workspaces.validators import LINE_BREAKERS, validate_word
 
-EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort")
+EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort", "permission_mode")
 
 
 def clean_text(text: str) -> str:
@@ -29,17 +30,22 @@ def one_line(text: str) -> str:
     return " ".join("".join(characters).split())
 
 
-def update_task(task: Task, **fields: Any) -> Task:
-    """Change fields of a task. A run in progress keeps the values that it was started with."""
+def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: Any) -> Task:
+    """Change fields of a task. A run in progress keeps the values that it was started with.
+
+    Raises NotAllowed for a permission mode that the user may not choose; ValidationError for invalid values.
+    """
     unknown = set(fields) - set(EDITABLE)
     if unknown:
         raise Refused(f"{', '.join(sorted(unknown))} can't be changed.")
-    before = choice_of(task)
+    before, mode_before = choice_of(task), task.permission_mode
     for name, value in fields.items():
         setattr(task, name, one_line(value) if name == "title" else clean_text(value))
     check(task)
     if choice_of(task) != before:
         check_choice(task)
+    if (task.permission_mode, task.backend) != (mode_before, before[0]):
+        check_permission_mode(task, user)
     task.save(update_fields=[*fields, "updated_at"])
     doorbell.ring(f"task:{task.pk}", "board")
     return task
@@ -67,6 +73,21 @@ def check_choice(task: Task) -> None:
     problems = catalog_queries.problem(task.workspace, *choice_of(task))
     if problems:
         raise ValidationError(problems)
+
+
+def check_permission_mode(task: Task, user: AbstractBaseUser | None) -> None:
+    """Raise ValidationError for a mode that the workspace or the CLI does not have.
+
+    Raises NotAllowed for one that this user may not choose.
+    """
+    mode, workspace = task.permission_mode, task.workspace
+    problem = permission_modes.problem_of_cli(task.backend, mode)
+    if too_much := permission_modes.problem(workspace, mode):
+        problem = f"{too_much} {permission_modes.RAISE_IT}"
+    if problem:
+        raise ValidationError({"permission_mode": problem})
+    if mode:
+        access.check_mode(user, workspace, mode)
 
 
 def choice_of(task: Task) -> tuple[str, str, str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.urls import reverse_lazy
 
 from tasks.models import Run, Task
-from workspaces import clis
+from workspaces import clis, permission_modes
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
-from workspaces.models import Workspace
+from workspaces.models import PermissionMode, Workspace
+
+CHOICES = ("backend", "model", "reasoning_effort", "permission_mode")
 
 
 class ChoiceFields(forms.Form):
@@ -21,6 +24,9 @@ class ChoiceFields(forms.Form):
     backend = forms.ChoiceField(label="CLI", choices=clis.choices)
     model = forms.CharField(required=False, max_length=100)
     reasoning_effort = forms.CharField(label="Effort", required=False, max_length=20)
+    permission_mode = forms.ChoiceField(
+        label="Permissions", required=False, choices=[("", ""), *PermissionMode.choices]
+    )
 
     def clean(self) -> dict[str, Any]:
         """Use the text field of the model if the model is “other”."""
@@ -33,7 +39,7 @@ class ChoiceFields(forms.Form):
 
     def choices_of(self) -> dict[str, str]:
         """Return the fields as keyword arguments of the services."""
-        return {name: self.cleaned_data[name] for name in ("backend", "model", "reasoning_effort")}
+        return {name: self.cleaned_data[name] for name in CHOICES}
 
 
 RELOAD_CHOICES = {
@@ -57,13 +63,14 @@ class NewTaskForm(ChoiceFields):
             attrs={
                 "rows": 7,
                 "autofocus": True,
+                "data-complete": "/workspaces/{workspace}/completions",
                 "placeholder": "Title on the first line\n\nThen everything that the agent should know.",
             }
         ),
     )
     workspace = forms.ModelChoiceField(queryset=Workspace.objects.none(), empty_label=None)
 
-    field_order = ["text", "workspace", "backend", "model", "reasoning_effort"]
+    field_order = ["text", "workspace", *CHOICES]
 
     def __init__(self, *args: Any, user: Visitor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,7 +84,7 @@ class TaskForm(ChoiceFields):
     title = forms.CharField(max_length=200)
     prompt = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 10}))
 
-    field_order = ["title", "prompt", "backend", "model", "reasoning_effort"]
+    field_order = ["title", "prompt", *CHOICES]
 
 
 class RunForm(ChoiceFields):
@@ -86,6 +93,17 @@ class RunForm(ChoiceFields):
     backend = None  # type: ignore[assignment]  # set by the task
     prompt = forms.CharField(widget=forms.Textarea(attrs={"rows": 6, "autofocus": True}))
     resume = forms.BooleanField(required=False, label="Continue this conversation")
+
+    def values(self) -> dict[str, Any]:
+        """Return the arguments for the run. Permissions that were not changed are not chosen for it."""
+        unchanged = {} if "permission_mode" in self.changed_data else {"permission_mode": None}
+        return {**self.cleaned_data, **unchanged}
+
+
+class PromptForm(forms.Form):
+    """What an agent is told first."""
+
+    prompt = forms.CharField(widget=forms.Textarea(attrs={"rows": 12, "autofocus": True}))
 
 
 class MoveForm(forms.Form):
@@ -108,8 +126,18 @@ def choices_for(
         model,
         effort,
         suggestions=models_used(workspace, backend or chosen),
+        **modes_for(workspace, values),
         **more,
     )
+
+
+def modes_for(workspace: Workspace, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the permissions that a task of this workspace can have, and the chosen ones."""
+    mode = str(values.get("permission_mode") or "")
+    mode = mode if mode in PermissionMode.values else ""
+    current = mode if values.get("workspace") in (None, workspace) else ""
+    offered = permission_modes.options_of_task(workspace, current)
+    return {"modes": offered, "mode": mode if mode in [option.value for option in offered] else ""}
 
 
 def models_used(workspace: Workspace | None, backend: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.editing import check, check_choice, clean_text, one_line
+from tasks.editing import check, check_choice, check_permission_mode, clean_text, one_line
 from tasks.models import Task
 from tasks.models.task import RANK_GAP
 from tasks.runs import dispatch
@@ -34,6 +34,7 @@ def create_task(
     backend: str = "",
     model: str = "",
     reasoning_effort: str = "",
+    permission_mode: str = "",
     as_chosen: bool = False,
 ) -> Task:
     """Create a task at the end of the backlog.
@@ -53,10 +54,12 @@ def create_task(
         backend=chosen,
         model=model or (workspace.default_model if preset else ""),
         reasoning_effort=reasoning_effort or (workspace.default_reasoning_effort if preset else ""),
+        permission_mode=permission_mode,
         rank=Task.rank_at_end(Task.Status.BACKLOG),
     )
     check(task)
     check_choice(task)
+    check_permission_mode(task, user)
     task.save()
     doorbell.ring("board")
     return task

@@ -23,7 +23,7 @@ from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
 from tasks.review.queries import outside_changes
-from tasks.runs import agent_settings
+from tasks.runs import agent_settings, modes
 from tasks.runs import services as run_services
 from tasks.runs.shell_commands import commands
 from tasks.verbs import possible
@@ -153,7 +153,7 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
     if (
         request.method == "POST"
         and form.is_valid()
-        and succeeds(form, lambda: editing.update_task(task, **form.cleaned_data))
+        and succeeds(form, lambda: editing.update_task(task, user=current_user(request), **form.cleaned_data))
     ):
         return htmx.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
     return _form(request, "edit_task", task, form, ids="edit_")
@@ -169,13 +169,14 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
         )
     last = task.last_run
     resumable = bool(last and last.cli_session)
-    initial = {"prompt": task.prompt, "model": task.model, "reasoning_effort": task.reasoning_effort}
+    names = ("prompt", "model", "reasoning_effort", "permission_mode")
+    initial = {name: getattr(task, name) for name in names}
     form = RunForm(request.POST or None, initial=initial)
     if not resumable:
         del form.fields["resume"]
     if request.method == "POST" and form.is_valid():
         user = current_user(request)
-        if succeeds(form, lambda: run_services.queue_run(task, user=user, **form.cleaned_data)):
+        if succeeds(form, lambda: run_services.queue_run(task, user=user, **form.values())):
             return htmx.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
     return _form(request, "run_task", task, form, ids="run_", backend=task.backend, fixed=True)
 
@@ -184,11 +185,13 @@ def _form(
     request: HttpRequest, name: str, task: Task, form: TaskForm | RunForm, **fixed: Any
 ) -> HttpResponse:
     partial = htmx.is_partial(request)
+    form.fields["prompt"].widget.attrs["data-complete"] = reverse("task_completions", args=[task.pk])
     context = {
         "form": form,
         "task": task,
         "c": choices_for(form, task.workspace, **fixed),
         "choices_url": reverse("task_new_fields"),
+        "kept_mode": modes.kept_after_plan(task),
         "template": f"tasks/_{name}.html",
     }
     template = f"tasks/_{name}.html" if partial else "tasks/form_page.html"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks import task_views, views
+from tasks import session_views, task_views, views
 from tasks.conversation import urls as conversation_urls
 from tasks.review import urls as review_urls
 from tasks.trains import urls as trains_urls
@@ -32,6 +32,8 @@ urlpatterns = [
     ),
     path("tasks/<int:pk>/edit", task_views.task_edit, name="task_edit"),
     path("tasks/<int:pk>/run", task_views.task_run, name="task_run"),
+    path("tasks/<int:pk>/fork/<int:number>.<int:seq>", session_views.task_fork, name="task_fork"),
+    path("tasks/<int:pk>/rescue", session_views.task_rescue, name="task_rescue"),
     path("tasks/<int:pk>/cancel", task_views.task_cancel, name="task_cancel"),
     path("tasks/<int:pk>/unqueue", task_views.task_unqueue, name="task_unqueue"),
     path("tasks/<int:pk>/move", views.task_move, name="task_move"),

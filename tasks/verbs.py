@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
+from tasks.models.run import SESSION_GONE
 from tasks.models.trains import undone_step
 
 MAX_FAILED_RESUMES = 2
@@ -32,8 +33,10 @@ class TaskVerb(StrEnum):
     COMPACT = "compact"
     STOP_BACKGROUND = "stop-background"
     RESUME = "resume"
+    CONTINUE = "continue"
     RESUME_AT_RESET = "resume-at-reset"
     START_NEW_CONVERSATION = "new-conversation"
+    RESCUE = "rescue"
     OPEN_IN_CLI = "open-in-cli"
     ACCEPT = "accept"
     UNACCEPT = "unaccept"
@@ -179,16 +182,27 @@ def _interrupted(facts: TaskFacts) -> Refused | None:
     return Refused("The last run was not interrupted, or has no session to resume.", "Run it again.")
 
 
+def _session_is_there(facts: TaskFacts) -> Refused | None:
+    if not facts.failed_resumes or facts.run is None or facts.run.reason_code != SESSION_GONE:
+        return None
+    hint = "Go on in a new session: it works in the same worktree, and gets a record of this one."
+    return Refused("The CLI no longer has the session of this conversation.", hint)
+
+
 def _can_be_continued(facts: TaskFacts) -> Refused | None:
     count = facts.failed_resumes
     if count < MAX_FAILED_RESUMES:
         return None
-    hint = "Start a new conversation: it works in the same worktree."
+    hint = "Go on in a new session: it works in the same worktree."
     return Refused(f"The last {count} attempts to continue this conversation failed.", hint)
 
 
 def _can_not_be_continued(facts: TaskFacts) -> Refused | None:
     return None if _can_be_continued(facts) else Refused("This conversation can be continued.")
+
+
+def _could_not_be_continued(facts: TaskFacts) -> Refused | None:
+    return None if facts.failed_resumes else Refused("This conversation can be continued.")
 
 
 def _limited(facts: TaskFacts) -> Refused | None:
@@ -265,8 +279,10 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.STOP: (_active,),
         TaskVerb.COMPACT: (_active, _with_conversation),
         TaskVerb.STOP_BACKGROUND: (_active, _with_background),
-        TaskVerb.RESUME: (_not_live, _interrupted, _can_be_continued),
+        TaskVerb.RESUME: (_not_live, _interrupted, _session_is_there, _can_be_continued),
+        TaskVerb.CONTINUE: (_not_live, _session_is_there),
         TaskVerb.START_NEW_CONVERSATION: (_not_live, _can_not_be_continued, _with_prompt),
+        TaskVerb.RESCUE: (_not_live, _could_not_be_continued),
         TaskVerb.RESUME_AT_RESET: (_not_live, _limited),
         TaskVerb.OPEN_IN_CLI: (_not_live, _with_session),
         TaskVerb.ACCEPT: (_not_live, _not_merged, _with_branch),
@@ -288,6 +304,7 @@ HEAD_VERBS = (
     TaskVerb.RESUME,
     TaskVerb.RESUME_AT_RESET,
     TaskVerb.START_NEW_CONVERSATION,
+    TaskVerb.RESCUE,
 )
 "The buttons of the strip above the message box, which is rendered again with the events of a live run."
 CARD_VERBS = (

@@ -19,9 +19,9 @@ from aitask.lib.text import whole_number
 from tasks import queries, services
 from tasks.access import hold_for, task_for
 from tasks.conversation.notification_views import DISMISSED
-from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used
+from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used, modes_for
 from tasks.models import Run, Task
-from tasks.runs import restart_report
+from tasks.runs import cli_holds, restart_report
 from tasks.runs import services as run_services
 from tasks.trains import services as trains
 from workspaces.access import current_user, visible_workspaces, workspace_for
@@ -59,13 +59,14 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def troubles(workspaces: list[Workspace]) -> dict[str, list[Any]]:
-    """Return the problems of hosts: lost links where runs are live, and refused logins."""
+    """Return the problems of hosts: lost links where runs are live, refused logins, and held CLIs."""
     hosts = Host.objects.filter(key__in={workspace.address.key for workspace in workspaces})
     return {
         "hosts": [host for host in hosts.filter(link=Host.Link.DOWN) if _has_live_runs(host, workspaces)],
         "holds": list(
             BackendHold.objects.filter(host__in=hosts, held_since__isnull=False).select_related("host")
         ),
+        "clis": cli_holds.held_clis(workspaces),
     }
 
 
@@ -149,7 +150,11 @@ def task_new_fields(request: HttpRequest) -> HttpResponse:
         raise Http404
     workspace = workspace_for(request.user, wanted)
     choices = form_choices.after_change(catalog_queries.lists_of(workspace), workspace, request.GET.dict())
-    choices = replace(choices, suggestions=models_used(workspace, choices.backend))
+    choices = replace(
+        choices,
+        suggestions=models_used(workspace, choices.backend),
+        **modes_for(workspace, request.GET.dict()),
+    )
     context = {"c": choices, "choices_url": request.path}
     return render(request, form_choices.template_after(request.GET.get("changed", "")), context)
 

@@ -13,7 +13,9 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from aitask.lib.errors import NotAllowed
+from aitask.lib.errors import NotAllowed, Refused
+from workspaces import permission_modes
+from workspaces.hostkit.base.modes import is_wider
 from workspaces.models import PermissionMode, Workspace
 
 Visitor = AbstractBaseUser | AnonymousUser
@@ -87,17 +89,17 @@ def check_decision(user: Visitor, workspace: Workspace, what: str) -> None:
         )
 
 
-def check_mode(user: Visitor, workspace: Workspace, mode: str) -> None:
-    """Raise NotAllowed for a permission mode above the workspace's, unless the user may decide what runs."""
-    if _freedom(mode) > _freedom(workspace.permission_mode):
+def check_mode(user: Visitor | None, workspace: Workspace, mode: str) -> None:
+    """Raise NotAllowed for a permission mode above the workspace's, unless the user may decide what runs.
+
+    Raises Refused for one above the most that the workspace allows: nobody can choose that. `user` is None
+    for the app itself.
+    """
+    if user is not None and is_wider(mode, workspace.permission_mode):
         label = PermissionMode(workspace.permission_mode).label
         check_decision(user, workspace, f"give an agent more than “{label}” here")
-
-
-def _freedom(mode: str) -> int:
-    """Return the rank of a permission mode; unknown ones count as the freest."""
-    modes = PermissionMode.values
-    return modes.index(mode) if mode in modes else len(modes)
+    if reason := permission_modes.problem(workspace, mode):
+        raise Refused(reason, permission_modes.RAISE_IT)
 
 
 def _has(user: Visitor, permission: str) -> bool:

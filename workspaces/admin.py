@@ -15,7 +15,7 @@ from aitask.lib.errors import NotAllowed
 from workspaces import doctor, services
 from workspaces.access import check_place, current_user, may_add
 from workspaces.catalog import services as catalog_services
-from workspaces.models import ApiToken, BackendHold, Host, Installation, ModelList, Workspace
+from workspaces.models import ApiToken, BackendHold, Host, Installation, InstalledCli, ModelList, Workspace
 
 
 class RecordAdmin:
@@ -113,6 +113,23 @@ class BackendHoldAdmin(RecordAdmin, admin.ModelAdmin[BackendHold]):
     list_filter = ("backend",)
     list_select_related = ("host",)
     search_fields = ("host__key", "reason")
+
+
+@admin.register(InstalledCli)
+class InstalledCliAdmin(RecordAdmin, admin.ModelAdmin[InstalledCli]):
+    list_display = (
+        "host",
+        "backend",
+        "environment",
+        "version",
+        "state",
+        "good_version",
+        "tried_at",
+        "reason",
+    )
+    list_filter = ("state", "backend", "host")
+    list_select_related = ("host",)
+    search_fields = ("host__key", "version", "reason")
 
 
 @admin.register(Installation)

@@ -6,7 +6,7 @@ import getpass
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import dirname, join
 
 from django.conf import settings
@@ -19,6 +19,8 @@ from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 from workspaces.links import note_down, note_up
 from workspaces.models import Workspace
+from workspaces.trials import services as trials
+from workspaces.trials.queries import words_about
 
 OLDEST_PYTHON = (3, 8)
 FEW_BYTES, LITTLE_BYTES = 500 << 20, 5 << 30
@@ -40,6 +42,8 @@ class Finding:
     hint: str = ""
     error: HostError | None = None
     "Why the host can't be reached; for an unknown host key, its `data` holds the fingerprint."
+    backend: str = ""
+    "The installed CLI that it is about."
 
 
 @dataclass(frozen=True)
@@ -201,16 +205,36 @@ def _clis(inspection: Inspection) -> Iterator[Finding]:
     found = inspection.host.call("probe", {"environment": inspection.workspace.environment}, timeout=40)
     for cli in clis.every():
         is_default = cli.name == inspection.workspace.default_backend
-        finding = _cli(cli, found[cli.name])
-        yield (
-            finding
-            if is_default or finding.ok is not False
-            else Finding(
-                finding.name,
-                None,
-                finding.detail,
-                f"Only needed for tasks that use it. {finding.hint}",
-            )
+        finding = _with_turns(_cli(cli, found[cli.name]), cli, inspection, found[cli.name])
+        if not is_default and finding.ok is False:
+            hint = f"Only needed for tasks that use it. {finding.hint}"
+            finding = replace(finding, ok=None, hint=hint)
+        yield finding
+        yield from _supported(cli, found[cli.name])
+
+
+def _with_turns(finding: Finding, cli: clis.Cli, inspection: Inspection, found: wire.ProbedCli) -> Finding:
+    """Add to the finding of an installed CLI which version has finished a turn, and whether runs wait."""
+    if not found["path"]:
+        return finding
+    row = trials.look(inspection.workspace, cli.name, inspection.host)
+    detail = f"{finding.detail}. {words_about(row)}"
+    finding = replace(finding, detail=detail, backend=cli.name)
+    if row.is_held:
+        hint = "Install another version on the host, try a turn again, or let runs start anyway."
+        return replace(finding, ok=False, hint=f"{hint} {finding.hint}".strip())
+    return finding
+
+
+def _supported(cli: clis.Cli, found: wire.ProbedCli) -> Iterator[Finding]:
+    """Warn of a version that is older than the oldest supported one. It is not held: it may work."""
+    version = found["version"]
+    if version and cli.is_too_old(version):
+        yield Finding(
+            f"{cli.label} version",
+            None,
+            f"{version} is older than {cli.oldest}, the oldest supported version.",
+            f"Update it on the host, for example: {cli.how_to_install}",
         )
 
 

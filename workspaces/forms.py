@@ -14,6 +14,7 @@ from django.urls import reverse_lazy
 from workspaces import services
 from workspaces.access import current_user
 from workspaces.catalog import form_choices
+from workspaces.hosts import local
 from workspaces.models import ApiToken, Workspace
 from workspaces.models.api_token import DAYS
 from workspaces.validators import validate_environment
@@ -72,9 +73,11 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "default_model",
             "default_reasoning_effort",
             "permission_mode",
+            "max_permission_mode",
             "max_parallel_runs",
             "commit_leftovers",
             "ssh_agent",
+            "try_changed_clis",
             "git_name",
             "git_email",
         ]
@@ -83,6 +86,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "default_model": "Model",
             "default_reasoning_effort": "Effort",
             "permission_mode": "Permissions",
+            "max_permission_mode": "Most that a task may have",
             "setup_command": "Setup command",
             "git_email": "Git email",
         }
@@ -101,6 +105,10 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         workspace = self.instance
+        if not local.supported() and workspace.kind != Workspace.Kind.SSH:
+            self.initial["kind"] = Workspace.Kind.SSH
+        if not local.supported():
+            self.fields["kind"].choices = [(Workspace.Kind.SSH.value, Workspace.Kind.SSH.label)]  # type: ignore[attr-defined]
         names = sorted(workspace.environment)
         self.fields["unset"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
         if workspace.pk:

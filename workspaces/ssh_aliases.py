@@ -13,6 +13,8 @@ from workspaces.hosts.ssh_target import from_home, home
 
 MAX_INCLUDES = 16
 PATTERN = set("*?!")
+PLAIN_BACKSLASH = re.compile(r"""\\(?![\\'" ])""")
+"""For ssh, a backslash quotes only these characters, unlike for shells. Paths of Windows have many."""
 EQUALS = re.compile(r"^\s*(\w+)\s*=\s*")
 
 
@@ -46,12 +48,13 @@ def _included(names: list[str]) -> Iterator[Path]:
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield keyword and arguments of each line. Skip what can't be read: ssh itself will report it."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text("utf-8-sig", errors="replace").splitlines()
     except OSError:
         return
     for line in lines:
         try:
-            keyword, *args = shlex.split(EQUALS.sub(r"\1 ", line), comments=True) or [""]
+            line = PLAIN_BACKSLASH.sub(r"\\\\", EQUALS.sub(r"\1 ", line))
+            keyword, *args = shlex.split(line, comments=True) or [""]
         except ValueError:
             continue
         if keyword:

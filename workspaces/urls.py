@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from workspaces import views
+from workspaces.trials import views as trial_views
 
 urlpatterns = [
     path("workspaces", views.workspace_list, name="workspaces"),
@@ -14,6 +15,10 @@ urlpatterns = [
     path("workspaces/<int:pk>/edit", views.workspace_edit, name="workspace_edit"),
     path("workspaces/<int:pk>/delete", views.workspace_delete, name="workspace_delete"),
     path("workspaces/<int:pk>/check", views.workspace_check, name="workspace_check"),
+    path("workspaces/<int:pk>/clis", trial_views.cli_list, name="workspace_clis"),
+    path("workspaces/<int:pk>/clis/<slug:backend>/try", trial_views.cli_try, name="cli_try"),
+    path("workspaces/<int:pk>/clis/<slug:backend>/start-anyway", trial_views.cli_allow, name="cli_allow"),
+    path("workspaces/<int:pk>/clis/<slug:backend>/hold", trial_views.cli_hold, name="cli_hold"),
     path("workspaces/<int:pk>/git", views.git_page, name="workspace_git"),
     path("workspaces/<int:pk>/git/decide", views.git_decide, name="workspace_git_decide"),
     path("workspaces/<int:pk>/git/ask-again", views.git_ask_again, name="workspace_git_ask_again"),

@@ -24,6 +24,7 @@ from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
 from workspaces.forms import TokenForm, WorkspaceForm
 from workspaces.models import ApiToken, Host, Workspace
+from workspaces.trials import views as trial_views
 
 PRESETS = ("default_backend", "default_model", "default_reasoning_effort")
 
@@ -63,6 +64,8 @@ def workspace_page(request: HttpRequest, pk: int) -> HttpResponse:
         "host": workspace.host,
         "can_edit": can_edit(request.user, workspace),
         "variables": sorted(workspace.environment),
+        "try_label": Workspace._meta.get_field("try_changed_clis").verbose_name,
+        **trial_views.context_of(workspace),
     }
     return render(request, "workspaces/detail.html", context)
 
@@ -132,6 +135,7 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
         "findings": findings,
         "problems": sum(found.ok is False for found in findings),
         "error": next((found.error for found in findings if found.error), None),
+        **trial_views.context_of(workspace),
     }
     return render(request, "workspaces/_doctor.html", context)
 

@@ -96,7 +96,8 @@ class Child:
 
     def _start(self) -> None:
         arguments = [sys.executable, "-m", "aitask.supervisor.lifeline", *self.role.command]
-        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        # Without UTF-8, Windows writes to pipes in the encoding of the country.
+        environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         self._process = groups.start(arguments, folder=self._folder, environment=environment)
         self._started = time.monotonic()
         self._heard = self._started + STARTING_SECONDS - DEAF_SECONDS

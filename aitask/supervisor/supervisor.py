@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -12,6 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from django.core.management.color import supports_color
+
+from aitask.lib.printer import Printer
 from aitask.supervisor import groups
 from aitask.supervisor.roles import Child, Role
 
@@ -24,9 +26,9 @@ class Console:
     """Writes lines of several processes to one stream, each with the name of its role."""
 
     def __init__(self, stream: TextIO, names: Sequence[str]) -> None:
-        self._stream = stream
+        self._output = Printer(stream)
         self._width = max(map(len, names))
-        self._colours = dict(zip(names, COLOURS * len(names), strict=False)) if stream.isatty() else {}
+        self._colours = dict(zip(names, COLOURS * len(names), strict=False)) if _takes_colours(stream) else {}
         self._lock = threading.Lock()
 
     def show(self, name: str, line: str) -> None:
@@ -34,16 +36,12 @@ class Console:
         if name in self._colours:
             prefix = f"\033[{self._colours[name]}m{prefix}\033[0m"
         with self._lock:
-            try:
-                self._stream.write(f"{prefix} {line}\n")
-                self._stream.flush()
-            except (OSError, ValueError):
-                self._discard_output()
+            self._output.line(f"{prefix} {line}")
 
-    def _discard_output(self) -> None:
-        """Redirect the stream to the null device: its reader has ended, but the children keep running."""
-        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as null:
-            os.dup2(null.fileno(), self._stream.fileno())
+
+def _takes_colours(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that knows colours; the classic console of Windows does not."""
+    return stream.isatty() and (os.name != "nt" or supports_color())
 
 
 class Supervisor:

@@ -6,13 +6,17 @@ import os
 import random
 import signal
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from aitask.tests.installation import Enqueuer, Installation
 from aitask.tests.lab import processes
 from aitask.tests.lab.wait import wait_for
+from aitask.worker import Standstill, was_killed
 
 pytestmark = pytest.mark.server
 
@@ -84,6 +88,57 @@ def test_jobs_run_within_seconds_after_each_of_twelve_kills_of_any_process(
         notes.wait_for(f"after {number}")
         slowest = max(slowest, time.monotonic() - killed)
     assert slowest < 10
+
+
+@pytest.mark.slow
+def test_jobs_run_again_after_a_lock_of_the_queue_was_never_released(
+    worker: Worker, enqueue: Enqueuer, notes: Notes
+) -> None:
+    before = worker.members()
+    enqueue("aitask.tests.jobs.keep_the_queue_locked")
+    for number in range(3):
+        enqueue(NOTE, notes.path, f"after {number}")
+    for number in range(3):
+        notes.wait_for(f"after {number}", 120)
+    assert not set(before) & set(worker.members())
+
+
+def test_waiting_jobs_are_a_standstill_only_if_no_worker_starts_one() -> None:
+    standstill = Standstill()
+
+    def has_come(now: float, *, busy: bool = False, waits: bool = True) -> bool:
+        return standstill.has_come(now, busy=busy, jobs_wait=lambda: waits)
+
+    assert not has_come(100)
+    assert not has_come(119)
+    assert not has_come(124, busy=True)
+    assert not has_come(130)
+    standstill._started.value = 140
+    assert not has_come(155)
+    assert has_come(165)
+    assert not has_come(166)
+    assert not has_come(172, waits=False)
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "expected"),
+    [
+        ("posix", None, False),
+        ("posix", 0, False),
+        ("posix", 1, False),
+        ("posix", -9, True),
+        ("nt", None, False),
+        ("nt", 0, False),
+        ("nt", 1, True),
+        ("nt", 0xC0000005, True),
+        ("nt", -9, True),
+    ],
+)
+def test_a_process_that_was_ended_from_outside_is_recognized(
+    system: str, code: int | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aitask.worker.os", SimpleNamespace(name=system))
+    assert was_killed(cast(BaseProcess, SimpleNamespace(exitcode=code))) is expected
 
 
 def test_a_job_whose_worker_is_killed_runs_again_soon(

@@ -127,4 +127,6 @@ def command_of(body: Decision) -> dict[str, Any]:
         return {"command": "deny", **{name: value for name, value in more.items() if value}}
     scope = "run" if body.decision == "allow_for_run" else "once"
     given = body.model_dump(include={"input", "grant", "digest"}, exclude_none=True)
+    if body.permission_mode:
+        given["mode"] = body.permission_mode
     return {"command": "approve", "scope": scope, **given}

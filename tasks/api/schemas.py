@@ -36,6 +36,8 @@ Backend = Annotated[str, one_of(clis.names())]
 Status = Annotated[str, one_of(Task.Status.values)]
 State = Annotated[str, one_of(Run.State.values)]
 PermissionMode = Annotated[str, one_of(choices.PermissionMode.values)]
+TaskMode = Annotated[str, one_of(["", *choices.PermissionMode.values])]
+"A permission mode of a task; empty means the workspace's."
 CostSource = Annotated[str, one_of(Run.CostSource.values)]
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -53,6 +55,7 @@ Text = Annotated[str, AfterValidator(without_nul)]
 Choice = Annotated[str | None, Field(description="null or empty: the workspace's default")]
 
 
+MODE_WORDS = "null or empty: the workspace's. Never more than its max_permission_mode"
 NOT_SENT: Any = None
 "Default of a field that is optional, but not nullable."
 
@@ -81,6 +84,7 @@ class NewTask(Body):
     backend: Backend | None = Field(default=None, description="null: the workspace's default")
     model: Choice = None
     reasoning_effort: Choice = None
+    permission_mode: TaskMode | None = Field(default=None, description=MODE_WORDS)
 
 
 class TaskChange(Body):
@@ -91,6 +95,14 @@ class TaskChange(Body):
     backend: Backend = NOT_SENT
     model: Choice = None
     reasoning_effort: Choice = None
+    permission_mode: TaskMode | None = Field(default=None, description=MODE_WORDS)
+
+
+class ForkFrom(Body):
+    """A message or an answer in a run of the task, by the numbers of both. Files stay as they are."""
+
+    run: int = Field(description="Number of the run, from 1")
+    seq: int = Field(description="Number of the event")
 
 
 class NewRun(Body):
@@ -99,7 +111,19 @@ class NewRun(Body):
     prompt: str | None = Field(default=None, description="null: the task's prompt")
     model: str | None = Field(default=None, description="null: the task's model; empty: the CLI's default")
     reasoning_effort: str | None = Field(default=None, description="null: the task's effort")
+    permission_mode: TaskMode | None = Field(
+        default=None,
+        description="null: the task's, or that of an approved plan if the run continues its conversation",
+    )
     resume: bool = Field(default=False, description="Continue the CLI session of the last run")
+    rescue: bool = Field(
+        default=False,
+        description="Go on in a new session with a record of the earlier ones, made by the app; it stands"
+        " before the prompt, if one is given",
+    )
+    fork: ForkFrom | None = Field(
+        default=None, description="Continue a session up to one of its answers, or to before a message"
+    )
 
 
 class TaskOut(Answer):
@@ -110,6 +134,7 @@ class TaskOut(Answer):
     backend: Backend
     model: str
     reasoning_effort: str
+    permission_mode: TaskMode
     status: Status
     badge: str | None = Field(description="State of the newest run in a word or two, such as “needs you”")
     needs_you: bool
@@ -126,6 +151,7 @@ class TaskOut(Answer):
 
 TASK_FIELDS = (
     *("id", "title", "prompt", "backend", "model", "reasoning_effort", "status", "branch", "worktree_path"),
+    "permission_mode",
     *("files_changed", "lines_added", "lines_deleted", "created_at", "updated_at"),
 )
 
@@ -210,7 +236,8 @@ class RunOut(Answer):
     context_used: int | None = Field(description="Tokens of context that are used")
     context_window: int | None = Field(description="Tokens of context that the model has")
     open_requests: list[dict[str, Any]] = Field(
-        description="Its open requests: {id, kind, tool, input, digest, grants, …}"
+        description="Its open requests: {id, kind, tool, input, digest, grants, …}; "
+        "a form has its `schema`, a link its `url`"
     )
     last_seq: int = Field(description="Number of its newest event")
 
@@ -262,7 +289,7 @@ class Decision(Body):
     )
     text: Text = Field(default="", description="A message to the agent, with deny")
     input: dict[str, Any] | None = Field(
-        default=None, description="The changed input of the tool, with allow"
+        default=None, description="The changed input of the tool, with allow; of a plan: {plan}"
     )
     answers: dict[str, str | list[str]] | None = Field(
         default=None, description="Answers by question, or by field of a form as texts"
@@ -270,6 +297,10 @@ class Decision(Body):
     content: dict[str, Any] | None = Field(
         default=None,
         description="The values of a form by field, or the whole answer to a request of kind `unknown`",
+    )
+    permission_mode: PermissionMode | None = Field(
+        default=None,
+        description="The mode from now on, with allow. Of a plan, null means the workspace's, or else ask",
     )
     grant: str | None = Field(
         default=None, description="The id of one of the request's grants, with allow_for_run"
@@ -289,6 +320,8 @@ class Decision(Body):
             raise ValueError(f"give either {given[0]} or {given[1]}")
         if self.grant is not None and self.decision != "allow_for_run":
             raise ValueError("a grant needs the decision allow_for_run")
+        if self.permission_mode is not None and self.decision != "allow":
+            raise ValueError("a permission_mode needs the decision allow")
         return self
 
 

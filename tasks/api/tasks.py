@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
+from aitask.lib.errors import Refused
 from tasks import editing, queries, services
 from tasks.access import task_for, visible_tasks
 from tasks.api import schemas
@@ -14,6 +15,7 @@ from tasks.api.schemas import (
     AgentSettingsFileOut,
     AgentSettingsOut,
     AllowedContent,
+    ForkFrom,
     Id,
     NewRun,
     NewTask,
@@ -24,7 +26,7 @@ from tasks.api.schemas import (
     task_out,
 )
 from tasks.models import Run, Task
-from tasks.runs import agent_settings
+from tasks.runs import agent_settings, forks, rescue
 from tasks.runs import services as run_services
 from workspaces.access import Visitor, current_user, workspace_for
 from workspaces.hostkit.escapes import visible
@@ -61,7 +63,7 @@ def get_task(request: HttpRequest, task_id: Id) -> TaskOut:
 
 @router.patch("/tasks/{task_id}", response=TaskOut, summary="Change a task")
 def change_task(request: HttpRequest, task_id: Id, body: TaskChange) -> TaskOut:
-    editing.update_task(task_for(request.user, task_id), **body.given())
+    editing.update_task(task_for(request.user, task_id), user=current_user(request), **body.given())
     return read(request, task_id)
 
 
@@ -75,10 +77,21 @@ def delete_task(request: HttpRequest, task_id: Id) -> Status[None]:
 @router.post("/tasks/{task_id}/run", response={201: RunOut}, summary="Queue a run")
 def run_task(request: HttpRequest, task_id: Id, body: NewRun | None = None) -> RunOut:
     """Starts when a slot is free. A given model or effort is also saved in the task."""
-    wanted = (body or NewRun()).model_dump()
-    return run_out(
-        run_services.queue_run(task_for(request.user, task_id), user=current_user(request), **wanted)
-    )
+    task, wanted = task_for(request.user, task_id), body or NewRun()
+    given = wanted.model_dump(exclude={"rescue", "fork", "resume"})
+    if (wanted.resume, wanted.rescue, wanted.fork is not None).count(True) > 1:
+        raise Refused("A run can do only one of these: resume, rescue, fork.")
+    if wanted.rescue:
+        given["prompt"] = "\n\n".join(filter(None, [rescue.summary(task), wanted.prompt]))
+    resume = _fork_place(task, wanted.fork) if wanted.fork else wanted.resume
+    return run_out(run_services.queue_run(task, user=current_user(request), resume=resume, **given))
+
+
+def _fork_place(task: Task, wanted: ForkFrom) -> forks.ForkPlace:
+    event = forks.event_of(task, wanted.run, wanted.seq)
+    if event is None:
+        raise Refused(f"Run {wanted.run} has no message or answer with the number {wanted.seq}.")
+    return forks.place_of(event)
 
 
 @router.get(

@@ -8,9 +8,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from tasks.api.schemas import NOT_SENT, Answer, Backend, Body, PermissionMode, Text, one_of
-from workspaces.models import Workspace
+from workspaces import clis
+from workspaces.models import InstalledCli, Workspace
+from workspaces.models import PermissionMode as modes
 
 Kind = Annotated[str, one_of(Workspace.Kind.values)]
+MaxMode = Annotated[str, one_of(["", *(mode for mode in modes.values if mode != modes.PLAN)])]
+"The widest permission mode of tasks."
 Lines = Annotated[
     Text | list[Text],
     AfterValidator(lambda value: value if isinstance(value, str) else "\n".join(value)),
@@ -39,10 +43,12 @@ class WorkspaceChange(Body):
     default_model: Text | None = Field(default=None, description="null or empty: the CLI's default")
     default_reasoning_effort: Text | None = None
     permission_mode: PermissionMode = NOT_SENT
+    max_permission_mode: MaxMode | None = Field(default=None, description="null or empty: permission_mode")
     environment: Variables = NOT_SENT
     max_parallel_runs: int = NOT_SENT
     commit_leftovers: bool = NOT_SENT
     ssh_agent: bool = NOT_SENT
+    try_changed_clis: bool = NOT_SENT
     git_name: Text = NOT_SENT
     git_email: Text = NOT_SENT
 
@@ -71,10 +77,12 @@ class WorkspaceOut(Answer):
     default_model: str
     default_reasoning_effort: str
     permission_mode: PermissionMode
+    max_permission_mode: MaxMode
     environment: dict[str, None] = Field(description="Names of the variables; values are never returned")
     max_parallel_runs: int
     commit_leftovers: bool
     ssh_agent: bool
+    try_changed_clis: bool
     git_name: str
     git_email: str
     created_at: datetime
@@ -88,6 +96,47 @@ def workspace_out(workspace: Workspace) -> WorkspaceOut:
     }
     plain = {name: getattr(workspace, name) for name in WorkspaceOut.model_fields if name not in special}
     return WorkspaceOut(**plain, **special)
+
+
+class InstalledCliOut(Answer):
+    """The program of a CLI that runs of the workspace start, and what is known about its version."""
+
+    backend: Backend
+    host: str
+    path: str = Field(description="Empty if it is not installed")
+    version: str = Field(description="Empty if it is not known")
+    program: str = Field(description="Identifies the program; another one after each update")
+    state: str = Field(description="unproven, trying, good or held")
+    held: bool = Field(description="Whether runs wait for another version, or for a user")
+    allowed: bool = Field(description="Whether a user lets runs start with this held program")
+    trying: bool = Field(description="Whether a trial turn is due or in progress")
+    reason: str
+    good_version: str = Field(description="The last version that has finished a turn")
+    good_at: datetime | None
+    tried_at: datetime | None = Field(description="When the last trial turn ended")
+    next_try_at: datetime | None
+    supported: bool = Field(description="False: older than the oldest supported version")
+
+
+PLAIN = ("backend", "path", "version", "state", "reason", "good_version", "good_at", "tried_at")
+
+
+def installed_cli_out(row: InstalledCli) -> InstalledCliOut:
+    cli = clis.find(row.backend)
+    return InstalledCliOut(
+        **{name: getattr(row, name) for name in PLAIN},
+        host=row.host.key,
+        program=row.fingerprint,
+        held=row.is_held,
+        allowed=row.is_allowed,
+        trying=row.is_trying,
+        next_try_at=row.try_at,
+        supported=not (cli and cli.is_too_old(row.version)),
+    )
+
+
+class SeenProgram(Body):
+    program: Text = Field(description="As read before: another program is not allowed by it")
 
 
 class FindingOut(Answer):

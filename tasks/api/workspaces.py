@@ -7,8 +7,17 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router
 
-from tasks.api.schemas import Id
-from tasks.api.workspace_schemas import FindingOut, NewWorkspace, WorkspaceChange, WorkspaceOut, workspace_out
+from tasks.api.schemas import Backend, Id
+from tasks.api.workspace_schemas import (
+    FindingOut,
+    InstalledCliOut,
+    NewWorkspace,
+    SeenProgram,
+    WorkspaceChange,
+    WorkspaceOut,
+    installed_cli_out,
+    workspace_out,
+)
 from workspaces import doctor, services
 from workspaces.access import (
     check_place,
@@ -18,6 +27,8 @@ from workspaces.access import (
     workspace_for_change,
 )
 from workspaces.models import Workspace
+from workspaces.trials import queries as trial_queries
+from workspaces.trials import services as trials
 
 router = Router(tags=["Workspaces"])
 
@@ -49,6 +60,37 @@ def change_workspace(request: HttpRequest, workspace_id: Id, body: WorkspaceChan
 def check_workspace(request: HttpRequest, workspace_id: Id) -> list[doctor.Finding]:
     """Checks the host, git, tmux, the CLIs and the repository. Takes a few seconds."""
     return doctor.check(workspace_for(request.user, workspace_id))
+
+
+@router.get("/workspaces/{workspace_id}/clis", response=list[InstalledCliOut], summary="Versions of its CLIs")
+def list_clis(request: HttpRequest, workspace_id: Id) -> list[InstalledCliOut]:
+    """Those that a run or a health check has looked at."""
+    rows = trial_queries.rows_of(workspace_for(request.user, workspace_id))
+    return [installed_cli_out(row) for row in rows.values()]
+
+
+@router.post(
+    "/workspaces/{workspace_id}/clis/{backend}/try", response=InstalledCliOut, summary="Try a turn of a CLI"
+)
+def try_cli(request: HttpRequest, workspace_id: Id, backend: Backend) -> InstalledCliOut:
+    """Costs one tiny request on the login's account. Returns at once; `trying` is true until it has ended."""
+    row = trials.row_for(workspace_for(request.user, workspace_id), backend)
+    trials.try_soon(row)
+    return installed_cli_out(row)
+
+
+@router.post(
+    "/workspaces/{workspace_id}/clis/{backend}/start-anyway",
+    response=InstalledCliOut,
+    summary="Let runs start with a held program",
+)
+def start_with_cli(
+    request: HttpRequest, workspace_id: Id, backend: Backend, body: SeenProgram
+) -> InstalledCliOut:
+    """Until it changes. For all workspaces on this host with the same variables."""
+    row = trials.row_for(workspace_for(request.user, workspace_id), backend)
+    trials.start_anyway(row, body.program)
+    return installed_cli_out(row)
 
 
 def save(request: HttpRequest, workspace: Workspace, body: WorkspaceChange) -> Workspace:

@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from aitask.lib.sockets import LiveConsumer
-from tasks.conversation import notifications, rendering, requests
+from tasks.conversation import notifications, rendering
 
 MAX_NEWS = 20
 STALE = timedelta(hours=1)
@@ -34,7 +34,7 @@ class InboxConsumer(LiveConsumer):
         now = await database_sync_to_async(rendering.inbox_context)(self.user)
         if now != self.shown:
             self.shown = now
-            await self.push({"t": "asks", "html": now["asks"], "count": now["count"]})
+            await self.push({"t": "asks", "html": now["asks"], "holds": now["holds"], "count": now["count"]})
             await asyncio.sleep(self.pause)
 
 
@@ -72,8 +72,7 @@ class AttentionConsumer(LiveConsumer):
 
         A page without a last notification starts with the newest one and gets only later ones.
         """
-        runs = rendering.waiting_runs(self.user)
-        count = sum(not ask.answered for ask in requests.all_asks(runs))
+        count = rendering.attention_count(self.user)
         rows = notifications.visible(self.user)
         if self.count < 0:
             newest = rows.values_list("pk", flat=True).last() or 0

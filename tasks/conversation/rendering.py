@@ -10,14 +10,15 @@ from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from tasks.conversation import requests
+from tasks.conversation import plans, requests
 from tasks.models import Outgoing, Run, Task
 from tasks.rendering.work import figures
+from tasks.runs import cli_holds, modes
 from tasks.runs.reducer import parse_time
 from tasks.verbs import TaskVerb, possible
+from workspaces import permission_modes
 from workspaces.access import may_decide, visible_workspaces
 from workspaces.catalog import queries as catalog_queries
-from workspaces.models import PermissionMode
 
 NEW_FAILURES = timedelta(minutes=30)
 "How long an undelivered answer or setting is shown. A message is shown until it is dismissed."
@@ -29,7 +30,7 @@ def render_talk(task: Task, run: Run | None) -> dict[str, str]:
     asks = requests.asks_of(run)
     context = {"task": task, "run": run, "talk_state": state, "sent": sent(task)}
     current = run if state == "live" else task
-    chosen = {**context, **choices(task, run), "modes": PermissionMode.choices, "chosen": current}
+    chosen = {**context, **choices(task, run), **mode_choices(task, run, state), "chosen": current}
     return {
         "state": state,
         "run": str(run.pk) if run else "",
@@ -74,9 +75,32 @@ def choices(task: Task, run: Run | None) -> dict[str, object]:
     return {"offered": models, "efforts": list(efforts)}
 
 
+def mode_choices(task: Task, run: Run | None, state: str) -> dict[str, object]:
+    """Return the permission modes for the live run, or for one that continues the conversation."""
+    mode = (
+        run.permission_mode
+        if run and state == "live"
+        else modes.mode_of_next(task, modes.continued_run(task))
+    )
+    kept = "" if state == "live" else modes.kept_after_plan(task)
+    return {"modes": permission_modes.options(task.workspace, current=mode), "mode": mode, "kept_mode": kept}
+
+
 def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
     asks = requests.all_asks(waiting_runs(user))
-    return {"asks": render_asks(asks, user), "count": len([ask for ask in asks if not ask.answered])}
+    held = cli_holds.held_clis(list(visible_workspaces(user)))
+    return {
+        "asks": render_asks(asks, user),
+        "holds": "".join(render_to_string("workspaces/_held_cli.html", {"held": each}) for each in held),
+        "count": len([ask for ask in asks if not ask.answered]) + len(held),
+    }
+
+
+def attention_count(user: AbstractBaseUser | AnonymousUser) -> int:
+    """Return how many open requests and held CLIs wait for a decision."""
+    asks = requests.all_asks(waiting_runs(user))
+    held = cli_holds.held_clis(list(visible_workspaces(user)))
+    return sum(not ask.answered for ask in asks) + len(held)
 
 
 def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
@@ -112,6 +136,7 @@ def render_request(
         "asks": asks,
         "group": group,
         "grants": requests.common_grants(asks),
+        "modes_after": plans.modes_after(asks[0]) if asks[0].kind == "plan" else [],
         "is_limited": is_limited,
     }
     return render_to_string("tasks/talk/_request.html", context)

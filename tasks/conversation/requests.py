@@ -21,8 +21,9 @@ from tasks.rendering import inputs, markdown
 from tasks.rendering.inputs import ShownField
 from tasks.rendering.parts import readable, wish
 from tasks.runs.reducer import parse_time
+from workspaces import permission_modes
 from workspaces.hostkit.base.consent import digest_of
-from workspaces.hostkit.escapes import HIDDEN, prose
+from workspaces.hostkit.escapes import HIDDEN, prose, visible
 
 SHOWN, SHOWN_LINES = 4_000, 40
 "Size of an input up to which it is shown at once. A larger one must be opened before it can be allowed."
@@ -161,6 +162,8 @@ class Ask:
         given = self.request.get("input")
         if not isinstance(given, dict):
             return ""
+        if self.kind == "plan":
+            return "plan"
         names = set(given) - {"description", "timeout"}
         found = [name for name in PLAIN_FIELDS if names == {name} and isinstance(given[name], str)]
         return found[0] if found and not HIDDEN.search(given[found[0]]) else ""
@@ -169,6 +172,8 @@ class Ask:
     def editable(self) -> str:
         given = self.request.get("input")
         name = self.edited_field
+        if self.kind == "plan":
+            return visible(str(self.request.get("plan") or ""))
         return (
             str(given[name])
             if name and isinstance(given, dict)
@@ -212,9 +217,16 @@ class RequestGroup:
 
 
 def common_grants(asks: Sequence[Ask]) -> list[dict[str, Any]]:
-    """Return the wider permissions that can be picked for all of these requests: they may name a worktree."""
+    """Return the wider permissions that can be picked for all of these requests: they may name a worktree.
+
+    A mode that is more than the workspace allows is not among them.
+    """
     first: list[dict[str, Any]] = asks[0].request.get("grants") or []
-    return first if all(ask.request.get("grants") == first for ask in asks[1:]) else []
+    workspace = asks[0].run.task.workspace
+    offered = [
+        grant for grant in first if not permission_modes.problem(workspace, str(grant.get("mode") or ""))
+    ]
+    return offered if all(ask.request.get("grants") == first for ask in asks[1:]) else []
 
 
 def asks_of(run: Run | None) -> list[Ask]:

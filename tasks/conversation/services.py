@@ -13,7 +13,7 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks import editing
-from tasks.conversation import delivery, forms
+from tasks.conversation import delivery, forms, plans
 from tasks.conversation.requests import open_ask
 from tasks.models import Outgoing, Run, Task
 from tasks.runs import control
@@ -44,7 +44,13 @@ def send_to_task(task: Task, text: str, *, when: str, user: AbstractBaseUser, **
     text = _checked(text)
     new = {name: value for name, value in choice.items() if value and value != getattr(run, name)}
     if new:
-        change(run, model=new.get("model") or "", effort=new.get("reasoning_effort") or "", user=user)
+        change(
+            run,
+            model=new.get("model") or "",
+            effort=new.get("reasoning_effort") or "",
+            mode=new.get("permission_mode") or "",
+            user=user,
+        )
     send_message(run, text, when=when, user=user)
     return run
 
@@ -63,6 +69,8 @@ def continue_conversation(task: Task, text: str, *, user: AbstractBaseUser, **ch
     """Queue a run that continues the task's last CLI session, or starts a new one if there is none."""
     text = _checked(text)
     resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
+    if resumable:
+        require(task, TaskVerb.CONTINUE)
     return run_services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
 
 
@@ -88,9 +96,12 @@ def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBas
     _check_reachable(run)
     ask = open_ask(run, request)
     if ask:
-        command = forms.as_submission(ask.request, command)
+        command = plans.completed(ask, forms.as_submission(ask.request, command))
         if command["command"] == "submit":
             forms.check(ask.request, command["content"])
+    mode = command.get("mode") or _granted_mode(run, request, command)
+    if mode and mode != run.permission_mode:
+        access.check_mode(user, run.task.workspace, str(mode))
     if user is not None:
         _check_answer(run, request, command, user)
     request = storable(request)
@@ -135,10 +146,9 @@ def _check_answer(run: Run, request: str, command: dict[str, Any], user: Abstrac
         access.check_decision(user, workspace, "allow something for a whole run")
     if command["command"] == "submit" and (ask := open_ask(run, request)) and ask.kind == "unknown":
         access.check_decision(user, workspace, "answer what the app does not know")
-    if "input" in command and command["input"] != _asked_input(run, request):
+    changes_call = "input" in command and command["input"] != _asked_input(run, request)
+    if changes_call and not _is_plan(run, request):  # whose text is no more than a message
         access.check_decision(user, workspace, "change what an agent wants to do")
-    if mode := command.get("mode") or _granted_mode(run, request, command):
-        access.check_mode(user, workspace, str(mode))
 
 
 def _granted_mode(run: Run, request: str, command: dict[str, Any]) -> str | None:
@@ -146,6 +156,11 @@ def _granted_mode(run: Run, request: str, command: dict[str, Any]) -> str | None
     ask = open_ask(run, request)
     grants = ask.request.get("grants") or [] if ask else []
     return next((grant.get("mode") for grant in grants if grant["id"] == command.get("grant")), None)
+
+
+def _is_plan(run: Run, request: str) -> bool:
+    ask = open_ask(run, request)
+    return ask is not None and ask.kind == "plan"
 
 
 def _asked_input(run: Run, request: str) -> Any:
@@ -198,7 +213,7 @@ def change(
     }
     if not new:
         raise Refused("Nothing was changed.", "A run in progress can't return to the CLI's default.")
-    if user is not None and "permission_mode" in new:
+    if "permission_mode" in new:
         access.check_mode(user, run.task.workspace, mode)
     _check_choice(run, new)
     chosen = {name: value for name, value in new.items() if name != "permission_mode"}

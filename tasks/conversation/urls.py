@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks.conversation import inbox_views, notification_views, views
+from tasks.conversation import completion_views, inbox_views, notification_views, views
 
 urlpatterns = [
+    path("tasks/<int:pk>/completions", completion_views.task_completions, name="task_completions"),
+    path(
+        "workspaces/<int:pk>/completions",
+        completion_views.workspace_completions,
+        name="workspace_completions",
+    ),
     path("tasks/<int:pk>/say", views.task_say, name="task_say"),
     path("tasks/<int:pk>/go-on", views.task_go_on, name="task_go_on"),
     path("tasks/<int:pk>/by-hand", views.task_by_hand, name="task_by_hand"),

@@ -28,7 +28,8 @@ def task_say(request: HttpRequest, pk: int) -> HttpResponse:
     """Send a message to the live run, or queue a run that continues the conversation."""
     task, user = task_for(request.user, pk), current_user(request)
     text = request.POST.get("text", "")
-    choice = {name: request.POST[name] for name in ("model", "reasoning_effort") if name in request.POST}
+    names = ("model", "reasoning_effort", "permission_mode")
+    choice = {name: request.POST[name] for name in names if name in request.POST}
     newest = task.last_run
 
     def send() -> str:
@@ -207,6 +208,8 @@ def _edited(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
     ask = open_ask(run, request_id)
     if ask is None:
         raise Refused("This request is no longer open.")
+    if ask.kind == "plan" and text == ask.editable:
+        return {**ask.request["input"]}
     if name and name == ask.edited_field:
         return {**ask.request["input"], name: text}
     return _json_object(text, "The changed input")

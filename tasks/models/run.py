@@ -16,7 +16,9 @@ from tasks.models.task import Task
 from workspaces import clis
 from workspaces.models import PermissionMode
 
-SESSION_FAILURES = ("rejected", "cli_died", "other")
+SESSION_GONE = "session"
+"Reason code of a run whose CLI no longer has the session, such as after its transcript was deleted."
+SESSION_FAILURES = ("rejected", "cli_died", "other", SESSION_GONE)
 "Reason codes that may come from the session, unlike a refused login or a limit."
 
 
@@ -51,11 +53,18 @@ class Run(CompareAndSet, Leased, Marked):
     model = models.CharField(max_length=100, blank=True)
     reasoning_effort = models.CharField(max_length=20, blank=True)
     permission_mode = models.CharField(max_length=5, choices=PermissionMode.choices)
+    task_mode = models.CharField(
+        max_length=5, blank=True, help_text="The permission mode that its task had when it was queued"
+    )
     agent_settings = models.CharField(
         max_length=64, blank=True, help_text="Digest of settings in its worktree that nobody has allowed yet"
     )
     prompt = models.TextField()
     resumes = models.CharField(max_length=100, blank=True, help_text="The CLI session that it continues")
+    fork_at = models.CharField(
+        max_length=100, blank=True, help_text="Where it forks that session; empty if it resumes it"
+    )
+    fork_before = models.BooleanField(default=False, help_text="Whether it forks before that place")
 
     run_dir = models.CharField(max_length=1000, blank=True, help_text="Its folder on the host")
     tmux_session = models.CharField(max_length=100, blank=True)

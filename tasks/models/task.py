@@ -11,7 +11,7 @@ from django.utils.text import Truncator, slugify
 
 from tasks.models.marks import Marked, once
 from workspaces import clis
-from workspaces.models import Workspace
+from workspaces.models import PermissionMode, Workspace
 
 if TYPE_CHECKING:
     from tasks.models.run import Run
@@ -36,6 +36,13 @@ class Task(Marked):
     backend = models.CharField(max_length=20, choices=clis.choices)
     model = models.CharField(max_length=100, blank=True, help_text="Empty: the CLI's default")
     reasoning_effort = models.CharField(max_length=20, blank=True)
+    permission_mode = models.CharField(
+        "permissions",
+        max_length=5,
+        blank=True,
+        choices=PermissionMode.choices,
+        help_text="Empty: as the workspace",
+    )
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.BACKLOG)
     rank = models.FloatField(default=0, help_text="Position in its column, smallest first")
     created_by = models.ForeignKey(

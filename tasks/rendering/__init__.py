@@ -13,6 +13,7 @@ from aitask.lib.formats import ago
 from tasks.badges import run_badge
 from tasks.models import Event, Run, Task
 from tasks.rendering.entries import RENDERERS
+from tasks.rendering.forks import fork_button
 from tasks.rendering.parts import NOTHING, Entry
 from tasks.rendering.parts import readable as readable
 from tasks.runs.shell_commands import commands
@@ -43,7 +44,7 @@ def render_event(run: Run, event: Event) -> SafeString:
         return head
     parent = event.data.get("parent")
     return format_html(
-        '{}<div class="ev ev-{}{}"{} data-place="{}.{}"{} title="{}">{}</div>',
+        '{}<div class="ev ev-{}{}"{} data-place="{}.{}"{} title="{}">{}{}</div>',
         head,
         event.kind,
         " sub" if parent else "",
@@ -53,6 +54,7 @@ def render_event(run: Run, event: Event) -> SafeString:
         _part(run, event),
         event.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         inner,
+        fork_button(run, event),
     )
 
 

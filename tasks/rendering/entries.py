@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.badges import outcome_badge
-from tasks.rendering import asked, inputs, markdown, outside, raw, work
+from tasks.rendering import asked, inputs, markdown, outside, plans, raw, work
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -36,6 +36,8 @@ SHORT_LINES, SHORT_TEXT = 14, 1600
 
 def _started(entry: Entry) -> SafeString:
     verb = "Resumed" if entry.data.get("resumed") else "Started"
+    if entry.data.get("forked_from"):
+        verb = "Forked the conversation in"
     model = " · ".join(filter(None, (entry.text("model"), entry.text("reasoning_effort"))))
     name = f"{entry.run.get_backend_display()} {entry.text('cli_version')}".strip()
     return line("play", f"{verb} {name}", model, "dim")
@@ -145,6 +147,7 @@ DECISIONS = {
     "cancel": ("ban", "Cancelled"),
     "withdrawn": ("undo-2", "Withdrawn"),
 }
+PLAN_DECISIONS = {"allow": ("check", "Plan approved"), "deny": ("undo-2", "Plan sent back")}
 BY = {
     "web": "in the browser",
     "keyboard": "in the terminal",
@@ -160,7 +163,11 @@ def _settings(entry: Entry) -> SafeString:
 
 
 def _request_closed(entry: Entry) -> SafeString:
-    sign, verb = DECISIONS.get(entry.text("decision"), ("check", "Answered"))
+    is_plan = entry.text("request_kind") == "plan"
+    verbs = {**DECISIONS, **(PLAN_DECISIONS if is_plan else {})}
+    sign, verb = verbs.get(entry.text("decision"), ("check", "Answered"))
+    if is_plan and entry.text("decision") == "allow":
+        return plans.approved(entry, sign, BY.get(entry.text("by"), ""), MODES)
     return format_html(
         '<p class="line closes" data-closes="{}">{}<b>{}</b> <span class="dim">{}</span> {}</p>{}',
         entry.key(),
@@ -186,6 +193,10 @@ def _message(entry: Entry) -> SafeString:
 
 def _limit(entry: Entry) -> SafeString:
     texts = {"warning": "The plan's limit is near.", "reached": "The plan's limit is reached."}
+    if entry.data.get("extra_usage"):
+        texts = dict.fromkeys(
+            ("ok", *texts), "The plan's limit is reached. Further requests are extra usage."
+        )
     if entry.data.get("status") not in texts:
         return NOTHING
     windows = entry.data.get("windows") or []
@@ -214,6 +225,7 @@ ERRORS = {
     "rejected": "Request rejected",
     "server": "Server error",
     "connection": "Connection lost",
+    "session": "Session not found",
     "setup": "Setup failed",
 }
 

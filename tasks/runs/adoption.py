@@ -171,6 +171,7 @@ def _make_rows(
         return None
     user = get_user_model()._default_manager.filter(username=origin["asked_by"]).first()
     task = _known_task(site, spec, origin) or _new_task(site, spec, origin, prompt, user)
+    fork = spec.get("fork")
     taken = set(task.runs.values_list("number", flat=True))
     run = Run.objects.create(
         pk=_free_pk(Run, spec["run"]),
@@ -185,6 +186,8 @@ def _make_rows(
         permission_mode=spec["permission_mode"],
         prompt=prompt,
         resumes=(spec["resume"] or "")[:100],
+        fork_at=(fork["anchor"] if fork else "")[:100],
+        fork_before=bool(fork and fork["before"]),
         asked_by=user,
         queued_at=parse_time(origin["queued_at"]) or timezone.now(),
     )

@@ -9,6 +9,7 @@ from aitask.lib import doorbell, leases
 from tasks.models import Run, Task
 from tasks.runs import hooks, jobs, launch
 from workspaces.models import BackendHold, Host, Workspace
+from workspaces.trials import queries as trial_queries
 
 
 def start_after_commit(workspace_id: int) -> None:
@@ -55,6 +56,7 @@ class Gate:
         self.host = workspace.host
         self.active = Run.objects.filter(task__workspace=workspace, state__in=Run.ACTIVE).count()
         self.hold_reason = hooks.hold_reason(workspace)
+        self.cli_holds = trial_queries.hold_reasons(workspace)
         self.holds = {hold.backend: hold for hold in self.host.holds.exclude(held_since=None)}
 
     def reason_to_wait(self, run: Run) -> str:
@@ -66,6 +68,8 @@ class Gate:
         if self.active >= self.workspace.max_parallel_runs:
             return f"Waiting for a free slot ({self.active} of {self.workspace.max_parallel_runs} running)."
         if why := self.hold_reason(run):
+            return why
+        if why := self.cli_holds.get(run.backend, ""):
             return why
         hold = self.holds.get(run.backend)
         if hold and not self._lets_through(hold, run):

@@ -15,7 +15,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
 from tasks.models import Run, Task
 from tasks.repository import site_of
-from tasks.runs import endings, hooks, launch
+from tasks.runs import cli_holds, endings, hooks, launch
 from workspaces import tmux
 from workspaces.hostkit import wire
 from workspaces.hosts import HostError
@@ -131,6 +131,9 @@ def _try_to_launch(run: Run) -> StartFailure | None:
         return None
     except launch.NotAllowedYet as error:
         _back_to_queue(run, launch.ASK_FIRST, agent_settings=error.digest)
+        return None
+    except cli_holds.CliHeld as error:
+        _back_to_queue(run, str(error))
         return None
     except HostError as error:
         if error.retryable:

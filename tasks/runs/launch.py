@@ -14,11 +14,14 @@ from aitask.lib import leases
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.repository import Site, site_of
-from workspaces import git, tmux
+from tasks.runs import cli_holds
+from workspaces import git, permission_modes, tmux
 from workspaces.hostkit import wire
 from workspaces.models import Workspace
 
 MAX_ATTEMPTS = 3
+REPLACED_SECONDS = 20.0
+"How long a runner waits for a CLI that is missing or breaks at its start, because an update replaces it."
 ASK_FIRST = (
     "The branch brings hooks, MCP servers or permissions for agents. "
     "Waiting for somebody to look at them and allow them."
@@ -26,9 +29,14 @@ ASK_FIRST = (
 
 
 def launch(run: Run) -> None:
-    """Start the agent of a claimed run in its tmux window. Raises Refused (HostError, GitError)."""
+    """Start the agent of a claimed run in its tmux window.
+
+    Raises Refused (HostError, GitError), NotAllowedYet or CliHeld.
+    """
     task, workspace = run.task, run.task.workspace
     site = site_of(workspace)
+    if not run.attempts:  # else its window was opened, and its agent may be running
+        cli_holds.require_usable_cli(run, site.host)
     tree = worktree(task, site)
     _require_allowed_settings(run, tree, site)
     _renew_lease(run)
@@ -130,6 +138,8 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "model": run.model or None,
         "reasoning_effort": run.reasoning_effort or None,
         "permission_mode": cast("wire.PermissionModeName", run.permission_mode),
+        "max_permission_mode": cast("wire.PermissionModeName", workspace.ceiling),
+        "mode_after_plan": cast("wire.PermissionModeName", permission_modes.after_plan(workspace)),
         "worktree": tree.path,
         "repo": tree.repo,
         "repo_git_dir": tree.common_dir,
@@ -138,10 +148,12 @@ def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:
         "branch": tree.branch,
         "base_commit": task.base_commit,
         "resume": run.resumes or None,
+        "fork": {"anchor": run.fork_at, "before": run.fork_before} if run.fork_at else None,
         "thread_total": _counted_before(run),
         "progress": run.progress,
         "environment": workspace.environment,
         "ssh_agent": workspace.ssh_agent,
+        "replaced_seconds": REPLACED_SECONDS,
         "unreadable": _hidden_folders(workspace),
         "setup_command": workspace.setup_command.strip(),
         "setup_marker": join(tree.git_dir, "aitask-setup-done"),
@@ -224,7 +236,7 @@ def _about_copies(copied: Sequence[str], tree: git.Worktree) -> Iterator[str]:
 
 def _counted_before(run: Run) -> wire.Json | None:
     """What the CLI had counted for the session that is resumed, where its totals continue."""
-    if not run.resumes:
+    if not run.resumes or run.fork_at:  # a fork has a session of its own, which nothing was counted of
         return None
     earlier = Run.objects.filter(cli_session=run.resumes, backend=run.backend, pk__lt=run.pk)
     last = earlier.filter(thread_total__isnull=False).order_by("-pk").first()

@@ -102,7 +102,8 @@ def _settings(run: Run, event: wire.SettingsEvent) -> None:
     """Update the settings that apply from the next turn on."""
     run.model = (event.get("model") or run.model)[:100]
     run.reasoning_effort = (event.get("reasoning_effort") or run.reasoning_effort)[:20]
-    run.permission_mode = (event.get("permission_mode") or run.permission_mode)[:5]
+    if event.get("permission_mode") in wire.PERMISSION_MODES:
+        run.permission_mode = str(event["permission_mode"])
 
 
 def _text(run: Run, event: wire.TextEvent | wire.ErrorEvent) -> None:

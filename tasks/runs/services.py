@@ -13,9 +13,11 @@ from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.editing import clean_text, update_task
 from tasks.models import Run, Task
-from tasks.runs import dispatch, endings, hooks, jobs
+from tasks.runs import dispatch, endings, hooks, jobs, modes
+from tasks.runs.forks import ForkPlace
 from tasks.runs.queries import live_run
 from tasks.verbs import TaskVerb, require
+from workspaces import permission_modes
 from workspaces.hosts import HostError
 from workspaces.models import BackendHold, Workspace
 
@@ -27,11 +29,14 @@ def queue_run(
     prompt: str | None = None,
     model: str | None = None,
     reasoning_effort: str | None = None,
-    resume: bool = False,
+    permission_mode: str | None = None,
+    resume: bool | ForkPlace = False,
 ) -> Run:
     """Queue a run, which starts when a slot is free. Prompt, model and effort are fixed now.
 
-    With `resume` it continues the CLI session of the last run that had one.
+    With `resume` it continues the CLI session of the last run that had one, or a fork from a place in one.
+    Values that are given are also saved in the task; a permission mode that is not given may be that of the
+    continued run.
     """
     text = clean_text(prompt if prompt is not None else task.prompt)
     if not text.strip():
@@ -39,12 +44,17 @@ def queue_run(
     require(task, TaskVerb.RUN)
     with contextlib.suppress(HostError):  # checked again before the start
         hooks.before_queue(task)
-    session = _session_to_resume(task) if resume else ""
-    chosen = {"model": model, "reasoning_effort": reasoning_effort}
+    place = resume if isinstance(resume, ForkPlace) else ForkPlace(_session_to_resume(task) if resume else "")
+    chosen = {"model": model, "reasoning_effort": reasoning_effort, "permission_mode": permission_mode}
     if any(value is not None for value in chosen.values()):
-        update_task(task, **{name: value for name, value in chosen.items() if value is not None})
+        new = {name: value for name, value in chosen.items() if value is not None}
+        update_task(task, user=user, **new)
+    continued = modes.run_of_session(task, "" if place.anchor else place.session)
+    mode = modes.mode_of(task) if permission_mode else modes.mode_of_next(task, continued)
+    if problem := permission_modes.problem_of_cli(task.backend, mode):
+        raise Refused(problem, "Choose other permissions for this task.")
     with transaction.atomic():
-        run = _create_run(task, text, session, user)
+        run = _create_run(task, text, place, mode, user)
         hooks.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
@@ -103,21 +113,21 @@ def try_login_again(hold: BackendHold) -> None:
 
 
 def _session_to_resume(task: Task) -> str:
-    run = task.runs.filter(backend=task.backend).exclude(cli_session="").order_by("-number").first()
+    run = modes.continued_run(task)
     if run is None:
         raise Refused("There is no session to continue.", "Run the task without continuing a session.")
     return run.cli_session
 
 
-def _progress_of(task: Task, session: str) -> list[dict[str, str]]:
+def _progress_of(task: Task, place: ForkPlace) -> list[dict[str, str]]:
     """Return the agent's list as the resumed session has left it: it goes on with it unless it was done."""
-    if not session:
+    if not place.session or place.anchor:
         return []
-    last = task.runs.filter(cli_session=session).order_by("-number").first()
+    last = task.runs.filter(cli_session=place.session).order_by("-number").first()
     return last.progress if last and last.steps_done < len(last.progress) else []
 
 
-def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | None) -> Run:
+def _create_run(task: Task, prompt: str, place: ForkPlace, mode: str, user: AbstractBaseUser | None) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
         with transaction.atomic():
@@ -127,10 +137,13 @@ def _create_run(task: Task, prompt: str, session: str, user: AbstractBaseUser | 
                 backend=task.backend,
                 model=task.model,
                 reasoning_effort=task.reasoning_effort,
-                permission_mode=task.workspace.permission_mode,
+                permission_mode=mode,
+                task_mode=modes.mode_of(task),
                 prompt=prompt,
-                resumes=session,
-                progress=_progress_of(task, session),
+                resumes=place.session,
+                fork_at=place.anchor,
+                fork_before=place.before,
+                progress=_progress_of(task, place),
                 asked_by_id=user.pk if user else None,
             )
     except IntegrityError as error:

@@ -133,11 +133,11 @@ class TestTalking:
     def test_its_model_effort_and_permissions_can_be_changed(
         self, script: Script, run: Run, host: FakeHost
     ) -> None:
-        body = {"model": "haiku", "reasoning_effort": "low", "permission_mode": "full"}
+        body = {"model": "haiku", "reasoning_effort": "low", "permission_mode": "ask"}
         assert script.post(f"/runs/{run.pk}/settings", body) == {"ok": True}
         assert host.commands == [
             {"command": "set_model", "model": "haiku", "reasoning_effort": "low"},
-            {"command": "set_mode", "permission_mode": "full"},
+            {"command": "set_mode", "permission_mode": "ask"},
         ]
 
     @pytest.mark.parametrize(

@@ -158,6 +158,14 @@ class TestMaking:
         assert (owner.status, Workspace.objects.count()) == (422, 0)
         assert field in str(answer["detail"]) or (field, value) == ("kind", "ssh")
 
+    def test_this_machine_is_refused_where_agents_can_not_run(
+        self, owner: Script, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("workspaces.hosts.local.supported", lambda: False)
+        answer = owner.post("/workspaces", NEW)
+        assert (owner.status, Workspace.objects.count()) == (422, 0)
+        assert "Choose SSH" in answer["detail"]
+
 
 class TestChanging:
     def test_only_what_is_sent_changes(self, owner: Script, workspace: Workspace) -> None:

@@ -198,6 +198,7 @@ class TestTheSession:
                 "16.1k → 2.6k tokens",
             ),
             ({"kind": "model_change", "why": "refusal", "before": "a", "model": "b"}, "a → b"),
+            ({"kind": "limit", "status": "ok", "windows": [], "extra_usage": True}, "extra usage"),
             ({"kind": "local_command", "name": "usage", "output": "Cost: $1"}, "/usage"),
             (
                 {"kind": "background", "id": "x", "work": "command", "state": "failed"},

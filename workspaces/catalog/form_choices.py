@@ -13,6 +13,7 @@ from workspaces.catalog.queries import warning
 from workspaces.hostkit.wire import Effort, OfferedModel
 from workspaces.models import Workspace
 from workspaces.models.model_list import ModelList
+from workspaces.permission_modes import ModeOption
 
 OTHER = "*"
 "The choice of a model that the user types."
@@ -45,6 +46,9 @@ class Choices:
     "Prefix of their ids: two forms may be on one page."
     fixed: bool = False
     "The CLI can't be changed in this form."
+    modes: tuple[ModeOption, ...] = ()
+    "The permissions that can be chosen; none if the form has no such field."
+    mode: str = ""
 
     @property
     def state(self) -> str:

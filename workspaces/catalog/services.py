@@ -57,6 +57,11 @@ def request_lists(host: Host, *, force: bool = False) -> None:
     _request(host, environments(host), force=force)
 
 
+def request_list(host: Host, digest: str) -> None:
+    """Request the lists of one environment."""
+    _request(host, [digest])
+
+
 def request_when_back(host: Host) -> None:
     """Request the lists of a host whose link is up again, if it has lists or workspaces."""
     if ModelList.objects.filter(host=host).exists() or any(lies_on(w, host) for w in Workspace.objects.all()):

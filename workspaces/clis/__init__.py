@@ -7,6 +7,7 @@ other code names a CLI.
 from __future__ import annotations
 
 import pkgutil
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -31,12 +32,29 @@ class Cli:
     "Shell command."
     resume_pattern: str
     "POSIX regular expression for its command line with `{session}`, starting with the program's name."
+    oldest: str = ""
+    "The oldest supported version; empty if every version is."
     runner_words: str = ""
     "Part of such a command line that only hostkit's runner uses, and users do not. Empty if there is none."
+    file_sign: str = ""
+    "What a message has before the path of a file whose content goes along. Empty: only the path is written."
     reports_reasoning: bool = True
     "Whether it reports reasoning tokens."
+    has_plan_mode: bool = False
+    "Whether its agent supports the permission mode `plan`, in which nothing is written unasked."
     order: int = 100
     "Position in lists, lowest first. The first CLI is the default of new workspaces."
+
+    def is_too_old(self, version: str) -> bool:
+        """Return whether a version is older than the oldest supported one; False if it can't be compared."""
+        found, oldest = _numbers(version), _numbers(self.oldest)
+        return bool(found and oldest) and found < oldest
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with, at least two; empty if it begins otherwise."""
+    match = re.match(r"\d{1,6}(\.\d{1,6}){1,3}", version)
+    return tuple(int(part) for part in match.group(0).split(".")) if match else ()
 
 
 @cache

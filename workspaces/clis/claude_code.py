@@ -12,8 +12,11 @@ CLI = Cli(
     api_console="https://console.anthropic.com/settings/usage",
     how_to_install="npm install -g @anthropic-ai/claude-code",
     how_to_log_in="claude",
+    oldest="2.1.197",
     resume_pattern=r"claude[^ ]* (.* )?(-r|--resume)[ =](.* )?{session}",
     runner_words=" --permission-prompt-tool ",
+    file_sign="@",
     reports_reasoning=False,
+    has_plan_mode=True,
     order=1,
 )

@@ -12,6 +12,8 @@ CLI = Cli(
     api_console="https://platform.openai.com/usage",
     how_to_install="npm install -g @openai/codex",
     how_to_log_in="codex login",
+    oldest="0.169.0",
     resume_pattern=r"codex[^ ]* (.* )?resume (.* )?{session}",
+    has_plan_mode=True,
     order=2,
 )

@@ -54,18 +54,22 @@ def read(name: Name, config: str) -> SshTarget:
 
 def usual_files() -> list[Path]:
     """Return the user's and the machine's configuration files that exist."""
+    files = (home() / ".ssh" / "config", folder_for_all_users() / "ssh_config")
+    return [path for path in files if path.is_file()]
+
+
+def folder_for_all_users() -> Path:
     machine = os.environ.get("PROGRAMDATA")
-    system = Path(machine) / "ssh" / "ssh_config" if machine else Path("/etc/ssh/ssh_config")
-    return [path for path in (home() / ".ssh" / "config", system) if path.is_file()]
+    return Path(machine) / "ssh" if machine else Path("/etc/ssh")
 
 
 def in_form_of_ssh(found: dict[str, Any]) -> Options:
     """Return the options as `ssh -G` would print them, with the defaults that the app needs."""
-    folder = home() / ".ssh"
+    folder, machine = home() / ".ssh", folder_for_all_users()
     options: Options = {
         "identityfile": [str(folder / key) for key in DEFAULT_KEYS],
         "userknownhostsfile": [str(folder / "known_hosts"), str(folder / "known_hosts2")],
-        "globalknownhostsfile": ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"],
+        "globalknownhostsfile": [str(machine / "ssh_known_hosts"), str(machine / "ssh_known_hosts2")],
     }
     for option, value in found.items():
         values = value if isinstance(value, list | tuple) else [value]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
 import socket
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +20,8 @@ from workspaces.hosts.ssh_target import SshTarget
 
 CONNECT_SECONDS, LOGIN_SECONDS = 15.0, 30.0
 FAST_CIPHER = "aes128-gcm@openssh.com"
+CALL_LINE = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1], stderr=subprocess.DEVNULL))"
+"""A program that executes its argument as a command line of Windows."""
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
@@ -74,10 +76,11 @@ def proxy_argv(command: str) -> list[str]:
     """Return the command line for a ProxyCommand: a shell that executes it, like ssh.
 
     asyncssh takes standard error for data of the server, and its end for the end of the connection. So
-    nothing is written to it, and it is kept open.
+    nothing is written to it, and it is kept open. On Windows ssh uses no shell: it passes the line to the
+    system as it is, with its quotes, and so does this.
     """
     if os.name == "nt":
-        return ["cmd.exe", "/d", "/c", *shlex.split(command, posix=False), "2>nul"]
+        return [sys.executable, "-c", CALL_LINE, command]
     return ["sh", "-c", f"exec 9>&2 2>/dev/null; exec {command}"]
 
 

@@ -17,6 +17,8 @@ UNSAFE = re.compile(r"""[\s'"`$\\;&<>|(){}]|[^\x20-\x7e]""")
 JUMP = re.compile(
     r"(?:ssh://)?(?:(?P<user>[^@/]+)@)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/]+))(?::(?P<port>\d+))?/?"
 )
+PROGRAM_DATA = "__PROGRAMDATA__"
+"""What `ssh -G` on Windows prints for the folder of settings for all users."""
 Options = dict[str, list[str]]
 
 
@@ -113,8 +115,11 @@ def local_user() -> str:
 
 
 def from_home(text: str) -> Path:
-    """Return the path, with ~ expanded like ssh does."""
-    return home() / text[2:] if text.startswith("~/") else Path(text)
+    """Return the path, with ~ expanded like ssh does, and the token that Windows' ssh prints for a folder."""
+    if text.startswith("~/") or (os.name == "nt" and text.startswith("~\\")):
+        return home() / text[2:]
+    machine = os.environ.get("PROGRAMDATA")
+    return Path(text.replace(PROGRAM_DATA, machine, 1) if machine else text)
 
 
 def existing_files(value: str) -> list[Path]:

@@ -141,8 +141,28 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["programs"], params: wire.ProgramsParams, *, timeout: float = SECONDS
+    ) -> dict[str, wire.ProgramSeen]: ...
+
+    @overload
+    def call(
+        self, verb: Literal["try_turn"], params: wire.TrialParams, *, timeout: float = SECONDS
+    ) -> wire.TrialAnswer: ...
+
+    @overload
+    def call(
         self, verb: Literal["models"], params: wire.ModelsParams, *, timeout: float = SECONDS
     ) -> dict[str, wire.ModelsAnswer]: ...
+
+    @overload
+    def call(
+        self, verb: Literal["commands"], params: wire.CommandsParams, *, timeout: float = SECONDS
+    ) -> wire.CommandsAnswer: ...
+
+    @overload
+    def call(
+        self, verb: Literal["list_files"], params: wire.ListFilesParams, *, timeout: float = SECONDS
+    ) -> wire.ListedFiles: ...
 
     @overload
     def call(

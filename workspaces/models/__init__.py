@@ -3,6 +3,7 @@
 from workspaces.models.api_token import ApiToken
 from workspaces.models.choices import PermissionMode
 from workspaces.models.host import BackendHold, Host, Installation
+from workspaces.models.installed_cli import InstalledCli
 from workspaces.models.model_list import ModelList
 from workspaces.models.workspace import Workspace
 
@@ -11,6 +12,7 @@ __all__ = [
     "BackendHold",
     "Host",
     "Installation",
+    "InstalledCli",
     "ModelList",
     "PermissionMode",
     "Workspace",

@@ -8,6 +8,8 @@ from django.db import models
 from django.utils import timezone
 
 from workspaces import clis
+from workspaces.hostkit.base.modes import is_wider
+from workspaces.hosts import local
 from workspaces.hosts.address import Address
 from workspaces.models.choices import PermissionMode
 from workspaces.models.host import Host
@@ -79,6 +81,16 @@ class Workspace(models.Model):
     permission_mode = models.CharField(
         max_length=5, choices=PermissionMode.choices, default=PermissionMode.EDITS
     )
+    max_permission_mode = models.CharField(
+        "most that a task may have",
+        max_length=5,
+        blank=True,
+        choices=[
+            ("", "No more than these permissions"),
+            *(choice for choice in PermissionMode.choices if choice[0] != PermissionMode.PLAN),
+        ],
+        help_text="Of the workspace's tasks, only some may need more",
+    )
     environment = models.JSONField(
         default=dict,
         blank=True,
@@ -98,6 +110,12 @@ class Workspace(models.Model):
     )
     allowed_agent_settings = models.JSONField(
         default=list, editable=False, help_text="Digests of what branches bring for agents and a user allowed"
+    )
+    try_changed_clis = models.BooleanField(
+        "try a changed CLI before runs start",
+        default=True,
+        help_text="After an update on the host, one tiny request on the login's account shows whether the"
+        " new version works. If not, runs wait for a better one",
     )
     git_name = models.CharField(
         max_length=200, blank=True, help_text="Empty: the git identity configured on the host"
@@ -132,10 +150,14 @@ class Workspace(models.Model):
                 rule(getattr(self, field))
             except ValidationError as error:
                 problems[field] = error
+        if self.kind == self.Kind.LOCAL and not local.supported():
+            problems["kind"] = "Agents can't run on this machine. Choose SSH, and a Linux server."
         if self.kind == self.Kind.SSH and not self.ssh_host:
             problems["ssh_host"] = "Enter the alias you type after `ssh`."
         if self.max_parallel_runs < 1:
             problems["max_parallel_runs"] = "Must be at least 1."
+        if self.max_permission_mode and is_wider(self.permission_mode, self.max_permission_mode):
+            problems["max_permission_mode"] = "Must not be less than the permissions of the workspace."
         if Workspace.objects.filter(owner_id=self.owner_id, name=self.name).exclude(pk=self.pk).exists():
             problems["name"] = "A workspace of this owner with this name already exists."
         if problems:
@@ -168,6 +190,16 @@ class Workspace(models.Model):
             defaults={"kind": address.kind, "alias": address.alias, "user": address.user},
         )
         return row
+
+    @property
+    def ceiling(self) -> str:
+        """The widest permission mode of runs. A plan can always be approved into the strictest one."""
+        own = self.max_permission_mode or self.permission_mode
+        return own if own != PermissionMode.PLAN else PermissionMode.ASK.value
+
+    @property
+    def ceiling_label(self) -> str:
+        return str(PermissionMode(self.ceiling).label)
 
     @property
     def commands(self) -> list[str]:

@@ -32,6 +32,20 @@ def test_included_files_count(tmp_path: Path) -> None:
     assert aliases(config) == ["work", "cloud"]
 
 
+@pytest.mark.parametrize("form", ["{}", '"{}"'])
+def test_a_backslash_in_a_name_is_a_character_like_any_other(tmp_path: Path, form: str) -> None:
+    included = written(tmp_path / "ssh\\work.conf", "Host work\n")
+    config = written(tmp_path / "config", f"Include {form.format(included)}\n")
+
+    assert aliases(config) == ["work"]
+
+
+def test_a_byte_order_mark_and_crlf_hide_no_line(tmp_path: Path) -> None:
+    (tmp_path / "config").write_bytes("\ufeffHost cloud\r\nHost edge\r\n".encode())
+
+    assert aliases(str(tmp_path / "config")) == ["cloud", "edge"]
+
+
 def test_a_file_that_includes_itself_ends(tmp_path: Path) -> None:
     config = written(tmp_path / "config", f"Include {tmp_path}/config\nHost cloud\n")
 

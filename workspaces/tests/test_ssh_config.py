@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from workspaces.hosts import HostError, ssh_config_fallback
+from workspaces.hosts import HostError, ssh_config_fallback, ssh_options, ssh_target
 from workspaces.hosts.ssh_config import parse
 from workspaces.hosts.ssh_host_keys import known_name
-from workspaces.hosts.ssh_options import ciphers
-from workspaces.hosts.ssh_target import Name, SshTarget, check_name, existing_files, parse_jump, target_of
+from workspaces.hosts.ssh_options import ciphers, proxy_argv
+from workspaces.hosts.ssh_target import (
+    Name,
+    SshTarget,
+    check_name,
+    existing_files,
+    from_home,
+    parse_jump,
+    target_of,
+)
 
 PRINTED = """\
 host cloud
@@ -139,3 +150,37 @@ def test_a_configuration_in_utf_16_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config").write_bytes(BLOCK.encode("utf-16"))
     with pytest.raises(HostError, match="can't be read"):
         ssh_config_fallback.read(Name("cloud"), str(tmp_path / "config"))
+
+
+def test_the_files_of_all_users_are_found_as_ssh_on_windows_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROGRAMDATA", str(tmp_path))
+    (tmp_path / "ssh").mkdir()
+    (tmp_path / "ssh/ssh_known_hosts").touch()
+    value = "__PROGRAMDATA__/ssh/ssh_known_hosts __PROGRAMDATA__/ssh/ssh_known_hosts2"
+    assert existing_files(value) == [tmp_path / "ssh/ssh_known_hosts"]
+
+
+def test_without_ssh_they_are_known_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRAMDATA", str(tmp_path))
+    options = ssh_config_fallback.in_form_of_ssh({})
+    assert options["globalknownhostsfile"][0] == str(tmp_path / "ssh/ssh_known_hosts")
+
+
+@pytest.mark.parametrize(("system", "expected"), [("nt", True), ("posix", False)])
+def test_a_backslash_after_the_tilde_is_a_separator_on_windows_only(
+    monkeypatch: pytest.MonkeyPatch, system: str, expected: bool
+) -> None:
+    monkeypatch.setattr(ssh_target, "os", SimpleNamespace(name=system, environ={}))
+    monkeypatch.setattr(ssh_target, "home", lambda: Path("/home/ada"))
+    assert (from_home("~\\.ssh") == Path("/home/ada/.ssh")) is expected
+
+
+def test_windows_gets_a_proxy_command_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = r'"C:\Program Files (x86)\cloudflared\cloudflared.exe" access ssh --hostname "a b"'
+    monkeypatch.setattr(ssh_options, "os", SimpleNamespace(name="nt"))
+    program, option, code, argument = proxy_argv(line)
+    assert (program, option, argument) == (sys.executable, "-c", line)
+    done = subprocess.run([program, option, code, sys.executable], input=b"raise SystemExit(7)", check=False)
+    assert done.returncode == 7

@@ -107,6 +107,18 @@ def test_a_wrong_entry_is_explained_and_kept(client: Client, field: str, value: 
     assert "Kept Name" in html
 
 
+def test_this_machine_is_not_offered_where_agents_can_not_run(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workspaces.hosts.local.supported", lambda: False)
+    html = client.get("/workspaces/new").content.decode()
+    assert 'value="local"' not in html
+    assert 'data-kind="ssh"' in html
+    response = client.post("/workspaces/new", {**ENTRY, "name": "another"})
+    assert response.status_code == 422
+    assert not Workspace.objects.filter(name="another").exists()
+
+
 def test_the_aliases_of_the_ssh_configuration_are_offered(
     client: Client, settings: Settings, tmp_path: Any
 ) -> None:

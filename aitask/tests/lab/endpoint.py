@@ -18,8 +18,9 @@ Text (several may come before a tool call, all in one response):
   @text WORDS             text; `\\n`, `\\t` and `\\\\` are escapes here and in @think, @write, @edit, @plan
   @think WORDS            thinking (claude) or a reasoning summary (codex)
   @stream N SECONDS       text of N lines "line 1", "line 2", …, SECONDS apart, streamed
-  @words N SECONDS        text of N words "w1", "w2", …, SECONDS apart, streamed; see `spoken_at`
-  @muse N SECONDS         the same as thinking
+  @words N SECONDS [FILE] text of N words "w1", "w2", …, SECONDS apart, streamed; see `spoken_at`. The last
+                          word comes when FILE exists
+  @muse N SECONDS [FILE]  the same as thinking
 Calling a tool (ends the response):
   @bash COMMAND           Bash (claude), exec_command or a script in code mode (codex)
   @lines N SECONDS        a command that prints "line 1" … "line N", SECONDS apart

@@ -49,6 +49,10 @@ ERROR_TYPES = {
 }
 
 
+TRIAL_WORDS = "Answer with the single word ok."
+"""Of the prompt of the app's trial turns, which have no tools, like requests for a session's title."""
+
+
 def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
     tools = frozenset(tool["name"] for tool in body.get("tools", []))
     cwd = WORKING_DIRECTORY.search(_system(body))
@@ -57,7 +61,7 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
         model=body.get("model", ""),
         effort=body.get("output_config", {}).get("effort", ""),
         session=headers.get("x-claude-code-session-id", ""),
-        kind="turn" if tools else "title",
+        kind="turn" if tools or TRIAL_WORDS in json.dumps(body.get("messages", [])) else "title",
         stream=bool(body.get("stream")),
         tools=tools,
         cwd=cwd[1] if cwd else "",
@@ -204,9 +208,8 @@ def _deltas(block: Block, content: dict[str, Any]) -> Iterator[Event]:
                 yield {"type": "text_delta", "text": f"line {number}\n"}
                 yield pause
         case Words():
-            for word in block.each():
-                yield _word_delta(word, thinks=block.thinks)
-                yield block.pause
+            for word in block.in_time():
+                yield word if isinstance(word, float) else _word_delta(word, thinks=block.thinks)
             if block.thinks:
                 yield {"type": "signature_delta", "signature": content["signature"]}
         case _:

@@ -100,7 +100,10 @@ def _turn(item: dict[str, Any]) -> Turn | None:
 
 
 def _function(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "function_call", "name": tool, "arguments": json.dumps(arguments)}
+    """Return a call of a function. In a namespace, it is `NAMESPACE.NAME`."""
+    namespace, _, name = tool.rpartition(".")
+    given = {"namespace": namespace} if namespace else {}
+    return {"type": "function_call", "name": name, "arguments": json.dumps(arguments), **given}
 
 
 def _of_server(tool: str) -> dict[str, Any]:
@@ -248,12 +251,14 @@ def _deltas(block: Block) -> Iterator[Event]:
             for number in range(1, lines + 1):
                 yield _text_delta(f"line {number}\n")
                 yield pause
-        case Words(pause=pause, thinks=thinks):
+        case Words(thinks=thinks):
             if thinks:
                 yield _SUMMARY_PART
-            for word in block.each():
-                yield _summary_delta(word) if thinks else _text_delta(word)
-                yield pause
+            for word in block.in_time():
+                if isinstance(word, float):
+                    yield word
+                else:
+                    yield _summary_delta(word) if thinks else _text_delta(word)
         case Think(text):
             yield _SUMMARY_PART
             yield _summary_delta(text)

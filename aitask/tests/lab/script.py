@@ -10,10 +10,12 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 DIRECTIVE = re.compile(r"^@(?P<name>[a-z]+)(?:[ \t]+(?P<rest>.*?))?\s*$")
 DEFAULT_ANSWER = "Done."
+GATE_SECONDS = 0.1
 
 
 class ScriptError(ValueError):
@@ -40,14 +42,26 @@ class Stream:
 
 @dataclass(frozen=True)
 class Words:
-    """The words "w1 w2 …", `pause` seconds apart; as thinking if `thinks`."""
+    """The words "w1 w2 …", `pause` seconds apart; as thinking if `thinks`.
+
+    The last one comes when the file `gate` exists, if there is one.
+    """
 
     count: int
     pause: float
     thinks: bool
+    gate: str = ""
 
     def each(self) -> Iterator[str]:
         return (f"w{number} " for number in range(1, self.count + 1))
+
+    def in_time(self) -> Iterator[str | float]:
+        """Yield the words, and the pauses between them."""
+        for number, word in enumerate(self.each(), 1):
+            while number == self.count and self.gate and not Path(self.gate).exists():
+                yield GATE_SECONDS
+            yield word
+            yield self.pause
 
     @property
     def text(self) -> str:
@@ -231,8 +245,8 @@ def _stream(rest: str) -> Stream:
 
 
 def _words(rest: str, *, thinks: bool = False) -> Words:
-    count, pause = rest.split()
-    return Words(int(count), float(pause), thinks)
+    count, pause, *gate = rest.split()
+    return Words(int(count), float(pause), thinks, *gate)
 
 
 def _lines(rest: str) -> Bash:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from aitask.lib.errors import Refused
+from aitask.lib.printer import Printer
 from tasks.models import MergeStep, MergeTrain, Task
 from tasks.models.trains import tip_before
 from tasks.trains import jobs
@@ -65,6 +66,7 @@ class Command(BaseCommand):
         workspace = workspace_named(options["workspace"])
         if workspace is None:
             raise CommandError(f"There is no workspace named {options['workspace']}.")
+        self.out = Printer(self.stdout)  # a train does not stop because nobody reads what it prints
         limit = options["timeout"]
         self._deadline = None if limit is None else time.monotonic() + limit
         refuse_contradictions(options)
@@ -101,15 +103,15 @@ class Command(BaseCommand):
         for task in tasks:
             if found[task.pk]:
                 title = f"#{task.pk} {task.title}"
-                self.stdout.write(f"! {title} changes files that tools run by themselves:")
+                self.out.line(f"! {title} changes files that tools run by themselves:")
             for file in found[task.pk]:
                 old, new = file.old[:10] or "new", file.new[:10] or "deleted"
-                self.stdout.write(f"    {visible(file.path)} ({file.why}): {old}..{new}")
+                self.out.line(f"    {visible(file.path)} ({file.why}): {old}..{new}")
 
     def _finish_earlier(self, workspace: Workspace) -> None:
         """Finish trains that are queued or were interrupted."""
         for train in MergeTrain.objects.filter(workspace=workspace, state__in=MergeTrain.LIVE).order_by("pk"):
-            self.stdout.write(f"Merge train #{train.pk} is in progress and runs first.")
+            self.out.line(f"Merge train #{train.pk} is in progress and runs first.")
             self._follow(train)
 
     def _tasks(self, workspace: Workspace, options: dict[str, Any]) -> list[Task]:
@@ -124,7 +126,7 @@ class Command(BaseCommand):
     def _follow(self, train: MergeTrain) -> None:
         """Run the train here, or watch the worker that runs it, and print each step when it ends."""
         printed: set[int] = set()
-        waiting = WaitNotice(self.stdout.write)
+        waiting = WaitNotice(self.out.line)
         try:
             while True:
                 jobs.run_train(
@@ -167,9 +169,9 @@ class Command(BaseCommand):
         for step in ended:
             printed.add(step.pk)
             mark = MARKS.get(step.state, "✗")
-            self.stdout.write(f"{mark} {step.get_state_display():<16} #{step.task_id} {step.title}")
+            self.out.line(f"{mark} {step.get_state_display():<16} #{step.task_id} {step.title}")
             for line in details(step):
-                self.stdout.write(f"    {line}")
+                self.out.line(f"    {line}")
 
     def _report(self, train: MergeTrain) -> None:
         if train.state == MergeTrain.State.UNDONE:
@@ -178,11 +180,11 @@ class Command(BaseCommand):
         steps = list(train.steps.all())
         good = sum(step.state in MergeStep.GOOD for step in steps)
         verb = "would merge" if train.dry_run else "merged or up to date"
-        self.stdout.write(
+        self.out.line(
             f"Merge train #{train.pk} {train.get_state_display().lower()}: {good} of {len(steps)} {verb}."
         )
         if train.push:
-            self.stdout.write(f"Push: {train.get_push_display().lower()}. {train.push_output}")
+            self.out.line(f"Push: {train.get_push_display().lower()}. {train.push_output}")
         if train.reason:
             raise CommandError(train.reason)
         if good < len(steps):
@@ -192,10 +194,10 @@ class Command(BaseCommand):
 
     def _report_undone(self, train: MergeTrain) -> None:
         for step in train.steps.filter(state=MergeStep.State.MERGED):
-            self.stdout.write(f"↶ {'Undone':<16} #{step.task_id} {step.title}")
+            self.out.line(f"↶ {'Undone':<16} #{step.task_id} {step.title}")
         revert = f"got commit {train.undo_commit[:10]}, which reverts it"
         reset = f"is back at {tip_before(train)[:10]}"
-        self.stdout.write(
+        self.out.line(
             f"Merge train #{train.pk} undone: {train.branch} {revert if train.undo_commit else reset}."
         )
 

@@ -84,7 +84,22 @@ export function edit(article) {
   if (!field) return;
   field.hidden = false;
   for (const input of field.querySelectorAll("textarea, input")) input.disabled = false;
-  field.querySelector("textarea").focus();
+  const undo = article.querySelector("[data-undo-edits]");
+  if (undo) undo.hidden = false;
+  const box = field.querySelector("textarea");
+  if (article.dataset.kind === "plan") box.rows = Math.min(24, box.value.split("\n").length + 2);
+  box.focus();
+}
+
+function undoEdits(article) {
+  const field = article.querySelector(".edited");
+  field.hidden = true;
+  for (const input of field.querySelectorAll("textarea, input")) {
+    input.value = input.defaultValue;
+    input.disabled = true;
+  }
+  article.querySelector("[data-undo-edits]").hidden = true;
+  article.focus();
 }
 
 const deny = (article) => article.querySelector(".denial input, .actions [value=deny]")?.focus();
@@ -130,9 +145,13 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     openInput(opens);
   } else if (event.target.closest("[data-edits]")) edit(event.target.closest(".asked"));
+  else if (event.target.closest("[data-undo-edits]")) undoEdits(event.target.closest(".asked"));
   // The second click of a double click may hit the next request.
   else if (event.detail > 1 && event.target.closest(".asked button")) event.preventDefault();
 });
+
+// A plan has many lines: Enter starts another one, and Ctrl+Enter approves the plan.
+const sends = (event, article) => (article.dataset.kind === "plan" ? event.ctrlKey || event.metaKey : !event.shiftKey);
 
 // Enter in a field submits it. Esc leaves the field and keeps its text.
 document.addEventListener(
@@ -148,7 +167,7 @@ document.addEventListener(
     } else if (event.key === "Enter" && event.target.closest(".denial") && event.target.matches("input")) {
       event.preventDefault();
       decide(article, "deny");
-    } else if (event.key === "Enter" && event.target.matches(".edited textarea") && !event.shiftKey) {
+    } else if (event.key === "Enter" && event.target.matches(".edited textarea") && sends(event, article)) {
       event.preventDefault();
       decide(article, "allow");
     } else if (event.key === "Enter" && event.target.matches("fieldset input")) {
@@ -171,7 +190,9 @@ export const keysFor = (current) => {
   return {
     ...numbers,
     a: on((article) => article.querySelector(".actions [value=allow]") && decide(article, "allow")),
-    A: on((article) => article.querySelector(".actions :is([value=allow_for_run], [data-mode])")?.click()),
+    A: on((article) =>
+      article.querySelector(".actions :is([value=allow_for_run], [data-mode]:not(.primary))")?.click(),
+    ),
     d: on(deny),
   };
 };

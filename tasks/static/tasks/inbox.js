@@ -6,6 +6,7 @@ import { tick } from "../aitask/times.js";
 import { edit, keysFor, update } from "./asks.js";
 
 const box = document.getElementById("inbox");
+const holds = document.getElementById("inbox-holds");
 const count = document.getElementById("inbox-count");
 const empty = document.getElementById("inbox-empty");
 
@@ -14,8 +15,12 @@ connect("/ws/inbox", {
     if (data.t !== "asks") return;
     const hadFocus = box.contains(document.activeElement) || document.activeElement === document.body;
     update(box, data.html);
+    if (holds.innerHTML.trim() !== data.holds.trim()) {
+      holds.innerHTML = data.holds;
+      window.htmx.process(holds);
+    }
     count.textContent = data.count;
-    empty.hidden = box.childElementCount > 0;
+    empty.hidden = box.childElementCount + holds.childElementCount > 0;
     tick(box);
     if (hadFocus && !box.contains(document.activeElement)) open()[0]?.focus({ preventScroll: true });
   },

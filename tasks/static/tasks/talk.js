@@ -83,7 +83,10 @@ document.addEventListener("click", ({ target }) => {
 
 // The changed fields of the settings menu, such as model or effort, for the next run.
 function changedSettings() {
-  const fields = [...settings.querySelectorAll("input[name]")].filter((field) => field.value !== field.defaultValue);
+  const before = (field) => field.dataset.was ?? field.defaultValue;
+  const fields = [...settings.querySelectorAll("input[name], select[name]")].filter(
+    (field) => field.value !== before(field),
+  );
   return Object.fromEntries(fields.map((field) => [field.name, field.value.trim()]));
 }
 
@@ -120,6 +123,7 @@ function editMessage(button) {
   const line = button.closest("article");
   const field = Object.assign(document.createElement("textarea"), { value: button.dataset.text, rows: 2 });
   field.setAttribute("aria-label", "Edit message. Enter saves, Esc cancels.");
+  field.dataset.complete = box.dataset.complete;
   const before = [...line.childNodes];
   line.replaceChildren(field);
   field.focus();

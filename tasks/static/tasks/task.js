@@ -20,6 +20,12 @@ const readRunState = () => document.getElementById("run-state").value.trim();
 let isStale = false;
 let runState = readRunState();
 
+// The button beside a message or an answer opens the form that forks the conversation there.
+document.getElementById("conversation").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fork]");
+  if (button) htmx.ajax("GET", button.dataset.fork, { target: "#run-task", swap: "innerHTML" });
+});
+
 const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
   open: (send) => send({ t: "from", after: log.known }),
   message: (data) => {

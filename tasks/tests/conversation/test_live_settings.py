@@ -25,7 +25,7 @@ class TestSettings:
     def test_they_wait_for_the_host_in_line_and_are_sent_once(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY, AWAY, AWAY]
         conversation.send_message(run, "one", when="after_turn", user=None)
-        self.change(run, model="haiku", mode="full")
+        self.change(run, model="haiku", mode="ask")
         assert states(run) == ["waiting"] * 3
         delivery.deliver(run.pk)
         delivery.deliver(run.pk)
@@ -50,10 +50,10 @@ class TestSettings:
 
     def test_an_older_wish_that_waits_can_be_undone(self, run: Run, host: FakeHost) -> None:
         host.answers = [AWAY]
-        self.change(run, mode="full")
+        self.change(run, mode="ask")
         self.change(run, mode="edits")
         delivery.deliver(run.pk)
-        assert [command["permission_mode"] for command in host.commands] == ["full", "edits"]
+        assert [command["permission_mode"] for command in host.commands] == ["ask", "edits"]
 
     def test_what_the_runner_refuses_is_told_at_once(self, run: Run, host: FakeHost) -> None:
         host.answers = [{"ok": False, "error": "no such model"}]

@@ -18,6 +18,7 @@ from aitask.tests.lab.repos import (
     make_repo_with_submodule,
     make_unborn_repo,
 )
+from aitask.tests.lab.wait import wait_for
 from tasks.conversation.services import CONTINUE
 from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import World, assert_no_gap, tokens_of
@@ -88,7 +89,11 @@ def test_a_model_that_does_not_exist_is_named(world: World) -> None:
 def test_a_missing_cli_says_so(world: World, backend: str) -> None:
     environment = {**world.shared_environment, "PATH": "/usr/bin:/bin"}
     workspace = world.add_workspace(f"no cli {backend}", environment=environment)["id"]
-    run = world.finish("@text x", backend, workspace=workspace)
+    run = world.start("@text x", backend, workspace=workspace)
+    wait_for(lambda: "is not installed on" in world.api.run(run["id"])["reason"], 20, "the reason")
+    assert world.api.run(run["id"])["state"] == "queued"
+    world.api.patch(f"/api/workspaces/{workspace}", {"try_changed_clis": False})
+    run = world.api.wait_for_run(run["id"], timeout=60)
     assert (run["state"], run["reason_code"]) == ("failed", "cli_missing"), run["reason"]
 
 

@@ -25,7 +25,9 @@ MODELS = {"claude_code": ("claude-opus-4-5", "claude-sonnet-5"), "codex": ("gpt-
 @pytest.fixture(scope="module")
 def asking(world: World) -> dict[str, int]:
     """A workspace where agents ask before they do anything."""
-    return {"workspace": world.add_workspace("asking", permission_mode="ask")["id"]}
+    return {
+        "workspace": world.add_workspace("asking", permission_mode="ask", max_permission_mode="full")["id"]
+    }
 
 
 @pytest.fixture(scope="module")

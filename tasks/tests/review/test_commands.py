@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import StringIO
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_accepted_tasks_are_merged_and_taken_back_by_command(shop: tuple[Workspa
     train = workspace.trains.get()
     merge("--undo", str(train.pk))
     assert git(history.repo, "rev-parse", "main") == before
+
+
+def test_a_train_goes_on_when_nobody_reads_what_it_prints(shop: tuple[Workspace, History]) -> None:
+    workspace, history = shop
+    make_tasks(workspace, history, [("one", changed(1, 2, "x")), ("two", changed(2, 2, "y"))])
+    reads, writes = os.pipe()
+    os.close(reads)
+
+    with os.fdopen(writes, "w") as out:
+        call_command("merge_worktrees", "--workspace", "shop", "--all", stdout=out)
+
+    assert [step.state for step in workspace.trains.get().steps.all()] == ["merged", "merged"]
 
 
 def test_files_that_tools_run_are_printed_by_content_before_the_train(

@@ -12,7 +12,7 @@ from ..wire import (
     PERMISSION_MODES,
     CommandAnswer,
     Json,
-    RequestClosedEvent,
+    MessageEvent,
     RequestEvent,
     RunEvent,
     RunSpec,
@@ -21,6 +21,7 @@ from ..wire import (
 )
 from .background import Background
 from .consent import digest_of, same_call
+from .modes import PLAN, STRICTEST_AT_WORK
 from .partial import OpenParts
 from .progress import Progress
 from .raw import RawLines
@@ -113,8 +114,8 @@ class OpenRequest(NamedTuple):
 class Agent:
     """One CLI in one run, as a state machine that is fed with lines. It has no threads and does no I/O."""
 
-    modes: Tuple[str, ...] = PERMISSION_MODES
-    """The permission modes that the CLI supports."""
+    modes: Tuple[str, ...] = tuple(mode for mode in PERMISSION_MODES if mode != PLAN)
+    """The permission modes that the CLI supports. `plan` only if nothing at all is written without asking."""
     death_signal = 0
     """Signal that the kernel sends to the CLI when the runner dies; 0 for none."""
 
@@ -122,7 +123,8 @@ class Agent:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
-        self.session: Optional[str] = spec.get("resume")
+        self.fork = spec.get("fork")
+        self.session: Optional[str] = None if self.fork else spec.get("resume")
         self.background = Background(host.emit)
         self.steps = Progress(host.emit, spec.get("progress") or [])
         self.raw = RawLines(host.emit)
@@ -235,6 +237,7 @@ class Agent:
                 "reasoning_effort": effort,
                 "permission_mode": self.mode,
                 "resumed": bool(self.spec.get("resume")),
+                "forked_from": self.spec.get("resume") if self.fork else None,
             }
         )
 
@@ -257,16 +260,24 @@ class Agent:
         """
         self.allowed_calls |= {_call_of(self.requests[key].event)} - {""}
 
+    def mode_after(self, event: RequestEvent) -> Optional[str]:
+        """Return the mode that approving this request leads to if the user picks none; None: it stays."""
+        if event["request_kind"] != "plan":
+            return None
+        return self.mode if self.mode != PLAN else self.spec.get("mode_after_plan") or STRICTEST_AT_WORK
+
     def close_request(
-        self, key: str, decision: str, by: str, text: Optional[str] = None, content: Optional[Json] = None
+        self, key: str, decision: str, by: str, text: Optional[str] = None, facts: Optional[Json] = None
     ) -> None:
-        if self.requests.pop(key, None) is not None:
-            closed: RequestClosedEvent = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
+        """Record that a request is closed. `facts` are further fields of the event."""
+        request = self.requests.pop(key, None)
+        if request is not None:
+            closed: Json = {"kind": "request_closed", "id": key, "decision": decision, "by": by}
+            if request.event["request_kind"] == "plan":
+                closed["request_kind"] = "plan"
             if text:
                 closed["text"] = text
-            if content is not None:
-                closed["content"] = content
-            self.host.emit(closed)
+            self.host.emit(cast("RunEvent", {**closed, **(facts or {})}))
             if not self.requests and self.state == "waiting":
                 self.set_state("running")
 
@@ -277,15 +288,22 @@ class Agent:
         if decision.allow:
             word = "submit" if decision.content is not None else "allow"
         content = recorded_content(request, decision.content)
-        self.close_request(key, word, by, decision.text, content)
+        facts = {} if content is None else {"content": content}
+        self.close_request(key, word, by, decision.text, facts)
 
-    def taken(self, wire: str) -> None:
+    def taken(self, wire: str, anchor: Optional[str] = None) -> None:
         """Record that the CLI has taken a message. `wire` is its id in the CLI's protocol."""
         message = self.waiting_messages.pop(wire, None)
         if message:
-            self.host.emit(
-                {"kind": "message", "id": message.identity, "text": message.text, "by": message.by}
-            )
+            event: MessageEvent = {
+                "kind": "message",
+                "id": message.identity,
+                "text": message.text,
+                "by": message.by,
+            }
+            if anchor:
+                event["anchor"] = anchor
+            self.host.emit(event)
 
     def return_message(self, wire: str, reason: str) -> None:
         """Record that the CLI will not take a message that it has accepted."""

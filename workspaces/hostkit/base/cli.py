@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from ..wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
+from ..wire import LoginState, ModelOffer, OfferedCommand, PlanLimits, RunSpec, SessionTokens, UsageTotals
 from .agent import Agent, AgentHost
 from .talk import NoAnswer, NoPlan, Talk
 
@@ -52,6 +52,20 @@ class AgentCli:
         """Return the models and efforts, with the CLI's own ids. Raises NoAnswer."""
         raise NoAnswer(f"{self.program} does not list its models.")
 
+    project_commands: Sequence[str] = ()
+    """Folders of a repository whose Markdown files are commands or skills."""
+
+    def ask_commands(self, talk: Talk) -> List[OfferedCommand]:
+        """Return the commands and skills that a message can begin with, in the folder of `talk`.
+
+        The folder has the files in `project_commands` and nothing else of the repository. Raises NoAnswer.
+        """
+        return []
+
+    def own_commands(self, env: Mapping[str, str]) -> List[Path]:
+        """Return the user's own files and folders that define commands."""
+        return []
+
     def ask_limits(self, talk: Talk) -> PlanLimits:
         """Return the plan limits. Raises NoAnswer; after NotSupported, `read_limits` is called."""
         raise NoPlan(f"{self.program} does not report plan limits.")
@@ -66,6 +80,10 @@ class AgentCli:
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
         """Return the files that the model list depends on: the program and the files that a login changes."""
+        return self.program_files(program)
+
+    def program_files(self, program: str) -> List[Path]:
+        """Return the files that an update of the CLI changes."""
         return [Path(program)]
 
     # transcripts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional
 
+from ..base import modes, plans
 from ..base.agent import OK, Agent, Answer, PendingMessage, RequestDecision, refusal
 from ..base.submission import submission_problem
 from ..outcome import CLOSED, Outcome
@@ -123,16 +124,18 @@ class Commands:
         key = self._open(command, answer)
         if key is None:
             return
-        command = _with_mode(self.runner.agent.requests[key].event, command)
-        mode = command.get("mode")
-        problem = _approval_problem(self.runner.agent, key, command)
+        agent = self.runner.agent
+        request, mode_before = agent.requests[key].event, agent.mode
+        command = _with_mode(request, command)
+        mode = command["mode"] = command.get("mode") or agent.mode_after(request)
+        problem = self._ceiling_problem(mode, by) or _approval_problem(agent, key, command)
         if problem:
             answer(refusal(problem))
             return
         scope, changed, grant = command.get("scope"), command.get("input"), command.get("grant")
         decision = RequestDecision(True, scope=scope, input=changed, mode=mode, grant=grant)
-        self.runner.agent.decide(key, decision, by)
-        if mode:
+        agent.decide(key, decision, by)
+        if mode and mode != mode_before:
             self.runner.emit({"kind": "settings", "by": by, "permission_mode": mode})
         answer(OK)
 
@@ -192,11 +195,17 @@ class Commands:
 
     def _set_mode(self, command: Json, by: str, answer: Answer) -> None:
         mode = command["permission_mode"]
-        if mode not in self.runner.agent.modes:
-            answer(refusal(f"unknown permission mode {mode!r}"))
+        problem = _mode_problem(self.runner.agent, mode) or self._ceiling_problem(mode, by)
+        if problem:
+            answer(refusal(problem))
         elif self._is_ready(answer):
             settings: SettingsEvent = {"kind": "settings", "by": by, "permission_mode": mode}
             self.runner.agent.set_mode(mode, self._record_if_ok(answer, settings))
+
+    def _ceiling_problem(self, mode: Optional[str], by: str) -> str:
+        """Return why the mode is refused at the keyboard. The app has checked its own commands."""
+        ceiling = self.runner.agent.spec.get("max_permission_mode")
+        return modes.ceiling_problem(mode, ceiling) if by == "keyboard" else ""
 
     def _compact(self, _command: Json, _by: str, answer: Answer) -> None:
         if self._is_ready(answer):
@@ -245,12 +254,16 @@ def _approval_problem(agent: Agent, key: str, command: Json) -> str:
     Options that the CLI would ignore are refused, so that they do not seem to be in effect.
     """
     request, mode = agent.requests[key].event, command.get("mode")
-    if mode is not None and mode not in agent.modes:
-        return f"unknown permission mode {mode!r}"
+    if mode is not None and _mode_problem(agent, mode):
+        return _mode_problem(agent, mode)
     if request["request_kind"] in NOT_ALLOWED:
         return NOT_ALLOWED[request["request_kind"]]
     if request["request_kind"] == "link" and "url" not in request:
         return "this link can't be shown: decline or cancel it"
+    if request["request_kind"] == "plan" and (
+        problem := plans.approval_problem(request, mode, command.get("input"))
+    ):
+        return problem
     if command.get("input") is not None and not request.get("can_edit"):
         return "its input can't be changed: allow it unchanged, or deny it with a message"
     if command.get("scope") == "run" and not request.get("can_allow_for_run"):
@@ -258,12 +271,20 @@ def _approval_problem(agent: Agent, key: str, command: Json) -> str:
     return _consent_problem(request, command)
 
 
+def _mode_problem(agent: Agent, mode: object) -> str:
+    """Return why the CLI can't have this mode, or an empty string."""
+    if mode in agent.modes:
+        return ""
+    names = ", ".join(agent.modes)
+    return f"unknown permission mode {mode!r}: this CLI has {names}"
+
+
 def _with_mode(request: RequestEvent, command: Json) -> Json:
     """Return the command with its grant as a mode if that is what it is."""
     for grant in request.get("grants") or []:
         if grant["id"] == command.get("grant") and grant.get("mode"):
             return {**command, "grant": None, "mode": grant["mode"], "scope": "once"}
-    return command
+    return dict(command)
 
 
 def _consent_problem(request: RequestEvent, command: Json) -> str:

@@ -11,17 +11,18 @@ from ..files import InvalidJson, loads
 from ..wire import CommandAnswer, Question, QuestionOption, RequestEvent, RunCommand
 from . import terminal
 from .commands import Commands
-from .form_lines import FormLines
+from .form_lines import SECRET, FormLines
 from .pane import PaneWriter, plain
 
 HELP = """\
 text             send a message to the agent (if it begins with a slash, type two)
 Ctrl-C           interrupt the current turn
 /y               allow the request · /a also this very call again · /y 2 or /y TEXT answers a question
+/y MODE          approve the plan, into ask, edits or full
 /show            print the whole input of the request
 /n TEXT          deny the request, with a reason · /cancel closes a form or a link without an answer
 /y               fill in a form line by line · /y JSON answers what is shown as raw input
-/model NAME      change the model · /effort LEVEL · /mode ask, edits or full
+/model NAME      change the model · /effort LEVEL · /mode plan, ask, edits or full
 /stop            end the run
 /help            show this help"""
 
@@ -99,13 +100,18 @@ class Keyboard:
         key = self._oldest()
         request = self.commands.runner.agent.requests.get(key) if key else None
         kind = request.event["request_kind"] if request else ""
-        if request and kind == "question":
-            answers = _answers(request.event.get("questions") or [], text)
+        questions = request.event.get("questions") or [] if request else []
+        if any(question.get("secret") for question in questions):
+            self.pane.say(SECRET)
+        elif request and kind == "question":
+            answers = _answers(questions, text)
             self._send({"command": "answer", "request": request.event["id"], "answers": answers})
         elif request and kind == "form":
             self._begin_form(request.event)
         elif request and kind == "unknown":
             self._send_raw(request.event["id"], text)
+        elif request and kind == "plan" and text:
+            self._allow(lambda key: {"command": "approve", "request": key, "mode": text})
         else:
             self._allow(lambda key: {"command": "approve", "request": key})
 

@@ -37,6 +37,13 @@ class LiveFeed:
         if self._asking is None or self._asking.done():
             self._asking = asyncio.ensure_future(self._ask())
 
+    def follow(self, agent: Agent) -> None:
+        """Tell of another agent from now on."""
+        self._agent = agent
+        agent.parts.changed = self._wake
+        for sink, client in list(self._clients.items()):
+            self.add(sink, "line" if client.only_line else "")
+
     def remove(self, sink: asyncio.StreamWriter) -> None:
         client = self._clients.pop(sink, None)
         if client:

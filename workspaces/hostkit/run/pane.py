@@ -188,8 +188,9 @@ class PaneWriter:
             return
         if event["request_kind"] == "plan":
             self.say("? approve this plan", YELLOW)
-            self.say(indented(clipped(str(event.get("plan")), 60)))
-            self.say("  /y approves · /n TEXT requests changes", DIM)
+            self._whole_or_start(event, visible(str(event.get("plan"))))
+            self.say("  /y approves · /y ask, /y edits or /y full picks what comes then", DIM)
+            self.say("  /n TEXT sends it back", DIM)
             return
         self.say(f"? {visible(event['tool'])}  {visible(event['title'])}", YELLOW)
         if event.get("cwd"):
@@ -217,7 +218,10 @@ class PaneWriter:
         self.say("  " + _ways(event), DIM)
 
     def _input(self, event: RequestEvent) -> None:
-        text = input_text(event)
+        self._whole_or_start(event, input_text(event))
+
+    def _whole_or_start(self, event: RequestEvent, text: str) -> None:
+        """Print what a user decides by; of a long text the beginning, and how to see the rest."""
         rows = text[:SHOWN_INPUT].split("\n")[:SHOWN_INPUT_LINES]
         start = "\n".join(rows)
         if start:

@@ -27,6 +27,7 @@ from .keyboard import Keyboard
 from .live import LiveFeed
 from .outside import PAUSE, Outside
 from .pane import PaneWriter
+from .replacement import Replacement
 from .setup import run_setup
 
 STALL_SECONDS = 300.0
@@ -145,10 +146,9 @@ class Runner(AgentHost):
         failed = await run_setup(self)
         if failed or self._stopped:
             return self._stopped or failed or Outcome("failed", "setup")
-        program = environment.find(self.cli.program, self.env["PATH"])
-        if not program:
-            return self._missing()
-        return await self._converse(program)
+        seconds = float(self.spec.get("replaced_seconds") or 0)
+        self.replacement = Replacement(self.cli, self.env["PATH"], seconds)
+        return await self._converse()
 
     async def _watch_outside(self) -> None:
         await in_thread(self.outside.begin)  # it has read everything long before the CLI has started
@@ -166,15 +166,22 @@ class Runner(AgentHost):
         self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
         return Outcome("failed", "cli_missing", text)
 
-    async def _converse(self, program: str) -> Outcome:
-        argv = self.agent.command_line(program)
-        env = dict(self.env, **self.agent.environment())
+    def _without_mode(self) -> Outcome:
+        text = f"{self.cli.program} can't run in the permission mode {self.agent.mode!r}."
+        self.emit({"kind": "error", "text": text, "code": "other", "retrying": False})
+        return Outcome("failed", "other", text)
+
+    async def _converse(self) -> Outcome:
+        if self.agent.mode not in self.agent.modes:
+            return self._without_mode()
+        program = await self.replacement.find()
+        if not program:
+            return self._missing()
         self.process = CliProcess(
             self.folder.raw, self._on_line, self._note_unread, self.over.set, self.agent.is_partial
         )
-        try:
-            await self.process.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
-        except OSError as error:
+        error = await self._start_cli(self.process, program)
+        if error:
             return Outcome("failed", "cli_missing", f"{program} could not be started: {error}")
         self.agent.begin(self._prompt())
         outcome = await self._until_over()
@@ -183,7 +190,34 @@ class Runner(AgentHost):
             self._tell_of_background()
             self.agent.stop_background_work()
         await self.process.close()
+        if not self._stopped and not outcome and await self._is_replaced(self.process):
+            return await self._converse_anew()
         return self._stopped or outcome or self._ended_by_itself()
+
+    async def _start_cli(self, process: CliProcess, program: str) -> Optional[OSError]:
+        """Start the CLI, and return why that is not possible."""
+        argv = self.agent.command_line(program)
+        env = dict(self.env, **self.agent.environment())
+        while True:
+            try:
+                await process.start(argv, str(self.spec["worktree"]), env, self.agent.death_signal)
+                return None
+            except OSError as error:
+                if self._stopped or not await self.replacement.may_pass(error):
+                    return error
+
+    async def _is_replaced(self, process: CliProcess) -> bool:
+        """Whether the CLI has died before its first line, and another program has taken its place."""
+        is_untouched = not process.lines and len(self.agent.waiting_messages) <= 1
+        return is_untouched and await self.replacement.was_replaced()
+
+    async def _converse_anew(self) -> Outcome:
+        """Start the program that has replaced one that died before it had taken the prompt."""
+        self.emit({"kind": "notice", "text": f"{self.cli.program} was replaced while it started: once more."})
+        self.agent = self.cli.agent(self.spec, self)
+        self.control.live.follow(self.agent)
+        self.closing = False
+        return await self._converse()
 
     def _tell_of_background(self) -> None:
         """Report commands that end now because the agent has finished: a server would never end by itself."""

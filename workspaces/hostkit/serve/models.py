@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import time
-from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, Optional
 
 from .. import environment
 from ..base.cli import AgentCli
+from ..base.program import fingerprint
 from ..base.talk import MALFORMED, NoAnswer
 from ..wire import ModelOffer, ModelsAnswer, ModelsParams
 from . import probe
@@ -49,7 +48,7 @@ def _ask_one(cli: AgentCli, env: Dict[str, str], known: Optional[str], request: 
     if not path:
         answer["error"] = f"{cli.program} is not installed, or not on the PATH."
         return answer
-    answer["fingerprint"] = _fingerprint(cli.files(path, env))
+    answer["fingerprint"] = fingerprint(cli.files(path, env))
     if known == answer["fingerprint"]:
         answer["unchanged"] = True
         return answer
@@ -79,15 +78,3 @@ def _version(path: str, env: Dict[str, str], deadline: float) -> Optional[str]:
         return probe.version_of(path, env, min(deadline, time.monotonic() + VERSION_SECONDS))
     except (subprocess.TimeoutExpired, OSError):
         return None
-
-
-def _fingerprint(files: List[Path]) -> str:
-    """Return a hash that changes when one of these files changes, appears or disappears."""
-    states = []
-    for path in files:
-        try:
-            stat = path.stat()
-            states.append([str(path.resolve()), stat.st_ino, stat.st_size, stat.st_mtime_ns])
-        except OSError:
-            states.append([str(path)])
-    return hashlib.sha256(repr(states).encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, TypeVar
+from pathlib import Path
+from typing import Callable, Dict, Iterator, Optional, TypeVar
 
 from .. import agents
 from ..base.cli import AgentCli
@@ -32,10 +33,15 @@ def ask_all(ask: Callable[[str, AgentCli], Result]) -> Dict[str, Result]:
 
 @contextmanager
 def started(
-    cli: AgentCli, path: str, env: Dict[str, str], deadline: float, request: Request
+    cli: AgentCli,
+    path: str,
+    env: Dict[str, str],
+    deadline: float,
+    request: Request,
+    fill: Optional[Callable[[Path], None]] = None,
 ) -> Iterator[Talk]:
-    """Start a CLI for one query. Raises NoAnswer or OSError."""
-    talk = Talk(cli.question_command(path), env, deadline)
+    """Start a CLI for one query, in a folder that `fill` may write into. Raises NoAnswer or OSError."""
+    talk = Talk(cli.question_command(path), env, deadline, fill)
     request.on_change(lambda: talk.end() if request.cancelled else None)
     try:
         with commands.killed_on_exit(talk.process):

@@ -20,6 +20,7 @@ from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import (
     agent_settings,
     commands,
+    completion,
     doctor,
     files,
     forgotten,
@@ -29,9 +30,11 @@ from . import (
     live,
     models,
     probe,
+    programs,
     runs,
     tail,
     tmux,
+    trial,
     unseen,
 )
 from .requests import Request, RequestFailure, failure_of
@@ -71,7 +74,11 @@ VERBS: Dict[str, Verb] = {
     "tail": tail.tail,
     "live": live.live,
     "probe": probe.probe,
+    "programs": programs.programs,
+    "try_turn": trial.try_turn,
     "models": models.models,
+    "commands": completion.commands,
+    "list_files": completion.list_files,
     "limits": limits.limits,
     "transcripts": history.transcripts,
     "doctor": doctor.doctor,

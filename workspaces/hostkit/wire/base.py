@@ -6,14 +6,17 @@ from typing import Any, Dict, Literal, Tuple, TypedDict
 
 Json = Dict[str, Any]
 """An object whose structure a CLI, a model or a tool defines."""
-PermissionModeName = Literal["ask", "edits", "full"]
+PermissionModeName = Literal["plan", "ask", "edits", "full"]
 RequestKind = Literal["approval", "question", "plan", "form", "link", "unknown"]
 EndState = Literal["succeeded", "failed", "cancelled", "lost"]
 FailureKind = Literal["not_found", "permission", "timeout", "exists", "bad_request", "failed"]
 PROTOCOL = 1
 """Version of the request protocol, of spec.json and of the events."""
-PERMISSION_MODES: Tuple[PermissionModeName, ...] = ("ask", "edits", "full")
-"""Ask before changes; edit files, but ask before commands; do everything without asking."""
+PERMISSION_MODES: Tuple[PermissionModeName, ...] = ("plan", "ask", "edits", "full")
+"""From the least to the most that an agent may do without asking.
+
+Only read, until a plan is approved; ask before changes; edit files, but ask before commands; do everything.
+"""
 
 
 class Hello(TypedDict):

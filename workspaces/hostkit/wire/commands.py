@@ -48,9 +48,9 @@ class ApproveCommand(CommandHead):
     digest: NotRequired[Optional[str]]
     "Digest of the request that was shown. The command is refused if it is not the request's."
     input: NotRequired[Optional[Json]]
-    "Replaces the tool's input."
+    "Replaces the tool's input. Of a plan, only the text can be replaced: `plan`."
     mode: NotRequired[Optional[str]]
-    "The permission mode from now on."
+    "The permission mode from now on. A plan that is approved without one: see `mode_after_plan`."
 
 
 class DenyCommand(CommandHead):

@@ -63,6 +63,8 @@ class StartedEvent(EventHead):
     reasoning_effort: NotRequired[Optional[str]]
     permission_mode: NotRequired[str]
     resumed: NotRequired[bool]
+    forked_from: NotRequired[Optional[str]]
+    "The session that was forked. Then the run has a new session, whose totals may begin with that one's."
     pid: NotRequired[Optional[int]]
 
 
@@ -71,6 +73,8 @@ class TextEvent(EventHead):
 
     kind: Literal["text"]
     text: str
+    anchor: NotRequired[Optional[str]]
+    "Where the CLI can fork the session, after this text. Codex can only do so after the whole turn."
     parent: NotRequired[Optional[str]]
     "Id of the tool call that started the sub-agent; none for the agent itself. The same in other events."
     questions: NotRequired[List[Question]]
@@ -164,6 +168,7 @@ class RequestEvent(EventHead):
     "Of all that a user decides by: what is stored or shown is exact if its digest is this one."
     questions: NotRequired[List[Question]]
     plan: NotRequired[str]
+    "The plan as Markdown, which is also the field `plan` of the input."
     server: NotRequired[str]
     "The MCP server that asks, or whose tool it is."
     message: NotRequired[str]
@@ -189,6 +194,12 @@ class RequestClosedEvent(EventHead):
     "The message of a denial, or the grant that was picked."
     content: NotRequired[Json]
     "What was filled in, without the values of secret fields."
+    request_kind: NotRequired[str]
+    "`plan`, if it was one. The fields below are only in the event of an approved plan."
+    permission_mode: NotRequired[str]
+    "The mode into which the plan was approved."
+    edited_plan: NotRequired[str]
+    "The approved plan, if the user has changed it."
 
 
 class MessageEvent(EventHead):
@@ -199,6 +210,8 @@ class MessageEvent(EventHead):
     text: str
     by: str
     "prompt, web or keyboard."
+    anchor: NotRequired[Optional[str]]
+    "The turn of the message, before which the CLI can fork the session."
 
 
 class UsageEvent(EventHead, UsageTotals):
@@ -213,6 +226,8 @@ class LimitEvent(EventHead):
     "ok, warning or reached."
     windows: List[PlanWindow]
     resets_at: NotRequired[Optional[str]]
+    extra_usage: NotRequired[bool]
+    "Whether requests beyond the plan's limit are paid for."
 
 
 class StateEvent(EventHead):
@@ -350,7 +365,7 @@ class ErrorEvent(EventHead):
     kind: Literal["error"]
     text: str
     code: str
-    "connection, login, limit, model, rejected, server, setup or other."
+    "connection, login, limit, model, rejected, server, session (the CLI does not have it), setup or other."
     http_status: NotRequired[Optional[int]]
     retrying: bool
     "Whether the CLI retries."

@@ -36,6 +36,15 @@ class RunOrigin(TypedDict):
     queued_at: str
 
 
+class ForkPoint(TypedDict):
+    """A place in the conversation of a session, up to which a new session continues it."""
+
+    anchor: str
+    "The `anchor` of an event: a line of Claude Code, or a turn of Codex."
+    before: bool
+    "Whether the place is before it; else it is included."
+
+
 class RunSpec(TypedDict):
     """Description of a run: `prepare_run` writes it to spec.json, `run` reads it."""
 
@@ -55,6 +64,10 @@ class RunSpec(TypedDict):
     reasoning_effort: Optional[str]
     "None: the CLI's default."
     permission_mode: PermissionModeName
+    max_permission_mode: NotRequired[PermissionModeName]
+    "The widest mode that may be chosen at the pane's keyboard. The app checks its own commands itself."
+    mode_after_plan: NotRequired[PermissionModeName]
+    "The mode into which a plan is approved unless the user picks another one."
     worktree: str
     repo_git_dir: str
     "The repository's git folder, which all its worktrees share."
@@ -68,6 +81,8 @@ class RunSpec(TypedDict):
     base_commit: str
     resume: Optional[str]
     "CLI session to resume. None starts a new one."
+    fork: NotRequired[Optional[ForkPoint]]
+    "The session is not resumed but forked here: it stays as it is, and the run gets a new session."
     thread_total: Optional[Json]
     "The `thread_total` of the last run of that session. Only the CLI's module reads it."
     progress: NotRequired[List[ProgressItem]]
@@ -89,6 +104,10 @@ class RunSpec(TypedDict):
     "PATH for all programs of the run. `prepare_run` adds it."
     stall_seconds: NotRequired[float]
     "How long the CLI may retry without progress."
+    replaced_seconds: NotRequired[float]
+    "How long to wait for a program that is missing, because an update may be replacing it; default 0."
+    trial: NotRequired[bool]
+    "Whether it is only a trial turn: no tools, no transcript."
 
 
 class ShellSpec(TypedDict):

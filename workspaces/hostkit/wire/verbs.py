@@ -407,6 +407,60 @@ class ModelsAnswer(TypedDict):
     seconds: NotRequired[float]
 
 
+class CommandsParams(EnvironmentParams):
+    """Which commands and skills a CLI has in a worktree, or in a commit of a repository."""
+
+    backend: str
+    path: str
+    "A worktree, or the repository of the commit."
+    commit: str
+    "A branch or commit; empty for the files of the worktree."
+    known: str
+    "Fingerprint of the known answer; empty if there is none."
+
+
+class OfferedCommand(TypedDict):
+    """One command or skill that can be written at the start of a message."""
+
+    name: str
+    insert: str
+    "What is written to use it."
+    description: str
+    hint: str
+    "Its arguments, in the CLI's words."
+    in_conversation: bool
+    "Whether it makes no sense at the start of a session."
+
+
+class CommandsAnswer(TypedDict):
+    items: List[OfferedCommand]
+    error: Optional[str]
+    fingerprint: str
+    "Hash of the program and of all files that define commands."
+    unchanged: bool
+    "The fingerprint is the known one, so the CLI was not asked."
+    left_out: int
+    "Number of files with commands that were not looked at: links, and those beyond the limits."
+
+
+class ListFilesParams(TypedDict):
+    path: str
+    "A worktree, or the repository of the commit."
+    commit: str
+    "A branch or commit; empty for the files of the worktree."
+    known: str
+    "Digest of the known list; empty if there is none."
+
+
+class ListedFiles(TypedDict):
+    names: List[str]
+    digest: str
+    unchanged: bool
+    "The digest is the known one, and `names` is empty."
+    left_out: int
+    "Number of files that are not listed: names with control characters, and those beyond the limit."
+
+
 class PlanLimits(TypedDict):
     """A CLI's answer to the query for its plan limits."""
 
@@ -517,3 +571,55 @@ class FolderParams(TypedDict):
 class FoldedScrollback(TypedDict):
     shown: int
     "Size of the text that the next shell prints above its prompt, in bytes."
+
+
+class ProgramsParams(EnvironmentParams):
+    backends: NotRequired[List[str]]
+    "Default: all CLIs."
+    ask_version: NotRequired[bool]
+    "Start the programs to print their version; without it, only files are looked at."
+
+
+class ProgramSeen(TypedDict):
+    """The program of a CLI that a run would start now."""
+
+    path: Optional[str]
+    "None if it is not installed, or not on the PATH."
+    real_path: str
+    "The file behind symbolic links."
+    fingerprint: str
+    "Hash of the files that an update changes."
+    version: Optional[str]
+    "None if it is not known."
+    problem: str
+    "Why it can't be executed, as a sentence; empty if that is not known."
+
+
+class TrialParams(EnvironmentParams):
+    backend: str
+    model: NotRequired[str]
+    "Empty: the CLI's default."
+    seconds: NotRequired[float]
+    "How long the turn may take; default 60."
+    earlier: NotRequired[str]
+    "Path of the program that worked last, to compare with if the turn does not end."
+    earlier_fingerprint: NotRequired[str]
+
+
+TrialCode = Literal["ok", "missing", "no_start", "died", "no_beginning", "no_end", "never_idle", "failed"]
+
+
+class TrialAnswer(TypedDict):
+    """The result of a trial turn."""
+
+    code: TrialCode
+    reason: str
+    "A sentence, or what the program did not do."
+    failure: str
+    "If the turn failed: the reason code that a run would have."
+    version: Optional[str]
+    fingerprint: str
+    "Of the program that was tried."
+    seconds: float
+    earlier: Optional[str]
+    "The code of the same turn with the earlier program; None if it was not tried."

@@ -153,6 +153,7 @@ class TestToolsOfCodex:
             *("approval", "demo.wipe"),
             {"x": "1"},
         )
+        assert request["title"] == 'demo.wipe: {"x": "1"}'
         assert request["description"] == "Wipes it"
         assert "changes something, may destroy something" in request["reason"]
         agent.decide("0", RequestDecision(True), "web")
@@ -227,6 +228,12 @@ class TestWithdrawn:
         agent.feed({"type": "control_cancel_request", "request_id": "r1"})
         assert tape.of("request_closed")[-1]["decision"] == "withdrawn"
 
+    def test_an_interrupted_turn_of_an_old_claude_code_closes_its_form(self) -> None:
+        agent, tape, _ = asked_of("claude_code", requestedSchema=FORM)
+        aborted = {"subtype": "error_during_execution", "terminal_reason": "aborted_tools", "is_error": True}
+        agent.feed({"type": "result", "session_id": "s", "modelUsage": {}, **aborted})
+        assert tape.of("request_closed")[-1]["decision"] == "withdrawn"
+
 
 class TestUnknown:
     def test_claude_code_gets_the_answer_that_a_person_has_typed(self) -> None:
@@ -275,6 +282,10 @@ def test_the_server_of_a_tool_is_named() -> None:
     request = ask_claude(agent, tape, "mcp__demo__wipe", {"x": 1}, mcp_server=server)
     assert request is not None
     assert request["server"] == "demo (project)"
+    assert request["title"] == 'mcp__demo__wipe: {"x": 1}'
+    of_old_version = ask_claude(agent, tape, "mcp__other__wipe", {"x": 1}, "r2")
+    assert of_old_version is not None
+    assert of_old_version["server"] == "other"
 
 
 class TestNotices:

@@ -68,12 +68,13 @@ def heard(run: Run) -> str:
     return " ".join(str(event["output"]) for event in run.events("tool_result"))
 
 
+@pytest.mark.oldest_cli
 @BACKENDS
-def test_a_tool_that_writes_is_asked_about_and_a_form_and_a_link_are_answered(
+def test_a_tool_that_writes_is_asked_about_and_a_form_is_checked_and_sent(
     bench_with_server: Bench, tmp_path: Path, backend: str
 ) -> None:
     note = tmp_path / "note.txt"
-    run = bench_with_server.start(backend, f"{notes(note)}\n{asks(FORM, LINK)}", permission_mode="ask")
+    run = bench_with_server.start(backend, f"{notes(note)}\n{asks(FORM)}", permission_mode="ask")
     tool = run.wait_event("request")
     assert (tool["request_kind"], tool["input"]) == ("approval", {"path": str(note), "text": "noted"})
     assert tool["server"].startswith("demo")
@@ -84,15 +85,23 @@ def test_a_tool_that_writes_is_asked_about_and_a_form_and_a_link_are_answered(
     bad = run.control("submit", request=form["id"], content={"city": "X"})
     assert (bad["ok"], "at least 2" in bad["error"]) == (False, True)
     assert run.control("submit", request=form["id"], content={"city": "Rome", "nights": 2})["ok"]
-    link = allow_until(run, "link")
-    assert link["url"] == LINK["url"]
-    assert run.control("deny", request=link["id"])["ok"]
     assert run.outcome()["state"] == "succeeded"
     assert "Rome" in heard(run)
+
+
+@BACKENDS
+def test_a_link_is_accepted_or_declined(bench_with_server: Bench, backend: str) -> None:
+    run = bench_with_server.start(backend, asks(LINK, LINK), permission_mode="ask")
+    link = allow_until(run, "link")
+    assert link["url"] == LINK["url"]
+    assert run.control("approve", request=link["id"], digest=link["digest"])["ok"]
+    wait_for(lambda: "accept" in heard(run), 30, "what the server hears")
+    assert run.control("deny", request=allow_until(run, "link")["id"])["ok"]
+    assert run.outcome()["state"] == "succeeded"
     assert "decline" in heard(run)
-    assert [each["decision"] for each in run.events("request_closed")][-1] == "deny"
 
 
+@pytest.mark.oldest_cli
 @BACKENDS
 def test_a_form_is_filled_in_at_the_keyboard_also_in_full_mode(
     bench_with_server: Bench, tmp_path: Path, backend: str
@@ -124,6 +133,7 @@ def due_field(run: Run, lines: dict[str, list[str]]) -> str:
     return asked if asked in screen and lines[asked] else ""
 
 
+@pytest.mark.oldest_cli
 @BACKENDS
 def test_an_interrupt_withdraws_a_form(bench_with_server: Bench, backend: str) -> None:
     run = bench_with_server.start(backend, asks(FORM), permission_mode="full")

@@ -266,7 +266,8 @@ def test_progress_of_a_work_is_reported_now_and_then() -> None:
 
 def test_what_runs_when_the_run_ends_is_stopped() -> None:
     agent, tape = claude()
-    feed(agent, system("task_started", task_id="b1", task_type="local_bash", description="npm start"))
+    task = {"task_id": "b1", "task_type": "local_bash", "description": "npm start", "is_backgrounded": True}
+    feed(agent, system("task_started", **task))
     agent.conclude()
     assert works(tape)[-1] == ("command", "npm start", "stopped")
 
@@ -336,6 +337,39 @@ def test_a_compaction_on_request_waits_for_the_turn_and_keeps_its_outcome() -> N
     assert not tape.of("message_returned")
 
 
+def test_a_compaction_that_does_not_even_begin_tells_why() -> None:
+    agent, tape = claude()
+    feed(agent, lifecycle(next(iter(agent.waiting_messages)), "queued", "started"), INIT, result())
+    agent.compact(lambda _answer: None)
+    feed(agent, result(num_turns=0, local_command="compact", result="Not enough messages to compact."))
+    assert [each["text"] for each in tape.of("compaction")] == ["Not enough messages to compact."]
+    assert not tape.of("local_command")
+
+
+def test_a_compaction_that_a_person_has_typed_tells_why_it_failed() -> None:
+    agent, tape = claude()
+    feed(agent, {**INIT, "slash_commands": ["compact"]}, result())
+    failed = result(num_turns=0, local_command="compact", result="Not enough messages.")
+    for lines in ([failed], [system("compact_boundary", compact_metadata={}), failed]):
+        agent.say(PendingMessage("/compact", "web"), "now", lambda _answer: None)
+        feed(agent, lines)
+    assert [each["phase"] for each in tape.of("compaction")] == ["failed", "finished"]
+    assert not tape.of("local_command")
+
+
+def test_an_older_version_does_not_replay_the_command_that_it_executes() -> None:
+    agent, tape = claude()
+    feed(agent, RUNNING, {**INIT, "slash_commands": ["compact"]}, result(), IDLE)
+    agent.say(PendingMessage("/compact", "web", "m1"), "now", lambda _answer: None)
+    output = {"content": "<local-command-stdout>Compacted</local-command-stdout>"}
+    feed(agent, RUNNING, {"type": "user", "isReplay": True, "uuid": "other", "message": output})
+    done = result(num_turns=0)
+    del done["terminal_reason"]
+    feed(agent, done, IDLE)
+    assert [event["id"] for event in tape.of("message")] == ["prompt", "m1"]
+    assert agent.settled
+
+
 def test_an_older_version_that_does_not_tell_is_settled_when_it_is_idle() -> None:
     agent, _ = claude()
     feed(agent, RUNNING, INIT, result())
@@ -395,9 +429,38 @@ def test_the_output_of_a_local_command_is_shown_once_and_as_what_it_is() -> None
     assert [event["text"] for event in tape.of("text")] == ["Cost: $1"]
 
 
+def test_extra_usage_beyond_the_plan_is_told() -> None:
+    agent, tape = claude()
+    info = {"status": "allowed", "rateLimitType": "five_hour", "utilization": 1.0, "isUsingOverage": True}
+    feed(agent, {"type": "rate_limit_event", "rate_limit_info": info})
+    assert [event.get("extra_usage") for event in tape.of("limit")] == [True]
+
+
 def test_notices_and_titles_of_the_session_are_shown() -> None:
     agent, tape = claude()
     feed(agent, system("informational", content="Be careful", level="warning"))
     feed(agent, system("notification", message="Hello"), system("session_title_changed", title="Sort it"))
     assert [event["text"] for event in tape.of("notice")] == ["Be careful", "Hello"]
     assert [event["text"] for event in tape.of("title")] == ["Sort it"]
+
+
+def test_an_older_sub_agent_of_codex_is_known_by_the_call_that_has_spawned_it() -> None:
+    agent, tape = codex()
+    own, child = {"threadId": "thread-1", "turnId": "turn-1"}, {"threadId": "child", "turnId": "turn-2"}
+    item = {"type": "collabAgentToolCall", "id": "c1", "tool": "spawnAgent", "prompt": "Look\nat it"}
+    agent.feed({"method": "item/started", "params": {"item": {**item, "receiverThreadIds": []}, **own}})
+    states = {"child": {"status": "pendingInit"}}
+    done = {**item, "receiverThreadIds": ["child"], "agentsStates": states, "status": "completed"}
+    agent.feed({"method": "item/completed", "params": {"item": done, **own}})
+    agent.feed({"method": "turn/started", "params": {"threadId": "child", "turn": {"id": "turn-2"}}})
+    said = {"type": "agentMessage", "id": "m", "text": "found"}
+    agent.feed({"method": "item/completed", "params": {"item": said, **child}})
+    assert works(tape) == [("agent", "Look at it", "running")]
+    assert (tape.of("text")[-1]["text"], tape.of("text")[-1]["parent"]) == ("found", "c1")
+    agent.stop_background("child", lambda _answer: None)
+    assert tape.sent[-1]["method"] == "turn/interrupt"
+    assert tape.sent[-1]["params"] == {"threadId": "child", "turnId": "turn-2"}
+    turn = {"id": "turn-2", "status": "interrupted"}
+    agent.feed({"method": "turn/completed", "params": {"threadId": "child", "turn": turn}})
+    agent.feed({"method": "turn/started", "params": {"threadId": "child", "turn": {"id": "turn-3"}}})
+    assert [state for _, _, state in works(tape)] == ["running", "stopped", "running"]

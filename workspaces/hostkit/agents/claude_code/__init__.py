@@ -9,8 +9,16 @@ from ...base.agent import Agent, AgentHost
 from ...base.cli import AgentCli, EndedRun
 from ...base.talk import Talk, output_of
 from ...files import loads
-from ...wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
-from . import limits, models, screen, transcripts
+from ...wire import (
+    LoginState,
+    ModelOffer,
+    OfferedCommand,
+    PlanLimits,
+    RunSpec,
+    SessionTokens,
+    UsageTotals,
+)
+from . import commands, limits, models, screen, transcripts
 from .agent import ClaudeCode
 from .usage import settled
 
@@ -24,6 +32,8 @@ class ClaudeCodeCli(AgentCli):
         *("BASH_*_TIMEOUT_MS", "BASH_MAX_OUTPUT_LENGTH", "MCP_TIMEOUT", "MCP_TOOL_TIMEOUT"),
     )
 
+    project_commands = commands.FOLDERS
+
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return ClaudeCode(spec, host)
 
@@ -32,6 +42,12 @@ class ClaudeCodeCli(AgentCli):
 
     def ask_models(self, talk: Talk) -> ModelOffer:
         return models.ask(talk)
+
+    def ask_commands(self, talk: Talk) -> List[OfferedCommand]:
+        return commands.initialize(talk)
+
+    def own_commands(self, env: Mapping[str, str]) -> List[Path]:
+        return commands.own_files(env)
 
     def ask_limits(self, talk: Talk) -> PlanLimits:
         return limits.ask(talk)
@@ -45,7 +61,7 @@ class ClaudeCodeCli(AgentCli):
         return {"logged_in": bool(status.get("loggedIn")), "detail": str(kind or "")}
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
-        return [Path(program), transcripts.home(env) / ".credentials.json"]
+        return [*self.program_files(program), transcripts.home(env) / ".credentials.json"]
 
     def sessions(
         self, env: Mapping[str, str], since: float, starts: Mapping[str, Sequence[float]]

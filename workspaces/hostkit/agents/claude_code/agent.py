@@ -17,37 +17,45 @@ from ...base.agent import (
     refusal,
 )
 from ...base.consent import picked
+from ...base.plans import SENT_BACK, closing_facts
 from ...outcome import Outcome
-from ...wire import Json, LimitEvent, RunSpec
+from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
 from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
 from .background import ClaudeTasks
+from .commands import SlashCommands
 from .events import ClaudeTranslator, failure_code, limit_event
 from .grants import grants_of
 from .lifecycle import Deliveries
 from .live import ClaudeLive, is_partial
 from .local_commands import LocalCommands
 from .notices import NOTICES, peer_notice
+from .plans import ProposedPlans
 from .settings import settings_argument
 from .system_lines import IGNORED_SUBTYPES, IGNORED_TYPES, SystemLines
 from .todo import VARIABLES as TODO_VARIABLES
 from .todo import ClaudeTodo
 from .usage import ClaudeLedger
 
-MODES = {"ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
+MODES = {"plan": "plan", "ask": "default", "edits": "acceptEdits", "full": "acceptEdits"}
 COMPACT = "/compact"
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
+TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
+"""Of a trial turn: no transcript, no MCP servers, no tools."""
 Reply = Callable[[Json], None]
 
 
 class ClaudeCode(Agent):
+    modes = PERMISSION_MODES
     death_signal = signal.SIGINT
 
     def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = ClaudeLedger()
         self.translator = ClaudeTranslator(spec.get("worktree") or "", host.emit)
+        self.plans = ProposedPlans()
         self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
         self.translator.part_of = self.live.part_of
+        self._commands = SlashCommands()
         self._cli_state = ""
         self._tasks = ClaudeTasks(self.background)
         self._todo = ClaudeTodo(self.steps, spec.get("progress") or [])
@@ -100,6 +108,10 @@ class ClaudeCode(Agent):
             argv.append("--model=" + model)
         if effort:
             argv.append("--effort=" + effort)
+        if self.fork:
+            argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
+        if self.spec.get("trial"):
+            argv += TRIAL_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
@@ -108,7 +120,16 @@ class ClaudeCode(Agent):
         return {**own, **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
-        self._send_message(PendingMessage(prompt, "prompt", "prompt"), None)
+        message = PendingMessage(prompt, "prompt", "prompt")
+        if not prompt.startswith("/"):
+            self._send_message(message, None)
+            return
+
+        def reply(response: Json) -> None:
+            self._commands.learn((response.get("response") or {}).get("commands"))
+            self._send_message(message, None)
+
+        self._call({"subtype": "initialize"}, reply)
 
     def feed(self, line: Json) -> None:
         if self.live.feed(line):
@@ -164,6 +185,7 @@ class ClaudeCode(Agent):
 
     def _on_init(self, line: Json) -> None:
         self.ledger.note_session(line.get("session_id") or self.session)
+        self._commands.learn(line.get("slash_commands"))
         if self._announced:
             self.move_session(line.get("session_id"))
             return
@@ -214,8 +236,10 @@ class ClaudeCode(Agent):
             self.ledger.note(line)
             return
         self.progress()
+        self.plans.note(line)
         if not self._local.held_back(line):
             self._todo.note_calls(line)
+            self._tasks.note_calls(line)
             self.translator.assistant(line)
         usage = self.ledger.note(line)
         if usage:
@@ -227,8 +251,9 @@ class ClaudeCode(Agent):
             notice = peer_notice(line)
             if notice:
                 self.host.emit(notice)
-            self._replayed = True
-            self.taken(str(line.get("uuid")))
+            wire = str(line.get("uuid"))
+            self._replayed = self._replayed or wire in self.waiting_messages  # not the output of a command
+            self.taken(wire)
         else:
             self.ledger.note_agent(line)
             self._todo.note_results(line)
@@ -239,12 +264,14 @@ class ClaudeCode(Agent):
         self._take_unreplayed(line)
         self._lines.end_turn(line)
         self.report_usage(self.ledger.close(line))
-        if self._local.note_result(line, self._deliveries) and self.outcome:
+        if self._local.note_result(line, self._deliveries, self._lines) and self.outcome:
             return
         self.session = line.get("session_id") or self.session
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            for key in list(self.requests):  # old versions do not withdraw forms
+                self.close_request(key, "withdrawn", "agent")
         elif line.get("is_error"):
             self._on_error_result(line)
         else:
@@ -253,7 +280,8 @@ class ClaudeCode(Agent):
     def _take_unreplayed(self, line: Json) -> None:
         """Mark the first message as taken if the turn ended before the CLI replayed any."""
         of_task = (line.get("origin") or {}).get("kind") == "task-notification"
-        of_task = of_task or self._deliveries.exact
+        of_compaction = bool(self._deliveries.compactions) and not line.get("num_turns")
+        of_task = of_task or of_compaction or self._deliveries.exact
         if not self._replayed and not of_task and self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
         self._replayed = False
@@ -281,7 +309,7 @@ class ClaudeCode(Agent):
             reply(response)
 
     def _on_request(self, line: Json) -> None:
-        key, request = str(line["request_id"]), line.get("request") or {}
+        key, request = str(line["request_id"]), self.plans.filled(line.get("request") or {})
         subtype = str(request.get("subtype"))
         if subtype in FOR_MACHINES:
             refused = refusal_for(subtype)
@@ -319,9 +347,12 @@ class ClaudeCode(Agent):
 
     def _send_message(self, message: PendingMessage, priority: Optional[str]) -> None:
         self.waiting_messages[message.wire] = message
-        self._send_text(message.wire, _as_text(message.text), priority)
+        text = self._commands.as_text(message.text, is_first=not self.session)
+        self._send_text(message.wire, text, priority)
 
     def _send_text(self, wire: str, text: str, priority: Optional[str]) -> None:
+        if text.startswith(COMPACT):
+            self._lines.asked_to_compact = True
         line: Json = {
             "type": "user",
             "uuid": wire,
@@ -374,7 +405,6 @@ class ClaudeCode(Agent):
             return
         message = PendingMessage(COMPACT, "web")
         self._deliveries.compactions.add(message.wire)
-        self._lines.asked_to_compact = True
         self._send_text(message.wire, COMPACT, "later")
         answer(OK)
 
@@ -406,14 +436,16 @@ class ClaudeCode(Agent):
         for_run = decision.scope == "run" and decision.input is None
         if for_run:
             self.allow_call(key)
+        facts = closing_facts(self.requests[key].event, decision.mode, decision.input)
         self._allow(key, tool_input, self._mode_update(request, decision.mode))
-        self.close_request(key, "allow_for_run" if for_run else "allow", by)
+        self.close_request(key, "allow_for_run" if for_run else "allow", by, facts=facts)
 
     def allow(self, key: str, private: Json) -> None:
         self._allow(key, private.get("input") or {}, [])
 
     def _deny(self, key: str, decision: RequestDecision) -> None:
-        body: Json = {"behavior": "deny", "message": decision.text or DENIED}
+        default = SENT_BACK if self.requests[key].event["request_kind"] == "plan" else DENIED
+        body: Json = {"behavior": "deny", "message": decision.text or default}
         if decision.interrupt:
             body["interrupt"] = True
         self._respond(key, {"subtype": "success", "response": body})
@@ -450,11 +482,6 @@ def _effort(level: Optional[str]) -> Dict[str, str]:
     overwrite that file.
     """
     return {"CLAUDE_CODE_EFFORT_LEVEL": level} if level else {}
-
-
-def _as_text(text: str) -> str:
-    """Prefix a text that begins with a slash, so that the CLI does not take it as one of its commands."""
-    return " " + text if text.startswith("/") else text
 
 
 def _joined(value: Union[str, List[str]]) -> str:

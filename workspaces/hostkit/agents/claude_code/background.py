@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from collections import deque
+from typing import Any, Deque, Dict, List
 
 from ...base.background import Background
 from ...wire import Json
 
 AWAITED = ("local_agent", "local_workflow")
 """Tasks that a run waits for. It does not wait for commands: a server would never end."""
+MOST_CALLS = 500
+"""Calls in the background that are remembered."""
 WORKS = {"local_bash": "command", "local_agent": "agent", "local_workflow": "agent", "remote_agent": "agent"}
 ENDS = {"completed": "completed", "failed": "failed", "killed": "stopped", "stopped": "stopped"}
 
@@ -21,6 +24,7 @@ class ClaudeTasks:
         self._kinds: Dict[str, str] = {}
         self._ended: Dict[str, str] = {}
         self._waited: Dict[str, bool] = {}
+        self._calls: Deque[str] = deque(maxlen=MOST_CALLS)
 
     @property
     def awaited(self) -> bool:
@@ -31,9 +35,18 @@ class ClaudeTasks:
     def keys(self) -> List[str]:
         return list(self._kinds)
 
+    def note_calls(self, line: Json) -> None:
+        """Remember which calls of an assistant line run in the background: older tasks do not say it."""
+        content = (line.get("message") or {}).get("content")
+        for block in content if isinstance(content, list) else []:
+            given = block.get("input") if isinstance(block, dict) else None
+            if isinstance(given, dict) and given.get("run_in_background") is True:
+                self._calls.append(str(block.get("id")))
+
     def started(self, line: Json) -> None:
-        kind, foreground = str(line.get("task_type")), line.get("is_backgrounded") is False
-        self._begin(str(line["task_id"]), kind, line, waited=foreground)
+        said = line.get("is_backgrounded")
+        in_background = line.get("tool_use_id") in self._calls if said is None else bool(said)
+        self._begin(str(line["task_id"]), str(line.get("task_type")), line, waited=not in_background)
 
     def _begin(self, key: str, kind: str, line: Json, *, waited: bool) -> None:
         self._kinds[key] = kind

@@ -8,7 +8,8 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ...base.agent import code_of_status, iso
 from ...base.consent import SAME_CALL
-from ...base.titles import relative, shortened, tool_title, unified_diff, whole_file_diff
+from ...base.plans import plan_event
+from ...base.titles import one_line, relative, shortened, tool_title, unified_diff, whole_file_diff
 from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
 from .grants import grants_of
 
@@ -18,6 +19,7 @@ ERROR_CODES = {
     "model_not_found": "model",
     "server_error": "connection",
 }
+NO_SESSION = ("No conversation found with session ID", "No message found with message.uuid")
 REASONS = ("decision_reason", "blocked_path")
 LIMIT_STATES = {"allowed": "ok", "allowed_warning": "warning", "rejected": "reached"}
 STATUS = re.compile(r"\b([45]\d\d)\b")
@@ -26,6 +28,8 @@ EXIT_CODE = re.compile(r"Exit code (\d+)")
 
 def failure_code(status: Optional[int], error: str, text: str = "") -> str:
     """Return our error code by HTTP status, which may be part of the text, else by the CLI's `error`."""
+    if status is None and text.startswith(NO_SESSION):
+        return "session"
     found = STATUS.search(text) if status is None and error == "server_error" else None
     if found:
         status = int(found.group(1))
@@ -43,12 +47,15 @@ def limit_event(info: Json) -> LimitEvent:
     windows: List[PlanWindow] = (
         [{"window": name, "used_percent": percent, "resets_at": resets_at}] if name else []
     )
-    return {
+    event: LimitEvent = {
         "kind": "limit",
         "status": LIMIT_STATES.get(str(info.get("status")), "ok"),
         "windows": windows,
         "resets_at": resets_at,
     }
+    if info.get("isUsingOverage") is True:
+        event["extra_usage"] = True
+    return event
 
 
 def _percent(share: Optional[float]) -> Optional[float]:
@@ -58,6 +65,8 @@ def _percent(share: Optional[float]) -> Optional[float]:
 def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
     """Convert a can_use_tool request to a `request` event."""
     name, tool_input = str(request.get("tool_name")), request.get("input") or {}
+    if name == "ExitPlanMode":
+        return plan_event(key, name, tool_input)
     event: RequestEvent = {
         "kind": "request",
         "id": key,
@@ -72,8 +81,6 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
     }
     if name == "AskUserQuestion":
         event.update({"request_kind": "question", "questions": _questions(tool_input)})
-    elif name == "ExitPlanMode":
-        event.update({"request_kind": "plan", "plan": str(tool_input.get("plan") or "")})
     if event["request_kind"] != "approval":
         event.update({"can_edit": False, "can_allow_for_run": False})
     else:
@@ -84,10 +91,14 @@ def request_event(key: str, request: Json, worktree: str) -> RequestEvent:
 
 
 def _name_server(event: RequestEvent, server: object) -> None:
-    """Name the MCP server whose tool it is, and where it is configured."""
+    """Name the MCP server whose tool it is, and where it is configured, which old versions do not say."""
     if isinstance(server, dict) and server.get("name"):
         source = server.get("source")
         event["server"] = f"{server['name']} ({source})" if source else str(server["name"])
+    elif event["tool"].startswith("mcp__"):
+        event["server"] = event["tool"].split("__")[1]
+    if "server" in event and event["title"] != event["tool"]:
+        event["title"] = one_line(f"{event['tool']}: {event['title']}")
 
 
 def _questions(tool_input: Json) -> List[Question]:
@@ -116,11 +127,14 @@ class ClaudeTranslator:
 
     def assistant(self, line: Json) -> None:
         parent = line.get("parent_tool_use_id")
+        anchor = None if parent else line.get("uuid")
         for block in line["message"].get("content") or []:
             kind = block.get("type")
             if kind == "text" and block.get("text"):
                 part = self.part_of("text", parent)
-                self._emit({"kind": "text", "text": block["text"], "parent": parent, "part": part})
+                self._emit(
+                    {"kind": "text", "text": block["text"], "parent": parent, "part": part, "anchor": anchor}
+                )
             elif kind == "thinking" and block.get("thinking"):
                 part = self.part_of("thinking", parent)
                 self._emit({"kind": "thinking", "text": block["thinking"], "parent": parent, "part": part})

@@ -7,9 +7,11 @@ from typing import List, Optional
 from ...base.agent import Agent
 from ...wire import Json
 from .lifecycle import Deliveries
+from .system_lines import SystemLines
 
 MOST_OUTPUT = 64 * 1024
 SYNTHETIC = "<synthetic>"
+COMPACT = "compact"
 
 
 class LocalCommands:
@@ -28,7 +30,7 @@ class LocalCommands:
         self._held += [text for text in texts if isinstance(text, str) and text]
         return True
 
-    def note_result(self, result: Json, deliveries: Deliveries) -> bool:
+    def note_result(self, result: Json, deliveries: Deliveries, lines: SystemLines) -> bool:
         """Report what a command has printed. Return whether the result is that of a command."""
         name = _command(result)
         held, self._held = self._held, []
@@ -37,12 +39,12 @@ class LocalCommands:
                 self._emit({"kind": "text", "text": text})
             return False
         output = str(result.get("result") or "\n".join(held))[:MOST_OUTPUT]
-        is_compaction = bool(deliveries.compactions)
-        if not deliveries.exact:
-            deliveries.compactions.clear()
-        if output and not result.get("is_error"):
+        if name in (COMPACT, "") and lines.end_compaction(output):
+            if not deliveries.exact:
+                deliveries.compactions.clear()
+        elif output:
             self._emit({"kind": "local_command", "name": name, "output": output})
-        return is_compaction or not result.get("is_error")
+        return True
 
 
 def _command(result: Json) -> Optional[str]:

@@ -10,6 +10,8 @@ from ...wire import Json, RunSpec
 def settings_of(_spec: RunSpec) -> Json:
     """Return the content of `--settings`. Versions that don't know a setting ignore it."""
     return {
+        # Else models with auto mode let its check decide on commands in plan mode, and nobody is asked.
+        "useAutoModeDuringPlan": False,
         # Else other sessions of the same account could start paid turns in a run, unasked and unseen.
         "crossSessionInbound": "refuse",
     }

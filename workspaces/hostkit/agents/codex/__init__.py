@@ -9,8 +9,16 @@ from typing import Dict, List, Mapping, Optional, Sequence
 from ...base.agent import Agent, AgentHost
 from ...base.cli import AgentCli, EndedRun
 from ...base.talk import Talk
-from ...wire import LoginState, ModelOffer, PlanLimits, RunSpec, SessionTokens, UsageTotals
-from . import limits, login, models, transcripts
+from ...wire import (
+    LoginState,
+    ModelOffer,
+    OfferedCommand,
+    PlanLimits,
+    RunSpec,
+    SessionTokens,
+    UsageTotals,
+)
+from . import limits, login, models, skills, transcripts
 from .agent import Codex
 from .protocol import native_program
 from .usage import CodexLedger, missing_requests, with_requests
@@ -25,6 +33,8 @@ class CodexCli(AgentCli):
     resume_arguments = ("resume",)
     variables = ("OPENAI_*", "CODEX_*")
 
+    project_commands = skills.FOLDERS
+
     def agent(self, spec: RunSpec, host: AgentHost) -> Agent:
         return Codex(spec, host)
 
@@ -33,6 +43,12 @@ class CodexCli(AgentCli):
 
     def ask_models(self, talk: Talk) -> ModelOffer:
         return models.ask(talk)
+
+    def ask_commands(self, talk: Talk) -> List[OfferedCommand]:
+        return skills.ask(talk)
+
+    def own_commands(self, env: Mapping[str, str]) -> List[Path]:
+        return skills.own_files(env)
 
     def ask_limits(self, talk: Talk) -> PlanLimits:
         return limits.ask(talk)
@@ -45,7 +61,10 @@ class CodexCli(AgentCli):
             talk.close()
 
     def files(self, program: str, env: Mapping[str, str]) -> List[Path]:
-        return [Path(program), Path(native_program(program)), transcripts.home(env) / "auth.json"]
+        return [*self.program_files(program), transcripts.home(env) / "auth.json"]
+
+    def program_files(self, program: str) -> List[Path]:
+        return [Path(program), Path(native_program(program))]
 
     def sessions(
         self, env: Mapping[str, str], since: float, starts: Mapping[str, Sequence[float]]

@@ -19,20 +19,19 @@ from ...base.agent import (
 from ...base.consent import picked
 from ...files import make_private_folder
 from ...outcome import Outcome
-from ...run.commit import folders_for_commits
-from ...wire import Json, LimitEvent, RunSpec
-from .asked import FOR_MACHINES, NEVER_BUT_FORMS, QUESTIONS, asked_event, grants_of, refusal_for, reply_of
+from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
+from . import sandbox
+from .asked import FOR_MACHINES, QUESTIONS, asked_event, grants_of, refusal_for, reply_of
 from .background import CodexWorks
 from .compaction import CodexCompaction
 from .events import CodexTranslator, breaks_off, failure_of, limit_event
 from .live import CodexLive, is_partial
 from .notices import review_handlers
 from .notifications import IGNORED, PROGRESS_CONFIG, SessionLines
-from .protocol import CLIENT, decision_of, listed, native_program, wire_id
+from .plan import METHOD, CodexPlans
+from .protocol import CLIENT, decision_of, listed, native_program, place_of, wire_id
 from .usage import CodexLedger
 
-APPROVALS: Dict[str, object] = {"ask": "untrusted", "edits": "on-request", "full": NEVER_BUT_FORMS}
-PROFILE, FULL_ACCESS = "aitask", ":danger-full-access"
 STARTING = "starting"
 """Placeholder for the id of a requested turn."""
 NOT_LOGGED_IN = "Codex is not logged in on this host: run `codex login` there."
@@ -40,9 +39,12 @@ Reply = Callable[[Json], None]
 
 
 class Codex(Agent):
+    modes = PERMISSION_MODES
+
     def __init__(self, spec: RunSpec, host: AgentHost) -> None:
         super().__init__(spec, host)
         self.ledger = CodexLedger(spec.get("thread_total"))
+        self.plans = CodexPlans(self)
         self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
         self.live = CodexLive(self.parts, self._parent)
         self.model: Optional[str] = spec.get("model")
@@ -59,6 +61,7 @@ class Codex(Agent):
         self._other_turns: Dict[str, str] = {}
         self._logged_in = True
         self._limit: Optional[LimitEvent] = None
+        self._default_effort: Optional[str] = None
         self._version = ""
         self._handlers: Dict[str, Callable[[Json], None]] = {
             "thread/status/changed": self._on_status,
@@ -151,15 +154,17 @@ class Codex(Agent):
         config: Json = {"model_reasoning_effort": self.effort} if self.effort else {}
         config["tools"] = PROGRESS_CONFIG
         params: Json = {"cwd": self.spec["worktree"], "config": config}
-        params["approvalPolicy"] = APPROVALS[self.mode]
-        if self.spec.get("unreadable"):
-            config["permissions"] = {PROFILE: {"filesystem": self._filesystem()}}
-            params["permissions"] = FULL_ACCESS if self.mode == "full" else PROFILE
-        else:
-            params["sandbox"] = "danger-full-access" if self.mode == "full" else "workspace-write"
+        params["approvalPolicy"] = sandbox.APPROVALS[self.mode]
+        params.update(sandbox.of_thread(self.spec, self.mode))
+        config.update(sandbox.profiles(self.spec))
         if self.model:
             params["model"] = self.model
-        if self.spec.get("resume"):
+        if self.spec.get("trial"):
+            params["ephemeral"] = True  # without a transcript
+        if self.fork:
+            params.update(threadId=self.spec["resume"], excludeTurns=True, **place_of(self.fork))
+            self._call("thread/fork", params, self._on_thread)
+        elif self.spec.get("resume"):
             params.update(threadId=self.spec["resume"], excludeTurns=True)
             self._call("thread/resume", params, self._on_thread)
         else:
@@ -177,12 +182,12 @@ class Codex(Agent):
         self.session = result["thread"]["id"]
         self.ledger.begin(self.session, resumed=self.spec.get("resume"))
         self.ledger.model = str(result.get("model") or self.model or "")
-        effort = result.get("reasoningEffort") or self.effort
+        effort = self._default_effort = result.get("reasoningEffort") or self.effort
         self.report_start(self._version, result.get("model") or self.model, effort)
         self._next_turn()
 
     def _next_turn(self) -> None:
-        if self._turn or self._begin_compaction() or not self._queue:
+        if self._turn or self.plans.open or self._begin_compaction() or not self._queue:
             return
         message = self._queue.pop(0)
         self.waiting_messages[message.wire] = message
@@ -192,13 +197,15 @@ class Codex(Agent):
             "threadId": self.session,
             "input": [{"type": "text", "text": message.text}],
             "clientUserMessageId": message.wire,
-            "approvalPolicy": APPROVALS[self.mode],
-            **self._permissions(),
+            "approvalPolicy": sandbox.APPROVALS[self.mode],
+            **sandbox.of_turn(self.spec, self.mode),
         }
         if self.effort:
             params["effort"] = self.effort
         if self.model:
             params["model"] = self.ledger.model = self.model
+        effort = self.effort or self._default_effort
+        params.update(self.plans.collaboration(self.model or self.ledger.model, effort))
         self._call("turn/start", params, self._on_turn)
 
     def _begin_compaction(self) -> bool:
@@ -214,36 +221,6 @@ class Codex(Agent):
 
         self._call("thread/compact/start", {"threadId": self.session}, reply)
         return True
-
-    def _permissions(self) -> Json:
-        if self.spec.get("unreadable"):
-            return {"permissions": FULL_ACCESS if self.mode == "full" else PROFILE}
-        return {"sandboxPolicy": self._sandbox()}
-
-    def _filesystem(self) -> Json:
-        """Return the rules of a permission profile: like `_sandbox`, but some folders can't be read.
-
-        With such a rule, Codex runs no command outside of its sandbox, even if the user allows it.
-        """
-        rules: Json = {":root": "read", ":workspace_roots": {".": "write"}, ":tmpdir": "write"}
-        rules.update(dict.fromkeys(folders_for_commits(self.spec), "write"))
-        rules.update(dict.fromkeys(self.spec.get("unreadable") or [], "deny"))
-        return rules
-
-    def _sandbox(self) -> Json:
-        """Return where commands may write: the worktree, TMPDIR, and what a commit in the worktree needs.
-
-        Not /tmp, where the sockets of tmux and the files of other programs are.
-        """
-        if self.mode == "full":
-            return {"type": "dangerFullAccess"}
-        return {
-            "type": "workspaceWrite",
-            "writableRoots": folders_for_commits(self.spec),
-            "networkAccess": False,
-            "excludeTmpdirEnvVar": False,
-            "excludeSlashTmp": True,
-        }
 
     def _on_turn(self, line: Json) -> None:
         if "error" in line:
@@ -268,6 +245,7 @@ class Codex(Agent):
             self._turn = params["turn"]["id"]
         else:
             self._other_turns[params["threadId"]] = params["turn"]["id"]
+            self._works.turn_started(params["threadId"])
 
     def _on_turn_completed(self, params: Json) -> None:
         turn = params["turn"]
@@ -281,7 +259,7 @@ class Codex(Agent):
             return
         self._turn = None
         self._works.note_open(list(self.translator.items.values()))
-        self.taken(self._opening)
+        self.taken(self._opening, turn.get("id"))
         self._withdraw_requests(params.get("threadId"))
         self.report_usage(self.ledger.end_turn(interrupted=interrupted))
         is_compaction, former = self._compaction.own_turn, self.outcome
@@ -298,8 +276,15 @@ class Codex(Agent):
             self.outcome = Outcome("succeeded")
         self._queue = [] if self._leaving else [*self.waiting_messages.values(), *self._queue]
         self.waiting_messages.clear()
+        self.plans.propose(is_complete=turn.get("status") == "completed" and not self._leaving)
+        self.go_on()
+
+    def go_on(self, words: str = "", by: str = "") -> None:
+        """Start the next turn, first with these words. If there is none and nothing to decide, it is idle."""
+        if words:
+            self._queue.insert(0, PendingMessage(words, by))
         self._next_turn()
-        if not self._turn:
+        if not self._turn and not self.requests:
             self.set_state("idle")
 
     def _withdraw_requests(self, thread: Optional[str]) -> None:
@@ -322,7 +307,7 @@ class Codex(Agent):
             self.ledger.note_begin(item)
         self._works.item_started(item, self._thread(params))
         if item["type"] == "userMessage":
-            self.taken(str(item.get("clientId")))
+            self.taken(str(item.get("clientId")), params.get("turnId"))
         elif item["type"] == "contextCompaction":
             if self._is_own(params):
                 self._compaction.started()
@@ -335,6 +320,9 @@ class Codex(Agent):
         self._works.item_completed(params["item"], self._thread(params))
         if params["item"]["type"] == "contextCompaction" and self._is_own(params):
             self._compaction.completed()
+        self.translator.turn = params.get("turnId")
+        if self._is_own(params) and self.plans.note(params["item"]):
+            return
         self.translator.completed(params["item"], self._parent(params))
 
     def _parent(self, params: Json) -> Optional[str]:
@@ -460,6 +448,9 @@ class Codex(Agent):
             self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
 
     def interrupt(self) -> None:
+        if self.plans.withdraw():
+            self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
+            self.go_on()
         turns = dict(self._other_turns)
         if self._turn and self._turn != STARTING:
             turns[str(self.session)] = self._turn
@@ -472,6 +463,8 @@ class Codex(Agent):
         method, params = private["method"], private["params"]
         if method == QUESTIONS:
             self._answer_questions(key, decision, by)
+        elif method == METHOD:
+            self.plans.decide(key, decision, by)
         elif self.requests[key].event["request_kind"] != "approval":
             self.host.send({"id": wire_id(key), **reply_of(method, params, decision)})
             self.close_other(key, decision, by)

@@ -93,7 +93,7 @@ def _tool_approval(key: str, params: Json, translator: CodexTranslator) -> Reque
     meta, server = _meta(params), str(params.get("serverName"))
     tool = f"{server}.{meta.get('tool_name')}"
     given = _arguments(meta, server, translator)
-    title = one_line(json.dumps(given, ensure_ascii=False)) if given else str(meta.get("tool_name"))
+    title = one_line(f"{tool}: {json.dumps(given, ensure_ascii=False)}") if given else tool
     return {
         "kind": "request",
         "id": key,

@@ -20,6 +20,7 @@ class CodexWorks:
     def __init__(self, background: Background) -> None:
         self._background = background
         self._tools: Dict[str, str] = {}
+        self._titles: Dict[str, str] = {}
         self._uses: Dict[str, int] = {}
         self._processes: Dict[str, str] = {}
         self._ended: Dict[str, str] = {}
@@ -75,8 +76,14 @@ class CodexWorks:
 
     def _begin(self, thread: str, call: str, title: str, parent: Optional[str]) -> None:
         self._tools.setdefault(thread, call)
+        self._titles.setdefault(thread, title)
         above = None if parent is None else self.call_of(parent)
         self._background.begin(thread, "agent", title or "sub-agent", tool=self.call_of(thread), parent=above)
+
+    def turn_started(self, thread: str) -> None:
+        """A sub-agent that has ended its work has got another one."""
+        if thread in self._tools and thread not in self._background:
+            self._begin(thread, self._tools[thread], self._titles[thread], None)
 
     def end_thread(self, thread: str, state: Any) -> None:
         self._background.end(thread, state)

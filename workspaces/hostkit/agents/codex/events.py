@@ -32,6 +32,7 @@ ERROR_CODES = {
 STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
 NO_MODEL = re.compile(r"model .{0,80}does not exist|do not have access to (it|the model)", re.DOTALL)
 NO_KEY = re.compile(r"Missing environment variable|not logged in|authentication required", re.IGNORECASE)
+NO_SESSION = re.compile(r"no rollout found for thread|thread not found|turn not found", re.IGNORECASE)
 NO_LINK = re.compile(
     r"stream disconnected|error sending request|waiting for network|connection|timed? ?out", re.IGNORECASE
 )
@@ -75,6 +76,8 @@ def failure_of(error: Json) -> TurnFailure:
         code = "model"
     if NO_KEY.search(full):
         code = "login"
+    if NO_SESSION.search(full):
+        code = "session"
     if not code and status:
         code = "rejected" if status == 404 else code_of_status(status)
     if not code and (isinstance(info, dict) or NO_LINK.search(full)):
@@ -147,6 +150,7 @@ class CodexTranslator:
     def __init__(self, worktree: str, emit: Callable[[RunEvent], None]) -> None:
         self.worktree = worktree
         self.items: Dict[str, Json] = {}
+        self.turn: Optional[str] = None
         self._emit = emit
 
     def started(self, item: Json, parent: Optional[str]) -> None:
@@ -183,6 +187,7 @@ class CodexTranslator:
         """Emit a text of the agent, with the questions that it does not wait for."""
         text, questions = item.get("text"), async_questions(item)
         said: TextEvent = {"kind": "text", "text": text or "", "parent": parent, "part": item["id"]}
+        said["anchor"] = None if parent else self.turn
         if questions:
             said["questions"] = questions
         if text or questions:

@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 from typing import List, Tuple, Union
 
-from ...wire import Json
+from ...wire import ForkPoint, Json
 
 CLIENT = {"name": "aitask", "title": "AI Task Manager", "version": "1"}
 HANDSHAKE: Tuple[Json, ...] = (
@@ -25,6 +25,11 @@ def wire_id(key: str) -> Union[int, str]:
 
 def listed(value: object) -> List[str]:
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def place_of(fork: ForkPoint) -> Json:
+    """Return the parameter of `thread/fork` that says where."""
+    return {"beforeTurnId" if fork["before"] else "lastTurnId": fork["anchor"]}
 
 
 def decision_of(method: str, params: Json, reply: str) -> Json:

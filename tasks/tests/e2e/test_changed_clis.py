@@ -1,0 +1,237 @@
+"""A CLI that changes on its host is tried with one tiny turn before the queue goes on."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aitask.tests.lab.tools import OLDEST_CLIS, PROJECT, search_path, version_of
+from aitask.tests.lab.wait import wait_for
+from tasks.tests.e2e.world import World
+from workspaces.hostkit.serve.trial import PROMPT
+
+pytestmark = pytest.mark.cli
+
+NEWEST_CLIS = PROJECT / ".tools/node_modules/.bin"
+PROGRAMS = {"claude_code": "claude", "codex": "codex"}
+VERSIONS = {"claude_code": "CLAUDE", "codex": "CODEX"}
+HANGS = '#!/bin/sh\n[ "$1" = --version ] && echo 9.9.9 && exit\nexec sleep 600\n'
+TOO_OLD = (
+    '#!/bin/sh\n[ "$1" = --version ] && echo 1.0.0 && exit\n'
+    "echo 'It looks like your version of Claude Code (1.0.0) needs an update.' >&2; exit 1\n"
+)
+
+
+class Bin:
+    """A folder of PATH whose CLIs the test replaces."""
+
+    def __init__(self, folder: Path, backend: str) -> None:
+        folder.mkdir(parents=True)
+        self.path = folder / PROGRAMS[backend]
+        self.backend = backend
+        self._versions = 0
+        self.use(OLDEST_CLIS)
+
+    def use(self, folder: Path) -> None:
+        """Switch a link to this version, in one step, as an update does.
+
+        What it leads to is a new file each time: a program that is known to be good is not tried again.
+        """
+        self._versions += 1
+        version = self.path.with_name(f"version-{self._versions}")
+        version.write_text(f'#!/bin/sh\nexec {folder / self.path.name} "$@"\n')
+        version.chmod(0o755)
+        self.link(version)
+
+    def link(self, program: Path) -> None:
+        draft = self.path.with_name("draft")
+        draft.symlink_to(program)
+        draft.replace(self.path)
+
+    def write(self, content: str | bytes) -> None:
+        draft = self.path.with_name("draft")
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+        draft.chmod(draft.stat().st_mode | stat.S_IXUSR)
+        draft.replace(self.path)
+
+    def cut(self) -> None:
+        """A download that broke off."""
+        with (NEWEST_CLIS / self.path.name).resolve().open("rb") as whole:
+            self.write(whole.read(1 << 20 if self.backend == "claude_code" else 100))
+
+    @property
+    def old(self) -> str:
+        return version_of(f"OLDEST_{VERSIONS[self.backend]}")
+
+    @property
+    def new(self) -> str:
+        return version_of(VERSIONS[self.backend])
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """A world whose trial turns have little time."""
+    with World({"CLI_TRIAL_SECONDS": "6"}) as world:
+        yield world
+
+
+class Place:
+    """A workspace with a CLI of its own that the test replaces."""
+
+    def __init__(self, world: World, backend: str, **fields: Any) -> None:
+        self.world, self.backend = world, backend
+        self._count = getattr(world, "places", 0) + 1
+        world.places = self._count  # type: ignore[attr-defined]
+        self.bin = Bin(world.app.folder / f"bin-{self._count}", backend)
+        self.environment = world.environment(**fields.pop("variables", {}))
+        self.environment["PATH"] = f"{self.bin.path.parent}:{search_path()}"
+        self.workspace = world.add_workspace(
+            f"changes {self._count}", environment=self.environment, **fields
+        )["id"]
+
+    def start(self, prompt: str = "@text fine") -> dict[str, Any]:
+        return self.world.start(prompt, self.backend, workspace=self.workspace)
+
+    def succeed(self, prompt: str = "@text fine") -> dict[str, Any]:
+        return self.world.succeed(prompt, self.backend, workspace=self.workspace)
+
+    def wait_for_reason(self, run: dict[str, Any], *words: str) -> str:
+        """Wait until the queued run gives this reason to wait."""
+
+        def reason() -> str:
+            now = self.world.api.run(run["id"])
+            assert now["state"] in ("queued", "starting"), now["reason"]
+            return str(now["reason"]) if all(word in now["reason"] for word in words) else ""
+
+        found: str = wait_for(reason, 40, f"a reason with {words}")
+        return found
+
+    def trials(self) -> int:
+        """How many trial turns the endpoint has answered in this workspace's world."""
+        return sum(PROMPT in entry.prompt for entry in self.world.endpoint.ledger.entries())
+
+
+def test_a_new_version_is_tried_once_and_then_runs(world: World, backend: str) -> None:
+    place = Place(world, backend)
+    before = place.trials()
+    first = place.succeed()
+    assert (first["cli_version"], place.trials()) == (place.bin.old, before)
+    place.bin.use(NEWEST_CLIS)
+    runs = [place.start() for _ in range(3)]
+    ended = [world.api.wait_for_run(run["id"]) for run in runs]
+    assert [(run["state"], run["cli_version"]) for run in ended] == [("succeeded", place.bin.new)] * 3
+    assert place.trials() == before + 1
+
+
+def test_a_cut_program_holds_its_runs_until_it_is_whole(world: World, backend: str) -> None:
+    place = Place(world, backend)
+    place.succeed()
+    place.bin.cut()
+    run = place.start()
+    reason = place.wait_for_reason(run, "Held:", f"last good: {place.bin.old}")
+    assert "login" not in reason.lower()
+    assert world.api.get(f"/api/tasks/{run['task']}")["status"] == "queued"
+    place.bin.use(NEWEST_CLIS)
+    assert world.api.wait_for_run(run["id"])["state"] == "succeeded"
+
+
+def test_a_program_that_is_gone_holds_its_runs_until_it_is_back(world: World, backend: str) -> None:
+    place = Place(world, backend)
+    place.environment["PATH"] = f"{place.bin.path.parent}:{'/usr/bin:/bin'}"
+    world.api.patch(f"/api/workspaces/{place.workspace}", {"environment": place.environment})
+    place.succeed()
+    before = place.trials()
+    good = place.bin.path.readlink()
+    place.bin.path.unlink()
+    run = place.start()
+    place.wait_for_reason(run, "Held:", "is gone", f"last good: {place.bin.old}")
+    place.bin.link(good)
+    assert world.api.wait_for_run(run["id"])["state"] == "succeeded"
+    assert place.trials() == before  # it is the good one again
+
+
+def test_a_version_that_hangs_is_held_and_a_person_may_start_it_anyway(world: World) -> None:
+    place = Place(world, "claude_code")
+    place.succeed()
+    place.bin.write(HANGS)
+    run = place.start()
+    reason = place.wait_for_reason(run, "Held:", "9.9.9", "within 6 s", f"last good: {place.bin.old}")
+    state = state_of(place)
+    assert (state["state"], state["version"], state["good_version"]) == ("held", "9.9.9", place.bin.old)
+    assert state["reason"] in reason
+    path = f"/api/workspaces/{place.workspace}/clis/claude_code"
+    world.api.post(f"{path}/start-anyway", {"program": state["program"]})
+    wait_for(lambda: world.api.run(run["id"])["state"] == "starting", 20, "the start")
+    assert world.api.run(run["id"])["cli_version"] == "9.9.9"
+    world.api.post(f"/api/tasks/{run['task']}/cancel")
+    assert world.api.wait_for_run(run["id"])["state"] == "cancelled"
+
+
+def test_a_version_that_is_too_old_is_held_with_its_words(world: World) -> None:
+    place = Place(world, "claude_code")
+    place.succeed()
+    place.bin.write(TOO_OLD)
+    run = place.start()
+    place.wait_for_reason(run, "Held:", "is too old", "needs an update", f"last good: {place.bin.old}")
+    place.bin.use(NEWEST_CLIS)
+    assert world.api.wait_for_run(run["id"])["state"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("@login", "login"), ("@error 429", "limit"), ("@error 500", "server")]
+)
+def test_what_is_not_the_versions_fault_does_not_hold_its_runs(
+    world: World, backend: str, script: str, code: str
+) -> None:
+    place = Place(world, backend)
+    place.succeed()
+    place.bin.use(NEWEST_CLIS)
+    world.endpoint.scripts[PROMPT] = script
+    try:
+        run = place.succeed()
+    finally:
+        world.endpoint.scripts.clear()
+    assert run["cli_version"] == place.bin.new
+    state = state_of(place)
+    assert state["tried_at"] is not None
+    assert (state["state"], state["good_version"]) == ("good", place.bin.new)  # the run has proved it
+
+
+def test_a_service_that_hangs_is_told_from_a_version_that_does(world: World, backend: str) -> None:
+    """The last good version, which is still there, does not finish a turn now, either."""
+    place = Place(world, backend)
+    place.succeed()
+    place.bin.use(NEWEST_CLIS)
+    world.endpoint.scripts[PROMPT] = "@delay 60"
+    try:
+        run = place.succeed()
+    finally:
+        world.endpoint.scripts.clear()
+    assert (run["cli_version"], state_of(place)["tried_at"] is None) == (place.bin.new, False)
+
+
+def test_a_running_run_goes_on_while_its_cli_is_replaced(world: World, backend: str) -> None:
+    place = Place(world, backend)
+    run = place.start("@steps 4 1\n@text over")
+    world.api.wait_for_run(run["id"], {"running"})
+    place.bin.use(NEWEST_CLIS)
+    ended = world.api.wait_for_run(run["id"])
+    assert (ended["state"], ended["cli_version"]) == ("succeeded", place.bin.old)
+
+
+def test_a_workspace_that_does_not_want_it_starts_with_each_version(world: World, backend: str) -> None:
+    place = Place(world, backend, try_changed_clis=False)
+    place.succeed()
+    before = place.trials()
+    place.bin.use(NEWEST_CLIS)
+    assert (place.succeed()["cli_version"], place.trials()) == (place.bin.new, before)
+
+
+def state_of(place: Place) -> dict[str, Any]:
+    rows = place.world.api.get(f"/api/workspaces/{place.workspace}/clis")
+    (state,) = [row for row in rows if row["backend"] == place.backend]
+    return dict(state)
