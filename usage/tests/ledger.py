@@ -124,7 +124,7 @@ KINDS = {
     "cut": Kind("@cut 1\n@bash echo c\n@text over"),
     "steered": Kind(SLOW_COMMAND, steer),
     "two turns": Kind(SLOW_COMMAND, add_turn),
-    "compacted": Kind(SLOW_COMMAND, compact),
+    "compacted": Kind("@bash echo a\n@lines 10 1\n@text ok", compact),
     "answer interrupted": Kind("@stream 300 0.1", interrupt_answer),
     "command interrupted": Kind(HANGS, interrupt_command),
     "stopped": Kind(HANGS, stop),
