@@ -93,7 +93,7 @@ def test_a_reload_in_mid_answer_goes_on_with_it(
     gate = gate_of(world)
     run = begin(world, page, workspace, f"@words 20 0.05 {gate}\n@text bye", backend)
     expect(page.locator("#live")).to_contain_text("w10 ")
-    page.reload(wait_until="networkidle")
+    page.reload(timeout=60_000)
     expect(page.locator("#live")).to_contain_text("w1 w2 w3 ")
     page.evaluate(WATCH)
     with open_page(chromium, world.app.site) as other:
