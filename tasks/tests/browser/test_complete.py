@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from aitask.tests.lab.browser import press, screenshot
 from tasks.tests.browser.site import Site
+from tasks.tests.browser.test_everyone import assert_no_barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 OpenPage = Callable[..., Page]
@@ -204,6 +205,7 @@ def test_on_a_phone_an_option_is_chosen_by_touch(site: Site, open_one: OpenPage,
     assert shown["x"] + shown["width"] <= 390
     assert shown["y"] >= 0
     screenshot(page, f"complete-phone-{scheme}")
+    assert_no_barriers(page)
     tap(page, page.locator(OPTION).nth(1))
     expect(box).to_have_value("/code-review ")
     expect(box).to_be_focused()

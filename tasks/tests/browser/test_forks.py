@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from aitask.tests.lab.browser import screenshot
 from tasks.tests.browser.site import Site
+from tasks.tests.browser.test_everyone import assert_no_barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 OpenPage = Callable[..., Page]
@@ -42,6 +43,7 @@ def test_a_message_is_forked_with_other_words(
     box = dialog.locator("textarea")
     expect(box).to_have_value("By colour, please.")
     screenshot(page, f"fork-dialog-{width}")
+    assert_no_barriers(page)
     box.fill("By author, please.")
     dialog.get_by_role("button", name="Fork and run").click()
     expect(dialog).to_be_hidden()
@@ -64,6 +66,7 @@ def test_a_lost_session_is_rescued_with_an_edited_record(
     expect(box).to_be_visible()
     assert "> I have sorted the first shelf, by size." in box.input_value()
     screenshot(page, f"rescue-dialog-{width}")
+    assert_no_barriers(page)
     box.fill("Go on with the second shelf.")
     dialog.get_by_role("button", name="Run").click()
     expect(dialog).to_be_hidden()
