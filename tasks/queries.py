@@ -23,7 +23,7 @@ from tasks.runs.agent_settings import waiting_for
 from tasks.verbs import CARD_VERBS, possible
 from workspaces.access import Visitor
 from workspaces.catalog import queries as catalog_queries
-from workspaces.models import Host, Workspace
+from workspaces.models import Host, InstalledCli, Workspace
 
 MOST_WORDS, MOST_SEARCHED = 12, 200
 "Maximum number of words and of characters in a search."
@@ -178,7 +178,7 @@ def board(user: Visitor, *, workspace: Workspace | None = None, search: str = ""
     cards = with_warnings(with_marks([card_of(task, lost) for task in tasks]))
     columns = [_column(status, label, cards) for status, label in Task.Status.choices]
     needs_you = sum(card.needs_you for card in cards)
-    version = _version(cards, last_start())
+    version = _version(cards, (last_start(), *held_clis()))
     return Board(columns=columns, needs_you=needs_you, version=version, problem=problem)
 
 
@@ -228,6 +228,12 @@ def last_start() -> int:
     return StartReport.objects.values_list("pk", flat=True).last() or 0
 
 
+def held_clis() -> list[tuple[object, ...]]:
+    """Return what changes when the notices about CLIs on hold do, whoever sees them."""
+    held = InstalledCli.objects.filter(state=InstalledCli.State.HELD).order_by("pk")
+    return list(held.values_list("pk", "reason", "allowed_fingerprint"))
+
+
 def _column(status: str, label: str, cards: list[Card]) -> Column:
     in_column = [card for card in cards if card.task.status == status]
     shown = in_column
@@ -236,8 +242,8 @@ def _column(status: str, label: str, cards: list[Card]) -> Column:
     return Column(status=status, label=label, cards=shown, count=len(in_column))
 
 
-def _version(cards: list[Card], start: int) -> str:
-    digest = hashlib.blake2b(str(start).encode(), digest_size=8)
+def _version(cards: list[Card], notices: tuple[object, ...]) -> str:
+    digest = hashlib.blake2b(repr(notices).encode(), digest_size=8)
     for card in cards:
         task, run = card.task, card.run
         seen = (

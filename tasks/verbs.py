@@ -33,6 +33,7 @@ class TaskVerb(StrEnum):
     COMPACT = "compact"
     STOP_BACKGROUND = "stop-background"
     RESUME = "resume"
+    CONTINUE = "continue"
     RESUME_AT_RESET = "resume-at-reset"
     START_NEW_CONVERSATION = "new-conversation"
     RESCUE = "rescue"
@@ -181,13 +182,18 @@ def _interrupted(facts: TaskFacts) -> Refused | None:
     return Refused("The last run was not interrupted, or has no session to resume.", "Run it again.")
 
 
+def _session_is_there(facts: TaskFacts) -> Refused | None:
+    if not facts.failed_resumes or facts.run is None or facts.run.reason_code != SESSION_GONE:
+        return None
+    hint = "Go on in a new session: it works in the same worktree, and gets a record of this one."
+    return Refused("The CLI no longer has the session of this conversation.", hint)
+
+
 def _can_be_continued(facts: TaskFacts) -> Refused | None:
     count = facts.failed_resumes
-    hint = "Go on in a new session: it works in the same worktree."
-    if count and facts.run and facts.run.reason_code == SESSION_GONE:
-        return Refused("The CLI no longer has the session of this conversation.", hint)
     if count < MAX_FAILED_RESUMES:
         return None
+    hint = "Go on in a new session: it works in the same worktree."
     return Refused(f"The last {count} attempts to continue this conversation failed.", hint)
 
 
@@ -273,7 +279,8 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.STOP: (_active,),
         TaskVerb.COMPACT: (_active, _with_conversation),
         TaskVerb.STOP_BACKGROUND: (_active, _with_background),
-        TaskVerb.RESUME: (_not_live, _interrupted, _can_be_continued),
+        TaskVerb.RESUME: (_not_live, _interrupted, _session_is_there, _can_be_continued),
+        TaskVerb.CONTINUE: (_not_live, _session_is_there),
         TaskVerb.START_NEW_CONVERSATION: (_not_live, _can_not_be_continued, _with_prompt),
         TaskVerb.RESCUE: (_not_live, _could_not_be_continued),
         TaskVerb.RESUME_AT_RESET: (_not_live, _limited),

@@ -101,10 +101,13 @@ class Adjustment:
     "Tokens of interrupted answers that are in the transcript, but not recorded."
     unsaved: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     "Tokens of interrupted answers that are recorded, but not in the transcript."
+    partial: int = 0
+    "Upper bound of the output tokens of interrupted answers that are recorded, but not in the transcript."
 
     def add(self, usage: Mapping[str, Any]) -> None:
         """Add what the outcome of a run says about its usage."""
         self.untold += int(usage.get("untold") or 0)
+        self.partial += int(usage.get("partial") or 0)
         for name in ("side", "begun", "unsaved"):
             for kind, amount in (usage.get(name) or {}).items():
                 getattr(self, name)[kind] += int(amount)
@@ -152,6 +155,9 @@ def _is_explained(backend: str, recorded: Tokens, found: Tokens, adjustment: Adj
         kind: recorded[kind] + adjustment.begun.get(kind, 0) - adjustment.unsaved.get(kind, 0) - found[kind]
         for kind in compared(backend)
     }
+    more["output_tokens"] = max(0, more["output_tokens"] - adjustment.partial) or min(
+        0, more["output_tokens"]
+    )
     if not any(more.values()):
         return True
     within_side = all(0 <= more[kind] <= amount for kind, amount in adjustment.side.items())

@@ -6,6 +6,7 @@ fingerprinted, so that an unchanged one is neither made nor sent again.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -28,6 +29,8 @@ SHARE_OF_TIME = 20
 "A list that takes long to make is asked for less often: at most for one part in so many of the time."
 CALL_SECONDS = 40.0
 MAX_LISTS, MAX_NAMES = 40, 1_000_000
+INSERTED = re.compile(r"[/$][\w:.-]+\Z")
+"Commands and skills as messages have them. A host that an agent controls could send anything."
 MAX_CALLS = 6
 "Calls to hosts at once."
 
@@ -127,7 +130,7 @@ def commands_of(workspace: Workspace, backend: str, *, path: str, commit: str) -
             return replace(known, error="")
         if answer["error"]:
             return replace(known, error=answer["error"])
-        items = tuple(item for item in answer["items"] if item["name"] and item["insert"])
+        items = tuple(item for item in answer["items"] if INSERTED.match(item["insert"]))
         return Listing(commands=items, left_out=answer["left_out"], fingerprint=answer["fingerprint"])
 
     return _listings.get(source, fetch)
@@ -148,8 +151,9 @@ def files_of(workspace: Workspace, *, path: str, commit: str) -> Listing:
         answer = fit(host.call("list_files", params, timeout=CALL_SECONDS), wire.ListedFiles)
         if answer["unchanged"]:
             return replace(known, error="")
-        files = FileIndex(answer["names"])
-        return Listing(files=files, left_out=answer["left_out"], fingerprint=answer["digest"])
+        names = [name for name in answer["names"] if name.isprintable()]
+        left_out = answer["left_out"] + len(answer["names"]) - len(names)
+        return Listing(files=FileIndex(names), left_out=left_out, fingerprint=answer["digest"])
 
     return _listings.get(source, fetch)
 

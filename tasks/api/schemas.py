@@ -236,7 +236,8 @@ class RunOut(Answer):
     context_used: int | None = Field(description="Tokens of context that are used")
     context_window: int | None = Field(description="Tokens of context that the model has")
     open_requests: list[dict[str, Any]] = Field(
-        description="Its open requests: {id, kind, tool, input, digest, grants, …}"
+        description="Its open requests: {id, kind, tool, input, digest, grants, …}; "
+        "a form has its `schema`, a link its `url`"
     )
     last_seq: int = Field(description="Number of its newest event")
 

@@ -69,6 +69,8 @@ def continue_conversation(task: Task, text: str, *, user: AbstractBaseUser, **ch
     """Queue a run that continues the task's last CLI session, or starts a new one if there is none."""
     text = _checked(text)
     resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
+    if resumable:
+        require(task, TaskVerb.CONTINUE)
     return run_services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
 
 

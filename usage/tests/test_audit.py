@@ -99,6 +99,15 @@ def test_an_answer_that_was_broken_off_explains_nothing_else() -> None:
     assert compare(OURS, told(s1={"tokens": tokens(2)}), apart(untold=1)).differences
 
 
+def test_a_part_of_an_answer_that_was_broken_off_may_be_missing_in_the_transcript() -> None:
+    adjustments = apart(untold=1, partial=4)
+    for ours, theirs, count in ((5, 1, 0), (5, 5, 0), (5, 0, 1), (5, 6, 1)):
+        found = compare(
+            {("claude_code", "s1"): tokens(ours)}, told(s1={"tokens": tokens(theirs)}), adjustments
+        )
+        assert len(found.differences) == count
+
+
 def test_reasoning_is_compared_where_it_is_reported() -> None:
     thread: SessionTokens = {"cwd": "/w", "tokens": tokens(reasoning=3)}
     assert len(compare({("codex", "t"): tokens()}, {"codex": {"t": thread}}).differences) == 1

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import time
 from collections import Counter
@@ -14,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from aitask.tests.lab import processes
 from aitask.tests.lab.ledger import COUNTED, Entry, Tokens, total
-from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import BACKENDS, World, tokens_of
+from usage.tests.ledger import HANGS, kill_agent, kill_runner, stop
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 
@@ -32,7 +29,6 @@ MIX = {
     "throttled": "@error 429 1\n@text over",
     "cut": "@cut 1\n@write c.txt c\n@text over",
 }
-HANGS = "@bash echo a\n@bash sleep 600\n@text never"
 
 
 def sums_of(world: World) -> Tokens:
@@ -81,12 +77,7 @@ def go_on(world: World, run: Run) -> Run:
 
 def break_off(world: World, how: str, run: Run) -> None:
     """While its second command runs, so that two answers were billed."""
-    wait_for(lambda: len(world.events(run, "tool")) == 2, 120, "the second command to run")
-    if how == "stopped":
-        world.api.post(f"/api/tasks/{run['task']}/cancel")
-        return
-    agent = world.events(run, "started")[0]["pid"]
-    os.kill(processes.parent_of(agent) if how == "runner killed" else agent, signal.SIGKILL)
+    {"stopped": stop, "agent killed": kill_agent, "runner killed": kill_runner}[how](world, run)
 
 
 def broken_off(world: World, runs: list[Run]) -> list[Tokens]:

@@ -163,8 +163,8 @@ class LiveStream:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.runs: dict[str, LiveRun] = {}
-        self._told: dict[str, LiveDetail] = {}
-        "What the open stream follows."
+        self._told: dict[str, tuple[LiveRun, LiveDetail]] = {}
+        "What the open stream follows, and for which copies: a new copy needs everything again."
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
@@ -203,8 +203,8 @@ class LiveStream:
         """Open a stream, and tell it of changes until nothing is watched. Raises HostError if it breaks."""
         link = await registry.get(self.address).link()
         ended: asyncio.Future[HostError | None] = asyncio.get_running_loop().create_future()
-        self._told = {folder: run.detail for folder, run in self.runs.items()}
-        params: dict[str, Any] = {"runs": self._told}
+        self._told = {folder: (run, run.detail) for folder, run in self.runs.items()}
+        params: dict[str, Any] = {"runs": {folder: detail for folder, (_, detail) in self._told.items()}}
         number = await link.open_stream("live", params, self._take, lambda error: _end(ended, error))
         ended.add_done_callback(lambda _: self._changed.set())
         try:
@@ -230,8 +230,8 @@ class LiveStream:
 
     def _change(self) -> dict[str, Any]:
         """Return what to tell the stream, so that it follows what is watched; empty if it does."""
-        wanted = {folder: run.detail for folder, run in self.runs.items()}
-        add = {folder: detail for folder, detail in wanted.items() if self._told.get(folder) != detail}
+        wanted = {folder: (run, run.detail) for folder, run in self.runs.items()}
+        add = {folder: new[1] for folder, new in wanted.items() if self._told.get(folder) != new}
         remove = [folder for folder in self._told if folder not in wanted]
         self._told = wanted
         return {"add": add, "remove": remove} if add or remove else {}

@@ -138,6 +138,24 @@ def test_nobody_is_followed_whom_nobody_watches(runner: FakeRunner) -> None:
     play(scene)
 
 
+def test_a_page_that_is_reloaded_gets_the_whole_text_again(runner: FakeRunner) -> None:
+    async def scene() -> None:
+        first = Page(live.watch(LOCAL, str(runner.folder)))
+        link = await quietly(runner.client)
+        say(link, text("one "), whole=True)
+        await first.until_text("one ")
+        first.watched.close()
+        second = Page(live.watch(LOCAL, str(runner.folder)))
+        say(link, text("two ", more=True))
+        link = await quietly(runner.client)
+        say(link, text("one two "), whole=True)
+        say(link, text("three", more=True))
+        await second.until_text("one two three")
+        second.watched.close()
+
+    play(scene)
+
+
 def test_a_board_asks_for_lines_and_a_page_for_everything(runner: FakeRunner) -> None:
     async def scene() -> None:
         board = live.watch(LOCAL, str(runner.folder), only_line=True)
@@ -218,17 +236,13 @@ def test_a_hostile_message_harms_only_itself(runner: FakeRunner) -> None:
     play(scene)
 
 
-def say_all(link: socket.socket, pieces: list[Json]) -> None:
-    for piece in pieces:
-        say(link, piece)
-
-
 def test_a_flood_of_a_runner_is_cut(runner: FakeRunner) -> None:
     async def scene() -> None:
         page = Page(live.watch(LOCAL, str(runner.folder)))
         link = await quietly(runner.client)
         pieces = [text("x" * KEPT, id=f"p{number % 55}", more=bool(number % 2)) for number in range(66)]
-        await quietly(lambda: say_all(link, pieces))
+        lines = b"".join(json.dumps({"parts": [piece]}).encode() + b"\n" for piece in pieces)
+        await quietly(lambda: link.sendall(lines))
         say(link, text("end"), whole=True)
         await page.until_text("end")
         run = (await on_hub(_runs()))[str(runner.folder)]

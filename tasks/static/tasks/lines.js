@@ -11,7 +11,17 @@ export function showLines() {
   for (const pk of lines.keys()) show(pk);
 }
 
+// The end of a long line stays visible, because the box is written from right to left and its content is not.
 function show(pk) {
   const place = document.querySelector(`#card-${CSS.escape(pk)} [data-activity]`);
-  if (place) place.textContent = lines.get(pk) ?? place.dataset.activity;
+  if (!place) return;
+  const line = lines.get(pk);
+  place.classList.toggle("is-writing", line !== undefined);
+  if (line === undefined) {
+    place.textContent = place.dataset.activity;
+    return;
+  }
+  const text = document.createElement("bdi");
+  text.textContent = line;
+  place.replaceChildren(text);
 }

@@ -8,7 +8,12 @@ const QUIET = 10_000; // Milliseconds between two announcements that the agent i
 const MOST_ANNOUNCED = 300;
 const END = 8; // Distance from the end of an output, in pixels, that counts as being at the end.
 
-const lastLine = (text) => text.trimEnd().split("\n").at(-1).slice(-300);
+const MOST_OF_LINE = 300;
+
+function lastLine(text) {
+  const line = text.trimEnd().split("\n").at(-1);
+  return line.length > MOST_OF_LINE ? `…${line.slice(-MOST_OF_LINE)}` : line;
+}
 
 export class Live {
   constructor(box, log) {
@@ -59,7 +64,7 @@ export class Live {
     const template = this.box.querySelector(`template[data-kind="${CSS.escape(kind)}"]`);
     const row = template.content.firstElementChild.cloneNode(true);
     const part = { kind, row, tool, title: "", isCut: false, seq: 0, text: document.createTextNode("") };
-    row.dataset.live = key;
+    row.dataset.writing = key;
     row.classList.toggle("sub", Boolean(parent));
     row.querySelector("[data-text]")?.append(part.text);
     this.parts.set(key, part);

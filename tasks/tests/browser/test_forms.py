@@ -66,6 +66,21 @@ def test_the_key_that_allows_does_not_answer_a_form(asking: str, open_one: OpenP
     expect(page.locator("[data-ask$='-r1'] [value=deny]")).to_be_focused()
 
 
+def test_an_option_of_a_question_that_is_not_waited_for_fills_the_message_box(
+    site: Site, asking: str, open_one: OpenPage
+) -> None:
+    page = open_one(asking)
+    question = {"question": "Which floor?", "options": [{"label": "First"}]}
+    event = {"kind": "text", "text": "Half way", "questions": [question]}
+    site.do(
+        f"run = Task.objects.get(title={TITLE!r}).last_run\n"
+        f"sample_board.write(run, [{event!r}])\n"
+        "doorbell.ring(f'task:{run.task_id}')"
+    )
+    page.get_by_role("button", name="First").click()
+    expect(page.locator("#say-text")).to_have_value("Which floor? First")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_it_is_accessible_and_nothing_is_cut_off(
     asking: str, open_one: OpenPage, width: int, scheme: Literal["light", "dark"]

@@ -9,7 +9,7 @@ from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.runs import rescue
 from tasks.tests.factories import make_event, make_run, make_task
-from tasks.tests.people import HTMX, People
+from tasks.tests.people import HTMX, People, send
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +106,15 @@ def test_a_session_that_is_gone_is_not_resumed_again(people: People) -> None:
     page = page_of(people.browser("owner"), people.task)
     assert 'id="rescue"' in page
     assert 'id="resume"' not in page
+
+
+def test_a_message_to_a_session_that_is_gone_is_kept_and_explained(people: People) -> None:
+    gone = {"reason_code": "session", "resumes": "abc", "cli_session": "abc"}
+    make_run(task=people.task, number=1, state="failed", **gone)
+    answer = send(people.browser("owner"), f"/tasks/{people.task.pk}/say", text="Go on.")
+    assert answer.status_code == 409
+    assert "Go on in a new session" in answer.headers["HX-Trigger"]
+    assert people.task.runs.count() == 1
 
 
 def test_the_record_is_shown_and_what_is_sent_is_the_edited_text(people: People) -> None:

@@ -205,6 +205,8 @@ class OpenParts:
             self.parts.pop(identity, None)
             return
         part = self.parts.get(identity)
+        if part is None and given.get("more"):
+            return  # its beginning is not known: the whole part follows, or there are too many
         if part is None or not given.get("more"):
             parent, tool = (given.get("parent") or "")[:MAX_ID], (given.get("tool") or "")[:MAX_ID]
             old = self.parts.get(identity)

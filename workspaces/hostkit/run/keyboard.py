@@ -11,7 +11,7 @@ from ..files import InvalidJson, loads
 from ..wire import CommandAnswer, Question, QuestionOption, RequestEvent, RunCommand
 from . import terminal
 from .commands import Commands
-from .form_lines import FormLines
+from .form_lines import SECRET, FormLines
 from .pane import PaneWriter, plain
 
 HELP = """\
@@ -100,8 +100,11 @@ class Keyboard:
         key = self._oldest()
         request = self.commands.runner.agent.requests.get(key) if key else None
         kind = request.event["request_kind"] if request else ""
-        if request and kind == "question":
-            answers = _answers(request.event.get("questions") or [], text)
+        questions = request.event.get("questions") or [] if request else []
+        if any(question.get("secret") for question in questions):
+            self.pane.say(SECRET)
+        elif request and kind == "question":
+            answers = _answers(questions, text)
             self._send({"command": "answer", "request": request.event["id"], "answers": answers})
         elif request and kind == "form":
             self._begin_form(request.event)

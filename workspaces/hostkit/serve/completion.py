@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from itertools import islice
 from pathlib import Path
@@ -28,8 +27,6 @@ MAX_FILES, MAX_FILE_BYTES = 500, 64 * 1024
 MAX_LOOKED_AT = 5000
 MAX_TEXT = 1000
 MAX_NAMES, MAX_NAME, MAX_OUTPUT = 300_000, 500, 64 * 1024 * 1024
-UNPRINTABLE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"]')
-"""Names with such characters can't be written in a message."""
 
 
 class CommandFiles(NamedTuple):
@@ -196,8 +193,13 @@ def list_files(params: ListFilesParams, request: Request) -> ListedFiles:
     if commit:
         listed = _git(path, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", digest], request)
     every = sorted(set(listed.split("\0")) - {""})
-    names = [name for name in every if len(name) <= MAX_NAME and not UNPRINTABLE.search(name)][:MAX_NAMES]
+    names = [name for name in every if _is_writable(name)][:MAX_NAMES]
     return {"names": names, "digest": digest, "unchanged": False, "left_out": len(every) - len(names)}
+
+
+def _is_writable(name: str) -> bool:
+    """Return whether a message can name a file. Characters that can't be seen could hide another name."""
+    return len(name) <= MAX_NAME and name.isprintable() and '"' not in name
 
 
 def _commit(name: str) -> str:

@@ -53,6 +53,8 @@ class UsageTotals(TypedDict):
     "Tokens of such answers that are in the transcript, but not in these totals."
     unsaved: NotRequired[Dict[str, int]]
     "Tokens of such answers that are in these totals, but not in the transcript."
+    partial: NotRequired[int]
+    "Upper bound of the output tokens of such answers that are in these totals, but not in the transcript."
     sessions: NotRequired[List[str]]
     "The sessions that the run worked in, if it was more than one: `/clear` starts another one."
     open: NotRequired[bool]

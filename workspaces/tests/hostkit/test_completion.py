@@ -16,7 +16,7 @@ from aitask.tests.lab.tools import require_tool
 from workspaces.hostkit.agents.claude_code.commands import SlashCommands, offered
 from workspaces.hostkit.agents.codex import skills
 
-from .client import Refused, Serve
+from .client import Bench, Refused, Serve
 from .replay import Json, claude
 
 HEAD = "---\ndescription: {}\nargument-hint: <where>\n---\nDo it.\n"
@@ -104,6 +104,33 @@ class TestCommands:
         assert answer["left_out"] == 1
 
 
+@pytest.mark.cli
+class TestInRuns:
+    def committed(self, bench: Bench) -> None:
+        write(
+            bench.repo / ".claude/commands/deploy.md",
+            "---\ndescription: D\n---\n@text Deployed $ARGUMENTS.\n",
+        )
+        write(bench.repo / ".agents/skills/tidy/SKILL.md", SKILL.format("tidy"))
+        git(bench.repo, "add", "-A")
+        git(bench.repo, "commit", "-q", "-m", "Commands")
+
+    def test_a_prompt_that_is_a_command_runs_it(self, bench: Bench) -> None:
+        self.committed(bench)
+        run = bench.start("claude_code", "/deploy to the moon")
+        assert run.outcome()["state"] == "succeeded"
+        assert run.wait_event("text")["text"].strip() == "Deployed to the moon."
+        assert run.wait_event("message")["text"] == "/deploy to the moon"
+
+    def test_a_skill_of_codex_is_put_into_the_message(self, bench: Bench) -> None:
+        self.committed(bench)
+        run = bench.start("codex", "$tidy the room.\n@text ok")
+        session = run.outcome()["cli_session"]
+        home = Path(bench.environment["CODEX_HOME"])
+        rollout = next(home.rglob(f"rollout-*{session}.jsonl")).read_text()
+        assert "<skill>\\n<name>tidy</name>" in rollout
+
+
 def test_a_cli_that_is_not_there_says_so(serve: Serve, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"PATH": "/usr/bin:/bin"}
     params: Json = {"backend": "codex", "path": str(repo), "commit": "", "known": ""}
@@ -126,12 +153,12 @@ class TestFiles:
         assert "new file.txt" not in self.ask(serve, repo, commit="main")["names"]
 
     def test_names_that_no_message_can_hold_are_left_out(self, serve: Serve, repo: Path) -> None:
-        for name in ("a\nb", 'quo"te', "esc\x1b[31m", "ä ö.txt"):
+        for name in ("a\nb", 'quo"te', "esc\x1b[31m", "gpj.\u202exe", "ä ö.txt"):
             write(repo / name, "")
         with open(os.fsencode(repo / "bytes") + b"\xff", "w"):
             pass
         found = self.ask(serve, repo)
-        assert found["left_out"] == 4
+        assert found["left_out"] == 5
         assert "ä ö.txt" in found["names"]
 
     def test_an_unchanged_list_is_not_sent_again(self, serve: Serve, repo: Path) -> None:

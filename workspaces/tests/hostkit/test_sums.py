@@ -87,7 +87,7 @@ def test_an_interrupted_answer_that_is_told_is_counted_as_it_was_told() -> None:
     ledger.note(answer("a", 12))
     total = ledger.close(result({OPUS: usage(12)}, {OPUS: usage(12)}, terminal_reason="aborted_streaming"))
     assert (total["input_tokens"], total["output_tokens"]) == (12, 24)
-    assert (total["side"], set(total["begun"].values())) == ({}, {0})
+    assert (total["side"], set(total["begun"].values()), total.get("partial")) == ({}, {0}, 24)
 
 
 def answer(key: str, sent: int, **fields: Any) -> dict[str, Any]:
@@ -245,6 +245,26 @@ def test_reviews_are_counted_from_their_own_transcripts(tmp_path: Path, source: 
         "gpt-a": 507,
         "gpt-b": 40,
     }
+
+
+@pytest.mark.parametrize(("reported", "counted", "untold"), [(500, 530, 0), (530, 530, 1), (77, 77, 1)])
+def test_the_last_answer_of_a_killed_run_may_be_in_its_transcript(
+    tmp_path: Path, reported: int, counted: int, untold: int
+) -> None:
+    rollout(
+        tmp_path,
+        "a",
+        meta("t1", "t1"),
+        token_count(900, 900, 1),
+        token_count(1400, 500, 6),
+        token_count(1430, 30, 7),
+    )
+    thread = Thread(counts(900), resumed="t1")
+    thread.tell(900 + reported, reported)
+    run = EndedRun(tmp_path, "t1", {"CODEX_HOME": str(tmp_path)}, in_turn=True, began=BEGAN)
+    total = codex.CLI.final_usage(thread.ledger.total(), run)
+    assert total is not None
+    assert (total["input_tokens"], total["untold"]) == (counted, untold)
 
 
 def test_a_thread_that_was_reverted_has_the_sum_of_its_files(tmp_path: Path) -> None:

@@ -346,6 +346,30 @@ def test_a_compaction_that_does_not_even_begin_tells_why() -> None:
     assert not tape.of("local_command")
 
 
+def test_a_compaction_that_a_person_has_typed_tells_why_it_failed() -> None:
+    agent, tape = claude()
+    feed(agent, {**INIT, "slash_commands": ["compact"]}, result())
+    failed = result(num_turns=0, local_command="compact", result="Not enough messages.")
+    for lines in ([failed], [system("compact_boundary", compact_metadata={}), failed]):
+        agent.say(PendingMessage("/compact", "web"), "now", lambda _answer: None)
+        feed(agent, lines)
+    assert [each["phase"] for each in tape.of("compaction")] == ["failed", "finished"]
+    assert not tape.of("local_command")
+
+
+def test_an_older_version_does_not_replay_the_command_that_it_executes() -> None:
+    agent, tape = claude()
+    feed(agent, RUNNING, {**INIT, "slash_commands": ["compact"]}, result(), IDLE)
+    agent.say(PendingMessage("/compact", "web", "m1"), "now", lambda _answer: None)
+    output = {"content": "<local-command-stdout>Compacted</local-command-stdout>"}
+    feed(agent, RUNNING, {"type": "user", "isReplay": True, "uuid": "other", "message": output})
+    done = result(num_turns=0)
+    del done["terminal_reason"]
+    feed(agent, done, IDLE)
+    assert [event["id"] for event in tape.of("message")] == ["prompt", "m1"]
+    assert agent.settled
+
+
 def test_an_older_version_that_does_not_tell_is_settled_when_it_is_idle() -> None:
     agent, _ = claude()
     feed(agent, RUNNING, INIT, result())

@@ -251,8 +251,9 @@ class ClaudeCode(Agent):
             notice = peer_notice(line)
             if notice:
                 self.host.emit(notice)
-            self._replayed = True
-            self.taken(str(line.get("uuid")))
+            wire = str(line.get("uuid"))
+            self._replayed = self._replayed or wire in self.waiting_messages  # not the output of a command
+            self.taken(wire)
         else:
             self.ledger.note_agent(line)
             self._todo.note_results(line)
@@ -279,7 +280,8 @@ class ClaudeCode(Agent):
     def _take_unreplayed(self, line: Json) -> None:
         """Mark the first message as taken if the turn ended before the CLI replayed any."""
         of_task = (line.get("origin") or {}).get("kind") == "task-notification"
-        of_task = of_task or self._deliveries.exact
+        of_compaction = bool(self._deliveries.compactions) and not line.get("num_turns")
+        of_task = of_task or of_compaction or self._deliveries.exact
         if not self._replayed and not of_task and self.waiting_messages:
             self.taken(next(iter(self.waiting_messages)))
         self._replayed = False
@@ -349,6 +351,8 @@ class ClaudeCode(Agent):
         self._send_text(message.wire, text, priority)
 
     def _send_text(self, wire: str, text: str, priority: Optional[str]) -> None:
+        if text.startswith(COMPACT):
+            self._lines.asked_to_compact = True
         line: Json = {
             "type": "user",
             "uuid": wire,
@@ -401,7 +405,6 @@ class ClaudeCode(Agent):
             return
         message = PendingMessage(COMPACT, "web")
         self._deliveries.compactions.add(message.wire)
-        self._lines.asked_to_compact = True
         self._send_text(message.wire, COMPACT, "later")
         answer(OK)
 

@@ -39,8 +39,7 @@ class LocalCommands:
                 self._emit({"kind": "text", "text": text})
             return False
         output = str(result.get("result") or "\n".join(held))[:MOST_OUTPUT]
-        if name == COMPACT or (not name and deliveries.compactions):
-            lines.end_compaction(output)
+        if name in (COMPACT, "") and lines.end_compaction(output):
             if not deliveries.exact:
                 deliveries.compactions.clear()
         elif output:

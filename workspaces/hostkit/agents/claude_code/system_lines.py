@@ -36,6 +36,7 @@ class SystemLines:
         self._agent = agent
         self._emit = agent.host.emit
         self._compacting = False
+        self._told = False
         self.asked_to_compact = False
         self.handlers: Dict[str, Callable[[Json], None]] = {
             "status": self._status,
@@ -65,6 +66,7 @@ class SystemLines:
 
     def _fail(self, text: str) -> None:
         self._emit({"kind": "compaction", "phase": "failed", "trigger": self._trigger, "text": text})
+        self._told = True
         self._compacting = self.asked_to_compact = False
 
     def compacted(self, line: Json) -> None:
@@ -72,6 +74,7 @@ class SystemLines:
         about = about if isinstance(about, dict) else {}
         trigger = _text(about.get("trigger")) or self._trigger
         self._compacting = self.asked_to_compact = False
+        self._told = True
         self._emit(
             {
                 "kind": "compaction",
@@ -87,10 +90,13 @@ class SystemLines:
         if self._compacting:
             self._fail(_text(result.get("result")))
 
-    def end_compaction(self, output: str) -> None:
-        """The command has ended. If it has neither compacted nor failed so far, its output says why."""
+    def end_compaction(self, output: str) -> bool:
+        """Return whether a compaction has just ended. If it has not begun, it has failed: with `output`."""
+        told, self._told = self._told, False
         if self.asked_to_compact:
             self._fail(output)
+            return True
+        return told
 
     def _model(self, line: Json, why: Any) -> None:
         before, model = line.get("original_model"), line.get("fallback_model")

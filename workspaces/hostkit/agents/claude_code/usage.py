@@ -28,6 +28,7 @@ class ClaudeLedger:
     - `untold`: number of interrupted answers whose tokens the CLI has not fully reported
     - `begun`: tokens of such answers that are in the transcript, but not in the CLI's totals
     - `unsaved`: tokens that are in the totals, but in no transcript
+    - `partial`: at most so many output tokens are of interrupted answers, which transcripts have not in full
     - `open`: whether a result is missing
     """
 
@@ -41,6 +42,7 @@ class ClaudeLedger:
         self._untold = 0
         self._begun = dict.fromkeys(NAMES, 0)
         self._unsaved = dict.fromkeys(NAMES, 0)
+        self._partial = 0
         self._turns = 0
         self._sessions: List[str] = []
         self._model = ""
@@ -94,10 +96,13 @@ class ClaudeLedger:
 
     def close(self, result: Json) -> UsageTotals:
         """Process a result, which has the tokens of all requests that have ended."""
+        before = self._results.counts()["output_tokens"]
         self._results.add(result)
         self.note_session(result.get("session_id"))
         if result.get("terminal_reason") == "aborted_streaming":
             self._note_aborted()
+            whole = count((result.get("usage") or {}).get("output_tokens"))
+            self._partial += max(0, self._results.counts()["output_tokens"] - before - whole)
         self._since = {}
         counted = self._results.counts()
         side = {name: counted[name] - self._sent[name] for name in SENT}
@@ -151,6 +156,8 @@ class ClaudeLedger:
             "begun": _without_parts(self._begun),
             "unsaved": _without_parts(self._unsaved),
         }
+        if self._partial:
+            total["partial"] = self._partial
         if len(self._sessions) > 1:
             total["sessions"] = list(self._sessions)
         return total

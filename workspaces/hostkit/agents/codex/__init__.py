@@ -21,7 +21,7 @@ from ...wire import (
 from . import limits, login, models, skills, transcripts
 from .agent import Codex
 from .protocol import native_program
-from .usage import CodexLedger, with_requests
+from .usage import CodexLedger, missing_requests, with_requests
 
 ALONE = "--no-daemon"
 """Without it, the CLI's own interface leaves a server running that keeps the session open."""
@@ -72,20 +72,24 @@ class CodexCli(AgentCli):
         return transcripts.sessions(env, since, starts)
 
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
-        """Add the unreported answer that there always is during a turn.
+        """Complete the tokens of a run that ended during a turn.
 
         Codex reports an answer's tokens only after its commands, and then immediately requests the next one.
+        So there is an unreported answer, which may be in the transcript; else it is counted as interrupted.
         """
         if not run.in_turn:
             return usage
         known = usage.copy() if usage else CodexLedger(None).total()
+        threads = [run.session, *_others(known)]
+        missing = missing_requests(known, transcripts.requests_of(run.env, threads, run.began))
+        if missing:
+            return with_requests(known, missing)
         known["untold"] = known.get("untold", 0) + 1
         return known
 
     def unreported_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """Add the tokens of reviews and of reviewers of approvals."""
-        total = (usage.get("thread_total") if usage else None) or {}
-        requests = transcripts.unreported(run.env, run.session, run.began, list(total.get("others") or {}))
+        requests = transcripts.unreported(run.env, run.session, run.began, _others(usage))
         return with_requests(usage, requests) if run.session and requests else usage
 
     def interactive_command(self, program: str, session: str, env: Mapping[str, str]) -> List[str]:
@@ -98,6 +102,12 @@ class CodexCli(AgentCli):
             check=False,
         )
         return [*argv[:-1], ALONE, session] if ALONE.encode() in usage.stdout else argv
+
+
+def _others(usage: Optional[UsageTotals]) -> List[str]:
+    """Return the threads of sub-agents whose tokens were reported."""
+    total = (usage.get("thread_total") if usage else None) or {}
+    return list(total.get("others") or {})
 
 
 CLI = CodexCli()

@@ -78,6 +78,17 @@ def unreported(
     ]
 
 
+def requests_of(env: Mapping[str, str], threads: Sequence[str], since: float) -> List[CountedRequest]:
+    """Return the requests of these threads since then."""
+    return [
+        request
+        for rollout in rollouts(env, since)
+        if rollout.thread in threads
+        for request in rollout.requests
+        if request.at >= since
+    ]
+
+
 def rollouts(env: Mapping[str, str], since: float) -> Iterator[Rollout]:
     for path in sorted(written_since(home(env) / "sessions", "**/rollout-*.jsonl", since)):
         rollout = _rollout(path)

@@ -6,7 +6,7 @@ of a forked thread begins with that of the turns it has copied, and a revert tak
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Optional, Set, cast
+from typing import Dict, Iterable, List, Optional, Sequence, Set, cast
 
 from ...wire import TOKEN_KINDS, Json, ModelUsage, UsageTotals
 from .transcripts import CountedRequest
@@ -195,6 +195,23 @@ def with_requests(usage: Optional[UsageTotals], requests: Iterable[CountedReques
         known["reasoning_tokens"] += request.tokens["reasoning_tokens"]
     known["by_model"] = cast("Dict[str, ModelUsage]", by_model)
     return known
+
+
+def missing_requests(usage: UsageTotals, requests: Sequence[CountedRequest]) -> List[CountedRequest]:
+    """Return the last of these requests, without which they have these totals; none if there are none."""
+    known = cast("Dict[str, int]", usage)
+    sums = dict.fromkeys(TOKEN_KINDS, 0)
+    for request in requests:
+        for name in TOKEN_KINDS:
+            sums[name] += request.tokens[name]
+    missing: List[CountedRequest] = []
+    for request in reversed(requests):
+        if all(sums[name] == known[name] for name in TOKEN_KINDS):
+            return missing
+        missing.insert(0, request)
+        for name in TOKEN_KINDS:
+            sums[name] -= request.tokens[name]
+    return missing if all(sums[name] == known[name] for name in TOKEN_KINDS) else []
 
 
 def _named(own: Dict[str, int]) -> Dict[str, int]:

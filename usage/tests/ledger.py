@@ -1,0 +1,286 @@
+"""Many runs of all kinds with both real CLIs: our totals are what the scripted endpoint has billed.
+
+`python -m usage.tests.ledger --runs 200 --seed 7 [--oldest] [--at-once 4]` prints one line per session that
+differs, and the sums at the end. The exit status is 1 if a difference has no known reason.
+
+What no CLI tells is known by the endpoint: the answers that an interrupt, a lost connection or a kill broke
+off. Such an answer may be missing in our totals, or be in them in part, and nothing else may.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aitask.tests.lab import processes
+from aitask.tests.lab.client import ApiError
+from aitask.tests.lab.ledger import COUNTED, Entry, Tokens, total
+from aitask.tests.lab.tools import OLDEST_CLIS
+from aitask.tests.lab.wait import wait_for
+from tasks.tests.e2e.world import BACKENDS, World, tokens_of
+
+Run = dict[str, Any]
+Poke = Callable[[World, Run], None]
+AGENT = '@tool Agent {"prompt": "@bash true", "description": "help", "subagent_type": "general-purpose"%s}'
+IN_BACKGROUND = '@tool Bash {"command": "sleep 1; echo x", "description": "later", "run_in_background": true}'
+HANGS = "@bash echo a\n@lines 600 1\n@text never"
+"Claude Code refuses a plain `sleep 600`."
+SENT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
+KILLS = ("agent killed", "runner killed")
+SECONDS = 240
+
+
+def has_events(world: World, run: Run, kind: str, count: int) -> None:
+    wait_for(lambda: len(world.events(run, kind)) >= count, 120, f"{count} events {kind} of run {run['id']}")
+
+
+def interrupt_answer(world: World, run: Run) -> None:
+    def answers() -> bool:
+        session = world.api.run(run["id"])["cli_session"]
+        return bool(session) and world.endpoint.is_answering(session)
+
+    wait_for(answers, 120, f"an answer to run {run['id']}")
+    time.sleep(0.5)
+    world.api.post(f"/api/runs/{run['id']}/interrupt")
+
+
+def interrupt_command(world: World, run: Run) -> None:
+    has_events(world, run, "tool", 2)
+    say(world, run, "@bash echo two\n@text on", "after_turn")
+    world.api.post(f"/api/runs/{run['id']}/interrupt")
+
+
+def stop(world: World, run: Run) -> None:
+    has_events(world, run, "tool", 2)
+    world.api.post(f"/api/tasks/{run['task']}/cancel")
+
+
+def kill_agent(world: World, run: Run) -> None:
+    has_events(world, run, "tool", 2)
+    kill(world.events(run, "started")[0]["pid"], ("claude", "codex"))
+
+
+def kill_runner(world: World, run: Run) -> None:
+    has_events(world, run, "tool", 2)
+    kill(processes.parent_of(world.events(run, "started")[0]["pid"]), ("hostkit",))
+
+
+def kill(pid: int, names: tuple[str, ...]) -> None:
+    """Kill a process, if it is one of these: it may have ended, and its number may be another one's."""
+    command = Path(f"/proc/{pid}/cmdline").read_text()
+    if not any(name in command for name in names):
+        raise ProcessLookupError(f"process {pid} is another one")
+    os.kill(pid, signal.SIGKILL)
+
+
+def say(world: World, run: Run, text: str, when: str) -> None:
+    world.api.post(f"/api/runs/{run['id']}/message", {"text": text, "when": when})
+
+
+def steer(world: World, run: Run) -> None:
+    has_events(world, run, "tool", 1)
+    say(world, run, "a word", "now")
+
+
+def add_turn(world: World, run: Run) -> None:
+    has_events(world, run, "tool", 1)
+    say(world, run, "@bash echo two\n@text then", "after_turn")
+
+
+def compact(world: World, run: Run) -> None:
+    has_events(world, run, "tool", 1)
+    world.api.post(f"/api/runs/{run['id']}/compact")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of run: its script, and what is done while it works."""
+
+    script: str
+    poke: Poke | None = None
+    backends: tuple[str, ...] = BACKENDS
+
+
+CLAUDE = ("claude_code",)
+SLOW_COMMAND = "@bash sleep 2; echo a\n@text ok"
+KINDS = {
+    "plain": Kind("@text hello"),
+    "tools": Kind("@write a.txt a\n@bash echo b\n@text over"),
+    "thinking": Kind("@think about it\n@text so"),
+    "failed": Kind("@bash echo f\n@error 400"),
+    "retried": Kind("@error 500 1\n@bash echo e\n@text over"),
+    "throttled": Kind("@error 429 1\n@text over"),
+    "cut": Kind("@cut 1\n@bash echo c\n@text over"),
+    "steered": Kind(SLOW_COMMAND, steer),
+    "two turns": Kind(SLOW_COMMAND, add_turn),
+    "compacted": Kind(SLOW_COMMAND, compact),
+    "answer interrupted": Kind("@stream 300 0.1", interrupt_answer),
+    "command interrupted": Kind(HANGS, interrupt_command),
+    "stopped": Kind(HANGS, stop),
+    "agent killed": Kind(HANGS, kill_agent),
+    "runner killed": Kind(HANGS, kill_runner),
+    "sub-agent": Kind(AGENT % ', "run_in_background": false' + "\n@text over", None, CLAUDE),
+    "sub-agent in background": Kind(AGENT % "" + "\n@text over", None, CLAUDE),
+    "command in background": Kind(f"{IN_BACKGROUND}\n@text started", None, CLAUDE),
+}
+
+
+@dataclass
+class Session:
+    """Runs that follow each other in one session of a CLI."""
+
+    backend: str
+    kinds: list[str]
+    workspace: str
+    runs: list[Run] = field(default_factory=list)
+
+    def work(self, world: World, workspaces: dict[str, int]) -> None:
+        for kind in self.kinds:
+            script = KINDS[kind].script
+            if not self.runs or not self.runs[-1]["cli_session"]:
+                run = world.start(script, self.backend, title=kind, workspace=workspaces[self.workspace])
+            else:
+                run = world.api.run_task(self.runs[-1]["task"], prompt=script, resume=True)
+            self._poke(world, kind, run)
+            self.runs.append(world.api.wait_for_run(run["id"], timeout=SECONDS))
+
+    def _poke(self, world: World, kind: str, run: Run) -> None:
+        poke = KINDS[kind].poke
+        try:
+            if poke:
+                poke(world, run)
+        except (ApiError, OSError, ValueError) as error:  # the run has just ended
+            print(f"run {run['id']} ({kind}): {error}", flush=True)
+
+    def entries(self, world: World) -> list[Entry]:
+        ids = {run["cli_session"] for run in self.runs}
+        return world.endpoint.ledger.entries(lambda entry: entry.session in ids)
+
+    def difference(self, world: World) -> Tokens:
+        """Return what was billed for whole answers, without what we have counted."""
+        billed = total(entry for entry in self.entries(world) if entry.complete)
+        ours = sum(map(tokens_of, self.runs), Tokens())
+        return Tokens(*(getattr(billed, name) - getattr(ours, name) for name in COUNTED))
+
+    def is_explained(self, world: World) -> bool:
+        """Whether the difference is that of answers that were broken off.
+
+        One that an interrupt broke off may be counted, too, with a part of its output. The last one before a
+        kill may be missing, or have only the first word of its output.
+        """
+        entries, difference = self.entries(world), self.difference(world)
+        broken = [entry.tokens for entry in entries if not entry.complete]
+        kills = sum(kind in KILLS for kind in self.kinds[: len(self.runs)])
+        ends = [entry.tokens for entry in entries if entry.complete] if kills else []
+        unsaid = sum(sorted(end.output_tokens for end in ends)[-kills or len(ends) :])
+        for counted in _some(broken, len(broken)):
+            for missing in _some(ends, kills):
+                lacks = sum(missing, Tokens())
+                more = sum(counted, Tokens())
+                same = all(
+                    getattr(difference, name) == getattr(lacks, name) - getattr(more, name) for name in SENT
+                )
+                most = lacks.output_tokens + unsaid
+                if same and -more.output_tokens <= difference.output_tokens <= most:
+                    return True
+        return False
+
+
+def _some(found: list[Tokens], most: int) -> itertools.chain[tuple[Tokens, ...]]:
+    """Return all choices of at most so many."""
+    return itertools.chain.from_iterable(itertools.combinations(found, size) for size in range(most + 1))
+
+
+def planned(runs: int, seed: int) -> list[Session]:
+    """Return sessions with so many runs in total; every kind occurs if there are enough."""
+    chance = random.Random(seed)
+    sessions: list[Session] = []
+    due = {
+        backend: [name for name, kind in KINDS.items() if backend in kind.backends] for backend in BACKENDS
+    }
+    pools: dict[str, list[str]] = {backend: [] for backend in BACKENDS}
+    while runs > 0:
+        backend = BACKENDS[len(sessions) % len(BACKENDS)]
+        kinds = []
+        for _ in range(min(runs, chance.choice((1, 2, 3, 4, 5)))):
+            pools[backend] = pools[backend] or chance.sample(due[backend], len(due[backend]))
+            kinds.append(pools[backend].pop())
+        runs -= len(kinds)
+        sessions.append(Session(backend, kinds, chance.choice(("here", "here", "chatty"))))
+    return sessions
+
+
+def measured(world: World, sessions: list[Session], at_once: int) -> list[str]:
+    """Let all sessions work, and return what differs without a known reason."""
+    chatty = world.environment(CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="")  # with titles, in old versions
+    workspaces = {"here": world.workspace, "chatty": world.add_workspace("chatty", environment=chatty)["id"]}
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(lambda session: session.work(world, workspaces), sessions))
+    wrong = []
+    for session in sessions:
+        difference = session.difference(world)
+        if difference != Tokens():
+            is_explained = session.is_explained(world)
+            said = f"{session.backend} {session.runs[0]['cli_session']} {session.kinds}: {difference}"
+            print("broken off" if is_explained else "WRONG", said, flush=True)
+            wrong += [] if is_explained else [said]
+    return wrong + audited(world)
+
+
+def audited(world: World) -> list[str]:
+    """Return what the audit reports as a difference, or would correct."""
+    said = world.app.manage("audit_usage", check=False)
+    print(said)
+    signs = (" recorded", "counted wrongly", "not corrected", "no transcript on the host")
+    return [line for line in said.splitlines() if any(sign in line for sign in signs)]
+
+
+def summary(world: World, sessions: list[Session]) -> str:
+    runs = [run for session in sessions for run in session.runs]
+    totals = world.api.get("/api/usage")["totals"]
+    ours = Tokens(**{name: totals[name] for name in COUNTED})
+    versions = sorted({event["cli_version"] for run in runs for event in world.events(run, "started")})
+    exact = sum(session.difference(world) == Tokens() for session in sessions)
+    entries = world.endpoint.ledger.entries()
+    return "\n".join(
+        (
+            f"{len(runs)} runs in {len(sessions)} sessions, {', '.join(versions)}",
+            f"states: {dict(Counter(run['state'] for run in runs))}",
+            f"requests: {len(entries)}, of which broken off: {sum(not entry.complete for entry in entries)}",
+            f"sessions that are exactly equal: {exact}",
+            f"ours:   {ours}",
+            f"billed: {world.endpoint.ledger.total()}",
+        )
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--at-once", type=int, default=4, help="sessions that work at the same time")
+    parser.add_argument("--oldest", action="store_true", help="use the oldest supported CLIs")
+    options = parser.parse_args()
+    if options.oldest:
+        os.environ["AITASK_TEST_TOOLS"] = str(OLDEST_CLIS)
+    began, sessions = time.monotonic(), planned(options.runs, options.seed)
+    with World() as world:
+        wrong = measured(world, sessions, options.at_once)
+        print(f"{summary(world, sessions)}\nseconds: {time.monotonic() - began:.0f}")
+    print("\n".join(["WRONG:", *wrong]) if wrong else "equal")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
