@@ -55,7 +55,8 @@ TRIAL_WORDS = "Answer with the single word ok."
 
 def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
     tools = frozenset(tool["name"] for tool in body.get("tools", []))
-    cwd = WORKING_DIRECTORY.search(_system(body))
+    # A resumed session has its environment among the reminders in a message of the user.
+    cwd = WORKING_DIRECTORY.search(_system(body)) or WORKING_DIRECTORY.search(_readable(body))
     return Conversation(
         turns=tuple(turn for message in body.get("messages", []) for turn in _turns(message)),
         model=body.get("model", ""),
@@ -71,8 +72,11 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
 def _system(body: dict[str, Any]) -> str:
     """Return the CLI's own words, which are partly in messages for some models."""
     messages = [message["content"] for message in body.get("messages", []) if message["role"] == "system"]
-    words = json.dumps([body.get("system", ""), messages], ensure_ascii=False)
-    return words.replace("\\n", "\n")
+    return _readable([body.get("system", ""), messages])
+
+
+def _readable(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\\n", "\n")
 
 
 def _turns(message: dict[str, Any]) -> Iterator[Turn]:
@@ -98,7 +102,7 @@ def _person(text: str, role: str) -> str:
 
 
 def _absolute(path: str, talk: Conversation) -> str:
-    return path if path.startswith("/") else f"{talk.cwd}/{path}"
+    return path if path.startswith("/") or not talk.cwd else f"{talk.cwd}/{path}"
 
 
 def _call(block: Call, talk: Conversation) -> tuple[str, dict[str, Any]]:
