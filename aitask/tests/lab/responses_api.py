@@ -100,16 +100,18 @@ def _turn(item: dict[str, Any]) -> Turn | None:
 
 
 def _function(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return a call of a function. In a namespace, it is `NAMESPACE.NAME`."""
-    namespace, _, name = tool.rpartition(".")
+    return _function_call(tool, json.dumps(arguments))
+
+
+def _function_call(tool: str, arguments: str) -> dict[str, Any]:
+    """Return a call of a function. Scripts write `NAMESPACE.NAME`, and `mcp__SERVER__TOOL` as the CLIs do."""
+    if tool.startswith("mcp__"):
+        server, _, name = tool.removeprefix("mcp__").partition("__")
+        namespace = f"mcp__{server}"
+    else:
+        namespace, _, name = tool.rpartition(".")
     given = {"namespace": namespace} if namespace else {}
-    return {"type": "function_call", "name": name, "arguments": json.dumps(arguments), **given}
-
-
-def _of_server(tool: str) -> dict[str, Any]:
-    """Return name and namespace of a tool: those of MCP servers are called `mcp__server__tool` in scripts."""
-    server, _, name = tool.removeprefix("mcp__").partition("__")
-    return {"name": name, "namespace": f"mcp__{server}"} if tool.startswith("mcp__") else {"name": tool}
+    return {"type": "function_call", "name": name, "arguments": arguments, **given}
 
 
 def _custom(tool: str, text: str) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def _call(block: Call, talk: Conversation) -> dict[str, Any]:
         case Plan(text):
             return _function("update_plan", {"plan": [{"step": text, "status": "pending"}]})
         case Tool(tool, arguments):
-            return _of_server(tool) | {"arguments": arguments, "type": "function_call"}
+            return _function_call(tool, arguments)
 
 
 def _message(text: str) -> dict[str, Any]:

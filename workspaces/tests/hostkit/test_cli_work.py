@@ -70,7 +70,7 @@ def test_compacting_waits_for_the_turn_and_is_followed_by_the_next(bench: Bench,
 
 @BACKENDS
 def test_a_queued_message_survives_an_interrupt_and_is_taken_once(bench: Bench, backend: str) -> None:
-    run = bench.start(backend, "@bash sleep 4742\n@text ok")
+    run = bench.start(backend, "@bash env sleep 4742\n@text ok")
     run.wait_event("tool")
     assert run.control("message", id="m1", text="@text second", when="after_turn")["ok"]
     run.control("interrupt")
@@ -82,7 +82,7 @@ def test_a_queued_message_survives_an_interrupt_and_is_taken_once(bench: Bench, 
 
 @BACKENDS
 def test_stopping_a_run_starts_no_queued_message(bench: Bench, backend: str) -> None:
-    run = bench.start(backend, "@bash sleep 4743\n@text ok")
+    run = bench.start(backend, "@bash env sleep 4743\n@text ok")
     run.wait_event("tool")
     assert run.control("message", id="m1", text="@bash touch second", when="after_turn")["ok"]
     run.control("stop")
