@@ -101,7 +101,7 @@ def test_a_mixed_bag_of_runs_adds_up_to_what_was_billed() -> None:
         untold = broken_off(world, runs)
         assert sum(untold, sums_of(world)) == billed(world)
         check_the_costs(runs)
-        check_the_audit(world, runs, len(untold) + len(BACKENDS))
+        check_the_audit(world, runs, len(untold))
         check_side_requests(world)
 
 
@@ -139,7 +139,8 @@ def check_the_audit(world: World, runs: list[Run], untold: int) -> None:
     said = world.app.manage("audit_usage", "--workspace", "here", check=False)
     print(said)
     assert "0 with a difference" in said
-    assert f"interrupted answers: {untold};" in said
+    # Answers that were cut: Codex tells of its own, Claude Code only in older versions.
+    assert any(f"interrupted answers: {untold + cut};" in said for cut in (1, len(BACKENDS)))
     code = f"from tasks.models import Run; Run.objects.filter(pk={runs[0]['id']}).update(output_tokens=1)"
     world.app.manage("shell", "-c", code)
     planted = world.app.manage("audit_usage", "--workspace", "here", check=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -36,13 +37,18 @@ def test_the_agents_own_list_is_reported_by_default(bench: Bench, backend: str) 
 
 
 @BACKENDS
-def test_what_runs_in_the_background_is_reported_and_can_be_stopped(bench: Bench, backend: str) -> None:
-    run = bench.start(backend, f"{SERVER[backend]}\n@bash sleep 5\n@text ok")
+def test_what_runs_in_the_background_is_reported_and_can_be_stopped(
+    bench: Bench, backend: str, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    waits = f"@bash until [ -e {gate} ]; do sleep 0.1; done"
+    run = bench.start(backend, f"{SERVER[backend]}\n{waits}\n@text ok")
     begun = run.wait_event("background", state="running")
     assert begun["work"] == "command"
     assert run.control("stop_background", work="no-such")["ok"] is False
     assert run.control("stop_background", work=begun["id"]) == {"ok": True}
     run.wait_event("background", id=begun["id"], state="stopped")
+    gate.touch()
     assert run.outcome()["state"] == "succeeded"
 
 
