@@ -2,7 +2,7 @@
 
 The prompt says what it does: `hang`, `die`, `spawn MARK` (children in sessions of their own, then hang),
 `until FILE` (work until the file exists), `write FILE` (stream "one two" until the file exists, then say the
-whole text), `flood N` (stream N pieces of 10,000 characters, some malformed, then hang), `run COMMAND`,
+whole text, and go on while there is FILE.hold), `flood N` (stream N pieces of 10,000 characters, some malformed, then hang), `run COMMAND`,
 `background` (leave a command in the background), or else it answers and ends its turn.
 """
 
@@ -54,6 +54,8 @@ def write(file: Path) -> None:
     text("one two three")
     stream(type="content_block_stop", index=0)
     stream(type="message_stop")
+    while file.with_suffix(".hold").exists():
+        time.sleep(0.02)
 
 
 def flood(pieces: int) -> None:
@@ -84,6 +86,7 @@ def work(prompt: str) -> None:
                 task_id=task,
                 task_type=kind,
                 description=f"sleep {task}",
+                is_backgrounded=True,
             )
         say(type="system", subtype="task_notification", task_id="t2")
     if prompt.startswith(("hang", "spawn")):

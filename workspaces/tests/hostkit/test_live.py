@@ -61,14 +61,16 @@ def run_of(guarded: Prepare, prompt: str) -> tuple[Guarded, subprocess.Popen[str
 def test_a_watcher_sees_the_words_before_the_event_has_them(
     guarded: Prepare, serve: Serve, tmp_path: Path
 ) -> None:
-    go = tmp_path / "go"
+    go, hold = tmp_path / "go", tmp_path / "go.hold"
+    hold.touch()
     run, guard = run_of(guarded, f"write {go}")
     watcher = Watcher(serve, run.folder)
     watcher.until_text("one two ")
     late = Watcher(serve, run.folder)
     late.until_text("one two ")
     go.touch()
-    ended = watcher.until(lambda item: any("seq" in part for part in (item.get("live") or {})["parts"]))
+    ended = watcher.until(lambda item: any("seq" in part for part in item.get("live", {}).get("parts", [])))
+    hold.unlink()
     (text,) = [event for event in run.events() if event["kind"] == "text"]
     (part,) = ended["live"]["parts"]
     assert (text["text"], text["part"], text["seq"]) == ("one two three", part["id"], part["seq"])
