@@ -2,8 +2,9 @@
 
 The prompt says what it does: `hang`, `die`, `spawn MARK` (children in sessions of their own, then hang),
 `until FILE` (work until the file exists), `write FILE` (stream "one two" until the file exists, then say the
-whole text, and go on while there is FILE.hold), `flood N` (stream N pieces of 10,000 characters, some malformed, then hang), `run COMMAND`,
-`background` (leave a command in the background), or else it answers and ends its turn.
+whole text, and go on while there is FILE.hold), `flood N` (stream N pieces of 10,000 characters, some
+malformed, then hang), `run COMMAND`, `background` (leave a command in the background), or else it answers
+and ends its turn.
 """
 
 from __future__ import annotations
