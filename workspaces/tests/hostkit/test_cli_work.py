@@ -11,7 +11,8 @@ from aitask.tests.lab.wait import wait_for
 
 from .client import Bench, Run
 
-pytestmark = [pytest.mark.cli, pytest.mark.oldest_cli]
+pytestmark = pytest.mark.cli
+oldest = pytest.mark.oldest_cli
 BACKENDS = pytest.mark.parametrize("backend", ["claude_code", "codex"])
 TODOS = [
     {"content": "Fix it", "status": "completed", "activeForm": "Fixing it"},
@@ -27,6 +28,7 @@ SERVER = {
 }
 
 
+@oldest
 @BACKENDS
 def test_the_agents_own_list_is_reported_by_default(bench: Bench, backend: str) -> None:
     run = bench.start(backend, f"{LISTS[backend]}\n@text ok")
@@ -59,6 +61,7 @@ def test_a_server_in_the_background_does_not_hold_the_run(bench: Bench) -> None:
     assert run.events("background")[-1]["state"] == "stopped"
 
 
+@oldest
 @BACKENDS
 def test_compacting_waits_for_the_turn_and_is_followed_by_the_next(bench: Bench, backend: str) -> None:
     run = bench.start(backend, "@bash sleep 3\n@text first")
@@ -86,6 +89,7 @@ def test_a_queued_message_survives_an_interrupt_and_is_taken_once(bench: Bench, 
     assert not run.events("message_returned")
 
 
+@oldest
 @BACKENDS
 def test_stopping_a_run_starts_no_queued_message(bench: Bench, backend: str) -> None:
     run = bench.start(backend, "@bash env sleep 4743\n@text ok")
@@ -106,6 +110,7 @@ def child_of(run: Run) -> tuple[str, list[str]]:
     return ended["tool"], below
 
 
+@oldest
 @pytest.mark.parametrize("in_background", [True, False])
 def test_a_sub_agent_of_claude_is_nested_with_its_tokens(bench: Bench, in_background: bool) -> None:
     child = {"description": "child", "prompt": "@bash sleep 1\n@text child done"}

@@ -101,7 +101,6 @@ def test_a_link_is_accepted_or_declined(bench_with_server: Bench, backend: str) 
     assert "decline" in heard(run)
 
 
-@pytest.mark.oldest_cli
 @BACKENDS
 def test_a_form_is_filled_in_at_the_keyboard_also_in_full_mode(
     bench_with_server: Bench, tmp_path: Path, backend: str
@@ -133,7 +132,6 @@ def due_field(run: Run, lines: dict[str, list[str]]) -> str:
     return asked if asked in screen and lines[asked] else ""
 
 
-@pytest.mark.oldest_cli
 @BACKENDS
 def test_an_interrupt_withdraws_a_form(bench_with_server: Bench, backend: str) -> None:
     run = bench_with_server.start(backend, asks(FORM), permission_mode="full")
