@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -15,6 +13,7 @@ from ..files import dumps, loads
 from ..folder import RunFolder
 from ..wire import LIVE_RATE, Json, LiveDetail, LiveParams
 from .requests import Request
+from .waker import Waker
 
 RETRY_SECONDS = 0.5
 """How often a runner that does not listen is tried again: it may not have started yet."""
@@ -38,23 +37,12 @@ class _Streams:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.runs: Dict[str, _LiveRun] = {}
-        self._waker, self._wakes = os.pipe()
-        self._closed = False
-        for end in (self._waker, self._wakes):
-            os.set_blocking(end, False)
-        request.on_change(self._wake)
-
-    def _wake(self) -> None:
-        if not self._closed:
-            with suppress(OSError):  # the pipe may be full of wake-ups already
-                os.write(self._wakes, b"!")
+        self._waker = Waker(request)
 
     def close(self) -> None:
-        self._closed = True
         for run in self.runs.values():
             run.disconnect()
-        os.close(self._waker)
-        os.close(self._wakes)
+        self._waker.close()
 
     def change(self, add: Dict[str, LiveDetail], remove: List[str]) -> None:
         for name in [*remove, *add]:
@@ -77,14 +65,14 @@ class _Streams:
         now = time.monotonic()
         open_runs = {run.link.fileno(): run for run in self.runs.values() if run.link and run.due <= now}
         poll = select.poll()
-        for number in (self._waker, *open_runs):
+        for number in (self._waker.fileno(), *open_runs):
             poll.register(number, select.POLLIN)
         later = [run.due - now for run in self.runs.values() if not run.over and run.due > now]
         for number, _ in poll.poll(min(later) * 1000 + 1 if later else None):
             if number in open_runs:
                 open_runs[number].read(self.request)
             else:
-                os.read(self._waker, 4096)
+                self._waker.clear()
 
 
 class _LiveRun:

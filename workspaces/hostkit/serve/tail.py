@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import select
 import time
-from contextlib import suppress
 from typing import Dict, List, Optional
 
 from ..files import InvalidJson, dumps, loads
@@ -14,6 +12,7 @@ from ..journal import span_of_lines
 from ..wire import Json, TailParams
 from .ending import Ender
 from .requests import Request
+from .waker import Waker
 from .watch import FolderWatch
 
 MAX_EVENTS = 512
@@ -45,22 +44,11 @@ class _Follower:
         self.request = request
         self.watch = FolderWatch()
         self.runs: Dict[str, _Run] = {}
-        self._waker, self._wakes = os.pipe()
-        self._closed = False
-        for end in (self._waker, self._wakes):
-            os.set_blocking(end, False)
-        request.on_change(self._wake)
-
-    def _wake(self) -> None:
-        if not self._closed:
-            with suppress(OSError):  # the pipe may be full of wake-ups already
-                os.write(self._wakes, b"!")
+        self._waker = Waker(request)
 
     def close(self) -> None:
-        self._closed = True
         self.watch.close()
-        os.close(self._waker)
-        os.close(self._wakes)
+        self._waker.close()
 
     def change(self, add: Dict[str, int], remove: List[str]) -> None:
         for name in remove:
@@ -90,9 +78,9 @@ class _Follower:
         """Wait for changes. Return the runs that have changed; None means all."""
         if not self.watch.works:
             seconds = min(seconds, POLL_SECONDS)
-        ready, _, _ = select.select([self._waker, *self.watch.handles()], [], [], max(0.0, seconds))
-        if self._waker in ready:
-            os.read(self._waker, 4096)
+        ready, _, _ = select.select([self._waker.fileno(), *self.watch.handles()], [], [], max(0.0, seconds))
+        if self._waker.fileno() in ready:
+            self._waker.clear()
             return None
         if not self.watch.works:
             return None
