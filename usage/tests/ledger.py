@@ -242,7 +242,11 @@ def planned(runs: int, seed: int) -> list[Session]:
 def measured(world: World, sessions: list[Session], at_once: int, until: float) -> list[str]:
     """Let all sessions work, and return what differs without a known reason."""
     chatty = world.environment(CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="")  # with titles, in old versions
-    workspaces = {"here": world.workspace, "chatty": world.add_workspace("chatty", environment=chatty)["id"]}
+    everything: dict[str, Any] = {"permission_mode": "full"}  # nobody answers requests here
+    workspaces = {
+        "here": world.add_workspace("here", **everything)["id"],
+        "chatty": world.add_workspace("chatty", environment=chatty, **everything)["id"],
+    }
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda session: session.work(world, workspaces, until), sessions))
     wrong = []
