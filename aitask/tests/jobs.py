@@ -19,7 +19,7 @@ def keep_the_queue_locked() -> None:
     while "task_queue" not in frame.f_locals:
         assert frame.f_back
         frame = frame.f_back
-    assert frame.f_locals["task_queue"]._rlock.acquire(timeout=10)
+    assert frame.f_locals["task_queue"]._rlock.acquire(timeout=60)
 
 
 def note_slowly(path: str, text: str, seconds: float) -> None:

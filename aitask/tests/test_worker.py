@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from itertools import count
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,11 +97,15 @@ def test_jobs_run_again_after_a_lock_of_the_queue_was_never_released(
 ) -> None:
     before = worker.members()
     enqueue("aitask.tests.jobs.keep_the_queue_locked")
-    for number in range(3):
-        enqueue(NOTE, notes.path, f"after {number}")
-    for number in range(3):
+    numbers = count()
+
+    def every_process_is_new() -> bool:
+        enqueue(NOTE, notes.path, f"after {next(numbers)}")  # the lock changes hands with each job
+        return set(before).isdisjoint(worker.members())
+
+    wait_for(every_process_is_new, 120, "new processes", every=1)
+    for number in range(next(numbers)):
         notes.wait_for(f"after {number}", 120)
-    assert not set(before) & set(worker.members())
 
 
 def test_waiting_jobs_are_a_standstill_only_if_no_worker_starts_one() -> None:

@@ -202,7 +202,7 @@ def test_what_was_read_off_the_screen_says_so(workspace: Workspace, host: FakeHo
 def test_the_schedule_exists_once(db: None) -> None:
     from django_q.models import Schedule
 
-    migration = import_module("usage.migrations.0002_schedule")
+    migration = import_module("usage.migrations.0010_plan_limits")
     for _ in range(2):
         migration.add(apps, None)
     assert Schedule.objects.filter(func="usage.jobs.ask_all").count() == 1
