@@ -24,14 +24,14 @@ NEWEST = ["tasks.0023_permission_modes", "workspaces.0012_permission_modes", "us
 OTHERS = ["terminal.0001_visits", "sessions.0001_initial", "admin.0003_logentry_add_action_flag_choices"]
 
 
-def tables_of(database: Path) -> dict[str, tuple[set[object], ...]]:
+def tables_of(database: Path) -> dict[str, tuple[set[Any], ...]]:
     """Columns, references and indexes of each table."""
     with sqlite3.connect(database) as connection:
         tables = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
         return {name: _shape_of(connection, name) for (name,) in tables}
 
 
-def _shape_of(connection: sqlite3.Connection, table: str) -> tuple[set[object], ...]:
+def _shape_of(connection: sqlite3.Connection, table: str) -> tuple[set[Any], ...]:
     def ask(about: str, name: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"pragma {about}({name})").fetchall()
 
