@@ -20,6 +20,10 @@ install:
 test *arguments:
     pytest -m "{{quick}}" -n auto --dist loadfile {{arguments}}
 
+# Run the tests of the scripted model. CI omits them: change .ci/versions or the model only if they pass.
+test-lab *arguments:
+    pytest -m lab {{arguments}}
+
 # Run everything that CI runs.
 test-all *arguments:
     bash .ci/test {{arguments}}

@@ -102,7 +102,8 @@ def test_one_click_goes_on_with_the_session_after_a_kill(
     world: World, web: WebSession, backend: str, victim: str, code: str
 ) -> None:
     run = world.start("@bash touch asked.txt\n@text fine", backend, **asking(world))
-    world.api.wait_for_run(run["id"], {"waiting"})
+    session = world.api.wait_for_run(run["id"], {"waiting"})["cli_session"]
+    wait_for(lambda: any(world.app.folder.glob(f"cli-home-*/**/*{session}*.jsonl")), 20, "its transcript")
     processes.send(victim_of(world, run, victim), signal.SIGKILL)
     over = world.api.wait_for_run(run["id"])
     assert (over["state"], over["reason_code"], over["open_requests"]) == ("failed", code, [])

@@ -66,5 +66,5 @@ def test_code_that_keeps_pygments_busy_for_ever_holds_no_page(world: World) -> N
     session = WebSession(world.app)
     began = time.monotonic()
     page = session.get(f"/tasks/{run['task']}")
-    assert time.monotonic() - began < 3  # the page has more to do than this text
+    assert time.monotonic() - began < 8  # the page has more to do than this text, and others use the machine
     assert "\\" * 30 in page

@@ -15,7 +15,7 @@ from tasks.tests.e2e.accounts import Account, Comparison
 from tasks.tests.e2e.world import BACKENDS, World
 
 pytestmark = [pytest.mark.cli, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
-RUNS, ASKS = 10, 3
+RUNS, ASKS = 6, 3
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def page(world: World, chromium: Chromium) -> Iterator[Page]:
         yield page
 
 
-@pytest.mark.long("ten agents at once that ask three times each")
+@pytest.mark.long("six agents at once that ask three times each")
 def test_many_runs_that_ask_again_and_again_are_answered_by_keyboard(world: World, page: Page) -> None:
     workspace = world.add_workspace("many", permission_mode="ask", max_parallel_runs=RUNS)["id"]
     press(page, "g", "i")

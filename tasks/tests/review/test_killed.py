@@ -15,15 +15,13 @@ from aitask.tests.installation import ROOT, make_installation, migrated_database
 from aitask.tests.lab.repos import git
 from workspaces.tests.merging.repos import first_parent_subjects
 
-KILLS = 50
+KILLS = 25
 
 
 @pytest.mark.slow
-@pytest.mark.long("fifty kills, after each of which a new process goes on")
+@pytest.mark.long("many kills, after each of which a new process goes on")
 @pytest.mark.timeout(600)
-def test_fifty_kills_leave_main_checked_and_the_train_ends(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_kills_leave_main_checked_and_the_train_ends(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     installation = make_installation(tmp_path / "data", migrated_database(tmp_path / "empty"))
     done = subprocess.run(
