@@ -146,9 +146,10 @@ class ByHand(models.Model):
 
 
 class StartReport(models.Model):
-    """Records which runs were live when the app was started."""
+    """Records which runs were live when the app was started, or when its machine fell asleep."""
 
     at = models.DateTimeField(default=timezone.now)
+    asleep_since = models.DateTimeField(null=True, blank=True, help_text="Empty for a start")
     runs = models.JSONField(help_text="Ids of the runs that were live")
 
     class Meta:

@@ -1,11 +1,12 @@
-"""The start report: which runs continued, ended or were lost while the app was down."""
+"""Which runs continued, ended or were lost while the app was down, or its machine asleep."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import connection
 from django.utils import timezone
 
 from aitask.lib import doorbell, leases
@@ -20,9 +21,12 @@ NAMED = 4
 
 @dataclass(frozen=True)
 class RestartReport:
-    """The runs that were live when the app was started, grouped by what happened to them."""
+    """The runs that were live at the start of the gap, grouped by what happened to them."""
 
     pk: int
+    asleep_since: datetime | None
+    "When the machine fell asleep; None if the app was started."
+    until: datetime
     kept_running: list[Run]
     ended: list[Run]
     lost: list[Run]
@@ -34,12 +38,21 @@ class RestartReport:
         return [(label, runs[:NAMED], len(runs[NAMED:])) for label, runs in groups if runs]
 
 
-def note_start() -> None:
+def note_start(*, asleep_since: datetime | None = None) -> None:
     """Record which runs are live now, if any."""
     live = list(Run.objects.filter(state__in=Run.ACTIVE).values_list("pk", flat=True))
     if live:
-        StartReport.objects.create(runs=live)
+        StartReport.objects.create(runs=live, asleep_since=asleep_since)
         doorbell.ring("board")
+
+
+def note_sleep(began: datetime, _ended: datetime) -> None:
+    """Record that this machine was asleep, unless another follower has done so. Called in a thread."""
+    try:
+        if not StartReport.objects.filter(at__gt=began).exists():
+            note_start(asleep_since=began)
+    finally:
+        connection.close()
 
 
 def note_follower() -> None:
@@ -55,7 +68,7 @@ def report_for(user: AbstractBaseUser | AnonymousUser, *, dismissed: int) -> Res
     if row is None:
         return None
     runs = Run.objects.filter(pk__in=row.runs, task__workspace__in=visible_workspaces(user))
-    found = RestartReport(row.pk, [], [], [])
+    found = RestartReport(row.pk, row.asleep_since, row.at, [], [], [])
     for run in runs.select_related("task").order_by("pk"):
         if run.state == Run.State.LOST:
             found.lost.append(run)

@@ -15,6 +15,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+from aitask.lib import sleep
 from terminal.control import listing
 from terminal.control.client import ControlClient, Replies, TmuxRefused
 from terminal.control.listing import HUB, Row
@@ -110,9 +111,10 @@ class TerminalHub:
     def _make_leader(self, viewer: Viewer) -> Pane | None:
         """Make the viewer the leader of its pane, and return the pane.
 
-        Without a pane, send `missed` to the page, which then shows that the input was lost.
+        Without a pane, or on a link that a sleep may have cut, send `missed` to the page, which then shows
+        that the input was lost.
         """
-        if viewer.pane is None:
+        if viewer.pane is None or (self.host.address.kind != "local" and sleep.is_unnoticed()):
             viewer.send_message({"t": "missed"})
             return None
         viewer.passive = False

@@ -7,11 +7,12 @@ import re
 
 import pytest
 
+from aitask.lib import sleep
 from aitask.tests.lab.wait import wait_for
 from terminal.control import gateway, snapshot
 from terminal.control.hub import SessionGone
 from terminal.tests.hubs import SHELL, FakeBrowser, LocalHub
-from workspaces.hosts import HostError
+from workspaces.hosts import Address, HostError
 from workspaces.hosts.hub import hub as hosts_hub
 
 
@@ -257,6 +258,18 @@ def test_who_types_while_the_link_is_lost_is_told(hub: LocalHub, monkeypatch: py
     browser = hub.open()
     hub.cut()
     wait_for(lambda: browser.messages("link"), 5, "being told of the loss")
+    browser.type("x")
+    wait_for(lambda: browser.messages("missed"), 5, "being told that nothing was typed")
+
+
+def test_who_types_right_after_a_sleep_of_this_machine_is_told(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.session()
+    browser = hub.open()
+    browser.wait_for("$")
+    monkeypatch.setattr(sleep, "is_unnoticed", lambda: True)
+    monkeypatch.setattr(hub.host, "address", Address("ssh", "cloud"))
     browser.type("x")
     wait_for(lambda: browser.messages("missed"), 5, "being told that nothing was typed")
 

@@ -157,6 +157,14 @@ class HostConnection(Verbs):
         """Close the connection; the next call opens a new one."""
         self._run(self._close())
 
+    async def give_up_link(self, reason: str) -> None:
+        """Close the link, and allow a new attempt at once. Called on the hub's loop."""
+        if self._connecting:
+            self._connecting.cancel()
+        if self._link:
+            await self._link.close(reason)
+        self._back_off, self._short_links = BackOff(), 0
+
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return hub().run(work)
 

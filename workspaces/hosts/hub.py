@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from aitask.lib import sleep
 from workspaces.hosts.errors import HostError
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class HostLoop:
         self.pid = os.getpid()
         self.loop = running or _new_loop()
         self._thread = threading.current_thread()
+        sleep.watch()
         if running is None:
             self._thread = threading.Thread(target=self._work, name="hosts", daemon=True)
             self._thread.start()

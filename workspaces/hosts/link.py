@@ -29,6 +29,7 @@ MAX_LINE = 4 << 20
 """Bytes of hostkit's longest line. It sends longer answers in parts."""
 MAX_ANSWER = 256 << 20
 """Bytes of an answer that came in parts."""
+RECONNECTS = "The app reconnects automatically. Runs on the host continue."
 MAX_DEPTH = 160
 """Levels of a message: of an event, and of the answers that contain one."""
 
@@ -191,9 +192,10 @@ class Link:
         if waiting:
             self._leave(number, waiting)
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "") -> None:
         """Close the link; pending requests fail with link_lost."""
-        await self._lose(HostError(f"The link to {self._name} was closed.", code="link_lost", retryable=True))
+        reason = reason or f"The link to {self._name} was closed."
+        await self._lose(HostError(reason, RECONNECTS, code="link_lost", retryable=True))
 
     def _register(self, item: TakeItem | None = None) -> tuple[int, PendingRequest]:
         if self.lost:
@@ -277,7 +279,7 @@ class Link:
         detail = f": {why.strip()}" if why.strip() else ""
         return HostError(
             f"The link to {self._name} was lost{detail}.",
-            "The app reconnects automatically. Runs on the host continue.",
+            RECONNECTS,
             code="link_lost",
             retryable=True,
         )

@@ -7,12 +7,15 @@ import stat
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from pytest_django.fixtures import Settings
 
+from aitask.lib import sleep
 from aitask.tests.lab.sshd import SshLab, make_key
 from aitask.tests.lab.wait import wait_for
 from workspaces import hosts
@@ -275,6 +278,36 @@ def test_a_frozen_link_is_given_up(lab: SshLab, connect: Connect) -> None:
         host.run(["sleep", "30"])
 
     assert caught.value.code == "link_lost"
+
+
+def test_after_a_sleep_of_this_machine_a_new_link_is_made_at_once(
+    lab: SshLab, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = connect("cloud-direct")
+    before = host.hello()["pid"]
+    lab.link.forget()
+    monkeypatch.setattr(sleep, "_last_tick", time.time() - 3600)
+    sleep.tick()
+    began = time.monotonic()
+    assert host.hello()["pid"] != before
+    assert time.monotonic() - began < 10
+
+
+def test_who_waits_for_an_answer_during_a_sleep_hears_of_it(
+    lab: SshLab, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = connect("cloud-direct")
+    host.hello()
+    lab.link.forget()
+    with ThreadPoolExecutor(1) as caller:
+        waiting = caller.submit(host.run, ["echo", "once"])
+        wait_for(lambda: host._link and host._link._waiting, 10, "the request")
+        monkeypatch.setattr(sleep, "_last_tick", time.time() - 3600)
+        sleep.tick()
+        error = waiting.exception()
+    assert isinstance(error, HostError)
+    assert (error.code, error.retryable) == ("link_lost", True)
+    assert "This machine slept from" in error.reason
 
 
 def test_a_call_waits_no_longer_than_it_was_told(lab: SshLab, connect: Connect) -> None:

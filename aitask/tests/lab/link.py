@@ -1,4 +1,4 @@
-"""A network link that tests can freeze, cut and restore: a TCP proxy on loopback."""
+"""A network link that tests can freeze, cut, forget and restore: a TCP proxy on loopback."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ class Link:
 
     def thaw(self) -> None:
         """Forward the data that was held, and all further data."""
+        self._flowing.set()
+
+    def forget(self) -> None:
+        """Never forward data of the open connections again, like a router that has forgotten them."""
+        self._flowing.clear()
+        self._flowing = threading.Event()
         self._flowing.set()
 
     def cut(self) -> None:
@@ -81,7 +87,8 @@ class Link:
             threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 
     def _connect(self, client: socket.socket) -> None:
-        self._flowing.wait()
+        flowing = self._flowing
+        flowing.wait()
         try:
             server = socket.create_connection(("127.0.0.1", self.target_port), timeout=5)
         except OSError:
@@ -93,12 +100,12 @@ class Link:
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # forward at once
         for source, sink in ((client, server), (server, client)):
-            threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+            threading.Thread(target=self._pump, args=(source, sink, flowing), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, flowing: threading.Event) -> None:
         try:
             while data := source.recv(CHUNK):
-                self._flowing.wait()
+                flowing.wait()
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:

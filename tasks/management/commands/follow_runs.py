@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
+from aitask.lib import sleep
 from tasks.runs import restart_report
 from tasks.runs.follower.follower import Follower
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         if not no_report:
             with contextlib.suppress(DatabaseError):  # run() waits for a database that can't be reached
                 restart_report.note_follower()
+        sleep.woke.join(restart_report.note_sleep)
         follower = Follower()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: follower.stop())

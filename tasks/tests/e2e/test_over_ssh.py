@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from aitask.lib.sleep import ASLEEP_SECONDS
+from aitask.tests.lab import processes
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
@@ -95,6 +100,29 @@ def test_a_link_that_is_cut_shows_as_such_and_never_as_an_end(cloud: Cloud) -> N
     ended = cloud.api.wait_for_run(run["id"], timeout=120)
     assert ended["state"] == "succeeded", ended["reason"]
     assert ended["last_heard_at"] > heard["last_heard_at"]
+    assert_no_gap(cloud.events(ended))
+
+
+@pytest.mark.long("the app sleeps for longer than any pause of a busy machine")
+def test_a_machine_that_slept_takes_up_its_host_within_ten_seconds_and_says_so(cloud: Cloud) -> None:
+    run = cloud.start("@steps 40 1\n@write slept.txt yes")
+    cloud.api.wait_for_run(run["id"], {"running"}, timeout=60)
+    commands = {pid: processes.command_of(pid) for pid in cloud.app.leftovers()}
+    asleep = [pid for pid, command in commands.items() if "aitask" in command or "manage.py" in command]
+    for pid in asleep:
+        processes.send(pid, signal.SIGSTOP)
+    cloud.lab.link.forget()
+    cloud.lab.jump_link.forget()
+    time.sleep(ASLEEP_SECONDS + 3)
+    for pid in asleep:
+        processes.send(pid, signal.SIGCONT)
+    woke = datetime.now(UTC)
+    wait_for(lambda: datetime.fromisoformat(cloud.api.run(run["id"])["last_heard_at"]) > woke, 10, "the host")
+    board = cloud.app.login.get("/")
+    assert "The machine of this app slept from" in board
+    assert "1 run kept running" in board
+    ended = cloud.api.wait_for_run(run["id"], timeout=120)
+    assert ended["state"] == "succeeded", ended["reason"]
     assert_no_gap(cloud.events(ended))
 
 
