@@ -10,6 +10,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aitask.settings")
+    if sys.stdout is None:  # Windows' pythonw, which has no console
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack characters of names
             utf8 = "utf-8" if os.name == "nt" and not stream.isatty() else None

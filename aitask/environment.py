@@ -26,15 +26,24 @@ HOST = re.compile(r"\.?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]", re
 ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9_.-]+(:\d+)?|https?://\[[0-9a-f:.]+\](:\d+)?", re.IGNORECASE)
 
 _values = environ.FileAwareEnv()
+_known: set[str] = set()
+"""Names of all variables that were asked for."""
 
 
 def text(name: str, default: str = "") -> str:
     """Return a value without surrounding white space: files end with a newline."""
+    _known.add(name)
     try:
         value: str = _values.ENVIRON.get(name, default)
     except (OSError, UnicodeDecodeError) as error:
         raise ImproperlyConfigured(f"{name}_FILE must name a readable text file: {error}.") from error
     return value.strip()
+
+
+def given() -> dict[str, str]:
+    """Return the variables of this process that the settings have asked for, also `<NAME>_FILE`."""
+    names = sorted(each for name in _known for each in (name, f"{name}_FILE"))
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def boolean(name: str, default: bool) -> bool:

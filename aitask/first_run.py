@@ -20,18 +20,24 @@ def is_needed() -> bool:
     if not get_user_model().objects.exists():
         return True
     _file().unlink(missing_ok=True)
+    page().unlink(missing_ok=True)
     return False
 
 
 def new_token() -> str:
     """Create a token, which replaces any earlier one; only its digest is stored."""
     token = secrets.token_urlsafe(24)
-    temporary = _file().with_suffix(".new")
+    write_private(_file(), _digest(token))
+    return token
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
+    temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(_digest(token))
-    temporary.replace(_file())
-    return token
+        out.write(text)
+    temporary.replace(path)
 
 
 def is_valid(token: str) -> bool:
@@ -51,6 +57,12 @@ def use(token: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def page() -> Path:
+    """Return the file that leads a browser to the link; removed once there is an account."""
+    path: Path = settings.DATA_DIR / "setup.html"
+    return path
 
 
 def _file() -> Path:

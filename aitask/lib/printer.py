@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Protocol
+
+LOG_BYTES = 5_000_000
 
 
 class WritableText(Protocol):
@@ -15,6 +20,29 @@ class WritableText(Protocol):
     def flush(self) -> None: ...
 
     def fileno(self) -> int: ...
+
+    def isatty(self) -> bool: ...
+
+
+class LogFile:
+    """Takes lines like a stream, and keeps the last megabytes of them in the file and one older one."""
+
+    def __init__(self, path: Path) -> None:
+        self._handler = RotatingFileHandler(
+            path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace", delay=True
+        )
+
+    def write(self, text: str, /) -> object:
+        self._handler.emit(logging.makeLogRecord({"msg": text.rstrip("\n")}))
+        return len(text)
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        raise OSError("a log file has no descriptor")
 
 
 class LinePrinter:

@@ -9,11 +9,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
 
 from django.core.management.color import supports_color
 
-from aitask.lib.printer import LinePrinter
+from aitask.lib.printer import LinePrinter, WritableText
 from aitask.supervisor import groups
 from aitask.supervisor.roles import Child, Role
 
@@ -25,7 +24,7 @@ COLOURS = ("36", "33", "35", "32", "34")
 class Console:
     """Writes lines of several processes to one stream, each with the name of its role."""
 
-    def __init__(self, stream: TextIO, names: Sequence[str]) -> None:
+    def __init__(self, stream: WritableText, names: Sequence[str]) -> None:
         self._output = LinePrinter(stream)
         self._width = max(map(len, names))
         self._colours = dict(zip(names, COLOURS * len(names), strict=False)) if _takes_colours(stream) else {}
@@ -39,7 +38,7 @@ class Console:
             self._output.line(f"{prefix} {line}")
 
 
-def _takes_colours(stream: TextIO) -> bool:
+def _takes_colours(stream: WritableText) -> bool:
     """Whether the stream is a terminal that knows colours; the classic console of Windows does not."""
     return stream.isatty() and (os.name != "nt" or supports_color())
 

@@ -8,20 +8,22 @@ import threading
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import Tags
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import connection
 from django.http.request import validate_host
 from django.urls import reverse
 
-from aitask import first_run, own_host
+from aitask import browser, first_run, own_host
 from aitask.backup import restore
 from aitask.checks import INSTALLATION
+from aitask.lib.printer import LogFile, WritableText
 from aitask.supervisor import preflight
 from aitask.supervisor.roles import Role
 from aitask.supervisor.supervisor import Console, Supervisor
@@ -43,8 +45,16 @@ class Command(BaseCommand):
             "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
         )
         parser.add_argument("--port", default=8000, type=port_number)
+        parser.add_argument(
+            "--no-browser", action="store_true", help="don't open a browser for the setup of a new site"
+        )
+        parser.add_argument("--log-file", type=Path, help="write the output to this file, of at most 10 MB")
 
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+    def handle(
+        self, *args: Any, host: str, port: int, no_browser: bool, log_file: Path | None, **options: Any
+    ) -> None:
+        output = self._output(log_file)
+        opens_browser = not no_browser and browser.is_at_hand(output)
         try:
             preflight.check_remote(host, allowed=settings.ALLOW_REMOTE, allowed_hosts=settings.ALLOWED_HOSTS)
             lock = preflight.take_data_dir(settings.DATA_DIR)
@@ -57,15 +67,24 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
             web_push.private_key()
             restart_report.note_start()
-            self.supervise(host, port)
+            self.supervise(host, port, output, opens_browser)
         finally:
             lock.close()
 
-    def supervise(self, host: str, port: int) -> None:
+    def _output(self, log_file: Path | None) -> WritableText:
+        """Return where everything is printed; errors of this command go there, too."""
+        if log_file is None:
+            return sys.stdout
+        output = LogFile(log_file)
+        self.stdout = self.stderr = OutputWrapper(cast(TextIO, output))
+        return output
+
+    def supervise(self, host: str, port: int, output: WritableText, opens_browser: bool) -> None:
         roles = the_roles(host, port)
-        console = Console(sys.stdout, ["up", *(role.name for role in roles)])
+        console = Console(output, ["up", *(role.name for role in roles)])
         supervisor = Supervisor(roles, settings.BASE_DIR, console)
-        threading.Thread(target=announce, args=[host, port, console], daemon=True).start()
+        announcing = [host, port, console, opens_browser]
+        threading.Thread(target=announce, args=announcing, daemon=True).start()
         supervisor.run()
 
 
@@ -79,8 +98,8 @@ def the_roles(host: str, port: int) -> Sequence[Role]:
     )
 
 
-def announce(host: str, port: int, console: Console) -> None:
-    """Print the URL once the site answers, and the setup link if there is no account yet."""
+def announce(host: str, port: int, console: Console, opens_browser: bool = False) -> None:
+    """Print the URL once the site answers, and print or open the setup link if there is no account yet."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while not answers(host, port):
         if time.monotonic() > deadline:
@@ -92,6 +111,8 @@ def announce(host: str, port: int, console: Console) -> None:
     if first_run.is_needed():
         link = site + reverse("setup", args=[first_run.new_token()])
         console.show("up", f"First run: create the administrator at {link}")
+        if opens_browser:
+            browser.open_private(link)
 
 
 def answers(host: str, port: int) -> bool:
