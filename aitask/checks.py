@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -15,6 +16,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from aitask.lib import winapi
 from aitask.lib.shell import command_line
 
 NETWORK_FILE_SYSTEMS = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "nfs", "nfs4", "smb3", "smbfs"}
@@ -25,6 +27,11 @@ PROGRAMS = {
     "git": "Needed for workspaces on this machine: install git.",
     "tmux": "Needed for workspaces on this machine: install tmux 3.2 or newer.",
 }
+
+GROUPS_OF_WINDOWS = {"WD": "everyone", "AU": "all who can log in", "BU": "all users of this machine"}
+"Their codes in access lists."
+SYNCHRONIZED = ("OneDrive", "OneDriveConsumer", "OneDriveCommercial")
+"Variables of Windows with folders that a program copies to other machines."
 
 INSTALLATION = "installation"
 "The tag of checks that depend on the machine or the settings, not on the source."
@@ -37,7 +44,7 @@ Apps = Sequence[AppConfig] | None
 def data_dir_is_private(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
     """Warn if others can read the folder with the secret key and all prompts."""
     if os.name == "nt":
-        return []  # on Windows the permissions are inherited from the user's folder
+        return _access_on_windows(settings.DATA_DIR)
     found: Checks = []
     files = [settings.DATA_DIR / "secret_key"]
     if _uses_sqlite():
@@ -47,6 +54,24 @@ def data_dir_is_private(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: AR
             hint = command_line("chmod", f"{wanted:o}", str(path))
             found.append(Warning(f"{path} can be read by others.", hint=hint, id="aitask.W001"))
     return found
+
+
+def _access_on_windows(folder: Path) -> Checks:
+    """There, a folder outside the user's own one is open to all users, unless it was made private."""
+    try:
+        others = readers(winapi.access_list(folder))
+    except OSError:
+        return []
+    if not others:
+        return []
+    hint = f'icacls "{folder}" /inheritance:r /grant:r "%USERNAME%:(OI)(CI)F"'
+    return [Warning(f"{folder} can be read by {' and '.join(others)}.", hint=hint, id="aitask.W001")]
+
+
+def readers(sddl: str) -> list[str]:
+    """Return which groups of many users an access list of Windows allows something."""
+    allowed = set(re.findall(r"\(A;[^;]*;[^;]*;[^;]*;[^;]*;(\w+)\)", sddl))
+    return [name for code, name in GROUPS_OF_WINDOWS.items() if code in allowed]
 
 
 @register(Tags.security)
@@ -86,11 +111,20 @@ def sqlite_is_new_enough(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: A
 
 @register(INSTALLATION)
 def sqlite_is_on_a_local_disk(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG001
-    """SQLite's write-ahead log needs shared memory, which network drives do not support."""
-    if not _uses_sqlite() or (kind := file_system_of(settings.DATA_DIR)) not in NETWORK_FILE_SYSTEMS:
+    """SQLite's write-ahead log needs shared memory, which network drives do not support.
+
+    A program that copies the files elsewhere, one after the other, may copy or restore a broken database.
+    """
+    if not _uses_sqlite():
         return []
-    message = f"The database is on a network drive ({kind}), where SQLite may lose data."
-    return [Error(message, hint="Set DATA_DIR to a folder on a local disk.", id="aitask.E002")]
+    hint = "Set DATA_DIR to a folder on a local disk."
+    if kind := network_drive(settings.DATA_DIR):
+        message = f"The database is on a network drive ({kind}), where SQLite may lose data."
+        return [Error(message, hint=hint, id="aitask.E002")]
+    if os.name == "nt" and (folder := synchronized(settings.DATA_DIR)):
+        message = f"The database is in {folder}, which OneDrive synchronizes while it is written to."
+        return [Warning(message, hint=hint, id="aitask.W007")]
+    return []
 
 
 @register(INSTALLATION)
@@ -126,6 +160,23 @@ def clock_is_plausible(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG
     return [
         Warning("The clock is set to a date before this version was released.", hint=hint, id="aitask.W004")
     ]
+
+
+def network_drive(path: Path) -> str:
+    """Return the kind of network drive that a path is on; empty if it is a local disk."""
+    if os.name != "nt":
+        kind = file_system_of(path)
+        return kind if kind in NETWORK_FILE_SYSTEMS else ""
+    try:
+        return path.anchor if winapi.is_on_network_drive(path) else ""
+    except OSError:
+        return ""
+
+
+def synchronized(path: Path) -> str:
+    """Return the folder of OneDrive that a path is in; empty if there is none."""
+    folders = [os.environ[name] for name in SYNCHRONIZED if os.environ.get(name)]
+    return next((folder for folder in folders if path.is_relative_to(folder)), "")
 
 
 def file_system_of(path: Path, mounts: Path = Path("/proc/mounts")) -> str:

@@ -1,4 +1,4 @@
-"""Leases on rows: the right of one process to work on a row for a limited time.
+"""Leases on rows: the right of one thread to work on a row for a limited time.
 
 A lease ends when its time is over, or at once if its process has died. A lease without an owner means that a
 job is queued: any worker may take the row, and no second job is queued until that lease has ended and the
@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -21,7 +22,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
-from aitask.lib import columns
+from aitask.lib import columns, winapi
 from aitask.lib.queue import enqueue, is_waiting
 
 LEASE = timedelta(seconds=60)
@@ -57,8 +58,12 @@ class Leased(models.Model):
 
 
 def me() -> str:
-    """Return this process as a `lease_owner`."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}"
+    """Return this thread of this process as a `lease_owner`: a worker may run several jobs in threads."""
+    return f"{_machine()}:{os.getpid()}.{threading.get_native_id()}"
+
+
+def _machine() -> str:
+    return socket.gethostname()[:40]
 
 
 def unleased() -> Q:
@@ -72,18 +77,18 @@ def untaken() -> Q:
 
 
 def take(rows: Rows, *, duration: timedelta = LEASE) -> bool:
-    """Take the lease for this process; return False if another process has it or no row matches."""
+    """Take the lease for this thread; return False if another one has it or no row matches."""
     return bool(rows.filter(untaken()).update(lease_until=timezone.now() + duration, lease_owner=me()))
 
 
 def renew(rows: Rows, *, duration: timedelta = LEASE) -> bool:
-    """Extend this process's lease; return False if it has ended or another process has it."""
+    """Extend this thread's lease; return False if it has ended or another one has it."""
     own = rows.filter(lease_owner=me(), lease_until__gt=timezone.now())
     return bool(own.update(lease_until=timezone.now() + duration))
 
 
 def release(rows: Rows) -> None:
-    """End this process's lease."""
+    """End this thread's lease."""
     rows.filter(lease_owner=me()).update(lease_until=None, lease_owner="")
 
 
@@ -143,14 +148,14 @@ def end_leases_of_dead_processes(rows: Rows) -> int:
 
 def is_dead(owner: str) -> bool:
     """Return whether `owner` was a process of this machine that no longer runs; False for other machines."""
-    name, _, pid = owner.rpartition(":")
-    return name == me().rpartition(":")[0] and pid.isdigit() and not _is_alive(int(pid))
+    machine, _, holder = owner.rpartition(":")
+    pid = holder.partition(".")[0]
+    return machine == _machine() and pid.isdigit() and not _is_alive(int(pid))
 
 
 def _is_alive(pid: int) -> bool:
-    """Return whether a process runs. Always True on Windows, where leases end only by their time."""
-    if os.name == "nt":  # os.kill(pid, 0) would kill the process
-        return True
+    if sys.platform == "win32":
+        return winapi.is_alive(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aitask.lib import winapi
+
 
 def start(
     arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str]
@@ -18,6 +20,8 @@ def start(
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP
+        if not winapi.has_console():  # started by pythonw: a child would open a window
+            flags |= subprocess.CREATE_NO_WINDOW
     return subprocess.Popen(
         arguments,
         cwd=folder,
@@ -33,10 +37,12 @@ def start(
 def ask_to_stop(child: subprocess.Popen[bytes]) -> None:
     """Send a stop signal to the child only: it stops its own children."""
     with contextlib.suppress(OSError):
-        if sys.platform == "win32":
+        if sys.platform != "win32":
+            child.terminate()
+        elif winapi.has_console():
             child.send_signal(signal.CTRL_BREAK_EVENT)
         else:
-            child.terminate()
+            winapi.send_break(child.pid)
 
 
 def has_ended(child: subprocess.Popen[bytes]) -> bool:
@@ -66,7 +72,5 @@ def end(child: subprocess.Popen[bytes]) -> None:
 def bind_children_to_this_process() -> None:
     """On Windows, create a job object that ends all descendants with this process, if that is allowed."""
     if sys.platform == "win32":
-        from aitask.supervisor.windows import create_kill_on_close_job
-
         with contextlib.suppress(OSError):
-            create_kill_on_close_job()
+            winapi.create_kill_on_close_job()

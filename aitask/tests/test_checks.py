@@ -38,6 +38,33 @@ def test_a_folder_or_key_that_others_can_read_is_found(data_dir: Path) -> None:
     assert f"chmod 600 {data_dir}/secret_key" in found
 
 
+@pytest.mark.parametrize(
+    ("access", "named"),
+    [
+        ("D:AI(A;OICIID;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;FA;;;S-1-5-21-1-2-3-1001)", []),
+        ("D:P(A;OICI;FA;;;OW)", []),
+        (
+            "D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)(A;ID;0x1301bf;;;AU)",
+            ["all who can log in", "all users"],
+        ),
+        ("D:(A;;FR;;;WD)", ["everyone"]),
+        ("D:(D;;FA;;;WD)(A;;FA;;;BA)", []),
+    ],
+)
+def test_on_windows_the_access_list_tells_who_can_read(access: str, named: list[str]) -> None:
+    found = " ".join(checks.readers(access))
+    assert all(name in found for name in named)
+    assert bool(found) == bool(named)
+
+
+def test_a_folder_that_onedrive_copies_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OneDrive", "")
+    assert checks.synchronized(tmp_path / "x") == ""
+    monkeypatch.setenv("OneDriveCommercial", str(tmp_path))
+    assert checks.synchronized(tmp_path / "x") == str(tmp_path)
+    assert checks.synchronized(tmp_path.parent / "other") == ""
+
+
 def test_missing_programs_are_named_with_what_they_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     found = said(checks.programs_are_there(None))

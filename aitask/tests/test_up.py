@@ -267,7 +267,7 @@ def test_it_asks_the_page_that_tells_whether_the_site_works() -> None:
 
 def test_a_process_that_serves_no_pages_imports_none(installation: Installation) -> None:
     loaded = (
-        "import sys, aitask.management.commands.up, aitask.worker, tasks.runs.follower.follower\n"
+        "import sys, aitask.management.commands.up, aitask.worker.cluster, tasks.runs.follower.follower\n"
         "print(sorted({'ninja', 'pydantic', 'redis', 'twisted', 'asyncssh', 'pygments'} & set(sys.modules)))"
     )
     done = installation.run("shell", "--no-imports", "-c", loaded)

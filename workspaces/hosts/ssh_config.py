@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -21,12 +22,21 @@ def parse(text: str) -> Options:
     return options
 
 
+def program() -> str | None:
+    """Return the path of ssh. On Windows its own one comes first: Git Bash's prints paths like `/c/Users`."""
+    if os.name == "nt":
+        own = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "OpenSSH", "ssh.exe")
+        if own.is_file():
+            return str(own)
+    return shutil.which("ssh")
+
+
 async def resolve(name: Name, config: str) -> SshTarget:
     """Return what ssh would connect to. `config` is a file to use instead of the user's own, or empty."""
     check_name(name)
     if config and not Path(config).is_file():
         raise config_error(f"There is no file {config}.", "Correct the setting SSH_CONFIG.")
-    ssh = shutil.which("ssh")
+    ssh = program()
     if ssh is None:
         return ssh_config_fallback.read(name, config)
     options = parse(await _ask_ssh(ssh, name, config))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncssh
 
+from workspaces.hosts.ssh_agent_pipe import AgentPipe
 from workspaces.hosts.ssh_target import SshTarget, from_home
 
 
@@ -59,7 +60,7 @@ async def _agent_pairs(target: SshTarget, keys: Keys) -> Sequence[asyncssh.SSHKe
     if not path:
         return []
     try:
-        keys.agent = await asyncssh.connect_agent(path)
+        keys.agent = await asyncssh.connect_agent(AgentPipe(path) if os.name == "nt" else path)
         return await keys.agent.get_keys()
     except (OSError, ValueError, asyncssh.Error):
         return []  # a missing agent is no failure: there may be key files

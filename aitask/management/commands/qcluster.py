@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from aitask.worker import Cluster
+from aitask import worker
 
 
 class Command(BaseCommand):
@@ -16,7 +14,4 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not hasattr(os, "fork"):
-            # The queue's locks must be of the kind that can be passed to a spawned process.
-            multiprocessing.set_start_method("spawn", force=True)
-        Cluster().run()
+        worker.run()
