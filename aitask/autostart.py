@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from aitask.lib.errors import Refused
+from aitask.lib.private_files import write_private
 
 UNIT = "aitask.service"
 TASK = "AI Task Manager"
@@ -121,9 +122,7 @@ def _quoted(word: str, *, dollar: str = "$$") -> str:
 def _install_unit(folder: Path, options: Sequence[str], variables: Mapping[str, str]) -> str:
     systemctl, path = _systemctl(), unit_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(unit_text(folder, options, variables))  # variables may have passwords
+    write_private(path, unit_text(folder, options, variables))  # variables may have passwords
     try:
         _run(systemctl, "--user", "daemon-reload")
         _run(systemctl, "--user", "enable", UNIT)

@@ -10,6 +10,7 @@ from html import escape
 
 from aitask import first_run
 from aitask.lib.printer import WritableText
+from aitask.lib.private_files import write_private
 
 PAGE = """<!doctype html>
 <meta charset="utf-8">
@@ -35,5 +36,5 @@ def open_private(link: str) -> None:
     file = first_run.page()
     with contextlib.suppress(OSError, webbrowser.Error):
         if type(webbrowser.get()) is not webbrowser.GenericBrowser:  # that would be one in this terminal
-            first_run.write_private(file, PAGE.format(link=escape(link)))
+            write_private(file, PAGE.format(link=escape(link)))
             webbrowser.open(file.as_uri())

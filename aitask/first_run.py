@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+
+from aitask.lib.private_files import write_private
 
 
 def is_needed() -> bool:
@@ -29,15 +30,6 @@ def new_token() -> str:
     token = secrets.token_urlsafe(24)
     write_private(_file(), _digest(token))
     return token
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-    temporary.replace(path)
 
 
 def is_valid(token: str) -> bool:
