@@ -18,6 +18,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from aitask.lib import winapi
 from aitask.lib.shell import command_line
+from workspaces.hosts import local, ssh_config
 
 NETWORK_FILE_SYSTEMS = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "nfs", "nfs4", "smb3", "smbfs"}
 OLDEST_SQLITE = (3, 35, 0)
@@ -97,8 +98,15 @@ def programs_are_there(app_configs: Apps, **kwargs: Any) -> Checks:  # noqa: ARG
     return [
         Warning(f"{name} was not found.", hint=hint, id="aitask.W003")
         for name, hint in PROGRAMS.items()
-        if shutil.which(name) is None and not (os.name == "nt" and name == "tmux")
+        if is_missing(name)
     ]
+
+
+def is_missing(program: str) -> bool:
+    """Return whether workspaces need a program that is not there; ssh is not always on Windows' PATH."""
+    if program == "ssh":
+        return ssh_config.program() is None
+    return local.supported() and shutil.which(program) is None
 
 
 @register(INSTALLATION)

@@ -28,6 +28,8 @@ STARTING_SECONDS = 60.0
 ASLEEP_SECONDS = 5.0
 "A longer pause between two calls of `tend` means that this process was stopped itself."
 PROBE_SECONDS = 2.0
+FIRST_PROBES_SECONDS = 0.1
+"How long between two probes until the first answer."
 LONGEST_LINE = 64 * 1024
 Show = Callable[[str, str], None]
 
@@ -57,6 +59,8 @@ class Child:
         self._delay = FIRST_DELAY
         self._heard = 0.0
         "When it last gave a sign of life."
+        self.has_answered = False
+        "Whether it has ever given a sign of life."
         self._tended = 0.0
         self._is_showing = False
         "Whether its log is being shown, which takes long while the terminal is stopped."
@@ -108,8 +112,12 @@ class Child:
     def _probe(self, process: subprocess.Popen[bytes], answers: Callable[[], bool]) -> None:
         while self._process is process:
             if answers():
-                self._heard = time.monotonic()
-            time.sleep(PROBE_SECONDS)
+                self._hear()
+            time.sleep(PROBE_SECONDS if self.has_answered else FIRST_PROBES_SECONDS)
+
+    def _hear(self) -> None:
+        self._heard = time.monotonic()
+        self.has_answered = True
 
     def _postpone(self, now: float, code: int) -> None:
         """Schedule a restart: soon if it was running for a while, else with growing delays."""
@@ -126,7 +134,7 @@ class Child:
         with cast(io.BufferedReader, process.stdout) as source:
             while chunk := source.read1(LONGEST_LINE):
                 if lifeline.BEAT in chunk and not self.role.answers:
-                    self._heard = time.monotonic()
+                    self._hear()
                 *lines, rest = (rest + chunk.replace(lifeline.BEAT, b"")).split(b"\n")
                 if len(rest) > LONGEST_LINE:
                     lines, rest = [*lines, rest], b""

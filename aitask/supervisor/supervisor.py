@@ -18,6 +18,8 @@ from aitask.supervisor.roles import Child, Role
 
 STEP_SECONDS = 0.1
 GRACE_SECONDS = 8.0
+TURN_SECONDS = 5.0
+"How long a child may keep the others from starting."
 COLOURS = ("36", "33", "35", "32", "34")
 
 
@@ -50,6 +52,7 @@ class Supervisor:
         self._console = console
         self._children = [Child(role, folder, console.show) for role in roles]
         self._stopping = False
+        self._began = time.monotonic()
 
     def run(self) -> None:
         """Run the children; returns after a stop."""
@@ -57,11 +60,17 @@ class Supervisor:
         groups.bind_children_to_this_process()
         try:
             while not self._stopping:
-                for child in self._children:
-                    child.tend()
+                self._tend_children()
                 time.sleep(STEP_SECONDS)
         finally:
             self._stop_children()
+
+    def _tend_children(self) -> None:
+        """Start each child once the one before it works: side by side, all of them would be ready late."""
+        for number, child in enumerate(self._children):
+            child.tend()
+            if not child.has_answered and time.monotonic() - self._began < (number + 1) * TURN_SECONDS:
+                break
 
     def _all_ended(self) -> bool:
         ended = [child.has_ended() for child in self._children]  # a list: each call waits for its process

@@ -71,6 +71,12 @@ def test_missing_programs_are_named_with_what_they_are_for(monkeypatch: pytest.M
     assert all(f"{name} was not found." in found for name in ("ssh", "git", "tmux"))
 
 
+def test_only_ssh_is_needed_where_agents_can_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr("workspaces.hosts.local.supported", lambda: False)
+    assert [finding.msg for finding in checks.programs_are_there(None)] == ["ssh was not found."]
+
+
 def test_debugging_is_found(settings: Settings) -> None:
     assert checks.debug_is_off(None) == []
     settings.DEBUG = True

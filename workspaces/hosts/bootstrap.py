@@ -37,6 +37,13 @@ def complete():
             return hashlib.sha256(file.read()).hexdigest() == digest
     except OSError:
         return False
+def is_whole(compiled):
+    try:
+        with open(compiled, "rb") as file:
+            data = file.read()
+        return hashlib.sha256(data[:-64]).hexdigest().encode() == data[-64:]
+    except OSError:
+        return False
 def receive():
     data = b""
     while len(data) < int(size):
@@ -61,7 +68,8 @@ try:
     else:
         send("need")
         store(receive())
-    os.execv(sys.executable, [sys.executable, path, "serve"])
+    compiled = "%s.%s.pyz" % (path[:-4], sys.implementation.cache_tag)
+    os.execv(sys.executable, [sys.executable, compiled if is_whole(compiled) else path, "serve"])
 except OSError as error:
     send("failed %s" % error)
 """

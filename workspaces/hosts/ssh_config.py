@@ -7,7 +7,6 @@ import os
 import shutil
 from pathlib import Path
 
-from workspaces.hosts import ssh_config_fallback
 from workspaces.hosts.ssh_target import Name, Options, SshTarget, check_name, config_error, target_of
 
 RESOLVE_SECONDS = 20.0
@@ -38,6 +37,8 @@ async def resolve(name: Name, config: str) -> SshTarget:
         raise config_error(f"There is no file {config}.", "Correct the setting SSH_CONFIG.")
     ssh = program()
     if ssh is None:
+        from workspaces.hosts import ssh_config_fallback  # imports asyncssh, which takes long
+
         return ssh_config_fallback.read(name, config)
     options = parse(await _ask_ssh(ssh, name, config))
     return target_of(name, options)

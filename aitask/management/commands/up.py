@@ -64,7 +64,8 @@ class Command(BaseCommand):
         except preflight.NotReady as error:
             raise CommandError(str(error)) from error
         try:
-            call_command("migrate", interactive=False, verbosity=0)
+            if not preflight.has_all_migrations(connection):
+                call_command("migrate", interactive=False, verbosity=0)
             web_push.private_key()
             restart_report.note_start()
             self.supervise(host, port, output, opens_browser)

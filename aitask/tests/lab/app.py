@@ -28,7 +28,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from . import processes
 from .client import ApiClient
@@ -59,6 +59,7 @@ class App:
         self, settings: Mapping[str, str] | None = None, *, empty: bool = False, project: Path = PROJECT
     ) -> None:
         self.project = project
+        self.python = [sys.executable]
         self.folder = Path(tempfile.mkdtemp(prefix="aitask-app-"))
         self.home = self.folder / "home"
         self.data = self.folder / "data"
@@ -133,7 +134,7 @@ class App:
     def manage(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """Run a command of `manage.py` and return its output."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [*self.python, "manage.py", *arguments],
             cwd=self.project,
             env=self.environment,
             input=stdin,
@@ -215,7 +216,7 @@ class App:
         self._databases.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self) -> App:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -228,7 +229,7 @@ class App:
     def _start(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._started[name] = subprocess.Popen(
-                [sys.executable, *arguments],
+                [*self.python, *arguments],
                 cwd=self.project,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -31,7 +31,7 @@ class LoopbackHandler(urllib.request.HTTPHandler):
 
 @dataclass(frozen=True)
 class WebLogin:
-    """The session of a user who has logged in at `url`."""
+    """The session of a user at `url`."""
 
     url: str
     opener: urllib.request.OpenerDirector
@@ -40,6 +40,18 @@ class WebLogin:
     def get(self, path: str) -> str:
         return str(self.opener.open(f"{self.url}{path}", timeout=30).read().decode())
 
+    def submit(self, path: str, **values: str) -> tuple[str, str]:
+        """Open the page of a form and submit it; return the URL and the text of the page that follows."""
+        token = csrf_token(self.get(path))
+        data = urllib.parse.urlencode({**values, "csrfmiddlewaretoken": token}).encode()
+        request = urllib.request.Request(f"{self.url}{path}", data, {"Origin": self.url})
+        with self.opener.open(request, timeout=30) as answer:
+            return answer.url, answer.read().decode()
+
+    @property
+    def cookie_header(self) -> str:
+        return "; ".join(f"{each.name}={each.value}" for each in self.cookies)
+
     def give_to(self, context: BrowserContext) -> None:
         """Add the session's cookies to a browser."""
         context.add_cookies(
@@ -47,20 +59,18 @@ class WebLogin:
         )
 
 
-def log_in(url: str, username: str, password: str) -> WebLogin:
-    """Log in by the form. Raises AssertionError if that fails."""
+def new_visitor(url: str) -> WebLogin:
+    """Return a browser's session at `url` that is not logged in yet."""
     cookies = http.cookiejar.CookieJar()
     opener = urllib.request.build_opener(LoopbackHandler, urllib.request.HTTPCookieProcessor(cookies))
-    login = WebLogin(url, opener, cookies)
-    values = {
-        "username": username,
-        "password": password,
-        "csrfmiddlewaretoken": csrf_token(login.get("/login")),
-    }
-    request = urllib.request.Request(f"{url}/login", urllib.parse.urlencode(values).encode())
-    request.add_header("Origin", url)
-    with login.opener.open(request, timeout=30) as answer:
-        assert not answer.url.startswith(f"{url}/login"), f"{username} could not log in"
+    return WebLogin(url, opener, cookies)
+
+
+def log_in(url: str, username: str, password: str) -> WebLogin:
+    """Log in by the form. Raises AssertionError if that fails."""
+    login = new_visitor(url)
+    arrived, _ = login.submit("/login", username=username, password=password)
+    assert not arrived.startswith(f"{url}/login"), f"{username} could not log in"
     return login
 
 

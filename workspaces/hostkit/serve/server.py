@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict
 
 from .. import environment, processes
-from ..files import InvalidJson, dumps, loads, write_atomic
+from ..files import InvalidJson, dumps, loads
 from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import (
@@ -37,6 +37,7 @@ from . import (
     trial,
     unseen,
 )
+from .packed import PackedKit, is_compiled, start_compiled
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
@@ -92,6 +93,9 @@ CHANGES = {"tail_change": "tail", "live_change": "live"}
 
 
 def main() -> int:
+    zipapp = Path(sys.argv[0])
+    if zipapp.suffix == ".pyz" and not is_compiled(zipapp):
+        start_compiled(zipapp)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: terminate(0))
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -135,21 +139,6 @@ def hello() -> Hello:
         "time": time.time(),
         "shell": environment.login_shell(),
     }
-
-
-class PackedKit:
-    """The packed hostkit. Runs are started from its file, so it is written again if somebody deletes it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._content = path.read_bytes() if path.is_file() else b""
-        except OSError:
-            self._content = b""
-
-    def keep(self) -> None:
-        if self._content and not self.path.exists():
-            write_atomic(self.path, self._content)
 
 
 class Server:

@@ -10,17 +10,27 @@ from aitask.tests.lab.cli_home import CliHome, make_cli_home
 from aitask.tests.lab.endpoint import ScriptedEndpoint
 from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.tools import require_tool
+from workspaces.hostkit.serve.packed import compiled_name, with_bytecode
 from workspaces.hostkit_build import build
 
 from .client import Bench, Serve
 
 
 @pytest.fixture(scope="session")
-def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sent_pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zipapp as the app sends it to hosts."""
     name, content = build()
     path = tmp_path_factory.mktemp("hostkit") / name
     path.write_bytes(content)
     return path
+
+
+@pytest.fixture(scope="session")
+def pyz(sent_pyz: Path) -> Path:
+    """The host's copy with bytecode, from which it starts everything."""
+    copy = compiled_name(sent_pyz)
+    copy.write_bytes(with_bytecode(sent_pyz.read_bytes()))
+    return copy
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -10,6 +11,9 @@ import pytest
 
 from workspaces import hostkit_build
 from workspaces.hostkit import agents
+from workspaces.hostkit.serve.packed import compiled_name
+
+from .client import Serve
 
 SOURCES = sorted(hostkit_build.PACKAGE.rglob("*.py"))
 
@@ -19,41 +23,55 @@ def test_the_same_source_gives_the_same_bytes_and_name() -> None:
     assert hostkit_build.build()[0].startswith("hostkit-")
 
 
-def cache(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
-    """Let the kit be kept in this folder instead of the project's."""
-    kept = folder / "__pycache__" / "kit.pyz"
-    monkeypatch.setattr(hostkit_build, "_cache", lambda: kept)
-    return kept
+def test_it_contains_the_source_alone_and_does_not_depend_on_a_compressor(sent_pyz: Path) -> None:
+    with zipfile.ZipFile(sent_pyz) as archive:
+        assert {Path(each.filename).suffix for each in archive.infolist()} == {".py"}
+        assert {each.compress_type for each in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
-def test_what_is_kept_is_used_only_for_the_same_source(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    kept = cache(monkeypatch, tmp_path)
-    name, content = hostkit_build.build()
-    assert kept.read_bytes() == content
+def test_changed_source_gets_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _ = hostkit_build.build()
     monkeypatch.setattr(hostkit_build, "MAIN", hostkit_build.MAIN + b"# changed\n")
-    changed, _ = hostkit_build.build()
-    assert changed != name
-    for torn in (b"", content[:-7], b"x" * 100):
-        kept.write_bytes(torn)
-        assert hostkit_build.build()[0] == changed
+    assert hostkit_build.build.__wrapped__()[0] != name
 
 
-def test_a_read_only_installation_ships_the_source_alone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.fixture
+def zipapp(sent_pyz: Path, tmp_path: Path) -> Path:
+    """A copy of what is sent, in a folder of its own."""
+    alone = tmp_path / "kit" / sent_pyz.name
+    alone.parent.mkdir()
+    shutil.copy(sent_pyz, alone)
+    return alone
+
+
+def started_from(zipapp: Path, environment: dict[str, str]) -> str:
+    """Start a zipapp; return the name of the file that answers."""
+    client = Serve(zipapp, environment)
+    client.close()
+    return str(client.hello["hostkit"])
+
+
+def test_a_host_makes_a_copy_with_bytecode_and_starts_from_it(
+    zipapp: Path, host_environment: dict[str, str]
 ) -> None:
-    (tmp_path / "__pycache__").touch()  # no folder, so nothing can be kept there, even by root
-    cache(monkeypatch, tmp_path)
-    name, content = hostkit_build.build()
-    kit = tmp_path / name
-    kit.write_bytes(content)
-    assert loaded(kit) == {".py"}
-    assert hostkit_build.build() == (name, content)
+    assert started_from(zipapp, host_environment) == compiled_name(zipapp).name
+    assert loaded(compiled_name(zipapp)) == {".pyc"}
 
 
-def test_the_bytecode_is_used_by_this_python_and_the_source_by_others(pyz: Path, tmp_path: Path) -> None:
-    assert loaded(pyz) == {".pyc"}
+def test_a_damaged_copy_is_made_again(pyz: Path, zipapp: Path, host_environment: dict[str, str]) -> None:
+    compiled_name(zipapp).write_bytes(pyz.read_bytes()[:-7])
+    assert started_from(zipapp, host_environment) == compiled_name(zipapp).name
+    assert compiled_name(zipapp).read_bytes() == pyz.read_bytes()
+
+
+def test_a_host_that_can_not_write_the_copy_starts_from_the_source(
+    zipapp: Path, host_environment: dict[str, str]
+) -> None:
+    compiled_name(zipapp).mkdir()  # in its place, so that even root can't write it
+    assert started_from(zipapp, host_environment) == zipapp.name
+
+
+def test_another_python_uses_the_source_in_the_copy(pyz: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.pyz"
     with zipfile.ZipFile(pyz) as given, zipfile.ZipFile(other, "w") as archive:
         for name in given.namelist():
