@@ -11,7 +11,7 @@ import pytest
 
 from workspaces import hostkit_build
 from workspaces.hostkit import agents
-from workspaces.hostkit.serve.packed import compiled_name
+from workspaces.hostkit.serve.packed import compiled_name, is_whole
 
 from .client import Serve
 
@@ -61,7 +61,7 @@ def test_a_host_makes_a_copy_with_bytecode_and_starts_from_it(
 def test_a_damaged_copy_is_made_again(pyz: Path, zipapp: Path, host_environment: dict[str, str]) -> None:
     compiled_name(zipapp).write_bytes(pyz.read_bytes()[:-7])
     assert started_from(zipapp, host_environment) == compiled_name(zipapp).name
-    assert compiled_name(zipapp).read_bytes() == pyz.read_bytes()
+    assert is_whole(compiled_name(zipapp))
 
 
 def test_a_host_that_can_not_write_the_copy_starts_from_the_source(
