@@ -20,9 +20,9 @@ install:
 test *arguments:
     pytest -m "{{quick}}" -n auto --dist loadfile {{arguments}}
 
-# Run the tests of the scripted model. CI omits them: change .ci/versions or the model only if they pass.
-test-lab *arguments:
-    pytest -m lab {{arguments}}
+# Run what CI runs only at night: tests of the scripted model, and longer variants of other tests.
+test-nightly *arguments:
+    pytest -m nightly -n 4 --dist loadfile {{arguments}}
 
 # Run everything that CI runs.
 test-all *arguments:

@@ -11,7 +11,7 @@ from aitask.tests.lab.cli_home import make_cli_home
 from aitask.tests.lab.headless import RunCli, run_claude, run_codex
 from aitask.tests.lab.repos import make_repo
 
-pytestmark = [pytest.mark.cli, pytest.mark.lab]
+pytestmark = [pytest.mark.cli, pytest.mark.nightly]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from aitask.tests.lab.endpoint import ScriptedEndpoint
 from aitask.tests.lab.headless import Outcome, RunCli, run_claude, run_codex
 from aitask.tests.lab.repos import make_repo
 
-pytestmark = [pytest.mark.cli, pytest.mark.lab]
+pytestmark = [pytest.mark.cli, pytest.mark.nightly]
 CODE_MODE = "gpt-6.1-sol"
 
 

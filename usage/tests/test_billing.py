@@ -54,7 +54,7 @@ def a_round(world: World) -> list[Run]:
             ("runner killed", "claude_code"),
         )
     ]
-    mixed.append(world.start(f"{SUB_AGENT}\n@text over", title="sub-agent"))
+    mixed.append(world.start(f"{SUB_AGENT}\n@text over", "claude_code", title="sub-agent"))
     for how, run in hanging:
         break_off(world, how, run)
     done = ended(world, mixed)

@@ -14,7 +14,7 @@ from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import World
 from workspaces.hostkit.serve.trial import PROMPT
 
-pytestmark = pytest.mark.cli
+pytestmark = [pytest.mark.cli, pytest.mark.one_database]
 
 NEWEST_CLIS = PROJECT / ".tools/node_modules/.bin"
 PROGRAMS = {"claude_code": "claude", "codex": "codex"}
@@ -181,7 +181,12 @@ def test_a_version_that_is_too_old_is_held_with_its_words(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "code"), [("@login", "login"), ("@error 429", "limit"), ("@error 500", "server")]
+    ("script", "code"),
+    [
+        pytest.param("@login", "login", marks=pytest.mark.nightly),
+        pytest.param("@error 429", "limit", marks=pytest.mark.nightly),
+        ("@error 500", "server"),
+    ],
 )
 def test_what_is_not_the_versions_fault_does_not_hold_its_runs(
     world: World, backend: str, script: str, code: str

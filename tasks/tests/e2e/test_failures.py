@@ -80,6 +80,7 @@ def test_a_reached_limit_says_when_it_resets(world: World, backend: str) -> None
     assert world.task_of(run)["badge"] == "limit reached"
 
 
+@pytest.mark.one_database
 def test_a_model_that_does_not_exist_is_named(world: World) -> None:
     run = world.finish("@error 404", "claude_code", model="no-such-model")
     assert (run["state"], run["reason_code"]) == ("failed", "model"), run["reason"]
@@ -157,6 +158,7 @@ def test_a_nul_in_a_prompt_arrives_as_its_sign(world: World, backend: str) -> No
     assert "before\u2400after" in world.endpoint.ledger.turns(run["cli_session"])[0].prompt
 
 
+@pytest.mark.one_database
 class TestRepositories:
     def test_spaces_quotes_and_umlauts_in_the_path(self, world: World, backend: str) -> None:
         repo = make_oddly_named_repo(world.app.folder / f"odd {backend}")

@@ -12,7 +12,7 @@ from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import World
 
-pytestmark = pytest.mark.cli
+pytestmark = [pytest.mark.cli, pytest.mark.one_database]
 
 FORGER = r"""
 import os
@@ -54,7 +54,7 @@ def test_a_tool_call_that_is_nested_deep_is_one_odd_entry(world: World) -> None:
         deep = [deep]
     call = json.dumps({"command": "true", "deep": deep})
     workspace = world.add_workspace("deep", permission_mode="full")["id"]
-    run = world.finish(f"@tool Bash {call}\n@text after it", workspace=workspace)
+    run = world.finish(f"@tool Bash {call}\n@text after it", "claude_code", workspace=workspace)
     assert run["state"] == "succeeded", run["reason"]
     assert "after it" in [event.get("text") for event in world.events(run)]
 

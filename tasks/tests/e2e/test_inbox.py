@@ -32,6 +32,7 @@ def page(world: World, chromium: Chromium) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.nightly
 @pytest.mark.long("six agents at once that ask three times each")
 def test_many_runs_that_ask_again_and_again_are_answered_by_keyboard(world: World, page: Page) -> None:
     workspace = world.add_workspace("many", permission_mode="ask", max_parallel_runs=RUNS)["id"]

@@ -72,6 +72,7 @@ def test_it_runs_in_a_tmux_session_of_the_task_that_stays(world: World, backend:
     assert world.app.tmux.run("show-options", "-gv", "history-limit").strip() == "2000"
 
 
+@pytest.mark.one_database
 def test_model_and_effort_reach_the_endpoint_as_chosen(world: World) -> None:
     claude = world.succeed("@text x", "claude_code", model="claude-sonnet-5", reasoning_effort="high")
     codex = world.succeed("@text x", "codex", model="gpt-5.5", reasoning_effort="low")
@@ -90,6 +91,7 @@ def test_files_to_copy_are_there_and_never_committed(world: World, backend: str)
     assert ".env" not in world.git("ls-tree", "-r", "--name-only", world.task_of(run)["branch"]).split()
 
 
+@pytest.mark.one_database
 def test_a_setup_command_runs_once_in_a_new_worktree(world: World) -> None:
     workspace = world.add_workspace("set up", setup_command="echo again >> setup.log")
     run = world.succeed("@text one", workspace=workspace["id"])

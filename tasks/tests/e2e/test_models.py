@@ -219,7 +219,7 @@ def fake_clis_of(lab: SshLab) -> dict[str, str]:
 
 
 @pytest.mark.cli
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 @pytest.mark.long("every model and effort of the CLI")
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -100,7 +100,7 @@ class TestAnswers:
         )
 
     def test_a_changed_input_is_what_runs(self, world: World, web: WebSession, asking: Any) -> None:
-        run = world.start("@bash touch first.txt\n@text fine", **asking)
+        run = world.start("@bash touch first.txt\n@text fine", "claude_code", **asking)
         request = request_of(world, run)
         answer(web, run, request, decision="allow", field="command", input="touch second.txt")
         ended(world, run)
@@ -108,7 +108,7 @@ class TestAnswers:
         assert not (world.worktree(run) / "first.txt").exists()
 
     def test_a_question_gets_its_answer(self, world: World, web: WebSession, asking: Any) -> None:
-        run = world.start("@ask Which colour? | Red | Blue\n@text fine", **asking)
+        run = world.start("@ask Which colour? | Red | Blue\n@text fine", "claude_code", **asking)
         request = request_of(world, run)
         values = {"decision": "answer", "question": "Which colour?", "answer-0": "Blue"}
         assert answer(web, run, request, **values)[0] == 204
@@ -116,7 +116,7 @@ class TestAnswers:
         assert "Blue" in str(world.events(run, "tool_result")[0]["output"])
 
     def test_a_question_is_answered_in_own_words(self, world: World, web: WebSession, asking: Any) -> None:
-        run = world.start("@ask Which colour? | Red | Blue\n@text fine", **asking)
+        run = world.start("@ask Which colour? | Red | Blue\n@text fine", "claude_code", **asking)
         values = {"decision": "answer", "question": "Which colour?", "other-0": "a warm grey"}
         answer(web, run, request_of(world, run), **values)
         ended(world, run)
@@ -124,7 +124,7 @@ class TestAnswers:
 
     def test_a_plan_is_shown_revised_and_approved(self, world: World, web: WebSession, asking: Any) -> None:
         script = "@tool EnterPlanMode {}\n@plan # Steps\\n\\n- one\n@plan # Better\n@text fine"
-        run = world.start(script, **asking)
+        run = world.start(script, "claude_code", **asking)
         request = request_of(world, run)
         if request["tool"] == "EnterPlanMode":
             answer(web, run, request, decision="allow")

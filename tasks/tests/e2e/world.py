@@ -70,14 +70,14 @@ class World:
         given = {"environment": self.shared_environment, "max_parallel_runs": 10, **fields}
         return self.api.add_workspace(numbered, str(repo or self.repo), **given)
 
-    def start(self, prompt: str, backend: str = "claude_code", **fields: Any) -> dict[str, Any]:
-        """Write a task and press Run; the run as it was queued."""
+    def start(self, prompt: str, backend: str = "codex", **fields: Any) -> dict[str, Any]:
+        """Write a task and press Run; the run as it was queued. Codex starts in a third of the time."""
         workspace = fields.pop("workspace", self.workspace)
         task = self.api.add_task(workspace, prompt, backend, **fields)
         run: dict[str, Any] = self.api.run_task(task["id"])
         return run
 
-    def finish(self, prompt: str, backend: str = "claude_code", **fields: Any) -> dict[str, Any]:
+    def finish(self, prompt: str, backend: str = "codex", **fields: Any) -> dict[str, Any]:
         """`start`, and wait for the end."""
         timeout = fields.pop("timeout", 60)
         ended: dict[str, Any] = self.api.wait_for_run(
@@ -85,7 +85,7 @@ class World:
         )
         return ended
 
-    def succeed(self, prompt: str, backend: str = "claude_code", **fields: Any) -> dict[str, Any]:
+    def succeed(self, prompt: str, backend: str = "codex", **fields: Any) -> dict[str, Any]:
         """`finish`, and it must have gone well."""
         run = self.finish(prompt, backend, **fields)
         assert run["state"] == "succeeded", run["reason"]

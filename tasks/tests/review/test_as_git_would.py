@@ -18,7 +18,7 @@ from workspaces import queries, services
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed, first_parent_subjects
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

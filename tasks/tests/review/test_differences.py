@@ -18,7 +18,7 @@ from tasks.trains import overlap
 from workspaces.git.diffs import key_of
 from workspaces.tests.merging.repos import History, changed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 ODD = 'odd\t"<b>\udcff\n.txt'
 CODE = "def answer():\n    return '<script>'\n"
 

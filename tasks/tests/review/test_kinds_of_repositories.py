@@ -15,7 +15,7 @@ from tasks.trains import jobs
 from tasks.trains import services as trains
 from workspaces.tests.merging.repos import History, changed, first_parent_subjects, text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def test_uncommitted_work_in_the_way_stops_the_train_and_is_not_touched(home: Path, tmp_path: Path) -> None:

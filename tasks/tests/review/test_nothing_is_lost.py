@@ -21,7 +21,7 @@ from tasks.worktrees import services as worktrees
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

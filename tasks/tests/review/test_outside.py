@@ -23,7 +23,7 @@ from workspaces.hostkit import wire
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import History, changed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 MAIN = "refs/heads/main"
 
