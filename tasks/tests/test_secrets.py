@@ -78,7 +78,7 @@ def test_no_page_of_any_role_shows_the_value(people: People, role: str) -> None:
     pages = {path.replace("/1", f"/{pk}") for path, _ in addresses(get_resolver().url_patterns)}
     pages |= {path for path, _ in addresses(get_resolver().url_patterns)} | set(admin_pages())
     for path in sorted(pages - {"/logout"}):
-        # A page that is drawn anew by a script shows nothing that the whole page does not: the owner's are enough.
+        # What a script draws anew shows no more than the whole page: the owner's is enough.
         for headers in ({}, {"HX-Request": "true"}) if role == "owner" else ({},):
             assert PLANTED.encode() not in client.get(path, headers=headers).getvalue(), path
 
