@@ -16,5 +16,8 @@ from aitask.settings import *  # noqa: F403
 # The real hasher takes 0.3 s per password on purpose, and nearly every test creates users.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# Else each Client of a test would look through all static files.
+WHITENOISE_AUTOREFRESH = True
+
 # pytest's processes share one Redis, and the rows of their databases have the same ids.
 Q_CLUSTER = {**Q_CLUSTER, "name": f"aitask-{os.environ.get('PYTEST_XDIST_WORKER', 'tests')}"}  # noqa: F405

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from aitask.tests.lab.tools import PROJECT
 from workspaces.hosts import HostError, ssh_config_fallback, ssh_options, ssh_target
 from workspaces.hosts.ssh_config import parse
 from workspaces.hosts.ssh_host_keys import known_name
@@ -184,3 +185,54 @@ def test_windows_gets_a_proxy_command_as_it_is_written(monkeypatch: pytest.Monke
     assert (program, option, argument) == (sys.executable, "-c", line)
     done = subprocess.run([program, option, code, sys.executable], input=b"raise SystemExit(7)", check=False)
     assert done.returncode == 7
+
+
+RECORDED = PROJECT / "aitask/tests/windows/recorded/ssh_g.txt"
+"""Windows' own `ssh -G cloud`, of a user without a configuration."""
+
+
+def on_windows(text: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> SshTarget:
+    """The target of an output of Windows, whose user and all users have their files below `home`."""
+    monkeypatch.setattr(ssh_target, "home", lambda: home)
+    monkeypatch.setenv("PROGRAMDATA", str(home / "ProgramData"))
+    return printed(text.replace("C:\\Users\\me", str(home)))
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_the_known_hosts_of_windows_are_those_of_the_user_and_of_all_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = touch(tmp_path / ".ssh/known_hosts")
+    of_all = touch(tmp_path / "ProgramData\\ssh/ssh_known_hosts")  # the separator as ssh prints it
+    target = on_windows(RECORDED.read_text(), tmp_path, monkeypatch)
+    assert target.paths("userknownhostsfile") == [own]
+    assert target.paths("globalknownhostsfile") == [of_all]
+
+
+def test_the_default_keys_of_windows_are_in_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = touch(tmp_path / ".ssh/id_ed25519")
+    assert on_windows(RECORDED.read_text(), tmp_path, monkeypatch).paths("identityfile") == [key]
+
+
+def test_an_old_ssh_of_windows_names_all_keys_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = touch(tmp_path / ".ssh/id_rsa")
+    keys = "identityfile ~/.ssh/id_dsa ~/.ssh/id_ecdsa ~/.ssh/id_ed25519 ~/.ssh/id_rsa\n"
+    lines = [line for line in RECORDED.read_text().splitlines() if not line.startswith("identityfile")]
+    assert on_windows("\n".join([*lines, keys]), tmp_path, monkeypatch).paths("identityfile") == [key]
+
+
+def test_crlf_in_the_output_of_windows_is_no_part_of_a_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = on_windows(RECORDED.read_text().replace("\n", "\r\n"), tmp_path, monkeypatch)
+    assert (target.host, target.port, target.user) == ("cloud", 22, "me")
+    assert not target.jumps
