@@ -8,13 +8,14 @@ import time
 from datetime import datetime, timedelta
 
 from django.db import close_old_connections
+from django.db.models import Q
 from django.utils import timezone
 
 from aitask.lib import columns, doorbell, heartbeat, leases
 from tasks.models import Run
 from tasks.runs import adoption
 from tasks.runs.follower import repairs
-from tasks.runs.follower.watch import HostWatch, runs_to_follow
+from tasks.runs.follower.watch import HostWatch, unread
 from workspaces.catalog import services as catalog_services
 from workspaces.models import Host, Workspace
 
@@ -97,10 +98,11 @@ class Follower:
 
 def busy_hosts() -> list[Host]:
     """Return the hosts with live runs or with unread events."""
-    workspaces = Workspace.objects.filter(tasks__runs__state__in=Run.LIVE).distinct()
-    live = {workspace.host.pk: workspace.host for workspace in workspaces}
-    others = Host.objects.exclude(pk__in=live)
-    return [*live.values(), *(host for host in others if runs_to_follow(host))]
+    runs = Run.objects.filter(Q(state__in=Run.LIVE) | unread())
+    workspaces = Workspace.objects.filter(pk__in=runs.values("task__workspace"))
+    by_key = {workspace.address.key: workspace for workspace in workspaces}
+    hosts = {host.key: host for host in Host.objects.filter(key__in=by_key)} if by_key else {}
+    return [hosts.get(key) or workspace.host for key, workspace in by_key.items()]
 
 
 def lease_host(host: Host) -> bool:

@@ -225,8 +225,12 @@ class HostWatch(threading.Thread):
 
 def runs_to_follow(host: Host) -> list[Run]:
     """Return the active runs on this host, and the ended ones whose last events are still missing."""
-    active = Q(state__in=Run.ACTIVE)
-    recent = timezone.now() - UNREAD_FOR
-    unread = Q(state__in=Run.ENDED, finished_at__gt=recent, final_seq__gt=F("last_seq"))
-    runs = Run.objects.exclude(run_dir="").filter(active | unread).select_related("task__workspace")
+    active = Q(state__in=Run.ACTIVE) & ~Q(run_dir="")
+    runs = Run.objects.filter(active | unread()).select_related("task__workspace")
     return [run for run in runs if run.task.workspace.address.key == host.key]
+
+
+def unread() -> Q:
+    """Return the condition of runs that have ended a while ago at most and whose last events are missing."""
+    recent = timezone.now() - UNREAD_FOR
+    return Q(state__in=Run.ENDED, finished_at__gt=recent, final_seq__gt=F("last_seq")) & ~Q(run_dir="")
