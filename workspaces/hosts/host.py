@@ -222,14 +222,14 @@ class HostConnection(Verbs):
     async def _connect(self) -> Link:
         from workspaces import hostkit_build
 
-        kit = Kit(*hostkit_build.build())
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 if self.address.kind == "local":
+                    kit = Kit(*hostkit_build.build_for_this_machine())
                     return await local.connect(kit, self.keepalive)
                 from workspaces.hosts import ssh  # slow to import, and not needed for this machine only
 
-                return await ssh.connect(self.address, kit, self.keepalive)
+                return await ssh.connect(self.address, Kit(*hostkit_build.build()), self.keepalive)
         except TimeoutError:
             reason = f"{self.label} could not be reached within {CONNECT_SECONDS:g} s."
             hint = "An ssh agent may be waiting for a confirmation of the key's use."

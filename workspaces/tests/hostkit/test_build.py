@@ -11,7 +11,8 @@ import pytest
 
 from workspaces import hostkit_build
 from workspaces.hostkit import agents
-from workspaces.hostkit.serve.packed import compiled_name, is_whole
+from workspaces.hostkit.serve import packed
+from workspaces.hostkit.serve.packed import compiled_name
 
 from .client import Serve
 
@@ -61,7 +62,7 @@ def test_a_host_makes_a_copy_with_bytecode_and_starts_from_it(
 def test_a_damaged_copy_is_made_again(pyz: Path, zipapp: Path, host_environment: dict[str, str]) -> None:
     compiled_name(zipapp).write_bytes(pyz.read_bytes()[:-7])
     assert started_from(zipapp, host_environment) == compiled_name(zipapp).name
-    assert is_whole(compiled_name(zipapp))
+    assert packed.is_whole(compiled_name(zipapp))
 
 
 def test_a_host_that_can_not_write_the_copy_starts_from_the_source(
@@ -69,6 +70,43 @@ def test_a_host_that_can_not_write_the_copy_starts_from_the_source(
 ) -> None:
     compiled_name(zipapp).mkdir()  # in its place, so that even root can't write it
     assert started_from(zipapp, host_environment) == zipapp.name
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder where the copy for this machine is kept, instead of the project's."""
+    folder = tmp_path / "__pycache__"
+    monkeypatch.setattr("importlib.util.cache_from_source", lambda _: str(folder / "hostkit.pyc"))
+    return folder
+
+
+def build_anew() -> tuple[str, bytes]:
+    """As another process of the app would."""
+    return hostkit_build.build_for_this_machine.__wrapped__()
+
+
+def test_this_machine_gets_a_copy_that_all_processes_share(kept: Path, pyz: Path) -> None:
+    name, content = build_anew()
+    assert (name, loaded(kept / name)) == (pyz.name, {".pyc"})
+    changed_at = (kept / name).stat().st_mtime_ns
+    assert build_anew() == (name, content)
+    assert (kept / name).stat().st_mtime_ns == changed_at
+
+
+def test_a_damaged_copy_for_this_machine_is_made_again_and_an_earlier_one_removed(kept: Path) -> None:
+    name, _ = build_anew()
+    (kept / name).write_bytes(b"x" * 100)
+    (kept / "hostkit-0123.cpython-311.pyz").touch()
+    assert packed.is_whole(kept / build_anew()[0])
+    build_anew()
+    assert {file.name for file in kept.iterdir()} == {name}
+
+
+def test_a_read_only_installation_compiles_in_each_process(kept: Path) -> None:
+    kept.touch()  # no folder, so that nothing can be kept there, even by root
+    name, content = build_anew()
+    (kept.parent / name).write_bytes(content)
+    assert packed.is_whole(kept.parent / name)
 
 
 def test_another_python_uses_the_source_in_the_copy(pyz: Path, tmp_path: Path) -> None:
