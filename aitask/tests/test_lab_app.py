@@ -32,7 +32,7 @@ def test_a_killed_role_comes_back(app: App, role: Role) -> None:
 def test_nothing_is_left_after_a_stop() -> None:
     with App() as app:
         app.up()
-        assert len(app.leftovers()) >= 4
+        wait_for(lambda: len(app.leftovers()) >= 4, 30, "all roles")
         assert app.stop() == 0
         assert app.leftovers() == []
 

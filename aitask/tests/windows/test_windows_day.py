@@ -194,6 +194,11 @@ def test_nothing_failed_in_the_log_and_no_sign_was_lost(desk: Desk) -> None:
     assert "\ufffd" not in desk.laptop.log
 
 
+def test_nothing_stays_when_up_is_killed(desk: Desk) -> None:
+    desk.laptop.kill("up")
+    wait_for(lambda: not desk.laptop.processes(), 10, "the end of all processes on the laptop")
+
+
 def open_terminal(desk: Desk, task: int) -> TerminalClient:
     path, cookie = f"/api/tasks/{task}/terminal", desk.laptop.login.cookie_header
     return TerminalClient(desk.laptop.port, path, cookie, cols=80, rows=24)
