@@ -9,6 +9,7 @@ from aitask.tests.lab import processes
 from aitask.tests.lab.app import App, Role
 from aitask.tests.lab.axe import serious_findings
 from aitask.tests.lab.client import ApiClient, ApiError
+from aitask.tests.lab.wait import wait_for
 
 pytestmark = pytest.mark.server
 
