@@ -125,6 +125,7 @@ def machine(claude: FakeCli) -> Iterator[App]:
         yield app
 
 
+@pytest.mark.browser
 class TestTheForm:
     """One machine and one page for all: both CLIs are the test's, and nothing of theirs changes."""
 
