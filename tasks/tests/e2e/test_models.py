@@ -125,7 +125,6 @@ def machine(claude: FakeCli) -> Iterator[App]:
         yield app
 
 
-@pytest.mark.browser
 class TestTheForm:
     """One machine and one page for all: both CLIs are the test's, and nothing of theirs changes."""
 
@@ -136,8 +135,11 @@ class TestTheForm:
             yield page
 
     def test_it_is_filled_in_by_keyboard_alone(self, machine: App, page: Page, claude: FakeCli) -> None:
-        asked = claude.times_run
+        lists = claude.times_run
         press(page, "n")
+        # The focused box asks the chosen CLI for its commands, once. No list of models is asked for.
+        wait_for(lambda: claude.times_run == lists + 1, 20, "the request for commands")
+        asked = claude.times_run
         page.get_by_role("dialog").get_by_label("Effort").wait_for()
         expect(page.get_by_label("What should be done?")).to_be_focused()
         page.keyboard.type("By keyboard")
