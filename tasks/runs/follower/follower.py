@@ -26,8 +26,9 @@ STUCK = 60.0
 "Seconds after which a round that has not ended is stuck; waiting for a locked database takes up to 20."
 PACE = 1.0
 "Seconds between two rounds without a ring."
-REPAIR_PACE = 0.9
-"Least seconds between two repairs: busy runs ring often, and their repairs would take a third of the time."
+REPAIR_PACE, CALM_REPAIR_PACE = 0.9, 4.0
+"Least seconds between two repairs, while the queue changes and when it has not for CALM seconds."
+CALM = 15.0
 MODELS_PACE = 10.0
 "Seconds between two searches for workspaces without model lists."
 
@@ -39,6 +40,7 @@ class Follower:
         self.stopping = threading.Event()
         self.watches: dict[int, HostWatch] = {}
         self._repaired_at = float("-inf")
+        self._rung_at = time.monotonic()
         self._requested_models_at: float | None = None
         self._started_at = timezone.now()
         self._asked_for_runs: dict[int, datetime] = {}
@@ -52,7 +54,7 @@ class Follower:
             heartbeat.expect(STUCK)
             try:
                 self.step()
-                doorbell.wait({"queue"}, PACE)
+                self._wait_for_ring()
             except columns.OF_DATABASES:
                 log.exception("the database can't be reached; retrying")
                 close_old_connections()
@@ -63,6 +65,14 @@ class Follower:
             watch.join(timeout=2)
         leases.release(Host.objects.all())
 
+    def _wait_for_ring(self) -> None:
+        """Wait until the queue has changed. Other changes are no reason for a round before its time."""
+        until = time.monotonic() + PACE
+        while (left := until - time.monotonic()) > 0 and not self.stopping.is_set():
+            if "queue" in doorbell.wait({"queue"}, left):
+                self._rung_at = time.monotonic()
+                return
+
     def step(self) -> None:
         """Start and stop watches as needed, then make repairs that are due."""
         leased = {host.pk: host for host in busy_hosts() if lease_host(host)}
@@ -70,7 +80,8 @@ class Follower:
             self.watches.pop(pk).stop()
         for pk, host in leased.items():
             self._watch(pk, host)
-        if time.monotonic() - self._repaired_at >= REPAIR_PACE:
+        now = time.monotonic()
+        if now - self._repaired_at >= (REPAIR_PACE if now - self._rung_at < CALM else CALM_REPAIR_PACE):
             repairs.repair()
             self._repaired_at = time.monotonic()
         adoption.enqueue_due(self._started_at, self._asked_for_runs)

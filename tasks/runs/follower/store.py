@@ -7,7 +7,8 @@ one of kind `raw`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from django.db import transaction
@@ -21,8 +22,31 @@ from workspaces.hosts import untrusted
 
 log = logging.getLogger(__name__)
 
+OFFSETS = ("event_offset", "last_heard_at", "last_event_at")
 NOT_DATA = frozenset(("v", "seq", "at", "kind"))
 SaveLines = Callable[[Run, Sequence[object]], None]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Lines of a run's events.jsonl, and the byte offsets between which they stand."""
+
+    run_id: int
+    lines: Sequence[object]
+    start: int
+    end: int
+
+
+def save_together(chunks: Iterable[Chunk]) -> set[int]:
+    """Save at most one chunk of each run in one transaction; return the runs whose offset is another one.
+
+    A transaction for each event would limit a host to a few hundred a second. Raises whatever one of the
+    chunks raises; then none is saved.
+    """
+    with transaction.atomic():
+        # In this order, because other transactions that lock several runs do so, too.
+        ordered = sorted(chunks, key=lambda chunk: chunk.run_id)
+        return {chunk.run_id for chunk in ordered if not _save(chunk, _save_lines)}
 
 
 def save_events(run_id: int, lines: Sequence[object], *, start: int, end: int) -> bool:
@@ -30,36 +54,37 @@ def save_events(run_id: int, lines: Sequence[object], *, start: int, end: int) -
 
     Raises DatabaseError if the database fails. A line whose values can't be saved harms only itself.
     """
+    chunk = Chunk(run_id, lines, start, end)
     try:
-        return _save(run_id, lines, start, end, _save_together)
+        return _save(chunk, _save_lines)
     except Exception as error:
         if columns.is_outage(error):
             raise
         log.warning("events of run %d can't be saved together: %s: %s", run_id, type(error).__name__, error)
-        return _save(run_id, lines, start, end, _save_one_by_one)
+        return _save(chunk, _save_one_by_one)
 
 
 def skip_events(run_id: int, count: int, *, start: int, end: int, why: str) -> None:
     """Move the offset of a run past lines of which not even the text can be saved."""
-    _save(run_id, [], start, end, lambda run, _: _skip(run, count, why))
+    _save(Chunk(run_id, [], start, end), lambda run, _: _skip(run, count, why))
 
 
-def _save(run_id: int, lines: Sequence[object], start: int, end: int, save: SaveLines) -> bool:
+def _save(chunk: Chunk, save: SaveLines) -> bool:
     with transaction.atomic():
-        run = Run.objects.select_for_update().filter(pk=run_id, event_offset=start).first()
+        rows = Run.objects.select_for_update(of=("self",)).select_related("task")
+        run = rows.filter(pk=chunk.run_id, event_offset=chunk.start).defer("task__prompt").first()
         if run is None:
             return False
-        save(run, lines)
-        run.event_offset = end
+        run.event_offset = chunk.end
         run.last_heard_at = timezone.now()
-        if lines:
+        if chunk.lines:
             run.last_event_at = run.last_heard_at
-        run.save(update_fields=["event_offset", "last_heard_at", "last_event_at"])
-        doorbell.ring(f"task:{run.task_id}", "board")
+        save(run, chunk.lines)
+        doorbell.ring(f"task:{run.task_id}")
     return True
 
 
-def _save_together(run: Run, lines: Sequence[object]) -> None:
+def _save_lines(run: Run, lines: Sequence[object]) -> None:
     _save_rows(run, _numbered(run, lines))
 
 
@@ -69,7 +94,7 @@ def _save_one_by_one(run: Run, lines: Sequence[object]) -> None:
         before = {name: getattr(run, name) for name in reducer.FIELDS}
         try:
             with transaction.atomic():
-                _save_together(run, [line])
+                _save_lines(run, [line])
         except Exception as error:
             if columns.is_outage(error):
                 raise
@@ -92,7 +117,7 @@ def _save_rows(run: Run, new: list[wire.RunEvent]) -> None:
     for event in new:
         reducer.apply(run, event)
     columns.fit(run, reducer.FIELDS)
-    run.save(update_fields=[*reducer.FIELDS])
+    run.save(update_fields=[*reducer.FIELDS, *OFFSETS])
     hooks.events_saved(run, new)
     _call_hooks(run, new)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from django.db import close_old_connections, connection
@@ -14,7 +16,7 @@ from django.utils import timezone
 from aitask.lib import columns
 from tasks.models import Run
 from tasks.runs import endings
-from tasks.runs.follower.store import save_events, skip_events
+from tasks.runs.follower.store import Chunk, save_events, save_together, skip_events
 from workspaces import hosts
 from workspaces.hostkit import wire
 from workspaces.hosts import HostError
@@ -28,6 +30,8 @@ HEARTBEAT = 5.0
 RETRY = 5.0
 "Seconds before the next attempt to reach a host; the connection itself backs off further."
 DATABASE_PATIENCE = 1.0
+MOST_LINES = 500
+"How many lines are saved in one transaction at most, besides those of its first item. It takes about 0.1 s."
 TRIES = 3
 "How often an item of a run is tried before it is skipped."
 ASIDE = 60.0
@@ -95,7 +99,47 @@ class HostWatch(threading.Thread):
                 continue
             item = self._stream.get(timeout=0.1)
             if item is not None:
-                self._take(item)
+                self._take_all([item, *self._waiting(self._stream)])
+
+    def _waiting(self, stream: hosts.Stream) -> Iterator[wire.TailItem]:
+        """Yield the items that have come already, up to a number of lines."""
+        lines = 0
+        # An error is raised again when the next item is awaited, after these are saved.
+        with contextlib.suppress(HostError):
+            while lines < MOST_LINES and (item := stream.get(timeout=0)) is not None:
+                lines += len(item.get("lines", ()))
+                yield item
+
+    def _take_all(self, items: Iterable[wire.TailItem]) -> None:
+        """Take items in order. Lines of several runs, and of several items of a run, are saved together."""
+        together: dict[str, wire.TailItem] = {}
+        for item in items:
+            earlier = together.get(item["dir"])
+            if "lines" in item and (earlier is None or earlier["offset"] == item["start"]):
+                together[item["dir"]] = joined(earlier, item) if earlier else item
+                continue
+            self._save_together(together)
+            together = {}
+            self._take(item)
+        self._save_together(together)
+
+    def _save_together(self, items: dict[str, wire.TailItem]) -> None:
+        """Save lines of several runs in one transaction; if that fails, each by itself."""
+        followed = {path: item for path, item in items.items() if path in self._runs}
+        chunks = [chunk_of(self._runs[path], item) for path, item in followed.items()]
+        stale: set[int] = set()
+        try:
+            stale = save_together(chunks) if len(chunks) > 1 else {chunk.run_id for chunk in chunks}
+        except Exception as error:
+            if columns.is_outage(error):
+                raise
+            log.warning("%s: lines can't be saved together: %s", self.host.key, type(error).__name__)
+            stale = {chunk.run_id for chunk in chunks}
+        for path, item in followed.items():
+            if self._runs.get(path) in stale:
+                self._take(item)  # which also finds out whether its offset is outdated
+            else:
+                self._failures.pop(self._runs[path], None)
 
     def _beat(self) -> None:
         """Check every HEARTBEAT seconds that the host answers, and note that its live runs were reached."""
@@ -221,6 +265,16 @@ class HostWatch(threading.Thread):
             self._stream.close()
         self._stream, self._heard = None, 0.0
         self._runs.clear()
+
+
+def joined(earlier: wire.TailItem, later: wire.TailItem) -> wire.TailItem:
+    """Return one item with the lines of two that follow each other."""
+    lines = [*earlier["lines"], *later["lines"]]
+    return {"dir": earlier["dir"], "lines": lines, "start": earlier["start"], "offset": later["offset"]}
+
+
+def chunk_of(run_id: int, item: wire.TailItem) -> Chunk:
+    return Chunk(run_id, item["lines"], item["start"], item["offset"])
 
 
 def runs_to_follow(host: Host) -> list[Run]:
