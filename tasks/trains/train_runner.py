@@ -100,7 +100,7 @@ class TrainRunner:
                 self._check(step)
             else:
                 self._move(step)
-            doorbell.ring(f"train:{self.train.pk}", f"task:{step.task_id}", "board")
+            doorbell.ring(f"train:{self.train.pk}", f"task:{step.task_id}")
             if self.on_change:
                 self.on_change()
 
@@ -152,7 +152,8 @@ class TrainRunner:
     def _read_git_config(self, worktree: MergeWorktree, step: MergeStep) -> None:
         """Read the git configuration and attributes that affect the remaining merges."""
         left = self.train.steps.filter(position__gte=step.position).exclude(commit="")
-        self.plain = is_plain(worktree, step.onto, list(left.values_list("commit", flat=True)))
+        commits = list(left.values_list("commit", flat=True))
+        self.plain = is_plain(worktree, step.onto, commits, squash=self.train.strategy == Strategy.SQUASH)
         self.options = () if self.plain else merge_options(worktree, self.train.branch)
 
     def _merged_in_worktree(self, step: MergeStep, found: Attempt) -> None:

@@ -72,15 +72,16 @@ def foresee(
     """Try the merge in memory; None if it has to be tried in the merge worktree.
 
     `quick` means that none of the user's git configuration would change the result: then a conflict is final,
-    and a clean merge is created in memory.
+    and a clean merge or squash is created in memory.
     """
     args = ("merge-tree", "--write-tree", "-z", onto, change.commit)
     done = git(worktree.host, worktree.path, *args, timeout=300, check=False)
     tree = done.out.split("\0")[0].strip()
     if done.rc == 0 and tree == worktree.tree_of(onto):
         return _nothing_new(worktree, onto, change)
-    if done.rc == 0 and quick and strategy == Strategy.MERGE:
-        merged = commit(worktree, tree, (onto, change.commit), change.message)
+    if done.rc == 0 and quick and strategy != Strategy.REBASE:
+        parents = (onto,) if strategy == Strategy.SQUASH else (onto, change.commit)
+        merged = commit(worktree, tree, parents, change.message)
         return Attempt(MergeResult.CLEAN, commit=merged)
     if done.rc == 1 and "\0" in done.out and quick and strategy != Strategy.REBASE:
         names = {onto: "main", change.commit: change.branch}

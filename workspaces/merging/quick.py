@@ -1,4 +1,4 @@
-"""Merge commits in memory, if none of the user's git configuration would change what `git merge` does."""
+"""Merges in memory, if none of the user's git configuration would change what `git merge` does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from workspaces.git.commands import git
 from workspaces.merging.merge_worktree import MergeWorktree
 
 HOOKS = ("pre-merge-commit", "prepare-commit-msg", "commit-msg", "post-merge")
+COMMIT_HOOKS = ("pre-commit", "post-commit")
+"Hooks that git runs for the commit of a squash, in addition."
 SETTINGS = (
     r"^(commit\.gpgsign|merge\.(verifysignatures|log|renormalize|.*\.driver|default)"
     r"|core\.(attributesfile|hookspath)|i18n\..*|branch\..*\.mergeoptions)$"
@@ -30,14 +32,15 @@ OVERRIDDEN = {
 }
 
 
-def is_plain(worktree: MergeWorktree, onto: str, commits: Sequence[str]) -> bool:
-    """Return whether no hook, signature, merge driver or attribute affects the merge of these commits."""
+def is_plain(worktree: MergeWorktree, onto: str, commits: Sequence[str], *, squash: bool) -> bool:
+    """Return whether no hook, signature, driver or attribute affects the merge of these commits."""
     args = ("config", "--get-regexp", SETTINGS)
     if git(worktree.host, worktree.path, *args, check=False, hooks=True).out.strip():
         return False
     find = ("rev-parse", "--path-format=absolute", "--git-path", "hooks")
     hooks = git(worktree.host, worktree.path, *find, hooks=True).out.strip()
-    paths = [*(join(hooks, name) for name in HOOKS), join(worktree.repo.common_dir, "info", "attributes")]
+    names = (*HOOKS, *COMMIT_HOOKS) if squash else HOOKS
+    paths = [*(join(hooks, name) for name in names), join(worktree.repo.common_dir, "info", "attributes")]
     if any(worktree.host.exists(path) for path in paths):
         return False
     return not (_has_merge_attributes(worktree, onto) or _change_attributes(worktree, onto, commits))
@@ -64,9 +67,9 @@ def merge_options(worktree: MergeWorktree, branch: str) -> tuple[str, ...]:
         return ()
 
 
-def commit(worktree: MergeWorktree, tree: str, parents: tuple[str, str], message: str) -> str:
-    """Create a merge commit of an existing tree."""
-    args = ("commit-tree", "-p", parents[0], "-p", parents[1], "-F", "-", tree)
+def commit(worktree: MergeWorktree, tree: str, parents: Sequence[str], message: str) -> str:
+    """Create a commit of an existing tree."""
+    args = ("commit-tree", *(part for parent in parents for part in ("-p", parent)), "-F", "-", tree)
     merged = worktree.write.git(worktree.path, *args, stdin=message).out.strip()
     worktree.trees[merged] = tree
     return merged
