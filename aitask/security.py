@@ -1,4 +1,4 @@
-"""Security headers that Django and django-csp don't set."""
+"""Security headers that Django and django-csp don't set, and compression that gives no secret away."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
 
 DENIED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in DENIED)
@@ -37,3 +39,20 @@ def private_pages(
         return response
 
     return middleware
+
+
+class CompressionMiddleware(GZipMiddleware):
+    """Compress pages, but none that another site has requested.
+
+    A site that puts guesses into requests could otherwise learn from the sizes of the responses what else is
+    on the page (BREACH). Browsers tell who requests a page, and other clients send no cookies for a site.
+    """
+
+    OWN = ("", "same-origin", "none")
+    "Values of Sec-Fetch-Site: not sent, one of our pages, or the user by typing the address."
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        patch_vary_headers(response, ("Sec-Fetch-Site",))
+        if request.headers.get("Sec-Fetch-Site", "") not in self.OWN:
+            return response
+        return super().process_response(request, response)

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "aitask.security.permissions_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # answers for static files, which all may store
+    "aitask.security.CompressionMiddleware",
     "aitask.security.private_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
