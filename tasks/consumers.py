@@ -1,4 +1,4 @@
-"""WebSockets of the board and the task page. They send what the database has that a page lacks."""
+"""The WebSocket of the task page. It sends what the database has that the page lacks."""
 
 from __future__ import annotations
 
@@ -7,56 +7,18 @@ import contextlib
 from typing import Any
 
 from channels.db import database_sync_to_async
-from django.shortcuts import get_object_or_404
 
 from aitask.lib.sockets import LiveConsumer
 from tasks import queries
+from tasks.access import task_for
+from tasks.board.cards import with_newest_runs
 from tasks.conversation.rendering import render_talk
-from tasks.live import LiveLines, LiveTask, place_of
+from tasks.live import LiveTask, place_of
 from tasks.models import Task
 from tasks.rendering import render_head, render_rows
 
 BATCH = 200
 "Maximum number of events in one message."
-
-
-class BoardConsumer(LiveConsumer):
-    """Notifies the board of changes; the page then reloads what it shows."""
-
-    pause = 0.3
-    """Seconds between two messages, so that busy agents do not make browsers redraw all the time."""
-
-    async def connect(self) -> None:
-        self.version = ""
-        self.stamp: tuple[object, ...] = ()
-        self.lines = LiveLines(self)
-        await super().connect()
-
-    async def beside(self) -> None:
-        await self.lines.serve()
-
-    async def topics(self) -> set[str]:
-        return {"board"}
-
-    async def changed(self, topics: frozenset[str]) -> None:
-        board = await database_sync_to_async(self.read)(rung="board" in topics)
-        if board is not None:
-            self.lines.follow(self.places)
-        if board is not None and board.version != self.version:
-            self.version = board.version
-            await self.push({"t": "changed", "version": board.version, "needs_you": board.needs_you})
-            await asyncio.sleep(self.pause)
-
-    def read(self, *, rung: bool) -> queries.Board | None:
-        """Return the board; None if no ring was about it and its stamp is the same, as after most writes."""
-        stamp = queries.board_stamp()
-        if stamp == self.stamp and not rung:
-            return None
-        self.stamp = stamp
-        board = queries.board(self.user)
-        cards = (card for column in board.columns for card in column.cards)
-        self.places = {card.task.pk: place_of(card.task, card.run) for card in cards}
-        return board
 
 
 class TaskConsumer(LiveConsumer):
@@ -108,7 +70,7 @@ class TaskConsumer(LiveConsumer):
 
     def task(self) -> Task:
         """Return the task with its newest run; raise Http404 unless the user may see it."""
-        return get_object_or_404(queries.with_newest_run(self.user), pk=self.pk)
+        return with_newest_runs([task_for(self.user, self.pk)])[0]
 
     def read(self) -> tuple[str, str, dict[str, str]]:
         """Return the next events, the status strip and the parts of the conversation as HTML."""

@@ -47,7 +47,7 @@ def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: A
     if (task.permission_mode, task.backend) != (mode_before, before[0]):
         check_permission_mode(task, user)
     task.save(update_fields=[*fields, "updated_at"])
-    doorbell.ring(f"task:{task.pk}", "board")
+    doorbell.ring(f"task:{task.pk}")
     return task
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from tasks.consumers import BoardConsumer, TaskConsumer
+from tasks.board.consumers import BoardConsumer
+from tasks.consumers import TaskConsumer
 from tasks.conversation.consumers import AttentionConsumer, InboxConsumer
 
 websocket_urlpatterns: list[URLPattern] = [

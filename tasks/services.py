@@ -61,7 +61,7 @@ def create_task(
     check_choice(task)
     check_permission_mode(task, user)
     task.save()
-    doorbell.ring("board")
+    doorbell.ring(f"task:{task.pk}")
     return task
 
 
@@ -91,7 +91,7 @@ def move_task(task: Task, *, status: str, before: int | None, user: AbstractBase
     rank = _rank_before(task, status, before)
     Task.objects.filter(pk=task.pk).update(rank=rank)
     task.refresh_from_db()
-    doorbell.ring("board")
+    doorbell.ring(f"task:{task.pk}")
     if task.status == Task.Status.QUEUED:
         dispatch.start_after_commit(task.workspace_id)
 
@@ -99,8 +99,9 @@ def move_task(task: Task, *, status: str, before: int | None, user: AbstractBase
 def delete_task(task: Task) -> None:
     """Remove a task and its history from the app. Branch, worktree and tmux session stay on the host."""
     require(task, TaskVerb.DELETE)
+    topic = f"task:{task.pk}"
     task.delete()
-    doorbell.ring("board")
+    doorbell.ring(topic)
 
 
 def _rank_before(task: Task, status: str, before: int | None) -> float:

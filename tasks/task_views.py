@@ -19,6 +19,7 @@ from aitask.lib.text import whole_number
 from tasks import editing, queries, rendering, services
 from tasks.access import task_for
 from tasks.answers import answer_on_task
+from tasks.board.queries import siblings
 from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
@@ -55,7 +56,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "head": rendering.render_head(task, run),
         "talk": render_talk(task, run),
         "may_decide": may_decide(request.user, task.workspace),
-        "board": queries.board(current_user(request), workspace=None, search=""),
+        "columns": siblings(current_user(request), task),
         "commands": commands(task, run),
         "asks_first": agent_settings.waiting_for(run, task.workspace),
         "outside": outside_changes([task]).get(task.pk, []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tasks import session_views, task_views, views
+from tasks.board import views as board_views
 from tasks.conversation import urls as conversation_urls
 from tasks.review import urls as review_urls
 from tasks.trains import urls as trains_urls
@@ -15,8 +16,9 @@ urlpatterns = [
     *trains_urls.urlpatterns,
     *worktrees_urls.urlpatterns,
     *conversation_urls.urlpatterns,
-    path("", views.board, name="board"),
-    path("board/columns", views.board_columns, name="board_columns"),
+    path("", board_views.board, name="board"),
+    path("board/columns", board_views.board_columns, name="board_columns"),
+    path("board/cards/<str:status>", board_views.board_cards, name="board_cards"),
     path("tasks/new", views.task_new, name="task_new"),
     path("tasks/new/fields", views.task_new_fields, name="task_new_fields"),
     path("tasks/<int:pk>", task_views.task_page, name="task"),

@@ -1,4 +1,4 @@
-"""The board, its verbs, and the panel for new tasks."""
+"""The verbs of the board, and the panel for new tasks."""
 
 from __future__ import annotations
 
@@ -16,64 +16,15 @@ from aitask.lib import htmx
 from aitask.lib.answers import answer, attempt, show_refusal
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from tasks import queries, services
+from tasks import services
 from tasks.access import hold_for, task_for
-from tasks.conversation.notification_views import DISMISSED
 from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used, modes_for
-from tasks.models import Run, Task
-from tasks.runs import cli_holds, restart_report
+from tasks.models import Task
 from tasks.runs import services as run_services
 from tasks.trains import services as trains
 from workspaces.access import current_user, visible_workspaces, workspace_for
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
-from workspaces.models import BackendHold, Host, Workspace
-
-
-@require_GET
-def board(request: HttpRequest) -> HttpResponse:
-    """The board page."""
-    return render(request, "tasks/board.html", {"nav": "board", **board_context(request)})
-
-
-@require_GET
-def board_columns(request: HttpRequest) -> HttpResponse:
-    """The columns, with which the page updates itself."""
-    return render(request, "tasks/_board.html", board_context(request))
-
-
-def board_context(request: HttpRequest) -> dict[str, Any]:
-    user = current_user(request)
-    workspaces = list(visible_workspaces(user))
-    chosen = next((w for w in workspaces if str(w.pk) == request.GET.get("workspace")), None)
-    search = request.GET.get("q", "").strip()
-    return {
-        "workspaces": workspaces,
-        "workspace": chosen,
-        "search": search,
-        "board": queries.board(user, workspace=chosen, search=search),
-        "statuses": Task.Status.choices,
-        "troubles": troubles(workspaces),
-        "report": restart_report.report_for(user, dismissed=request.session.get(DISMISSED, 0)),
-    }
-
-
-def troubles(workspaces: list[Workspace]) -> dict[str, list[Any]]:
-    """Return the problems of hosts: lost links where runs are live, refused logins, and held CLIs."""
-    hosts = Host.objects.filter(key__in={workspace.address.key for workspace in workspaces})
-    return {
-        "hosts": [host for host in hosts.filter(link=Host.Link.DOWN) if _has_live_runs(host, workspaces)],
-        "holds": list(
-            BackendHold.objects.filter(host__in=hosts, held_since__isnull=False).select_related("host")
-        ),
-        "clis": cli_holds.held_clis(workspaces),
-    }
-
-
-def _has_live_runs(host: Host, workspaces: list[Workspace]) -> bool:
-    """Whether a run is queued or in progress on the host."""
-    on_host = [workspace for workspace in workspaces if workspace.address.key == host.key]
-    return Run.objects.filter(task__workspace__in=on_host, state__in=Run.LIVE).exists()
 
 
 @require_http_methods(["GET", "POST"])

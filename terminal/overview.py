@@ -35,7 +35,7 @@ class SessionsConsumer(LiveConsumer):
         user = await database_sync_to_async(User.objects.get)(pk=self.user.pk)
         if not await database_sync_to_async(access.may_use)(user):
             raise Http404
-        return {"board", "hosts"}
+        return {"board", "task:*", "hosts"}
 
     async def changed(self, topics: frozenset[str]) -> None:
         html = await render_sessions(self.user)

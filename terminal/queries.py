@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.urls import reverse
 
 from aitask.lib.badges import Badge
-from tasks import queries as tasks
+from tasks.access import visible_tasks
+from tasks.board.cards import card_of, lost_hosts, with_newest_runs
 from tasks.models import Task
 from terminal.control.listing import Row
 from workspaces.access import visible_workspaces
@@ -59,7 +60,7 @@ def groups(user: AbstractBaseUser | AnonymousUser, listings: Listings) -> list[W
     """Return all live sessions of this installation, by workspace."""
     key = Installation.current_key()
     by_owner = {host: _by_mark(rows, key) for host, rows in listings.items() if not isinstance(rows, str)}
-    lost = tasks.lost_hosts()
+    lost = lost_hosts()
     all_tasks = _tasks(user, by_owner)
     labels = dict(Host.objects.values_list("key", "alias"))
     found = [
@@ -81,10 +82,10 @@ def _by_mark(rows: Iterable[Row], installation: str) -> dict[str, list[Row]]:
 
 def _tasks(
     user: AbstractBaseUser | AnonymousUser, by_owner: Mapping[str, Mapping[str, list[Row]]]
-) -> QuerySet[Task]:
+) -> list[Task]:
     keys = {mark for marks in by_owner.values() for mark in marks}
     old = Q(mark="", pk__in=[int(key) for key in keys if key.isdecimal()])
-    return tasks.with_newest_run(user).filter(Q(mark__in=keys - {""}) | old)
+    return with_newest_runs(visible_tasks(user).filter(Q(mark__in=keys - {""}) | old))
 
 
 def _group(
@@ -110,7 +111,7 @@ def _group(
 
 
 def _of_task(task: Task, rows: list[Row], lost: set[str]) -> Session:
-    card = tasks.card_of(task, lost)
+    card = card_of(task, lost)
     return Session(
         key=f"task-{task.pk}",
         url=reverse("task_terminal", args=[task.pk]),

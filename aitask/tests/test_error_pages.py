@@ -8,7 +8,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.test import Client
 
-from tasks import queries
+from tasks.board import queries
 from tasks.tests.factories import make_owner
 
 pytestmark = pytest.mark.django_db

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import io
 import json
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -16,7 +13,6 @@ from unittest import mock
 from asgiref.sync import sync_to_async
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
-from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.http import Http404
 from django.test import Client, TransactionTestCase
@@ -25,41 +21,7 @@ from django.urls import path
 from aitask.asgi import application, own_thread
 from aitask.lib import doorbell, sockets
 from aitask.lib.sockets import LiveConsumer
-
-ORIGIN, HOST = (b"origin", b"http://localhost:8000"), (b"host", b"localhost:8000")
-PATIENCE = 30.0
-
-
-class Socket(WebsocketCommunicator):
-    """Waits as long as a busy machine needs: who gives up while a query waits for this thread blocks it."""
-
-    async def receive_output(self, timeout: float = PATIENCE) -> Any:
-        waiting = asyncio.ensure_future(super().receive_output(2 * PATIENCE))
-        done, _ = await asyncio.wait([waiting], timeout=max(timeout, PATIENCE))
-        if not done:
-            raise AssertionError(f"the socket says nothing; it waits here:\n{self._stack()}")
-        return waiting.result()
-
-    async def close_code(self) -> int:
-        """The code that it is closed with; what it says before is passed over."""
-        while (output := await self.receive_output())["type"] != "websocket.close":
-            pass
-        return int(output["code"])
-
-    def _stack(self) -> str:
-        lines = io.StringIO()
-        for task in asyncio.all_tasks():
-            task.print_stack(file=lines)
-        with contextlib.suppress(ValueError):  # A test that hangs for its whole time shows it at least.
-            print(lines.getvalue(), file=sys.__stderr__, flush=True)
-        return lines.getvalue()
-
-
-@functools.cache
-def start_listening() -> None:
-    """The first subscription of a process brings a look at everything, which no test here is about."""
-    with doorbell.subscribe(["board"]) as subscription:
-        subscription.wait_blocking(5)
+from aitask.tests.lab.web_socket import HOST, ORIGIN, PATIENCE, Socket, start_listening
 
 
 def route(to: str, consumer: type[LiveConsumer]) -> URLRouter:
@@ -267,6 +229,7 @@ class GateTest(TransactionTestCase):
         with self.settings(CHANNEL_LAYERS={"default": away}):
             socket = Socket(application, "/ws/board", headers=[self.cookie, ORIGIN, HOST])
             assert (await socket.connect(timeout=5))[0]
+            await socket.send_json_to({"t": "show"})
             assert (await socket.receive_json_from(5))["t"] == "changed"
             await socket.disconnect()
 

@@ -11,8 +11,8 @@ from ninja import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import CoreSchema, core_schema
 
+from tasks.board.cards import Card
 from tasks.models import Event, Run, Task
-from tasks.queries import Card
 from tasks.runs.shell_commands import attach_command_on_host
 from workspaces import clis
 from workspaces.models import choices
@@ -156,8 +156,13 @@ TASK_FIELDS = (
 )
 
 
-def task_out(card: Card) -> TaskOut:
-    """Return a task with the state of its newest run. Reads `task.runs`, which should be prefetched."""
+class TaskPage(Answer):
+    items: list[TaskOut]
+    next: str | None = Field(description="The `cursor` of the next page; null after the last one")
+
+
+def task_out(card: Card, runs: list[int]) -> TaskOut:
+    """Return a task with the state of its newest run and the ids of all its runs."""
     task: Task = card.task
     return TaskOut.model_construct(
         **{name: getattr(task, name) for name in TASK_FIELDS},
@@ -165,7 +170,7 @@ def task_out(card: Card) -> TaskOut:
         badge=card.badge.text if card.badge else None,
         needs_you=card.needs_you,
         activity=card.activity,
-        runs=[run.pk for run in task.runs.all()],
+        runs=runs,
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
-from ninja import Router, Status
+from collections.abc import Iterable
+from math import isfinite
+from typing import Annotated
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Status
 
 from aitask.lib.errors import Refused
-from tasks import editing, queries, services
+from tasks import editing, services
 from tasks.access import task_for, visible_tasks
 from tasks.api import schemas
 from tasks.api.schemas import (
@@ -22,31 +26,66 @@ from tasks.api.schemas import (
     RunOut,
     TaskChange,
     TaskOut,
+    TaskPage,
     run_out,
     task_out,
 )
+from tasks.board.cards import LARGE, card_of, lost_hosts, with_newest_runs
 from tasks.models import Run, Task
 from tasks.runs import agent_settings, forks, rescue
 from tasks.runs import services as run_services
-from workspaces.access import Visitor, current_user, workspace_for
+from workspaces.access import current_user, workspace_for
 from workspaces.hostkit.escapes import visible
 
 router = Router(tags=["Tasks"])
-RUN_FIELDS = ("task", "number", "state", "reason_code", "cancel_requested_at", "activity")
-"Columns of runs that tasks need; others can be large."
+MOST_LISTED = 1000
+Limit = Annotated[int | None, Query(None, ge=1, le=MOST_LISTED, description="Number of tasks in a page")]
 
 
-@router.get("/tasks", response=list[TaskOut], summary="All tasks that you may see, in board order")
+@router.get("/tasks", response=list[TaskOut] | TaskPage, summary="The tasks that you may see, in board order")
 def list_tasks(
-    request: HttpRequest, workspace: int | None = None, status: schemas.Status | None = None
-) -> list[TaskOut]:
-    tasks = with_runs(current_user(request))
+    request: HttpRequest,
+    response: HttpResponse,
+    workspace: int | None = None,
+    status: schemas.Status | None = None,
+    cursor: str = "",
+    limit: Limit = None,
+) -> list[TaskOut] | TaskPage:
+    """With `limit`, a page of so many: {"items": […], "next": cursor of the next page or null}.
+
+    Without it, a list of at most 1,000. If there are more, the header `Link` has the address of the next
+    page.
+    """
+    tasks = visible_tasks(request.user)
     if workspace is not None:
         tasks = tasks.filter(workspace=workspace_for(request.user, workspace))
     if status is not None:
         tasks = tasks.filter(status=status)
-    lost = queries.lost_hosts()
-    return [task_out(queries.card_of(task, lost)) for task in tasks]
+    size = limit or MOST_LISTED
+    found = list(_after(tasks, cursor).order_by("rank", "pk")[: size + 1])
+    items = tasks_out(found[:size])
+    after = f"{found[size - 1].rank!r}:{found[size - 1].pk}" if len(found) > size else None
+    if limit is not None:
+        return TaskPage.model_construct(items=items, next=after)
+    if after:
+        query = {name: value for name, value in request.GET.items() if name != "cursor"}
+        address = urlencode({**query, "cursor": after, "limit": MOST_LISTED})
+        response["Link"] = f'<{request.build_absolute_uri(request.path)}?{address}>; rel="next"'
+    return items
+
+
+def _after(tasks: QuerySet[Task], cursor: str) -> QuerySet[Task]:
+    """Return the tasks after a cursor, which is the place of the last one before them. Raises Refused."""
+    if not cursor:
+        return tasks
+    rank, _, pk = cursor.partition(":")
+    try:
+        place, number = float(rank), int(pk)
+        if not isfinite(place) or number.bit_length() > 63:
+            raise ValueError
+    except ValueError:
+        raise Refused("This is no cursor.", "Use the value of `next` of the page before.") from None
+    return tasks.filter(Q(rank__gt=place) | Q(rank=place, pk__gt=number))
 
 
 @router.post("/tasks", response={201: TaskOut}, summary="Create a task in the backlog")
@@ -139,13 +178,16 @@ def _agent_settings(task: Task) -> AgentSettingsOut:
     return AgentSettingsOut(digest=found["digest"], allowed=allowed, files=files)
 
 
-def with_runs(user: Visitor) -> QuerySet[Task]:
-    """Return the tasks that the user may see, with their runs in order."""
-    runs = Run.objects.only(*RUN_FIELDS).order_by("number")
-    return visible_tasks(user).prefetch_related(Prefetch("runs", queryset=runs))
+def tasks_out(tasks: Iterable[Task]) -> list[TaskOut]:
+    """Return tasks with the ids of all their runs and the state of the newest one."""
+    found, lost = with_newest_runs(tasks, without=LARGE), lost_hosts()
+    runs: dict[int, list[int]] = {task.pk: [] for task in found}
+    rows = Run.objects.filter(task__in=found).order_by("task", "number")
+    for task, run in rows.values_list("task", "pk"):
+        runs[task].append(run)
+    return [task_out(card_of(task, lost), runs[task.pk]) for task in found]
 
 
 def read(request: HttpRequest, task_id: int) -> TaskOut:
     """Return the task as it is in the database; raise Http404 unless the user may see it."""
-    task = get_object_or_404(with_runs(request.user), pk=task_id)
-    return task_out(queries.card_of(task, queries.lost_hosts()))
+    return tasks_out([task_for(request.user, task_id)])[0]

@@ -28,7 +28,7 @@ class InboxConsumer(LiveConsumer):
         await super().connect()
 
     async def topics(self) -> set[str]:
-        return {"board"}
+        return {"board", "task:*"}
 
     async def changed(self, topics: frozenset[str]) -> None:
         now = await database_sync_to_async(rendering.inbox_context)(self.user)
@@ -50,7 +50,7 @@ class AttentionConsumer(LiveConsumer):
         await super().connect()
 
     async def topics(self) -> set[str]:
-        return {"board"}
+        return {"board", "task:*"}
 
     async def received(self, message: dict[str, Any]) -> None:
         """Store the last notification of the page: {"t": "from", "after": id}, with null for none."""

@@ -76,7 +76,7 @@ def finish(row: Outgoing, state: str, *, reason: str = "") -> bool:
     changed = Outgoing.objects.filter(pk=row.pk, state__in=before).update(state=state, reason=reason[:1000])
     if row.kind == Outgoing.Kind.ANSWER:
         forget_secrets(row.run)
-    doorbell.ring(f"task:{row.run.task_id}", "board")
+    doorbell.ring(f"task:{row.run.task_id}")
     return bool(changed)
 
 
@@ -142,7 +142,7 @@ def conclude(run: Run) -> None:
         forget_secrets(run)
         if texts and run.state == Run.State.SUCCEEDED:
             _queue_follow_up(run, texts, rows)
-    doorbell.ring(f"task:{run.task_id}", "board")
+    doorbell.ring(f"task:{run.task_id}")
 
 
 def _has_all_events(run: Run) -> bool:

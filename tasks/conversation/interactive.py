@@ -55,7 +55,7 @@ def open_window(task: Task, *, user: AbstractBaseUser | None) -> ByHand:
         row.delete()
         raise
     ByHand.objects.filter(pk=row.pk).update(tmux_session=session)
-    doorbell.ring(f"task:{task.pk}", "board")
+    doorbell.ring(f"task:{task.pk}")
     return row
 
 
@@ -92,7 +92,7 @@ def is_open(task: Task) -> bool:
     exists = any((window.session, window.name) == (row.tmux_session, row.window) for window in windows)
     if not exists and (row.tmux_session or row.opened_at < timezone.now() - OPENING):
         ByHand.objects.filter(pk=row.pk).delete()
-        doorbell.ring(f"task:{task.pk}", "board")
+        doorbell.ring(f"task:{task.pk}")
         return False
     return True
 

@@ -281,7 +281,7 @@ def _deliver(row: Outgoing) -> Outgoing:
     if Outgoing.objects.filter(pk=row.pk, state=State.WAITING).exists():
         delivery.enqueue_delivery(run)
         _wait_for_delivery(row)
-    doorbell.ring(f"task:{run.task_id}", "board")
+    doorbell.ring(f"task:{run.task_id}")
     row.refresh_from_db()
     if row.state == State.FAILED:
         row.delete()  # the caller gets the reason at once, so the row isn't needed

@@ -62,7 +62,12 @@ class Task(Marked):
 
     class Meta:
         ordering = ["rank", "pk"]
-        indexes = [models.Index(fields=["workspace", "status", "rank"])]
+        indexes = [
+            models.Index(fields=["workspace", "status", "rank"]),
+            models.Index(fields=["rank", "id"]),
+            models.Index(fields=["status", "rank", "id"]),
+            models.Index(fields=["status", "-updated_at", "-id"]),
+        ]
         constraints = [once("task_mark_once")]
 
     def __str__(self) -> str:
@@ -82,4 +87,6 @@ class Task(Marked):
     @property
     def last_run(self) -> Run | None:
         """The newest run. Uses prefetched runs if there are any."""
-        return max(self.runs.all(), key=lambda run: run.number, default=None)
+        if "runs" in getattr(self, "_prefetched_objects_cache", {}):
+            return max(self.runs.all(), key=lambda run: run.number, default=None)
+        return self.runs.order_by("-number").first()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from aitask.lib.badges import Badge
 from tasks.badges import VERDICTS
@@ -32,10 +33,11 @@ ENDED = {
 
 
 def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[Badge, ...]]:
-    """Return the badges of these tasks, with three small queries. Their newest runs must be prefetched."""
-    verdicts = dict(Verdict.objects.values_list("task", "kind"))
-    overlaps = queries.from_checks(Radar.objects.all(), {})
-    steps, outside = newest_steps(), queries.outside_changes(tasks)
+    """Return the badges of these tasks, with a few small queries. Their newest runs must be prefetched."""
+    pks = [task.pk for task in tasks]
+    verdicts = dict(Verdict.objects.filter(task__in=pks).values_list("task", "kind"))
+    overlaps = _overlaps({task.workspace_id for task in tasks})
+    steps, outside = newest_steps(pks), queries.outside_changes(tasks)
     found = {}
     for task in tasks:
         marks = [
@@ -50,10 +52,26 @@ def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[Badge, ...]]:
     return found
 
 
-def newest_steps() -> dict[int, MergeStep]:
-    """Return the last step of each task in review, without dry runs."""
-    steps = MergeStep.objects.filter(task__status=Task.Status.REVIEW, train__dry_run=False)
-    return {step.task_id or 0: step for step in steps.select_related("train").order_by("train")}
+def newest_steps(tasks: Sequence[int]) -> dict[int, MergeStep]:
+    """Return the last step of each of these tasks that is in review, without dry runs."""
+    steps = MergeStep.objects.filter(task__in=tasks, task__status=Task.Status.REVIEW, train__dry_run=False)
+    shown = steps.select_related("train").defer("output", "files").order_by("train")
+    return {step.task_id or 0: step for step in shown}
+
+
+_known_overlaps: dict[int, tuple[datetime | None, dict[int, list[queries.Overlap]]]] = {}
+"The overlaps of each check with its time: a check of 100 branches has thousands of pairs."
+
+
+def _overlaps(workspaces: set[int]) -> dict[int, list[queries.Overlap]]:
+    """Return task → overlaps in the last checks of these workspaces. Reads only checks that are new."""
+    found: dict[int, list[queries.Overlap]] = {}
+    for pk, at in Radar.objects.filter(workspace__in=workspaces).values_list("pk", "looked_at"):
+        known = _known_overlaps.get(pk)
+        if known is None or known[0] != at or at is None:
+            known = _known_overlaps[pk] = at, queries.from_checks(Radar.objects.filter(pk=pk), {})
+        found |= known[1]
+    return found
 
 
 def _verdict(task: Task, kind: str) -> list[Badge]:

@@ -53,10 +53,10 @@ def conflicts_with_main(workspace: Workspace) -> dict[int, list[str]]:
 
 def outside_changes(tasks: Sequence[Task]) -> dict[int, list[OutsideChange]]:
     """Return what has changed outside the runs of these tasks and nobody has decided about, by task."""
-    rows, wanted = OutsideChange.objects.filter(state=OutsideChange.State.OPEN), {task.pk for task in tasks}
+    rows = OutsideChange.objects.filter(state=OutsideChange.State.OPEN, run__task__in=tasks)
     found = defaultdict(list)
     for row in rows.select_related("run"):
-        if row.run.task_id in wanted and not _was_removed(row):
+        if not _was_removed(row):
             found[row.run.task_id].append(row)
     return found
 

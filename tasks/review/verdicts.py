@@ -56,7 +56,7 @@ def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
 def undo_accept(task: Task) -> None:
     """Remove the mark that the task is accepted."""
     Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED).delete()
-    doorbell.ring(f"task:{task.pk}", "board")
+    doorbell.ring(f"task:{task.pk}")
 
 
 def request_changes(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
@@ -120,7 +120,7 @@ def restore(task: Task) -> None:
         verdict.delete()
         Task.objects.filter(pk=task.pk).update(**values)
         _move(task, Task.Status.REVIEW, (Task.Status.BACKLOG, Task.Status.DONE))
-    doorbell.ring(f"task:{task.pk}", "board")
+    doorbell.ring(f"task:{task.pk}")
 
 
 def start_over(task: Task, *, user: AbstractBaseUser | None) -> Run:
@@ -183,7 +183,7 @@ def _hint_for_empty_branch(state: BranchState) -> str:
 def _save_verdict(task: Task, kind: str, user: AbstractBaseUser | None, **values: object) -> Verdict:
     given = {"kind": kind, "by_id": user.pk if user else None, "at": timezone.now(), **values}
     verdict, _ = Verdict.objects.update_or_create(task=task, defaults=given)
-    doorbell.ring(f"task:{task.pk}", "board")
+    doorbell.ring(f"task:{task.pk}")
     return verdict
 
 

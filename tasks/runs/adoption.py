@@ -127,7 +127,7 @@ def _adopt_one(found: wire.ForgottenRun, workspaces: list[Workspace]) -> Adopted
         where = {"tmux_session": session, "tmux_socket": site.hello["tmux_socket"]}
         Run.objects.filter(pk=run.pk).update(**where, tmux_window=f"run-{spec['number']}")
     log.info("adopted %s, which was started as run %d of task %d", run, spec["number"], spec["task"])
-    doorbell.ring(f"task:{run.task_id}", "board", "queue")
+    doorbell.ring(f"task:{run.task_id}", "queue")
     return Adopted.NOW
 
 

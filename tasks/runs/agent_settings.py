@@ -44,4 +44,4 @@ def allow(task: Task, digest: str, *, user: AbstractBaseUser) -> None:
         workspace.allowed_agent_settings = [*known[1 - MOST_ALLOWED :], digest]
         workspace.save(update_fields=["allowed_agent_settings"])
         dispatch.start_after_commit(workspace.pk)
-        doorbell.ring(f"task:{task.pk}", "board", "queue")
+        doorbell.ring(f"task:{task.pk}", "queue")

@@ -38,7 +38,7 @@ def start_queued(workspace_id: int) -> list[int]:
         gate = Gate(workspace) if runs else None
         started = [run.pk for run in runs if gate and _start(run, gate)]
         if started:
-            doorbell.ring("board", "queue")
+            doorbell.ring("queue")
     return started
 
 
@@ -92,7 +92,7 @@ def _start(run: Run, gate: Gate) -> bool:
     why = gate.reason_to_wait(run)
     if why:
         if why != run.reason and run.change((Run.State.QUEUED,), reason=why):
-            doorbell.ring(f"task:{run.task_id}", "board")
+            doorbell.ring(f"task:{run.task_id}")
         return False
     if not run.change(
         (Run.State.QUEUED,), state=Run.State.STARTING, reason="", lease_until=None, lease_owner=""

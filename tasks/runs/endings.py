@@ -53,7 +53,7 @@ def conclude(run_id: int) -> bool:
         _save_work(run, run.outcome)
         _count_refused_logins(run)
         hooks.run_ended(run)
-        doorbell.ring(f"task:{run.task_id}", "board", "queue")
+        doorbell.ring(f"task:{run.task_id}", "queue")
     return True
 
 

@@ -194,4 +194,4 @@ def _after(run: Run, *, asked: bool = False) -> None:
         leases.enqueue_once(Run.objects.filter(pk=run.pk), cancel_run, run.pk)
     elif run.state == Run.State.STARTING:
         leases.pause(Run.objects.filter(pk=run.pk), FIRST_EVENT)
-    doorbell.ring("queue", "board", f"task:{run.task_id}")
+    doorbell.ring("queue", f"task:{run.task_id}")

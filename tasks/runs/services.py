@@ -62,7 +62,7 @@ def queue_run(
             updated_at=timezone.now(),
         )
         dispatch.start_after_commit(task.workspace_id)
-        doorbell.ring(f"task:{task.pk}", "board", "queue")
+        doorbell.ring(f"task:{task.pk}", "queue")
     task.refresh_from_db()
     run.refresh_from_db()
     return run
@@ -82,7 +82,7 @@ def cancel_task(task: Task) -> Run | None:
     if Run.objects.filter(pk=run.pk, cancel_requested_at=None).update(cancel_requested_at=timezone.now()):
         rows = Run.objects.filter(pk=run.pk)
         leases.enqueue_once(rows, jobs.cancel_run, run.pk, even_if_queued=True)
-        doorbell.ring(f"task:{task.pk}", "board")
+        doorbell.ring(f"task:{task.pk}")
     run.refresh_from_db()
     return run
 
@@ -100,7 +100,7 @@ def unqueue(task: Task) -> None:
             raise Refused("The run has started already.", "Cancel it if it should stop.")
         status = Task.Status.REVIEW if run.number > 1 else Task.Status.BACKLOG
         Task.objects.filter(pk=task.pk).update(status=status, updated_at=timezone.now())
-        doorbell.ring(f"task:{task.pk}", "board")
+        doorbell.ring(f"task:{task.pk}")
     task.refresh_from_db()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, make_repo
-from tasks import queries
+from tasks.board import queries
 from tasks.conversation import interactive
 from tasks.models import Run, Task
 from tasks.runs import agent_settings, cli_holds, dispatch, jobs, launch

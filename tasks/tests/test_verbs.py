@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from aitask.lib.errors import Refused
 from tasks import services
+from tasks.board.cards import card_of
 from tasks.conversation import services as conversation
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
-from tasks.queries import card_of
 from tasks.review import verdicts
 from tasks.runs import services as run_services
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace

@@ -8,6 +8,8 @@ import pytest
 
 from aitask.lib.errors import Refused
 from tasks import queries, rendering
+from tasks.board import queries as board_queries
+from tasks.board.cards import card_of
 from tasks.conversation import rendering as talk
 from tasks.conversation import services as conversation
 from tasks.models import Outgoing, Run
@@ -79,15 +81,15 @@ class TestTheList:
 
     def test_the_card_shows_it_while_there_is_something_to_do(self, run: Run) -> None:
         save(run, progress(3))
-        card = queries.card_of(run.task, set())
+        card = card_of(run.task, set())
         assert card.steps == 6
-        before = queries.board(run.task.workspace.owner).version
+        before = board_queries.board(run.task.workspace.owner).version
         save(run, progress(4))
-        assert queries.board(run.task.workspace.owner).version != before
+        assert board_queries.board(run.task.workspace.owner).version != before
         save(run, {"kind": "progress", "items": [{"text": "A", "state": "done"}]})
         Run.objects.filter(pk=run.pk).update(state="succeeded")
         run.task.refresh_from_db()
-        assert queries.card_of(run.task, set()).steps == 0
+        assert card_of(run.task, set()).steps == 0
 
 
 class TestBackground:

@@ -38,7 +38,7 @@ def _void_outdated_verdict(task: Task) -> None:
     if verdict.kind in Verdict.SETTLED and not is_later:
         return
     verdict.delete()
-    doorbell.ring(f"task:{task.pk}", "board")
+    doorbell.ring(f"task:{task.pk}")
 
 
 def _settle(resolution: Resolution) -> None:
@@ -64,4 +64,4 @@ def _settle(resolution: Resolution) -> None:
             )
     except Refused as error:
         Resolution.objects.filter(pk=resolution.pk).update(state=Resolution.State.FAILED, reason=str(error))
-    doorbell.ring(f"task:{resolution.task_id}", "board")
+    doorbell.ring(f"task:{resolution.task_id}")

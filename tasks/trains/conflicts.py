@@ -211,7 +211,7 @@ def _save(task: Task, run: Run, user: AbstractBaseUser | None, **of_merge: str |
         "asked_at": timezone.now(),
     }
     Resolution.objects.update_or_create(task=task, defaults=values)
-    doorbell.ring(f"task:{task.pk}", "board")
+    doorbell.ring(f"task:{task.pk}")
 
 
 def settle(resolution: Resolution) -> None:
@@ -330,4 +330,4 @@ def _end(resolution: Resolution, state: str, reason: str, **values: str) -> None
         asked.update(state=state, reason=reason, **values)
         if state == Resolution.State.FAILED:
             Verdict.objects.filter(task=resolution.task_id, kind=Verdict.Kind.ACCEPTED).delete()
-        doorbell.ring(f"task:{resolution.task_id}", "board")
+        doorbell.ring(f"task:{resolution.task_id}")

@@ -81,5 +81,5 @@ def _void(verdict: Verdict) -> bool:
         Task.objects.filter(pk=verdict.task_id, status=Task.Status.DONE).update(
             status=Task.Status.REVIEW, updated_at=timezone.now()
         )
-        doorbell.ring(f"task:{verdict.task_id}", "board")
+        doorbell.ring(f"task:{verdict.task_id}")
     return True

@@ -194,7 +194,7 @@ def _decide_all(change: OutsideChange, state: str, user: AbstractBaseUser) -> No
 
 def _decide(change: OutsideChange, state: str, user: AbstractBaseUser) -> bool:
     decided = change.change((State.OPEN,), state=state, decided_at=timezone.now(), decided_by_id=user.pk)
-    doorbell.ring(f"task:{change.run.task_id}", "board")
+    doorbell.ring(f"task:{change.run.task_id}")
     return decided
 
 

@@ -46,7 +46,7 @@ def reapply(task: Task) -> None:
         _add_commit(task, site, worktree, step, tip)
     finally:
         site.write.git(site.place.path, "worktree", "remove", "--force", "--", path, check=False)
-    doorbell.ring(f"task:{task.pk}", "board")
+    doorbell.ring(f"task:{task.pk}")
 
 
 def _add_commit(task: Task, site: Site, worktree: MergeWorktree, step: MergeStep, tip: str) -> None:

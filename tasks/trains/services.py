@@ -107,7 +107,7 @@ def start_train(
         )
         _save_steps(train, steps)
         jobs.enqueue_train(train.pk)
-        doorbell.ring(f"workspace:{workspace.pk}", f"train:{train.pk}")
+        doorbell.ring(f"workspace:{workspace.pk}", f"train:{train.pk}", "board")
     return train
 
 

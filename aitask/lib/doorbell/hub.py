@@ -24,7 +24,10 @@ RETRY_SECONDS = (0.2, 1.0, 5.0)
 
 
 class Subscription:
-    """The rings of some topics since the last wait. Rings between two waits are kept and coalesced."""
+    """The rings of some topics since the last wait. Rings between two waits are kept and coalesced.
+
+    The topic "task:*" stands for all that begin with "task:".
+    """
 
     def __init__(self, hub: Doorbell, topics: Iterable[str]) -> None:
         self.topics = frozenset(topics)
@@ -39,7 +42,8 @@ class Subscription:
 
     def deliver(self, topics: frozenset[str]) -> None:
         """Record a ring and wake the waiter. Called by the doorbell, from any thread."""
-        matching = topics & (self.topics | {ANYTHING})
+        wanted = self.topics | {ANYTHING}
+        matching = {topic for topic in topics if topic in wanted or f"{topic.partition(':')[0]}:*" in wanted}
         if not matching:
             return
         with self._lock:

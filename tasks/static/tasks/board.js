@@ -1,4 +1,5 @@
-// The live board: reloaded when the server reports a change, but never while a card is being dragged.
+// The live board. The server sends each card that changes; the columns are loaded again after a change of the filter or
+// of the notices. Nothing changes while a card is being dragged.
 
 import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
@@ -6,27 +7,39 @@ import { tick } from "../aitask/times.js";
 import { toast } from "../aitask/toasts.js";
 import { select, selected, step, verbs } from "./cards.js";
 import { watchDrag } from "./drag.js";
+import { Incoming } from "./incoming.js";
 import { showLines, takeLines } from "./lines.js";
+import { watchEnds } from "./more.js";
 import "./newtask.js";
 
 const board = document.getElementById("board");
 const needs = document.getElementById("needs");
 const filter = document.getElementById("filter");
-let version = document.getElementById("needs-you").dataset.version;
 let isStale = false; // A refresh was requested while it was not possible.
 let isLoading = false;
+let view = 0; // The number of the filter that the server knows.
+let asked = "";
 
-const drag = watchDrag(board, { settled: () => isStale && refresh() });
+const drag = watchDrag(board, { settled: () => (isStale ? refresh() : incoming.flush()) });
+const incoming = new Incoming({
+  item: "card",
+  list: "cards",
+  mayChange: () => !drag.active && !isLoading,
+  changed: (card) => showLines(card.dataset.pk),
+});
 
-const queryOf = (pairs) => new URLSearchParams([...pairs].filter(([, value]) => value)).toString();
+const queryOf = (pairs) =>
+  new URLSearchParams([...pairs].filter(([name, value]) => value && !name.startsWith("shown-"))).toString();
 const query = () => queryOf(new FormData(filter));
+const sizes = () =>
+  [...board.querySelectorAll(".cards")].map((list) => `&shown-${list.dataset.status}=${list.children.length}`).join("");
 
 export async function refresh() {
   isStale = drag.active || isLoading;
   if (isStale) return;
   isLoading = true;
   try {
-    await htmx.ajax("GET", `${board.dataset.url}?${query()}`, {
+    await htmx.ajax("GET", `${board.dataset.url}?${query()}${sizes()}`, {
       target: board,
       swap: "innerMorph",
       source: board,
@@ -35,6 +48,7 @@ export async function refresh() {
   } finally {
     isLoading = false;
     if (isStale && !drag.active) refresh();
+    else incoming.flush();
   }
 }
 
@@ -50,13 +64,17 @@ document.addEventListener("htmx:before:swap", (event) => {
   board.dataset.focus = document.activeElement?.closest?.(".card")?.dataset.pk ?? "";
 });
 document.addEventListener("htmx:after:swap", (event) => {
-  if (event.detail.ctx.target !== board) return;
+  const { target } = event.detail.ctx;
+  if (!board.contains(target) || target.closest(".card")) return;
   tick(board);
   showLines();
+  watchEnds(board);
+  if (target !== board) return;
   drag.attach();
   const pk = board.dataset.focus;
   if (pk && !document.activeElement?.closest?.(".card")) select(document.getElementById(`card-${pk}`));
   showNeeds(Number(document.getElementById("needs-you").textContent));
+  if (asked !== query()) tellView(socket.send);
 });
 
 function showNeeds(count) {
@@ -65,19 +83,31 @@ function showNeeds(count) {
   needs.querySelector("span").textContent = count === 1 ? "needs you" : "need you";
 }
 
-connect("/ws/board", {
+// Tell the server which tasks this page shows.
+function tellView(send) {
+  asked = query();
+  view += 1;
+  const { version } = document.getElementById("needs-you").dataset;
+  send({ t: "show", view, version, ...Object.fromEntries(new FormData(filter)) });
+}
+
+const socket = connect("/ws/board", {
+  open: tellView,
   message: (data) => {
     if (data.t === "lines") takeLines(data.lines);
-    if (data.t !== "changed") return;
+    if (data.view !== view) return;
+    if (data.t === "changed") refresh();
+    if (data.t !== "cards") return;
     showNeeds(data.needs_you);
-    if (version !== data.version) {
-      version = data.version;
-      refresh();
-    }
+    incoming.take(data);
   },
 });
+watchEnds(board);
 
-needs.addEventListener("click", () => select(board.querySelector(".card.needs-you")));
+needs.addEventListener("click", () => {
+  const card = board.querySelector(".card.needs-you");
+  card ? select(card) : location.assign("/inbox");
+});
 document.addEventListener("changed", refresh);
 filter.addEventListener("htmx:before:request", () => history.replaceState(null, "", query() ? `/?${query()}` : "/"));
 document.addEventListener("keydown", (event) => {

@@ -6,9 +6,9 @@ export function takeLines(changed) {
   for (const pk of Object.keys(changed)) show(pk);
 }
 
-// After the cards were loaded again.
-export function showLines() {
-  for (const pk of lines.keys()) show(pk);
+// After all cards, or one, were loaded again.
+export function showLines(only) {
+  for (const pk of only ? [only] : lines.keys()) if (lines.has(pk)) show(pk);
 }
 
 // The end of a long line stays visible, because the box is written from right to left and its content is not.

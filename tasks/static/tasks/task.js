@@ -4,6 +4,7 @@ import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { setTitle } from "./attention.js";
+import { Incoming } from "./incoming.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { toggleFold } from "./panes.js";
@@ -74,7 +75,21 @@ document.addEventListener("htmx:after:swap", () => {
   setTitle(`${document.querySelector(".taskhead h1").textContent} · AI Task Manager`);
 });
 document.addEventListener("changed", refresh);
-connect("/ws/board", { message: (data) => data.t === "changed" && refreshSoon() });
+
+// The list of tasks beside the conversation.
+const here = panes.dataset.task;
+const incoming = new Incoming({
+  item: "sib",
+  list: "list",
+  changed: (row) => row.dataset.pk === here && row.querySelector("a").setAttribute("aria-current", "page"),
+});
+connect("/ws/board", {
+  open: (send) => send({ t: "show", rows: true }),
+  message: (data) => {
+    if (data.t === "changed") refreshSoon();
+    if (data.t === "cards") incoming.take(data);
+  },
+});
 tick(panes);
 
 function sibling(by) {

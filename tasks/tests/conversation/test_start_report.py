@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from tasks import queries
+from tasks.board import queries
 from tasks.models import Run, StartReport
 from tasks.runs import restart_report
 from tasks.tests.factories import make_run, make_task
@@ -60,10 +60,10 @@ class TestReport:
         assert StartReport.objects.count() == told
 
     def test_an_open_board_hears_of_it(self, people: People, run: Run) -> None:
-        before = queries.board(people.owner).version, queries.board_stamp()
+        before = queries.board(people.owner).version, queries.notices()
         restart_report.note_start()
         assert before[0] != queries.board(people.owner).version
-        assert before[1] != queries.board_stamp()
+        assert before[1] != queries.notices()
 
     def test_strangers_read_nothing_of_it(self, people: People, run: Run) -> None:
         restart_report.note_start()

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from aitask.tests.lab.repos import commit_file, git
-from tasks import queries
+from tasks.board import queries
 from tasks.models import Radar, Task, Verdict
 from tasks.review import verdicts
 from tasks.tests.factories import make_run, make_user

@@ -9,7 +9,7 @@ import pytest
 
 from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git
-from tasks import queries
+from tasks.board import queries
 from tasks.models import MergeTrain, OutsideChange, Run, Task, Verdict
 from tasks.rendering.outside import in_words
 from tasks.runs import hooks

@@ -1,0 +1,193 @@
+"""Cards: tasks as the board shows them, each with its newest run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import OuterRef, Prefetch, Subquery, prefetch_related_objects
+
+from aitask.lib.badges import Badge
+from tasks.badges import run_badge
+from tasks.models import Run, Task
+from tasks.review.card_badges import SETTLED, marks_of
+from tasks.runs.agent_settings import waiting_for
+from tasks.verbs import CARD_VERBS, possible
+from workspaces.catalog import queries as catalog_queries
+from workspaces.models import Host
+
+LARGE = ("prompt", "outcome", "thread_total", "usage_by_model", "raw_lines")
+"Columns of runs that no card shows, and that can be large."
+
+
+@dataclass(frozen=True)
+class Card:
+    """A task as the board shows it, with its newest run."""
+
+    task: Task
+    run: Run | None
+    badge: Badge | None
+    link_lost: bool
+    warning: str = ""
+    "A problem with the model that the next run would use."
+    marks: tuple[Badge, ...] = ()
+    "Its verdict, merge state and overlaps."
+
+    @property
+    def order(self) -> float:
+        """Its place in its column, smallest first. Done has the card that was changed last on top."""
+        task = self.task
+        if task.status != Task.Status.DONE:
+            return task.rank
+        return -round(task.updated_at.timestamp() * 1_000_000)
+
+    @property
+    def verbs(self) -> list[str]:
+        """The verbs that its menu and the keyboard shortcuts offer now."""
+        return sorted(possible(self.task, self.run, CARD_VERBS))
+
+    @property
+    def needs_you(self) -> bool:
+        return self.run is not None and self.run.state == Run.State.WAITING
+
+    @property
+    def to_merge(self) -> bool:
+        """Whether a move to Done must be confirmed, because its branch was not merged by a train."""
+        is_open = self.task.status != Task.Status.DONE and SETTLED.isdisjoint(self.marks)
+        return bool(self.task.branch) and is_open
+
+    @property
+    def activity(self) -> str:
+        """What the agent did last; empty unless a run is active."""
+        return self.run.activity if self.run and self.run.is_active else ""
+
+    @property
+    def mode(self) -> str:
+        """The permissions of a live run, or else of the task, if they are not the workspace's."""
+        shown: Run | Task = self.run if self.run and self.run.is_live else self.task
+        is_own = shown.permission_mode in ("", self.task.workspace.permission_mode)
+        return "" if is_own else str(shown.get_permission_mode_display())
+
+    @property
+    def steps(self) -> int:
+        """How many steps the agent's own list has; 0 if it is not shown: it is done, and so is the run."""
+        run = self.run
+        if run is None or (not run.is_live and run.steps_done == len(run.progress)):
+            return 0
+        return len(run.progress)
+
+    @property
+    def waits_because(self) -> str:
+        return self.run.reason if self.run and self.run.state == Run.State.QUEUED else ""
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether the run waits until somebody has allowed what the branch brings for agents."""
+        return waiting_for(self.run, self.task.workspace)
+
+    @property
+    def trouble(self) -> str:
+        """Why the last run failed, in one sentence."""
+        bad = (Run.State.FAILED, Run.State.LOST)
+        return self.run.reason if self.run and self.run.state in bad else ""
+
+    @property
+    def since(self) -> datetime | None:
+        """When the timer of an active run started."""
+        if self.run is None or not self.run.is_active:
+            return None
+        return self.run.started_at or self.run.queued_at
+
+    @property
+    def quiet_since(self) -> datetime | None:
+        """When its busy agent was last active; None while the link to its host is lost."""
+        return self.run.quiet_since if self.run and not self.link_lost else None
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of the newest run, including cached ones."""
+        run = self.run
+        if run is None:
+            return 0
+        return run.input_tokens + run.output_tokens + run.cache_read_tokens + run.cache_write_tokens
+
+    @property
+    def cost(self) -> Decimal | None:
+        return self.run.cost_usd if self.run else None
+
+    @property
+    def shown(self) -> str:
+        """A text that changes whenever the card would look different or stand elsewhere."""
+        task, run = self.task, self.run
+        quiet = self.quiet_since and self.quiet_since.replace(second=0, microsecond=0)
+        of_task = (
+            (task.pk, task.mark, task.title, task.status, self.order, task.branch),
+            (task.workspace.name, task.workspace.base_branch, task.workspace.check_command),
+            (task.get_backend_display(), task.model, task.reasoning_effort),
+            (task.files_changed, task.lines_added, task.lines_deleted),
+            (self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
+        )
+        of_run = run and (
+            (run.pk, self.activity, run.reason, run.reason_code, run.limit_resets_at, run.limit_holds),
+            (self.tokens, run.cost_usd, run.cost_source, self.since, quiet, self.asks_first),
+            (run.open_requests[:1], len(run.open_requests), self.steps, run.steps_done, run.step_now),
+            run.last_heard_at if self.link_lost and run.is_active else None,
+        )
+        return repr((of_task, of_run))
+
+
+def with_newest_runs(tasks: Iterable[Task], *, without: Sequence[str] = ()) -> list[Task]:
+    """Return the tasks, with the newest run of each, without some of its columns, as its only prefetched one.
+
+    However many runs a task has had, one row is read.
+    """
+    found = list(tasks)
+    newest = Run.objects.filter(task=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    pks = Task.objects.filter(pk__in=[task.pk for task in found]).order_by().values_list(Subquery(newest))
+    runs = Run.objects.filter(pk__in=pks).defer(*without).order_by()
+    prefetch_related_objects(found, Prefetch("runs", queryset=runs))
+    return found
+
+
+def cards_of(tasks: Iterable[Task]) -> list[Card]:
+    """Return the cards of these tasks, with all that a card shows."""
+    found = with_newest_runs(tasks, without=LARGE)
+    prefetch_related_objects(found, "workspace")
+    lost = lost_hosts()
+    cards = [card_of(task, lost) for task in found]
+    return _with_warnings(_with_marks(cards))
+
+
+def card_of(task: Task, lost_hosts: set[str]) -> Card:
+    """Return the card of a task, without marks and warnings."""
+    run = task.last_run
+    link_lost = task.workspace.address.key in lost_hosts
+    # A queued run needs no badge: the card is in the Queued column.
+    badge = run_badge(run, link_lost=link_lost) if run and run.state != Run.State.QUEUED else None
+    return Card(task=task, run=run, badge=badge, link_lost=link_lost)
+
+
+def lost_hosts() -> set[str]:
+    """Return the keys of the hosts whose link is down."""
+    return set(Host.objects.filter(link=Host.Link.DOWN).values_list("key", flat=True))
+
+
+def _with_marks(cards: Sequence[Card]) -> list[Card]:
+    marks = marks_of([card.task for card in cards])
+    return [replace(card, marks=marks.get(card.task.pk, ())) for card in cards]
+
+
+def _with_warnings(cards: list[Card]) -> list[Card]:
+    """Add a warning to the cards in Backlog and Queued whose model the host does not list."""
+    waiting = [card for card in cards if card.task.status in (Task.Status.BACKLOG, Task.Status.QUEUED)]
+    workspaces = {card.task.workspace_id: card.task.workspace for card in waiting}
+    places = {pk: catalog_queries.place_of(workspace) for pk, workspace in workspaces.items()}
+    lists = catalog_queries.lists_at(places.values())
+    warned = {}
+    for card in waiting:
+        task = card.task
+        offer = lists.get(places[task.workspace_id], {}).get(task.backend)
+        warned[task.pk] = catalog_queries.warning(offer, task.model, task.reasoning_effort)
+    return [replace(card, warning=warned.get(card.task.pk, "")) for card in cards]

@@ -1,0 +1,160 @@
+"""The WebSocket of the board, and of the list of tasks beside a task."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from channels.db import database_sync_to_async
+
+from aitask.lib.errors import Refused
+from aitask.lib.sockets import LiveConsumer
+from aitask.lib.text import whole_number
+from tasks.board import queries, rendered
+from tasks.board.cards import Card
+from tasks.board.feed import BoardUpdate, feed
+from tasks.board.queries import Board, Filter
+from tasks.live import LiveLines, LivePlace, place_of
+from tasks.models import Run, Task
+from workspaces.access import visible_workspaces
+
+MOST_UNREAD = 64 * 1024
+"Bytes that a page may have unread before further changes are merged in place of being sent."
+
+
+class BoardConsumer(LiveConsumer):
+    """Sends the page each card that has changed, as HTML, with its column and its place there.
+
+    The page tells what it shows: {"t": "show", "view": number, "workspace": pk or "", "q": words, "version":
+    version of its HTML, "rows": whether it lists tasks in place of cards}. Nothing is sent before. All
+    messages have the `view` that they are for. {"t": "changed"} asks the page to load everything again.
+    """
+
+    async def connect(self) -> None:
+        self.shown: Filter | None = None
+        self.view: object = None
+        self.form: rendered.Form = "card"
+        self.visible: set[int] = set()
+        self.notices: tuple[object, ...] = ()
+        self.places: dict[int, LivePlace | None] = {}
+        self.figures: dict[str, object] = {}
+        "The numbers that the page has."
+        self.pending: BoardUpdate | None = None
+        self.is_pending = asyncio.Event()
+        self.lines = LiveLines(self)
+        await super().connect()
+
+    async def topics(self) -> set[str]:
+        return set()  # the feed listens for all boards
+
+    async def changed(self, topics: frozenset[str]) -> None:
+        """Do nothing: what changes comes from the feed."""
+
+    async def received(self, message: dict[str, Any]) -> None:
+        if message.get("t") != "show":
+            return
+        search, version = (str(message.get(name) or "") for name in ("q", "version"))
+        feed().join(self)
+        self.view = message.get("view")
+        self.shown = Filter(whole_number(str(message.get("workspace") or "")), search)
+        board = await database_sync_to_async(self._read)(rows=bool(message.get("rows")))
+        feed().note(card for column in board.columns for card in column.cards)
+        self.lines.follow(self.places)
+        if board.version != version:
+            await self.push({"t": "changed", "view": self.view})
+
+    async def disconnect(self, code: int) -> None:
+        feed().leave(self)
+        await super().disconnect(code)
+
+    def deliver(self, update: BoardUpdate) -> None:
+        if self.pending:
+            self.pending.merge(update)
+        else:
+            self.pending = update.copy()
+        self.is_pending.set()
+
+    async def beside(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.lines.serve())
+            tasks.create_task(self._send_updates())
+
+    async def _send_updates(self) -> None:
+        while True:
+            await self.is_pending.wait()
+            await self.until_read(MOST_UNREAD)
+            self.is_pending.clear()
+            update, self.pending = self.pending, None
+            if update and self.shown is not None:
+                await self._send(update, self.shown)
+
+    async def _send(self, update: BoardUpdate, shown: Filter) -> None:
+        workspaces = update.visible.get(self.user.pk, {})
+        if update.notices != self.notices or set(workspaces) != self.visible:
+            self.notices, self.visible = update.notices, set(workspaces)
+            await self.push({"t": "changed", "view": self.view})
+        cards = [card for card in update.cards.values() if card.task.workspace_id in workspaces]
+        counts = self._counts(update, workspaces)
+        if shown.search and cards:
+            cards, counts = await database_sync_to_async(self._found)(cards, shown)
+        elif shown.workspace is not None:
+            cards = [card for card in cards if card.task.workspace_id == shown.workspace]
+        self._follow_lines(update, cards)
+        here = {card.task.pk for card in cards}
+        seen = (card.task for card in update.cards.values() if card.task.workspace_id in workspaces)
+        gone = {pk for pk, workspace in update.gone.items() if workspace in workspaces}
+        gone |= {task.pk for task in seen} - here
+        figures = {"counts": counts, "needs_you": sum(workspaces.values())}
+        if not cards and not gone and figures == self.figures:
+            return
+        self.figures = figures
+        sent = [self._as_sent(card) for card in cards]
+        await self.push({"t": "cards", "view": self.view, "cards": sent, "gone": sorted(gone), **figures})
+
+    def _as_sent(self, card: Card) -> dict[str, Any]:
+        task = card.task
+        html = rendered.kept.html(card, self.form)
+        return {"pk": task.pk, "status": task.status, "order": card.order, "html": html}
+
+    def _counts(self, update: BoardUpdate, workspaces: dict[int, int]) -> dict[str, int]:
+        """Return the numbers of tasks in the columns that this page shows."""
+        chosen = self.shown.workspace if self.shown else None
+        seen = [pk for pk in workspaces if chosen in (None, pk)]
+        by_status = [update.counts.get(pk, {}) for pk in seen]
+        return {status: sum(counts.get(status, 0) for counts in by_status) for status in Task.Status.values}
+
+    def _found(self, cards: list[Card], shown: Filter) -> tuple[list[Card], dict[str, int]]:
+        """Return the cards that the search finds, and how many it finds in each column."""
+        tasks = Task.objects.filter(workspace__in=visible_workspaces(self.user))
+        try:
+            tasks = shown.apply(tasks)
+        except Refused:
+            tasks = tasks.none()
+        wanted = tasks.filter(pk__in=[card.task.pk for card in cards])
+        found = set(wanted.values_list("pk", flat=True))
+        counts = dict.fromkeys(Task.Status.values, 0) | dict(queries.counts(tasks))
+        return [card for card in cards if card.task.pk in found], counts
+
+    def _follow_lines(self, update: BoardUpdate, cards: list[Card]) -> None:
+        """Watch what the agents of these cards write, and no more what those of the others do."""
+        for pk in (*update.cards, *update.gone):
+            self.places.pop(pk, None)
+        self.places |= {card.task.pk: place_of(card.task, card.run) for card in cards}
+        self.lines.follow(self.places)
+
+    def _read(self, *, rows: bool) -> Board:
+        """Read what the page should show by now, and where agents write meanwhile."""
+        board = queries.board(self.user, self.shown or Filter())
+        self.visible = set(visible_workspaces(self.user).values_list("pk", flat=True))
+        self.notices = queries.notices()
+        counts = {column.status: column.count for column in board.columns}
+        self.figures = {"counts": counts, "needs_you": board.needs_you}
+        if rows:
+            self.form, self.places = "row", {}
+            return board
+        has_terminal = self.user.has_perm("terminal.use_terminal")
+        self.form = "card with terminal" if has_terminal else "card"
+        live = Run.objects.filter(state__in=Run.ACTIVE, task__workspace__in=self.visible)
+        runs = live.select_related("task__workspace").only("number", "state", "run_dir", "task__workspace")
+        self.places = {run.task_id: place_of(run.task, run) for run in runs}
+        return board

@@ -1,0 +1,213 @@
+"""The columns of the board: a window of each, however many tasks there are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Count, Q, QuerySet
+
+from aitask.lib.errors import Refused
+from aitask.lib.text import storable, whole_number
+from tasks.access import visible_tasks
+from tasks.board.cards import Card, cards_of, lost_hosts
+from tasks.models import Run, StartReport, Task
+from workspaces.access import Visitor, visible_workspaces
+from workspaces.models import BackendHold, InstalledCli
+
+WINDOW, LARGEST_WINDOW = 30, 500
+"Cards of a column that a page starts with, and that an update of the page shows at most."
+MOST_WORDS, MOST_SEARCHED = 12, 200
+"Maximum number of words and of characters in a search."
+BESIDE = 12
+"Tasks of each column that are listed beside a task."
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a board shows: all workspaces that the user may see, or one; and the tasks that a search finds."""
+
+    workspace: int | None = None
+    search: str = ""
+
+    def apply(self, tasks: QuerySet[Task]) -> QuerySet[Task]:
+        """Return those of the tasks that the board shows. Raises Refused for a search that is too long."""
+        if self.workspace is not None:
+            tasks = tasks.filter(workspace=self.workspace)
+        return matching(tasks, self.search)
+
+
+ALL = Filter()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the board. `count` includes the cards that are not shown."""
+
+    status: str
+    label: str
+    cards: list[Card]
+    count: int
+
+    @property
+    def more(self) -> str:
+        """The place after which further cards stand; empty if all are shown."""
+        return place_of(self.cards[-1]) if self.cards and self.count > len(self.cards) else ""
+
+
+@dataclass(frozen=True)
+class Board:
+    columns: list[Column]
+    needs_you: int
+    version: str
+    "Changes with everything that the board shows at first."
+    problem: str = ""
+    "Why nothing was searched; empty if all is well."
+
+
+def board(user: Visitor, shown: Filter = ALL, sizes: Mapping[str, int] | None = None) -> Board:
+    """Return the first cards of each column, as many as in `sizes`, by status; WINDOW if it has none."""
+    tasks, problem = visible_tasks(user), ""
+    try:
+        tasks = shown.apply(tasks)
+    except Refused as error:
+        tasks, problem = tasks.none(), str(error)
+    sizes, by_status = sizes or {}, dict(counts(tasks))
+    windows = [ordered(tasks, status)[: sizes.get(status, WINDOW)] for status in Task.Status.values]
+    columns = columns_of(cards_of(task for window in windows for task in window), by_status)
+    waiting = needs_you(user)
+    return Board(columns, waiting, _version(columns, waiting), problem)
+
+
+def columns_of(cards: list[Card], counts: Mapping[str, int]) -> list[Column]:
+    """Return the columns with these cards, in their order."""
+    of_status: dict[str, list[Card]] = {status: [] for status in Task.Status.values}
+    for card in sorted(cards, key=sort_key):
+        of_status[card.task.status].append(card)
+    return [
+        Column(status, str(label), of_status[status], max(counts.get(status, 0), len(of_status[status])))
+        for status, label in Task.Status.choices
+    ]
+
+
+def counts(tasks: QuerySet[Task]) -> list[tuple[str, int]]:
+    """Return the number of tasks in each column that has any."""
+    return list(tasks.order_by().values_list("status").annotate(Count("pk")))
+
+
+def ordered(tasks: QuerySet[Task], status: str) -> QuerySet[Task]:
+    """Return the tasks of a column in its order."""
+    by = ("-updated_at", "-pk") if status == Task.Status.DONE else ("rank", "pk")
+    return without_prompts(tasks.filter(status=status)).order_by(*by)
+
+
+def without_prompts(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Leave out what no card shows and can be large. The workspaces, which many share, are read later."""
+    return tasks.select_related(None).defer("prompt").order_by()
+
+
+def sort_key(card: Card) -> tuple[float, int]:
+    is_done = card.task.status == Task.Status.DONE
+    return card.order, -card.task.pk if is_done else card.task.pk
+
+
+def place_of(card: Card) -> str:
+    """Return where a card stands in its column, for `cards_after`."""
+    return f"{card.order!r}:{card.task.pk}"
+
+
+def cards_after(user: Visitor, shown: Filter, status: str, place: str) -> Column:
+    """Return the cards of a column that follow a place. Raises Refused for an invalid search or place."""
+    order, _, pk = place.partition(":")
+    try:
+        after = _after(status, float(order), int(pk))
+    except (ValueError, OverflowError):
+        raise Refused("There is no such place in a column.", "Reload the page.") from None
+    rest = list(ordered(shown.apply(visible_tasks(user)), status).filter(after)[: WINDOW + 1])
+    return Column(status, Task.Status(status).label, cards_of(rest[:WINDOW]), len(rest))
+
+
+def _after(status: str, order: float, pk: int) -> Q:
+    if status != Task.Status.DONE:
+        return Q(rank__gt=order) | Q(rank=order, pk__gt=pk)
+    at = EPOCH + timedelta(microseconds=-int(order))
+    return Q(updated_at__lt=at) | Q(updated_at=at, pk__lt=pk)
+
+
+def needs_you(user: Visitor) -> int:
+    """Return the number of runs that wait for an answer, in all workspaces that the user may see."""
+    waiting = Run.objects.filter(state=Run.State.WAITING)
+    return waiting.filter(task__workspace__in=visible_workspaces(user)).count()
+
+
+def waiting_runs() -> dict[int, int]:
+    """Return workspace → number of runs that wait for an answer there."""
+    waiting = Run.objects.filter(state=Run.State.WAITING).order_by()
+    return dict(waiting.values_list("task__workspace").annotate(Count("pk")))
+
+
+def first_tasks() -> set[int]:
+    """Return the tasks that a board without a filter starts with."""
+    windows = (ordered(Task.objects.all(), status)[:WINDOW] for status in Task.Status.values)
+    return {pk for window in windows for pk in window.values_list("pk", flat=True)}
+
+
+def matching(tasks: QuerySet[Task], search: str) -> QuerySet[Task]:
+    """Return the tasks that contain every word of the search. Raises Refused for a search that is too long.
+
+    Each word compares the prompts of all tasks in the web process.
+    """
+    words = storable(search[: MOST_SEARCHED + 1]).split()
+    if len(search) > MOST_SEARCHED or len(words) > MOST_WORDS:
+        reason = f"A search has at most {MOST_WORDS} words and {MOST_SEARCHED} characters."
+        raise Refused(reason, "Leave out some words.")
+    for word in words:
+        number = Q(pk=whole_number(word.lstrip("#")) or 0)
+        tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
+    return tasks
+
+
+def siblings(user: Visitor, task: Task) -> list[Column]:
+    """Return the first tasks of each column, and those around this task, to be listed beside it."""
+    tasks = visible_tasks(user)
+    windows = [ordered(tasks, status)[:BESIDE] for status in Task.Status.values]
+    mine = tasks.filter(status=task.status)
+    above, below = mine.filter(rank__lt=task.rank), mine.filter(rank__gt=task.rank)
+    if task.status == Task.Status.DONE:
+        above, below = (
+            mine.filter(updated_at__gt=task.updated_at),
+            mine.filter(updated_at__lt=task.updated_at),
+        )
+    nearest = ordered(above, task.status).reverse()[: BESIDE // 2], ordered(below, task.status)[:BESIDE]
+    rows = {row.pk: row for window in (*windows, *nearest, [task]) for row in window}
+    return columns_of(cards_of(rows.values()), dict(counts(tasks)))
+
+
+def notices() -> tuple[object, ...]:
+    """Return what changes when the notices above the columns do, whoever sees them."""
+    held = InstalledCli.objects.filter(state=InstalledCli.State.HELD).order_by("pk")
+    logins = BackendHold.objects.filter(held_since__isnull=False).order_by("pk")
+    return (
+        last_start(),
+        tuple(held.values_list("pk", "reason", "allowed_fingerprint")),
+        tuple(logins.values_list("pk", "reason")),
+        tuple(sorted(lost_hosts())),
+    )
+
+
+def last_start() -> int:
+    """Return the id of the newest start report, which the board shows on top; 0 if there is none."""
+    return StartReport.objects.values_list("pk", flat=True).last() or 0
+
+
+def _version(columns: list[Column], waiting: int) -> str:
+    """Return a digest of what a page shows that has just been opened."""
+    digest = hashlib.blake2b(repr((notices(), waiting)).encode(), digest_size=8)
+    for column in columns:
+        digest.update(f"{column.status} {column.count}".encode())
+        for card in column.cards[:WINDOW]:
+            digest.update(card.shown.encode())
+    return digest.hexdigest()

@@ -1,0 +1,101 @@
+"""The board page, and the parts of it that are loaded later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from aitask.lib import htmx
+from aitask.lib.errors import Refused
+from aitask.lib.text import whole_number
+from tasks.board import queries, rendered
+from tasks.board.queries import Filter
+from tasks.conversation.notification_views import DISMISSED
+from tasks.models import Run, Task
+from tasks.runs import cli_holds, restart_report
+from workspaces.access import USE_TERMINAL, current_user, visible_workspaces
+from workspaces.models import BackendHold, Host, Workspace
+
+
+@require_GET
+def board(request: HttpRequest) -> HttpResponse:
+    """The board page."""
+    return render(request, "tasks/board.html", {"nav": "board", **board_context(request)})
+
+
+@require_GET
+def board_columns(request: HttpRequest) -> HttpResponse:
+    """The columns, with which the page updates itself. It tells how many cards it has by `shown-STATUS`."""
+    return render(request, "tasks/_board.html", board_context(request))
+
+
+@require_GET
+def board_cards(request: HttpRequest, status: str) -> HttpResponse:
+    """The cards of a column that follow the place `after`."""
+    if status not in Task.Status.values:
+        raise Http404
+    user, shown = current_user(request), filter_of(request)
+    try:
+        column = queries.cards_after(user, shown, status, request.GET.get("after", ""))
+    except Refused as error:
+        return htmx.refused(request, str(error), error.hint, to=reverse("board"))
+    context = {"column": column, "shown": shown, "form": card_form(request)}
+    return render(request, "tasks/_cards.html", context)
+
+
+def filter_of(request: HttpRequest) -> Filter:
+    """Return what the query of the page asks for."""
+    workspace = whole_number(request.GET.get("workspace"))
+    return Filter(workspace, request.GET.get("q", "").strip())
+
+
+def card_form(request: HttpRequest) -> rendered.Form:
+    """Return the form of the cards for this user."""
+    return "card with terminal" if current_user(request).has_perm(USE_TERMINAL) else "card"
+
+
+def _sizes(request: HttpRequest) -> dict[str, int]:
+    """Return how many cards of each column the page has; not fewer than a new page would."""
+    asked = {status: whole_number(request.GET.get(f"shown-{status}")) or 0 for status in Task.Status.values}
+    return {status: min(max(size, queries.WINDOW), queries.LARGEST_WINDOW) for status, size in asked.items()}
+
+
+def board_context(request: HttpRequest) -> dict[str, Any]:
+    user = current_user(request)
+    workspaces = list(visible_workspaces(user))
+    shown = filter_of(request)
+    chosen = next((w for w in workspaces if w.pk == shown.workspace), None)
+    shown = replace(shown, workspace=chosen.pk if chosen else None)
+    return {
+        "workspaces": workspaces,
+        "workspace": chosen,
+        "shown": shown,
+        "form": card_form(request),
+        "board": queries.board(user, shown, _sizes(request)),
+        "statuses": Task.Status.choices,
+        "troubles": troubles(workspaces),
+        "report": restart_report.report_for(user, dismissed=request.session.get(DISMISSED, 0)),
+    }
+
+
+def troubles(workspaces: list[Workspace]) -> dict[str, list[Any]]:
+    """Return the problems of hosts: lost links where runs are live, refused logins, and held CLIs."""
+    hosts = Host.objects.filter(key__in={workspace.address.key for workspace in workspaces})
+    return {
+        "hosts": [host for host in hosts.filter(link=Host.Link.DOWN) if _has_live_runs(host, workspaces)],
+        "holds": list(
+            BackendHold.objects.filter(host__in=hosts, held_since__isnull=False).select_related("host")
+        ),
+        "clis": cli_holds.held_clis(workspaces),
+    }
+
+
+def _has_live_runs(host: Host, workspaces: list[Workspace]) -> bool:
+    """Whether a run is queued or in progress on the host."""
+    on_host = [workspace for workspace in workspaces if workspace.address.key == host.key]
+    return Run.objects.filter(task__workspace__in=on_host, state__in=Run.LIVE).exists()
