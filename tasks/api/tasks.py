@@ -30,7 +30,7 @@ from tasks.api.schemas import (
     run_out,
     task_out,
 )
-from tasks.board.cards import LARGE, card_of, lost_hosts, with_newest_runs
+from tasks.board.cards import RUN_FIELDS, card_of, lost_hosts, with_newest_runs
 from tasks.models import Run, Task
 from tasks.runs import agent_settings, forks, rescue
 from tasks.runs import services as run_services
@@ -180,7 +180,7 @@ def _agent_settings(task: Task) -> AgentSettingsOut:
 
 def tasks_out(tasks: Iterable[Task]) -> list[TaskOut]:
     """Return tasks with the ids of all their runs and the state of the newest one."""
-    found, lost = with_newest_runs(tasks, without=LARGE), lost_hosts()
+    found, lost = with_newest_runs(tasks, only=RUN_FIELDS), lost_hosts()
     runs: dict[int, list[int]] = {task.pk: [] for task in found}
     rows = Run.objects.filter(task__in=found).order_by("task", "number")
     for task, run in rows.values_list("task", "pk"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from django.db.models import OuterRef, Prefetch, Subquery, prefetch_related_objects
 
@@ -18,8 +19,13 @@ from tasks.verbs import CARD_VERBS, possible
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host
 
-LARGE = ("prompt", "outcome", "thread_total", "usage_by_model", "raw_lines")
-"Columns of runs that no card shows, and that can be large."
+RUN_FIELDS = (
+    *("task", "number", "backend", "state", "reason_code", "reason", "permission_mode", "agent_settings"),
+    *("run_dir", "cli_session", "queued_at", "started_at", "finished_at", "last_heard_at", "last_event_at"),
+    *("cancel_requested_at", "activity", "open_requests", "progress", "limit_resets_at", "cost_usd"),
+    *("cost_source", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+)
+"The columns of runs that cards need. Others can be large."
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Card:
             return task.rank
         return -round(task.updated_at.timestamp() * 1_000_000)
 
-    @property
+    @cached_property
     def verbs(self) -> list[str]:
         """The verbs that its menu and the keyboard shortcuts offer now."""
         return sorted(possible(self.task, self.run, CARD_VERBS))
@@ -117,7 +123,7 @@ class Card:
     def cost(self) -> Decimal | None:
         return self.run.cost_usd if self.run else None
 
-    @property
+    @cached_property
     def shown(self) -> str:
         """A text that changes whenever the card would look different or stand elsewhere."""
         task, run = self.task, self.run
@@ -138,24 +144,24 @@ class Card:
         return repr((of_task, of_run))
 
 
-def with_newest_runs(tasks: Iterable[Task], *, without: Sequence[str] = ()) -> list[Task]:
-    """Return the tasks, with the newest run of each, without some of its columns, as its only prefetched one.
+def with_newest_runs(tasks: Iterable[Task], *, only: Sequence[str] = ()) -> list[Task]:
+    """Return the tasks, with the newest run of each, or only some of its columns, as its only prefetched one.
 
     However many runs a task has had, one row is read.
     """
     found = list(tasks)
     newest = Run.objects.filter(task=OuterRef("pk")).order_by("-number").values("pk")[:1]
     pks = Task.objects.filter(pk__in=[task.pk for task in found]).order_by().values_list(Subquery(newest))
-    runs = Run.objects.filter(pk__in=pks).defer(*without).order_by()
+    runs = Run.objects.filter(pk__in=pks).only(*only).order_by()
     prefetch_related_objects(found, Prefetch("runs", queryset=runs))
     return found
 
 
-def cards_of(tasks: Iterable[Task]) -> list[Card]:
-    """Return the cards of these tasks, with all that a card shows."""
-    found = with_newest_runs(tasks, without=LARGE)
+def cards_of(tasks: Iterable[Task], lost: set[str] | None = None) -> list[Card]:
+    """Return the cards of these tasks, with all that a card shows. `lost`: see `lost_hosts`."""
+    found = with_newest_runs(tasks, only=RUN_FIELDS)
     prefetch_related_objects(found, "workspace")
-    lost = lost_hosts()
+    lost = lost_hosts() if lost is None else lost
     cards = [card_of(task, lost) for task in found]
     return _with_warnings(_with_marks(cards))
 

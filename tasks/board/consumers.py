@@ -35,7 +35,7 @@ class BoardConsumer(LiveConsumer):
         self.view: object = None
         self.form: rendered.Form = "card"
         self.visible: set[int] = set()
-        self.notices: tuple[object, ...] = ()
+        self.notices: queries.Notices | None = None
         self.places: dict[int, LivePlace | None] = {}
         self.figures: dict[str, object] = {}
         "The numbers that the page has."
@@ -146,7 +146,7 @@ class BoardConsumer(LiveConsumer):
         """Read what the page should show by now, and where agents write meanwhile."""
         board = queries.board(self.user, self.shown or Filter())
         self.visible = set(visible_workspaces(self.user).values_list("pk", flat=True))
-        self.notices = queries.notices()
+        self.notices = board.notices
         counts = {column.status: column.count for column in board.columns}
         self.figures = {"counts": counts, "needs_you": board.needs_you}
         if rows:

@@ -29,7 +29,7 @@ PAUSE = 0.1
 "Seconds between two updates."
 BUSY = 10
 "How many times longer than the last update took the feed waits, which limits its use of a core."
-COMPARE_PAUSE, COMPARE_SECONDS = 1.0, 5.0
+COMPARE_PAUSE, COMPARE_SECONDS = 2.0, 5.0
 "Least and most seconds between two comparisons of all known cards. They find changes whose ring was lost."
 MOST_KNOWN = 1000
 RETRY = 1.0
@@ -46,7 +46,7 @@ class BoardUpdate:
     "Workspace → status → number of tasks."
     visible: dict[int, dict[int, int]] = field(default_factory=dict)
     "User → workspaces that the user may see, each with the number of its runs that wait for an answer."
-    notices: tuple[object, ...] = ()
+    notices: queries.Notices | None = None
 
     def copy(self) -> BoardUpdate:
         return replace(self, cards=dict(self.cards), gone=dict(self.gone))
@@ -99,9 +99,9 @@ def read_update(
     """
     named = tasks | set(known.cards) if compare else tasks
     wanted = named | rendered.kept.tasks() | queries.first_tasks() if compare else named
-    cards = {
-        card.task.pk: card for card in cards_of(queries.without_prompts(Task.objects.filter(pk__in=wanted)))
-    }
+    notices = queries.notices()
+    rows = queries.without_prompts(Task.objects.filter(pk__in=wanted))
+    cards = {card.task.pk: card for card in cards_of(rows, set(notices.lost))}
     now = {pk: shown_of(card) for pk, card in cards.items()}
     changed = {pk: card for pk, card in cards.items() if known.cards.get(pk) != now[pk]}
     gone = {pk: known.cards[pk].workspace for pk in set(known.cards) & named - set(cards)}
@@ -111,7 +111,6 @@ def read_update(
         counts = _counts()
     waiting = queries.waiting_runs()
     visible = {user.pk: _visible_to(user, waiting) for user in users}
-    notices = queries.notices()
     if not changed and not gone and known.around == (notices, visible):
         return None
     left = {pk: shown for pk, shown in known.cards.items() if pk not in gone and pk not in changed}
@@ -171,16 +170,15 @@ class BoardFeed:
         with doorbell.subscribe({"board", "task:*"}) as subscription:
             while True:
                 rung = await subscription.wait(COMPARE_PAUSE if self._must_compare else COMPARE_SECONDS)
-                started = time.monotonic()
                 try:
-                    await self._announce(rung)
+                    pause = await self._announce(rung)
                 except Exception:
                     log.exception("board: an update failed")
-                    self._must_compare = True
-                    await asyncio.sleep(RETRY)
-                await asyncio.sleep(max(PAUSE, BUSY * (time.monotonic() - started)))
+                    self._must_compare, pause = True, RETRY
+                await asyncio.sleep(pause)
 
-    async def _announce(self, rung: frozenset[str]) -> None:
+    async def _announce(self, rung: frozenset[str]) -> float:
+        """Tell the listeners what has changed, and return for how many seconds to rest."""
         tasks = {
             number for topic in rung if (number := whole_number(topic.removeprefix("task:"))) is not None
         }
@@ -190,17 +188,21 @@ class BoardFeed:
         if compare:
             self._compared, self._must_compare = time.monotonic(), False
         if not compare and not tasks:
-            return
+            return 0.0
         users = {listener.user.pk: listener.user for listener in self._listeners}.values()
         known = self._known
+        started = time.monotonic()
         found = await database_sync_to_async(read_update)(known, tasks, list(users), compare=compare)
+        # A comparison, which takes longer, has a pace of its own.
+        rest = PAUSE if compare else max(PAUSE, BUSY * (time.monotonic() - started))
         if found is None:
-            return
+            return rest
         update, now = found
         joined = {pk: shown for pk, shown in self._known.cards.items() if pk not in known.cards}
         self._known = replace(now, cards=joined | now.cards)
         for listener in list(self._listeners):
             listener.deliver(update)
+        return rest
 
 
 _feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, BoardFeed] = WeakKeyDictionary()

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 
@@ -17,7 +18,7 @@ from tasks.models import Run, StartReport, Task
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.models import BackendHold, InstalledCli
 
-WINDOW, LARGEST_WINDOW = 30, 500
+WINDOW, LARGEST_WINDOW = 20, 500
 "Cards of a column that a page starts with, and that an update of the page shows at most."
 MOST_WORDS, MOST_SEARCHED = 12, 200
 "Maximum number of words and of characters in a search."
@@ -58,12 +59,26 @@ class Column:
         return place_of(self.cards[-1]) if self.cards and self.count > len(self.cards) else ""
 
 
+class Notices(NamedTuple):
+    """What the notices above the columns are about, whoever sees them."""
+
+    last_start: int
+    "Id of the newest start report; 0 if there is none."
+    held: tuple[object, ...]
+    "CLIs on hold."
+    logins: tuple[object, ...]
+    "Refused logins."
+    lost: tuple[str, ...]
+    "Keys of the hosts whose link is down."
+
+
 @dataclass(frozen=True)
 class Board:
     columns: list[Column]
     needs_you: int
     version: str
     "Changes with everything that the board shows at first."
+    notices: Notices
     problem: str = ""
     "Why nothing was searched; empty if all is well."
 
@@ -77,9 +92,10 @@ def board(user: Visitor, shown: Filter = ALL, sizes: Mapping[str, int] | None = 
         tasks, problem = tasks.none(), str(error)
     sizes, by_status = sizes or {}, dict(counts(tasks))
     windows = [ordered(tasks, status)[: sizes.get(status, WINDOW)] for status in Task.Status.values]
-    columns = columns_of(cards_of(task for window in windows for task in window), by_status)
-    waiting = needs_you(user)
-    return Board(columns, waiting, _version(columns, waiting), problem)
+    found, waiting = notices(), needs_you(user)
+    cards = cards_of((task for window in windows for task in window), set(found.lost))
+    columns = columns_of(cards, by_status)
+    return Board(columns, waiting, _version(columns, waiting, found), found, problem)
 
 
 def columns_of(cards: list[Card], counts: Mapping[str, int]) -> list[Column]:
@@ -186,26 +202,21 @@ def siblings(user: Visitor, task: Task) -> list[Column]:
     return columns_of(cards_of(rows.values()), dict(counts(tasks)))
 
 
-def notices() -> tuple[object, ...]:
-    """Return what changes when the notices above the columns do, whoever sees them."""
+def notices() -> Notices:
+    """Read what the notices are about, which changes when one of them does."""
     held = InstalledCli.objects.filter(state=InstalledCli.State.HELD).order_by("pk")
     logins = BackendHold.objects.filter(held_since__isnull=False).order_by("pk")
-    return (
-        last_start(),
+    return Notices(
+        StartReport.objects.values_list("pk", flat=True).last() or 0,
         tuple(held.values_list("pk", "reason", "allowed_fingerprint")),
         tuple(logins.values_list("pk", "reason")),
         tuple(sorted(lost_hosts())),
     )
 
 
-def last_start() -> int:
-    """Return the id of the newest start report, which the board shows on top; 0 if there is none."""
-    return StartReport.objects.values_list("pk", flat=True).last() or 0
-
-
-def _version(columns: list[Column], waiting: int) -> str:
+def _version(columns: list[Column], waiting: int, found: Notices) -> str:
     """Return a digest of what a page shows that has just been opened."""
-    digest = hashlib.blake2b(repr((notices(), waiting)).encode(), digest_size=8)
+    digest = hashlib.blake2b(repr((found, waiting)).encode(), digest_size=8)
     for column in columns:
         digest.update(f"{column.status} {column.count}".encode())
         for card in column.cards[:WINDOW]:

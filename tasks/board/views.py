@@ -71,27 +71,30 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
     shown = filter_of(request)
     chosen = next((w for w in workspaces if w.pk == shown.workspace), None)
     shown = replace(shown, workspace=chosen.pk if chosen else None)
+    board = queries.board(user, shown, _sizes(request))
+    dismissed: int = request.session.get(DISMISSED, 0)
+    is_new = board.notices.last_start > dismissed
     return {
         "workspaces": workspaces,
         "workspace": chosen,
         "shown": shown,
         "form": card_form(request),
-        "board": queries.board(user, shown, _sizes(request)),
+        "board": board,
         "statuses": Task.Status.choices,
-        "troubles": troubles(workspaces),
-        "report": restart_report.report_for(user, dismissed=request.session.get(DISMISSED, 0)),
+        "troubles": troubles(workspaces, board.notices),
+        "report": restart_report.report_for(user, dismissed=dismissed) if is_new else None,
     }
 
 
-def troubles(workspaces: list[Workspace]) -> dict[str, list[Any]]:
+def troubles(workspaces: list[Workspace], notices: queries.Notices) -> dict[str, list[Any]]:
     """Return the problems of hosts: lost links where runs are live, refused logins, and held CLIs."""
     hosts = Host.objects.filter(key__in={workspace.address.key for workspace in workspaces})
+    lost = hosts.filter(key__in=notices.lost) if notices.lost else []
+    logins = BackendHold.objects.filter(host__in=hosts, held_since__isnull=False).select_related("host")
     return {
-        "hosts": [host for host in hosts.filter(link=Host.Link.DOWN) if _has_live_runs(host, workspaces)],
-        "holds": list(
-            BackendHold.objects.filter(host__in=hosts, held_since__isnull=False).select_related("host")
-        ),
-        "clis": cli_holds.held_clis(workspaces),
+        "hosts": [host for host in lost if _has_live_runs(host, workspaces)],
+        "holds": list(logins) if notices.logins else [],
+        "clis": cli_holds.held_clis(workspaces) if notices.held else [],
     }
 
 

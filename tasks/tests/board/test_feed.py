@@ -136,13 +136,13 @@ def test_a_right_that_ends_is_announced_though_no_card_has_changed(people: Peopl
 
 
 def test_a_later_update_replaces_what_an_earlier_one_said() -> None:
-    tasks = [make_task() for _ in range(3)]
+    tasks, notices = [make_task() for _ in range(3)], queries.notices()
     one, two, three = cards_of(Task.objects.filter(pk__in=[task.pk for task in tasks]))
     update = BoardUpdate({one.task.pk: one, two.task.pk: two}, {three.task.pk: 1})
-    update.merge(BoardUpdate({three.task.pk: three}, {one.task.pk: 1}, {1: {"done": 1}}, {1: {}}, ("x",)))
+    update.merge(BoardUpdate({three.task.pk: three}, {one.task.pk: 1}, {1: {"done": 1}}, {1: {}}, notices))
     assert set(update.cards) == {two.task.pk, three.task.pk}
     assert update.gone == {one.task.pk: 1}
-    assert (update.counts, update.visible, update.notices) == ({1: {"done": 1}}, {1: {}}, ("x",))
+    assert (update.counts, update.visible, update.notices) == ({1: {"done": 1}}, {1: {}}, notices)
 
 
 def test_what_is_read_does_not_grow_with_the_tasks(people: People) -> None:
