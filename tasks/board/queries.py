@@ -52,11 +52,13 @@ class Column:
     label: str
     cards: list[Card]
     count: int
+    next: int | None = None
+    "The first task that is not shown; None if all are."
 
     @property
-    def more(self) -> str:
-        """The place after which further cards stand; empty if all are shown."""
-        return place_of(self.cards[-1]) if self.cards and self.count > len(self.cards) else ""
+    def place(self) -> str:
+        """The place after which further cards stand."""
+        return place_of(self.cards[-1]) if self.cards else ""
 
 
 class Notices(NamedTuple):
@@ -90,22 +92,35 @@ def board(user: Visitor, shown: Filter = ALL, sizes: Mapping[str, int] | None = 
         tasks = shown.apply(tasks)
     except Refused as error:
         tasks, problem = tasks.none(), str(error)
-    sizes, by_status = sizes or {}, dict(counts(tasks))
-    windows = [ordered(tasks, status)[: sizes.get(status, WINDOW)] for status in Task.Status.values]
+    windows = {
+        status: Window(tasks, status, (sizes or {}).get(status, WINDOW)) for status in Task.Status.values
+    }
     found, waiting = notices(), needs_you(user)
-    cards = cards_of((task for window in windows for task in window), set(found.lost))
-    columns = columns_of(cards, by_status)
+    cards = cards_of((task for window in windows.values() for task in window.tasks), set(found.lost))
+    columns = columns_of(cards, dict(counts(tasks)), {status: windows[status].next for status in windows})
     return Board(columns, waiting, _version(columns, waiting, found), found, problem)
 
 
-def columns_of(cards: list[Card], counts: Mapping[str, int]) -> list[Column]:
-    """Return the columns with these cards, in their order."""
+class Window:
+    """The first tasks of a column, and the one after them."""
+
+    def __init__(self, tasks: QuerySet[Task], status: str, size: int) -> None:
+        rows = list(ordered(tasks, status)[: size + 1])
+        self.tasks = rows[:size]
+        self.next = rows[size].pk if len(rows) > size else None
+
+
+def columns_of(
+    cards: list[Card], counts: Mapping[str, int], next_tasks: Mapping[str, int | None]
+) -> list[Column]:
+    """Return the columns with these cards, in their order. The mappings are by status."""
     of_status: dict[str, list[Card]] = {status: [] for status in Task.Status.values}
     for card in sorted(cards, key=sort_key):
         of_status[card.task.status].append(card)
     return [
-        Column(status, str(label), of_status[status], max(counts.get(status, 0), len(of_status[status])))
+        Column(status, str(label), shown, max(counts.get(status, 0), len(shown)), next_tasks.get(status))
         for status, label in Task.Status.choices
+        for shown in [of_status[status]]
     ]
 
 
@@ -142,8 +157,9 @@ def cards_after(user: Visitor, shown: Filter, status: str, place: str) -> Column
         after = _after(status, float(order), int(pk))
     except (ValueError, OverflowError):
         raise Refused("There is no such place in a column.", "Reload the page.") from None
-    rest = list(ordered(shown.apply(visible_tasks(user)), status).filter(after)[: WINDOW + 1])
-    return Column(status, Task.Status(status).label, cards_of(rest[:WINDOW]), len(rest))
+    window = Window(shown.apply(visible_tasks(user)).filter(after), status, WINDOW)
+    cards = cards_of(window.tasks)
+    return Column(status, Task.Status(status).label, cards, len(cards), window.next)
 
 
 def _after(status: str, order: float, pk: int) -> Q:
@@ -199,7 +215,7 @@ def siblings(user: Visitor, task: Task) -> list[Column]:
         )
     nearest = ordered(above, task.status).reverse()[: BESIDE // 2], ordered(below, task.status)[:BESIDE]
     rows = {row.pk: row for window in (*windows, *nearest, [task]) for row in window}
-    return columns_of(cards_of(rows.values()), dict(counts(tasks)))
+    return columns_of(cards_of(rows.values()), dict(counts(tasks)), {})
 
 
 def notices() -> Notices:

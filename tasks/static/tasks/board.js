@@ -32,7 +32,9 @@ const queryOf = (pairs) =>
   new URLSearchParams([...pairs].filter(([name, value]) => value && !name.startsWith("shown-"))).toString();
 const query = () => queryOf(new FormData(filter));
 const sizes = () =>
-  [...board.querySelectorAll(".cards")].map((list) => `&shown-${list.dataset.status}=${list.children.length}`).join("");
+  [...board.querySelectorAll(".cards")]
+    .map((list) => `&shown-${list.dataset.status}=${list.querySelectorAll(".card").length}`)
+    .join("");
 
 export async function refresh() {
   isStale = drag.active || isLoading;
@@ -65,7 +67,7 @@ document.addEventListener("htmx:before:swap", (event) => {
 });
 document.addEventListener("htmx:after:swap", (event) => {
   const { target } = event.detail.ctx;
-  if (!board.contains(target) || target.closest(".card")) return;
+  if (target !== board && !target.matches(".more")) return;
   tick(board);
   showLines();
   watchEnds(board);

@@ -22,11 +22,12 @@ export function step(columns, rows) {
   const card = selected();
   const lists = [...board.querySelectorAll(".cards")];
   if (!card) return select(board.querySelector(".card"));
-  if (rows) return select(rows > 0 ? card.nextElementSibling : card.previousElementSibling);
-  const row = [...card.parentElement.children].indexOf(card);
+  const cardsOf = (list) => [...list.querySelectorAll(".card")];
+  const row = cardsOf(card.parentElement).indexOf(card);
+  if (rows) return select(cardsOf(card.parentElement)[row + rows]);
   let at = lists.indexOf(card.parentElement) + columns;
-  while (lists[at] && !lists[at].children.length) at += columns;
-  if (lists[at]) select(lists[at].children[Math.min(row, lists[at].children.length - 1)]);
+  while (lists[at] && !cardsOf(lists[at]).length) at += columns;
+  if (lists[at]) select(cardsOf(lists[at])[Math.min(row, cardsOf(lists[at]).length - 1)]);
 }
 
 const post = (card, verb, values) => send(`/tasks/${card.dataset.pk}/${verb}`, values);

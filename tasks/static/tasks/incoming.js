@@ -37,7 +37,7 @@ export class Incoming {
     const list = document.getElementById(`${this.list}-${status}`);
     const shown = document.getElementById(`${this.item}-${pk}`);
     if (!list) return;
-    if (isBelowTheShown(list, status, order)) return shown?.remove();
+    if (isBelowTheShown(list, order)) return shown?.remove();
     const below = [...list.children].find((other) => other !== shown && isBelow(other, status, order, pk));
     const element = shown ? await this.update(shown, list, below, html) : this.add(list, below, html);
     tick(element);
@@ -68,16 +68,17 @@ export class Incoming {
 
 const orderOf = (element) => Number(element.dataset.order);
 
-// Equal places are told apart by number. Done has the newest task on top.
+// Equal places are told apart by number. Done has the newest task on top. What is not loaded is below all.
 function isBelow(other, status, order, pk) {
+  if (other.matches(".more")) return true;
   if (orderOf(other) !== order) return orderOf(other) > order;
   return status === "done" ? Number(other.dataset.pk) < pk : Number(other.dataset.pk) > pk;
 }
 
 // Whether it belongs to the part of a column that is not loaded.
-function isBelowTheShown(list, status, order) {
-  const hasMore = document.querySelector(`#more-${status} > *`);
-  return hasMore !== null && (!list.lastElementChild || orderOf(list.lastElementChild) < order);
+function isBelowTheShown(list, order) {
+  const more = list.querySelector(":scope > .more");
+  return more !== null && (!more.previousElementSibling || orderOf(more.previousElementSibling) < order);
 }
 
 function showCounts(counts) {

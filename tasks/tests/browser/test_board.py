@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -219,3 +220,94 @@ def test_the_page_finds_the_server_again_after_a_restart(site: Site, open_one: O
     expect(page.locator("#linkbar")).to_be_hidden(timeout=20_000)
     late = make_card(site, "After the restart")
     expect(late(page)).to_be_visible()
+
+
+class TestManyTasks:
+    """A column shows its first cards, and more when its end comes into view."""
+
+    @pytest.fixture
+    def many(self, site: Site) -> Iterator[None]:
+        site.do(
+            "for n in range(70): factories.make_task(workspace=Workspace.objects.get(name='storefront'),"
+            " title=f'Many {n:02}', status='backlog')\ndoorbell.ring('board')"
+        )
+        yield
+        site.do("Task.objects.filter(title__startswith='Many').delete(); doorbell.ring('board')")
+
+    def scroll_to_end(self, page: Page) -> None:
+        column(page, "backlog").evaluate("list => list.scrollTo(0, list.scrollHeight)")
+
+    def shown(self, page: Page) -> list[str]:
+        return column(page, "backlog").locator(".card .title").all_text_contents()
+
+    def test_scrolling_loads_the_next_cards_once_and_in_order(
+        self, site: Site, many: None, open_one: OpenPage
+    ) -> None:
+        page = open_one()
+        expect(column(page, "backlog").locator(".card")).to_have_count(20)
+        total = site.do("result = Task.objects.filter(status='backlog').count()")
+        expect(page.locator("#count-backlog")).to_have_text(str(total))
+
+        def has_all() -> bool:
+            self.scroll_to_end(page)
+            return bool(len(self.shown(page)) >= total)
+
+        wait_for(has_all, 30, "the last card")
+        assert self.shown(page) == site.do(
+            "result = list(Task.objects.filter(status='backlog').order_by('rank', 'pk')"
+            ".values_list('title', flat=True))"
+        )
+        expect(column(page, "backlog").locator(".more")).to_have_count(0)
+
+    def test_what_is_below_the_shown_cards_changes_only_the_count(
+        self, site: Site, many: None, open_one: OpenPage
+    ) -> None:
+        page = open_one()
+        count = int(page.locator("#count-backlog").inner_text())
+        make_card(site, "Many at the end")
+        expect(page.locator("#count-backlog")).to_have_text(str(count + 1))
+        expect(column(page, "backlog").locator(".card")).to_have_count(20)
+        assert "Many at the end" not in self.shown(page)
+
+    def test_an_update_keeps_what_was_scrolled_in(self, site: Site, many: None, open_one: OpenPage) -> None:
+        page = open_one()
+        expect(column(page, "backlog").locator(".card")).to_have_count(20)
+        self.scroll_to_end(page)
+        expect(column(page, "backlog").locator(".card")).to_have_count(40)
+        with page.expect_response(lambda response: "/board/columns" in response.url):
+            page.evaluate("document.dispatchEvent(new CustomEvent('changed'))")
+        expect(column(page, "backlog").locator(".card")).to_have_count(40)
+
+
+def test_a_card_that_changes_elsewhere_keeps_the_focus_and_moves_to_its_place(
+    site: Site, open_one: OpenPage
+) -> None:
+    first, second = make_card(site, "Moves first"), make_card(site, "Moves second")
+    page = open_one()
+    first(page).locator(".title").focus()
+    pk = site.pk_of("Moves first")
+    with refuse_reloads(page):
+        site.do(
+            f"Task.objects.filter(pk={pk}).update(title='Moved last', rank=1e9); doorbell.ring('task:{pk}')"
+        )
+        expect(first(page).locator(".title")).to_have_text("Moved last")
+        expect(first(page).locator(".title")).to_be_focused()
+        assert page.evaluate(
+            "([a, b]) => !!(a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING)",
+            [second(page).element_handle(), first(page).element_handle()],
+        )
+        site.do(f"Task.objects.filter(pk={pk}).update(status='review'); doorbell.ring('task:{pk}')")
+        expect(column(page, "review").locator(f"#card-{pk}")).to_be_visible()
+        site.do(f"services.delete_task(Task.objects.get(pk={pk}))")
+        expect(first(page)).to_have_count(0)
+
+
+@contextmanager
+def refuse_reloads(page: Page) -> Iterator[None]:
+    """Fail the test if the page loads its columns again."""
+    asked: list[str] = []
+    note = lambda request: asked.append(request.url) if "/board/columns" in request.url else None  # noqa: E731
+    page.on("request", note)
+    yield
+    page.remove_listener("request", note)
+    assert asked == []
