@@ -79,10 +79,13 @@ def _uses_database(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Record for fixtures whether their test has failed."""
+    """Record for fixtures whether their test has failed, and show what the application printed then."""
     report = yield
     earlier = report.when != "setup" and item.stash.get(FAILED, False)
     item.stash[FAILED] = earlier or report.failed
+    app = getattr(item, "funcargs", {}).get("app")
+    if report.failed and app is not None:
+        report.sections.append(("log of the application", app.log[-10_000:]))
     return report
 
 
@@ -95,15 +98,17 @@ def endpoint() -> Iterator[ScriptedEndpoint]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def app() -> Iterator[App]:
-    """The whole application, started by `manage.py up`; one per module, because a start takes seconds."""
+    """The whole application, started by `manage.py up`; one per test process, because a start takes seconds.
+
+    Tests have workspaces of their own in it. One that stops it or changes what others rely on starts another.
+    """
     from aitask.tests.lab.app import App
 
     with App() as application:
         application.up()
         yield application
-        print(application.log[-10_000:])  # pytest shows it with a failure
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,8 @@ class InboxConsumer(LiveConsumer):
         now = await database_sync_to_async(rendering.inbox_context)(self.user)
         if now != self.shown:
             self.shown = now
-            await self.push({"t": "asks", "html": now["asks"], "holds": now["holds"], "count": now["count"]})
+            shown = {"html": now["asks"], "more": now["more"], "holds": now["holds"], "count": now["count"]}
+            await self.push({"t": "asks", **shown})
             await asyncio.sleep(self.pause)
 
 

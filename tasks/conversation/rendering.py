@@ -22,6 +22,8 @@ from workspaces.catalog import queries as catalog_queries
 
 NEW_FAILURES = timedelta(minutes=30)
 "How long an undelivered answer or setting is shown. A message is shown until it is dismissed."
+MOST_SHOWN = 25
+"Requests that the inbox shows at once; the others follow as these are answered."
 
 
 def render_talk(task: Task, run: Run | None) -> dict[str, str]:
@@ -89,8 +91,10 @@ def mode_choices(task: Task, run: Run | None, state: str) -> dict[str, object]:
 def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
     asks = requests.all_asks(waiting_runs(user))
     held = cli_holds.held_clis(list(visible_workspaces(user)))
+    groups = requests.groups(asks)
     return {
-        "asks": render_asks(asks, user),
+        "asks": _render_groups(groups[:MOST_SHOWN], user),
+        "more": sum(len(group.asks) for group in groups[MOST_SHOWN:]),
         "holds": "".join(render_to_string("workspaces/_held_cli.html", {"held": each}) for each in held),
         "count": len([ask for ask in asks if not ask.answered]) + len(held),
     }
@@ -106,7 +110,8 @@ def attention_count(user: AbstractBaseUser | AnonymousUser) -> int:
 def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
     """Return the runs with open requests, of all tasks that the user may see."""
     runs = Run.objects.filter(task__workspace__in=visible_workspaces(user), state=Run.State.WAITING)
-    return list(runs.select_related("task__workspace"))
+    shown = runs.select_related("task").prefetch_related("task__workspace").order_by()
+    return list(shown.defer("prompt", "outcome", "task__prompt"))
 
 
 def render_whole(asks: list[requests.Ask]) -> str:
@@ -118,9 +123,15 @@ def render_whole(asks: list[requests.Ask]) -> str:
 
 def render_asks(asks: list[requests.Ask], user: AbstractBaseUser | AnonymousUser) -> str:
     """Return the HTML of all requests for a user, with identical ones of several runs grouped."""
+    return _render_groups(requests.groups(asks), user)
+
+
+def _render_groups(groups: list[requests.RequestGroup], user: AbstractBaseUser | AnonymousUser) -> str:
+    workspaces = {group.asks[0].run.task.workspace for group in groups}
+    limited = {workspace.pk for workspace in workspaces if not may_decide(user, workspace)}
     return "".join(
-        render_request(group.asks, group, is_limited=not may_decide(user, group.asks[0].run.task.workspace))
-        for group in requests.groups(asks)
+        render_request(group.asks, group, is_limited=group.asks[0].run.task.workspace_id in limited)
+        for group in groups
     )
 
 

@@ -8,6 +8,7 @@ import { edit, keysFor, update } from "./asks.js";
 const box = document.getElementById("inbox");
 const holds = document.getElementById("inbox-holds");
 const count = document.getElementById("inbox-count");
+const more = document.getElementById("inbox-more");
 const empty = document.getElementById("inbox-empty");
 
 connect("/ws/inbox", {
@@ -20,6 +21,8 @@ connect("/ws/inbox", {
       window.htmx.process(holds);
     }
     count.textContent = data.count;
+    more.hidden = !data.more;
+    more.querySelector("[data-count]").textContent = data.more;
     empty.hidden = box.childElementCount + holds.childElementCount > 0;
     tick(box);
     if (hadFocus && !box.contains(document.activeElement)) open()[0]?.focus({ preventScroll: true });

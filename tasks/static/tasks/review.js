@@ -3,6 +3,7 @@ import { make } from "../aitask/dom.js";
 import { onKeys } from "../aitask/keys.js";
 import { openComments } from "./review-comments.js";
 import { figures, makeFile } from "./review-files.js";
+import { FileParts } from "./review-parts.js";
 import { addRows } from "./review-rows.js";
 import { buildTree } from "./review-tree.js";
 
@@ -22,6 +23,7 @@ class Review {
       tree: loadSetting("tree", root.classList.contains("wide") && matchMedia("(min-width: 700px)").matches),
     };
     this.list = null;
+    this.parts = new FileParts([]);
     this.loading = null;
     // The comparison that the user or a link has selected. Until then the server decides.
     this.selected = new URLSearchParams(location.search).get("range") ?? "";
@@ -49,7 +51,7 @@ class Review {
     onKeys({
       n: () => this.step(1),
       p: () => this.step(-1),
-      v: () => this.files.children[this.currentIndex()]?.querySelector(".viewed input").click(),
+      v: () => this.current?.querySelector(".viewed input").click(),
     });
   }
 
@@ -125,10 +127,9 @@ class Review {
     this.showTotals();
     this.showFiles(keep);
     this.tree.hidden = !this.settings.tree;
-    this.tree.replaceChildren(buildTree(this.list.files, goTo));
+    this.tree.replaceChildren(buildTree(this.list.files, (file) => this.goTo(file)));
     this.showStatus(this.list.nothing);
     this.comments.show();
-    for (const box of this.files.children) this.observer.observe(box);
   }
 
   showRanges() {
@@ -149,14 +150,23 @@ class Review {
   }
 
   showFiles(keep) {
-    const boxes = new Map([...this.files.children].map((box) => [box.dataset.key + box.dataset.version, box]));
+    const { files } = this.list;
+    const boxes = new Map([...this.boxes].map((box) => [box.dataset.key + box.dataset.version, box]));
     this.observer.disconnect();
-    this.files.replaceChildren(
-      ...this.list.files.map((file) => {
-        const old = boxes.get(file.key + file.version);
-        return (keep && old) || this.makeFile(file, old?.querySelector("details").open);
-      }),
-    );
+    this.parts = new FileParts(files, (file) => {
+      const old = boxes.get(file.key + file.version);
+      const box = (keep && old) || this.makeFile(file, old?.querySelector("details").open);
+      this.observer.observe(box);
+      return box;
+    });
+    this.files.replaceChildren(...this.parts.elements);
+    for (const file of files) if (keep && boxes.has(file.key + file.version)) this.parts.fillFor(file);
+    for (const part of this.parts.elements) this.observer.observe(part);
+  }
+
+  // The files that are in the page; the others are added when they are about to become visible.
+  get boxes() {
+    return this.files.querySelectorAll(".file");
   }
 
   makeFile(file, open) {
@@ -176,7 +186,9 @@ class Review {
   }
 
   fillVisible(entries) {
-    for (const entry of entries) if (entry.isIntersecting) this.fill(entry.target);
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting && !this.parts.fill(target)) this.fill(target);
+    }
   }
 
   async fill(box) {
@@ -196,25 +208,27 @@ class Review {
     this.comments.showIn(box);
   }
 
-  currentIndex() {
-    return [...this.files.children].findIndex((box) => box.getBoundingClientRect().bottom > TOP);
+  // The file at the top of the window.
+  get current() {
+    return [...this.boxes].find((box) => box.getBoundingClientRect().bottom > TOP);
   }
 
   step(by) {
-    const boxes = this.files.children;
-    const next = Math.max(0, Math.min(boxes.length - 1, this.currentIndex() + by));
-    boxes[next]?.scrollIntoView({ block: "start" });
+    const { files } = this.list;
+    const at = files.findIndex((file) => file.key === this.current?.dataset.key);
+    const next = files[Math.max(0, Math.min(files.length - 1, at + by))];
+    if (next) this.parts.fillFor(next).scrollIntoView({ block: "start" });
+  }
+
+  goTo(file) {
+    const box = this.parts.fillFor(file);
+    box.querySelector("details").open = true;
+    box.scrollIntoView({ block: "start" });
+    box.querySelector("summary").focus({ preventScroll: true });
   }
 }
 
 const commitOption = ({ sha, subject }) => new Option(`${sha.slice(0, 8)} ${subject}`.slice(0, 80), `commit:${sha}`);
-
-function goTo(file) {
-  const box = document.getElementById(`file-${file.key}`);
-  box.querySelector("details").open = true;
-  box.scrollIntoView({ block: "start" });
-  box.querySelector("summary").focus({ preventScroll: true });
-}
 
 function loadSetting(name, fallback = false) {
   const stored = localStorage.getItem(`diff:${name}`);
