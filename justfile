@@ -20,6 +20,10 @@ install:
 test *arguments:
     pytest -m "{{quick}}" -n auto --dist loadfile {{arguments}}
 
+# Measure pages, changes and the intake of events; --help lists the parts.
+benchmark *arguments:
+    python -m aitask.tests.benchmark {{arguments}}
+
 # Run what CI runs only at night: tests of the scripted model, and longer variants of other tests.
 test-nightly *arguments:
     pytest -m nightly -n 4 --dist loadfile {{arguments}}

@@ -132,3 +132,25 @@ def test_versioned_libraries_are_kept_by_browsers_and_our_own_files_asked_for_ag
     library = client.get("/static/vendor/htmx-4.0.1/htmx.min.js")
     assert "immutable" in library.headers["Cache-Control"]
     assert client.get("/static/aitask/base.css").headers["Cache-Control"] == "max-age=0, public"
+
+
+@pytest.mark.django_db
+class TestCompression:
+    """A page that another site requests is not compressed: its size could tell what is on it."""
+
+    def page(self, admin_client: Client, **headers: str) -> HttpResponseBase:
+        return admin_client.get("/", headers={"Accept-Encoding": "gzip, br", **headers})
+
+    @pytest.mark.parametrize("site", ["", "same-origin", "none"])
+    def test_pages_are_compressed_for_our_pages_and_the_user(self, admin_client: Client, site: str) -> None:
+        response = self.page(admin_client, **({"Sec-Fetch-Site": site} if site else {}))
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert "Sec-Fetch-Site" in response.headers["Vary"]
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site", "CROSS-SITE", "something new"])
+    def test_they_are_not_for_other_sites_and_other_ports(self, admin_client: Client, site: str) -> None:
+        response = self.page(admin_client, **{"Sec-Fetch-Site": site})
+        assert "Content-Encoding" not in response.headers
+
+    def test_who_can_not_read_it_gets_it_plain(self, admin_client: Client) -> None:
+        assert "Content-Encoding" not in admin_client.get("/").headers

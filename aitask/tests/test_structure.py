@@ -23,6 +23,8 @@ FLOORS = (
     ("tasks.worktrees",),
     ("tasks.review",),
     ("tasks.trains",),
+    ("tasks.live",),
+    ("tasks.board",),
     ("tasks",),
 )
 """The rooms of `tasks`, lowest first: each may import what is below it."""
