@@ -53,32 +53,40 @@ class TaskConsumer(LiveConsumer):
 
     async def changed(self, topics: frozenset[str]) -> None:
         await self.place_known.wait()
-        while True:
-            batch, head, talk = await database_sync_to_async(self.read)()
-            self.live.follow(self.live_place)
-            if head != self.head:
-                self.head = head
-                await self.push({"t": "head", "html": head})
-            if talk != self.talk:
-                self.talk = talk
-                await self.push({"t": "talk", **talk})
-            if batch or self.place != self.told:
+        await self.push_events()  # first, because the rest takes longer to read
+        head, talk = await database_sync_to_async(self.read)()
+        self.live.follow(self.live_place)
+        if head != self.head:
+            self.head = head
+            await self.push({"t": "head", "html": head})
+        if talk != self.talk:
+            self.talk = talk
+            await self.push({"t": "talk", **talk})
+
+    async def push_events(self) -> None:
+        """Push the events that the page lacks, in batches."""
+        is_last = False
+        while not is_last:
+            html, is_last = await database_sync_to_async(self.read_events)()
+            if html or self.place != self.told:
                 self.told = self.place
-                await self.push({"t": "events", "html": batch, "last": self.place})
-            if not self.more:
-                return
+                await self.push({"t": "events", "html": html, "last": self.place})
 
     def task(self) -> Task:
         """Return the task with its newest run; raise Http404 unless the user may see it."""
         return with_newest_runs([task_for(self.user, self.pk)])[0]
 
-    def read(self) -> tuple[str, str, dict[str, str]]:
-        """Return the next events, the status strip and the parts of the conversation as HTML."""
-        task = self.task()
-        self.live_place = place_of(task, task.last_run)
+    def read_events(self) -> tuple[str, bool]:
+        """Return the next events as HTML, and whether there are no more."""
+        task = task_for(self.user, self.pk)
         rows = queries.events(task, after=self.place or (0, 0), limit=BATCH)
         if rows:
             run, event = rows[-1]
             self.place = (run.number, event.seq)
-        self.more = len(rows) == BATCH
-        return render_rows(rows), render_head(task, task.last_run), render_talk(task, task.last_run)
+        return render_rows(rows), len(rows) < BATCH
+
+    def read(self) -> tuple[str, dict[str, str]]:
+        """Return the status strip and the parts of the conversation as HTML."""
+        task = self.task()
+        self.live_place = place_of(task, task.last_run)
+        return render_head(task, task.last_run), render_talk(task, task.last_run)

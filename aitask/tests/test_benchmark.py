@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from aitask.tests.benchmark import changes, intake, pages
+from aitask.tests.benchmark import changes, intake, pages, plot
 from aitask.tests.benchmark.__main__ import PARTS, main
 from aitask.tests.benchmark.rows import Row, table
 
@@ -45,6 +46,25 @@ class TestRows:
         capsys.readouterr()
         main()
         assert capsys.readouterr().out.count("30.00") == 2
+
+
+class TestPlot:
+    def test_each_row_of_the_kept_runs_is_drawn_with_its_goal(self, tmp_path: Path) -> None:
+        for name, figure in (("0.1.0", 80.0), ("0.2.0", 30.0)):
+            rows = [
+                Row("pages", "the <board>", figure, "ms", floor=10.0, most=6),
+                Row("idle", "memory", 90.0, "MB"),
+            ]
+            (tmp_path / f"{name}.json").write_text(json.dumps([row.as_json() for row in rows]))
+        drawn = plot.draw(tmp_path).read_text()
+        root = ElementTree.fromstring(drawn)
+        assert len(root.findall("{*}g")) == 2
+        for text in ("pages: the &lt;board&gt;", "8 ×", "3 ×", "goal 6", "90 MB", "0.1.0", "0.2.0"):
+            assert text in drawn
+
+    def test_without_a_kept_run_it_says_so(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match="no kept run"):
+            plot.draw(tmp_path)
 
 
 @pytest.mark.alone

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page
 
@@ -12,6 +14,14 @@ from aitask.tests.lab.client import ApiClient, ApiError
 from aitask.tests.lab.wait import wait_for
 
 pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[App]:
+    """One that nobody else has used."""
+    with App() as application:
+        application.up()
+        yield application
 
 
 def test_the_administrator_may_use_the_api(app: App) -> None:

@@ -36,7 +36,8 @@ class BoardConsumer(LiveConsumer):
         self.form: rendered.Form = "card"
         self.visible: set[int] = set()
         self.notices: queries.Notices | None = None
-        self.places: dict[int, LivePlace | None] = {}
+        self.places: dict[int, tuple[int, LivePlace | None]] = {}
+        "Task → its workspace, and where its agent writes."
         self.figures: dict[str, object] = {}
         "The numbers that the page has."
         self.pending: BoardUpdate | None = None
@@ -59,7 +60,7 @@ class BoardConsumer(LiveConsumer):
         self.shown = Filter(whole_number(str(message.get("workspace") or "")), search)
         board = await database_sync_to_async(self._read)(rows=bool(message.get("rows")))
         feed().note(card for column in board.columns for card in column.cards)
-        self.lines.follow(self.places)
+        self._follow_lines()
         if board.version != version:
             await self.push({"t": "changed", "view": self.view})
 
@@ -92,6 +93,7 @@ class BoardConsumer(LiveConsumer):
         workspaces = update.visible.get(self.user.pk, {})
         if update.notices != self.notices or set(workspaces) != self.visible:
             self.notices, self.visible = update.notices, set(workspaces)
+            self._follow_lines()
             await self.push({"t": "changed", "view": self.view})
         cards = [card for card in update.cards.values() if card.task.workspace_id in workspaces]
         counts = self._counts(update, workspaces)
@@ -99,7 +101,10 @@ class BoardConsumer(LiveConsumer):
             cards, counts = await database_sync_to_async(self._found)(cards, shown)
         elif shown.workspace is not None:
             cards = [card for card in cards if card.task.workspace_id == shown.workspace]
-        self._follow_lines(update, cards)
+        for pk in (*update.cards, *update.gone):
+            self.places.pop(pk, None)
+        self.places |= {c.task.pk: (c.task.workspace_id, place_of(c.task, c.run)) for c in cards}
+        self._follow_lines()
         here = {card.task.pk for card in cards}
         seen = (card.task for card in update.cards.values() if card.task.workspace_id in workspaces)
         gone = {pk for pk, workspace in update.gone.items() if workspace in workspaces}
@@ -135,12 +140,11 @@ class BoardConsumer(LiveConsumer):
         counts = dict.fromkeys(Task.Status.values, 0) | dict(queries.counts(tasks))
         return [card for card in cards if card.task.pk in found], counts
 
-    def _follow_lines(self, update: BoardUpdate, cards: list[Card]) -> None:
-        """Watch what the agents of these cards write, and no more what those of the others do."""
-        for pk in (*update.cards, *update.gone):
-            self.places.pop(pk, None)
-        self.places |= {card.task.pk: place_of(card.task, card.run) for card in cards}
-        self.lines.follow(self.places)
+    def _follow_lines(self) -> None:
+        """Watch what agents write in the workspaces that the user may see. Rows show nothing of it."""
+        if self.form != "row":
+            seen = self.visible
+            self.lines.follow({pk: place for pk, (where, place) in self.places.items() if where in seen})
 
     def _read(self, *, rows: bool) -> Board:
         """Read what the page should show by now, and where agents write meanwhile."""
@@ -150,11 +154,11 @@ class BoardConsumer(LiveConsumer):
         counts = {column.status: column.count for column in board.columns}
         self.figures = {"counts": counts, "needs_you": board.needs_you}
         if rows:
-            self.form, self.places = "row", {}
+            self.form = "row"
             return board
         has_terminal = self.user.has_perm("terminal.use_terminal")
         self.form = "card with terminal" if has_terminal else "card"
         live = Run.objects.filter(state__in=Run.ACTIVE, task__workspace__in=self.visible)
         runs = live.select_related("task__workspace").only("number", "state", "run_dir", "task__workspace")
-        self.places = {run.task_id: place_of(run.task, run) for run in runs}
+        self.places = {run.task_id: (run.task.workspace_id, place_of(run.task, run)) for run in runs}
         return board

@@ -16,7 +16,7 @@ from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 from django.db.models import Count
 
-from aitask.lib import doorbell
+from aitask.lib import columns, doorbell
 from aitask.lib.text import whole_number
 from tasks.board import queries, rendered
 from tasks.board.cards import Card, cards_of
@@ -25,13 +25,13 @@ from workspaces.access import visible_workspaces
 
 log = logging.getLogger(__name__)
 
-PAUSE = 0.1
+PAUSE, LONGEST_PAUSE = 0.1, 0.3
 "Seconds between two updates."
-BUSY = 10
+BUSY = 5
 "How many times longer than the last update took the feed waits, which limits its use of a core."
 COMPARE_PAUSE, COMPARE_SECONDS = 2.0, 5.0
 "Least and most seconds between two comparisons of all known cards. They find changes whose ring was lost."
-MOST_KNOWN = 1000
+MOST_KNOWN = 500
 RETRY = 1.0
 
 
@@ -85,7 +85,7 @@ class KnownCards:
 
     cards: dict[int, Shown] = field(default_factory=dict)
     counts: dict[int, dict[str, int]] | None = None
-    around: object = None
+    around: tuple[object, object] = (None, None)
     "The notices, and who sees which workspaces."
 
 
@@ -98,20 +98,23 @@ def read_update(
     size of its queries depend neither on how many tasks there are nor on how many boards.
     """
     named = tasks | set(known.cards) if compare else tasks
-    wanted = named | rendered.kept.tasks() | queries.first_tasks() if compare else named
+    rendered_for = rendered.kept.tasks()
+    wanted = named | set(rendered_for) | queries.first_tasks() if compare else named
     notices = queries.notices()
     rows = queries.without_prompts(Task.objects.filter(pk__in=wanted))
     cards = {card.task.pk: card for card in cards_of(rows, set(notices.lost))}
     now = {pk: shown_of(card) for pk, card in cards.items()}
     changed = {pk: card for pk, card in cards.items() if known.cards.get(pk) != now[pk]}
-    gone = {pk: known.cards[pk].workspace for pk in set(known.cards) & named - set(cards)}
-    rendered.kept.forget(wanted - set(cards))
+    deleted = wanted - set(cards)
+    workspace_of = rendered_for | {pk: shown.workspace for pk, shown in known.cards.items()}
+    gone = {pk: workspace_of[pk] for pk in deleted if pk in workspace_of}
+    rendered.kept.forget(deleted)
     counts = known.counts
-    if counts is None or gone or any(_status(known, pk) != now[pk].status for pk in changed):
+    if counts is None or deleted or any(_status(known, pk) != now[pk].status for pk in changed):
         counts = _counts()
     waiting = queries.waiting_runs()
     visible = {user.pk: _visible_to(user, waiting) for user in users}
-    if not changed and not gone and known.around == (notices, visible):
+    if not changed and not gone and (counts, notices, visible) == (known.counts, *known.around):
         return None
     left = {pk: shown for pk, shown in known.cards.items() if pk not in gone and pk not in changed}
     kept = dict(list((left | {pk: now[pk] for pk in changed}).items())[-MOST_KNOWN:])
@@ -172,8 +175,9 @@ class BoardFeed:
                 rung = await subscription.wait(COMPARE_PAUSE if self._must_compare else COMPARE_SECONDS)
                 try:
                     pause = await self._announce(rung)
-                except Exception:
-                    log.exception("board: an update failed")
+                except Exception as error:
+                    if not columns.is_outage(error):
+                        log.exception("board: an update failed")
                     self._must_compare, pause = True, RETRY
                 await asyncio.sleep(pause)
 
@@ -194,7 +198,8 @@ class BoardFeed:
         started = time.monotonic()
         found = await database_sync_to_async(read_update)(known, tasks, list(users), compare=compare)
         # A comparison, which takes longer, has a pace of its own.
-        rest = PAUSE if compare else max(PAUSE, BUSY * (time.monotonic() - started))
+        busy = BUSY * (time.monotonic() - started)
+        rest = PAUSE if compare else min(max(PAUSE, busy), LONGEST_PAUSE)
         if found is None:
             return rest
         update, now = found

@@ -14,7 +14,7 @@ from tasks.board.cards import Card
 
 Form = Literal["card", "card with terminal", "row"]
 """A card of the board, for users who may use terminals or not, and a row of the list beside a task."""
-MOST_KEPT = 1000
+MOST_KEPT = 500
 "Maximum number of tasks of which HTML is kept."
 MINUTE = 60
 "Seconds after which a card that shows a time is rendered again. (Pages count on by themselves.)"
@@ -24,7 +24,8 @@ class RenderedCards:
     """The HTML of the cards that were shown last. Safe for threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, tuple[str, dict[Form, SafeString]]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[str, int, dict[Form, SafeString]]] = OrderedDict()
+        "Task → what it shows, its workspace, and the HTML of each form."
         self._lock = threading.Lock()
 
     def html(self, card: Card, form: Form) -> SafeString:
@@ -33,12 +34,12 @@ class RenderedCards:
         stamp = f"{int(time.time() // MINUTE) if is_timed else ''} {card.shown}"
         with self._lock:
             known = self._kept.get(card.task.pk)
-            forms = known[1] if known and known[0] == stamp else {}
+            forms = known[2] if known and known[0] == stamp else {}
             html = forms.get(form)
         if html is None:
             html = forms[form] = _render(card, form)
         with self._lock:
-            self._kept[card.task.pk] = stamp, forms
+            self._kept[card.task.pk] = stamp, card.task.workspace_id, forms
             self._kept.move_to_end(card.task.pk)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -50,10 +51,10 @@ class RenderedCards:
             for pk in tasks & set(self._kept):
                 del self._kept[pk]
 
-    def tasks(self) -> set[int]:
-        """Return the tasks that were shown last."""
+    def tasks(self) -> dict[int, int]:
+        """Return the tasks that were shown last, with their workspaces."""
         with self._lock:
-            return set(self._kept)
+            return {pk: workspace for pk, (_, workspace, _) in self._kept.items()}
 
 
 def _render(card: Card, form: Form) -> SafeString:

@@ -2,6 +2,7 @@
 
 Prints a table with each figure, its floor, their ratio, the goal and the load of the machine. `--json` writes
 it, and `--compare` shows the figures of an earlier run beside these. Without a PART, all are measured.
+`--keep NAME` writes it to docs/benchmark/, and draws all that is kept there.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from aitask.tests.benchmark import changes, intake, pages
+from aitask.tests.benchmark import changes, idle, intake, pages, plot, starts
 from aitask.tests.benchmark.rows import Row, table
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "pages": pages.measure,
     "changes": changes.measure,
     "intake": intake.measure,
+    "starts": starts.measure,
+    "idle": idle.measure,
 }
 
 
@@ -26,12 +29,16 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="figures of an earlier run")
+    parser.add_argument("--keep", metavar="NAME", help="keep the figures in docs/benchmark, and draw them")
     options = parser.parse_args()
     earlier = json.loads(options.compare.read_text()) if options.compare else []
     rows = [row for part in options.parts or PARTS for row in PARTS[part]()]
     print(table(rows, {(row["part"], row["what"]): row["figure"] for row in earlier}))
-    if options.json:
-        options.json.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")
+    for file in filter(None, [options.json, options.keep and plot.KEPT / f"{options.keep}.json"]):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")
+    if options.keep:
+        print(f"Drawn: {plot.draw()}")
 
 
 if __name__ == "__main__":

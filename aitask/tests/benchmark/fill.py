@@ -1,6 +1,7 @@
 """Fills the database of `DATA_DIR`: python -m aitask.tests.benchmark.fill TASKS RUNS_OF_EACH
 
-A third of the tasks is in Done, the rest in the other columns.
+A third of the tasks is in Done, the rest in the other columns. With a third argument, `waiting`, each task
+has one more run, which waits for an answer.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django.utils import timezone
 STATUSES = ("backlog", "review", "done", "review", "done", "backlog", "queued", "review", "done", "backlog")
 
 
-def main(tasks: int, runs: int) -> None:
+def main(tasks: int, runs: int, *, waiting: bool = False) -> None:
     """Create the rows, a hundred tasks in each transaction."""
     from django.contrib.auth.models import User
     from django.db import transaction
@@ -28,10 +29,42 @@ def main(tasks: int, runs: int) -> None:
     )
     for first in range(0, tasks, 100):
         with transaction.atomic():
-            make(workspace, range(first, min(first + 100, tasks)), runs)
+            made = make(workspace, range(first, min(first + 100, tasks)), runs)
+            if waiting:
+                ask(made, runs + 1)
 
 
-def make(workspace: Any, numbers: range, runs: int) -> None:
+def ask(tasks: list[Any], number: int) -> None:
+    from tasks.models import Run, Task
+
+    Task.objects.filter(pk__in=[task.pk for task in tasks]).update(status="running")
+    Run.objects.bulk_create(
+        Run(
+            task=task,
+            number=number,
+            state="waiting",
+            backend="claude_code",
+            permission_mode="ask",
+            started_at=timezone.now(),
+            open_requests=[
+                {
+                    "id": f"request{task.pk}",
+                    "kind": "approval",
+                    "tool": "Bash",
+                    "title": f"make check-{task.pk}",
+                    "input": {
+                        "command": f"make check-{task.pk} && git status",
+                        "description": "Run the check",
+                    },
+                    "at": timezone.now().isoformat(),
+                }
+            ],
+        )
+        for task in tasks
+    )
+
+
+def make(workspace: Any, numbers: range, runs: int) -> list[Any]:
     from tasks.models import Run, Task
 
     now = timezone.now()
@@ -71,8 +104,9 @@ def make(workspace: Any, numbers: range, runs: int) -> None:
         for task in made
         for number in range(1, runs + 1)
     )
+    return made
 
 
 if __name__ == "__main__":
     django.setup()
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), waiting="waiting" in sys.argv[3:])

@@ -14,7 +14,7 @@ from aitask.tests.benchmark.rows import Row
 from aitask.tests.lab.app import App
 
 FEW, MANY = 50, 2000
-RUNS_OF_EACH = 50
+RUNS_OF_EACH, REQUESTS = 50, 200
 ROUNDS = 15
 
 
@@ -32,6 +32,9 @@ def measure() -> Iterator[Row]:
             yield Row("pages", f"{name}, {MANY:,} against {FEW} tasks", figure, "ms", few[path], most=1.2)
         seconds, floor, _ = answer(app, "/api/tasks?limit=100")
         yield Row("pages", f"/api/tasks, a page of {MANY:,}", seconds, "ms", floor, most=5)
+        ask_for(app, REQUESTS)
+        seconds, floor, _ = answer(app, "/inbox")
+        yield Row("pages", f"the inbox of {REQUESTS} requests", seconds, "ms", floor, most=5)
         fill(app, 10 * MANY - MANY)
         yield from board(app, 10 * MANY)
 
@@ -47,8 +50,13 @@ def task_pages(app: App) -> tuple[str, str]:
     return f"/tasks/{newest}", f"/tasks/{newest}/side"
 
 
-def fill(app: App, tasks: int, runs: int = 1) -> None:
-    command = [*app.python, "-m", "aitask.tests.benchmark.fill", str(tasks), str(runs)]
+def ask_for(app: App, requests: int) -> None:
+    """Let so many agents wait for an answer."""
+    fill(app, requests, 0, "waiting")
+
+
+def fill(app: App, tasks: int, runs: int = 1, *more: str) -> None:
+    command = [*app.python, "-m", "aitask.tests.benchmark.fill", str(tasks), str(runs), *more]
     subprocess.run(
         command,
         cwd=app.project,

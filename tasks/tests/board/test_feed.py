@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tasks.board import feed, queries
+from tasks.board import feed, queries, rendered
 from tasks.board.cards import cards_of
 from tasks.board.feed import BoardUpdate, KnownCards, read_update
 from tasks.models import Run, Task
@@ -77,6 +79,32 @@ def test_a_deleted_task_is_gone(people: People) -> None:
     update = changes(before, pk, people=people)
     assert update
     assert (update.cards, update.gone) == ({}, {pk: people.workspace.pk})
+
+
+def test_a_deleted_task_that_was_only_scrolled_to_is_gone_and_counted(people: People) -> None:
+    far = make_task(workspace=people.workspace)
+    before = known(people)
+    shown = replace(before, cards={pk: card for pk, card in before.cards.items() if pk != far.pk})
+    (card,) = cards_of([far])
+    rendered.kept.html(card, "card")
+    pk = far.pk
+    far.delete()
+    update = changes(shown, pk, people=people)
+    assert update
+    assert update.gone == {pk: people.workspace.pk}
+    assert update.counts == {people.workspace.pk: {"backlog": 1}}
+
+
+def test_a_deleted_task_that_nobody_was_shown_changes_the_count(people: People) -> None:
+    far = make_task(workspace=people.workspace)
+    before = known(people)
+    shown = replace(before, cards={pk: card for pk, card in before.cards.items() if pk != far.pk})
+    pk = far.pk
+    rendered.kept.forget({pk})
+    far.delete()
+    update = changes(shown, pk, people=people)
+    assert update
+    assert (update.gone, update.counts) == ({}, {people.workspace.pk: {"backlog": 1}})
 
 
 def test_a_comparison_finds_changes_whose_ring_was_lost(people: People) -> None:

@@ -69,7 +69,7 @@ def test_nothing_shown_differs_for_long_from_what_the_clis_and_the_endpoint_say(
     workspace = world.add_workspace("watched", permission_mode="ask")["id"]
     inbox = page.context.new_page()
     inbox.goto("/inbox")
-    page.goto("/")
+    page.goto(f"/?workspace={workspace}")
     runs = [
         world.start(asking, "claude_code", workspace=workspace)
         for asking in (f"{ASKING}\n@ask Which? | Red | Blue", WRITING)

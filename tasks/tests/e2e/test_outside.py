@@ -27,13 +27,13 @@ def test_main_that_an_agent_moves_is_named_and_put_back(world: World, backend: s
     page = web.get(f"/tasks/{run['task']}")
     assert "main was moved outside a merge train while this run was going on" in page
     assert "stray.txt" in page
-    assert "main moved" in web.get("/board/columns")
+    assert "main moved" in web.get(f"/board/columns?workspace={workspace}")
     (verb,) = re.findall(r"/outside-changes/\d+/put-back", page)
     status, toast = web.post(verb)
     assert status < 300, toast
 
     assert git(repo, "rev-parse", "main") == before
-    assert "main moved" not in web.get("/board/columns")
+    assert "main moved" not in web.get(f"/board/columns?workspace={workspace}")
 
 
 def test_a_run_waits_until_the_servers_of_its_branch_are_allowed(world: World) -> None:
