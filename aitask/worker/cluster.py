@@ -1,170 +1,154 @@
-"""A cluster of forked processes, which is restarted as a whole when one of them is killed.
+"""A cluster of django-q whose members are threads of one process.
 
-Its workers share a queue with one lock. A worker that is killed while it holds the lock never releases it,
-and the cluster stops taking jobs (django-q2 issue 23). A single process can't be replaced safely. So when a
-signal ends any of them, all are killed and a new cluster is started.
+Jobs wait for hosts and the database most of the time, so processes would only cost memory: 20 MB each, and
+connections of their own to each host. No thread is ever killed, so none leaves a lock behind (django-q2 issue
+23). What needs a kill, like a job that takes too long, ends this process with all its jobs. Whatever runs it,
+such as `up`, starts another one, which does them again. So jobs may run twice, and are written for that.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
+import queue
 import signal
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
+from django.conf import settings
 from django.db import connections
+from django.utils import timezone
+from django_q.cluster import Sentinel
+from django_q.conf import Conf
+from django_q.models import OrmQ
+from django_q.signals import pre_execute
 from django_q.worker import worker
 
-from aitask.lib import heartbeat
-from aitask.worker.watch import (
-    BROKEN,
-    INTERRUPTED,
-    STOP_SECONDS,
-    STUCK_SECONDS,
-    WATCH_SECONDS,
-    Flag,
-    WatchedSentinel,
-    catch_stops,
-    release_held_jobs,
-)
+from aitask.lib import columns, heartbeat
+from aitask.worker.standstill import STANDSTILL_SECONDS, Standstill
 
 log = logging.getLogger(__name__)
 
-ORPHAN_SECONDS = 3 * WATCH_SECONDS
-MAX_DEATHS = 20
-DEATHS_SECONDS = 600.0
-BACK_OFF_SECONDS = 10.0
+WATCH_SECONDS = 0.5
+STOP_SECONDS = 6.0
+STUCK_SECONDS = 10.0
+BROKEN = 70
+"""The exit status of a process whose members can't go on."""
+INTERRUPTED = f"jobs that were still running after {STOP_SECONDS:g} s are interrupted; they will run again"
 
 
-class ProcessSentinel(WatchedSentinel):
-    """Kills the cluster also if its parent has exited, or one of its processes was killed."""
+class MemberThread(threading.Thread):
+    """A worker, the monitor or the pusher, with what the sentinel expects of a process."""
 
-    def start(self) -> None:
-        # A signal to the process group must not end the process that stops the others in order.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._processes: list[BaseProcess] = []
-        end_with_parent()
-        super().start()
+    timer: Any = None
 
-    def spawn_process(self, target: Callable[..., None], *args: Any) -> BaseProcess:
-        process: Any = context().Process(
-            target=run_watched,
-            args=(target, *args),
-            name=f"Process-{uuid.uuid4().hex}",
-            daemon=True,
-        )
-        if target is worker:
-            process.timer = args[2]
-            self.pool.append(process)
-        process.start()
-        self._processes = [p for p in self._processes if p.exitcode is None] + [process]
-        return cast(BaseProcess, process)
+    def __init__(
+        self, target: Callable[..., None], args: tuple[Any, ...], give_up: Callable[[str], object]
+    ) -> None:
+        super().__init__(target=target, args=args, name=f"Thread-{uuid.uuid4().hex}", daemon=True)
+        self._give_up = give_up
 
-    def reincarnate(self, process: BaseProcess) -> None:
-        self._require_alive(process)
-        super().reincarnate(process)
-
-    def look(self) -> None:
-        for process in [*self.pool, self.monitor, self.pusher]:
-            if process is not None:
-                self._require_alive(process)
-        super().look()
-
-    def _require_alive(self, process: BaseProcess) -> None:
-        if was_killed(process):
-            self.give_up(f"process {process.pid} of the worker was killed")
-
-    def give_up(self, why: str) -> NoReturn:
-        for process in self._processes:
-            process.kill()
-        super().give_up(why)
-
-
-class Cluster:
-    """Keeps one sentinel running until a stop; then ends all processes within seconds."""
-
-    def __init__(self) -> None:
-        self._stopping = False
-        self._deaths: deque[float] = deque(maxlen=MAX_DEATHS)
+    @property
+    def pid(self) -> int:
+        return os.getpid()
 
     def run(self) -> None:
-        """Block until SIGTERM, SIGINT or `stop`."""
-        catch_stops(self.stop)
-        while not self._stopping:
-            release_held_jobs()
-            self._run_once()
-            self._back_off()
+        try:
+            super().run()
+        finally:
+            connections.close_all()
 
-    def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        self._stopping = True
-
-    def _run_once(self) -> None:
-        """Run one sentinel until it and all its processes have ended."""
-        connections.close_all()
-        stop, started = Flag(), Flag()
-        sentinel = context().Process(target=ProcessSentinel, args=(stop, started, uuid.uuid4(), None, None))
-        sentinel.start()
-        while sentinel.is_alive() and not self._stopping:
-            sentinel.join(WATCH_SECONDS)
-            if stop.unseen_seconds < STUCK_SECONDS:
-                heartbeat.expect(STUCK_SECONDS)
-        stop.set()
-        sentinel.join(STOP_SECONDS)
-        if sentinel.is_alive():
-            log.warning(INTERRUPTED)
-            sentinel.kill()
-            sentinel.join()
-        if sentinel.exitcode != 0:
-            # Its processes notice and exit; a new cluster must not run at the same time.
-            time.sleep(ORPHAN_SECONDS)
-
-    def _back_off(self) -> None:
-        """Pause if the worker is killed too often, for example by a job that always crashes it."""
-        now = time.monotonic()
-        self._deaths.append(now)
-        if len(self._deaths) == MAX_DEATHS and now - self._deaths[0] < DEATHS_SECONDS and not self._stopping:
-            log.error(
-                "the worker was killed %d times within ten minutes; pausing before the next start", MAX_DEATHS
-            )
-            deadline = now + BACK_OFF_SECONDS
-            while time.monotonic() < deadline and not self._stopping:
-                time.sleep(WATCH_SECONDS)
+    def terminate(self) -> None:
+        """Called when its job takes too long."""
+        self._give_up("a job took too long")
 
 
-def run_watched(target: Callable[..., None], *args: Any) -> None:
-    """Run `target` in a process of the cluster."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # django-q terminates slow workers with it
-    end_with_parent()
-    target(*args)
+class Queue(queue.Queue[Any]):
+    """Has what the sentinel expects of a queue between processes, whose members read it until they stop."""
+
+    def close(self) -> None: ...
+
+    def join_thread(self) -> None: ...
 
 
-def end_with_parent() -> None:
-    """Exit this process as soon as its parent has exited, whatever it is doing."""
-    parent = multiprocessing.parent_process()
-    threading.Thread(
-        target=_watch_parent, args=[cast(BaseProcess, parent)], name="watch-parent", daemon=True
-    ).start()
+class ThreadSentinel(Sentinel):  # type: ignore[misc]
+    """Runs the members until a signal asks it to stop, or until no job is started any more."""
+
+    @classmethod
+    def run(cls) -> None:
+        """Block until a stop; jobs get some seconds then."""
+        release_held_jobs()
+        cls(threading.Event(), threading.Event(), uuid.uuid4())
+
+    def start(self) -> None:
+        catch_stops(self._stop_soon)  # here, because django-q's constructor has set its own handlers
+        self.task_queue, self.result_queue = Queue(Conf.QUEUE_LIMIT), Queue()
+        self.event_out = threading.Event()
+        self._standstill = Standstill()
+        pre_execute.connect(self._standstill.note_start, weak=False)
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
+        super().start()
+
+    def spawn_process(self, target: Callable[..., None], *args: Any) -> MemberThread:
+        member = MemberThread(target, args, self.give_up)
+        if target is worker:
+            member.timer = args[2]
+            self.pool.append(member)
+        member.start()
+        return member
+
+    def give_up(self, why: str) -> NoReturn:
+        """End this process at once; whatever runs it starts another one."""
+        if not self.stop_event.is_set():
+            log.error("%s; restarting the worker", why)
+        os._exit(BROKEN)
+
+    def _watch(self) -> None:
+        """Look in a thread: the main thread may wait for something that never comes."""
+        while True:
+            time.sleep(WATCH_SECONDS)
+            heartbeat.expect(STUCK_SECONDS)
+            busy = any(member.timer.value >= 0 for member in list(self.pool))
+            if self._standstill.has_come(time.monotonic(), busy=busy, jobs_wait=self._jobs_wait):
+                self.give_up(f"jobs have waited for {STANDSTILL_SECONDS:g} s although workers are free")
+
+    def _jobs_wait(self) -> bool:
+        try:
+            return not self.task_queue.empty() or self.broker.queue_size() > 0
+        except Exception as error:  # the database or Redis is away, and so no job can be started
+            log.warning("could not ask whether jobs wait: %s", error)
+            return False
+        finally:
+            connections.close_all()
+
+    def _stop_soon(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop_event.set()
+        timer = threading.Timer(STOP_SECONDS, self._interrupt)
+        timer.daemon = True
+        timer.start()
+
+    def _interrupt(self) -> None:
+        log.warning(INTERRUPTED)
+        os._exit(0)
 
 
-def _watch_parent(parent: BaseProcess) -> None:
-    while parent.is_alive() and os.getppid() == parent.pid:
-        time.sleep(WATCH_SECONDS)
-    os._exit(BROKEN)
+def release_held_jobs() -> None:
+    """Release jobs that an earlier worker took but did not finish, instead of waiting for `retry`."""
+    if settings.REDIS_URL:
+        return
+    now = timezone.now()
+    try:
+        OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__gt=now).update(lock=now)
+    except columns.OF_DATABASES as error:
+        log.warning("could not release the jobs of an earlier worker: %s", error)
 
 
-def was_killed(process: BaseProcess) -> bool:
-    """Return whether a signal ended a process, so that it may hold a lock: exceptions release locks."""
-    return process.exitcode is not None and process.exitcode < 0
-
-
-def context() -> Any:
-    """Return the multiprocessing context. Forked processes start faster than others, and share memory."""
-    return multiprocessing.get_context("fork")
+def catch_stops(stop: Callable[[int, FrameType | None], None]) -> None:
+    """Call `stop` for each signal that asks this process to stop."""
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
