@@ -170,6 +170,7 @@ Q_CLUSTER: dict[str, Any] = {
     "queue_limit": 1,
     "bulk": 1,
     "poll": 0,  # The broker waits for a ring instead.
+    "guard_cycle": 1,  # It must divide timeout + 3: django-q looks whether exactly 0 s are left.
     "timeout": 600,
     "retry": 2400,
     "max_attempts": 1,

@@ -10,7 +10,7 @@ from aitask.tests.benchmark.rows import Row
 from aitask.tests.lab import processes
 from aitask.tests.lab.app import App
 
-SETTLE, WATCHED = 20.0, 60.0
+SETTLE, WATCHED = 20.0, 40.0
 "Seconds until nothing of the start goes on, and for which the processor's time is watched."
 
 
@@ -31,6 +31,8 @@ def measure() -> Iterator[Row]:
         for role, seconds in sorted(used.items()):
             yield Row("idle", f"of it {role}", 100 * seconds / WATCHED, "%")
         yield Row("idle", "memory of all processes (PSS)", sum(map(pss, tree(app))), "MB", most=200)
+        for pid in tree(app):
+            yield Row("idle", f"of it {role_of(processes.command_of(pid))}", pss(pid), "MB")
 
 
 def tree(app: App) -> list[int]:

@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=10)
 STUCK = 60.0
 "Seconds after which a round that has not ended is stuck; waiting for a locked database takes up to 20."
-PACE = 1.0
-"Seconds between two rounds without a ring."
-REPAIR_PACE, CALM_REPAIR_PACE = 0.9, 4.0
-"Least seconds between two repairs, while the queue changes and when it has not for CALM seconds."
+PACE, CALM_PACE = 1.0, 2.5
+"Seconds between two rounds without a ring, while the queue changes and when it has not for CALM seconds."
+REPAIR_PACE, CALM_REPAIR_PACE = 0.9, 9.0
+"Least seconds between two repairs, likewise."
 CALM = 15.0
 MODELS_PACE = 10.0
 "Seconds between two searches for workspaces without model lists."
@@ -65,9 +65,13 @@ class Follower:
             watch.join(timeout=2)
         leases.release(Host.objects.all())
 
+    @property
+    def _is_calm(self) -> bool:
+        return time.monotonic() - self._rung_at > CALM
+
     def _wait_for_ring(self) -> None:
         """Wait until the queue has changed. Other changes are no reason for a round before its time."""
-        until = time.monotonic() + PACE
+        until = time.monotonic() + (CALM_PACE if self._is_calm else PACE)
         while (left := until - time.monotonic()) > 0 and not self.stopping.is_set():
             if "queue" in doorbell.wait({"queue"}, left):
                 self._rung_at = time.monotonic()
@@ -80,8 +84,8 @@ class Follower:
             self.watches.pop(pk).stop()
         for pk, host in leased.items():
             self._watch(pk, host)
-        now = time.monotonic()
-        if now - self._repaired_at >= (REPAIR_PACE if now - self._rung_at < CALM else CALM_REPAIR_PACE):
+        pace = CALM_REPAIR_PACE if self._is_calm else REPAIR_PACE
+        if time.monotonic() - self._repaired_at >= pace:
             repairs.repair()
             self._repaired_at = time.monotonic()
         adoption.enqueue_due(self._started_at, self._asked_for_runs)

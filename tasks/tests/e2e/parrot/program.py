@@ -13,8 +13,14 @@ def tell(**line: object) -> None:
     print(json.dumps(line), flush=True)
 
 
+STAY = "stay"
+"A prompt that it never gets done with."
+
+
 def work(message: dict[str, str]) -> None:
     tell(type="heard", id=message["id"])
+    if message["text"] == STAY:
+        return
     with Path("heard.txt").open("a") as file:
         file.write(message["text"] + "\n")
     tell(type="said", text=message["text"].upper())
