@@ -286,6 +286,7 @@ def test_a_card_that_changes_elsewhere_keeps_the_focus_and_moves_to_its_place(
     page = open_one()
     first(page).locator(".title").focus()
     pk = site.pk_of("Moves first")
+    wait_until_it_is_told(site, page, pk)
     with refuse_reloads(page):
         site.do(
             f"Task.objects.filter(pk={pk}).update(title='Moved last', rank=1e9); doorbell.ring('task:{pk}')"
@@ -300,6 +301,12 @@ def test_a_card_that_changes_elsewhere_keeps_the_focus_and_moves_to_its_place(
         expect(column(page, "review").locator(f"#card-{pk}")).to_be_visible()
         site.do(f"services.delete_task(Task.objects.get(pk={pk}))")
         expect(first(page)).to_have_count(0)
+
+
+def wait_until_it_is_told(site: Site, page: Page, pk: int) -> None:
+    """A page loads its columns again if something has changed before its socket was open."""
+    site.do(f"Task.objects.filter(pk={pk}).update(title='Is told'); doorbell.ring('task:{pk}')")
+    expect(page.locator(f"#card-{pk} .title")).to_have_text("Is told")
 
 
 @contextmanager

@@ -67,6 +67,33 @@ def test_a_hook_that_refuses_takes_the_task_out(home: Path, tmp_path: Path) -> N
     assert "no keys here" in train.steps.get(position=1).output
 
 
+@pytest.mark.parametrize("name", ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"])
+def test_a_squash_runs_the_hooks_of_its_commit(home: Path, tmp_path: Path, name: str) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
+    ran, hook = tmp_path / "ran", history.repo / ".git/hooks" / name
+    hook.write_text(f"#!/bin/sh\ntouch '{ran}'\n")
+    hook.chmod(0o755)
+
+    assert states(merge(workspace, tasks.values(), strategy="squash")) == ["merged"]
+    assert ran.exists()
+
+
+def test_a_commit_hook_that_refuses_a_squash_takes_the_task_out(home: Path, tmp_path: Path) -> None:
+    history = small_repo(tmp_path / "repo")
+    workspace = workspace_of(history.repo)
+    tasks = make_tasks(workspace, history, [("one", {"secret.key": "x"}), ("two", changed(2, 2, "y"))])
+    hook = history.repo / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\ntest ! -e secret.key || { echo 'no keys here' >&2; exit 1; }\n")
+    hook.chmod(0o755)
+
+    train = merge(workspace, tasks.values(), strategy="squash")
+
+    assert states(train) == ["refused", "merged"]
+    assert "no keys here" in train.steps.get(position=1).output
+
+
 def test_a_hook_that_protects_main_stops_the_train(home: Path, tmp_path: Path) -> None:
     history = small_repo(tmp_path / "repo")
     git(history.repo, "checkout", "-q", "-b", "elsewhere")

@@ -37,6 +37,8 @@ def main(path: str) -> int:
     if spec is None:
         print(f"There is no run in {path}.", file=sys.stderr)
         return 2
+    # Before the claim: who ends now would leave a run that has had a guard, and no outcome.
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAITED)
     if not folder.claim():
         print(ALREADY)
         return 3
@@ -90,8 +92,7 @@ class Guard:
         signal.signal(signal.SIGHUP, self._on_hangup)
         signal.signal(signal.SIGTERM, self._on_kill)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        # from now on only sigtimedwait receives them: none is missed between a check and the wait
-        signal.pthread_sigmask(signal.SIG_BLOCK, WAITED)
+        # They are blocked, so only sigtimedwait receives them: none is missed between a check and the wait.
 
     def _on_hangup(self, *_: object) -> None:
         self._hangup = True

@@ -17,6 +17,7 @@ import pytest
 
 from aitask.tests.lab.repos import git, make_repo
 from aitask.tests.lab.wait import wait_for
+from workspaces.hostkit.folder import RunFolder
 
 from .client import Json, Serve
 from .test_sweep import alive_with
@@ -198,6 +199,22 @@ def test_a_closed_terminal_ends_the_run_orderly(guarded: Prepare) -> None:
     assert (outcome["state"], outcome["reason_code"]) == ("cancelled", "hangup")
     assert alive_with(mark) == []
     guard.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_in_the_moment_of_the_claim_leaves_an_outcome(
+    guarded: Prepare, number: signal.Signals
+) -> None:
+    """The moment lasts as long as the imports that follow the claim."""
+    run = guarded()
+    run.prepare("hello")
+    guard = run.start()
+    claim = RunFolder(run.folder).guard
+    while not claim.exists():
+        assert guard.poll() is None
+    os.killpg(guard.pid, number)
+    guard.communicate(timeout=30)
+    assert run.outcome()["state"] in ("cancelled", "failed", "succeeded")
 
 
 def runner_of(guard: subprocess.Popen[str]) -> int:
