@@ -29,10 +29,10 @@ def measure() -> Iterator[Row]:
         used = {role: seconds - before.get(role, 0.0) for role, seconds in cpu_of(app).items()}
         yield Row("idle", "of a core, all processes", 100 * sum(used.values()) / WATCHED, "%", most=1.5)
         for role, seconds in sorted(used.items()):
-            yield Row("idle", f"of it {role}", 100 * seconds / WATCHED, "%")
+            yield Row("idle", f"CPU of {role}", 100 * seconds / WATCHED, "%")
         yield Row("idle", "memory of all processes (PSS)", sum(map(pss, tree(app))), "MB", most=200)
         for pid in tree(app):
-            yield Row("idle", f"of it {role_of(processes.command_of(pid))}", pss(pid), "MB")
+            yield Row("idle", f"memory of {role_of(processes.command_of(pid))}", pss(pid), "MB")
 
 
 def tree(app: App) -> list[int]:
