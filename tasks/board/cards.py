@@ -136,7 +136,8 @@ class Card:
             (self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
         )
         of_run = run and (
-            (run.pk, self.activity, run.reason, run.reason_code, run.limit_resets_at, run.limit_holds),
+            (run.pk, run.state, run.was_cut_off, self.activity),
+            (run.reason, run.reason_code, run.limit_resets_at, run.limit_holds),
             (self.tokens, run.cost_usd, run.cost_source, self.since, quiet, self.asks_first),
             (run.open_requests[:1], len(run.open_requests), self.steps, run.steps_done, run.step_now),
             run.last_heard_at if self.link_lost and run.is_active else None,

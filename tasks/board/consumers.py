@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from aitask.lib.errors import Refused
 from aitask.lib.sockets import LiveConsumer
 from aitask.lib.text import whole_number
+from tasks.access import visible_tasks
 from tasks.board import queries, rendered
 from tasks.board.cards import Card
 from tasks.board.feed import BoardUpdate, feed
@@ -130,7 +131,7 @@ class BoardConsumer(LiveConsumer):
 
     def _found(self, cards: list[Card], shown: Filter) -> tuple[list[Card], dict[str, int]]:
         """Return the cards that the search finds, and how many it finds in each column."""
-        tasks = Task.objects.filter(workspace__in=visible_workspaces(self.user))
+        tasks = visible_tasks(self.user)
         try:
             tasks = shown.apply(tasks)
         except Refused:
@@ -156,8 +157,7 @@ class BoardConsumer(LiveConsumer):
         if rows:
             self.form = "row"
             return board
-        has_terminal = self.user.has_perm("terminal.use_terminal")
-        self.form = "card with terminal" if has_terminal else "card"
+        self.form = rendered.form_for(self.user)
         live = Run.objects.filter(state__in=Run.ACTIVE, task__workspace__in=self.visible)
         runs = live.select_related("task__workspace").only("number", "state", "run_dir", "task__workspace")
         self.places = {run.task_id: (run.task.workspace_id, place_of(run.task, run)) for run in runs}

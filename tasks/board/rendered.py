@@ -7,10 +7,12 @@ import time
 from collections import OrderedDict
 from typing import Literal
 
+from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from tasks.board.cards import Card
+from workspaces.access import USE_TERMINAL
 
 Form = Literal["card", "card with terminal", "row"]
 """A card of the board, for users who may use terminals or not, and a row of the list beside a task."""
@@ -18,6 +20,11 @@ MOST_KEPT = 500
 "Maximum number of tasks of which HTML is kept."
 MINUTE = 60
 "Seconds after which a card that shows a time is rendered again. (Pages count on by themselves.)"
+
+
+def form_for(user: User) -> Form:
+    """Return the form of the board's cards for this user."""
+    return "card with terminal" if user.has_perm(USE_TERMINAL) else "card"
 
 
 class RenderedCards:

@@ -18,7 +18,7 @@ from tasks.board.queries import Filter
 from tasks.conversation.notification_views import DISMISSED
 from tasks.models import Run, Task
 from tasks.runs import cli_holds, restart_report
-from workspaces.access import USE_TERMINAL, current_user, visible_workspaces
+from workspaces.access import current_user, visible_workspaces
 from workspaces.models import BackendHold, Host, Workspace
 
 
@@ -44,7 +44,7 @@ def board_cards(request: HttpRequest, status: str) -> HttpResponse:
         column = queries.cards_after(user, shown, status, request.GET.get("after", ""))
     except Refused as error:
         return htmx.refused(request, str(error), error.hint, to=reverse("board"))
-    context = {"column": column, "shown": shown, "form": card_form(request)}
+    context = {"column": column, "shown": shown, "form": rendered.form_for(user)}
     return render(request, "tasks/_cards.html", context)
 
 
@@ -52,11 +52,6 @@ def filter_of(request: HttpRequest) -> Filter:
     """Return what the query of the page asks for."""
     workspace = whole_number(request.GET.get("workspace"))
     return Filter(workspace, request.GET.get("q", "").strip())
-
-
-def card_form(request: HttpRequest) -> rendered.Form:
-    """Return the form of the cards for this user."""
-    return "card with terminal" if current_user(request).has_perm(USE_TERMINAL) else "card"
 
 
 def _sizes(request: HttpRequest) -> dict[str, int]:
@@ -78,7 +73,7 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
         "workspaces": workspaces,
         "workspace": chosen,
         "shown": shown,
-        "form": card_form(request),
+        "form": rendered.form_for(user),
         "board": board,
         "statuses": Task.Status.choices,
         "troubles": troubles(workspaces, board.notices),

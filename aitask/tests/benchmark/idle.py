@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from aitask.tests.benchmark.rows import Row
 from aitask.tests.lab import processes
@@ -30,9 +29,9 @@ def measure() -> Iterator[Row]:
         yield Row("idle", "of a core, all processes", 100 * sum(used.values()) / WATCHED, "%", most=1.5)
         for role, seconds in sorted(used.items()):
             yield Row("idle", f"CPU of {role}", 100 * seconds / WATCHED, "%")
-        yield Row("idle", "memory of all processes (PSS)", sum(map(pss, tree(app))), "MB", most=200)
+        yield Row("idle", "memory of all processes (PSS)", sum(map(megabytes, tree(app))), "MB", most=200)
         for pid in tree(app):
-            yield Row("idle", f"memory of {role_of(processes.command_of(pid))}", pss(pid), "MB")
+            yield Row("idle", f"memory of {role_of(processes.command_of(pid))}", megabytes(pid), "MB")
 
 
 def tree(app: App) -> list[int]:
@@ -53,7 +52,5 @@ def role_of(command: str) -> str:
     return next((role for word, role in words.items() if word in command), "others")
 
 
-def pss(pid: int) -> float:
-    """Megabytes of a process; of what it shares with others, its part."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+def megabytes(pid: int) -> float:
+    return processes.proportional_memory(pid) / (1 << 20)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from aitask.tests.benchmark.idle import pss
+from aitask.tests.benchmark.idle import megabytes
 from aitask.tests.benchmark.rows import Row
 from aitask.tests.lab import processes
 from aitask.tests.lab.repos import git
@@ -50,7 +50,7 @@ def host_memory(aviary: Aviary) -> float:
     """Megabytes (PSS) of what runs beside the agents in tmux windows."""
     commands = {pid: processes.command_of(pid) for pid in aviary.app.leftovers()}
     beside = [pid for pid, command in commands.items() if "hostkit" in command and "serve" not in command]
-    return sum(map(pss, beside))
+    return sum(map(megabytes, beside))
 
 
 def by_hand(aviary: Aviary) -> float:

@@ -93,7 +93,7 @@ class Laptop(App):
 
     def memory(self) -> int:
         """Return the MiB that all its processes use, where each part of shared memory counts once."""
-        return sum(map(proportional_memory, self.processes())) >> 20
+        return sum(map(processes.proportional_memory, self.processes())) >> 20
 
     def _start(self, name: str, *arguments: str) -> None:
         main, terminal = pty.openpty()
@@ -119,12 +119,3 @@ def copy(source: IO[bytes], log: Path, terminal: int) -> None:
         while chunk := os.read(source.fileno(), 65536):
             out.write(chunk)
     os.close(terminal)
-
-
-def proportional_memory(pid: int) -> int:
-    """Return the bytes that a process uses, with its share of what others use too; 0 if it has ended."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return sum(int(size) << 10 for size in re.findall(r"^Pss:\s+(\d+)", text, re.MULTILINE))

@@ -73,7 +73,7 @@ class Follower:
         """Wait until the queue has changed. Other changes are no reason for a round before its time."""
         until = time.monotonic() + (CALM_PACE if self._is_calm else PACE)
         while (left := until - time.monotonic()) > 0 and not self.stopping.is_set():
-            if "queue" in doorbell.wait({"queue"}, left):
+            if "queue" in doorbell.wait({"queue"}, min(left, PACE)):  # a stop is noticed between
                 self._rung_at = time.monotonic()
                 return
 

@@ -16,6 +16,13 @@ from tasks.trains import services as trains
 from workspaces.tests.merging.repos import History, changed, first_parent_subjects, text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+NO_KEYS = "test ! -e secret.key || { echo 'no keys here' >&2; exit 1; }"
+
+
+def add_hook(history: History, name: str, script: str) -> None:
+    hook = history.repo / ".git/hooks" / name
+    hook.write_text(f"#!/bin/sh\n{script}\n")
+    hook.chmod(0o755)
 
 
 def test_uncommitted_work_in_the_way_stops_the_train_and_is_not_touched(home: Path, tmp_path: Path) -> None:
@@ -57,9 +64,7 @@ def test_a_hook_that_refuses_takes_the_task_out(home: Path, tmp_path: Path) -> N
     history = small_repo(tmp_path / "repo")
     workspace = workspace_of(history.repo)
     tasks = make_tasks(workspace, history, [("one", {"secret.key": "x"}), ("two", changed(2, 2, "y"))])
-    hook = history.repo / ".git/hooks/pre-merge-commit"
-    hook.write_text("#!/bin/sh\ntest ! -e secret.key || { echo 'no keys here' >&2; exit 1; }\n")
-    hook.chmod(0o755)
+    add_hook(history, "pre-merge-commit", NO_KEYS)
 
     train = merge(workspace, tasks.values())
 
@@ -72,9 +77,8 @@ def test_a_squash_runs_the_hooks_of_its_commit(home: Path, tmp_path: Path, name:
     history = small_repo(tmp_path / "repo")
     workspace = workspace_of(history.repo)
     tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
-    ran, hook = tmp_path / "ran", history.repo / ".git/hooks" / name
-    hook.write_text(f"#!/bin/sh\ntouch '{ran}'\n")
-    hook.chmod(0o755)
+    ran = tmp_path / "ran"
+    add_hook(history, name, f"touch '{ran}'")
 
     assert states(merge(workspace, tasks.values(), strategy="squash")) == ["merged"]
     assert ran.exists()
@@ -84,9 +88,7 @@ def test_a_commit_hook_that_refuses_a_squash_takes_the_task_out(home: Path, tmp_
     history = small_repo(tmp_path / "repo")
     workspace = workspace_of(history.repo)
     tasks = make_tasks(workspace, history, [("one", {"secret.key": "x"}), ("two", changed(2, 2, "y"))])
-    hook = history.repo / ".git/hooks/pre-commit"
-    hook.write_text("#!/bin/sh\ntest ! -e secret.key || { echo 'no keys here' >&2; exit 1; }\n")
-    hook.chmod(0o755)
+    add_hook(history, "pre-commit", NO_KEYS)
 
     train = merge(workspace, tasks.values(), strategy="squash")
 
@@ -100,9 +102,7 @@ def test_a_hook_that_protects_main_stops_the_train(home: Path, tmp_path: Path) -
     workspace = workspace_of(history.repo)
     tasks = make_tasks(workspace, history, [("one", changed(1, 2, "x"))])
     before = git(history.repo, "rev-parse", "main")
-    hook = history.repo / ".git/hooks/reference-transaction"
-    hook.write_text('#!/bin/sh\n[ "$1" != prepared ] || ! grep -q " refs/heads/main$"\n')
-    hook.chmod(0o755)
+    add_hook(history, "reference-transaction", '[ "$1" != prepared ] || ! grep -q " refs/heads/main$"')
 
     train = merge(workspace, tasks.values())
 

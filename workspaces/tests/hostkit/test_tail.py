@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import subprocess
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aitask.tests.lab.processes import cpu_seconds
 from aitask.tests.lab.wait import wait_for
 from workspaces.hostkit import processes
 from workspaces.hostkit.folder import RunFolder
@@ -185,14 +185,10 @@ def test_an_idle_tail_costs_next_to_nothing(serve: Serve, tmp_path: Path) -> Non
     wait_for(lambda: serve.call("exec", argv=["true"])["rc"] == 0)
     pid = serve.process.pid
 
-    def used() -> float:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    before = used()
+    before = cpu_seconds(pid)
     with suppress(queue.Empty):
         serve.next(tail.number, 5)
-    assert used() - before <= 0.10  # two hundredths of a core, the clock's grain included
+    assert cpu_seconds(pid) - before <= 0.10  # two hundredths of a core, the clock's grain included
 
 
 @pytest.mark.parametrize("size", [1024 * 1024, 3_000_000, 50_000_000])
