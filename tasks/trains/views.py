@@ -32,20 +32,30 @@ def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The tasks to merge, in the order with the fewest conflicts, and past merges."""
     workspace = workspace_for(request.user, pk)
     overlap.enqueue_check(workspace.pk)
-    return render(request, "tasks/review/merge.html", {"nav": "workspaces", **merge_context(workspace)})
+    chosen = numbers_in(request.GET.getlist("task"))
+    context = merge_context(workspace, set(chosen))
+    return render(request, "tasks/review/merge.html", {"nav": "workspaces", **context})
 
 
-def merge_context(workspace: Workspace) -> dict[str, Any]:
+def numbers_in(values: list[str]) -> list[int]:
+    """Return the ids of tasks that a query or a form names, in order."""
+    return [number for value in values if (number := whole_number(value)) is not None]
+
+
+def merge_context(workspace: Workspace, chosen: set[int]) -> dict[str, Any]:
+    """What the merge page shows. The tasks in `chosen` are ticked; without any, those that are accepted."""
     candidates = services.finished(workspace)
     tasks = overlap.proposed_order(workspace, candidates)
     marks = queries.overlaps(candidates)
     with_main, runs = queries.conflicts_with_main(workspace), queries.files_that_run(workspace)
     before = queries.before_merging(workspace)
     verdicts_of = {v.task_id: v for v in Verdict.objects.filter(task__in=tasks)}
+    accepted = {pk for pk, verdict in verdicts_of.items() if verdict.kind == Verdict.Kind.ACCEPTED}
     rows = [
         {
             "task": task,
             "verdict": verdicts_of.get(task.pk),
+            "is_ticked": task.pk in (chosen or accepted),
             "overlaps": among(marks.get(task.pk, []), tasks),
             "main_conflicts": with_main.get(task.pk, []),
             "runs": runs.get(task.pk, []),
@@ -55,12 +65,18 @@ def merge_context(workspace: Workspace) -> dict[str, Any]:
     ]
     return {
         "workspace": workspace,
-        "rows": rows,
-        "accepted": sum(row["verdict"] is not None for row in rows),
+        "rows": [row for row in rows if _has_changes(row)],
+        "unchanged": [row for row in rows if not _has_changes(row)],
+        "accepted": accepted,
+        "is_chosen": bool(chosen),
         "trains": queries.trains_of(workspace),
         "radar": Radar.objects.filter(workspace=workspace).first(),
         "strategies": [(str(known), known.name.capitalize()) for known in Strategy],
     }
+
+
+def _has_changes(row: dict[str, Any]) -> bool:
+    return bool(row["is_ticked"] or row["verdict"] or row["task"].files_changed)
 
 
 def among(found: list[queries.Overlap], tasks: list[Task]) -> list[queries.Overlap]:
@@ -72,8 +88,7 @@ def among(found: list[queries.Overlap], tasks: list[Task]) -> list[queries.Overl
 def merge_start(request: HttpRequest, pk: int) -> HttpResponse:
     """Start a train with the selected tasks, in the order of the page."""
     workspace = workspace_for(request.user, pk)
-    numbers = [whole_number(value) for value in request.POST.getlist("task")]
-    chosen = [number for number in numbers if number is not None]
+    chosen = numbers_in(request.POST.getlist("task"))
     found = {task.pk: task for task in Task.objects.filter(workspace=workspace, pk__in=chosen)}
     return answer(
         request,
