@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
 from aitask.lib import htmx
 from aitask.lib.answers import answer, succeeds
@@ -156,7 +157,7 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
         and form.is_valid()
         and succeeds(form, lambda: editing.update_task(task, user=current_user(request), **form.cleaned_data))
     ):
-        return htmx.done(request, "Saved.", to=reverse("task", args=[pk]), stay=False)
+        return _submitted(request, "Saved.", pk)
     return _form(request, "edit_task", task, form, ids="edit_")
 
 
@@ -178,8 +179,15 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user = current_user(request)
         if succeeds(form, lambda: run_services.queue_run(task, user=user, **form.values())):
-            return htmx.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
+            return _submitted(request, "Queued.", pk)
     return _form(request, "run_task", task, form, ids="run_", backend=task.backend, fixed=True)
+
+
+def _submitted(request: HttpRequest, text: str, pk: int) -> HttpResponse:
+    """Confirm a form: the board stays open, other pages lead to the task."""
+    if request.POST.get("from") != "board":
+        return htmx.done(request, text, to=reverse("task", args=[pk]), stay=False)
+    return trigger_client_event(htmx.done(request, text, to=reverse("board")), "close-dialogs")
 
 
 def _form(
@@ -192,6 +200,7 @@ def _form(
         "task": task,
         "c": choices_for(form, task.workspace, **fixed),
         "choices_url": reverse("task_new_fields"),
+        "is_from_board": "board" in (request.GET.get("from"), request.POST.get("from")),
         "kept_mode": modes.kept_after_plan(task),
         "template": f"tasks/_{name}.html",
     }

@@ -5,12 +5,13 @@ import { onKeys } from "../aitask/keys.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { toast } from "../aitask/toasts.js";
-import { select, selected, step, verbs } from "./cards.js";
+import { step, verbs } from "./cards.js";
 import { watchDrag } from "./drag.js";
 import { Incoming } from "./incoming.js";
 import { showLines, takeLines } from "./lines.js";
 import { watchEnds } from "./more.js";
 import "./newtask.js";
+import { remember, restore, select, selected, settle } from "./place.js";
 
 const board = document.getElementById("board");
 const needs = document.getElementById("needs");
@@ -26,6 +27,7 @@ const incoming = new Incoming({
   list: "cards",
   mayChange: () => !drag.active && !isLoading,
   changed: (card) => showLines(card.dataset.pk),
+  settled: settle,
 });
 
 const queryOf = (pairs) =>
@@ -75,6 +77,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   drag.attach();
   const pk = board.dataset.focus;
   if (pk && !document.activeElement?.closest?.(".card")) select(document.getElementById(`card-${pk}`));
+  settle();
   showNeeds(Number(document.getElementById("needs-you").textContent));
   if (asked !== query()) tellView(socket.send);
 });
@@ -129,6 +132,8 @@ function showActiveColumn() {
   if (!location.hash) busy?.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
 }
 showActiveColumn();
+restore();
+addEventListener("pagehide", remember);
 
 const withCard = (action) => () =>
   selected() ? action(selected()) : toast({ text: "Select a card first, with the arrow keys." });

@@ -3,20 +3,13 @@
 import { ask } from "../aitask/dialogs.js";
 import { openMenu } from "../aitask/menus.js";
 import { send } from "../aitask/send.js";
-import { move } from "./move.js";
+import { move, runAgain, worked } from "./move.js";
+import { leave, select, selected, stay } from "./place.js";
 
 const board = document.getElementById("board");
 const menu = document.getElementById("cardmenu");
 const titleOf = (card) => card.querySelector(".title").textContent;
 let menuCard = null;
-
-export const selected = () => document.activeElement?.closest?.(".card") ?? null;
-
-export function select(card) {
-  const link = card?.querySelector(".title");
-  link?.focus({ preventScroll: true });
-  card?.scrollIntoView({ block: "nearest", inline: "nearest" });
-}
 
 export function step(columns, rows) {
   const card = selected();
@@ -30,17 +23,26 @@ export function step(columns, rows) {
   if (lists[at]) select(cardsOf(lists[at])[Math.min(row, cardsOf(lists[at]).length - 1)]);
 }
 
-const post = (card, verb, values) => send(`/tasks/${card.dataset.pk}/${verb}`, values);
+async function post(card, verb, values) {
+  leave(card);
+  if (!(await send(`/tasks/${card.dataset.pk}/${verb}`, values))) stay();
+}
+
+const form = (card, name) =>
+  htmx.ajax("GET", `/tasks/${card.dataset.pk}/${name}?from=board`, { target: `#${name}-task`, swap: "innerHTML" });
 
 export const verbs = {
   open: (card) => location.assign(card.querySelector(".title").href),
   terminal: (card) => location.assign(`/tasks/${card.dataset.pk}/terminal`),
-  run: (card) => post(card, "run"),
-  move: (card, { status }) => move(card, { status }),
+  run: (card) => (worked(card) ? runAgain(card) : post(card, "run")),
+  move: (card, { status }) => {
+    leave(card);
+    return move(card, { status });
+  },
   up: (card) => move(card, { status: card.dataset.status, before: card.previousElementSibling?.dataset.pk ?? "" }),
   down: (card) =>
     move(card, { status: card.dataset.status, before: card.nextElementSibling?.nextElementSibling?.dataset.pk ?? "" }),
-  edit: (card) => htmx.ajax("GET", `/tasks/${card.dataset.pk}/edit`, { target: "#edit-task", swap: "innerHTML" }),
+  edit: (card) => form(card, "edit"),
   menu: (card) => {
     menuCard = card;
     menu.querySelector("[data-title]").textContent = titleOf(card);

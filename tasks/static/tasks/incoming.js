@@ -3,12 +3,14 @@ import { tick } from "../aitask/times.js";
 
 export class Incoming {
   // `item` and `list` are the prefixes of the elements' ids: of a task and of a column. While `mayChange()` is false,
-  // updates wait for `flush`. `changed(element)` is called with each element that was added or updated.
-  constructor({ item, list, mayChange = () => true, changed = () => {} }) {
+  // updates wait for `flush`. `changed(element)` is called with each element that was added or updated,
+  // `settled()` after the last one.
+  constructor({ item, list, mayChange = () => true, changed = () => {}, settled = () => {} }) {
     this.item = item;
     this.list = list;
     this.mayChange = mayChange;
     this.changed = changed;
+    this.settled = settled;
     this.waiting = [];
     this.applying = Promise.resolve();
   }
@@ -30,6 +32,7 @@ export class Incoming {
       for (const pk of gone) document.getElementById(`${this.item}-${pk}`)?.remove();
       for (const card of cards) await this.place(card);
       showCounts(counts);
+      this.settled();
     }
   }
 

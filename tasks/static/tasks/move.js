@@ -1,13 +1,19 @@
 // Moving a card. A move to Done asks whether to merge the task's branch first; Cancel leaves the card in its column.
 import { send } from "../aitask/send.js";
 import { toast } from "../aitask/toasts.js";
+import { leave } from "./place.js";
 
 const dialog = document.getElementById("to-done");
+const WORKED = ["review", "done"]; // What stands here has been worked on: running it again changes that work.
 const REVERSIBLE = ["backlog", "review", "done"]; // A move between these starts and ends nothing, so it can be undone.
 
 // `next` is the id of the card below it.
 export async function move(card, values, next = card.nextElementSibling?.dataset.pk ?? "") {
   const from = card.dataset.status;
+  if (values.status === "queued" && worked(card)) {
+    document.dispatchEvent(new CustomEvent("changed")); // A dragged card returns.
+    return runAgain(card);
+  }
   const mustAsk = values.status === "done" && card.dataset.status !== "done" && card.dataset.into;
   const merge = mustAsk ? await askWhetherToMerge(card) : "";
   if (mustAsk && !merge) return document.dispatchEvent(new CustomEvent("changed"));
@@ -18,6 +24,15 @@ export async function move(card, values, next = card.nextElementSibling?.dataset
   if (done && canUndo)
     toast({ text: `Moved to ${nameOf(values.status)}.`, undo: () => send(path, { status: from, before: next }) });
   return done;
+}
+
+export const worked = (card) => WORKED.includes(card.dataset.status);
+
+// The dialog of the task page, which starts a run only when it is confirmed.
+export async function runAgain(card) {
+  leave(card);
+  const path = `/tasks/${card.dataset.pk}/run?from=board`;
+  await htmx.ajax("GET", path, { target: "#run-task", swap: "innerHTML" });
 }
 
 const nameOf = (status) => document.getElementById(`colname-${status}`).textContent;

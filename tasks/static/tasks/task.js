@@ -8,6 +8,7 @@ import { Incoming } from "./incoming.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { toggleFold } from "./panes.js";
+import { boardAddress, visit } from "./place.js";
 import { interrupt, showTalk } from "./talk.js";
 import "./newtask.js";
 
@@ -78,6 +79,7 @@ document.addEventListener("changed", refresh);
 
 // The list of tasks beside the conversation.
 const here = panes.dataset.task;
+visit(here);
 const incoming = new Incoming({
   item: "sib",
   list: "list",
@@ -109,5 +111,5 @@ onKeys({
   G: () => log.toNewest(),
   "[": () => toggleFold("list"),
   "]": () => toggleFold("side"),
-  Escape: () => interrupt() || location.assign("/"),
+  Escape: () => interrupt() || location.assign(boardAddress()),
 });

@@ -132,14 +132,57 @@ def test_a_card_is_moved_run_and_cancelled_by_keys_alone(site: Site, open_one: O
     press(page, "m")
     page.locator("#cardmenu [data-status=review]").press("Enter")
     expect(column(page, "review").locator(".card", has_text="By keys")).to_be_visible()
-    expect(card(page).locator(".title")).to_be_focused()
+    expect(column(page, "backlog").locator(".title:focus")).to_have_count(1)
+    card(page).locator(".title").focus()
     press(page, "r")
+    dialog = page.locator("#run-task")
+    expect(dialog.locator("textarea")).to_be_focused()
+    assert site.do("result = Run.objects.filter(task__title='By keys').count()") == 0
+    page.keyboard.press("Control+Enter")
+    expect(dialog).to_be_hidden()
     expect(column(page, "running").locator(".card", has_text="By keys")).to_be_visible()
-    expect(card(page).locator(".title")).to_be_focused()
+    expect(column(page, "review").locator(".title:focus")).to_have_count(1)
+    card(page).locator(".title").focus()
     press(page, "x")
     expect(page.locator("#confirm")).to_contain_text("stays in the worktree")
     press(page, "y")
     expect(card(page)).to_contain_text("cancelling")
+
+
+def test_keys_run_one_task_after_the_other(site: Site, open_one: OpenPage) -> None:
+    cards = [make_card(site, f"One of two {n}") for n in range(2)]
+    page = open_one()
+    cards[0](page).locator(".title").focus()
+    press(page, "r")
+    expect(cards[1](page).locator(".title")).to_be_focused()
+    press(page, "r")
+    expect(column(page, "running").locator(".card", has_text="One of two")).to_have_count(2)
+
+
+def test_a_card_that_was_worked_on_is_not_run_by_a_drop(site: Site, open_one: OpenPage) -> None:
+    card = make_card(site, "Reviewed already", "review")
+    page = open_one()
+    drag(page, card(page), column(page, "queued"))
+    expect(page.locator("#run-task textarea")).to_be_focused()
+    press(page, "Escape")
+    expect(column(page, "review").locator(".card", has_text="Reviewed already")).to_be_visible()
+    assert site.do("result = Run.objects.filter(task__title='Reviewed already').count()") == 0
+
+
+def test_the_way_back_from_a_task_leads_to_its_card(site: Site, open_one: OpenPage) -> None:
+    cards = [make_card(site, f"Looked at {n}") for n in range(2)]
+    page = open_one("/?q=Looked+at")
+    cards[0](page).locator(".title").focus()
+    press(page, "Enter")
+    page.wait_for_url("**/tasks/*")
+    press(page, "Escape")
+    page.wait_for_url("**/?q=Looked+at")
+    expect(cards[0](page).locator(".title")).to_be_focused()
+    press(page, "Enter")
+    page.wait_for_url("**/tasks/*")
+    site.do("Task.objects.filter(title='Looked at 0').update(status='done')")
+    press(page, "Escape")
+    expect(cards[1](page).locator(".title")).to_be_focused()
 
 
 def test_a_question_answered_with_escape_does_nothing(site: Site, open_one: OpenPage) -> None:
