@@ -8,6 +8,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 MAX_DAYS = 3660
+MAX_DAYS_BY_HOUR = 7
+"Up to this length a period is plotted by hour."
 
 
 def zone_called(name: str) -> ZoneInfo:
@@ -52,6 +54,20 @@ class Period:
 
     def dates(self) -> list[date]:
         return [self.first + timedelta(days=number) for number in range(self.days)]
+
+    @property
+    def is_by_hour(self) -> bool:
+        return self.days <= MAX_DAYS_BY_HOUR
+
+    def slots(self) -> list[tuple[int, int]]:
+        """Return the minutes [from, to) of each hour of a short period, else of each day."""
+        if not self.is_by_hour:
+            return self.spans()
+        return [(minute, minute + 60) for minute in range(self.start, self.end, 60)]
+
+    def moment(self, minute: int) -> datetime:
+        """Return a minute as local time."""
+        return datetime.fromtimestamp(60 * minute, self.zone)
 
     def spans(self) -> list[tuple[int, int]]:
         """Return the minutes [from, to) of each day in the time zone. A day may have 23 or 25 hours."""

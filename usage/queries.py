@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +60,8 @@ class UsageReport:
     by_backend: list[ReportRow] = field(default_factory=list)
     by_model: list[ReportRow] = field(default_factory=list)
     by_day: list[ReportRow] = field(default_factory=list)
-    by_day_and_model: dict[tuple[date, str], Sums] = field(default_factory=dict)
+    by_slot_and_model: dict[tuple[int, str], Sums] = field(default_factory=dict)
+    "By index in `period.slots()` and model."
     by_task: list[ReportRow] = field(default_factory=list)
     merged: Merged = field(default_factory=Merged)
 
@@ -88,28 +89,29 @@ def report(user: User, period: Period, workspace: Workspace | None = None) -> Us
     workspaces = chosen(user, workspace)
     series = series_of(workspaces)
     result = UsageReport(period)
-    days = period.spans()
-    sums = list(groups(series, [*days, (period.before.start, period.before.end)]))
+    slots = period.slots()
+    sums = list(groups(series, [*slots, (period.before.start, period.before.end)]))
     for each in sums:
-        if each.span == len(days):
+        if each.span == len(slots):
             result.before.add(each.amounts, series[each.series].costing)
-    _fill_days(result, [each for each in sums if each.span < len(days)], series)
+    _fill_slots(result, [each for each in sums if each.span < len(slots)], series)
     rows = _rows_with_task(series)
     result.by_task = _top_tasks(rows.filter(minute__gte=period.start, minute__lt=period.end), series)
     result.merged = _merged(rows.filter(task__in=_merged_tasks(workspaces, period)), series)
     return result
 
 
-def _fill_days(result: UsageReport, sums: Iterable[SpanSum], series: Mapping[int, Series]) -> None:
-    days = [ReportRow(day, Sums(), str(day)) for day in result.period.dates()]
+def _fill_slots(result: UsageReport, sums: Iterable[SpanSum], series: Mapping[int, Series]) -> None:
+    days = {day: ReportRow(day, Sums(), str(day)) for day in result.period.dates()}
+    day_of = [result.period.moment(start).date() for start, _ in result.period.slots()]
     totals: dict[int, list[int]] = {}
     for span, pk, amounts in sums:
-        one, day = series[pk], days[span]
-        day.sums.add(amounts, one.costing)
-        result.by_day_and_model.setdefault((day.key, one.model), Sums()).add(amounts, one.costing)
+        one = series[pk]
+        days[day_of[span]].sums.add(amounts, one.costing)
+        result.by_slot_and_model.setdefault((span, one.model), Sums()).add(amounts, one.costing)
         total = totals.setdefault(pk, [0] * len(AMOUNTS))
         totals[pk] = [left + (right or 0) for left, right in zip(total, amounts, strict=True)]
-    result.by_day = days
+    result.by_day = list(days.values())
     _fill_tables(result, [(series[pk], amounts) for pk, amounts in totals.items()])
 
 

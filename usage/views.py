@@ -97,7 +97,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
                 "prices": pricing.source(),
                 "query": request.GET.urlencode(),
                 **limits_context([chosen] if chosen else workspaces),
-                "budgets": budgets_context(request, [chosen] if chosen else workspaces),
+                **budgets_context(request, [chosen] if chosen else workspaces),
                 "audits": Audit.objects.filter(workspace__in=workspaces).select_related("workspace"),
             },
         )
@@ -158,12 +158,17 @@ def subscription(plan: dict[str, Any]) -> str:
     return source.account or (source.get_backend_display() if plan["windows"] else "")
 
 
-def budgets_context(request: HttpRequest, workspaces: list[Workspace]) -> list[dict[str, Any]]:
-    """Return the budget and its use for each workspace. A budget's row is created when it is first saved."""
+def budgets_context(request: HttpRequest, workspaces: list[Workspace]) -> dict[str, Any]:
+    """Return the budgets and their use. A budget's row is created when it is first saved."""
     known = {budget.workspace_id: budget for budget in Budget.objects.filter(workspace__in=workspaces)}
-    return [
+    lines = [
         budget_context(request, each, known.get(each.pk) or Budget(workspace=each)) for each in workspaces
     ]
+    return {
+        "budgets": [line for line in lines if line["budget"].pk],
+        "without_budget": [line for line in lines if not line["budget"].pk],
+        "is_only_workspace": len(lines) == 1,
+    }
 
 
 def budget_context(request: HttpRequest, workspace: Workspace, budget: Budget) -> dict[str, Any]:
