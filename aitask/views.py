@@ -22,7 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
-from aitask import first_run
+from aitask import first_run, help_pages
 from aitask.lib import columns
 
 
@@ -64,6 +64,22 @@ class PasswordPage(PasswordChangeView):
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         messages.success(self.request, "Your password has been changed.")
         return super().form_valid(form)
+
+
+@require_safe
+def settings_page(request: HttpRequest) -> HttpResponse:
+    """Show what the user can set for this browser, and lead to the pages of the account."""
+    return render(request, "aitask/settings.html", {"section": "general"})
+
+
+@require_safe
+def help_document(request: HttpRequest, name: str = "first-steps") -> HttpResponse:
+    """Show a document of the help, with a list of all."""
+    documents = help_pages.documents()
+    if name not in documents:
+        raise Http404("There is no such page in the help.")
+    context = {"document": documents[name], "documents": documents.values()}
+    return render(request, "aitask/help.html", context)
 
 
 @login_not_required

@@ -1,6 +1,7 @@
 // The script of every page: elapsed times, toasts, menus, dialogs, copy buttons, confirmation of destructive actions.
 import "./times.js";
 import "./menus.js";
+import "./theme.js";
 import { ask, openDialog } from "./dialogs.js";
 import { onKeys } from "./keys.js";
 import { toast } from "./toasts.js";
@@ -125,4 +126,6 @@ onKeys({
   "g i": () => location.assign("/inbox"),
   "g u": () => location.assign("/usage"),
   "g w": () => location.assign("/workspaces"),
+  "g s": () => location.assign("/account/settings"),
+  "g h": () => location.assign("/help"),
 });

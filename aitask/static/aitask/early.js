@@ -1,5 +1,7 @@
-// The only script that runs before the page is parsed. It holds back key presses until the page's scripts listen,
-// then sets <html data-ready> and dispatches them again.
+// The only script that runs before the page is parsed. It applies the theme (see theme.js), so that the page is not
+// drawn in another one first. It holds back key presses until the page's scripts listen, then sets <html data-ready>
+// and dispatches them again.
+document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "auto";
 {
   const held = [];
   // The focused element may have been replaced in the meantime.

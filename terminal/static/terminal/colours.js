@@ -1,4 +1,6 @@
 // The terminal's colours in light and dark mode.
+import { isDark, onTheme } from "../aitask/theme.js";
+
 const DARK = {
   background: "#1b1c1b",
   foreground: "#e9e9e6",
@@ -45,7 +47,5 @@ const LIGHT = {
   brightCyan: "#118a93",
   brightWhite: "#3a3b38",
 };
-const dark = matchMedia("(prefers-color-scheme: dark)");
-
-export const colours = () => (dark.matches ? DARK : LIGHT);
-export const onColours = (change) => dark.addEventListener("change", () => change(colours()));
+export const colours = () => (isDark() ? DARK : LIGHT);
+export const onColours = (change) => onTheme(() => change(colours()));
