@@ -52,7 +52,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Column:
+class PlotColumn:
     """The area of a bar, from bottom to top, in SVG units. `says` are its figures as text."""
 
     x: float
@@ -76,7 +76,7 @@ class Plot:
     words: str
     "A text alternative for screen readers."
     pieces: list[Piece]
-    columns: list[Column]
+    columns: list[PlotColumn]
     marks: list[AxisLabel]
     scale: list[str]
     "The labels of the other axis from top to bottom, at equal distances."
@@ -171,7 +171,7 @@ def _pieces(bars: list[Bar], top: float, names: list[str]) -> list[Piece]:
     return pieces
 
 
-def _columns(bars: list[Bar], step: Step, show: Show) -> list[Column]:
+def _columns(bars: list[Bar], step: Step, show: Show) -> list[PlotColumn]:
     """Return the columns of the bars that are not empty, with their sums, largest first."""
     pitch = WIDTH / len(bars)
     columns = []
@@ -182,7 +182,7 @@ def _columns(bars: list[Bar], step: Step, show: Show) -> list[Column]:
             if len(sizes) > 1:
                 figures.insert(0, f"{show(sum(size for size, _ in sizes))} in total")
             says = f"{date_format(start, step.when)}: {', '.join(figures)}"
-            columns.append(Column(round(index * pitch, 2), round(pitch, 2), says))
+            columns.append(PlotColumn(round(index * pitch, 2), round(pitch, 2), says))
     return columns
 
 
