@@ -119,6 +119,20 @@ def test_no_page_is_wider_than_its_window(site: Site, open_one: OpenPage) -> Non
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+@pytest.mark.parametrize("title", ["Upgrade to React 20", "Round amounts half to even everywhere"])
+def test_at_200_percent_half_of_the_window_is_left_for_the_conversation(
+    site: Site, open_one: OpenPage, title: str
+) -> None:
+    page = open_one(f"/tasks/{site.pk_of(title)}", width=720, height=450)
+    shown = page.locator(".pane.talk").evaluate(
+        """pane => pane.querySelector("#head").getBoundingClientRect().top
+            - pane.querySelector(".conversation").getBoundingClientRect().top"""
+    )
+    assert shown >= 225
+    for button in page.locator("#head button:visible, #say button:visible").all():
+        expect(button).to_be_in_viewport()
+
+
 def test_nothing_is_said_in_the_browsers_console(site: Site, open_one: OpenPage) -> None:
     page = open_one("/login")
     said: list[str] = []
