@@ -2,7 +2,7 @@
 
 from workspaces.models.api_token import ApiToken
 from workspaces.models.choices import PermissionMode
-from workspaces.models.host import BackendHold, Host, Installation
+from workspaces.models.host import BackendHold, Host, Installation, LinkGap
 from workspaces.models.installed_cli import InstalledCli
 from workspaces.models.model_list import ModelList
 from workspaces.models.workspace import Workspace
@@ -13,6 +13,7 @@ __all__ = [
     "Host",
     "Installation",
     "InstalledCli",
+    "LinkGap",
     "ModelList",
     "PermissionMode",
     "Workspace",

@@ -72,6 +72,29 @@ class Host(Leased):
         return "this machine" if self.kind == "local" else self.name
 
 
+class LinkGap(models.Model):
+    """A time without a link to a host. Only the newest ones of each host are kept."""
+
+    KEPT = 100
+    "How many of a host are kept."
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="gaps")
+    lost_at = models.DateTimeField()
+    back_at = models.DateTimeField(null=True, blank=True, help_text="Empty while the link is lost")
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["host", "lost_at"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["host"], condition=models.Q(back_at=None), name="one_open_gap_per_host"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"no link to {self.host_id} from {self.lost_at:%Y-%m-%d %H:%M}"
+
+
 class BackendHold(models.Model):
     """A hold on the runs of one CLI on one host, because its login was refused."""
 
