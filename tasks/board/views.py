@@ -15,6 +15,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.board import queries, rendered
 from tasks.board.queries import Filter
+from tasks.conversation import attendance
 from tasks.conversation.notification_views import DISMISSED
 from tasks.models import Run, Task
 from tasks.runs import cli_holds, restart_report
@@ -25,6 +26,7 @@ from workspaces.models import BackendHold, Host, Workspace
 @require_GET
 def board(request: HttpRequest) -> HttpResponse:
     """The board page."""
+    attendance.note(current_user(request))
     return render(request, "tasks/board.html", {"nav": "board", **board_context(request)})
 
 
@@ -77,6 +79,7 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
         "board": board,
         "statuses": Task.Status.choices,
         "troubles": troubles(workspaces, board.notices),
+        "absence": attendance.absence_of(user),
         "report": restart_report.report_for(user, dismissed=dismissed) if is_new else None,
     }
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from aitask.lib.sockets import LiveConsumer
-from tasks.conversation import notifications, rendering
+from tasks.conversation import attendance, inbox, notifications
 
 MAX_NEWS = 20
 STALE = timedelta(hours=1)
@@ -18,24 +19,27 @@ STALE = timedelta(hours=1)
 
 
 class InboxConsumer(LiveConsumer):
-    """Sends all open requests whenever one is added, closed or answered."""
+    """Sends a part of the inbox, and the number of rows in each, whenever something of it changes."""
 
     pause = 0.15
     """Seconds between two messages."""
 
     async def connect(self) -> None:
         self.shown: object = None
+        query = parse_qs(self.scope["query_string"].decode("ascii", "replace"))
+        self.tab = inbox.tab_called(query.get("tab", [""])[0])
         await super().connect()
 
     async def topics(self) -> set[str]:
-        return {"board", "task:*"}
+        return {"board", "inbox", "task:*"}
 
     async def changed(self, topics: frozenset[str]) -> None:
-        now = await database_sync_to_async(rendering.inbox_context)(self.user)
+        now = await database_sync_to_async(inbox.context_of)(self.user, self.tab)
         if now != self.shown:
             self.shown = now
-            shown = {"html": now["asks"], "more": now["more"], "holds": now["holds"], "count": now["count"]}
-            await self.push({"t": "asks", **shown})
+            await self.push(
+                {"t": "inbox", **{name: now[name] for name in ("rows", "more", "holds", "counts")}}
+            )
             await asyncio.sleep(self.pause)
 
 
@@ -48,17 +52,30 @@ class AttentionConsumer(LiveConsumer):
         self.count = -1
         self.seen: int | None = None
         self.position_known = asyncio.Event()
+        self.visible = asyncio.Event()
         await super().connect()
 
     async def topics(self) -> set[str]:
         return {"board", "task:*"}
 
     async def received(self, message: dict[str, Any]) -> None:
-        """Store the last notification of the page: {"t": "from", "after": id}, with null for none."""
+        """Store the last notification of the page, {"t": "from", "after": id}, with null for none, or
+        whether a user can see the page: {"t": "visible", "is": true}.
+        """
+        if message.get("t") == "visible":
+            (self.visible.set if message.get("is") is True else self.visible.clear)()
         if message.get("t") == "from" and not self.position_known.is_set():
             after = message.get("after")
             self.seen = after if isinstance(after, int) else None
             self.position_known.set()
+
+    async def beside(self) -> None:
+        """Note that the user is here while the page is visible, and tell the page of an absence."""
+        while True:
+            await self.visible.wait()
+            if await database_sync_to_async(attendance.note)(self.user):
+                await self.push({"t": "returned"})
+            await asyncio.sleep(attendance.EVERY.total_seconds())
 
     async def changed(self, topics: frozenset[str]) -> None:
         await self.position_known.wait()
@@ -73,7 +90,7 @@ class AttentionConsumer(LiveConsumer):
 
         A page without a last notification starts with the newest one and gets only later ones.
         """
-        count = rendering.attention_count(self.user)
+        count = inbox.attention_count(self.user)
         rows = notifications.visible(self.user)
         if self.count < 0:
             newest = rows.values_list("pk", flat=True).last() or 0

@@ -1,9 +1,13 @@
-"""The inbox: the open requests of all agents."""
+"""The inbox: the open requests of all agents, and what has finished or failed."""
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
@@ -11,18 +15,68 @@ from aitask.lib import htmx
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks.access import run_for
-from tasks.conversation import rendering, requests, services
+from tasks.conversation import attendance, ended, inbox, rendering, requests, services
 from tasks.conversation.form_problems import FormProblems
 from tasks.conversation.views import command_of
-from workspaces.access import current_user
+from tasks.models import Run
+from workspaces.access import current_user, visible_workspaces
 
 Key = tuple[int, str]
 
 
 @require_GET
-def inbox_page(request: HttpRequest) -> HttpResponse:
-    """Every open request of every task that the user sees, oldest first."""
-    return render(request, "tasks/inbox.html", {"nav": "inbox", **rendering.inbox_context(request.user)})
+def inbox_page(request: HttpRequest, tab: str = "") -> HttpResponse:
+    """A part of the inbox: open requests, the oldest first, or runs that have ended, the newest first."""
+    attendance.note(current_user(request))
+    context = inbox.context_of(request.user, inbox.tab_called(tab))
+    return render(request, "tasks/inbox.html", {"nav": "inbox", **context, **_absence(request)})
+
+
+@require_GET
+def since_you_left(request: HttpRequest) -> HttpResponse:
+    """What happened in the user's last absence, as the inbox shows it."""
+    return render(request, "tasks/_since.html", _absence(request))
+
+
+def _absence(request: HttpRequest) -> dict[str, Any]:
+    return {"absence": attendance.absence_of(current_user(request))}
+
+
+@require_POST
+def since_dismiss(request: HttpRequest) -> HttpResponse:
+    attendance.dismiss(current_user(request))
+    return htmx.done(request, to=reverse("board"))
+
+
+@require_POST
+def inbox_seen(request: HttpRequest) -> HttpResponse:
+    """Mark ended runs as seen: those named by `run`, or all of a tab. Answers with their ids."""
+    pks = _runs_of(request)
+    if "tab" in request.POST:
+        pks += ended.unseen(request.user).of(inbox.tab_called(request.POST["tab"]))
+    return _marked(request, ended.mark_seen, pks)
+
+
+@require_POST
+def inbox_unseen(request: HttpRequest) -> HttpResponse:
+    """Undo `inbox_seen`."""
+    return _marked(request, ended.mark_unseen, _runs_of(request))
+
+
+def _marked(
+    request: HttpRequest, mark: Callable[[AbstractBaseUser, list[Run]], None], pks: list[int]
+) -> HttpResponse:
+    user = current_user(request)
+    runs = list(Run.objects.filter(pk__in=pks, task__workspace__in=visible_workspaces(user)).only("pk"))
+    mark(user, runs)
+    if htmx.is_partial(request):
+        return JsonResponse({"runs": [run.pk for run in runs]})
+    return redirect("inbox")
+
+
+def _runs_of(request: HttpRequest) -> list[int]:
+    found = (whole_number(value) for value in request.POST.getlist("run")[: ended.LOOKED_AT])
+    return [pk for pk in found if pk is not None]
 
 
 @require_GET

@@ -1,7 +1,8 @@
-"""HTML of the conversation box (requests, undelivered messages, settings) and of the inbox."""
+"""HTML of the conversation box: requests, undelivered messages, settings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,21 +10,20 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from tasks.conversation import plans, requests
+from tasks.conversation import plans, rendered, requests
 from tasks.models import Outgoing, Run, Task
 from tasks.rendering.work import figures
-from tasks.runs import cli_holds, modes
+from tasks.runs import modes
 from tasks.runs.reducer import parse_time
 from tasks.verbs import TaskVerb, possible
 from workspaces import permission_modes
-from workspaces.access import may_decide, visible_workspaces
+from workspaces.access import may_decide
 from workspaces.catalog import queries as catalog_queries
 
 NEW_FAILURES = timedelta(minutes=30)
 "How long an undelivered answer or setting is shown. A message is shown until it is dismissed."
-MOST_SHOWN = 25
-"Requests that the inbox shows at once; the others follow as these are answered."
 
 
 def render_talk(task: Task, run: Run | None) -> dict[str, str]:
@@ -88,32 +88,6 @@ def mode_choices(task: Task, run: Run | None, state: str) -> dict[str, object]:
     return {"modes": permission_modes.options(task.workspace, current=mode), "mode": mode, "kept_mode": kept}
 
 
-def inbox_context(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
-    asks = requests.all_asks(waiting_runs(user))
-    held = cli_holds.held_clis(list(visible_workspaces(user)))
-    groups = requests.groups(asks)
-    return {
-        "asks": _render_groups(groups[:MOST_SHOWN], user),
-        "more": sum(len(group.asks) for group in groups[MOST_SHOWN:]),
-        "holds": "".join(render_to_string("workspaces/_held_cli.html", {"held": each}) for each in held),
-        "count": len([ask for ask in asks if not ask.answered]) + len(held),
-    }
-
-
-def attention_count(user: AbstractBaseUser | AnonymousUser) -> int:
-    """Return how many open requests and held CLIs wait for a decision."""
-    asks = requests.all_asks(waiting_runs(user))
-    held = cli_holds.held_clis(list(visible_workspaces(user)))
-    return sum(not ask.answered for ask in asks) + len(held)
-
-
-def waiting_runs(user: AbstractBaseUser | AnonymousUser) -> list[Run]:
-    """Return the runs with open requests, of all tasks that the user may see."""
-    runs = Run.objects.filter(task__workspace__in=visible_workspaces(user), state=Run.State.WAITING)
-    shown = runs.select_related("task").prefetch_related("task__workspace").order_by()
-    return list(shown.defer("prompt", "outcome", "task__prompt"))
-
-
 def render_whole(asks: list[requests.Ask]) -> str:
     """Return the HTML of an input that is too long to be shown at once, with the digests that allow it."""
     same = [ask for ask in asks if ask.same_as == asks[0].same_as]
@@ -123,31 +97,56 @@ def render_whole(asks: list[requests.Ask]) -> str:
 
 def render_asks(asks: list[requests.Ask], user: AbstractBaseUser | AnonymousUser) -> str:
     """Return the HTML of all requests for a user, with identical ones of several runs grouped."""
-    return _render_groups(requests.groups(asks), user)
+    return render_groups(requests.groups(asks), user, {})
 
 
-def _render_groups(groups: list[requests.RequestGroup], user: AbstractBaseUser | AnonymousUser) -> str:
-    workspaces = {group.asks[0].run.task.workspace for group in groups}
+def render_groups(
+    groups: list[requests.RequestGroup], user: AbstractBaseUser | AnonymousUser, said: Mapping[int, str]
+) -> str:
+    """Return the HTML of requests as the inbox shows them. `said` has the last sentence of some runs."""
+    workspaces = {group.first.run.task.workspace for group in groups}
     limited = {workspace.pk for workspace in workspaces if not may_decide(user, workspace)}
     return "".join(
-        render_request(group.asks, group, is_limited=group.asks[0].run.task.workspace_id in limited)
+        _kept_request(group, said.get(group.first.run.pk, ""), group.first.run.task.workspace_id in limited)
         for group in groups
     )
 
 
+def _kept_request(group: requests.RequestGroup, said: str, is_limited: bool) -> SafeString:
+    workspace = group.first.run.task.workspace
+    limits = (workspace.name, workspace.permission_mode, workspace.ceiling, is_limited)
+    shows = [*limits, said, *(_shown_of(ask) for ask in group.asks)]
+    return rendered.kept.html(
+        shows, lambda: render_request(group.asks, group, is_limited=is_limited, said=said)
+    )
+
+
+def _shown_of(ask: requests.Ask) -> Any:
+    """Return all of a request and of its run that its HTML depends on."""
+    run, task = ask.run, ask.run.task
+    of_run = (run.pk, run.backend, run.permission_mode, task.pk, task.title, task.worktree_path)
+    return [*of_run, ask.answered, ask.request]
+
+
 def render_request(
-    asks: list[requests.Ask], group: requests.RequestGroup | None = None, *, is_limited: bool = False
-) -> str:
+    asks: list[requests.Ask],
+    group: requests.RequestGroup | None = None,
+    *,
+    is_limited: bool = False,
+    said: str = "",
+) -> SafeString:
     """Return the HTML of a request of one run, or of identical ones as the inbox shows them.
 
-    `is_limited` means that the user may not decide what runs in the workspace.
+    `is_limited` means that the user may not decide what runs in the workspace. `said` is the last sentence
+    of the agent.
     """
     context = {
         "ask": asks[0],
         "asks": asks,
         "group": group,
+        "said": said,
         "grants": requests.common_grants(asks),
         "modes_after": plans.modes_after(asks[0]) if asks[0].kind == "plan" else [],
         "is_limited": is_limited,
     }
-    return render_to_string("tasks/talk/_request.html", context)
+    return SafeString(render_to_string("tasks/talk/_request.html", context))

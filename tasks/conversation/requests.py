@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from tasks.conversation.forms import ShownFormField, shown_fields
@@ -233,13 +235,20 @@ def asks_of(run: Run | None) -> list[Ask]:
     """Return the open requests of a run, in order."""
     if run is None or not run.open_requests or not run.is_active:
         return []
-    answered = _undelivered_answers([run])
+    answered = _undelivered_answers([run.pk])
     return [Ask(run, each, answered.get((run.pk, str(each["id"])), "")) for each in run.open_requests]
+
+
+def count_open(runs: QuerySet[Run]) -> int:
+    """Return how many requests of these runs are open and not answered yet."""
+    asked = dict(runs.order_by().values_list("pk", "open_requests"))
+    answered = _undelivered_answers(asked)
+    return sum((run, str(each["id"])) not in answered for run, found in asked.items() for each in found)
 
 
 def all_asks(runs: list[Run]) -> list[Ask]:
     """Return the open requests of all these runs, oldest first."""
-    answered = _undelivered_answers(runs)
+    answered = _undelivered_answers([run.pk for run in runs])
     asks = [
         Ask(run, each, answered.get((run.pk, str(each["id"])), ""))
         for run in runs
@@ -251,14 +260,27 @@ def all_asks(runs: list[Run]) -> list[Ask]:
 def groups(asks: list[Ask]) -> list[RequestGroup]:
     """Group identical requests of several runs, ordered by the oldest of each group."""
     found: dict[tuple[str, str], RequestGroup] = {}
+    alike = Counter(map(_rough_key, asks))
     for ask in asks:
-        found.setdefault((ask.same_as, ask.answered), RequestGroup()).asks.append(ask)
+        rough = _rough_key(ask)
+        same_as = ask.same_as if alike[rough] > 1 else repr(rough)
+        found.setdefault((same_as, ask.answered), RequestGroup()).asks.append(ask)
     return list(found.values())
 
 
-def _undelivered_answers(runs: list[Run]) -> dict[tuple[int, str], str]:
+def _rough_key(ask: Ask) -> tuple[str, ...]:
+    """Return what is quickly told of a request: identical ones have the same, and few others have."""
+    run, given = ask.run, ask.request.get("input")
+    texts = [given.get(name) for name in PLAIN_FIELDS] if isinstance(given, dict) else []
+    first = next((text for text in texts if isinstance(text, str)), "")
+    return str(run.task.workspace_id), run.backend, run.permission_mode, ask.kind, first
+
+
+def _undelivered_answers(runs: Iterable[int]) -> dict[tuple[int, str], str]:
     rows = Outgoing.objects.filter(
-        run__in=runs, kind=Outgoing.Kind.ANSWER, state__in=(Outgoing.State.WAITING, Outgoing.State.TAKEN)
+        run__in=list(runs),
+        kind=Outgoing.Kind.ANSWER,
+        state__in=(Outgoing.State.WAITING, Outgoing.State.TAKEN),
     )
     labels = {"approve": "Allowed", "deny": "Denied", "answer": "Answered", "submit": "Sent"}
     return {

@@ -31,5 +31,11 @@ urlpatterns = [
     path("push/subscribe", notification_views.push_subscribe, name="push_subscribe"),
     path("reports/<int:pk>/dismiss", notification_views.report_dismiss, name="report_dismiss"),
     path("inbox", inbox_views.inbox_page, name="inbox"),
+    path("inbox/finished", inbox_views.inbox_page, {"tab": "finished"}, name="inbox_finished"),
+    path("inbox/failed", inbox_views.inbox_page, {"tab": "failed"}, name="inbox_failed"),
+    path("inbox/seen", inbox_views.inbox_seen, name="inbox_seen"),
+    path("inbox/unseen", inbox_views.inbox_unseen, name="inbox_unseen"),
+    path("inbox/since", inbox_views.since_you_left, name="since_you_left"),
+    path("inbox/since/dismiss", inbox_views.since_dismiss, name="since_dismiss"),
     path("inbox/answer", inbox_views.inbox_answer, name="inbox_answer"),
 ]

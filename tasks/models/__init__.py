@@ -1,5 +1,6 @@
 """The models of tasks, one module per topic. Import them from here."""
 
+from tasks.models.attendance import Attendance, SeenRun
 from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, PushSubscription, StartReport
 from tasks.models.event import Event
 from tasks.models.marks import RemovedRun
@@ -10,6 +11,7 @@ from tasks.models.task import Task
 from tasks.models.trains import MergeStep, MergeTrain, Radar, Resolution
 
 __all__ = [
+    "Attendance",
     "Attention",
     "ByHand",
     "Comment",
@@ -24,6 +26,7 @@ __all__ = [
     "RemovedRun",
     "Resolution",
     "Run",
+    "SeenRun",
     "StartReport",
     "Task",
     "Verdict",

@@ -33,6 +33,9 @@ class Verdict(models.Model):
         default=list, blank=True, help_text="Ignored files that were too large for the archive"
     )
 
+    class Meta:
+        indexes = [models.Index(fields=["kind", "at"])]
+
     def __str__(self) -> str:
         return f"{self.kind}: task {self.task_id}"
 

@@ -138,7 +138,11 @@ class Run(CompareAndSet, Leased, Marked):
                 name="one_live_run_per_task",
             ),
         ]
-        indexes = [models.Index(fields=["state"]), models.Index(fields=["queued_at"])]
+        indexes = [
+            models.Index(fields=["state"]),
+            models.Index(fields=["queued_at"]),
+            models.Index(fields=["finished_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"run {self.number} of task {self.task_id}"

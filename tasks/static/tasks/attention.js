@@ -16,9 +16,13 @@ const hasFocus = () => document.visibilityState === "visible" && document.hasFoc
 
 // Pages without a navigation, such as error pages, show no count.
 if (badge) {
-  connect("/ws/attention", {
-    open: (send) => send({ t: "from", after: Number(sessionStorage.getItem(RECEIVED_KEY)) || null }),
+  const { send } = connect("/ws/attention", {
+    open: (send) => {
+      send({ t: "from", after: Number(sessionStorage.getItem(RECEIVED_KEY)) || null });
+      tellVisible();
+    },
     message: (data) => {
+      if (data.t === "returned") document.body.dispatchEvent(new CustomEvent("changed", { bubbles: true }));
       if (data.t !== "attention") return;
       count = data.count;
       showCount();
@@ -27,6 +31,9 @@ if (badge) {
       for (const news of data.news) setTimeout(() => handle(news), hasFocus() ? 0 : HIDDEN_DELAY);
     },
   });
+  // A user is here while a page is visible.
+  const tellVisible = () => send({ t: "visible", is: document.visibilityState === "visible" });
+  document.addEventListener("visibilitychange", tellVisible);
 }
 
 function showCount() {

@@ -158,7 +158,9 @@ class TestCost:
             assert client.get(path).status_code == 200
         return [query["sql"] for query in made.captured_queries if query["sql"].startswith("SELECT")]
 
-    @pytest.mark.parametrize("path", ["/", "/board/columns", "/tasks/{task}", "/tasks/{task}/side", "/inbox"])
+    @pytest.mark.parametrize(
+        "path", ["/", "/board/columns", "/tasks/{task}", "/tasks/{task}/side", "/inbox", "/inbox/finished"]
+    )
     def test_no_page_reads_all_runs_or_sorts_tasks(self, history: People, path: str) -> None:
         if connection.vendor != "sqlite":
             pytest.skip("plans as SQLite explains them")

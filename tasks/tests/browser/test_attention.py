@@ -195,3 +195,33 @@ def test_a_key_that_was_meant_for_a_request_that_has_just_gone_answers_no_other(
     expect(page.get_by_text("This list changed")).to_be_visible()
     expect(page.locator(".asked:focus")).to_be_visible()
     assert answers == []
+
+
+ENDED = """
+from django.utils import timezone
+for state in ('succeeded', 'failed'):
+    task = factories.make_task(workspace=Workspace.objects.get(name='dotfiles'), status='review',
+                               title='Look at what ' + state)
+    factories.make_run(task=task, state=state, finished_at=timezone.now())
+doorbell.ring('board')
+"""
+
+
+def test_ended_runs_are_cleared_by_keys_and_come_back_by_undo(site: Site, open_one: OpenPage) -> None:
+    page = open_one("/inbox/finished")
+    site.do(ENDED)
+    row = page.locator(".result", has_text="Look at what succeeded")
+    expect(row).to_be_visible(timeout=60_000)
+    before = int(page.locator("[data-count=finished]").inner_text())
+    row.focus()
+    press(page, "s")
+    expect(row).to_have_count(0, timeout=60_000)
+    expect(page.locator("[data-count=finished]")).to_have_text(str(before - 1))
+    press(page, "z")
+    expect(row).to_be_visible(timeout=60_000)
+    press(page, "]")
+    page.wait_for_url("**/inbox/failed")
+    row = page.locator(".result", has_text="Look at what failed")
+    row.focus()
+    press(page, "Enter")
+    page.wait_for_url("**/tasks/*")

@@ -66,6 +66,8 @@ def addresses(site: Site) -> list[str]:
         "/usage?days=7",
         "/backups",
         "/inbox",
+        "/inbox/finished",
+        "/inbox/failed",
     ]
     fixed.append(f"/tasks/{ended}/agent-settings")
     return [*fixed, f"/tasks/{busy}", f"/tasks/{ended}", f"/tasks/{idea}", "/not-there"]

@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tasks.conversation.rendering import MOST_SHOWN, inbox_context
+from tasks.conversation.ended import Tab
+from tasks.conversation.inbox import MOST_SHOWN, context_of
 from tasks.tests.factories import make_run, make_task
 from tasks.tests.people import People
 
@@ -34,20 +35,20 @@ def test_the_oldest_are_shown_and_the_others_counted(people: People) -> None:
     assert page.count('class="asked') == MOST_SHOWN
     assert "make part0" in page
     assert f"make part{MOST_SHOWN}" not in page
-    assert "<span data-count>7</span> more requests" in page
-    assert f'id="inbox-count">{MOST_SHOWN + 7}<' in page
+    assert "<span data-more>7</span> more requests" in page
+    assert f'data-count="needs_you">{MOST_SHOWN + 7}<' in page
 
 
 def test_identical_requests_are_one_of_those_shown(people: People) -> None:
     for number in range(MOST_SHOWN + 7):
         ask(people, number, same=True)
-    assert inbox_context(people.owner)["more"] == 0
+    assert context_of(people.owner, Tab.NEEDS_YOU)["more"] == 0
 
 
 def test_its_queries_do_not_grow_with_the_requests(people: People) -> None:
     def statements() -> int:
         with CaptureQueriesContext(connection) as made:
-            inbox_context(people.owner)
+            context_of(people.owner, Tab.NEEDS_YOU)
         return len(made)
 
     ask(people, 1)
