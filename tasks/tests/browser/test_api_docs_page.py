@@ -23,3 +23,12 @@ def test_calls_can_be_tried_from_the_page(open_one: OpenPage) -> None:
         block.get_by_role("button", name="Execute").click()
         expect(block.locator(".live-responses-table .response-col_status").last).to_contain_text(status)
     expect(read.locator(".live-responses-table")).to_contain_text('"/srv/tried"')
+
+
+def test_the_page_follows_the_theme(open_one: OpenPage) -> None:
+    page = open_one("/api/docs", scheme="dark")
+    expect(page.locator("html.dark-mode")).to_be_attached()
+    page.evaluate("localStorage.setItem('theme', 'light')")
+    page.reload()
+    expect(page.locator("html[data-ready]:not(.dark-mode)")).to_be_attached()
+    page.evaluate("localStorage.removeItem('theme')")
