@@ -7,7 +7,7 @@ import os
 from functools import partial
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -17,7 +17,7 @@ from aitask.lib import htmx
 from aitask.lib.answers import answer, succeeds
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from tasks import editing, queries, rendering, services
+from tasks import editing, export, queries, rendering, services
 from tasks.access import task_for
 from tasks.answers import answer_on_task
 from tasks.board.queries import siblings
@@ -113,6 +113,15 @@ def task_raw(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     run = get_object_or_404(Run, task=task_for(request.user, pk), number=number)
     lines = (rendering.readable(line) for line in queries.raw_lines(run))
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+
+
+@require_GET
+def task_export(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """Download the conversation as Markdown."""
+    task = task_for(request.user, pk)
+    response = StreamingHttpResponse(export.as_markdown(task), content_type="text/markdown; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="task-{task.pk}-{task.slug}.md"'
+    return response
 
 
 @require_GET

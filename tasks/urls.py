@@ -25,6 +25,7 @@ urlpatterns = [
     path("tasks/<int:pk>/events", task_views.task_events, name="task_events"),
     path("tasks/<int:pk>/events/<int:number>.<int:seq>", task_views.task_event, name="task_event"),
     path("tasks/<int:pk>/raw/<int:number>", task_views.task_raw, name="task_raw"),
+    path("tasks/<int:pk>/conversation.md", task_views.task_export, name="task_export"),
     path("tasks/<int:pk>/side", task_views.task_side, name="task_side"),
     path("tasks/<int:pk>/agent-settings", task_views.agent_settings_page, name="task_agent_settings"),
     path(

@@ -16,9 +16,9 @@ from aitask.lib import htmx
 from aitask.lib.answers import answer, attempt, show_refusal
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from tasks import services
+from tasks import editing, services
 from tasks.access import hold_for, task_for
-from tasks.forms import MoveForm, NewTaskForm, choices_for, models_used, modes_for
+from tasks.forms import CHOICES, MoveForm, NewTaskForm, choices_for, models_used, modes_for
 from tasks.models import Task
 from tasks.runs import services as run_services
 from tasks.trains import services as trains
@@ -43,7 +43,12 @@ def task_new(request: HttpRequest) -> HttpResponse:
 
 
 def new_task_preset(request: HttpRequest) -> dict[str, Any]:
-    """Return the board's workspace filter, else the workspace used last, and the workspace's defaults."""
+    """Return the board's workspace filter, else the workspace used last, and the workspace's defaults.
+
+    With `like`, return the fields of that task.
+    """
+    if (like := whole_number(request.GET.get("like"))) is not None:
+        return fields_of(task_for(request.user, like))
     workspaces = visible_workspaces(request.user)
     chosen = workspaces.filter(pk=whole_number(request.GET.get("workspace")) or 0).first()
     last = (
@@ -59,6 +64,14 @@ def new_task_preset(request: HttpRequest) -> dict[str, Any]:
     return {"workspace": workspace, **fields}
 
 
+def fields_of(task: Task) -> dict[str, Any]:
+    """Return the fields for another task like this one. Its title comes from the first line of the text."""
+    names = ("workspace", *CHOICES)
+    first = editing.one_line(services.first_line(task.prompt))
+    text = task.prompt if first[:200] == task.title else f"{task.title}\n\n{task.prompt}".strip()
+    return {"text": text, **{name: getattr(task, name) for name in names}}
+
+
 def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
     workspaces = visible_workspaces(request.user)
     workspace = form.initial.get("workspace")
@@ -68,6 +81,7 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
         "form": form,
         "has_workspaces": workspaces.exists(),
         "more": request.POST.get("more"),
+        "like": whole_number(request.GET.get("like")),
         "c": choices_for(form, workspace) if workspace else None,
         "choices_url": reverse("task_new_fields"),
     }

@@ -102,3 +102,28 @@ def test_the_panel_is_also_a_page_of_its_own(client: Client) -> None:
 def test_the_fields_of_a_workspace_of_others_are_not_shown(people: People) -> None:
     response = people.browser("stranger").get("/tasks/new/fields", {"workspace": people.workspace.pk})
     assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("title", "prompt", "text"),
+    [
+        ("Paint the door", "# Paint the door\n\nIn green.", "# Paint the door\n\nIn green."),
+        ("Paint", "In green.\nTwice.", "Paint\n\nIn green.\nTwice."),
+        ("Paint", "", "Paint"),
+    ],
+)
+def test_a_duplicate_begins_with_the_fields_of_the_task(
+    client: Client, people: People, title: str, prompt: str, text: str
+) -> None:
+    old = make_task(
+        workspace=people.workspace, title=title, prompt=prompt, backend="codex", model="gpt-6-sol"
+    )
+    page = client.get(f"/tasks/new?like={old.pk}")
+    assert page.context["form"].initial["text"] == text
+    assert (page.context["c"].backend, page.context["c"].model) == ("codex", "gpt-6-sol")
+    send(client, "/tasks/new", **entry(people, text, backend="codex"))
+    assert Task.objects.latest("pk").title == title
+
+
+def test_the_task_of_others_can_not_be_duplicated(people: People) -> None:
+    assert people.browser("stranger").get(f"/tasks/new?like={people.task.pk}").status_code == 404

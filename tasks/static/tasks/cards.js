@@ -43,6 +43,8 @@ export const verbs = {
   down: (card) =>
     move(card, { status: card.dataset.status, before: card.nextElementSibling?.nextElementSibling?.dataset.pk ?? "" }),
   edit: (card) => form(card, "edit"),
+  duplicate: (card) =>
+    htmx.ajax("GET", `/tasks/new?like=${card.dataset.pk}`, { target: "#new-task", swap: "innerHTML" }),
   menu: (card) => {
     menuCard = card;
     menu.querySelector("[data-title]").textContent = titleOf(card);
