@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -87,13 +88,34 @@ def first_line(text: str) -> str:
 def move_task(task: Task, *, status: str, before: int | None, user: AbstractBaseUser) -> None:
     """Move a card before another one (or last) in a column; another column may queue or unqueue a run."""
     if status != task.status:
-        _change_column(task, status, user)
+        change_column(task, status, user)
     rank = _rank_before(task, status, before)
     Task.objects.filter(pk=task.pk).update(rank=rank)
     task.refresh_from_db()
     doorbell.ring(f"task:{task.pk}")
     if task.status == Task.Status.QUEUED:
         dispatch.start_after_commit(task.workspace_id)
+
+
+def archive(task: Task) -> None:
+    """Hide a done task from the board. A search finds it, and a move to another column shows it again."""
+    require(task, TaskVerb.ARCHIVE)
+    _set_archived(task, timezone.now())
+
+
+def unarchive(task: Task) -> None:
+    """Show an archived task on the board again."""
+    require(task, TaskVerb.UNARCHIVE)
+    _set_archived(task, None)
+
+
+def _set_archived(task: Task, at: datetime | None) -> None:
+    """Change the mark but not `updated_at`: the task keeps its place in Done."""
+    rows = Task.objects.filter(pk=task.pk, status=Task.Status.DONE, archived_at__isnull=at is not None)
+    if not rows.update(archived_at=at):
+        raise Refused("Another user has changed this task in the meantime.")
+    task.archived_at = at
+    doorbell.ring(f"task:{task.pk}")
 
 
 def delete_task(task: Task) -> None:
@@ -115,7 +137,8 @@ def _rank_before(task: Task, status: str, before: int | None) -> float:
     return (above + target.rank) / 2
 
 
-def _change_column(task: Task, status: str, user: AbstractBaseUser) -> None:
+def change_column(task: Task, status: str, user: AbstractBaseUser) -> None:
+    """Move a card to the place of its rank in another column, which may queue or unqueue a run."""
     old, new = task.status, Task.Status(status)
     require(task, TaskVerb(f"move-{new}"))
     if new == Task.Status.QUEUED:
@@ -123,4 +146,7 @@ def _change_column(task: Task, status: str, user: AbstractBaseUser) -> None:
     elif old == Task.Status.QUEUED:
         run_services.unqueue(task)
     else:
-        Task.objects.filter(pk=task.pk, status=old).update(status=new, updated_at=timezone.now())
+        values = {"status": new, "archived_at": None, "updated_at": timezone.now()}
+        if not Task.objects.filter(pk=task.pk, status=old).update(**values):
+            raise Refused("Another user or a run has moved this task in the meantime.")
+        doorbell.ring(f"task:{task.pk}")

@@ -47,6 +47,8 @@ class TaskVerb(StrEnum):
     DROP = "drop"
     RESTORE = "restore"
     DELETE = "delete"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
     MOVE_TO_BACKLOG = "move-backlog"
     MOVE_TO_QUEUED = "move-queued"
     MOVE_TO_RUNNING = "move-running"
@@ -252,6 +254,20 @@ def _not_in_train(facts: TaskFacts) -> Refused | None:
     return Refused("This task is in a merge train.", "Stop the train first.") if facts.in_train else None
 
 
+def _done(facts: TaskFacts) -> Refused | None:
+    if facts.task.status == Task.Status.DONE:
+        return None
+    return Refused("Only tasks in Done can be archived.", "Merge or close it first.")
+
+
+def _not_archived(facts: TaskFacts) -> Refused | None:
+    return Refused("This task is archived already.") if facts.task.is_archived else None
+
+
+def _archived(facts: TaskFacts) -> Refused | None:
+    return None if facts.task.is_archived else Refused("This task is not archived.")
+
+
 AT_REST = (Task.Status.BACKLOG, Task.Status.REVIEW, Task.Status.DONE)
 "Columns between which a card moves without starting or ending a run."
 
@@ -294,6 +310,8 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.DROP: (_not_live, _not_in_train),
         TaskVerb.RESTORE: (_not_live, _discarded),
         TaskVerb.DELETE: (_not_live,),
+        TaskVerb.ARCHIVE: (_done, _not_archived),
+        TaskVerb.UNARCHIVE: (_archived,),
         **{TaskVerb(f"move-{status}"): (_may_move(status),) for status in Task.Status},
     }
 )
@@ -309,6 +327,7 @@ HEAD_VERBS = (
 "The buttons of the strip above the message box, which is rendered again with the events of a live run."
 CARD_VERBS = (
     *(TaskVerb.RUN, TaskVerb.UNQUEUE, TaskVerb.CANCEL, TaskVerb.DELETE),
+    *(TaskVerb.ARCHIVE, TaskVerb.UNARCHIVE),
     *(TaskVerb(f"move-{status}") for status in Task.Status),
 )
 

@@ -142,6 +142,7 @@ class TaskOut(Answer):
     branch: str
     worktree_path: str
     runs: list[int] = Field(description="Ids of its runs, oldest first")
+    archived: bool = Field(description="Done, and hidden from the board")
     files_changed: int
     lines_added: int
     lines_deleted: int
@@ -167,6 +168,7 @@ def task_out(card: Card, runs: list[int]) -> TaskOut:
     return TaskOut.model_construct(
         **{name: getattr(task, name) for name in TASK_FIELDS},
         workspace=task.workspace_id,
+        archived=task.is_archived,
         badge=card.badge.text if card.badge else None,
         needs_you=card.needs_you,
         activity=card.activity,

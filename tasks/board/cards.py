@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,8 +12,8 @@ from functools import cached_property
 from django.db.models import OuterRef, Prefetch, Subquery, prefetch_related_objects
 
 from aitask.lib.badges import Badge
-from tasks.badges import run_badge
-from tasks.models import Run, Task
+from tasks.badges import VERDICTS, run_badge
+from tasks.models import Run, Task, Verdict
 from tasks.review.card_badges import SETTLED, marks_of
 from tasks.runs.agent_settings import waiting_for
 from tasks.verbs import CARD_VERBS, possible
@@ -26,6 +27,11 @@ RUN_FIELDS = (
     *("cost_source", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
 )
 "The columns of runs that cards need. Others can be large."
+
+
+MERGED = VERDICTS[Verdict.Kind.MERGED.value]
+DATE = re.compile(r"-20\d{6}$")
+"The end of a model's name that says when it was released."
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,39 @@ class Card:
         """Whether a move to Done must be confirmed, because its branch was not merged by a train."""
         is_open = self.task.status != Task.Status.DONE and SETTLED.isdisjoint(self.marks)
         return bool(self.task.branch) and is_open
+
+    @property
+    def shown_badge(self) -> Badge | None:
+        """The state of its run, unless the column says the same: a task in Review or Done has finished."""
+        is_expected = self.run is not None and self.run.state == Run.State.SUCCEEDED
+        return (
+            None if is_expected and self.task.status in (Task.Status.REVIEW, Task.Status.DONE) else self.badge
+        )
+
+    @property
+    def shown_marks(self) -> list[Badge]:
+        """Its marks; not that it is merged, which is what a task in Done is."""
+        is_done = self.task.status == Task.Status.DONE
+        return [mark for mark in self.marks if not (is_done and mark == MERGED)]
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is anything to say in the line of its state."""
+        return bool(
+            self.shown_badge or self.shown_marks or self.waits_because or self.trouble or self.warning
+        )
+
+    @property
+    def how(self) -> str:
+        """CLI, model and effort in few characters."""
+        task = self.task
+        model = DATE.sub("", task.model.removeprefix("claude-"))
+        return " · ".join(filter(None, [task.get_backend_display().split()[0], model, task.reasoning_effort]))
+
+    @property
+    def how_in_full(self) -> str:
+        task = self.task
+        return " · ".join(filter(None, [task.get_backend_display(), task.model, task.reasoning_effort]))
 
     @property
     def activity(self) -> str:
@@ -133,7 +172,7 @@ class Card:
             (task.workspace.name, task.workspace.base_branch, task.workspace.check_command),
             (task.get_backend_display(), task.model, task.reasoning_effort),
             (task.files_changed, task.lines_added, task.lines_deleted),
-            (self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
+            (task.is_archived, self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
         )
         of_run = run and (
             (run.pk, run.state, run.was_cut_off, self.activity),

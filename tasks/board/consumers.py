@@ -39,7 +39,7 @@ class BoardConsumer(LiveConsumer):
         self.notices: queries.Notices | None = None
         self.places: dict[int, tuple[int, LivePlace | None]] = {}
         "Task → its workspace, and where its agent writes."
-        self.figures: dict[str, object] = {}
+        self.figures: dict[str, Any] = {}
         "The numbers that the page has."
         self.pending: BoardUpdate | None = None
         self.is_pending = asyncio.Event()
@@ -97,11 +97,14 @@ class BoardConsumer(LiveConsumer):
             self._follow_lines()
             await self.push({"t": "changed", "view": self.view})
         cards = [card for card in update.cards.values() if card.task.workspace_id in workspaces]
-        counts = self._counts(update, workspaces)
-        if shown.search and cards:
-            cards, counts = await database_sync_to_async(self._found)(cards, shown)
-        elif shown.workspace is not None:
-            cards = [card for card in cards if card.task.workspace_id == shown.workspace]
+        counts, accepted = self._counts(update, workspaces), self._accepted(update, workspaces)
+        if shown.search and (cards or update.gone):
+            cards, counts, accepted = await database_sync_to_async(self._found)(cards, shown)
+        elif shown.search:
+            counts, accepted = self.figures["counts"], self.figures["accepted"]
+        else:
+            chosen = workspaces if shown.workspace is None else (shown.workspace,)
+            cards = [c for c in cards if not c.task.is_archived and c.task.workspace_id in chosen]
         for pk in (*update.cards, *update.gone):
             self.places.pop(pk, None)
         self.places |= {c.task.pk: (c.task.workspace_id, place_of(c.task, c.run)) for c in cards}
@@ -110,7 +113,7 @@ class BoardConsumer(LiveConsumer):
         seen = (card.task for card in update.cards.values() if card.task.workspace_id in workspaces)
         gone = {pk for pk, workspace in update.gone.items() if workspace in workspaces}
         gone |= {task.pk for task in seen} - here
-        figures = {"counts": counts, "needs_you": sum(workspaces.values())}
+        figures = {"counts": counts, "needs_you": sum(workspaces.values()), "accepted": accepted}
         if not cards and not gone and figures == self.figures:
             return
         self.figures = figures
@@ -129,8 +132,13 @@ class BoardConsumer(LiveConsumer):
         by_status = [update.counts.get(pk, {}) for pk in seen]
         return {status: sum(counts.get(status, 0) for counts in by_status) for status in Task.Status.values}
 
-    def _found(self, cards: list[Card], shown: Filter) -> tuple[list[Card], dict[str, int]]:
-        """Return the cards that the search finds, and how many it finds in each column."""
+    def _accepted(self, update: BoardUpdate, workspaces: dict[int, int]) -> int:
+        """Return how many accepted tasks in Review this page shows."""
+        chosen = self.shown.workspace if self.shown else None
+        return sum(update.accepted.get(pk, 0) for pk in workspaces if chosen in (None, pk))
+
+    def _found(self, cards: list[Card], shown: Filter) -> tuple[list[Card], dict[str, int], int]:
+        """Return the cards that the search finds, how many it finds by column, and how many accepted."""
         tasks = visible_tasks(self.user)
         try:
             tasks = shown.apply(tasks)
@@ -139,7 +147,8 @@ class BoardConsumer(LiveConsumer):
         wanted = tasks.filter(pk__in=[card.task.pk for card in cards])
         found = set(wanted.values_list("pk", flat=True))
         counts = dict.fromkeys(Task.Status.values, 0) | dict(queries.counts(tasks))
-        return [card for card in cards if card.task.pk in found], counts
+        accepted = queries.accepted_of(self.user, shown, tasks)
+        return [card for card in cards if card.task.pk in found], counts, accepted
 
     def _follow_lines(self) -> None:
         """Watch what agents write in the workspaces that the user may see. Rows show nothing of it."""
@@ -153,7 +162,7 @@ class BoardConsumer(LiveConsumer):
         self.visible = set(visible_workspaces(self.user).values_list("pk", flat=True))
         self.notices = board.notices
         counts = {column.status: column.count for column in board.columns}
-        self.figures = {"counts": counts, "needs_you": board.needs_you}
+        self.figures = {"counts": counts, "needs_you": board.needs_you, "accepted": board.accepted}
         if rows:
             self.form = "row"
             return board

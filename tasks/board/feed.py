@@ -46,6 +46,8 @@ class BoardUpdate:
     "Workspace → status → number of tasks."
     visible: dict[int, dict[int, int]] = field(default_factory=dict)
     "User → workspaces that the user may see, each with the number of its runs that wait for an answer."
+    accepted: dict[int, int] = field(default_factory=dict)
+    "Workspace → number of its accepted tasks in Review."
     notices: queries.Notices | None = None
 
     def copy(self) -> BoardUpdate:
@@ -55,7 +57,8 @@ class BoardUpdate:
         gone = self.gone | later.gone
         self.cards = {pk: card for pk, card in (self.cards | later.cards).items() if pk not in later.gone}
         self.gone = {pk: workspace for pk, workspace in gone.items() if pk not in self.cards}
-        self.counts, self.visible, self.notices = later.counts, later.visible, later.notices
+        self.counts, self.visible, self.accepted = later.counts, later.visible, later.accepted
+        self.notices = later.notices
 
 
 class Listener(Protocol):
@@ -76,7 +79,8 @@ class Shown(NamedTuple):
 
 
 def shown_of(card: Card) -> Shown:
-    return Shown(card.task.workspace_id, card.task.status, card.shown)
+    status = "archived" if card.task.is_archived else card.task.status
+    return Shown(card.task.workspace_id, status, card.shown)
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ class KnownCards:
 
     cards: dict[int, Shown] = field(default_factory=dict)
     counts: dict[int, dict[str, int]] | None = None
-    around: tuple[object, object] = (None, None)
-    "The notices, and who sees which workspaces."
+    around: tuple[object, object, object] = (None, None, None)
+    "The notices, who sees which workspaces, and what is accepted."
 
 
 def read_update(
@@ -112,13 +116,15 @@ def read_update(
     counts = known.counts
     if counts is None or deleted or any(_status(known, pk) != now[pk].status for pk in changed):
         counts = _counts()
-    waiting = queries.waiting_runs()
+    waiting, accepted = queries.waiting_runs(), queries.accepted_tasks()
     visible = {user.pk: _visible_to(user, waiting) for user in users}
-    if not changed and not gone and (counts, notices, visible) == (known.counts, *known.around):
+    around = (notices, visible, accepted)
+    if not changed and not gone and (counts, *around) == (known.counts, *known.around):
         return None
     left = {pk: shown for pk, shown in known.cards.items() if pk not in gone and pk not in changed}
     kept = dict(list((left | {pk: now[pk] for pk in changed}).items())[-MOST_KNOWN:])
-    return BoardUpdate(changed, gone, counts, visible, notices), KnownCards(kept, counts, (notices, visible))
+    update = BoardUpdate(changed, gone, counts, visible, accepted, notices)
+    return update, KnownCards(kept, counts, around)
 
 
 def _status(known: KnownCards, pk: int) -> str:
@@ -132,7 +138,8 @@ def _visible_to(user: User, waiting: dict[int, int]) -> dict[int, int]:
 
 def _counts() -> dict[int, dict[str, int]]:
     found: dict[int, dict[str, int]] = {}
-    rows = Task.objects.order_by().values_list("workspace", "status").annotate(Count("pk"))
+    tasks = queries.shown_at_first(Task.objects.order_by())
+    rows = tasks.values_list("workspace", "status").annotate(Count("pk"))
     for workspace, status, count in rows:
         found.setdefault(workspace, {})[status] = count
     return found

@@ -14,9 +14,9 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import storable, whole_number
 from tasks.access import visible_tasks
 from tasks.board.cards import Card, cards_of, lost_hosts
-from tasks.models import Run, StartReport, Task
+from tasks.models import Run, StartReport, Task, Verdict
 from workspaces.access import Visitor, visible_workspaces
-from workspaces.models import BackendHold, InstalledCli
+from workspaces.models import BackendHold, InstalledCli, Workspace
 
 WINDOW, LARGEST_WINDOW = 20, 500
 "Cards of a column that a page starts with, and that an update of the page shows at most."
@@ -35,7 +35,12 @@ class Filter:
     search: str = ""
 
     def apply(self, tasks: QuerySet[Task]) -> QuerySet[Task]:
-        """Return those of the tasks that the board shows. Raises Refused for a search that is too long."""
+        """Return those of the tasks that the board shows. Raises Refused for a search that is too long.
+
+        Archived tasks are shown only if they are searched for.
+        """
+        if not self.search:
+            tasks = shown_at_first(tasks)
         if self.workspace is not None:
             tasks = tasks.filter(workspace=self.workspace)
         return matching(tasks, self.search)
@@ -78,6 +83,8 @@ class Notices(NamedTuple):
 class Board:
     columns: list[Column]
     needs_you: int
+    accepted: int
+    "Number of the accepted tasks in Review."
     version: str
     "Changes with everything that the board shows at first."
     notices: Notices
@@ -95,10 +102,20 @@ def board(user: Visitor, shown: Filter = ALL, sizes: Mapping[str, int] | None = 
     windows = {
         status: Window(tasks, status, (sizes or {}).get(status, WINDOW)) for status in Task.Status.values
     }
-    found, waiting = notices(), needs_you(user)
+    found, waiting, accepted = notices(), needs_you(user), accepted_of(user, shown, tasks)
     cards = cards_of((task for window in windows.values() for task in window.tasks), set(found.lost))
     columns = columns_of(cards, dict(counts(tasks)), {status: windows[status].next for status in windows})
-    return Board(columns, waiting, _version(columns, waiting, found), found, problem)
+    version = _version(columns, (waiting, accepted), found)
+    return Board(columns, waiting, accepted, version, found, problem)
+
+
+def accepted_of(user: Visitor, shown: Filter, tasks: QuerySet[Task]) -> int:
+    """Return how many accepted tasks in Review the filter shows; `tasks` are all that it shows."""
+    if shown.search:
+        review = tasks.filter(status=Task.Status.REVIEW)
+        return review.filter(verdict__kind=Verdict.Kind.ACCEPTED).order_by().count()
+    found = accepted_tasks(visible_workspaces(user))
+    return sum(found.values()) if shown.workspace is None else found.get(shown.workspace, 0)
 
 
 class Window:
@@ -133,6 +150,11 @@ def ordered(tasks: QuerySet[Task], status: str) -> QuerySet[Task]:
     """Return the tasks of a column in its order."""
     by = ("-updated_at", "-pk") if status == Task.Status.DONE else ("rank", "pk")
     return without_prompts(tasks.filter(status=status)).order_by(*by)
+
+
+def shown_at_first(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Return those that a board without a filter shows."""
+    return tasks.filter(archived_at=None)
 
 
 def without_prompts(tasks: QuerySet[Task]) -> QuerySet[Task]:
@@ -175,6 +197,14 @@ def needs_you(user: Visitor) -> int:
     return waiting.filter(task__workspace__in=visible_workspaces(user)).count()
 
 
+def accepted_tasks(workspaces: QuerySet[Workspace] | None = None) -> dict[int, int]:
+    """Return workspace → number of its tasks in Review that are accepted."""
+    accepted = Verdict.objects.filter(kind=Verdict.Kind.ACCEPTED, task__status=Task.Status.REVIEW).order_by()
+    if workspaces is not None:
+        accepted = accepted.filter(task__workspace__in=workspaces)
+    return dict(accepted.values_list("task__workspace").annotate(Count("pk")))
+
+
 def waiting_runs() -> dict[int, int]:
     """Return workspace → number of runs that wait for an answer there."""
     waiting = Run.objects.filter(state=Run.State.WAITING).order_by()
@@ -183,7 +213,7 @@ def waiting_runs() -> dict[int, int]:
 
 def first_tasks() -> set[int]:
     """Return the tasks that a board without a filter starts with."""
-    windows = (ordered(Task.objects.all(), status)[:WINDOW] for status in Task.Status.values)
+    windows = (ordered(shown_at_first(Task.objects.all()), status)[:WINDOW] for status in Task.Status.values)
     return {pk for window in windows for pk in window.values_list("pk", flat=True)}
 
 
@@ -204,7 +234,7 @@ def matching(tasks: QuerySet[Task], search: str) -> QuerySet[Task]:
 
 def siblings(user: Visitor, task: Task) -> list[Column]:
     """Return the first tasks of each column, and those around this task, to be listed beside it."""
-    tasks = visible_tasks(user)
+    tasks = shown_at_first(visible_tasks(user))
     windows = [ordered(tasks, status)[:BESIDE] for status in Task.Status.values]
     mine = tasks.filter(status=task.status)
     above, below = mine.filter(rank__lt=task.rank), mine.filter(rank__gt=task.rank)
@@ -230,9 +260,9 @@ def notices() -> Notices:
     )
 
 
-def _version(columns: list[Column], waiting: int, found: Notices) -> str:
+def _version(columns: list[Column], numbers: tuple[int, int], found: Notices) -> str:
     """Return a digest of what a page shows that has just been opened."""
-    digest = hashlib.blake2b(repr((found, waiting)).encode(), digest_size=8)
+    digest = hashlib.blake2b(repr((found, numbers)).encode(), digest_size=8)
     for column in columns:
         digest.update(f"{column.status} {column.count}".encode())
         for card in column.cards[:WINDOW]:

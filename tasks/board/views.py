@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
@@ -41,7 +41,7 @@ def board_cards(request: HttpRequest, status: str) -> HttpResponse:
     """The cards of a column that follow the place `after`."""
     if status not in Task.Status.values:
         raise Http404
-    user, shown = current_user(request), filter_of(request)
+    user, shown = current_user(request), filter_of(request.GET)
     try:
         column = queries.cards_after(user, shown, status, request.GET.get("after", ""))
     except Refused as error:
@@ -50,10 +50,10 @@ def board_cards(request: HttpRequest, status: str) -> HttpResponse:
     return render(request, "tasks/_cards.html", context)
 
 
-def filter_of(request: HttpRequest) -> Filter:
-    """Return what the query of the page asks for."""
-    workspace = whole_number(request.GET.get("workspace"))
-    return Filter(workspace, request.GET.get("q", "").strip())
+def filter_of(values: QueryDict) -> Filter:
+    """Return what the query of the page, or a form with the same fields, asks for."""
+    workspace = whole_number(values.get("workspace"))
+    return Filter(workspace, values.get("q", "").strip())
 
 
 def _sizes(request: HttpRequest) -> dict[str, int]:
@@ -65,7 +65,7 @@ def _sizes(request: HttpRequest) -> dict[str, int]:
 def board_context(request: HttpRequest) -> dict[str, Any]:
     user = current_user(request)
     workspaces = list(visible_workspaces(user))
-    shown = filter_of(request)
+    shown = filter_of(request.GET)
     chosen = next((w for w in workspaces if w.pk == shown.workspace), None)
     shown = replace(shown, workspace=chosen.pk if chosen else None)
     board = queries.board(user, shown, _sizes(request))

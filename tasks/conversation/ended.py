@@ -50,7 +50,7 @@ class UnseenRuns:
 def unseen(user: Visitor) -> UnseenRuns:
     """Return the runs that have finished or failed and wait for a look of this user."""
     newest = Run.objects.filter(task=OuterRef("pk")).order_by("-number")
-    tasks = visible_tasks(user).select_related(None).filter(status=Task.Status.REVIEW)
+    tasks = visible_tasks(user).select_related(None).filter(status=Task.Status.REVIEW, archived_at=None)
     ordered = tasks.order_by("-updated_at", "-pk").annotate(newest=Subquery(newest.values("pk")[:1]))
     pks: list[int] = list(ordered.values_list("newest", flat=True)[: LOOKED_AT + 1])
     states = dict(Run.objects.filter(pk__in=pks[:LOOKED_AT]).order_by().values_list("pk", "state"))

@@ -44,6 +44,12 @@ class Task(Marked):
         help_text="Empty: as the workspace",
     )
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.BACKLOG)
+    archived_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Set: a done task that the board shows only when it is searched for",
+    )
     rank = models.FloatField(default=0, help_text="Position in its column, smallest first")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -63,10 +69,10 @@ class Task(Marked):
     class Meta:
         ordering = ["rank", "pk"]
         indexes = [
-            models.Index(fields=["workspace", "status", "rank"]),
+            models.Index(fields=["workspace", "status", "archived_at", "rank"]),
             models.Index(fields=["rank", "id"]),
-            models.Index(fields=["status", "rank", "id"]),
-            models.Index(fields=["status", "-updated_at", "-id"]),
+            models.Index(fields=["status", "archived_at", "rank", "id"]),
+            models.Index(fields=["status", "archived_at", "-updated_at", "-id"]),
         ]
         constraints = [once("task_mark_once")]
 
@@ -78,6 +84,10 @@ class Task(Marked):
         """Return the rank for a card at the end of a column."""
         last: float | None = cls.objects.filter(status=status).aggregate(last=models.Max("rank"))["last"]
         return (last or 0.0) + RANK_GAP
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None
 
     @property
     def slug(self) -> str:

@@ -188,5 +188,7 @@ def _save_verdict(task: Task, kind: str, user: AbstractBaseUser | None, **values
 
 
 def _move(task: Task, status: str, expected: tuple[str, ...]) -> None:
-    Task.objects.filter(pk=task.pk, status__in=expected).update(status=status, updated_at=timezone.now())
+    moved = {"status": status, "updated_at": timezone.now()}
+    leaves_done = {} if status == Task.Status.DONE else {"archived_at": None}
+    Task.objects.filter(pk=task.pk, status__in=expected).update(**moved, **leaves_done)
     task.refresh_from_db()

@@ -58,6 +58,7 @@ def queue_run(
         hooks.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
+            archived_at=None,
             rank=Task.rank_at_end(Task.Status.QUEUED),
             updated_at=timezone.now(),
         )

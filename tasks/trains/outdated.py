@@ -79,7 +79,7 @@ def _void(verdict: Verdict) -> bool:
         if not same.delete()[0]:
             return False
         Task.objects.filter(pk=verdict.task_id, status=Task.Status.DONE).update(
-            status=Task.Status.REVIEW, updated_at=timezone.now()
+            status=Task.Status.REVIEW, archived_at=None, updated_at=timezone.now()
         )
         doorbell.ring(f"task:{verdict.task_id}")
     return True

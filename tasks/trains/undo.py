@@ -124,5 +124,5 @@ def _finish(train: MergeTrain) -> None:
             raise LeaseLost
         Verdict.objects.filter(task__in=tasks, kind=Verdict.Kind.MERGED).delete()
         Task.objects.filter(pk__in=tasks, status=Task.Status.DONE).update(
-            status=Task.Status.REVIEW, updated_at=timezone.now()
+            status=Task.Status.REVIEW, archived_at=None, updated_at=timezone.now()
         )

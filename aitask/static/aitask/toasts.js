@@ -1,7 +1,8 @@
 // Short messages in the corner. Errors stay until dismissed, the others disappear after a few seconds.
 const LIFETIME = 5000;
+const LONG_LIFETIME = 12000; // For what has to be read or decided.
 
-export function toast({ text, hint = "", kind = "", undo = null }) {
+export function toast({ text, hint = "", kind = "", undo = null, link = null }) {
   const host = document.getElementById("toasts");
   const box = document.createElement("div");
   box.className = `toast ${kind}`;
@@ -11,6 +12,9 @@ export function toast({ text, hint = "", kind = "", undo = null }) {
     const detail = message.appendChild(document.createElement("span"));
     detail.className = "hint";
     detail.textContent = ` ${hint}`;
+  }
+  if (link) {
+    message.append(" ", Object.assign(document.createElement("a"), { href: link.href, textContent: link.text }));
   }
   if (undo)
     box.append(
@@ -24,7 +28,7 @@ export function toast({ text, hint = "", kind = "", undo = null }) {
   box.append(close);
   raise(host);
   host.append(box);
-  if (kind !== "failed") removeLater(box);
+  if (kind !== "failed") removeLater(box, hint || undo || link ? LONG_LIFETIME : LIFETIME);
   return box;
 }
 
@@ -45,8 +49,8 @@ function raise(host) {
   host.showPopover();
 }
 
-function removeLater(box) {
-  let timer = setTimeout(() => box.remove(), LIFETIME);
+function removeLater(box, lifetime = LIFETIME) {
+  let timer = setTimeout(() => box.remove(), lifetime);
   box.addEventListener("pointerenter", () => clearTimeout(timer));
   box.addEventListener("pointerleave", () => (timer = setTimeout(() => box.remove(), LIFETIME / 2)));
 }

@@ -9,9 +9,11 @@ import { step, verbs } from "./cards.js";
 import { watchDrag } from "./drag.js";
 import { Incoming } from "./incoming.js";
 import { showLines, takeLines } from "./lines.js";
+import { startInColumn, startWith } from "./many.js";
 import { watchEnds } from "./more.js";
 import "./newtask.js";
 import { remember, restore, select, selected, settle } from "./place.js";
+import { chosenCards, clear, extend, showChosen, toggle } from "./selection.js";
 
 const board = document.getElementById("board");
 const needs = document.getElementById("needs");
@@ -27,7 +29,10 @@ const incoming = new Incoming({
   list: "cards",
   mayChange: () => !drag.active && !isLoading,
   changed: (card) => showLines(card.dataset.pk),
-  settled: settle,
+  settled: () => {
+    settle();
+    showChosen();
+  },
 });
 
 const queryOf = (pairs) =>
@@ -73,6 +78,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   tick(board);
   showLines();
   watchEnds(board);
+  showChosen();
   if (target !== board) return;
   drag.attach();
   const pk = board.dataset.focus;
@@ -86,6 +92,13 @@ function showNeeds(count) {
   needs.hidden = !count;
   needs.querySelector("b").textContent = count;
   needs.querySelector("span").textContent = count === 1 ? "needs you" : "need you";
+}
+
+function showAccepted(count) {
+  const button = document.getElementById("merge-accepted");
+  if (!button) return;
+  button.hidden = !count;
+  button.querySelector("[data-accepted]").textContent = count;
 }
 
 // Tell the server which tasks this page shows.
@@ -104,6 +117,7 @@ const socket = connect("/ws/board", {
     if (data.t === "changed") refresh();
     if (data.t !== "cards") return;
     showNeeds(data.needs_you);
+    showAccepted(data.accepted);
     incoming.take(data);
   },
 });
@@ -135,21 +149,30 @@ showActiveColumn();
 restore();
 addEventListener("pagehide", remember);
 
+// A verb for the selected cards; without any, for the card with the focus or for a column.
+const withChosen = (verb, otherwise) => () => (chosenCards().length ? startWith(verb, chosenCards()) : otherwise());
 const withCard = (action) => () =>
-  selected() ? action(selected()) : toast({ text: "Select a card first, with the arrow keys." });
+  selected() ? action(selected()) : toast({ text: "Go to a card first, with the arrow keys." });
 onKeys({
   n: () => document.querySelector("[data-new-task]").click(),
   "/": () => document.getElementById("f-search").focus(),
-  ArrowDown: () => step(0, 1),
+  " ": ({ target }) => (target.closest("button, summary, label") ? false : withCard(toggle)()),
+  Escape: () => clear(),
+  ArrowDown: ({ shiftKey }) => (shiftKey ? extend(1) : step(0, 1)),
+  J: () => extend(1),
   j: () => step(0, 1),
-  ArrowUp: () => step(0, -1),
+  ArrowUp: ({ shiftKey }) => (shiftKey ? extend(-1) : step(0, -1)),
+  K: () => extend(-1),
   k: () => step(0, -1),
   ArrowRight: () => step(1, 0),
   l: () => step(1, 0),
   ArrowLeft: () => step(-1, 0),
   h: () => step(-1, 0),
-  r: withCard(verbs.run),
-  x: withCard(verbs.cancel),
+  r: withChosen("run", withCard(verbs.run)),
+  x: withChosen("cancel", withCard(verbs.cancel)),
+  R: withChosen("run", () => startInColumn("run", "backlog")),
+  A: withChosen("accept", () => startInColumn("accept", "review")),
+  M: withChosen("merge", () => startInColumn("merge", "review")),
   m: withCard(verbs.menu),
   e: withCard(verbs.edit),
 });

@@ -3,8 +3,10 @@
 import { ask } from "../aitask/dialogs.js";
 import { openMenu } from "../aitask/menus.js";
 import { send } from "../aitask/send.js";
+import { startWith } from "./many.js";
 import { move, runAgain, worked } from "./move.js";
 import { leave, select, selected, stay } from "./place.js";
+import { toggle } from "./selection.js";
 
 const board = document.getElementById("board");
 const menu = document.getElementById("cardmenu");
@@ -45,10 +47,17 @@ export const verbs = {
   edit: (card) => form(card, "edit"),
   duplicate: (card) =>
     htmx.ajax("GET", `/tasks/new?like=${card.dataset.pk}`, { target: "#new-task", swap: "innerHTML" }),
+  choose: (card) => toggle(card),
+  archive: (card) => startWith("archive", [card]),
+  unarchive: (card) => startWith("unarchive", [card]),
   menu: (card) => {
     menuCard = card;
     menu.querySelector("[data-title]").textContent = titleOf(card);
-    for (const item of menu.querySelectorAll("[data-verb]")) item.disabled = !isAvailable(item.dataset, card);
+    for (const item of menu.querySelectorAll("[data-verb]")) {
+      const can = isAvailable(item.dataset, card);
+      item.disabled = !can;
+      item.hidden = !can && item.dataset.verb.endsWith("archive");
+    }
     openMenu(menu, card.querySelector("[data-cardmenu]"));
   },
   cancel: async (card) => {
@@ -76,7 +85,7 @@ export const verbs = {
 const allows = (card, verb) => card.dataset.verbs.split(" ").includes(verb);
 
 function isAvailable({ verb, status }, card) {
-  if (verb === "run" || verb === "delete") return allows(card, verb);
+  if (["run", "delete", "archive", "unarchive"].includes(verb)) return allows(card, verb);
   if (verb === "cancel") return allows(card, "unqueue") || allows(card, "cancel");
   if (verb === "move") return status !== card.dataset.status && allows(card, `move-${status}`);
   if (verb === "up") return !!card.previousElementSibling;

@@ -1,6 +1,11 @@
 // Dragging cards between columns. The server decides what a drop does; if it refuses, the card moves back.
 // `active` is true as soon as a card is pressed: a refresh would end the drag.
+import { startWith } from "./many.js";
 import { move } from "./move.js";
+import { chosenCards, isChosen } from "./selection.js";
+
+// What a drop of several selected cards into a column does.
+const VERB_OF_DROP = { backlog: "move-backlog", queued: "run", review: "move-review", done: "close" };
 
 export function watchDrag(board, { settled }) {
   const state = { active: false, attach };
@@ -54,7 +59,11 @@ export function watchDrag(board, { settled }) {
     document.body.classList.remove("dragging");
     mark(null);
     try {
-      if (from !== to || oldIndex !== newIndex) {
+      const verb = VERB_OF_DROP[to.dataset.status];
+      if (from !== to && verb && isChosen(item) && chosenCards().length > 1) {
+        document.dispatchEvent(new CustomEvent("changed")); // The card returns, and comes again with the others.
+        await startWith(verb, chosenCards());
+      } else if (from !== to || oldIndex !== newIndex) {
         const before = item.nextElementSibling?.dataset.pk ?? "";
         await move(item, { status: to.dataset.status, before }, next);
       }

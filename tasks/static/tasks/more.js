@@ -1,5 +1,5 @@
 // Loads the next cards of a column shortly before its end comes into view. The button does so for the keyboard.
-const MARGIN = "0px 0px 400px 0px";
+const MARGIN = "0px 0px 200px 0px";
 
 const observers = new WeakMap(); // by column: each scrolls by itself
 

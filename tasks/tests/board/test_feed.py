@@ -167,10 +167,13 @@ def test_a_later_update_replaces_what_an_earlier_one_said() -> None:
     tasks, notices = [make_task() for _ in range(3)], queries.notices()
     one, two, three = cards_of(Task.objects.filter(pk__in=[task.pk for task in tasks]))
     update = BoardUpdate({one.task.pk: one, two.task.pk: two}, {three.task.pk: 1})
-    update.merge(BoardUpdate({three.task.pk: three}, {one.task.pk: 1}, {1: {"done": 1}}, {1: {}}, notices))
+    update.merge(
+        BoardUpdate({three.task.pk: three}, {one.task.pk: 1}, {1: {"done": 1}}, {1: {}}, {1: 2}, notices)
+    )
     assert set(update.cards) == {two.task.pk, three.task.pk}
     assert update.gone == {one.task.pk: 1}
-    assert (update.counts, update.visible, update.notices) == ({1: {"done": 1}}, {1: {}}, notices)
+    assert (update.counts, update.visible, update.accepted) == ({1: {"done": 1}}, {1: {}}, {1: 2})
+    assert update.notices == notices
 
 
 def test_what_is_read_does_not_grow_with_the_tasks(people: People) -> None:
