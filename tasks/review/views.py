@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -14,16 +16,17 @@ from aitask.lib.answers import attempt, json_answer, text_answer
 from aitask.lib.errors import Malformed, Refused
 from aitask.lib.text import whole_number
 from tasks.access import task_for, visible_tasks
-from tasks.answers import answer_on_task
-from tasks.models import Comment, Task, ViewedFile
+from tasks.models import Comment, Task, Verdict, ViewedFile
 from tasks.review import comments, services
 from tasks.review.comparisons import LABELS, View, view_of, why_nothing
 from tasks.review.diff_rows import render_rows
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
+from tasks.review.unchanged import LinesWanted, lines_of, unchanged_rows
 from workspaces.access import current_user
 from workspaces.git.automatic import why_it_runs
-from workspaces.git.diffs import FileChange, Range, changed_files, file_patch, file_text, key_of, path_of
+from workspaces.git.diffs import FileChange, changed_files, file_patch, file_text, key_of, path_of
+from workspaces.git.generated import HandMade
 from workspaces.hostkit.escapes import visible
 
 MAX_FILES = 20_000
@@ -34,17 +37,18 @@ MAX_LINES = 10**9
 def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The diff in a full-width page."""
     task = task_for(request.user, pk)
-    context = {"nav": "board", "task": task, "wide": True, **review_context(task, current_user(request))}
+    verdict = Verdict.objects.filter(task=task).first()
+    context = {"nav": "board", "task": task, "wide": True, "verdict": verdict}
     return render(request, "tasks/review/changes.html", context)
 
 
 @require_GET
 def review_bar(request: HttpRequest, pk: int) -> HttpResponse:
-    """The review bar: verdict, overlaps and merge state."""
+    """The review bar: verdict, overlaps and merge state. Its links stay on the kind of page that it is on."""
     task = task_for(request.user, pk)
-    return render(
-        request, "tasks/review/_bar.html", {"task": task, **review_context(task, current_user(request))}
-    )
+    page = "task_changes" if request.GET.get("page") == "changes" else "task"
+    context = {"task": task, "page": page, **review_context(task, current_user(request))}
+    return render(request, "tasks/review/_bar.html", context)
 
 
 @require_GET
@@ -60,12 +64,13 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
     rng = view.range(name, refresh=True)
     space = bool(request.GET.get("space"))
     files = changed_files(view.site.host, rng, ignore_space=space)
-    viewed = ViewedFile.objects.filter(task=task, user=current_user(request))
-    versions = set(viewed.values_list("path_key", "version"))
+    marks = marks_of(task, current_user(request))
+    hand_made = HandMade(file_text(view.site.host, rng, ".gitattributes") or "") if files else HandMade()
     return {
         "range": name,
         "commit": rng.new or view.tip,
         "old_commit": rng.old,
+        "tip": view.tip,
         "ranges": ranges_of(view),
         "commits": [
             {
@@ -79,7 +84,7 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
         "count": len(files),
         "additions": sum(file.additions or 0 for file in files),
         "deletions": sum(file.deletions or 0 for file in files),
-        "files": [file_out(file, versions, task.workspace.commands) for file in files[:MAX_FILES]],
+        "files": [file_out(file, marks, hand_made, task.workspace.commands) for file in files[:MAX_FILES]],
         "comments": [comment_out(placed) for placed in comments.placed(view, rng)],
         "nothing": "" if files else why_nothing(view, name, rng, ignore_space=space),
         "live": view.live,
@@ -103,20 +108,41 @@ def ranges_of(view: View) -> list[dict[str, str]]:
     return [{"name": name, "label": LABELS[name].format(branch=view.site.branch)} for name in names]
 
 
-def file_out(file: FileChange, viewed: set[tuple[str, str]], commands: Sequence[str] = ()) -> dict[str, Any]:
+def marks_of(task: Task, user: User) -> dict[str, set[str]]:
+    """Return file → the versions that the user has viewed."""
+    marks: dict[str, set[str]] = defaultdict(set)
+    rows = ViewedFile.objects.filter(task=task, user=user)
+    for key, version in rows.values_list("path_key", "version"):
+        marks[key].add(version)
+    return marks
+
+
+def file_out(
+    file: FileChange, marks: Mapping[str, set[str]], hand_made: HandMade, commands: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return a file as the page shows it. What tools run by themselves is never folded."""
+    runs = why_it_runs(file.path, commands)
+    seen = marks.get(file.key, set())
     return {
         "key": file.key,
         "path": visible(file.path),
         "old_path": visible(file.old_path) if file.old_path != file.path else "",
         "old_key": key_of(file.old_path) if file.status == "R" else "",
         "status": file.status,
-        "runs": why_it_runs(file.path, commands),
+        "runs": runs,
+        "folded": "" if runs else hand_made.why_not(file.path),
         "additions": file.additions,
         "deletions": file.deletions,
         "mode": f"{file.old_mode} → {file.new_mode}" if mode_changed(file) else "",
         "version": file.version,
-        "viewed": (file.key, file.version) in viewed,
+        "viewed": file.version in seen,
+        "changed_since": bool(seen) and not any(is_same_content(file.version, each) for each in seen),
     }
+
+
+def is_same_content(version: str, other: str) -> bool:
+    """Whether two versions of a file's diff, perhaps of different comparisons, lead to the same content."""
+    return version.partition(":")[2] == other.partition(":")[2]
 
 
 def mode_changed(file: FileChange) -> bool:
@@ -161,9 +187,15 @@ def file_response(request: HttpRequest, task: Task) -> HttpResponse:
     hunks = parse(patch)
     if not hunks:
         return note("submodule" if "\nSubmodule " in patch else "empty")
-    colours = colours_of(view, rng, path, old_path)
-    start = whole_number(request.GET.get("from")) or 0
-    rows, following = render_rows(hunks, colours, split=bool(request.GET.get("split")), start=start)
+    host = view.site.host
+    old, new = file_text(host, rng, old_path, old=True), file_text(host, rng, path)
+    rows, following = render_rows(
+        hunks,
+        Colours(visible(path), old, new),
+        split=bool(request.GET.get("split")),
+        start=whole_number(request.GET.get("from")) or 0,
+        length=0 if cut else len(lines_of(new or "")),
+    )
     response = HttpResponse(rows)
     response["X-Next"] = "" if following is None else str(following)
     response["X-Cut"] = "yes" if cut else ""
@@ -177,10 +209,23 @@ def note(kind: str) -> HttpResponse:
     return response
 
 
-def colours_of(view: View, rng: Range, path: str, old_path: str) -> Colours:
-    host = view.site.host
-    old = file_text(host, rng, old_path, old=True)
-    return Colours(visible(path), old, file_text(host, rng, path))
+@require_GET
+def diff_lines(request: HttpRequest, pk: int) -> HttpResponse:
+    """Unchanged lines of a file, which its diff does not show, as rows."""
+    task = task_for(request.user, pk)
+    result = attempt(lambda: lines_response(request, task))
+    return text_answer(result) if isinstance(result, Refused) else HttpResponse(result)
+
+
+def lines_response(request: HttpRequest, task: Task) -> str:
+    try:
+        numbers = [_line_number(request.GET[name]) for name in ("first", "last", "offset")]
+    except (KeyError, ValueError):
+        raise Refused("These lines do not exist.") from None
+    view = view_of(task)
+    rng = view.range(request.GET.get("range") or "base")
+    path = path_of(request.GET.get("key", ""))
+    return unchanged_rows(view, rng, path, LinesWanted(*numbers), split=bool(request.GET.get("split")))
 
 
 @require_POST
@@ -189,7 +234,7 @@ def viewed(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     key, version = request.POST.get("key", "")[:6000], request.POST.get("version", "")[:140]
     is_viewed = request.POST.get("viewed") == "yes"
-    services.mark_viewed(task, key, version if is_viewed else None, user=current_user(request))
+    services.mark_viewed(task, key, version, is_viewed=is_viewed, user=current_user(request))
     return HttpResponse(status=204)
 
 
@@ -233,16 +278,3 @@ def comment_delete(request: HttpRequest, pk: int) -> HttpResponse:
     found = Comment.objects.filter(pk=pk, task__in=visible_tasks(request.user))
     comments.delete_drafts(found, user=current_user(request))
     return HttpResponse(status=204)
-
-
-@require_POST
-def comments_send(request: HttpRequest, pk: int) -> HttpResponse:
-    """Send all drafts as one follow-up."""
-    task = task_for(request.user, pk)
-    user, message = current_user(request), request.POST.get("message", "")
-    return answer_on_task(
-        request,
-        pk,
-        lambda: comments.send(task, user=user, message=message),
-        "Sent to the agent as one message.",
-    )

@@ -5,7 +5,8 @@ import { post } from "../aitask/send.js";
 const AUTO_LINES = 1000;
 const STATUS = { A: "added", D: "deleted", M: "modified", R: "renamed", C: "copied", T: "type changed" };
 
-// `on` has: viewedAddress, opened(box) when the file is expanded, wanted(box) when its lines are requested by a click.
+// `on` has: viewedAddress, opened(box) when the file is expanded, wanted(box) when its lines are requested by a click,
+// comment(box) to write a comment on the whole file.
 export function makeFile(file, open, on) {
   const box = make("section", "file");
   Object.assign(box.dataset, { key: file.key, version: file.version });
@@ -13,7 +14,11 @@ export function makeFile(file, open, on) {
   const details = box.appendChild(make("details"));
   details.open = open;
   details.append(makeHead(file));
-  box.append(makeViewed(file, details, on.viewedAddress));
+  const actions = box.appendChild(make("div", "fileactions"));
+  actions.append(
+    makeComment(file, () => on.comment(box)),
+    makeViewed(file, details, on.viewedAddress),
+  );
   details.append(makeBody(file, box, on));
   let wasOpen = open; // The initial `open` fires a toggle event, too.
   details.addEventListener("toggle", () => {
@@ -29,6 +34,8 @@ function makeHead(file) {
     make("span", `status ${file.status}`, file.status),
     makePath(file),
     ...(file.runs ? [makeWarning(file.runs)] : []),
+    ...(file.folded ? [make("span", "badge", file.folded)] : []),
+    ...(file.changed_since && !file.viewed ? [make("span", "badge needs", "changed since you viewed it")] : []),
     make("span", "grow"),
     ...(file.additions === null ? [make("span", "dim small", "binary")] : figures(file.additions, file.deletions)),
   );
@@ -67,6 +74,13 @@ function makeBody(file, box, on) {
   });
   body.append(button);
   return body;
+}
+
+function makeComment(file, onClick) {
+  const button = makeButton("button quiet tiny icon comment-file", "+", onClick);
+  button.title = "Comment on the whole file (C)";
+  button.ariaLabel = `Comment on the file ${file.path}`;
+  return button;
 }
 
 function makeViewed(file, details, address) {

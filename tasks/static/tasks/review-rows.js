@@ -1,5 +1,6 @@
 // The lines of one file, loaded from the server in parts.
 import { make, makeButton } from "../aitask/dom.js";
+import { markWords } from "./review-words.js";
 
 const NOTES = {
   binary: "Binary file not shown.",
@@ -11,25 +12,29 @@ const NOTES = {
 // `request` has: address, range, settings, from. `more(next)` is called when the user clicks “Show more lines”.
 export async function addRows(box, file, request, more) {
   const body = box.querySelector(".filebody");
-  const response = await fetch(`${request.address}?${queryOf(file, request)}`);
+  const query = queryOf(file, request);
+  query.set("from", request.from);
+  const response = await fetch(`${request.address}?${query}`);
   const text = await response.text();
   const kind = response.headers.get("X-Note");
   if (!response.ok) body.append(make("p", "small bad", text.slice(0, 300)));
   else if (kind) body.append(make("p", "small dim", noteOf(kind, file)));
   else {
-    tableOf(body, file, request.settings.split).insertAdjacentHTML("beforeend", text);
+    const table = tableOf(body, file, request.settings.split);
+    const before = table.rows.length;
+    table.insertAdjacentHTML("beforeend", text);
+    markWords([...table.rows].slice(before));
     addRest(body, response.headers, more);
   }
 }
 
-function queryOf(file, { range, settings, from }) {
+export function queryOf(file, { range, settings }) {
   return new URLSearchParams({
     range,
     key: file.key,
     old: file.old_key,
     split: settings.split ? "1" : "",
     space: settings.space ? "1" : "",
-    from,
   });
 }
 
