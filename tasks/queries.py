@@ -11,6 +11,8 @@ from tasks.models import Event, Run, Task
 
 MOST_RAW, LONGEST_RAW = 1000, 4000
 "Maximum number of raw lines that are shown, and of characters of each."
+MOST_PASSED, MOST_WORDS = 1000, 600
+"Events among which an agent's last words are searched, and the characters that are shown of them."
 
 
 def raw_lines(run: Run) -> Iterator[str]:
@@ -22,6 +24,15 @@ def raw_lines(run: Run) -> Iterator[str]:
         count = row.data.get("count")
         words = f"(further lines of this type: {count})" if count else text[:LONGEST_RAW]
         yield f"{row.data.get('type') or ''}\t{words}"
+
+
+def last_words(run: Run | None) -> str:
+    """Return the beginning of the agent's last text in a run, on one line; empty if it has said nothing."""
+    if run is None:
+        return ""
+    texts = run.events.filter(kind="text", seq__gt=run.last_seq - MOST_PASSED).order_by("-seq")
+    own = (row.data.get("text") for row in texts.iterator() if not row.data.get("parent"))
+    return " ".join(str(next(own, ""))[:MOST_WORDS].split())
 
 
 def events(

@@ -49,6 +49,7 @@ def task_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
     run = task.last_run
+    in_review = task.status == Task.Status.REVIEW and bool(task.branch)
     return {
         "task": task,
         "run": run,
@@ -61,6 +62,8 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "commands": commands(task, run),
         "asks_first": agent_settings.waiting_for(run, task.workspace),
         "outside": outside_changes([task]).get(task.pk, []),
+        "in_review": in_review,
+        "last_words": rendering.readable(queries.last_words(run)) if in_review else "",
     }
 
 

@@ -23,11 +23,16 @@ from workspaces.hostkit.escapes import visible
 MAX_TEXT = 20_000
 MAX_QUOTE = 4_000
 MAX_BYTES = 4 * 1024 * 1024
+WHOLE_FILE = 0
+"The line of a comment on a file as a whole."
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A comment and the current position of its lines; `line` is None if the comment is outdated."""
+    """A comment and the current position of its lines; `line` is None if the comment is outdated.
+
+    A comment on a whole file is never outdated.
+    """
 
     comment: Comment
     line: int | None
@@ -40,7 +45,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class CommentedLines:
-    """The lines that a comment is about: on one side of a file, in one commit, with their text."""
+    """The lines that a comment is about: on one side of a file, in one commit, with their text.
+
+    Both are WHOLE_FILE for a comment on the file.
+    """
 
     key: str
     side: str
@@ -63,7 +71,8 @@ def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUse
         raise Refused("The comment is empty.")
     if len(text) > MAX_TEXT:
         raise Refused("The comment is too long.", f"The maximum is {MAX_TEXT} characters.")
-    if place.side not in Comment.Side.values or not 1 <= place.line <= place.end_line:
+    on_file = place.line == place.end_line == WHOLE_FILE
+    if place.side not in Comment.Side.values or not (on_file or 1 <= place.line <= place.end_line):
         raise Refused("These lines do not exist.")
     return Comment.objects.create(
         task=task,
@@ -73,7 +82,7 @@ def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUse
         line=place.line,
         end_line=place.end_line,
         commit=place.commit,
-        quote=clean_text(place.quote)[:MAX_QUOTE],
+        quote="" if on_file else clean_text(place.quote)[:MAX_QUOTE],
         text=text,
     )
 
@@ -83,13 +92,15 @@ def drafts(task: Task, user: AbstractBaseUser) -> list[Comment]:
     return list(Comment.objects.filter(task=task, author=user.pk, sent_at=None))
 
 
-def send(task: Task, *, user: AbstractBaseUser, message: str = "") -> Run:
-    """Send all drafts of the user as one follow-up to the agent. Raises Refused if there are none."""
+def request_changes(task: Task, message: str, *, user: AbstractBaseUser) -> Run:
+    """Send a message and all drafts of the user to the agent as one follow-up.
+
+    Raises Refused if there is neither.
+    """
     found = drafts(task, user)
-    if not found:
-        raise Refused("There are no comments to send.", "Click a line number to write one.")
     with transaction.atomic():
-        run = verdicts.request_changes(task, follow_up_text(found, message), user=user)
+        text = follow_up_text(found, message) if found else message
+        run = verdicts.request_changes(task, text, user=user)
         ids = [comment.pk for comment in found]
         Comment.objects.filter(pk__in=ids).update(sent_at=timezone.now(), sent_in=run)
     doorbell.ring(f"task:{task.pk}")
@@ -101,11 +112,14 @@ def follow_up_text(comments: Sequence[Comment], message: str = "") -> str:
     parts = [clean_text(message).strip()] if message.strip() else []
     parts.append("Comments on your changes:" if len(comments) > 1 else "A comment on your changes:")
     for number, comment in enumerate(comments, 1):
-        parts.append(f"{number}. {place_of(comment)}\n{quoted(comment)}\n{comment.text}")
+        lines = (f"{number}. {place_of(comment)}", quoted(comment), comment.text)
+        parts.append("\n".join(line for line in lines if line))
     return "\n\n".join(parts)
 
 
 def place_of(comment: Comment) -> str:
+    if comment.line == WHOLE_FILE:
+        return f"`{visible(path_of(comment.path_key))}`:"
     lines = f"line {comment.line}"
     if comment.end_line > comment.line:
         lines = f"lines {comment.line} to {comment.end_line}"
@@ -114,6 +128,8 @@ def place_of(comment: Comment) -> str:
 
 
 def quoted(comment: Comment) -> str:
+    if comment.line == WHOLE_FILE:
+        return ""
     return "\n".join(f"> {line}" for line in comment.quote.split("\n"))
 
 
@@ -133,6 +149,8 @@ class Places:
         self._texts: dict[tuple[str, str], list[str] | None] = {}
 
     def of(self, comment: Comment) -> Placed:
+        if comment.line == WHOLE_FILE:
+            return Placed(comment, WHOLE_FILE, WHOLE_FILE)
         lines = self._lines(comment.path_key, comment.side)
         quote = comment.quote.split("\n")
         if lines is None:

@@ -40,13 +40,13 @@ def _rows(hunks: Sequence[Hunk], colours: Colours, *, split: bool, length: int) 
     old, new = 1, 1  # The first lines that are not shown yet.
     for hunk in hunks:
         start = _start(hunk)
-        gap = Gap(new, start - 1, old - new)
+        gap = HiddenLines(new, start - 1, old - new)
         yield _between(_buttons(gap, is_first=new == 1), gap, _where(hunk), split=split)
         yield from _line_rows(hunk.lines, colours, split=split)
         for line in hunk.lines:
             old, new = (line.old or old - 1) + 1, (line.new or new - 1) + 1
     if hunks and length >= new:
-        gap = Gap(new, length, old - new)
+        gap = HiddenLines(new, length, old - new)
         yield _between(_buttons(gap, is_last=True), gap, "", split=split)
 
 
@@ -56,7 +56,7 @@ def _start(hunk: Hunk) -> int:
 
 
 @dataclass(frozen=True)
-class Gap:
+class HiddenLines:
     """The lines of the new file that are not shown. `offset` plus the new number is the old one."""
 
     first: int
@@ -68,7 +68,7 @@ class Gap:
         return max(0, self.last - self.first + 1)
 
 
-def _between(buttons: str, gap: Gap, where: str, *, split: bool) -> str:
+def _between(buttons: str, gap: HiddenLines, where: str, *, split: bool) -> str:
     """Return the row that stands for a gap."""
     data = f' data-first="{gap.first}" data-last="{gap.last}" data-offset="{gap.offset}"' if gap.size else ""
     left, right = (1, 3) if split else (2, 1)
@@ -78,7 +78,7 @@ def _between(buttons: str, gap: Gap, where: str, *, split: bool) -> str:
     )
 
 
-def _buttons(gap: Gap, *, is_first: bool = False, is_last: bool = False) -> str:
+def _buttons(gap: HiddenLines, *, is_first: bool = False, is_last: bool = False) -> str:
     """Return the buttons that show lines of a gap, from its beginning or its end."""
     if not gap.size:
         return "⋯"

@@ -7,12 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
 
+from tasks.access import visible_tasks
 from tasks.models import Comment, MergeStep, MergeTrain, OutsideChange, Radar, Resolution, Task, Verdict
 from tasks.models.trains import undone_step
 from tasks.verbs import possible
+from workspaces.access import Visitor
 from workspaces.models import Workspace
+
+MOST_COUNTED = 99
+"Tasks that are counted in a review queue; with more, it says so."
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,38 @@ def last_step(task: Task) -> MergeStep | None:
     return MergeStep.objects.filter(task=task).select_related("train").order_by("-train").first()
 
 
-def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ReviewQueue:
+    """The other tasks that wait for a review, in the order of the board. It has no end: it goes round."""
+
+    count: int
+    previous: int | None = None
+    next: int | None = None
+
+    @property
+    def words(self) -> str:
+        return f"{MOST_COUNTED}+ more" if self.count > MOST_COUNTED else f"{self.count} more"
+
+
+def review_queue(task: Task, user: Visitor) -> ReviewQueue:
+    """Return the way from this task through the tasks that the user can review."""
+    waiting = visible_tasks(user).filter(status=Task.Status.REVIEW).exclude(branch="").exclude(pk=task.pk)
+    waiting = waiting.exclude(verdict__kind__in=Verdict.Kind.values).select_related(None)
+    onward, back = waiting.order_by("rank", "pk"), waiting.order_by("-rank", "-pk")
+    below = Q(rank__gt=task.rank) | Q(rank=task.rank, pk__gt=task.pk)
+    above = Q(rank__lt=task.rank) | Q(rank=task.rank, pk__lt=task.pk)
+    return ReviewQueue(
+        onward[: MOST_COUNTED + 1].count(),
+        _first(back.filter(above)) or _first(back),
+        _first(onward.filter(below)) or _first(onward),
+    )
+
+
+def _first(tasks: QuerySet[Task]) -> int | None:
+    return tasks.values_list("pk", flat=True).first()
+
+
+def review_context(task: Task, user: User) -> dict[str, Any]:
     """Return the context of the review bar."""
     found = overlaps(Task.objects.filter(workspace=task.workspace_id)).get(task.pk, [])
     run = task.last_run
@@ -117,6 +154,7 @@ def review_context(task: Task, user: AbstractBaseUser) -> dict[str, Any]:
         "runs": files_that_run(task.workspace).get(task.pk, []),
         "before": before_merging(task.workspace).get(task.pk),
         "taken_back": undone_step(task),
+        "queue": review_queue(task, user),
         "drafts": Comment.objects.filter(task=task, author=user.pk, sent_at=None).count(),
     }
 

@@ -7,15 +7,16 @@ from django.views.decorators.http import require_POST
 
 from tasks.access import task_for
 from tasks.answers import answer_on_task
-from tasks.review import verdicts
+from tasks.review import comments, verdicts
 from workspaces.access import current_user
 
 
 @require_POST
 def task_accept(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), current_user(request)
+    seen = request.POST.get("seen", "")
     text = "Accepted. Ready to merge."
-    return answer_on_task(request, pk, lambda: verdicts.accept(task, user=user), text)
+    return answer_on_task(request, pk, lambda: verdicts.accept(task, user=user, seen=seen), text)
 
 
 @require_POST
@@ -27,10 +28,11 @@ def task_take_back(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def task_send_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send the message and the user's unsent comments to the agent."""
     task, user = task_for(request.user, pk), current_user(request)
     message = request.POST.get("message", "")
     return answer_on_task(
-        request, pk, lambda: verdicts.request_changes(task, message, user=user), "Changes requested."
+        request, pk, lambda: comments.request_changes(task, message, user=user), "Changes requested."
     )
 
 

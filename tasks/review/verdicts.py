@@ -32,15 +32,20 @@ class BranchState:
     uncommitted: int
 
 
-def accept(task: Task, *, user: AbstractBaseUser | None) -> Verdict:
+def accept(task: Task, *, user: AbstractBaseUser | None, seen: str = "") -> Verdict:
     """Mark the branch as it is now as ready to merge. Uncommitted files are counted, but not merged.
 
-    Raises Refused while a run is live, and if the branch is missing or has no commits.
+    Raises Refused while a run is live, if the branch is missing or has no commits, and if it is not at
+    `seen`, the commit that the user was shown.
     """
     require(task, TaskVerb.ACCEPT)
     state = _branch_state(task, site_of(task.workspace))
     if not state.tip:
         raise Refused(f"The branch {task.branch} no longer exists.", "Run the task again.")
+    if seen and state.tip != seen:
+        raise Refused(
+            "The branch has changed since you loaded its diff.", "Look at the changes, then accept them."
+        )
     if state.tip == task.base_commit:
         raise Refused(
             "The branch has no commits of its own: there is nothing to merge.", _hint_for_empty_branch(state)

@@ -19,6 +19,14 @@ document.addEventListener("htmx:after:swap", (event) => {
   event.detail.ctx.target?.closest?.("dialog")?.querySelectorAll("form[data-draft]").forEach(restore);
 });
 
+// The names of the drafts that have words and begin with a prefix.
+export function storedAs(prefix) {
+  const names = Object.keys(sessionStorage).filter((key) => key.startsWith(`draft:${prefix}`));
+  return names
+    .filter((key) => /[^\s]/.test(Object.values(JSON.parse(sessionStorage[key])).join("")))
+    .map((key) => key.slice("draft:".length));
+}
+
 export const forget = (form) => sessionStorage.removeItem(keyOf(form));
 
 // A 204 response means that the form was saved: delete its draft.

@@ -50,15 +50,16 @@ document.addEventListener("click", (event) => {
   const fold = event.target.closest("[data-fold]");
   if (fold) toggleFold(fold.dataset.fold);
   const tab = event.target.closest("[data-tab]");
-  if (tab) showTab(tab);
+  if (tab) showTab(tab.dataset.tab);
 });
 
 const tabs = [...document.querySelectorAll("[data-tab]")];
-function showTab(chosen) {
-  panes.dataset.show = chosen.dataset.tab;
+export function showTab(name) {
+  panes.dataset.show = name;
   for (const tab of tabs) {
-    tab.ariaSelected = String(tab === chosen);
-    tab.tabIndex = tab === chosen ? 0 : -1;
+    const isChosen = tab.dataset.tab === name;
+    tab.ariaSelected = String(isChosen);
+    tab.tabIndex = isChosen ? 0 : -1;
   }
 }
 for (const tab of tabs) {
@@ -66,8 +67,8 @@ for (const tab of tabs) {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!by) return;
     const next = tabs.at((tabs.indexOf(tab) + by) % tabs.length);
-    showTab(next);
+    showTab(next.dataset.tab);
     next.focus();
   });
 }
-showTab(tabs.find((tab) => tab.dataset.tab === panes.dataset.show));
+showTab(panes.dataset.show);

@@ -1,7 +1,9 @@
-// Comments on lines of the diff. They are drafts until they are sent to the agent together.
+// Comments on lines of the diff and on files. They are drafts until they are sent to the agent together.
 import { make, makeButton } from "../aitask/dom.js";
-import { forget, restore } from "../aitask/drafts.js";
+import { forget, restore, storedAs } from "../aitask/drafts.js";
 import { post, send } from "../aitask/send.js";
+
+const FILE = 0; // The “line” of a comment on a whole file.
 
 // `list` returns the current list of files, or null.
 export function openComments(root, list) {
@@ -14,7 +16,7 @@ class Comments {
   constructor(root, list) {
     this.root = root;
     this.list = list;
-    this.bar = root.querySelector("[data-sendbar]");
+    this.dialog = document.getElementById("request-changes");
     this.anchor = null; // The line that was clicked last.
   }
 
@@ -26,12 +28,6 @@ class Comments {
     this.root.addEventListener("click", (event) => {
       const number = event.target.closest("button[data-line]");
       if (number) this.select(number, event.shiftKey);
-    });
-    this.bar.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      if (!(await send(this.root.dataset.send, new FormData(this.bar)))) return;
-      forget(this.bar);
-      this.bar.reset();
     });
   }
 
@@ -46,32 +42,73 @@ class Comments {
     this.openForm(box, { side: here.side, line: Math.min(...lines), end: Math.max(...lines) });
   }
 
+  selectFile(box) {
+    box.querySelector("details").open = true;
+    this.openForm(box, { side: "new", line: FILE, end: FILE });
+  }
+
+  // Forms that hold words stay open beside a new one.
   openForm(box, place) {
-    box.querySelector(".commentform")?.remove();
+    for (const other of box.querySelectorAll(".commentform")) if (!other.elements.text.value) close(other);
+    const form = this.addForm(box, place);
+    if (!form) return;
+    form.elements.text.focus();
+    form.scrollIntoView({ block: "nearest" });
+  }
+
+  // Return the form for a place, with the words that were left in it.
+  addForm(box, place) {
+    const draft = `${this.prefixOf(box)}${place.side}:${place.line}-${place.end}`;
+    const open = [...box.querySelectorAll(".commentform")].find((each) => each.dataset.draft === draft);
+    if (open) return open;
+    const form = makeForm(draft, place);
     const row = rowOf(box, place.side, place.end);
-    if (!row) return;
-    const form = makeForm(`${this.root.dataset.comments}:${box.dataset.key}`, place);
-    addFullRow(row).append(form);
+    if (row) addFullRow(row).append(form);
+    else box.querySelector(".filebody").prepend(form);
     restore(form);
+    this.listenTo(form, box, place);
+    return form;
+  }
+
+  prefixOf(box) {
+    return `${this.root.dataset.comments}:${box.dataset.key}:`;
+  }
+
+  // Open the forms that had words when the page was left.
+  restoreForms(box) {
+    const prefix = this.prefixOf(box);
+    for (const draft of storedAs(prefix)) {
+      const [, side, line, end] = draft.slice(prefix.length).match(/^(old|new):(\d+)-(\d+)$/) ?? [];
+      if (side) this.addForm(box, { side, line: Number(line), end: Number(end) });
+    }
+  }
+
+  listenTo(form, box, place) {
+    const leave = () => {
+      close(form);
+      numberOf(box, place.side, place.end)?.focus();
+    };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.save(form, box, place);
     });
-    form.querySelector("[type=button]").addEventListener("click", () => close(form));
+    form.querySelector("[type=button]").addEventListener("click", leave);
     form.elements.text.addEventListener("keydown", (event) => {
       const submits = event.key === "Enter" && (event.ctrlKey || event.metaKey);
       if (!submits && event.key !== "Escape") return;
+      event.preventDefault();
       event.stopPropagation();
       if (submits) form.requestSubmit();
-      else close(form);
+      else if (form.elements.text.value) form.elements.text.blur();
+      else leave();
     });
-    form.elements.text.focus();
   }
 
   async save(form, box, { side, line, end }) {
     const [button] = form.querySelectorAll("[type=submit]");
     if (button.disabled) return;
-    const lines = Array.from({ length: end - line + 1 }, (_, at) => textOf(box, side, line + at));
+    const count = line === FILE ? 0 : end - line + 1;
+    const lines = Array.from({ length: count }, (_, at) => textOf(box, side, line + at));
     const { commit, old_commit } = this.list();
     const values = {
       key: box.dataset.key,
@@ -90,6 +127,7 @@ class Comments {
     this.list().comments.push(saved);
     this.showIn(box);
     this.count();
+    numberOf(box, side, end)?.focus({ preventScroll: true });
   }
 
   async delete(comment, box) {
@@ -104,6 +142,7 @@ class Comments {
     const note = make("div", `comment${isDraft ? " draft" : ""}`);
     const head = note.appendChild(make("p", "small dim row"));
     head.append(make("b", "", comment.author), stateOf(comment));
+    if (comment.line && !rowOf(box, comment.side, comment.end_line)) head.append(placeOf(comment));
     if (comment.outdated) head.append(make("span", "badge needs", "outdated"));
     if (comment.outdated && comment.quote) note.append(make("pre", "quote small", comment.quote));
     note.append(make("p", "text", comment.text));
@@ -123,6 +162,7 @@ class Comments {
       if (row) addFullRow(row).appendChild(make("div")).append(this.makeNote(comment, box));
       else detached.push(this.makeNote(comment, box));
     }
+    this.restoreForms(box);
     if (!detached.length) return;
     const place = make("div", "filecomments");
     place.append(...detached);
@@ -135,37 +175,49 @@ class Comments {
     this.count();
   }
 
+  // The verdict bar and its dialog tell how many comments are not sent yet.
   count() {
     const drafts = this.all.filter((comment) => comment.sent === null).length;
-    this.bar.hidden = !drafts;
-    this.bar.querySelector("[data-count]").textContent = `${drafts} comment${drafts === 1 ? "" : "s"}`;
+    for (const place of document.querySelectorAll("[data-drafts]")) place.textContent = drafts || "";
+    const note = this.dialog.querySelector("[data-with-comments]");
+    note.textContent = `Sent together with your ${drafts === 1 ? "comment" : `${drafts} comments`}.`;
+    note.hidden = !drafts;
+    const text = this.dialog.querySelector("textarea");
+    text.required = !drafts;
+    text.placeholder = drafts ? "Anything else? (optional)" : "";
   }
 }
 
-function makeForm(draft, { side, line, end }) {
+function makeForm(draft, { line, end }) {
   const form = make("form", "commentform");
-  form.dataset.draft = `${draft}:${side}:${line}-${end}`; // Kept across a reload, in case the login expires.
-  const label = make("label", "small dim", line === end ? `On line ${line}` : `On lines ${line} to ${end}`);
+  form.dataset.draft = draft; // Kept across a reload.
+  const label = make("label", "small dim", placeOf({ line, end_line: end }));
   const text = Object.assign(make("textarea"), {
-    id: `comment-${draft}-${line}`,
+    id: `comment-${draft}`,
     name: "text",
     rows: 3,
     required: true,
-    placeholder: "Leave a comment. Shift-click another line number to select several lines.",
+    placeholder: line
+      ? "Leave a comment. Shift-click another line number to select several lines."
+      : "Leave a comment.",
   });
   label.htmlFor = text.id;
   const actions = make("div", "row");
-  actions.append(
-    Object.assign(make("button", "button primary tiny", "Add comment"), { type: "submit" }),
-    Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" }),
-  );
+  const add = Object.assign(make("button", "button primary tiny", "Add comment"), { type: "submit" });
+  add.append(make("kbd", "", "Ctrl Enter"));
+  actions.append(add, Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" }));
   form.append(label, text, actions);
   return form;
 }
 
 function close(form) {
   forget(form);
-  form.closest("tr")?.remove();
+  (form.closest("tr") ?? form).remove();
+}
+
+function placeOf({ line, end_line: end }) {
+  if (line === FILE) return "On this file";
+  return line === end ? `On line ${line}` : `On lines ${line} to ${end}`;
 }
 
 function stateOf({ sent }) {

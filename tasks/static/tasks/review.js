@@ -3,12 +3,14 @@ import { make } from "../aitask/dom.js";
 import { onKeys } from "../aitask/keys.js";
 import { openComments } from "./review-comments.js";
 import { figures, makeFile } from "./review-files.js";
+import { focusFirstLine, isLine, listenToLines, showMore } from "./review-lines.js";
 import { FileParts } from "./review-parts.js";
-import { addRows } from "./review-rows.js";
+import { addRows, queryOf } from "./review-rows.js";
 import { buildTree } from "./review-tree.js";
+import { forgetWords } from "./review-words.js";
 
 const LIVE_INTERVAL = 4000; // Milliseconds between reloads while an agent works.
-const TOP = 120; // The current file is the first that reaches below this distance from the top, in pixels.
+const TOP = 24; // The current file is the first that reaches this far below the bar above the files, in pixels.
 
 class Review {
   constructor(root) {
@@ -44,7 +46,12 @@ class Review {
     document.addEventListener("changed", () => this.root.hidden || this.load({ keep: this.isWriting }));
     document.addEventListener("run-changed", ({ detail }) => this.runChanged(detail));
     document.addEventListener("events-added", () => this.reloadSoon());
-    if (this.root.classList.contains("wide")) this.listenToKeys();
+    this.root.addEventListener("click", (event) => {
+      const more = event.target.closest("[data-more]");
+      if (more) this.showMore(more);
+    });
+    listenToLines(this.root);
+    this.listenToKeys();
   }
 
   listenToKeys() {
@@ -52,6 +59,8 @@ class Review {
       n: () => this.step(1),
       p: () => this.step(-1),
       v: () => this.current?.querySelector(".viewed input").click(),
+      c: () => this.comment(),
+      C: () => this.here && this.comments.selectFile(this.here),
     });
   }
 
@@ -101,6 +110,7 @@ class Review {
       if (response.status === 409) this.clear();
       if (!response.ok) return this.showStatus(`${data.error} ${data.hint ?? ""}`);
       this.list = data;
+      document.getElementById("seen-commit").value = data.tip;
       this.show({ keep });
     } catch (error) {
       if (error.name !== "AbortError") this.showStatus("The diff could not be loaded. Reload the page.");
@@ -160,6 +170,7 @@ class Review {
       return box;
     });
     this.files.replaceChildren(...this.parts.elements);
+    forgetWords();
     for (const file of files) if (keep && boxes.has(file.key + file.version)) this.parts.fillFor(file);
     for (const part of this.parts.elements) this.observer.observe(part);
   }
@@ -170,10 +181,11 @@ class Review {
   }
 
   makeFile(file, open) {
-    return makeFile(file, open ?? !file.viewed, {
+    return makeFile(file, open ?? !(file.viewed || file.folded), {
       viewedAddress: this.root.dataset.viewed,
       opened: (box) => this.watch(box),
       wanted: (box) => this.fill(box),
+      comment: (box) => this.comments.selectFile(box),
     });
   }
 
@@ -195,7 +207,7 @@ class Review {
     if (!box.dataset.waits || !box.querySelector("details").open) return;
     delete box.dataset.waits;
     this.observer.unobserve(box);
-    const file = this.list.files.find((each) => each.key === box.dataset.key);
+    const file = this.fileOf(box);
     const placeholder = box.querySelector(".filebody").appendChild(make("p", "small dim", "…"));
     await this.addRows(box, file, 0);
     placeholder.remove();
@@ -208,9 +220,39 @@ class Review {
     this.comments.showIn(box);
   }
 
-  // The file at the top of the window.
+  get top() {
+    return this.root.querySelector(".difftools").getBoundingClientRect().bottom;
+  }
+
+  // The first file below the bar.
   get current() {
-    return [...this.boxes].find((box) => box.getBoundingClientRect().bottom > TOP);
+    const top = this.top + TOP;
+    return [...this.boxes].find((box) => box.getBoundingClientRect().bottom > top);
+  }
+
+  // The file that has the focus, or else the current one.
+  get here() {
+    return document.activeElement.closest?.(".file") ?? this.current;
+  }
+
+  // Comment on the line that has the focus, or else go to the first visible line.
+  comment() {
+    const { activeElement } = document;
+    if (isLine(activeElement)) return activeElement.click();
+    const boxes = [...this.boxes];
+    const withLines = boxes.slice(boxes.indexOf(this.here)).find((box) => box.querySelector("details[open] .lines"));
+    if (withLines) focusFirstLine(withLines, this.top);
+  }
+
+  async showMore(button) {
+    const box = button.closest(".file");
+    const query = queryOf(this.fileOf(box), { range: this.list.range, settings: this.settings });
+    await showMore(button, `${this.root.dataset.lines}?${query}`);
+    this.comments.showIn(box);
+  }
+
+  fileOf(box) {
+    return this.list.files.find((each) => each.key === box.dataset.key);
   }
 
   step(by) {

@@ -5,6 +5,7 @@ import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { setTitle } from "./attention.js";
 import { Incoming } from "./incoming.js";
+import { isReviewing, setLayout } from "./layout.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { toggleFold } from "./panes.js";
@@ -83,7 +84,7 @@ visit(here);
 const incoming = new Incoming({
   item: "sib",
   list: "list",
-  changed: (row) => row.dataset.pk === here && row.querySelector("a").setAttribute("aria-current", "page"),
+  changed: (row) => row.dataset.pk === here && showOwn(row),
 });
 connect("/ws/board", {
   open: (send) => send({ t: "show", rows: true }),
@@ -93,6 +94,12 @@ connect("/ws/board", {
   },
 });
 tick(panes);
+
+// The open task itself. Its title may have been edited in another window.
+function showOwn(row) {
+  row.querySelector("a").setAttribute("aria-current", "page");
+  if (row.querySelector(".cut").textContent !== document.querySelector(".taskhead h1").textContent) refreshSoon();
+}
 
 function sibling(by) {
   const links = [...document.querySelectorAll("#siblings details[open] a")];
@@ -110,6 +117,6 @@ onKeys({
   e: () => document.querySelector("[data-edit]").click(),
   G: () => log.toNewest(),
   "[": () => toggleFold("list"),
-  "]": () => toggleFold("side"),
+  "]": () => (isReviewing() ? setLayout("talk") : toggleFold("side")),
   Escape: () => interrupt() || location.assign(boardAddress()),
 });

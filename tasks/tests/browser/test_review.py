@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from aitask.tests.lab.browser import press
 from aitask.tests.lab.wait import wait_for
@@ -70,11 +70,13 @@ def test_lines_get_comments_that_go_to_the_agent_together(
     page.get_by_label(re.compile("On line")).fill("Say which currency.")
     page.get_by_role("button", name="Add comment").click()
     expect(code.locator(".comment")).to_contain_text("Say which currency.")
-    expect(page.locator("[data-sendbar]")).to_contain_text("1 comment")
+    expect(page.locator("#ask-for-changes [data-drafts]")).to_have_text("1")
     page.reload()
     expect(code.locator(".comment")).to_contain_text("draft")
-    page.get_by_role("button", name="Send 1 comment to the agent").click()
-    expect(page.locator(".toast")).to_contain_text("Sent to the agent")
+    press(page, "b")
+    expect(page.get_by_text("Sent together with your comment.")).to_be_visible()
+    page.get_by_role("button", name="Send to the agent").click()
+    expect(page.locator(".toast")).to_contain_text("Changes requested")
     prompt = site.do(f"result = Run.objects.filter(task={shop['currencies']}).last().prompt")
     assert "`invoice/totals.py`, line" in prompt
     assert "Say which currency." in prompt
@@ -149,10 +151,11 @@ def test_a_viewed_file_is_folded_and_stays_so(shop: dict[str, int], open_one: Op
 
 def test_a_verdict_is_a_click_away_and_can_be_taken_back(shop: dict[str, int], open_one: OpenPage) -> None:
     page = open_one(f"/tasks/{shop['check']}/changes")
-    page.get_by_role("button", name="Accept", exact=True).click()
-    expect(page.locator("#reviewbar")).to_contain_text("ready to merge")
+    page.locator("#accept").click()
+    expect(page.locator("#reviewbar")).to_contain_text("Accepted")
     page.get_by_role("button", name="Undo accept").click()
-    expect(page.get_by_role("button", name="Accept", exact=True)).to_be_visible()
+    expect(page.locator("#accept")).to_be_visible()
+    page.get_by_role("button", name="More about this work").click()
     page.get_by_role("button", name="Discard…").click()
     expect(page.locator("#confirm")).to_contain_text("rescue ref")
     page.locator("#confirm").get_by_role("button", name="Cancel").click()
@@ -164,11 +167,105 @@ def test_verdicts_come_when_the_run_has_ended(site: Site, shop: dict[str, int], 
     page = open_one(f"/tasks/{task}")
     bar = page.locator("#reviewbar")
     expect(bar).to_contain_text("A run is in progress")
-    expect(bar.get_by_role("button")).to_have_count(0)
+    expect(bar.locator("#accept")).to_have_count(0)
     site.do(
         f"Run.objects.filter(task={task}).update(state='succeeded')\ndoorbell.ring('task:{task}', 'board')"
     )
-    expect(bar.get_by_role("button", name="Accept", exact=True)).to_be_visible()
+    expect(bar.locator("#accept")).to_be_visible()
+
+
+def line_of(page: Page, words: str) -> Locator:
+    return page.locator(".file", has_text="totals.py").locator("tr", has_text=words).last
+
+
+def set_back(site: Site, task: int) -> None:
+    site.do(f"Run.objects.filter(task={task}, state__in=Run.LIVE).delete()")
+    site.do(f"Task.objects.filter(pk={task}).update(status='review')")
+
+
+def test_a_review_with_one_comment_takes_four_clicks_and_keys_and_the_next_one_more(
+    site: Site, shop: dict[str, int], open_one: OpenPage
+) -> None:
+    page = open_one(f"/tasks/{shop['currencies']}")
+    line_of(page, "in_own_currency").hover()
+    line_of(page, "in_own_currency").locator("button[data-line]").click()  # the first
+    page.keyboard.type("Say which currency.")
+    press(page, "Control+Enter")  # the second
+    expect(page.locator(".comment.draft")).to_contain_text("Say which currency.")
+    press(page, "b")  # the third
+    expect(page.get_by_text("Sent together with your comment.")).to_be_visible()
+    press(page, "Control+Enter")  # the fourth
+    expect(page.locator(".toast")).to_contain_text("Changes requested")
+    expect(page.locator("#conversation")).to_be_visible()
+    press(page, ".")
+    page.wait_for_url(lambda url: not url.endswith(f"/tasks/{shop['currencies']}"))
+    expect(page.locator("#accept")).to_be_visible()
+    set_back(site, shop["currencies"])
+
+
+@pytest.mark.parametrize("page_of", ["/tasks/{}", "/tasks/{}/changes"])
+def test_accepting_and_going_on_is_a_key_each(
+    site: Site, shop: dict[str, int], open_one: OpenPage, page_of: str
+) -> None:
+    here = page_of.format(shop["check"])
+    page = open_one(here)
+    expect(page.locator(".file code").first).to_be_visible()
+    expect(page.locator("#accept")).to_be_visible()
+    press(page, "y")
+    expect(page.locator("#reviewbar")).to_contain_text("Accepted")
+    press(page, ".")
+    page.wait_for_url(lambda url: not url.endswith(here))
+    assert re.fullmatch(page_of.format(r"\d+"), re.sub("^https?://[^/]+", "", page.url))
+    site.do(f"Task.objects.get(pk={shop['check']}).verdict.delete()")
+
+
+def test_the_conversation_opens_by_a_key_and_stays_open(shop: dict[str, int], open_one: OpenPage) -> None:
+    page = open_one(f"/tasks/{shop['rounding']}")
+    expect(page.locator("#diff")).to_be_visible()
+    expect(page.locator("#conversation")).to_be_hidden()
+    press(page, "o")
+    expect(page.locator("#conversation")).to_be_visible()
+    page.reload()
+    expect(page.locator("#conversation")).to_be_visible()
+    page.get_by_role("button", name="Review").click()
+    expect(page.locator("#conversation")).to_be_hidden()
+
+
+def test_half_written_comments_are_there_again_after_a_reload(
+    shop: dict[str, int], open_one: OpenPage
+) -> None:
+    page = open_one(f"/tasks/{shop['rounding']}")
+    expect(line_of(page, "rounded(")).to_be_visible()
+    press(page, "c")
+    press(page, "ArrowDown")
+    press(page, "Enter")
+    page.keyboard.type("Half a thou")
+    press(page, "Escape")
+    press(page, "C")
+    page.keyboard.type("And of the file")
+    page.reload()
+    forms = page.locator(".commentform textarea")
+    expect(forms).to_have_count(2)
+    assert {box.input_value() for box in forms.all()} == {"Half a thou", "And of the file"}
+    for _ in range(2):
+        page.locator(".commentform").first.get_by_role("button", name="Cancel").click()
+    page.reload()
+    expect(line_of(page, "rounded(")).to_be_visible()
+    expect(forms).to_have_count(0)
+
+
+def test_changed_words_are_marked_and_hidden_lines_can_be_shown(
+    shop: dict[str, int], open_one: OpenPage
+) -> None:
+    page = open_one(f"/tasks/{shop['rounding']}/changes")
+    marked = "CSS.highlights.get('words-added')?.size"
+    wait_for(lambda: page.evaluate(marked) == 2, 60, "the marks of “rounded(” and “)”")
+    code = page.locator(".file", has_text="totals.py")
+    expect(code).not_to_contain_text("Totals of an invoice")
+    code.get_by_role("button", name="Show 2 hidden lines").click()
+    expect(code).to_contain_text("Totals of an invoice")
+    expect(code.locator("[data-more]")).to_have_count(0)
+    expect(code.locator("button[data-line='1'][data-side=new]")).to_be_focused()
 
 
 LONG_TASKS = """

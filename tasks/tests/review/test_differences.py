@@ -169,7 +169,7 @@ def test_all_comments_go_to_the_agent_as_one_message(shop: tuple[Client, Task, H
     make_run(task=task, state="succeeded", cli_session="session-1")
     comment(client, task, 1, "def answer():", "Say what for.")
     comment(client, task, 2, "    return '<script>'", "Escape it.")
-    assert client.post(f"/tasks/{task.pk}/comments/send", {"message": "Nearly!"}).status_code == 302
+    assert client.post(f"/tasks/{task.pk}/send-back", {"message": "Nearly!"}).status_code == 302
     run = Run.objects.get(task=task, state="queued")
     assert run.resumes == "session-1"
     for words in ("Nearly!", "`code.py`, line 2:", ">     return '<script>'", "Say what for.", "Escape it."):
@@ -252,7 +252,7 @@ def test_what_can_be_decided_fits_how_the_last_run_stands(
     client, task, _ = shop
     Run.objects.filter(task=task).update(state=state)
     html = " ".join(client.get(f"/tasks/{task.pk}/review").content.decode().split())
-    buttons = re.findall(r"</svg>([^<>]+)</button>", html)
+    buttons = re.findall(r"</svg>\s?([^<>]+?)\s?(?:<kbd>\w</kbd>\s?)?</button>", html)
     assert (buttons or [""])[0] == first
     assert ("Merge…" in html) == (first == "Accept")
     assert ("primary" in html) == primary
@@ -265,7 +265,7 @@ def test_strangers_see_nothing(shop: tuple[Client, Task, History]) -> None:
     stranger.force_login(make_user())
     for path in ("diff", "diff/file", "changes", "review"):
         assert stranger.get(f"/tasks/{task.pk}/{path}").status_code == 404
-    for path in ("accept", "drop", "comments", "comments/send", "diff/viewed", "resolve"):
+    for path in ("accept", "drop", "comments", "send-back", "diff/viewed", "resolve"):
         assert stranger.post(f"/tasks/{task.pk}/{path}").status_code == 404
     for path in ("merge", "worktrees", "worktrees/list"):
         assert stranger.get(f"/workspaces/{task.workspace_id}/{path}").status_code == 404
