@@ -6,7 +6,7 @@ import sys
 
 USAGE = (
     "usage: hostkit serve | run DIR | join DIR | shell DIR | interactive DIR | check DIR"
-    " | record FILE [SKIPPED]"
+    " | record FILE [SKIPPED] | clone DIR LOCK"
 )
 
 
@@ -40,6 +40,10 @@ def main() -> int:
         from .run.record import main as record
 
         return record(arguments[1], int((*arguments, "0")[2]))
+    if len(arguments) == 3 and arguments[0] == "clone":
+        from .run.clone import main as clone
+
+        return clone(arguments[1], int(arguments[2]))
     print(USAGE, file=sys.stderr)
     return 2
 

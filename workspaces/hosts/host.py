@@ -110,9 +110,12 @@ class HostConnection(Verbs):
         """When the last data came from the host (epoch seconds); None if there was none."""
         return self._link.last_heard if self._link else self._last_heard
 
-    def hello(self, *, force: bool = False) -> Hello:
-        """Return hostkit's hello. Opens the link if needed; `force` ignores the back-off."""
-        return self._run(self._open(force)).hello.copy()
+    def hello(self, *, force: bool = False, timeout: float = CONNECT_SECONDS) -> Hello:
+        """Return hostkit's hello. Opens the link if needed; `force` ignores the back-off.
+
+        After `timeout` seconds the attempt goes on without this caller. Raises HostError.
+        """
+        return self._run(self._open_within(timeout, force)).hello.copy()
 
     def ask(self, verb: str, params: Mapping[str, Any], timeout: float) -> Any:
         return self._run(self._call(verb, dict(params), timeout))
@@ -170,14 +173,17 @@ class HostConnection(Verbs):
 
     async def _call(self, verb: str, params: Json, timeout: float) -> Any:
         deadline = time.monotonic() + timeout
+        link = await self._open_within(timeout)
+        return await link.call(verb, params, max(0.1, deadline - time.monotonic()))
+
+    async def _open_within(self, timeout: float, force: bool = False) -> Link:
         try:
             async with asyncio.timeout(timeout):
-                link = await self._open()
+                return await self._open(force)
         except TimeoutError:
             raise HostError(
                 f"{self.label} could not be reached within {timeout:g} s.", code="timeout", retryable=True
             ) from None
-        return await link.call(verb, params, max(0.1, deadline - time.monotonic()))
 
     async def _open(self, force: bool = False) -> Link:
         """Return the open link. All callers wait for one attempt, which continues if a caller gives up."""

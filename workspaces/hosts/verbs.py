@@ -194,6 +194,31 @@ class Verbs(ABC):
         self, verb: Literal["recover_tmux"], params: wire.NoParams, *, timeout: float = SECONDS
     ) -> wire.RecoveredTmux: ...
 
+    @overload
+    def call(
+        self, verb: Literal["find_repositories"], params: wire.FindParams, *, timeout: float = SECONDS
+    ) -> wire.FoundRepositories: ...
+
+    @overload
+    def call(
+        self, verb: Literal["list_folder"], params: wire.PathParams, *, timeout: float = SECONDS
+    ) -> wire.FolderContent: ...
+
+    @overload
+    def call(
+        self, verb: Literal["read_files"], params: wire.FilesParams, *, timeout: float = SECONDS
+    ) -> wire.FilesInside: ...
+
+    @overload
+    def call(
+        self, verb: Literal["start_clone"], params: wire.CloneParams, *, timeout: float = SECONDS
+    ) -> wire.StartedClone: ...
+
+    @overload
+    def call(
+        self, verb: Literal["clone_state"], params: wire.CloneId, *, timeout: float = SECONDS
+    ) -> wire.CloneState: ...
+
     def call(self, verb: str, params: Mapping[str, Any], *, timeout: float = SECONDS) -> Any:
         """Ask hostkit for `verb`. Raises HostError; `timeout` in seconds covers connecting, too."""
         return self.ask(verb, params, timeout)

@@ -19,6 +19,7 @@ from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import (
     agent_settings,
+    cloning,
     commands,
     completion,
     doctor,
@@ -31,6 +32,7 @@ from . import (
     models,
     probe,
     programs,
+    repositories,
     runs,
     tail,
     tmux,
@@ -86,6 +88,11 @@ VERBS: Dict[str, Verb] = {
     "read_scrollback": history.read_scrollback,
     "fold_scrollback": history.fold_scrollback,
     "recover_tmux": tmux.recover_tmux,
+    "find_repositories": repositories.find_repositories,
+    "list_folder": repositories.list_folder,
+    "read_files": repositories.read_files,
+    "start_clone": cloning.start_clone,
+    "clone_state": cloning.clone_state,
 }
 
 CHANGES = {"tail_change": "tail", "live_change": "live"}

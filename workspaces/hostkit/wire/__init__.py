@@ -15,6 +15,7 @@ from .commands import *
 from .events import *
 from .live import *
 from .progress import *
+from .repositories import *
 from .runs import *
 from .tokens import *
 from .verbs import *
