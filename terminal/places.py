@@ -1,4 +1,4 @@
-"""The tmux session that a terminal shows: a task's session, or the shell of a workspace."""
+"""The tmux session that a terminal shows: a task's session, or the shell of a workspace or host."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from tasks.runs.shell_commands import attach_command
 from terminal.control.viewer import ViewTarget
 from workspaces import tmux
 from workspaces.hosts import Address
-from workspaces.models import Installation, Workspace
+from workspaces.models import Host, Installation, Workspace
 
 
 @dataclass(frozen=True)
 class Place:
-    """The tmux session of a task or workspace, whether it exists or not."""
+    """The tmux session of a task, workspace or host, whether it exists or not."""
 
     workspace: Workspace
+    "Not saved for the shell of a host."
     task: Task | None
     session: str
     owner: str
@@ -41,6 +42,16 @@ class Place:
         return cls._of(workspace, None, tmux.session_name(mark), mark, host.tmux_socket)
 
     @classmethod
+    def of_host(cls, host: Host) -> Place:
+        """The shell of a host on which the user may have no workspace yet. It starts in the home folder."""
+        kind = Workspace.Kind.LOCAL if host.kind == "local" else Workspace.Kind.SSH
+        workspace = Workspace(
+            name=host.label, kind=kind, ssh_host=host.alias, ssh_user=host.user, repo_path="~"
+        )
+        mark = f"h{host.pk}"
+        return cls._of(workspace, None, tmux.session_name(mark), mark, host.tmux_socket)
+
+    @classmethod
     def _of(cls, workspace: Workspace, task: Task | None, session: str, mark: str, socket: str) -> Place:
         host = workspace.host
         owner = tmux.owner_mark(Installation.current_key(), mark)
@@ -48,15 +59,21 @@ class Place:
 
     @property
     def kind(self) -> str:
-        return "task" if self.task else "workspace"
+        if self.task:
+            return "task"
+        return "workspace" if self.workspace.pk else "host"
 
     @property
     def pk(self) -> int:
-        return self.task.pk if self.task else self.workspace.pk
+        if self.task:
+            return self.task.pk
+        return self.workspace.pk or self.workspace.host.pk
 
     @property
     def title(self) -> str:
-        return self.task.title if self.task else f"Shell of {self.workspace.name}"
+        if self.task:
+            return self.task.title
+        return f"Shell {'of' if self.workspace.pk else 'on'} {self.workspace.name}"
 
     @property
     def target(self) -> ViewTarget:

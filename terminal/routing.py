@@ -13,5 +13,6 @@ socket: Any = terminal_socket
 websocket_urlpatterns: list[URLPattern] = [
     path("api/tasks/<int:pk>/terminal", socket, {"kind": "task"}),
     path("api/workspaces/<int:pk>/terminal", socket, {"kind": "workspace"}),
+    path("api/hosts/<int:pk>/terminal", socket, {"kind": "host"}),
     path("ws/terminals", SessionsConsumer.as_asgi()),  # type: ignore[arg-type]
 ]

@@ -24,4 +24,7 @@ urlpatterns = [
         {"kind": "workspace"},
         name="workspace_terminal_close",
     ),
+    path("hosts/<int:pk>/terminal", views.terminal, {"kind": "host"}, name="host_terminal"),
+    path("hosts/<int:pk>/terminal/history", views.history, {"kind": "host"}, name="host_terminal_history"),
+    path("hosts/<int:pk>/terminal/close", views.close, {"kind": "host"}, name="host_terminal_close"),
 ]

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from aitask.lib import clients
+from aitask.lib import clients, typed_commands
 from aitask.lib.answers import answer, attempt, text_answer
 from aitask.lib.errors import Refused
 from terminal import access, services
@@ -45,12 +45,14 @@ def terminals(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def terminal(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """Show a session."""
-    return _page(request, access.place_for(request.user, kind, pk))
+    """Show a session; a link of the app can type a command into it, which the user then sends."""
+    place = access.place_for(request.user, kind, pk)
+    signed = request.GET.get(typed_commands.PARAMETER, "")
+    return _page(request, place, typed_commands.command_in(signed, place.url, request.user))
 
 
-def _page(request: HttpRequest, place: Place | None) -> HttpResponse:
-    context = {"nav": "terminals", "place": place, "touch_keys": TOUCH_KEYS}
+def _page(request: HttpRequest, place: Place | None, typed: str = "") -> HttpResponse:
+    context = {"nav": "terminals", "place": place, "touch_keys": TOUCH_KEYS, "typed": typed}
     page = csp_update(STYLES)(lambda inner: render(inner, "terminal/terminal.html", context))
     return cast(HttpResponse, page(request))
 

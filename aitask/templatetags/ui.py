@@ -7,11 +7,12 @@ from datetime import datetime
 from django import template
 from django.conf import settings
 from django.forms import BaseForm
+from django.template import RequestContext
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from aitask.lib import formats
+from aitask.lib import formats, typed_commands
 from aitask.lib.formats import icon
 
 register = template.Library()
@@ -73,6 +74,25 @@ def copy_button(text: str, label: str) -> SafeString:
         text,
         label,
         icon("copy", "small"),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def fix_link(context: RequestContext, terminal: str, command: str) -> SafeString:
+    """Render a link that types a command into a terminal; without one, a button that copies the command."""
+    address = typed_commands.link(terminal, command, context["request"].user)
+    if not address:
+        return format_html(
+            '<button class="button tiny" type="button" data-copy="{}">{}Copy the command</button>',
+            command,
+            icon("copy", "small"),
+        )
+    return format_html(
+        '<a class="button tiny" href="{}" target="_blank" rel="noopener" title="Types {}">{}{}</a>',
+        address,
+        command,
+        icon("terminal", "small"),
+        "Fix in a terminal",
     )
 
 

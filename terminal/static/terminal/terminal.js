@@ -16,6 +16,8 @@ const phone = matchMedia("(max-width: 640px), (pointer: coarse)");
 const drawer = matchMedia("(max-width: 800px)"); // The sidebar covers the terminal.
 const icons = document.querySelector("#link use").getAttribute("href").split("#")[0];
 const savedOnly = new URLSearchParams(location.search).has("saved"); // The page was opened for the saved history.
+const PROMPT_MS = 700; // Until a new shell shows its prompt. What is typed before would be shown twice.
+let toType = root.dataset.typed || ""; // A command that the page types, and that the user sends.
 let canType = false;
 let passive = phone.matches; // A phone does not change the size for other viewers until it is used for input.
 let hostError = ""; // Why the host is currently unavailable.
@@ -42,7 +44,7 @@ const wire = new Wire(
 
 function parameters() {
   reported = screen.capacity();
-  const values = { ...reported, create: "unless-history" };
+  const values = { ...reported, create: toType ? 1 : "unless-history" };
   if (passive) values.looks = 1;
   if (selectedWindow) values.window = selectedWindow;
   if (older.lines) values.lines = older.lines; // After a lost connection, the page shows as many lines as before.
@@ -53,6 +55,14 @@ function type(bytes) {
   const data = touch.transform(bytes);
   if (!canType || !wire.type(data)) return showNotSent();
   takeControl();
+}
+
+function typeCommand() {
+  if (!toType || !canType) return;
+  type(new TextEncoder().encode(toType));
+  toType = "";
+  history.replaceState(null, "", location.pathname); // A reload does not type it again.
+  screen.term.focus();
 }
 
 function answer(text) {
@@ -148,6 +158,7 @@ function connected() {
   wire.settled();
   setState("up", "connected", "circle-check");
   hideBanner();
+  if (toType) setTimeout(typeCommand, PROMPT_MS);
   reportSize(); // Tabs or a banner may have changed the available space.
 }
 
