@@ -42,7 +42,7 @@ class Workspace(models.Model):
         max_length=200,
         blank=True,
         validators=[validate_host_alias],
-        help_text="The alias you type after `ssh`, for example cloud",
+        help_text="The alias you type after ssh, for example cloud",
     )
     ssh_user = models.CharField(
         "SSH user",
@@ -61,7 +61,7 @@ class Workspace(models.Model):
         "worktree folder",
         max_length=1000,
         blank=True,
-        help_text="Default: <repository>.worktrees, next to the repository",
+        help_text="Default: next to the repository, its name with .worktrees at the end",
     )
     copy_files = models.TextField(
         "files to copy",
@@ -153,7 +153,7 @@ class Workspace(models.Model):
         if self.kind == self.Kind.LOCAL and not local.supported():
             problems["kind"] = "Agents can't run on this machine. Choose SSH, and a Linux server."
         if self.kind == self.Kind.SSH and not self.ssh_host:
-            problems["ssh_host"] = "Enter the alias you type after `ssh`."
+            problems["ssh_host"] = "Enter the alias you type after ssh."
         if self.max_parallel_runs < 1:
             problems["max_parallel_runs"] = "Must be at least 1."
         if self.max_permission_mode and is_wider(self.permission_mode, self.max_permission_mode):
