@@ -65,6 +65,11 @@ def may_add(user: Visitor) -> bool:
     return _has(user, ADD)
 
 
+def may_use_terminals(user: Visitor) -> bool:
+    """Return whether the user may use terminals, in the workspaces that they see."""
+    return _has(user, USE_TERMINAL)
+
+
 def check_place(user: Visitor, workspace: Workspace) -> None:
     """Raise NotAllowed if the workspace is new, or is now on another host, and the user may not add hosts."""
     saved = Workspace.objects.filter(pk=workspace.pk).first()
@@ -78,7 +83,7 @@ def may_decide(user: Visitor, workspace: Workspace) -> bool:
     The owner and superusers may, and members who may use terminals: they have a shell there anyway. Other
     members tell agents what to do, and answer what agents ask, within the workspace's settings.
     """
-    return can_edit(user, workspace) or _has(user, USE_TERMINAL)
+    return can_edit(user, workspace) or may_use_terminals(user)
 
 
 def check_decision(user: Visitor, workspace: Workspace, what: str) -> None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import getpass
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from posixpath import dirname, join
 
 from django.conf import settings
 
 from aitask.lib.errors import Refused
+from aitask.lib.shell import command_line
 from workspaces import clis, git, hosts, tmux
-from workspaces.git import trust
+from workspaces.git import GitError, trust
 from workspaces.git.repos import bare_by_mistake, is_bare_by_mistake
 from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
 from workspaces.links import note_down, note_up
-from workspaces.models import Workspace
+from workspaces.models import Host, Workspace
 from workspaces.trials import services as trials
 from workspaces.trials.queries import words_about
 
@@ -29,6 +30,11 @@ SMALL_SKEW, LARGE_SKEW = 5.0, 60.0
 """Seconds of clock difference above which the check warns, and above which it fails."""
 DEFAULT_SESSIONS = 10
 GIBIBYTE = 1 << 30
+REACH_SECONDS = 25.0
+"""How long a user waits for a host to answer for the first time."""
+OF_PROGRAMS = ("Python", "git", "tmux", "Disk", "SSH sessions", "Clock", "Account")
+OF_CLIS = ("CLIs",)
+"""The CHECKS of a host alone. The first ones take milliseconds, the CLIs take seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,13 @@ class Finding:
     "Why the host can't be reached; for an unknown host key, its `data` holds the fingerprint."
     backend: str = ""
     "The installed CLI that it is about."
+    command: str = ""
+    "What a user can type on the host to fix it; empty if no command alone does."
+
+    @property
+    def can_be_typed(self) -> bool:
+        """Whether the app's terminal can be used for it: terminals need tmux."""
+        return self.name != "tmux"
 
 
 @dataclass(frozen=True)
@@ -70,12 +83,33 @@ def check(workspace: Workspace) -> list[Finding]:
         note_down(workspace.host, error)
         return [Finding("Host", False, error.reason, error.hint, error)]
     note_up(workspace.host)
-    hello = inspection.hello
-    reached = f"{host.label}: {hello['user']}@{hello['hostname']}, {hello['platform']}"
-    findings = [Finding("Host", True, reached)]
+    findings = [_reached(host, inspection.hello)]
     for name, run_check in CHECKS.items():
         findings += _guarded(name, run_check, inspection)
     return findings
+
+
+def reach(workspace: Workspace) -> Finding:
+    """Connect to the host of a workspace that need not be saved. The host's row is saved if it answers."""
+    row = Host.at(workspace.address)
+    host = hosts.get(row.address)
+    try:
+        hello = host.hello(force=True, timeout=REACH_SECONDS)
+    except HostError as error:
+        note_down(row, error)
+        return Finding("Host", False, error.reason, error.hint, error)
+    note_up(workspace.host)
+    return _reached(host, hello)
+
+
+def check_host(workspace: Workspace, names: Iterable[str]) -> list[Finding]:
+    """Do some of the CHECKS of a host on which a workspace is being added. Raises HostError."""
+    inspection = _inspect(workspace, hosts.get(workspace.host.address))
+    return [finding for name in names for finding in _guarded(name, CHECKS[name], inspection)]
+
+
+def _reached(host: HostConnection, hello: wire.Hello) -> Finding:
+    return Finding("Host", True, f"{host.label}: {hello['user']}@{hello['hostname']}, {hello['platform']}")
 
 
 def _inspect(workspace: Workspace, host: HostConnection) -> Inspection:
@@ -96,7 +130,8 @@ def _guarded(name: str, run_check: Check, inspection: Inspection) -> list[Findin
     try:
         return list(run_check(inspection))
     except Refused as error:
-        return [Finding(name, False, error.reason, error.hint)]
+        command = error.command if isinstance(error, GitError) else ""
+        return [Finding(name, False, error.reason, error.hint, command=command)]
 
 
 def _python(inspection: Inspection) -> Iterator[Finding]:
@@ -107,17 +142,23 @@ def _python(inspection: Inspection) -> Iterator[Finding]:
 
 def _git(inspection: Inspection) -> Iterator[Finding]:
     found = inspection.facts["git"]
-    hint = "" if found["path"] else "Install it on the host, for example: sudo apt install git"
-    yield Finding("git", bool(found["path"]), found["version"] or "not installed", hint)
+    if found["path"]:
+        yield Finding("git", True, found["version"] or "of unknown version")
+    else:
+        yield _not_installed("git")
+
+
+def _not_installed(program: str) -> Finding:
+    command = f"sudo apt install {program}"
+    hint = f"Install it on the host, for example: {command}"
+    return Finding(program, False, "not installed", hint, command=command)
 
 
 def _tmux(inspection: Inspection) -> Iterator[Finding]:
     found = inspection.facts["tmux"]
     version = tmux.version_of(found["version"] or "")
     if not found["path"]:
-        yield Finding(
-            "tmux", False, "not installed", "Install it on the host, for example: sudo apt install tmux"
-        )
+        yield _not_installed("tmux")
     elif version is not None and version < tmux.OLDEST:
         yield Finding("tmux", False, found["version"] or "", "Install tmux 3.2 or newer on the host.")
     else:
@@ -129,6 +170,7 @@ def _tmux(inspection: Inspection) -> Iterator[Finding]:
             None,
             f"The host ends all programs of {user} at the last log-out, also agents (KillUserProcesses).",
             f"Let them run on: loginctl enable-linger {user}",
+            command=command_line("loginctl", "enable-linger", user),
         )
 
 
@@ -137,7 +179,7 @@ def _repository(inspection: Inspection) -> Iterator[Finding]:
     repo = git.inspect_repo(host, workspace.repo_path)
     if is_bare_by_mistake(host, repo):
         error = bare_by_mistake(repo)
-        yield Finding("Repository", False, error.reason, error.hint)
+        yield Finding("Repository", False, error.reason, error.hint, command=error.command)
     elif repo.path != git.expand(host, workspace.repo_path):
         hint = f"Set the repository to {repo.path}."
         yield Finding("Repository", None, f"{workspace.repo_path} is a folder inside {repo.path}.", hint)
@@ -205,7 +247,9 @@ def _clis(inspection: Inspection) -> Iterator[Finding]:
     found = inspection.host.call("probe", {"environment": inspection.workspace.environment}, timeout=40)
     for cli in clis.every():
         is_default = cli.name == inspection.workspace.default_backend
-        finding = _with_turns(_cli(cli, found[cli.name]), cli, inspection, found[cli.name])
+        finding = _cli(cli, found[cli.name])
+        if inspection.workspace.pk:
+            finding = _with_turns(finding, cli, inspection, found[cli.name])
         if not is_default and finding.ok is False:
             hint = f"Only needed for tasks that use it. {finding.hint}"
             finding = replace(finding, ok=None, hint=hint)
@@ -235,6 +279,7 @@ def _supported(cli: clis.Cli, found: wire.ProbedCli) -> Iterator[Finding]:
             None,
             f"{version} is older than {cli.oldest}, the oldest supported version.",
             f"Update it on the host, for example: {cli.how_to_install}",
+            command=cli.how_to_install,
         )
 
 
@@ -242,7 +287,11 @@ def _cli(cli: clis.Cli, found: wire.ProbedCli) -> Finding:
     name, version = cli.label, found["version"] or "of unknown version"
     if not found["path"]:
         return Finding(
-            name, False, "not installed", f"Install it on the host, for example: {cli.how_to_install}"
+            name,
+            False,
+            "not installed",
+            f"Install it on the host, for example: {cli.how_to_install}",
+            command=cli.how_to_install,
         )
     if found["logged_in"] is False:
         return Finding(
@@ -250,6 +299,7 @@ def _cli(cli: clis.Cli, found: wire.ProbedCli) -> Finding:
             False,
             f"{version}, not logged in",
             f"Log in on the host: run `{cli.how_to_log_in}` in a terminal.",
+            command=cli.how_to_log_in,
         )
     if found["logged_in"] is None:
         return Finding(name, None, f"{version}; whether it is logged in is not known", found["detail"])
@@ -291,8 +341,10 @@ def _clock(inspection: Inspection) -> Iterator[Finding]:
         yield Finding("Clock", True, f"{off:.1f} s apart")
         return
     which = "ahead" if inspection.skew > 0 else "behind"
-    hint = "Synchronise the clocks of both machines: timedatectl set-ntp true"
-    yield Finding("Clock", None if off < LARGE_SKEW else False, f"The host is {off:.0f} s {which}.", hint)
+    command = "timedatectl set-ntp true"
+    hint = f"Synchronise the clocks of both machines: {command}"
+    ok = None if off < LARGE_SKEW else False
+    yield Finding("Clock", ok, f"The host is {off:.0f} s {which}.", hint, command=command)
 
 
 def _own_account(inspection: Inspection) -> Iterator[Finding]:

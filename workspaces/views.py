@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
 from aitask.lib import htmx
 from aitask.lib.answers import answer, succeeds
@@ -20,12 +22,14 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from workspaces import access, doctor, queries, services, ssh_aliases
 from workspaces.access import can_edit, current_user, visible_workspaces, workspace_for, workspace_for_change
+from workspaces.adding.forms import NewWorkspaceForm
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
 from workspaces.forms import TokenForm, WorkspaceForm
 from workspaces.models import ApiToken, Host, Workspace
 from workspaces.trials import views as trial_views
 
+NO_CONTENT = 204
 PRESETS = ("default_backend", "default_model", "default_reasoning_effort")
 
 
@@ -43,11 +47,11 @@ def workspace_list(request: HttpRequest) -> HttpResponse:
 def workspace_new(request: HttpRequest) -> HttpResponse:
     if not access.may_add(request.user):
         raise PermissionDenied(f"{access.NO_ADDING} {access.ASK_ADMINISTRATOR}")
-    form = WorkspaceForm(request.POST or None, instance=Workspace(owner=current_user(request)))
+    form = NewWorkspaceForm(request.POST or None, instance=Workspace(owner=current_user(request)))
     if request.method == "POST" and form.is_valid() and succeeds(form, form.save, field="name"):
         return htmx.done(
             request,
-            f"Added {form.instance.name}. Run the health check, then add tasks.",
+            f"Added {form.instance.name}.",
             to=reverse("workspace", args=[form.instance.pk]) + "#doctor",
             stay=False,
         )
@@ -95,7 +99,8 @@ def _form(request: HttpRequest, form: WorkspaceForm) -> HttpResponse:
         "c": form_choices.Choices(lists, backend, model, effort, prefix="default_"),
         "choices_url": reverse("workspace_choices"),
     }
-    return render(request, "workspaces/form.html", context, status=422 if form.errors else 200)
+    template = "workspaces/form.html" if form.instance.pk else "workspaces/adding/new.html"
+    return render(request, template, context, status=422 if form.errors else 200)
 
 
 @require_GET
@@ -108,7 +113,8 @@ def workspace_choices(request: HttpRequest) -> HttpResponse:
     if (wanted := whole_number(given.get("workspace"))) is not None:
         workspace.environment = workspace_for(request.user, wanted).environment
     choices = form_choices.after_change(catalog_queries.lists_of(workspace), None, given, "default_")
-    context = {"c": choices, "choices_url": request.path}
+    place = {name: given.get(name, "") for name in ("kind", "ssh_host", "ssh_user")}
+    context = {"c": choices, "choices_url": f"{request.path}?{urlencode(place)}"}
     return render(request, form_choices.template_after(given.get("changed", "")), context)
 
 
@@ -135,9 +141,16 @@ def workspace_check(request: HttpRequest, pk: int) -> HttpResponse:
         "findings": findings,
         "problems": sum(found.ok is False for found in findings),
         "error": next((found.error for found in findings if found.error), None),
+        "terminal_url": _terminal_url(request, workspace),
         **trial_views.context_of(workspace),
     }
     return render(request, "workspaces/_doctor.html", context)
+
+
+def _terminal_url(request: HttpRequest, workspace: Workspace) -> str:
+    """Return the address of the workspace's terminal, for a user who may use it; empty for others."""
+    may = access.may_use_terminals(request.user)
+    return reverse("workspace_terminal", args=[workspace.pk]) if may else ""
 
 
 @require_POST
@@ -150,13 +163,15 @@ def host_trust(request: HttpRequest, pk: int) -> HttpResponse:
     if not access.may_add(request.user):
         raise PermissionDenied(f"{access.NO_ADDING} {access.ASK_ADMINISTRATOR}")
     fingerprint = request.POST.get("fingerprint", "")
-    return answer(
+    response = answer(
         request,
         lambda: services.accept_host_key(workspace.host, fingerprint),
         "Host key trusted.",
-        to=here,
-        go=f"{here}#doctor",
+        to=f"{here}#doctor",
     )
+    if response.status_code == NO_CONTENT:  # the page stays open, and checks the host again
+        trigger_client_event(response, "trusted")
+    return response
 
 
 @require_GET

@@ -21,9 +21,11 @@ MISSING_PROGRAM = re.compile(r"not found$|cannot (run|exec|spawn) ")
 class GitError(Refused):
     """git on the host failed. `code` is the kind of failure, for programs."""
 
-    def __init__(self, reason: str, hint: str = "", *, code: str = "git") -> None:
+    def __init__(self, reason: str, hint: str = "", *, code: str = "git", command: str = "") -> None:
         super().__init__(reason, hint)
         self.code = code
+        self.command = command
+        "What a user can type on the host to fix it."
 
 
 def git(
@@ -76,8 +78,9 @@ def find_with_git(host: HostConnection, path: str, *args: str) -> Completed:
 def _no_git(host: HostConnection, error: HostError) -> Refused:
     if error.code != "not_found":
         return error
-    hint = "Install it there, for example: sudo apt install git"
-    return GitError(f"git is not installed on {host.label}.", hint, code="no_git")
+    command = "sudo apt install git"
+    hint = f"Install it there, for example: {command}"
+    return GitError(f"git is not installed on {host.label}.", hint, code="no_git", command=command)
 
 
 def failure(path: str, verb: str, done: Completed) -> GitError:
@@ -87,11 +90,12 @@ def failure(path: str, verb: str, done: Completed) -> GitError:
     fatal = [*(line for line in lines if MISSING_PROGRAM.search(line) and line not in fatal), *fatal]
     message = " ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in fatal)[:500]
     if "dubious ownership" in done.err:
+        command = command_line("git", "config", "--global", "--add", "safe.directory", path)
         return GitError(
             f"git refuses {path}, because it belongs to another user.",
-            "If you trust it, run on that host: "
-            + command_line("git", "config", "--global", "--add", "safe.directory", path),
+            f"If you trust it, run on that host: {command}",
             code="safe_directory",
+            command=command,
         )
     if "cannot change to" in done.err:
         return GitError(f"There is no folder {path}.", "Check the path on that host.", code="no_folder")
@@ -100,6 +104,7 @@ def failure(path: str, verb: str, done: Completed) -> GitError:
             f"{path} is not a git repository.",
             "Enter the folder that contains .git, or run git init there.",
             code="no_repo",
+            command=command_line("git", "-C", path, "init"),
         )
     return GitError(f"git {verb} failed: {message or f'status {done.rc}'}")
 

@@ -114,6 +114,7 @@ def bare_by_mistake(place: RepositoryPaths) -> GitError:
         f"git takes {dirname(place.git_dir)} for a repository without files: its core.bare is true.",
         f"Run on that host: {command}",
         code="bare_by_mistake",
+        command=command,
     )
 
 
@@ -199,15 +200,21 @@ def _no_base(host: HostConnection, repo: str, base: str) -> GitError:
     names = [name.removeprefix("refs/heads/") for name in refs(host, repo, "refs/heads")]
     branches = [name for name in names if not name.startswith(TASK_PREFIX)][:MAX_SUGGESTIONS]
     if not branches and not git(host, repo, "rev-list", "--all", "--max-count=1").out.strip():
-        return GitError(
-            f"{repo} has no commits yet, so tasks have nothing to start from.",
-            "Create a first commit there: git commit --allow-empty -m 'First commit'",
-            code="unborn",
-        )
+        return no_commits(repo)
     hint = (
         f"Branches: {', '.join(branches)}." if branches else "The repository has no branches; enter a commit."
     )
     return GitError(f"The base branch {base} does not exist.", hint, code="no_base")
+
+
+def no_commits(repo: str) -> GitError:
+    """Return the error of a repository that tasks have nothing to start from."""
+    return GitError(
+        f"{repo} has no commits yet, so tasks have nothing to start from.",
+        "Create a first commit there: git commit --allow-empty -m 'First commit'",
+        code="unborn",
+        command=command_line("git", "-C", repo, "commit", "--allow-empty", "-m", "First commit"),
+    )
 
 
 def diff_stat(host: HostConnection, worktree: str, base: str) -> DiffStat:

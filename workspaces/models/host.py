@@ -56,6 +56,12 @@ class Host(Leased):
     def __str__(self) -> str:
         return self.key
 
+    @classmethod
+    def at(cls, address: Address) -> Host:
+        """Return the row of a host; one that is not saved if there is none yet."""
+        row = cls.objects.filter(key=address.key).first()
+        return row or cls(key=address.key, kind=address.kind, alias=address.alias, user=address.user)
+
     @property
     def address(self) -> Address:
         kind: Literal["local", "ssh"] = "local" if self.kind == "local" else "ssh"

@@ -113,21 +113,23 @@ def test_this_machine_is_not_offered_where_agents_can_not_run(
     monkeypatch.setattr("workspaces.hosts.local.supported", lambda: False)
     html = client.get("/workspaces/new").content.decode()
     assert 'value="local"' not in html
-    assert 'data-kind="ssh"' in html
+    assert 'value="other"' in html
     response = client.post("/workspaces/new", {**ENTRY, "name": "another"})
     assert response.status_code == 422
     assert not Workspace.objects.filter(name="another").exists()
 
 
 def test_the_aliases_of_the_ssh_configuration_are_offered(
-    client: Client, settings: Settings, tmp_path: Any
+    people: People, client: Client, settings: Settings, tmp_path: Any
 ) -> None:
     config = tmp_path / "config"
     config.write_text("Host cloud backup-*\n  HostName 192.0.2.1\n")
     settings.SSH_CONFIG = str(config)
-    html = client.get("/workspaces/new").content.decode()
-    assert '<option value="cloud">' in html
-    assert "backup-" not in html
+    new = client.get("/workspaces/new").content.decode()
+    edit = client.get(f"/workspaces/{people.workspace.pk}/edit").content.decode()
+    assert 'value="ssh:cloud"' in new
+    assert '<option value="cloud">' in edit
+    assert "backup-" not in new + edit
 
 
 @pytest.mark.parametrize("path", ["", "/edit"])
@@ -221,7 +223,9 @@ def test_trusting_hands_on_the_fingerprint_that_was_compared(
     )
     response = send(client, f"/workspaces/{people.workspace.pk}/trust", fingerprint="SHA256:abc")
     assert accepted == [("ssh:cloud", "SHA256:abc")]
-    assert response.headers["HX-Redirect"].endswith("#doctor")
+    assert "trusted" in response.headers["HX-Trigger"]  # the page checks the host again
+    plain = client.post(f"/workspaces/{people.workspace.pk}/trust", {"fingerprint": "SHA256:abc"})
+    assert plain.headers["Location"].endswith("#doctor")
 
 
 def test_a_key_that_changed_meanwhile_is_not_trusted(

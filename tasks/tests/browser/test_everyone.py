@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from aitask.tests.lab.browser import press
+from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.tools import missing, tools_path
 from tasks.tests.browser.site import Site
 
@@ -195,20 +196,29 @@ def test_the_board_can_be_used_by_tab_and_enter_alone(open_one: OpenPage) -> Non
     page.wait_for_url("**/tasks/*")
 
 
-def test_a_workspace_is_added_and_a_host_is_only_asked_for_with_ssh(site: Site, open_one: OpenPage) -> None:
+def test_a_workspace_is_added_while_its_host_and_repository_are_looked_at(
+    site: Site, open_one: OpenPage
+) -> None:
+    repo = make_repo(site.app.home / "code/garden")
+    (repo / "package-lock.json").write_text("{}")
     page = open_one("/workspaces/new")
-    expect(page.get_by_label("SSH host")).to_be_hidden()
-    page.get_by_role("radio", name="A server reached by SSH").check()
-    expect(page.get_by_label("SSH host")).to_be_visible()
+    page.get_by_role("radio", name="Another host").check()
+    expect(page.get_by_label("SSH host")).to_be_focused()
     page.get_by_role("radio", name="This machine").check()
-    page.get_by_label("Name", exact=True).fill("garden")
-    page.get_by_label("Repository").fill(str(site.app.folder))
+    expect(page.get_by_label("SSH host")).to_be_hidden()
+    expect(page.locator("#reached")).to_contain_text("tmux", timeout=60_000)
+    page.get_by_label("Repository", exact=True).fill("~/missing")
+    page.keyboard.press("Enter")
+    expect(page.locator("#offer")).to_contain_text("There is no folder", timeout=60_000)
+    page.locator("[data-pick='~/code/garden']").click(timeout=60_000)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("garden", timeout=60_000)
+    page.get_by_role("button", name="npm ci").click()
+    assert_no_barriers(page)
     page.get_by_role("button", name="Add workspace").click()
     expect(page.get_by_role("heading", name="garden")).to_be_visible()
     expect(page.locator(".toast")).to_contain_text("Added garden")
-    page.get_by_role("button", name="Health check").click()
-    expect(page.locator("#findings")).to_contain_text("tmux", timeout=60_000)
-    expect(page.locator("#findings")).to_contain_text("to fix")
+    expect(page.locator("#findings")).to_contain_text("Base branch", timeout=60_000)
+    expect(page.locator("body")).to_contain_text("npm ci")
 
 
 def test_deleting_a_workspace_asks_first(site: Site, open_one: OpenPage) -> None:
