@@ -15,6 +15,8 @@ from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import PermissionMode, Workspace
 
+MOST_ATTEMPTS = 5
+"Maximum number of attempts per CLI."
 CHOICES = ("backend", "model", "reasoning_effort", "permission_mode")
 
 
@@ -37,7 +39,7 @@ class ChoiceFields(forms.Form):
                 self.add_error("model", "Enter the model's name, or choose one from the list.")
         return cleaned
 
-    def choices_of(self) -> dict[str, str]:
+    def choices_of(self) -> dict[str, Any]:
         """Return the fields as keyword arguments of the services."""
         return {name: self.cleaned_data[name] for name in CHOICES}
 
@@ -69,8 +71,25 @@ class NewTaskForm(ChoiceFields):
         ),
     )
     workspace = forms.ModelChoiceField(queryset=Workspace.objects.none(), empty_label=None)
+    attempts = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_ATTEMPTS,
+        required=False,
+        initial=1,
+        help_text="Agents that do the same task",
+    )
+    also_with = forms.ChoiceField(
+        label="As many with",
+        required=False,
+        choices=lambda: [("", "No other CLI"), *clis.choices()],
+        help_text="A second CLI, with its default model",
+    )
 
-    field_order = ["text", "workspace", *CHOICES]
+    field_order = ["text", "workspace", *CHOICES, "attempts", "also_with"]
+
+    def attempts_of(self) -> dict[str, Any]:
+        """Return the fields about attempts as keyword arguments of the services."""
+        return {"attempts": self.cleaned_data["attempts"] or 1, "also_with": self.cleaned_data["also_with"]}
 
     def __init__(self, *args: Any, user: Visitor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

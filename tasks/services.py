@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -67,17 +68,52 @@ def create_task(
 
 
 def create_tasks_from_text(
-    *, workspace: Workspace, user: AbstractBaseUser, text: str, **fields: Any
+    *,
+    workspace: Workspace,
+    user: AbstractBaseUser,
+    text: str,
+    attempts: int = 1,
+    also_with: str = "",
+    **fields: Any,
 ) -> list[Task]:
-    """Create several tasks, separated by lines of `---`: all of them or none."""
+    """Create several tasks, separated by lines of `---`: all of them or none.
+
+    With `attempts`, create as many tasks for each of them; with `also_with`, as many again with that CLI.
+    """
     parts = [part.strip() for part in SEPARATOR.split(text.replace("\r\n", "\n")) if part.strip()]
     if not parts:
         raise Refused("The text is empty.", "Write what the agent should do.")
-    if len(parts) > MOST_AT_ONCE:
-        reason = f"The text has {len(parts):,} tasks. At most {MOST_AT_ONCE} can be created at once."
+    choices = _choices_of_attempts(attempts, also_with, fields)
+    count = len(parts) * len(choices)
+    if count > MOST_AT_ONCE:
+        reason = f"These are {count:,} tasks. At most {MOST_AT_ONCE} can be created at once."
         raise Refused(reason, "Lines of --- separate tasks. Create the others afterwards.")
     with transaction.atomic():
-        return [create_task(workspace=workspace, user=user, prompt=part, **fields) for part in parts]
+        groups = [
+            [create_task(workspace=workspace, user=user, prompt=part, **choice) for choice in choices]
+            for part in parts
+        ]
+        for tasks in groups:
+            _make_attempts(tasks)
+    return [task for tasks in groups for task in tasks]
+
+
+def _choices_of_attempts(attempts: int, also_with: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the fields of each attempt. The other CLI takes its default model."""
+    choices = [fields] * attempts
+    if also_with and also_with != fields.get("backend"):
+        choices += [{**fields, "backend": also_with, "model": "", "reasoning_effort": ""}] * attempts
+    return choices
+
+
+def _make_attempts(tasks: list[Task]) -> None:
+    """Mark tasks as attempts at the same prompt, if there are several."""
+    if len(tasks) < 2:
+        return
+    group = uuid4()
+    for number, task in enumerate(tasks, 1):
+        task.attempt_group, task.attempt = group, number
+        task.save(update_fields=["attempt_group", "attempt"])
 
 
 def first_line(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks import session_views, task_views, views
+from tasks import attempt_views, session_views, task_views, views
 from tasks.board import views as board_views
 from tasks.conversation import urls as conversation_urls
 from tasks.many import urls as many_urls
@@ -35,6 +35,8 @@ urlpatterns = [
         task_views.agent_settings_allow,
         name="task_agent_settings_allow",
     ),
+    path("tasks/<int:pk>/attempts", attempt_views.attempts_page, name="task_attempts"),
+    path("tasks/<int:pk>/keep", attempt_views.attempt_keep, name="attempt_keep"),
     path("tasks/<int:pk>/edit", task_views.task_edit, name="task_edit"),
     path("tasks/<int:pk>/run", task_views.task_run, name="task_run"),
     path("tasks/<int:pk>/fork/<int:number>.<int:seq>", session_views.task_fork, name="task_fork"),

@@ -91,7 +91,12 @@ def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
     """Create the tasks, queue runs if requested, and keep the panel open if the user wants to add more."""
     user, data = current_user(request), form.cleaned_data
     tasks = services.create_tasks_from_text(
-        workspace=data["workspace"], user=user, text=data["text"], as_chosen=True, **form.choices_of()
+        workspace=data["workspace"],
+        user=user,
+        text=data["text"],
+        as_chosen=True,
+        **form.choices_of(),
+        **form.attempts_of(),
     )
     runs = "run" in request.POST
     for task in tasks if runs else ():

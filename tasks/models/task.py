@@ -66,6 +66,13 @@ class Task(Marked):
     lines_added = models.PositiveIntegerField(default=0, editable=False)
     lines_deleted = models.PositiveIntegerField(default=0, editable=False)
 
+    attempt_group = models.UUIDField(
+        null=True, editable=False, db_index=True, help_text="The same for all attempts at one prompt"
+    )
+    attempt = models.PositiveSmallIntegerField(
+        null=True, editable=False, help_text="Number in its group, from 1"
+    )
+
     class Meta:
         ordering = ["rank", "pk"]
         indexes = [

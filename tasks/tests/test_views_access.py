@@ -10,8 +10,8 @@ from tasks.tests.people import People, browser_of, send
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ["", "/events", "/side", "/edit", "/run", "/agent-settings"]
-VERBS = ["run", "cancel", "unqueue", "move", "delete", "edit", "agent-settings/allow"]
+PAGES = ["", "/attempts", "/events", "/side", "/edit", "/run", "/agent-settings"]
+VERBS = ["keep", "run", "cancel", "unqueue", "move", "delete", "edit", "agent-settings/allow"]
 
 
 @pytest.mark.parametrize("path", ["/", "/board/columns", "/tasks/new", "/tasks/new/fields"])
