@@ -1,8 +1,10 @@
-"""What the pages of a workspace show about its repository."""
+"""What the pages of a workspace show about it and its repository."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from django.db.models import Count, Q
 
 from workspaces import hosts
 from workspaces.git import trust
@@ -32,6 +34,28 @@ class GitSettings:
     @property
     def any(self) -> bool:
         return bool(self.settings or self.hooks)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """How much a workspace has."""
+
+    tasks: int
+    runs: int
+    trains: int
+    branches: int
+    worktrees: int
+
+
+def contents_of(workspace: Workspace) -> Contents:
+    """Return what would be deleted with the workspace, and what would stay on its host."""
+    counted = workspace.tasks.aggregate(
+        tasks=Count("pk", distinct=True),
+        runs=Count("runs"),
+        branches=Count("pk", distinct=True, filter=~Q(branch="")),
+        worktrees=Count("pk", distinct=True, filter=~Q(worktree_path="")),
+    )
+    return Contents(**counted, trains=workspace.trains.count())
 
 
 def git_changes_of(workspace: Workspace) -> GitSettings:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
@@ -18,6 +19,9 @@ from workspaces.hosts import HostError
 from workspaces.models import Host, Workspace
 
 BUSY = ("queued", "running")
+LIVE_RUNS = ("queued", "starting", "running", "waiting")
+LIVE_TRAINS = ("queued", "running", "undoing")
+"States of tasks, runs and merge trains with which a workspace can't be deleted."
 
 workspace_saved: Hook[[Workspace]] = Hook()
 """Called after a workspace was added or changed."""
@@ -90,10 +94,24 @@ def forget_agent_settings(workspace: Workspace) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(allowed_agent_settings=[])
 
 
-def delete_workspace(workspace: Workspace) -> None:
-    """Delete it with its tasks and runs; sessions, worktrees and branches stay on the host."""
+def delete_workspace(workspace: Workspace, name: str) -> None:
+    """Delete it with its tasks and runs; sessions, worktrees and branches stay on the host.
+
+    Raises Refused unless `name` is its name, and while something runs or is merged there.
+    """
+    if name.strip() != workspace.name:
+        raise Refused(f"Nothing was deleted: the name is {workspace.name}.", "Type exactly this name.")
     with transaction.atomic():
         Workspace.objects.select_for_update().get(pk=workspace.pk)
-        if workspace.tasks.filter(status__in=BUSY).exists():
-            raise Refused(f"{workspace.name} has tasks that are queued or running.", "Cancel them first.")
+        check_deletable(workspace)
         workspace.delete()
+    doorbell.ring("board")
+
+
+def check_deletable(workspace: Workspace) -> None:
+    """Raise Refused while a task of the workspace is queued or running, or a merge train is under way."""
+    live = Q(status__in=BUSY) | Q(runs__state__in=LIVE_RUNS)
+    if workspace.tasks.filter(live).exists():
+        raise Refused(f"{workspace.name} has tasks that are queued or running.", "Cancel them first.")
+    if workspace.trains.filter(state__in=LIVE_TRAINS).exists():
+        raise Refused(f"A merge train is running in {workspace.name}.", "Stop it, or wait for its end.")

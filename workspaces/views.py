@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import trigger_client_event
 
 from aitask.lib import htmx
-from aitask.lib.answers import answer, succeeds
+from aitask.lib.answers import answer, attempt, succeeds
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from workspaces import access, doctor, queries, services, ssh_aliases
@@ -118,16 +118,24 @@ def workspace_choices(request: HttpRequest) -> HttpResponse:
     return render(request, form_choices.template_after(given.get("changed", "")), context)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def workspace_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say what is deleted and what stays on the host, and delete the workspace if its name is typed."""
     workspace = workspace_for_change(request.user, pk)
-    return answer(
-        request,
-        lambda: services.delete_workspace(workspace),
-        f"Deleted {workspace.name}.",
-        to=reverse("workspace", args=[pk]),
-        go=reverse("workspaces"),
-    )
+    refusal = busy = attempt(lambda: services.check_deletable(workspace))
+    if request.method == "POST":
+        refusal = attempt(lambda: services.delete_workspace(workspace, request.POST.get("name", "")))
+        if not refusal:
+            text = f"Deleted {workspace.name}."
+            return htmx.done(request, text, to=reverse("workspaces"), stay=False)
+    context = {
+        "nav": "workspaces",
+        "workspace": workspace,
+        "refusal": refusal,
+        "is_busy": bool(busy),
+        "contents": queries.contents_of(workspace),
+    }
+    return render(request, "workspaces/delete.html", context, status=409 if request.method == "POST" else 200)
 
 
 @require_POST

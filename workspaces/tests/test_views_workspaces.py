@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from tasks.models import MergeTrain, Task
 from tasks.tests.factories import make_run
 from tasks.tests.people import People, browser_of, send
 from workspaces import doctor, services
@@ -65,7 +66,7 @@ def test_workspaces_need_a_login(path: str) -> None:
     assert browser_of(None).get(path).headers["Location"].startswith("/login")
 
 
-@pytest.mark.parametrize("verb", ["check", "trust", "delete"])
+@pytest.mark.parametrize("verb", ["check", "trust"])
 def test_verbs_are_not_done_by_following_a_link(people: People, client: Client, verb: str) -> None:
     assert client.get(f"/workspaces/{people.workspace.pk}/{verb}").status_code == 405
 
@@ -164,15 +165,41 @@ def test_a_workspace_with_a_run_going_is_not_deleted(people: People, client: Cli
     people.task.status = "running"
     people.task.save()
     make_run(task=people.task, state="running")
-    html = client.post(f"/workspaces/{people.workspace.pk}/delete", follow=True).content.decode()
+    path = f"/workspaces/{people.workspace.pk}/delete"
+    assert "Cancel them first." in client.get(path).content.decode()
+    html = client.post(path, {"name": people.workspace.name}).content.decode()
     assert "Cancel them first." in html
     assert Workspace.objects.exists()
 
 
 def test_deleting_leads_to_the_list(people: People, client: Client) -> None:
-    response = client.post(f"/workspaces/{people.workspace.pk}/delete")
+    response = client.post(f"/workspaces/{people.workspace.pk}/delete", {"name": people.workspace.name})
     assert response.headers["Location"] == "/workspaces"
     assert not Workspace.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", "Web shop", "web shop 2", "y"])
+def test_a_workspace_is_deleted_only_if_its_name_is_typed(people: People, client: Client, name: str) -> None:
+    response = client.post(f"/workspaces/{people.workspace.pk}/delete", {"name": name})
+    assert response.status_code == 409
+    assert "Type exactly this name." in response.content.decode()
+    assert Workspace.objects.exists()
+
+
+def test_the_page_says_what_is_deleted_and_what_is_left_on_the_host(people: People, client: Client) -> None:
+    for number in range(2):
+        make_run(task=people.task, state="succeeded", number=number + 1)
+    Task.objects.update(branch="aitask/1-x", worktree_path="/srv/x.worktrees/1-x")
+    html = " ".join(client.get(f"/workspaces/{people.workspace.pk}/delete").content.decode().split())
+    for text in ("1 task,", "2 runs,", "0 merge trains,", "1 branch and 1 worktree of tasks."):
+        assert text in html
+
+
+def test_a_workspace_is_not_deleted_while_a_merge_train_runs(people: People, client: Client) -> None:
+    MergeTrain.objects.create(workspace=people.workspace, state="running", branch="main")
+    response = client.post(f"/workspaces/{people.workspace.pk}/delete", {"name": people.workspace.name})
+    assert "A merge train is running" in response.content.decode()
+    assert Workspace.objects.exists()
 
 
 def diagnose(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:

@@ -221,15 +221,17 @@ def test_a_workspace_is_added_while_its_host_and_repository_are_looked_at(
     expect(page.locator("body")).to_contain_text("npm ci")
 
 
-def test_deleting_a_workspace_asks_first(site: Site, open_one: OpenPage) -> None:
+def test_deleting_a_workspace_asks_for_its_name(site: Site, open_one: OpenPage) -> None:
     site.do("factories.make_workspace(name='short-lived', owner=User.objects.get(username='ada'))")
     pk = site.do("result = Workspace.objects.get(name='short-lived').pk")
     page = open_one(f"/workspaces/{pk}/edit")
-    page.get_by_role("button", name="Delete workspace…").click()
-    expect(page.locator("#confirm")).to_contain_text("stay on the host")
-    page.locator("#confirm").get_by_role("button", name="Cancel").click()
-    assert site.do("result = Workspace.objects.filter(name='short-lived').exists()")
-    page.get_by_role("button", name="Delete workspace…").click()
-    page.locator("#confirm").get_by_role("button", name="Delete").click()
+    page.get_by_role("link", name="Delete workspace…").click()
+    expect(page.get_by_role("heading", name="Left on this machine")).to_be_visible()
+    assert_no_barriers(page)
+    page.get_by_label("Type short-lived to delete").fill("short")
+    page.get_by_role("button", name="Delete workspace").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was deleted")
+    page.get_by_label("Type short-lived to delete").fill("short-lived")
+    page.get_by_role("button", name="Delete workspace").click()
     page.wait_for_url("**/workspaces")
     assert not site.do("result = Workspace.objects.filter(name='short-lived').exists()")
