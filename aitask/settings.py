@@ -43,7 +43,7 @@ INSTALLED_APPS = [
     "terminal",
     "usage",
     "workspaces",
-    "django.contrib.admin",
+    "aitask.admin_config.OwnAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

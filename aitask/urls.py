@@ -11,8 +11,6 @@ from aitask import views
 from aitask.api import api
 from aitask.backup import views as backups
 
-admin.site.site_header = admin.site.site_title = "AI Task Manager"
-
 # The app schedules nothing, and whoever could add a schedule there could call any function.
 if admin.site.is_registered(Schedule):
     admin.site.unregister(Schedule)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
 from tasks.models import (
+    Attendance,
     Attention,
     ByHand,
     Event,
@@ -15,15 +19,36 @@ from tasks.models import (
     PushSubscription,
     RemovedRun,
     Run,
+    SeenRun,
     StartReport,
     Task,
 )
 from tasks.review import admin as review_admin  # noqa: F401  (registers its models)
-from workspaces.admin import RecordAdmin
+from workspaces.admin import DisposableRecordAdmin, RecordAdmin
+from workspaces.admin_choices import check_choice, offer_choices
+
+
+class TaskAdminForm(forms.ModelForm[Task]):
+    """Offers the models and levels of effort of the CLIs on the task's host."""
+
+    class Meta:
+        model = Task
+        fields = ("title", "prompt", "backend", "model", "reasoning_effort", "permission_mode")
+        labels = {"backend": "CLI", "reasoning_effort": "Effort"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_choices(self, self.instance.workspace)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        check_choice(self, self.instance.workspace, str(cleaned.get("backend")))
+        return cleaned
 
 
 @admin.register(Task)
 class TaskAdmin(admin.ModelAdmin[Task]):
+    form = TaskAdminForm
     list_display = (
         "pk",
         "title",
@@ -42,6 +67,12 @@ class TaskAdmin(admin.ModelAdmin[Task]):
         *("workspace", "status", "rank", "created_by", "created_at", "updated_at"),
         *("branch", "worktree_path", "base_commit"),
     )
+    fieldsets = (
+        (None, {"fields": ("title", "prompt", "workspace", "status")}),
+        ("Agent", {"fields": ("backend", "model", "reasoning_effort", "permission_mode")}),
+        ("Git", {"fields": ("branch", "worktree_path", "base_commit")}),
+        ("Record", {"fields": ("created_by", "created_at", "updated_at", "rank")}),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Tasks are created and moved on the board, which keeps hosts and runs in step."""
@@ -52,15 +83,8 @@ class TaskAdmin(admin.ModelAdmin[Task]):
         return False
 
 
-class PermanentRecordAdmin(RecordAdmin):
-    """Records that other rows depend on, and that can't be deleted for this reason."""
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
 @admin.register(Run)
-class RunAdmin(PermanentRecordAdmin, admin.ModelAdmin[Run]):
+class RunAdmin(RecordAdmin, admin.ModelAdmin[Run]):
     list_display = (
         "pk",
         "task",
@@ -79,7 +103,7 @@ class RunAdmin(PermanentRecordAdmin, admin.ModelAdmin[Run]):
 
 
 @admin.register(Event)
-class EventAdmin(PermanentRecordAdmin, admin.ModelAdmin[Event]):
+class EventAdmin(RecordAdmin, admin.ModelAdmin[Event]):
     list_display = ("run", "seq", "at", "kind")
     list_filter = ("kind",)
     search_fields = ("run__task__title", "=run__cli_session")
@@ -89,7 +113,7 @@ class EventAdmin(PermanentRecordAdmin, admin.ModelAdmin[Event]):
 
 
 @admin.register(Outgoing)
-class OutgoingAdmin(PermanentRecordAdmin, admin.ModelAdmin[Outgoing]):
+class OutgoingAdmin(RecordAdmin, admin.ModelAdmin[Outgoing]):
     list_display = ("run", "kind", "text", "state", "created_by", "at", "reason")
     list_filter = ("kind", "state")
     list_select_related = ("run", "created_by")
@@ -97,7 +121,7 @@ class OutgoingAdmin(PermanentRecordAdmin, admin.ModelAdmin[Outgoing]):
 
 
 @admin.register(Attention)
-class AttentionAdmin(PermanentRecordAdmin, admin.ModelAdmin[Attention]):
+class AttentionAdmin(RecordAdmin, admin.ModelAdmin[Attention]):
     list_display = ("run", "kind", "text", "at", "pushed_at")
     list_filter = ("kind",)
     list_select_related = ("run",)
@@ -105,7 +129,7 @@ class AttentionAdmin(PermanentRecordAdmin, admin.ModelAdmin[Attention]):
 
 
 @admin.register(OutsideChange)
-class OutsideChangeAdmin(PermanentRecordAdmin, admin.ModelAdmin[OutsideChange]):
+class OutsideChangeAdmin(RecordAdmin, admin.ModelAdmin[OutsideChange]):
     list_display = ("run", "kind", "name", "old", "new", "state", "at", "decided_by")
     list_filter = ("kind", "state")
     list_select_related = ("run", "decided_by")
@@ -113,13 +137,13 @@ class OutsideChangeAdmin(PermanentRecordAdmin, admin.ModelAdmin[OutsideChange]):
 
 
 @admin.register(RemovedRun)
-class RemovedRunAdmin(PermanentRecordAdmin, admin.ModelAdmin[RemovedRun]):
+class RemovedRunAdmin(RecordAdmin, admin.ModelAdmin[RemovedRun]):
     list_display = ("mark",)
     search_fields = ("mark",)
 
 
 @admin.register(ByHand)
-class ByHandAdmin(PermanentRecordAdmin, admin.ModelAdmin[ByHand]):
+class ByHandAdmin(RecordAdmin, admin.ModelAdmin[ByHand]):
     list_display = ("task", "opened_by", "opened_at", "tmux_session", "window")
     list_select_related = ("task", "opened_by")
     search_fields = ("task__title", "tmux_session")
@@ -131,7 +155,7 @@ class StartReportAdmin(RecordAdmin, admin.ModelAdmin[StartReport]):
 
 
 @admin.register(PushSubscription)
-class PushSubscriptionAdmin(RecordAdmin, admin.ModelAdmin[PushSubscription]):
+class PushSubscriptionAdmin(DisposableRecordAdmin, admin.ModelAdmin[PushSubscription]):
     """Hides the endpoint and the keys: with them anyone could push messages to the browser."""
 
     list_display = ("user", "created_at", "kinds", "trouble")
@@ -141,6 +165,20 @@ class PushSubscriptionAdmin(RecordAdmin, admin.ModelAdmin[PushSubscription]):
 
 
 @admin.register(PushKey)
-class PushKeyAdmin(PermanentRecordAdmin, admin.ModelAdmin[PushKey]):
+class PushKeyAdmin(RecordAdmin, admin.ModelAdmin[PushKey]):
     list_display = ("pk", "created_at")
     exclude = ("private",)
+
+
+@admin.register(Attendance)
+class AttendanceAdmin(DisposableRecordAdmin, admin.ModelAdmin[Attendance]):
+    list_display = ("user", "active_at", "away_from", "away_until")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+
+
+@admin.register(SeenRun)
+class SeenRunAdmin(DisposableRecordAdmin, admin.ModelAdmin[SeenRun]):
+    list_display = ("run", "user")
+    list_select_related = ("run", "user")
+    search_fields = ("user__username", "run__task__title")

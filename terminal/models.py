@@ -41,7 +41,7 @@ class Visit(models.Model):
 
     class Meta:
         verbose_name = "terminal log entry"
-        verbose_name_plural = "terminal log entries"
+        verbose_name_plural = "terminal log"
         ordering = ["-opened_at"]
         default_permissions = ("view",)
         permissions = [("use_terminal", "Can use the terminals of the workspaces they see")]

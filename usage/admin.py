@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
+from django import forms
 from django.contrib import admin
 
 from usage.models import Audit, Budget, LimitReading, PlanSource, Postponed, Series, UsageByModel
 from workspaces.admin import RecordAdmin
 
 
+class BudgetAdminForm(forms.ModelForm[Budget]):
+    zone = forms.ChoiceField(
+        label="Time zone",
+        choices=lambda: [(name, name) for name in sorted(available_timezones())],
+        help_text="In which days and months end",
+    )
+
+    class Meta:
+        model = Budget
+        fields = "__all__"  # noqa: DJ007  (staff can edit every field)
+
+
 @admin.register(Budget)
 class BudgetAdmin(admin.ModelAdmin[Budget]):
+    form = BudgetAdminForm
+    fieldsets = (
+        (None, {"fields": ("workspace", "hold_above_percent", "zone", "lifted_until")}),
+        ("Tokens", {"fields": ("day_tokens", "month_tokens")}),
+        ("Dollars", {"fields": ("day_usd", "month_usd")}),
+    )
     list_display = (
         *("workspace", "hold_above_percent", "day_tokens", "month_tokens"),
         *("day_usd", "month_usd", "lifted_until"),

@@ -37,8 +37,8 @@ class Series(models.Model):
     costing = models.CharField(max_length=9, choices=Costing.choices)
 
     class Meta:
-        verbose_name = "usage dimension"
-        verbose_name_plural = "usage dimensions"
+        verbose_name = "price series"
+        verbose_name_plural = "price series"
         constraints = [
             models.UniqueConstraint(fields=["workspace", "backend", "model", "costing"], name="one_series")
         ]

@@ -9,22 +9,40 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
 
 from aitask.lib.errors import NotAllowed
 from workspaces import doctor, services
-from workspaces.access import check_place, current_user, may_add
+from workspaces.access import can_edit, check_place, current_user, may_add
+from workspaces.admin_choices import check_choice, offer_choices
 from workspaces.catalog import services as catalog_services
-from workspaces.models import ApiToken, BackendHold, Host, Installation, InstalledCli, ModelList, Workspace
+from workspaces.models import (
+    ApiToken,
+    BackendHold,
+    Host,
+    Installation,
+    InstalledCli,
+    LinkGap,
+    ModelList,
+    Workspace,
+)
 
 
-class RecordAdmin:
-    """Rows that only the app writes: staff can view them, and delete some."""
+class DisposableRecordAdmin:
+    """Rows that only the app writes: staff can view and delete them."""
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class RecordAdmin(DisposableRecordAdmin):
+    """Rows that only the app writes and that must stay: figures, and what other rows depend on."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -37,17 +55,26 @@ class WorkspaceAdminForm(forms.ModelForm[Workspace]):
     class Meta:
         model = Workspace
         fields = "__all__"  # noqa: DJ007  (staff can edit every field)
+        labels = {
+            "kind": "Host",
+            "default_backend": "Default CLI",
+            "default_reasoning_effort": "Default effort",
+            "permission_mode": "Permissions",
+            "environment": "Variables",
+        }
         help_texts = {
             "environment": 'Variables for the agents: {"NAME": "value"}; null keeps the current value.'
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            offer_choices(self, self.instance, prefix="default_")
         self.kept = dict(self.instance.environment)
         self.initial["environment"] = dict.fromkeys(self.kept)
 
     def clean(self) -> dict[str, Any]:
-        """Refuse another host unless the member of staff may add hosts."""
+        """Refuse another host unless the member of staff may add hosts, and a model of another CLI."""
         cleaned = super().clean() or {}
         for name in ("kind", "ssh_host", "ssh_user"):
             setattr(self.instance, name, cleaned.get(name, getattr(self.instance, name)))
@@ -55,6 +82,7 @@ class WorkspaceAdminForm(forms.ModelForm[Workspace]):
             check_place(self.user, self.instance)
         except NotAllowed as error:
             raise ValidationError(str(error)) from error
+        check_choice(self, self.instance, str(cleaned.get("default_backend")), prefix="default_")
         return cleaned
 
     def clean_environment(self) -> Any:
@@ -73,6 +101,45 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     list_select_related = ("owner",)
     filter_horizontal = ("members",)
     actions = ["run_health_check"]
+    fieldsets = (
+        (None, {"fields": ("name", "owner")}),
+        ("Host and repository", {"fields": ("kind", "ssh_host", "ssh_user", "repo_path", "base_branch")}),
+        (
+            "Agents",
+            {
+                "fields": (
+                    *("default_backend", "default_model", "default_reasoning_effort"),
+                    *("permission_mode", "max_permission_mode", "max_parallel_runs"),
+                    *("ssh_agent", "try_changed_clis"),
+                )
+            },
+        ),
+        (
+            "Worktrees and merging",
+            {
+                "fields": (
+                    *("worktree_root", "copy_files", "setup_command", "check_command"),
+                    *("commit_leftovers", "git_name", "git_email"),
+                )
+            },
+        ),
+        ("Variables and members", {"fields": ("environment", "members")}),
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Workspace | None = None) -> bool:
+        """Only those who may delete it in the app, where its name must be typed."""
+        return super().has_delete_permission(request, obj) and (obj is None or can_edit(request.user, obj))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponseRedirect:
+        """Lead to the app's page, which says what is deleted and asks for the name."""
+        return redirect("workspace_delete", pk=object_id)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
 
     def get_form(
         self, request: HttpRequest, obj: Workspace | None = None, change: bool = False, **kwargs: Any
@@ -81,12 +148,12 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
         form.user = current_user(request)  # type: ignore[attr-defined]
         return form
 
-    def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> list[Any]:
+    def get_fieldsets(self, request: HttpRequest, obj: Workspace | None = None) -> Any:
         """Show only the names of the variables to staff who may not change them: no form hides the values."""
-        fields = list(super().get_fields(request, obj))
         if obj is None or self.has_change_permission(request, obj):
-            return fields
-        return ["variables" if name == "environment" else name for name in fields]
+            return self.fieldsets
+        *others, (title, _) = self.fieldsets
+        return [*others, (title, {"fields": ("variables", "members")})]
 
     def variables(self, workspace: Workspace) -> str:
         return ", ".join(sorted(workspace.environment)) or "none"
@@ -136,13 +203,9 @@ class InstalledCliAdmin(RecordAdmin, admin.ModelAdmin[InstalledCli]):
 class InstallationAdmin(RecordAdmin, admin.ModelAdmin[Installation]):
     list_display = ("key",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Return False: the key marks what belongs to this installation on the hosts."""
-        return False
-
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(RecordAdmin, admin.ModelAdmin[ApiToken]):
+class ApiTokenAdmin(DisposableRecordAdmin, admin.ModelAdmin[ApiToken]):
     """Tokens are created on the account page, which shows them once; staff can revoke them here."""
 
     list_display = ("name", "user", "created_at", "last_used_at", "expires_at", "end_reason")
@@ -184,7 +247,20 @@ class HostAdmin(admin.ModelAdmin[Host]):
     search_fields = ("key", "link_reason")
     readonly_fields = (
         *("key", "kind", "alias", "user"),
-        *("link", "link_reason", "link_hint", "last_heard_at", "lease_owner", "lease_until"),
+        *(
+            "link",
+            "link_reason",
+            "link_hint",
+            "last_heard_at",
+            "lease_owner",
+            "lease_until",
+            "asked_for_runs_at",
+        ),
+    )
+    fieldsets = (
+        (None, {"fields": ("key", "kind", "alias", "user", "accepted_keys")}),
+        ("Link", {"fields": ("link", "link_reason", "link_hint", "last_heard_at")}),
+        ("Follower", {"fields": ("lease_owner", "lease_until", "asked_for_runs_at")}),
     )
     actions = ["refresh_models"]
 
@@ -196,9 +272,21 @@ class HostAdmin(admin.ModelAdmin[Host]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Host | None = None) -> bool:
+        """Return False: the app makes it again for each workspace on it, without the accepted keys."""
+        return False
+
     @admin.action(description="Refresh the model lists of the hosts", permissions=["view"])
     def refresh_models(self, request: HttpRequest, hosts: QuerySet[Host]) -> None:
         _refresh(self, request, hosts)
+
+
+@admin.register(LinkGap)
+class LinkGapAdmin(RecordAdmin, admin.ModelAdmin[LinkGap]):
+    list_display = ("host", "lost_at", "back_at", "reason")
+    list_filter = ("host",)
+    list_select_related = ("host",)
+    search_fields = ("host__key", "reason")
 
 
 def _refresh(

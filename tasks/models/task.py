@@ -34,7 +34,7 @@ class Task(Marked):
     title = models.CharField(max_length=200)
     prompt = models.TextField(blank=True)
     backend = models.CharField(max_length=20, choices=clis.choices)
-    model = models.CharField(max_length=100, blank=True, help_text="Empty: the CLI's default")
+    model = models.CharField(max_length=100, blank=True, help_text="Empty: CLI default")
     reasoning_effort = models.CharField(max_length=20, blank=True)
     permission_mode = models.CharField(
         "permissions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from tasks.models import Comment, MergeStep, MergeTrain, Radar, Resolution, Verdict, ViewedFile
-from workspaces.admin import RecordAdmin
+from workspaces.admin import DisposableRecordAdmin, RecordAdmin
 
 
 class StepInline(RecordAdmin, admin.TabularInline[MergeStep, MergeTrain]):
@@ -63,7 +63,7 @@ class MergeStepAdmin(RecordAdmin, admin.ModelAdmin[MergeStep]):
 
 
 @admin.register(ViewedFile)
-class ViewedFileAdmin(RecordAdmin, admin.ModelAdmin[ViewedFile]):
+class ViewedFileAdmin(DisposableRecordAdmin, admin.ModelAdmin[ViewedFile]):
     list_display = ("task", "user", "version")
     list_select_related = ("task", "user")
     search_fields = ("task__title", "user__username")

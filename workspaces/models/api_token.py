@@ -34,6 +34,10 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField("valid until", default=default_end)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    class Meta:
+        verbose_name = "API token"
+        verbose_name_plural = "API tokens"
+
     def __str__(self) -> str:
         return f"{self.name} of {self.user_id}"
 
