@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tasks', '0027_archived_tasks'),
+        ("tasks", "0028_attempts"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='task',
-            name='model',
-            field=models.CharField(blank=True, help_text='Empty: CLI default', max_length=100),
+            model_name="task",
+            name="model",
+            field=models.CharField(blank=True, help_text="Empty: CLI default", max_length=100),
         ),
     ]
