@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from aitask.lib.badges import Badge
 from tasks.access import visible_tasks
 from tasks.board.cards import card_of, lost_hosts, with_newest_runs
 from tasks.models import Task
 from terminal.control.listing import Row
-from workspaces.access import visible_workspaces
+from terminal.models import Visit
+from terminal.places import Place
+from workspaces.access import may_add, visible_workspaces
 from workspaces.hosts import Address
 from workspaces.models import Host, Installation, Workspace
+
+SHELL_DAYS = 30
+"""How long after it was opened a shell of a host is looked for."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,20 @@ Listings = Mapping[str, list[Row] | str]
 
 
 def addresses(user: AbstractBaseUser | AnonymousUser) -> dict[str, Address]:
-    """Return the hosts of the workspaces that the user can see, by key."""
+    """Return the hosts of the workspaces that the user can see, and of the user's host shells, by key."""
     by_key = {workspace.address.key: workspace for workspace in visible_workspaces(user)}
-    return {key: workspace.host.address for key, workspace in by_key.items()}
+    found = {key: workspace.host.address for key, workspace in by_key.items()}
+    return found | {host.key: host.address for host in _shell_hosts(user)}
+
+
+def _shell_hosts(user: AbstractBaseUser | AnonymousUser) -> list[Host]:
+    """Return the hosts on which the user has lately opened a shell without a workspace."""
+    if not may_add(user):
+        return []
+    since = timezone.now() - timedelta(days=SHELL_DAYS)
+    visits = Visit.objects.filter(user_id=user.pk, workspace=None, task_number=None, opened_at__gt=since)
+    keys = set(visits.values_list("host", flat=True).order_by())
+    return list(Host.objects.filter(key__in=keys)) if keys else []
 
 
 def groups(user: AbstractBaseUser | AnonymousUser, listings: Listings) -> list[WorkspaceSessions]:
@@ -67,7 +84,8 @@ def groups(user: AbstractBaseUser | AnonymousUser, listings: Listings) -> list[W
         _group(workspace, listings, by_owner, all_tasks, lost, labels)
         for workspace in visible_workspaces(user)
     ]
-    return [group for group in found if group.sessions or group.trouble]
+    shells = [_of_host(host, by_owner.get(host.key, {})) for host in _shell_hosts(user)]
+    return [group for group in (*found, *shells) if group.sessions or group.trouble]
 
 
 def _by_mark(rows: Iterable[Row], installation: str) -> dict[str, list[Row]]:
@@ -108,6 +126,23 @@ def _group(
     found.sort(key=lambda session: session.active_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     label = labels.get(host) or "this machine"
     return WorkspaceSessions(workspace, label, listing if isinstance(listing, str) else "", found)
+
+
+def _of_host(host: Host, marks: Mapping[str, list[Row]]) -> WorkspaceSessions:
+    """Return the shell of a host, under the host's own name."""
+    place = Place.of_host(host)
+    rows = marks.get(f"h{host.pk}", [])
+    shell = Session(
+        key=f"host-{host.pk}",
+        url=place.url,
+        title="Shell",
+        name=place.session,
+        task=None,
+        badge=None,
+        needs_you=False,
+        active_at=_last_active(rows),
+    )
+    return WorkspaceSessions(place.workspace, "", "", [shell] if rows else [])
 
 
 def _of_task(task: Task, rows: list[Row], lost: set[str]) -> Session:
