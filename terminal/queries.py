@@ -65,7 +65,7 @@ def addresses(user: AbstractBaseUser | AnonymousUser) -> dict[str, Address]:
 
 def _shell_hosts(user: AbstractBaseUser | AnonymousUser) -> list[Host]:
     """Return the hosts on which the user has lately opened a shell without a workspace."""
-    if not may_add(user):
+    if isinstance(user, AnonymousUser) or not may_add(user):
         return []
     since = timezone.now() - timedelta(days=SHELL_DAYS)
     visits = Visit.objects.filter(user_id=user.pk, workspace=None, task_number=None, opened_at__gt=since)
