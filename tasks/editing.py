@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from copy import copy
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
@@ -33,20 +35,26 @@ def one_line(text: str) -> str:
 def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: Any) -> Task:
     """Change fields of a task. A run in progress keeps the values that it was started with.
 
-    Raises NotAllowed for a permission mode that the user may not choose; ValidationError for invalid values.
+    Raises NotAllowed for a permission mode that the user may not choose; ValidationError for invalid values;
+    Refused if the fields were changed after `task` was read.
     """
     unknown = set(fields) - set(EDITABLE)
     if unknown:
         raise Refused(f"{', '.join(sorted(unknown))} can't be changed.")
-    before, mode_before = choice_of(task), task.permission_mode
+    edited = copy(task)
     for name, value in fields.items():
-        setattr(task, name, one_line(value) if name == "title" else clean_text(value))
-    check(task)
-    if choice_of(task) != before:
-        check_choice(task)
-    if (task.permission_mode, task.backend) != (mode_before, before[0]):
-        check_permission_mode(task, user)
-    task.save(update_fields=[*fields, "updated_at"])
+        setattr(edited, name, one_line(value) if name == "title" else clean_text(value))
+    check(edited)
+    if choice_of(edited) != choice_of(task):
+        check_choice(edited)
+    if (edited.permission_mode, edited.backend) != (task.permission_mode, task.backend):
+        check_permission_mode(edited, user)
+    read = {name: getattr(task, name) for name in fields}
+    values = {**{name: getattr(edited, name) for name in fields}, "updated_at": timezone.now()}
+    if not Task.objects.filter(pk=task.pk, **read).update(**values):
+        raise Refused("This task was changed at the same moment.", "Try again.")
+    for name, value in values.items():
+        setattr(task, name, value)
     doorbell.ring(f"task:{task.pk}")
     return task
 

@@ -21,6 +21,7 @@ from tasks import editing, export, queries, rendering, services
 from tasks.access import task_for
 from tasks.answers import answer_on_task
 from tasks.board.queries import siblings
+from tasks.concurrent_edits import EditConflict, merge_edits, shown_values
 from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
@@ -161,16 +162,20 @@ def agent_settings_allow(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Edit a task. Who saves over somebody else's changes is shown them first."""
     task = task_for(request.user, pk)
     initial = {name: getattr(task, name) for name in editing.EDITABLE}
     form = TaskForm(request.POST or None, initial=initial)
-    if (
-        request.method == "POST"
-        and form.is_valid()
-        and succeeds(form, lambda: editing.update_task(task, user=current_user(request), **form.cleaned_data))
-    ):
-        return _submitted(request, "Saved.", pk)
-    return _form(request, "edit_task", task, form, ids="edit_")
+    now = shown_values(task)
+    shown = request.POST.get("shown", now)
+    conflicts: list[EditConflict] = []
+    if request.method == "POST" and form.is_valid():
+        user = current_user(request)
+        values, conflicts = merge_edits(task, request.POST.get("shown", ""), form.cleaned_data)
+        if not conflicts and succeeds(form, lambda: editing.update_task(task, user=user, **values)):
+            return _submitted(request, "Saved.", pk)
+    context = {"shown": now if conflicts else shown, "conflicts": conflicts}
+    return _form(request, "edit_task", task, form, context, ids="edit_")
 
 
 @require_http_methods(["GET", "POST"])
@@ -203,7 +208,12 @@ def _submitted(request: HttpRequest, text: str, pk: int) -> HttpResponse:
 
 
 def _form(
-    request: HttpRequest, name: str, task: Task, form: TaskForm | RunForm, **fixed: Any
+    request: HttpRequest,
+    name: str,
+    task: Task,
+    form: TaskForm | RunForm,
+    more: dict[str, Any] | None = None,
+    **fixed: Any,
 ) -> HttpResponse:
     partial = htmx.is_partial(request)
     form.fields["prompt"].widget.attrs["data-complete"] = reverse("task_completions", args=[task.pk])
@@ -215,9 +225,10 @@ def _form(
         "is_from_board": "board" in (request.GET.get("from"), request.POST.get("from")),
         "kept_mode": modes.kept_after_plan(task),
         "template": f"tasks/_{name}.html",
+        **(more or {}),
     }
     template = f"tasks/_{name}.html" if partial else "tasks/form_page.html"
-    return render(request, template, context, status=422 if form.errors else 200)
+    return render(request, template, context, status=422 if form.errors or context.get("conflicts") else 200)
 
 
 @require_POST

@@ -179,3 +179,33 @@ def test_a_lost_link_is_told_and_taken_back(site: Site, open_one: OpenPage) -> N
     expect(page.locator("#head")).to_contain_text("Link to cloud lost")
     site.do(change.format("up"))
     expect(page.locator("#head")).not_to_contain_text("Link to cloud lost")
+
+
+def test_two_windows_show_one_title_and_do_not_overwrite_each_other(site: Site, open_one: OpenPage) -> None:
+    pk = site.do(
+        "workspace = Workspace.objects.get(name='dotfiles')\n"
+        "result = factories.make_task(workspace=workspace, title='Sort the aliases', prompt='By name.').pk"
+    )
+    page, other = open_one(f"/tasks/{pk}"), open_one(f"/tasks/{pk}")
+    press(page, "e")
+    page.get_by_label("Prompt").fill("By length.")
+
+    press(other, "e")
+    other.get_by_label("Title").fill("Sort all aliases")
+    other.get_by_label("Prompt").fill("By use.")
+    other.get_by_role("button", name="Save").click()
+    expect(other.locator(".taskhead h1")).to_have_text("Sort all aliases")
+    expect(page.locator(".taskhead h1")).to_have_text("Sort all aliases", timeout=60_000)
+
+    page.reload()  # what was written is a draft that knows what it was about
+    press(page, "e")
+    expect(page.get_by_label("Prompt")).to_have_value("By length.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".edit-conflict")).to_contain_text("By use.")
+    expect(page.get_by_label("Prompt")).to_have_value("By length.")
+    page.get_by_role("button", name="Use this").click()
+    expect(page.get_by_label("Prompt")).to_have_value("By use.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#edit-task")).to_be_hidden()
+    assert site.do(f"result = Task.objects.get(pk={pk}).prompt") == "By use."
+    site.do(f"Task.objects.filter(pk={pk}).delete()")
