@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from django.db.models import Q
@@ -27,12 +28,15 @@ def raw_lines(run: Run) -> Iterator[str]:
 
 
 def last_words(run: Run | None) -> str:
-    """Return the beginning of the agent's last text in a run, on one line; empty if it has said nothing."""
+    """Return the beginning of the agent's last text in a run, on one line; empty if it has said nothing.
+
+    The commonest marks of Markdown are left out.
+    """
     if run is None:
         return ""
     texts = run.events.filter(kind="text", seq__gt=run.last_seq - MOST_PASSED).order_by("-seq")
     own = (row.data.get("text") for row in texts.iterator() if not row.data.get("parent"))
-    return " ".join(str(next(own, ""))[:MOST_WORDS].split())
+    return " ".join(re.sub(r"\*\*|`|^#+ ", "", str(next(own, ""))[:MOST_WORDS], flags=re.MULTILINE).split())
 
 
 def events(

@@ -52,7 +52,7 @@ def say(task: Task, *texts: tuple[str, str | None]) -> None:
 
 def test_the_diff_is_in_the_middle_while_a_task_is_in_review(work: tuple[Client, Task]) -> None:
     client, task = work
-    say(task, ("First.", None), ("All\n  is <done>.", None), ("A helper's.", "call-1"))
+    say(task, ("First.", None), ("## All\n  is `<done>`.", None), ("A helper's.", "call-1"))
     page = client.get(f"/tasks/{task.pk}").content.decode()
     assert 'data-layout="review"' in page
     folded = page[page.index('id="lastwords"') :]
