@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks import attempt_views, session_views, task_views, views
+from tasks import attempt_views, prompt_template_views, session_views, task_views, views
 from tasks.board import views as board_views
 from tasks.conversation import urls as conversation_urls
 from tasks.many import urls as many_urls
@@ -21,6 +21,14 @@ urlpatterns = [
     path("", board_views.board, name="board"),
     path("board/columns", board_views.board_columns, name="board_columns"),
     path("board/cards/<str:status>", board_views.board_cards, name="board_cards"),
+    path("prompt-templates", prompt_template_views.template_list, name="prompt_templates"),
+    path("prompt-templates/save", prompt_template_views.template_save, name="prompt_template_save"),
+    path("prompt-templates/<int:pk>/text", prompt_template_views.template_text, name="prompt_template_text"),
+    path(
+        "prompt-templates/<int:pk>/delete",
+        prompt_template_views.template_delete,
+        name="prompt_template_delete",
+    ),
     path("tasks/new", views.task_new, name="task_new"),
     path("tasks/new/fields", views.task_new_fields, name="task_new_fields"),
     path("tasks/<int:pk>", task_views.task_page, name="task"),

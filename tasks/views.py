@@ -16,7 +16,7 @@ from aitask.lib import htmx
 from aitask.lib.answers import answer, attempt, show_refusal
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from tasks import editing, services
+from tasks import editing, prompt_templates, services
 from tasks.access import hold_for, task_for
 from tasks.forms import CHOICES, MoveForm, NewTaskForm, choices_for, models_used, modes_for
 from tasks.models import Task
@@ -82,6 +82,7 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
         "has_workspaces": workspaces.exists(),
         "more": request.POST.get("more"),
         "like": whole_number(request.GET.get("like")),
+        "prompt_templates": prompt_templates.visible_templates(request.user),
         "c": choices_for(form, workspace) if workspace else None,
         "choices_url": reverse("task_new_fields"),
     }

@@ -5,6 +5,7 @@ from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, Push
 from tasks.models.event import Event
 from tasks.models.marks import RemovedRun
 from tasks.models.outside import OutsideChange
+from tasks.models.prompt_template import PromptTemplate
 from tasks.models.review import Comment, Verdict, ViewedFile
 from tasks.models.run import Run
 from tasks.models.task import Task
@@ -20,6 +21,7 @@ __all__ = [
     "MergeTrain",
     "Outgoing",
     "OutsideChange",
+    "PromptTemplate",
     "PushKey",
     "PushSubscription",
     "Radar",

@@ -1,6 +1,7 @@
 // The form for new tasks. Ctrl+Enter creates and runs; the fields depend on the workspace.
 import "../aitask/drafts.js";
 import "./complete.js";
+import "./templates.js";
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest("[data-new-task]") || event.ctrlKey || event.metaKey) return;

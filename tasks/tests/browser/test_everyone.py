@@ -56,6 +56,7 @@ def addresses(site: Site) -> list[str]:
     fixed = [
         "/",
         "/tasks/new",
+        "/prompt-templates",
         "/workspaces",
         "/workspaces/new",
         "/workspaces/1",

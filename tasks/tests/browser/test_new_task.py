@@ -143,3 +143,18 @@ def test_the_server_being_away_loses_nothing(open_one: OpenPage) -> None:
     page.context.set_offline(False)
     page.get_by_role("button", name="Create", exact=True).click()
     expect(page.locator(".card", has_text="Written in a tunnel")).to_be_visible()
+
+
+def test_a_prompt_is_saved_as_a_template_and_inserted_at_the_cursor(open_one: OpenPage) -> None:
+    page = open_one()
+    open_panel(page)
+    page.keyboard.type("Add a test first.")
+    page.get_by_text("Templates", exact=True).click()
+    page.get_by_label("Name of a new template").fill("Test first")
+    page.get_by_role("button", name="Save as template").click()
+    expect(page.locator("#toasts")).to_contain_text("Saved as template “Test first”")
+    page.goto("/tasks/new")
+    page.locator("textarea[name=text]").fill("Fix the totals. ")
+    page.get_by_text("Templates", exact=True).click()
+    page.get_by_label("Insert a template").select_option(label="Test first")
+    expect(page.locator("textarea[name=text]")).to_have_value("Fix the totals. Add a test first.")
