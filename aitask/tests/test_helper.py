@@ -172,6 +172,8 @@ def test_no_language_holds_a_page_for_a_second(pool: HelperPool, part: int) -> N
         "`" * 30_001 + "a",
         "![" * 20_000,
         "|a" * 20_000 + "\n" + "|-" * 20_000,
+        "https://x(" * 10_000,
+        "- [x] https://x\n" * 1_000,
     ],
     ids=lambda text: text[:3],
 )

@@ -30,6 +30,7 @@ from workspaces.hostkit import wire
 from workspaces.hostkit.escapes import prose
 from workspaces.models import PermissionMode
 
+EMPHASIS = re.compile(r"\*\*|__|^#+ ")
 SHORT_LINES, SHORT_TEXT = 14, 1600
 "Messages up to this size are shown in full."
 
@@ -52,9 +53,9 @@ def _thinking(entry: Entry) -> SafeString:
     text = entry.text().strip()
     if not text:
         return NOTHING
-    return folded(
-        "message-square", "Thought", text.splitlines()[0], format_html('<p class="said">{}</p>', text)
-    )
+    title = EMPHASIS.sub("", text.splitlines()[0]).strip()
+    body = markdown.render(prose(str(entry.data.get("text") or "")))
+    return folded("message-square", "Thought", title, format_html('<div class="md">{}</div>', body))
 
 
 TOOL_ICONS = (

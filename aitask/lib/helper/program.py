@@ -16,14 +16,16 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from html import escape
 from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from pygments import highlight
@@ -41,6 +43,9 @@ INLINE = {"a", "br", "code", "em", "s", "span", "strong"}
 TABLE = {"table", "tbody", "td", "th", "thead", "tr"}
 ATTRIBUTES = {"a": {"href", "title"}, "span": {"class"}, "ol": {"start"}}
 LINK = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
+ADDRESS = re.compile(r"(?<![\w/.@])https?://[^\s<>\"'`|\\^{}\[\]]{1,2000}", re.IGNORECASE)
+"An address in the text."
+BOXES = {"[ ] ": "☐", "[x] ": "☑"}
 MAX_TO_COLOUR = 20_000
 "Code blocks with more characters are not coloured, because it would take too long."
 
@@ -86,10 +91,48 @@ def _image_as_text(
     return f'<span class="no-image">[image: {escape(token.content)} {escape(source)}]</span>'
 
 
+def _show_boxes(state: StateCore) -> None:
+    """Show `[ ]` and `[x]` at the start of a list item as boxes."""
+    for item, _, inline in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        first = inline.children[0] if item.type == "list_item_open" and inline.children else None
+        if first and first.type == "text" and (box := BOXES.get(first.content[:4].lower())):
+            first.content = f"{box} {first.content[4:]}"
+
+
+def _link_bare_addresses(state: StateCore) -> None:
+    """Make links of addresses that stand in the text, outside of links and code."""
+    for token in state.tokens:
+        if token.type == "inline" and "://" in token.content:
+            depth = 0
+            children: list[Token] = []
+            for child in token.children or []:
+                depth += child.nesting if child.type in ("link_open", "link_close") else 0
+                is_plain = child.type == "text" and depth == 0
+                children += _with_links(child) if is_plain else [child]
+            token.children = children
+
+
+def _with_links(token: Token) -> Iterator[Token]:
+    """Yield a text token, or in its place texts and links."""
+    at = 0
+    for found in ADDRESS.finditer(token.content):
+        address = found[0].rstrip(".,;:!?*_~")
+        if address.endswith(")") and address.count("(") < address.count(")"):
+            address = address[:-1]
+        yield Token("text", "", 0, content=token.content[at : found.start()])
+        yield Token("link_open", "a", 1, attrs={"href": normalizeLink(address)})
+        yield Token("text", "", 0, content=address)
+        yield Token("link_close", "a", -1)
+        at = found.start() + len(address)
+    yield Token("text", "", 0, content=token.content[at:])
+
+
 def _made_parser(colour: Callable[[str, str, str], str] | None) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "highlight": colour}).enable(["table", "strikethrough"])
     parser.validateLink = lambda url: bool(LINK.match(url))  # type: ignore[method-assign]
     parser.add_render_rule("image", _image_as_text)
+    parser.core.ruler.push("boxes", _show_boxes)
+    parser.core.ruler.push("bare_links", _link_bare_addresses)
     return parser
 
 
