@@ -41,6 +41,14 @@ COMPACT = "/compact"
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
 TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
 """Of a trial turn: no transcript, no MCP servers, no tools."""
+RETRIED = {
+    "login": "Login refused",
+    "limit": "Rate limit",
+    "model": "Model not found",
+    "server": "Server error",
+    "connection": "No connection",
+}
+"""Why a request is tried again, by error code. Others are named as the CLI names them."""
 Reply = Callable[[Json], None]
 
 
@@ -227,7 +235,8 @@ class ClaudeCode(Agent):
         status = line.get("error_status")
         code = failure_code(status, str(line.get("error")))
         delay = float(line.get("retry_delay_ms") or 0) / 1000
-        text = f"{line.get('error')}: retry {line.get('attempt')}/{line.get('max_retries')} in {delay:.1f} s"
+        attempt = f"retry {line.get('attempt')} of {line.get('max_retries')} in {delay:.0f} s"
+        text = f"{RETRIED.get(code) or line.get('error')}: {attempt}"
         self.report_retry(text, code, status)
 
     def _on_assistant(self, line: Json) -> None:
