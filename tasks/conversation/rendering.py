@@ -22,6 +22,9 @@ from workspaces import permission_modes
 from workspaces.access import may_decide
 from workspaces.catalog import queries as catalog_queries
 
+CONTINUES = "Continue this conversation"
+ANOTHER_RUN = "Start another run with this prompt"
+"What a message does when no run is live, with and without a session to continue."
 NEW_FAILURES = timedelta(minutes=30)
 "How long an undelivered answer or setting is shown. A message is shown until it is dismissed."
 
@@ -36,6 +39,7 @@ def render_talk(task: Task, run: Run | None) -> dict[str, str]:
     return {
         "state": state,
         "run": str(run.pk) if run else "",
+        "over": CONTINUES if state == "over" and has_session(task) else ANOTHER_RUN,
         "asks": "".join(render_request([ask]) for ask in asks),
         "work": render_work(run),
         "sent": render_to_string("tasks/talk/_sent.html", context),
@@ -52,6 +56,11 @@ def render_work(run: Run | None) -> str:
     ]
     context = {"run": run, "works": works, "verbs": possible(run.task, run, (TaskVerb.STOP_BACKGROUND,))}
     return render_to_string("tasks/talk/_work.html", context)
+
+
+def has_session(task: Task) -> bool:
+    """Whether there is a conversation that another run can continue."""
+    return task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
 
 
 def state_of(run: Run | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aitask.lib.formats import with_times
+from tasks.conversation.rendering import render_talk
 from tasks.models import Run
 from tasks.rendering import markdown, render_event, render_head
 from tasks.rendering.parts import LONGEST
@@ -264,3 +265,51 @@ def test_a_file_that_can_not_be_coloured_in_time_is_shown_plain(name: str) -> No
 
 def test_a_patch_with_impossible_numbers_has_no_hunk() -> None:
     assert patches.parse(f"@@ -{'9' * 5000} +1 @@\n+x") == []
+
+
+def test_a_bare_address_is_a_link_and_one_in_code_or_in_a_link_is_not_another_one() -> None:
+    html = markdown.render(
+        "See https://example.org/a_(b). `https://no.example` [x https://in.example](https://l.example)"
+    )
+    assert 'href="https://example.org/a_(b)"' in html
+    assert html.count("<a ") == 2
+    assert ">https://example.org/a_(b)</a>." in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'https://a.example/"onclick="x',
+        "https://a.example/<script>x",
+        "javascript:alert(1)//https://a.example",
+        "https://" + "a.example/(" * 9000,
+    ],
+)
+def test_a_bare_address_of_any_form_leads_only_to_the_web(text: str) -> None:
+    html = markdown.render(text)
+    assert_harmless(html)
+    links = [value for name, value in Tags(html).attributes if name == "href"]
+    assert all(link.startswith("https://a.example") for link in links)
+
+
+def test_items_that_are_done_or_open_have_boxes() -> None:
+    html = markdown.render("- [ ] open\n- [x] done\n- [y] neither\n\n[ ] no item")
+    assert "☐ open" in html
+    assert "☑ done" in html
+    assert "[y] neither" in html
+    assert "<p>[ ] no item</p>" in html
+
+
+def test_a_thought_is_markdown_and_its_title_has_no_asterisks() -> None:
+    event = make_event(make_run(), "thinking", text="**Read the code**\n\nIt has `two` parts.")
+    html = render_event(event.run, event)
+    assert "**" not in html
+    assert "<code>two</code>" in html
+
+
+@pytest.mark.parametrize(
+    ("session", "words"), [("s1", "Continue this conversation"), ("", "Start another run with this prompt")]
+)
+def test_a_message_continues_only_a_conversation_that_there_is(session: str, words: str) -> None:
+    run = make_run(state="failed", cli_session=session)
+    assert render_talk(run.task, run)["over"] == words

@@ -18,6 +18,7 @@ let newest = {};
 
 export function showTalk(data) {
   talk.dataset.state = data.state;
+  box.dataset.over = data.over;
   talk.dataset.run = data.run;
   newest = data;
   draw();
