@@ -16,7 +16,7 @@ from aitask.tests.lab.repos import commit_file, git, make_repo, make_unborn_repo
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.people import People, browser_of, send
-from workspaces import hosts
+from workspaces import doctor, hosts
 from workspaces.models import Host, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +119,21 @@ def test_a_dead_host_says_so_and_leaves_no_row(client: Client, settings: Setting
     assert not Host.objects.filter(key="ssh:dead").exists()
 
 
+def test_a_host_that_never_answers_is_waited_for_a_limited_time(
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "REACH_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = tmp_path / "config"
+        config.write_text(f"Host slow\n  HostName 127.0.0.1\n  Port {silent.getsockname()[1]}\n")
+        settings.SSH_CONFIG = str(config)
+        html = post(client, "host", place="ssh:slow")
+        monkeypatch.setattr(doctor, "REACH_SECONDS", 30.0)
+        assert "this machine: " in post(client, "host")  # while the other attempt goes on
+    assert "could not be reached within 0.5 s" in html
+    assert "Try again" in html
+
+
 def test_an_unknown_host_is_trusted_after_its_fingerprint_was_compared(
     client: Client, lab: SshLab, people: People
 ) -> None:
@@ -159,6 +174,8 @@ def test_what_an_agent_names_is_shown_as_text(client: Client, home: Path) -> Non
     assert "<img" not in response
     assert "\x1b" not in response
     assert "around" not in response
+    (home / 'it\'s "quoted"').mkdir()
+    assert "it\\u0027s \\u0022quoted\\u0022" in post(client, "folder", folder="~")
     assert "2 more can't be listed" in post(client, "folder", folder="~")
 
 
@@ -168,7 +185,7 @@ def test_folders_are_browsed(client: Client, home: Path) -> None:
     html = post(client, "folder", folder="~/code")
     assert 'data-pick="~/code/shop"' in html
     assert ".hidden" not in html
-    assert 'value="~"' in html
+    assert """hx-vals='{"folder": "~"}'""" in html
     assert "There is no folder" in post(client, "folder", folder="~/missing")
 
 
