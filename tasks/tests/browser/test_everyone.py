@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,8 @@ def test_the_board_can_be_used_by_tab_and_enter_alone(open_one: OpenPage) -> Non
 def test_a_workspace_is_added_while_its_host_and_repository_are_looked_at(
     site: Site, open_one: OpenPage
 ) -> None:
-    repo = make_repo(site.app.home / "code/garden")
+    name = f"garden-{uuid.uuid4().hex[:6]}"  # a test that is tried again finds its first repository
+    repo = make_repo(site.app.home / "code" / name)
     (repo / "package-lock.json").write_text("{}")
     page = open_one("/workspaces/new")
     page.get_by_role("radio", name="Another host").check()
@@ -213,13 +215,13 @@ def test_a_workspace_is_added_while_its_host_and_repository_are_looked_at(
     expect(page.locator("#offer")).to_contain_text("There is no folder", timeout=60_000)
     page.get_by_text("Browse folders").click(timeout=60_000)
     page.locator("#folder .repo", has_text="code").click(timeout=60_000)
-    page.locator("#folder [data-pick='~/code/garden']").click(timeout=60_000)
-    expect(page.get_by_label("Name", exact=True)).to_have_value("garden", timeout=60_000)
+    page.locator(f"#folder [data-pick='~/code/{name}']").click(timeout=60_000)
+    expect(page.get_by_label("Name", exact=True)).to_have_value(name, timeout=60_000)
     page.get_by_role("button", name="npm ci").click()
     assert_no_barriers(page)
     page.get_by_role("button", name="Add workspace").click()
-    expect(page.get_by_role("heading", name="garden")).to_be_visible()
-    expect(page.locator(".toast")).to_contain_text("Added garden")
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.locator(".toast")).to_contain_text(f"Added {name}")
     expect(page.locator("#findings")).to_contain_text("Base branch", timeout=60_000)
     expect(page.locator("body")).to_contain_text("npm ci")
 
