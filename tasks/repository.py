@@ -10,6 +10,7 @@ from tasks.models import MergeTrain, Run, Task
 from workspaces import hosts, tmux
 from workspaces.git.repos import RepositoryPaths, locate
 from workspaces.git.writing import Writer, writer
+from workspaces.hostkit import lean
 from workspaces.hostkit.wire import Hello
 from workspaces.links import note_tmux_socket
 from workspaces.merging import Check, Mainline, MergeWorktree, merge_worktree_path, open_merge_worktree
@@ -47,7 +48,7 @@ class Site:
 
     def command(self, subcommand: str, *args: str) -> list[str]:
         """Return the argument list of a hostkit subcommand."""
-        return [self.hello["executable"], self.hostkit, subcommand, *args]
+        return [*lean.command(self.hello["executable"], self.hostkit), subcommand, *args]
 
     def run_dir(self, run: Run) -> str:
         """Return the folder of a run on the host. An adopted run keeps the one that it was started in."""

@@ -51,7 +51,7 @@ def ensure_session(place: Place) -> str:
         argv=site.command("shell", directory),
         cwd=cwd,
         recorder=launch.recorder(site, directory, "shell"),
-        opened=launch.opened(site, directory),
+        opened=launch.opened(directory),
         folder=directory,
     )
 

@@ -15,7 +15,7 @@ from aitask.lib.errors import Refused
 from tasks.models import Run, Task
 from tasks.repository import Site, site_of
 from tasks.runs import cli_holds
-from workspaces import git, permission_modes, tmux
+from workspaces import git, permission_modes, recording, tmux
 from workspaces.hostkit import wire
 from workspaces.models import Workspace
 
@@ -101,7 +101,7 @@ def open_window(run: Run, site: Site, *, window: str, subcommand: str, cwd: str)
         argv=site.command(subcommand, site.run_dir(run)),
         cwd=cwd,
         recorder=recorder(site, site.run_dir(run), subcommand),
-        opened=opened(site, site.run_dir(run)),
+        opened=opened(site.run_dir(run)),
         folder="" if subcommand == "interactive" else site.run_dir(run),
     )
 
@@ -113,13 +113,14 @@ def recorder(site: Site, folder: str, subcommand: str) -> list[str]:
     """
     if subcommand == "shell":
         shown = site.host.call("fold_scrollback", {"folder": folder})["shown"]
-        return site.command("record", join(folder, "pane.raw"), str(shown))
-    return site.command("record", join(folder, "hand.raw" if subcommand == "interactive" else "pane.raw"))
+        if shown:
+            return site.command("record", join(folder, "pane.raw"), str(shown))
+    return recording.recorder(join(folder, "hand.raw" if subcommand == "interactive" else "pane.raw"))
 
 
-def opened(site: Site, folder: str) -> list[str]:
+def opened(folder: str) -> list[str]:
     """Like `recorder`, for panes that users open in the session; tmux names their files."""
-    return site.command("record", join(folder, "opened"))
+    return recording.recorder(join(folder, "opened"))
 
 
 def spec_of(run: Run, tree: git.Worktree, site: Site) -> wire.RunSpec:

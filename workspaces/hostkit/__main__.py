@@ -6,7 +6,7 @@ import sys
 
 USAGE = (
     "usage: hostkit serve | run DIR | join DIR | shell DIR | interactive DIR | check DIR"
-    " | record FILE [SKIPPED] | clone DIR LOCK"
+    " | record FILE [SKIPPED] | clone DIR LOCK | fork-server SOCKET"
 )
 
 
@@ -17,9 +17,13 @@ def main() -> int:
 
         return serve()
     if len(arguments) == 2 and arguments[0] == "run":
-        from .run.guard import main as guard
+        from .run.start import main as start
 
-        return guard(arguments[1])
+        return start(arguments[1])
+    if len(arguments) >= 2 and arguments[0] == "fork-server":
+        from .run.fork_server import main as fork_server
+
+        return fork_server(arguments[1])
     if len(arguments) == 2 and arguments[0] == "join":
         from .run.join import main as join
 

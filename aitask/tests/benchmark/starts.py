@@ -35,9 +35,11 @@ def measure() -> Iterator[Row]:
             yield Row("starts", f"of {RUNS} runs on this machine", seconds, "s", floor)
             yield Row("starts", "the same, in seconds", seconds, "s", most=15)
             yield Row("starts", "of them not running", failed, "", most=0)
-            yield Row(
-                "starts", "host memory of a run, but its agent", host_memory(aviary) / RUNS, "MB", most=9
-            )
+            beside = beside_agents(aviary)
+            memory = sum(map(megabytes, beside)) / RUNS
+            yield Row("starts", "host memory of a run, but its agent", memory, "MB", most=9)
+            used = 1000 * sum(map(processes.cpu_seconds, beside)) / RUNS
+            yield Row("starts", "CPU of what is beside it, since its start", used, "ms")
 
 
 def at_work(aviary: Aviary) -> int:
@@ -46,11 +48,15 @@ def at_work(aviary: Aviary) -> int:
     return sum(task["badge"] == "working" for task in found["items"])
 
 
-def host_memory(aviary: Aviary) -> float:
-    """Megabytes (PSS) of what runs beside the agents in tmux windows."""
+def beside_agents(aviary: Aviary) -> list[int]:
+    """What runs on the host beside agents: windows, guards, runners, recorders, and the fork server."""
     commands = {pid: processes.command_of(pid) for pid in aviary.app.leftovers()}
-    beside = [pid for pid, command in commands.items() if "hostkit" in command and "serve" not in command]
-    return sum(map(megabytes, beside))
+    return [pid for pid, command in commands.items() if is_beside(command)]
+
+
+def is_beside(command: str) -> bool:
+    is_recorder = "pane.raw" in command or command.startswith("dd bs=")
+    return is_recorder or ("hostkit" in command and "serve" not in command.split())
 
 
 def by_hand(aviary: Aviary) -> float:

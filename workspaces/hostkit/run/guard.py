@@ -6,13 +6,14 @@ outcome. If the tmux server of its window ends, the run goes on without one.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
 import sys
 import time
 from contextlib import suppress
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from .. import agents, processes
 from ..control_client import NoListener, send_command
@@ -25,13 +26,17 @@ from .keep import FolderKeeper
 from .shell import become_shell
 from .window import WindowServer, hung_up_by_person
 
+if TYPE_CHECKING:
+    from .window_link import WindowLink
+
 STOP_SECONDS = 7.0
 """How long the runner may take to stop after the terminal was closed."""
 REPORT_SECONDS = 1.0
 ALREADY = "This run has already been started. Nothing was done."
 
 
-def main(path: str) -> int:
+def main(path: str, window: "Optional[WindowLink]" = None) -> int:
+    """Guard the run in this folder. `window` is a link to the window's process, unless it is this one."""
     folder = RunFolder(path)
     spec = folder.read_spec()
     if spec is None:
@@ -45,21 +50,25 @@ def main(path: str) -> int:
     if folder.cancelled:
         finish(folder, Outcome("cancelled", "cancelled", folder.cancel_reason() or "Cancelled"), "guard")
         return 0
-    guard = Guard(folder, spec)
+    guard = Guard(folder, spec, window)
     outcome = guard.run()
     if guard.hung_up or folder.cancelled or signal.SIGHUP in signal.sigpending():
         return 0
     terminal.print_how_to_continue(folder, spec, outcome)
     if guard.window_lost:
         return 0  # the new window becomes the shell
-    become_shell(spec)
+    if window:
+        window.become_shell(spec)
+    else:
+        become_shell(spec)
     return 0
 
 
 class Guard:
-    def __init__(self, folder: RunFolder, spec: RunSpec) -> None:
+    def __init__(self, folder: RunFolder, spec: RunSpec, window: "Optional[WindowLink]" = None) -> None:
         self.folder = folder
         self.spec = spec
+        self.window = window
         self.server = WindowServer.current()
         self.hung_up = False
         "Whether a person has closed the window."
@@ -87,6 +96,8 @@ class Guard:
 
     def _listen(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if self.window:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         signal.signal(signal.SIGQUIT, signal.SIG_IGN)
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, self._on_hangup)
@@ -101,9 +112,12 @@ class Guard:
         self.kill_requested = True
 
     def _start_runner(self) -> int:
+        gc.freeze()  # or the first collection would copy the memory that both share
         pid = os.fork()
         if pid == 0:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED | {signal.SIGINT})
+            if self.window:
+                self.window.close()
             run_and_exit(self.folder, self.spec)
         return pid
 
@@ -126,14 +140,22 @@ class Guard:
                 # repeated, because the runner may not have installed its handlers yet
                 processes.send([self.runner], signal.SIGHUP)
             self.keeper.check()
+            self._look_at_window()
             self._sleep(1.0 if deadline is None else 0.1)
 
+    def _look_at_window(self) -> None:
+        """Take the end of the window's process for a hangup: who was killed has passed no signal on."""
+        if self.window and not (self.hung_up or self.window_lost) and self.window.is_gone():
+            self._hangup = True
+
     def _sleep(self, seconds: float) -> None:
-        taken = signal.sigtimedwait(WAITED, seconds)
+        taken = signal.sigtimedwait(WAITED | {signal.SIGINT} if self.window else WAITED, seconds)
         if taken and taken.si_signo == signal.SIGHUP:
             self._hangup = True
         elif taken and taken.si_signo == signal.SIGTERM:
             self.kill_requested = True
+        elif taken and taken.si_signo == signal.SIGINT:  # passed on by the window's process
+            processes.send([self.runner], signal.SIGINT)
 
     def _take_hangup(self) -> None:
         """Find out what a hangup means, and let the runner tell if it has lost its window."""

@@ -7,7 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING, Dict, Tuple
 
 from .. import environment, processes
 from ..folder import RunFolder
@@ -30,9 +30,15 @@ def become_shell(spec: ShellSpec) -> None:
     sys.stdout.flush()
     _reset_signals()
     processes.become_subreaper(False)
-    os.chdir(_first_folder(str(spec.get("worktree") or ""), str(Path.home())))
-    shell = environment.login_shell()
-    os.execve(shell, [shell, "-l"], _shell_environment(spec))
+    folder, shell, variables = shell_of(spec)
+    os.chdir(folder)
+    os.execve(shell, [shell, "-l"], variables)
+
+
+def shell_of(spec: ShellSpec) -> Tuple[str, str, Dict[str, str]]:
+    """Return the folder, the program and the environment of the shell."""
+    folder = _first_folder(str(spec.get("worktree") or ""), str(Path.home()))
+    return folder, environment.login_shell(), _shell_environment(spec)
 
 
 def _shell_environment(spec: ShellSpec) -> Dict[str, str]:

@@ -61,13 +61,13 @@ def _await_runner(folder: RunFolder) -> None:
 
 def _runners(folder: RunFolder) -> List[int]:
     """Return the processes of `hostkit run DIR`."""
-    words = b"\0run\0" + os.fsencode(folder.path) + b"\0"
+    words = b"\0run\0" + os.fsencode(folder.path)
     found = []
     for pid in processes.all_pids():
         with suppress(OSError):
             known = processes.stat(pid)
             line = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if line.endswith(words) and known and known.state not in "ZX":
+            if line.rstrip(b"\0").endswith(words) and known and known.state not in "ZX":
                 found.append(pid)
     return found
 
