@@ -17,6 +17,8 @@ LABELS = {
     "model": "Model",
     "reasoning_effort": "Effort",
     "permission_mode": "Permissions",
+    "labels": "Labels",
+    "priority": "Priority",
 }
 
 
@@ -36,7 +38,7 @@ class EditConflict:
 
 def shown_values(task: Task) -> str:
     """Return the values that a form shows, which it sends back with what the user has made of them."""
-    return json.dumps({name: getattr(task, name) for name in EDITABLE})
+    return json.dumps({name: _as_text(getattr(task, name)) for name in EDITABLE})
 
 
 def merge_edits(task: Task, shown: str, mine: Mapping[str, Any]) -> tuple[dict[str, Any], list[EditConflict]]:
@@ -54,7 +56,7 @@ def merge_edits(task: Task, shown: str, mine: Mapping[str, Any]) -> tuple[dict[s
             continue
         values[name] = value
         if not _is_same(current, was) and not _is_same(current, value):
-            conflicts.append(EditConflict(name, LABELS[name], str(current)))
+            conflicts.append(EditConflict(name, LABELS[name], _as_text(current)))
     return values, conflicts
 
 
@@ -68,9 +70,14 @@ def _parsed(shown: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
-def _is_same(left: str, right: str) -> bool:
+def _is_same(left: Any, right: Any) -> bool:
     """Compare as a form sends texts: with other line breaks, and without spaces around them."""
-    return _normal(left) == _normal(right)
+    return _normal(_as_text(left)) == _normal(_as_text(right))
+
+
+def _as_text(value: Any) -> str:
+    """Return a value of a field as its form shows it."""
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def _normal(text: str) -> str:

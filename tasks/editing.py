@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from copy import copy
 from typing import Any
 
@@ -18,7 +20,12 @@ from workspaces import access, clis, permission_modes
 from workspaces.catalog import queries as catalog_queries
 from workspaces.validators import LINE_BREAKERS, validate_word
 
-EDITABLE = ("title", "prompt", "backend", "model", "reasoning_effort", "permission_mode")
+EDITABLE = (
+    *("title", "prompt", "backend", "model", "reasoning_effort", "permission_mode"),
+    *("labels", "priority"),
+)
+MOST_LABELS, LONGEST_LABEL = 10, 30
+LABEL = re.compile(r"[\w][\w.:/+-]*")
 
 
 def clean_text(text: str) -> str:
@@ -43,7 +50,7 @@ def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: A
         raise Refused(f"{', '.join(sorted(unknown))} can't be changed.")
     edited = copy(task)
     for name, value in fields.items():
-        setattr(edited, name, one_line(value) if name == "title" else clean_text(value))
+        setattr(edited, name, _cleaned(name, value))
     check(edited)
     if choice_of(edited) != choice_of(task):
         check_choice(edited)
@@ -57,6 +64,28 @@ def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: A
         setattr(task, name, value)
     doorbell.ring(f"task:{task.pk}")
     return task
+
+
+def _cleaned(name: str, value: Any) -> Any:
+    if name == "priority":
+        return value
+    if name == "labels":
+        return clean_labels(value)
+    return one_line(value) if name == "title" else clean_text(value)
+
+
+def clean_labels(labels: Iterable[str]) -> list[str]:
+    """Return each label once, in lower case. Raises ValidationError for what is no word."""
+    words = list(dict.fromkeys(clean_text(label).strip().lower() for label in labels))
+    words = [word for word in words if word]
+    if len(words) > MOST_LABELS:
+        raise ValidationError({"labels": f"A task has at most {MOST_LABELS} labels."})
+    for word in words:
+        if len(word) > LONGEST_LABEL or not LABEL.fullmatch(word):
+            shown = word[:LONGEST_LABEL]
+            text = f"“{shown}” is not a label: use one word of letters, digits and . : / + - _, at most"
+            raise ValidationError({"labels": f"{text} {LONGEST_LABEL} characters."})
+    return words
 
 
 def check(task: Task) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.urls import reverse_lazy
 
+from tasks import editing
 from tasks.models import Run, Task
 from workspaces import clis, permission_modes
 from workspaces.access import Visitor, visible_workspaces
@@ -18,6 +19,7 @@ from workspaces.models import PermissionMode, Workspace
 MOST_ATTEMPTS = 5
 "Maximum number of attempts per CLI."
 CHOICES = ("backend", "model", "reasoning_effort", "permission_mode")
+SORTING = ("labels", "priority")
 
 
 class ChoiceFields(forms.Form):
@@ -56,7 +58,43 @@ RELOAD_CHOICES = {
 """Attributes that reload the other fields: each workspace has its own CLIs and presets."""
 
 
-class NewTaskForm(ChoiceFields):
+class SortingFields(forms.Form):
+    """Labels and priority, rendered by tasks/_sorting.html."""
+
+    labels = forms.CharField(
+        required=False,
+        max_length=400,
+        widget=forms.TextInput(attrs={"placeholder": "words, separated by spaces", "autocomplete": "off"}),
+    )
+    priority = forms.TypedChoiceField(
+        required=False, coerce=int, empty_value="0", initial=0, choices=Task.Priority.choices
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(words := self.initial.get("labels"), list):
+            self.initial["labels"] = " ".join(words)
+        current = self.initial.get("priority", 0)
+        if current not in Task.Priority.values:
+            field = self.fields["priority"]
+            field.choices = [(current, str(current)), *Task.Priority.choices]  # type: ignore[attr-defined]
+
+    def clean_labels(self) -> list[str]:
+        """Raise ValidationError, for this field, for what is no label."""
+        try:
+            return editing.clean_labels(self.cleaned_data["labels"].replace(",", " ").split())
+        except forms.ValidationError as error:
+            raise forms.ValidationError(error.messages) from None
+
+    def sorting_of(self) -> dict[str, Any]:
+        """Return the fields as keyword arguments of the services."""
+        return {name: self.cleaned_data[name] for name in SORTING}
+
+    def clean_priority(self) -> int:
+        return int(self.cleaned_data["priority"])
+
+
+class NewTaskForm(ChoiceFields, SortingFields):
     """One text box: the first line is the title; a line of --- starts another task."""
 
     text = forms.CharField(
@@ -97,13 +135,13 @@ class NewTaskForm(ChoiceFields):
         self.fields["workspace"].widget.attrs |= RELOAD_CHOICES
 
 
-class TaskForm(ChoiceFields):
+class TaskForm(ChoiceFields, SortingFields):
     """The fields of an existing task that can be changed."""
 
     title = forms.CharField(max_length=200)
     prompt = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 10}))
 
-    field_order = ["title", "prompt", *CHOICES]
+    field_order = ["title", "prompt", *CHOICES, *SORTING]
 
 
 class RunForm(ChoiceFields):

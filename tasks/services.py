@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
-from tasks.editing import check, check_choice, check_permission_mode, clean_text, one_line
+from tasks.editing import check, check_choice, check_permission_mode, clean_labels, clean_text, one_line
 from tasks.models import Task
 from tasks.models.task import RANK_GAP
 from tasks.runs import dispatch
@@ -37,6 +38,8 @@ def create_task(
     model: str = "",
     reasoning_effort: str = "",
     permission_mode: str = "",
+    labels: Iterable[str] = (),
+    priority: int = 0,
     as_chosen: bool = False,
 ) -> Task:
     """Create a task at the end of the backlog.
@@ -57,6 +60,8 @@ def create_task(
         model=model or (workspace.default_model if preset else ""),
         reasoning_effort=reasoning_effort or (workspace.default_reasoning_effort if preset else ""),
         permission_mode=permission_mode,
+        labels=clean_labels(labels),
+        priority=priority,
         rank=Task.rank_at_end(Task.Status.BACKLOG),
     )
     check(task)

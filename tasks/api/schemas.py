@@ -11,8 +11,10 @@ from ninja import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import CoreSchema, core_schema
 
+from tasks import editing
 from tasks.board.cards import Card
 from tasks.models import Event, Run, Task
+from tasks.models.task import HIGHEST, LOWEST
 from tasks.runs.shell_commands import attach_command_on_host
 from workspaces import clis
 from workspaces.models import choices
@@ -55,6 +57,12 @@ Text = Annotated[str, AfterValidator(without_nul)]
 Choice = Annotated[str | None, Field(description="null or empty: the workspace's default")]
 
 
+Labels = Annotated[list[str], Field(max_length=editing.MOST_LABELS, description="Words without spaces")]
+Priority = Annotated[
+    int, Field(ge=LOWEST, le=HIGHEST, description="A higher one comes first; 1 is high, 2 urgent, -1 low")
+]
+
+
 MODE_WORDS = "null or empty: the workspace's. Never more than its max_permission_mode"
 NOT_SENT: Any = None
 "Default of a field that is optional, but not nullable."
@@ -85,6 +93,8 @@ class NewTask(Body):
     model: Choice = None
     reasoning_effort: Choice = None
     permission_mode: TaskMode | None = Field(default=None, description=MODE_WORDS)
+    labels: Labels = []
+    priority: Priority = 0
 
 
 class TaskChange(Body):
@@ -96,6 +106,8 @@ class TaskChange(Body):
     model: Choice = None
     reasoning_effort: Choice = None
     permission_mode: TaskMode | None = Field(default=None, description=MODE_WORDS)
+    labels: Labels = NOT_SENT
+    priority: Priority = NOT_SENT
 
 
 class ForkFrom(Body):
@@ -142,6 +154,8 @@ class TaskOut(Answer):
     branch: str
     worktree_path: str
     runs: list[int] = Field(description="Ids of its runs, oldest first")
+    labels: list[str]
+    priority: int
     archived: bool = Field(description="Done, and hidden from the board")
     files_changed: int
     lines_added: int
@@ -152,7 +166,7 @@ class TaskOut(Answer):
 
 TASK_FIELDS = (
     *("id", "title", "prompt", "backend", "model", "reasoning_effort", "status", "branch", "worktree_path"),
-    "permission_mode",
+    *("permission_mode", "labels", "priority"),
     *("files_changed", "lines_added", "lines_deleted", "created_at", "updated_at"),
 )
 

@@ -48,12 +48,16 @@ class Card:
     "Its verdict, merge state and overlaps."
 
     @property
-    def order(self) -> float:
+    def order(self) -> tuple[float, float]:
         """Its place in its column, smallest first. Done has the card that was changed last on top."""
         task = self.task
-        if task.status != Task.Status.DONE:
-            return task.rank
-        return -round(task.updated_at.timestamp() * 1_000_000)
+        if task.status == Task.Status.DONE:
+            return 0, -round(task.updated_at.timestamp() * 1_000_000)
+        return -task.priority if task.status in Task.BY_PRIORITY else 0, task.rank
+
+    @property
+    def order_text(self) -> str:
+        return " ".join(map(repr, self.order))
 
     @cached_property
     def verbs(self) -> list[str]:
@@ -172,7 +176,8 @@ class Card:
             (task.workspace.name, task.workspace.base_branch, task.workspace.check_command),
             (task.get_backend_display(), task.model, task.reasoning_effort),
             (task.files_changed, task.lines_added, task.lines_deleted),
-            (task.is_archived, self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
+            (task.labels, task.priority, task.is_archived),
+            (self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
         )
         of_run = run and (
             (run.pk, run.state, run.was_cut_off, self.activity),

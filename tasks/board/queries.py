@@ -15,6 +15,7 @@ from aitask.lib.text import storable, whole_number
 from tasks.access import visible_tasks
 from tasks.board.cards import Card, cards_of, lost_hosts
 from tasks.models import Run, StartReport, Task, Verdict
+from tasks.models.task import HIGHEST
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.models import BackendHold, InstalledCli, Workspace
 
@@ -148,7 +149,8 @@ def counts(tasks: QuerySet[Task]) -> list[tuple[str, int]]:
 
 def ordered(tasks: QuerySet[Task], status: str) -> QuerySet[Task]:
     """Return the tasks of a column in its order."""
-    by = ("-updated_at", "-pk") if status == Task.Status.DONE else ("rank", "pk")
+    by: tuple[str, ...] = ("-updated_at", "-pk") if status == Task.Status.DONE else ("rank", "pk")
+    by = ("-priority", *by) if status in Task.BY_PRIORITY else by
     return without_prompts(tasks.filter(status=status)).order_by(*by)
 
 
@@ -162,21 +164,22 @@ def without_prompts(tasks: QuerySet[Task]) -> QuerySet[Task]:
     return tasks.select_related(None).defer("prompt").order_by()
 
 
-def sort_key(card: Card) -> tuple[float, int]:
+def sort_key(card: Card) -> tuple[tuple[float, float], int]:
     is_done = card.task.status == Task.Status.DONE
     return card.order, -card.task.pk if is_done else card.task.pk
 
 
 def place_of(card: Card) -> str:
     """Return where a card stands in its column, for `cards_after`."""
-    return f"{card.order!r}:{card.task.pk}"
+    return f"{card.order_text}:{card.task.pk}"
 
 
 def cards_after(user: Visitor, shown: Filter, status: str, place: str) -> Column:
     """Return the cards of a column that follow a place. Raises Refused for an invalid search or place."""
     order, _, pk = place.partition(":")
+    first, _, second = order.partition(" ")
     try:
-        after = _after(status, float(order), int(pk))
+        after = _after(status, (float(first), float(second)), int(pk))
     except (ValueError, OverflowError):
         raise Refused("There is no such place in a column.", "Reload the page.") from None
     window = Window(shown.apply(visible_tasks(user)).filter(after), status, WINDOW)
@@ -184,10 +187,16 @@ def cards_after(user: Visitor, shown: Filter, status: str, place: str) -> Column
     return Column(status, Task.Status(status).label, cards, len(cards), window.next)
 
 
-def _after(status: str, order: float, pk: int) -> Q:
+def _after(status: str, order: tuple[float, float], pk: int) -> Q:
+    first, second = order
+    if abs(first) > HIGHEST:
+        raise ValueError(order)
     if status != Task.Status.DONE:
-        return Q(rank__gt=order) | Q(rank=order, pk__gt=pk)
-    at = EPOCH + timedelta(microseconds=-int(order))
+        below = Q(rank__gt=second) | Q(rank=second, pk__gt=pk)
+        if status not in Task.BY_PRIORITY:
+            return below
+        return Q(priority__lt=-int(first)) | Q(Q(priority=-int(first)) & below)
+    at = EPOCH + timedelta(microseconds=-int(second))
     return Q(updated_at__lt=at) | Q(updated_at=at, pk__lt=pk)
 
 
@@ -218,18 +227,32 @@ def first_tasks() -> set[int]:
 
 
 def matching(tasks: QuerySet[Task], search: str) -> QuerySet[Task]:
-    """Return the tasks that contain every word of the search. Raises Refused for a search that is too long.
+    """Return the tasks that contain every word of the search, or have the label of each `label:WORD`.
 
-    Each word compares the prompts of all tasks in the web process.
+    Raises Refused for a search that is too long. Each word compares the prompts of all tasks in the web
+    process.
     """
     words = storable(search[: MOST_SEARCHED + 1]).split()
     if len(search) > MOST_SEARCHED or len(words) > MOST_WORDS:
         reason = f"A search has at most {MOST_WORDS} words and {MOST_SEARCHED} characters."
         raise Refused(reason, "Leave out some words.")
     for word in words:
+        if filtered := _by_property(tasks, word):
+            tasks = filtered[0]
+            continue
         number = Q(pk=whole_number(word.lstrip("#")) or 0)
         tasks = tasks.filter(Q(title__icontains=word) | Q(prompt__icontains=word) | number)
     return tasks
+
+
+def _by_property(tasks: QuerySet[Task], word: str) -> tuple[QuerySet[Task]] | None:
+    """Return the tasks that `label:WORD` or `is:archived` names; None for other words."""
+    name, _, value = word.partition(":")
+    if name == "label" and value:
+        return (tasks.filter(labels__contains=f" {value.lower()} "),)
+    if word == "is:archived":
+        return (tasks.exclude(archived_at=None),)
+    return None
 
 
 def siblings(user: Visitor, task: Task) -> list[Column]:
@@ -238,6 +261,9 @@ def siblings(user: Visitor, task: Task) -> list[Column]:
     windows = [ordered(tasks, status)[:BESIDE] for status in Task.Status.values]
     mine = tasks.filter(status=task.status)
     above, below = mine.filter(rank__lt=task.rank), mine.filter(rank__gt=task.rank)
+    if task.status in Task.BY_PRIORITY:
+        above = mine.filter(Q(priority__gt=task.priority) | Q(priority=task.priority, rank__lt=task.rank))
+        below = mine.filter(Q(priority__lt=task.priority) | Q(priority=task.priority, rank__gt=task.rank))
     if task.status == Task.Status.DONE:
         above, below = (
             mine.filter(updated_at__gt=task.updated_at),

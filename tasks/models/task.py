@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.text import Truncator, slugify
 
 from tasks.models.marks import Marked, once
+from tasks.models.words import WordsField
 from workspaces import clis
 from workspaces.models import PermissionMode, Workspace
 
 if TYPE_CHECKING:
     from tasks.models.run import Run
 
+LOWEST, HIGHEST = -100, 100
 RANK_GAP = 1024.0
 """Distance between the ranks of neighbours, large enough for many moves in between."""
 
@@ -29,6 +32,17 @@ class Task(Marked):
         RUNNING = "running", "Running"
         REVIEW = "review", "Review"
         DONE = "done", "Done"
+
+    class Priority(models.IntegerChoices):
+        """The priorities that forms offer; any number between LOWEST and HIGHEST is valid."""
+
+        URGENT = 2, "Urgent"
+        HIGH = 1, "High"
+        NORMAL = 0, "Normal"
+        LOW = -1, "Low"
+
+    BY_PRIORITY = (Status.BACKLOG, Status.QUEUED)
+    """The columns in which a higher priority comes first."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="tasks")
     title = models.CharField(max_length=200)
@@ -44,6 +58,12 @@ class Task(Marked):
         help_text="Empty: as the workspace",
     )
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.BACKLOG)
+    labels = WordsField(default=list, blank=True)
+    priority = models.SmallIntegerField(
+        default=0,
+        validators=[MinValueValidator(LOWEST), MaxValueValidator(HIGHEST)],
+        help_text="A higher one comes first in Backlog and in the queue; 1 is high, 2 urgent, -1 low",
+    )
     archived_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -79,6 +99,7 @@ class Task(Marked):
             models.Index(fields=["workspace", "status", "archived_at", "rank"]),
             models.Index(fields=["rank", "id"]),
             models.Index(fields=["status", "archived_at", "rank", "id"]),
+            models.Index(fields=["status", "archived_at", "-priority", "rank", "id"]),
             models.Index(fields=["status", "archived_at", "-updated_at", "-id"]),
         ]
         constraints = [once("task_mark_once")]
@@ -91,6 +112,12 @@ class Task(Marked):
         """Return the rank for a card at the end of a column."""
         last: float | None = cls.objects.filter(status=status).aggregate(last=models.Max("rank"))["last"]
         return (last or 0.0) + RANK_GAP
+
+    @property
+    def priority_label(self) -> str:
+        """The priority in a word: that of the nearest one that forms offer."""
+        nearest = max(self.Priority.LOW, min(self.priority, self.Priority.URGENT))
+        return str(self.Priority(nearest).label)
 
     @property
     def is_archived(self) -> bool:

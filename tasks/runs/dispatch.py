@@ -45,7 +45,7 @@ def start_queued(workspace_id: int) -> list[int]:
 def queued_runs(workspace: Workspace) -> list[Run]:
     """Return the queued runs in the order of the board's Queued column."""
     runs = Run.objects.filter(task__workspace=workspace, state=Run.State.QUEUED)
-    return list(runs.select_related("task").order_by("task__rank", "queued_at", "pk"))
+    return list(runs.select_related("task").order_by("-task__priority", "task__rank", "queued_at", "pk"))
 
 
 class Gate:

@@ -69,19 +69,22 @@ export class Incoming {
   }
 }
 
-const orderOf = (element) => Number(element.dataset.order);
+// A place has two numbers, of which the second decides if the first is the same.
+const orderOf = (element) => element.dataset.order.split(" ").map(Number);
+const compare = (one, other) => one[0] - other[0] || one[1] - other[1];
 
 // Equal places are told apart by number. Done has the newest task on top. What is not loaded is below all.
 function isBelow(other, status, order, pk) {
   if (other.matches(".more")) return true;
-  if (orderOf(other) !== order) return orderOf(other) > order;
+  const difference = compare(orderOf(other), order);
+  if (difference) return difference > 0;
   return status === "done" ? Number(other.dataset.pk) < pk : Number(other.dataset.pk) > pk;
 }
 
 // Whether it belongs to the part of a column that is not loaded.
 function isBelowTheShown(list, order) {
   const more = list.querySelector(":scope > .more");
-  return more !== null && (!more.previousElementSibling || orderOf(more.previousElementSibling) < order);
+  return more !== null && (!more.previousElementSibling || compare(orderOf(more.previousElementSibling), order) < 0);
 }
 
 function showCounts(counts) {

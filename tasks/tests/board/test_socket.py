@@ -62,7 +62,7 @@ class BoardSocketTest(TransactionTestCase):
         await self.change("Sort them anew")
         message = await self.cards(socket)
         (card,) = [card for card in message["cards"] if card["pk"] == self.task.pk]
-        assert (card["status"], card["order"]) == ("backlog", self.task.rank)
+        assert (card["status"], card["order"]) == ("backlog", [0, self.task.rank])
         assert "Sort them anew" in card["html"]
         assert message["view"] == 1
         await socket.disconnect()
