@@ -134,7 +134,10 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponseRedirect:
         """Lead to the app's page, which says what is deleted and asks for the name."""
-        return redirect("workspace_delete", pk=object_id)
+        workspace = self.get_object(request, object_id)
+        if workspace is None:
+            return redirect("admin:workspaces_workspace_changelist")
+        return redirect("workspace_delete", pk=workspace.pk)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
