@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-FIRST = ["first-steps", "workspaces", "conversation", "merging", "usage", "troubleshooting"]
+FIRST = ["first-steps", "workspaces", "conversation", "terminal", "merging", "usage", "troubleshooting"]
 """Names of the documents that come first, in this order; the others follow by title."""
 BOUNDARIES = "boundaries"
 """Name of the page of `SECURITY.md`, which is not in `docs/`."""

@@ -22,13 +22,18 @@ def may_use(user: Visitor) -> bool:
     return bool(getattr(user, "is_active", False) and has_perm and has_perm(PERMISSION))
 
 
+def require(user: Visitor) -> None:
+    """Raise PermissionDenied without the permission."""
+    if not may_use(user):
+        raise PermissionDenied(NO_PERMISSION)
+
+
 def place_for(user: Visitor, kind: str, pk: int) -> Place:
     """Return the place of a task's, workspace's or host's session.
 
     Raises PermissionDenied without the permission, and Http404 if the user has no access to the object.
     """
-    if not may_use(user):
-        raise PermissionDenied(NO_PERMISSION)
+    require(user)
     if kind == "host":
         if not workspace_access.may_add(user):
             raise PermissionDenied(workspace_access.NO_ADDING)

@@ -28,7 +28,7 @@ from terminal.control import gateway
 from terminal.control.client import TmuxRefused
 from terminal.control.hub import SessionGone, TerminalHub
 from terminal.control.viewer import Viewer
-from terminal.frames import Json
+from terminal.frames import MAX_PASTED, Json
 from terminal.models import Visit
 from terminal.outbox import Outbox
 from terminal.places import Place
@@ -37,8 +37,6 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 30.0
 """Interval between checks of the login and the permission."""
-MAX_PASTED = 16 << 20
-"""Maximum length of a pasted text, in characters."""
 REFUSED, UNAVAILABLE = 4410, 4411
 """Close codes: the session can't be shown, or can't be shown now. An error frame with the reason precedes."""
 FORBIDDEN = 4403
@@ -68,6 +66,8 @@ class TerminalSocket:
         "Messages received before the session is shown; None afterwards."
         self.query = frames.query(scope)
         self.pasted: list[str] = []
+        self.opening: asyncio.Task[None] | None = None
+        "Opens a shell in the session."
 
     async def run(self) -> None:
         await self.receive()
@@ -166,7 +166,8 @@ class TerminalSocket:
     async def _attach(self) -> None:
         """Show the session, and create it if it doesn't exist.
 
-        With `create=unless-history`, a session with saved history is not created; the page shows the history.
+        With `create=ask`, a session is not created if it has saved history, which the page then shows, or if
+        the task's branch and worktree would be created, too.
         """
         try:
             await gateway.run(self.hub.attach(self.viewer))
@@ -174,8 +175,8 @@ class TerminalSocket:
         except SessionGone:
             if await self._attach_to_earlier():
                 return
-            if self.query.get("create") == "unless-history" and await self._has_history():
-                self.outbox.put({"t": "gone", "history": True})
+            if self.query.get("create") == "ask" and (reasons := await self._reasons_to_ask()):
+                self.outbox.put({"t": "gone", **reasons})
                 return
             await database_sync_to_async(services.ensure_session)(self.place)
             await gateway.run(self.hub.attach(self.viewer))
@@ -193,8 +194,11 @@ class TerminalSocket:
         self.hub = hub
         return True
 
-    async def _has_history(self) -> bool:
-        return await database_sync_to_async(services.has_history)(self.place)
+    async def _reasons_to_ask(self) -> Json:
+        """Return why the user should decide whether the session is created; empty if there is no reason."""
+        history = await database_sync_to_async(services.has_history)(self.place)
+        creates = services.announcement(self.place)
+        return {"history": history, "creates": creates} if history or creates else {}
 
     async def _refuse(self, error: Refused | TmuxRefused) -> None:
         retryable = getattr(error, "retryable", False)
@@ -230,9 +234,26 @@ class TerminalSocket:
         self.pasted.clear()
         if len(text) > MAX_PASTED:
             reason = "The text is longer than 16 million characters, so nothing was pasted."
-            self.outbox.put({"t": "error", "kind": "paste", "message": reason})
+            self.outbox.put({"t": "error", "kind": "notice", "message": reason})
         else:
             gateway.soon(self.hub.pasted, self.viewer, text)
+
+    def newline(self, _message: Json) -> None:
+        gateway.soon(self.hub.new_line, self.viewer)
+
+    def shell(self, _message: Json) -> None:
+        """Open a shell in the worktree, in the session that is shown."""
+        if self.opening is None or self.opening.done():
+            self.opening = asyncio.create_task(self._open_shell())
+
+    async def _open_shell(self) -> None:
+        try:
+            session = await database_sync_to_async(services.ensure_session)(self.place)
+            await gateway.run(self.hub.choose_named(self.viewer, session, services.WINDOW))
+        except (Refused, TmuxRefused) as error:
+            self.outbox.put({"t": "error", "kind": "notice", "message": str(error)})
+        finally:
+            await let_go_of_database()
 
     def answer(self, message: Json) -> None:
         data = frames.string(message, "d").encode("utf-8", "replace")
@@ -253,6 +274,8 @@ HANDLERS: dict[str, Callable[[TerminalSocket, Json], None]] = {
     "ack": TerminalSocket.ack,
     "resize": TerminalSocket.resize,
     "paste": TerminalSocket.paste,
+    "newline": TerminalSocket.newline,
+    "shell": TerminalSocket.shell,
     "answer": TerminalSocket.answer,
     "history": TerminalSocket.history,
     "window": TerminalSocket.window,

@@ -12,6 +12,8 @@ from terminal.control.viewer import Size
 
 MIN_SIZE, MAX_SIZE = 2, 1000
 """Limits for the columns and rows of a window."""
+MAX_PASTED = 16 << 20
+"""Maximum length of a pasted text, in characters."""
 Json = dict[str, Any]
 
 

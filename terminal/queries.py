@@ -39,11 +39,12 @@ class Session:
     needs_you: bool
     active_at: datetime | None
     "Time of the last output."
+    created: int
 
 
 @dataclass(frozen=True)
 class WorkspaceSessions:
-    """The sessions of a workspace, most recently active first."""
+    """The sessions of a workspace, in the order in which they were opened."""
 
     workspace: Workspace
     host_label: str
@@ -123,7 +124,7 @@ def _group(
     ]
     if rows := marks.get(f"w{workspace.pk}"):
         found.append(_of_workspace(workspace, rows))
-    found.sort(key=lambda session: session.active_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+    found.sort(key=lambda session: (session.created, session.key))
     label = labels.get(host) or "this machine"
     return WorkspaceSessions(workspace, label, listing if isinstance(listing, str) else "", found)
 
@@ -141,6 +142,7 @@ def _of_host(host: Host, marks: Mapping[str, list[Row]]) -> WorkspaceSessions:
         badge=None,
         needs_you=False,
         active_at=_last_active(rows),
+        created=rows[0].created if rows else 0,
     )
     return WorkspaceSessions(place.workspace, "", "", [shell] if rows else [])
 
@@ -156,6 +158,7 @@ def _of_task(task: Task, rows: list[Row], lost: set[str]) -> Session:
         badge=card.badge,
         needs_you=card.needs_you,
         active_at=_last_active(rows),
+        created=rows[0].created,
     )
 
 
@@ -169,6 +172,7 @@ def _of_workspace(workspace: Workspace, rows: list[Row]) -> Session:
         badge=None,
         needs_you=False,
         active_at=_last_active(rows),
+        created=rows[0].created,
     )
 
 

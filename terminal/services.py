@@ -56,6 +56,16 @@ def ensure_session(place: Place) -> str:
     )
 
 
+def announcement(place: Place) -> str:
+    """Return what `ensure_session` creates besides the session, as a sentence; empty if nothing."""
+    task = place.task
+    if task is None or task.worktree_path:
+        return ""
+    name = task.branch or f"aitask/{task.pk}-{task.slug}"
+    branch = f"a worktree of the branch {name}" if task.branch else f"the branch {name} and its worktree"
+    return f"This task has no worktree yet. Opening a terminal creates {branch} on {place.host_label}."
+
+
 def close_session(place: Place, user: AbstractBaseUser, *, client: str = "") -> bool:
     """Save the output of the session and end it with all its processes; False if it doesn't exist.
 

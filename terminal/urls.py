@@ -9,6 +9,7 @@ from terminal import views
 urlpatterns = [
     path("terminals", views.terminals, name="terminals"),
     path("tasks/<int:pk>/terminal", views.terminal, {"kind": "task"}, name="task_terminal"),
+    path("tasks/<int:pk>/terminal/pane", views.pane, name="task_terminal_pane"),
     path("tasks/<int:pk>/terminal/history", views.history, {"kind": "task"}, name="task_terminal_history"),
     path("tasks/<int:pk>/terminal/close", views.close, {"kind": "task"}, name="task_terminal_close"),
     path("workspaces/<int:pk>/terminal", views.terminal, {"kind": "workspace"}, name="workspace_terminal"),

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
-from csp.constants import NONCE, SELF
-from csp.decorators import csp_update
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,13 +12,13 @@ from django.views.decorators.http import require_GET, require_POST
 from aitask.lib import clients, typed_commands
 from aitask.lib.answers import answer, attempt, text_answer
 from aitask.lib.errors import Refused
+from aitask.lib.policy import with_own_styles
 from terminal import access, services
+from terminal.frames import MAX_PASTED
 from terminal.models import Visit
 from terminal.places import Place
 from workspaces.access import current_user
 
-# xterm.js adds <style> elements, because sizes depend on the font. They get the page's nonce.
-STYLES = {"style-src": [SELF, NONCE]}
 TOUCH_KEYS = [
     ("Esc", "Esc"),
     ("Tab", "Tab"),
@@ -33,13 +30,13 @@ TOUCH_KEYS = [
     ("⏎", "Enter"),
 ]
 """(key, label) of the keys that on-screen keyboards lack."""
+SCREEN: dict[str, Any] = {"touch_keys": TOUCH_KEYS, "longest_paste": MAX_PASTED}
 
 
 @require_GET
 def terminals(request: HttpRequest) -> HttpResponse:
     """Show the list of sessions without opening one."""
-    if not access.may_use(request.user):
-        raise PermissionDenied(access.NO_PERMISSION)
+    access.require(request.user)
     return _page(request, None)
 
 
@@ -52,9 +49,15 @@ def terminal(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, place: Place | None, typed: str = "") -> HttpResponse:
-    context = {"nav": "terminals", "place": place, "touch_keys": TOUCH_KEYS, "typed": typed}
-    page = csp_update(STYLES)(lambda inner: render(inner, "terminal/terminal.html", context))
-    return cast(HttpResponse, page(request))
+    context = {"nav": "terminals", "place": place, "typed": typed, **SCREEN}
+    return with_own_styles(request, render(request, "terminal/terminal.html", context))
+
+
+@require_GET
+def pane(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the terminal for the lower pane of a task's page."""
+    place = access.place_for(request.user, "task", pk)
+    return render(request, "terminal/_screen.html", {"place": place, "pane": True, **SCREEN})
 
 
 @require_GET

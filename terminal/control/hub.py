@@ -18,6 +18,7 @@ from typing import Any
 from aitask.lib import sleep
 from terminal.control import listing
 from terminal.control.client import ControlClient, Replies, TmuxRefused
+from terminal.control.copied import SUBSCRIBE, SUBSCRIPTION, CopiedTexts
 from terminal.control.listing import HUB, Row
 from terminal.control.panes import LinkedWindow, Pane
 from terminal.control.protocol import Message, Notice, Output
@@ -67,6 +68,7 @@ class TerminalHub:
         self._reconnecting: asyncio.Task[None] | None = None
         self._refreshing = False
         self._patient_until = 0.0
+        self._copied = CopiedTexts()
         self._reset()
 
     def _reset(self) -> None:
@@ -74,6 +76,7 @@ class TerminalHub:
         self._windows: dict[str, LinkedWindow] = {}
         self._panes: dict[str, Pane] = {}
         self._idle = ""
+        self._copied.reset()
 
     # calls for a viewer
 
@@ -108,6 +111,11 @@ class TerminalHub:
         if pane := self._make_leader(viewer):
             pane.pasted(text)
 
+    def new_line(self, viewer: Viewer) -> None:
+        """Send a new line that does not end the input, if the program in the pane has one."""
+        if pane := self._make_leader(viewer):
+            pane.new_line()
+
     def _make_leader(self, viewer: Viewer) -> Pane | None:
         """Make the viewer the leader of its pane, and return the pane.
 
@@ -120,6 +128,7 @@ class TerminalHub:
         viewer.passive = False
         viewer.pane.window.claim(viewer.size)
         viewer.pane.lead(viewer)
+        self._copied.typed(viewer)
         return viewer.pane
 
     def resized(self, viewer: Viewer, size: Size, *, passive: bool) -> None:
@@ -157,6 +166,13 @@ class TerminalHub:
         if self._client and viewer in self.viewers:
             self._start(self._refresh(self._client))
 
+    async def choose_named(self, viewer: Viewer, session: str, window: str) -> None:
+        """Show the window with this name to the viewer. Raises HostError and TmuxRefused."""
+        rows = await self._list(await self.ready())
+        for row in rows:
+            if (row.session, row.name) == (session, window):
+                self.choose(viewer, row.window)
+
     async def sessions(self) -> list[Row]:
         """Return all windows on the host, without those of hubs. Raises HostError and TmuxRefused."""
         rows = await self._list(await self.ready())
@@ -188,12 +204,13 @@ class TerminalHub:
         self.name = f"{HUB}{secrets.token_hex(4)}"
         await client.start(self.host, self.name, users_server=self.users_server)
         # The user may have turned destroy-unattached on for their server; ours never exits by itself.
-        exits = "" if self.users_server else " ; set-option -s exit-empty off"
+        # What the user copies on their own server is not read.
+        exits = "" if self.users_server else f" ; set-option -s exit-empty off ; {SUBSCRIBE}"
         try:
             replies = await client.ask(
                 "display-message -p '#{window_id}' ; refresh-client -f pause-after=5"
                 f" ; set-option -t {self.name} destroy-unattached off{exits}",
-                3 if self.users_server else 4,
+                3 if self.users_server else 5,
             )
         except TmuxRefused as error:
             client.close()
@@ -246,10 +263,13 @@ class TerminalHub:
             if pane := self._panes.get(message.pane):
                 pane.output(message.data)
         elif isinstance(message, Notice):
-            self._handle_notice(message.name, message.rest.split(" "))
+            self._handle_notice(message.name, message.rest)
 
-    def _handle_notice(self, name: str, args: list[str]) -> None:
-        if name == "layout-change" and (window := self._windows.get(args[0])):
+    def _handle_notice(self, name: str, rest: str) -> None:
+        args = rest.split(" ")
+        if name == "subscription-changed" and args[0] == SUBSCRIPTION and self._client:
+            self._copied.changed(self._client, rest.partition(" : ")[2])
+        elif name == "layout-change" and (window := self._windows.get(args[0])):
             window.layout_changed(args[2] if len(args) > 2 else args[1])
         elif name == "pane-mode-changed" and (pane := self._panes.get(args[0])):
             pane.may_be_in_mode = True

@@ -15,6 +15,7 @@ FIELDS = (
     "window_linked_sessions_list",
     "window_activity",
     "session_attached",
+    "session_created",
     "@aitask",
     "window_name",
 )
@@ -39,6 +40,8 @@ class Row:
     "Number of clients of the session."
     owner: str
     name: str
+    created: int = 0
+    "Unix time at which the session was created."
 
     @property
     def is_dead_hub(self) -> bool:
@@ -58,7 +61,7 @@ def parse(lines: Iterable[bytes]) -> list[Row]:
 
 
 def _row(parts: list[str]) -> Row:
-    session, window, active, pane, linked, activity, attached, owner, name = parts
+    session, window, active, pane, linked, activity, attached, created, owner, name = parts
     return Row(
         session=session,
         window=window,
@@ -69,4 +72,5 @@ def _row(parts: list[str]) -> Row:
         attached=int(attached or 0),
         owner=owner,
         name=name,
+        created=int(created or 0),
     )

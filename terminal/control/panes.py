@@ -198,6 +198,12 @@ class Pane:
         self._leave_mode()
         self._paste(protocol.clean_paste(text), bracketed=True)
 
+    def new_line(self) -> None:
+        """Send Shift+Enter. tmux decides by the program in the pane, so that no key press overtakes it."""
+        self._end_skip()
+        self._leave_mode()
+        self._client.send(protocol.new_line(self.id), 2)
+
     def release(self) -> None:
         """Continue a paused pane before its window is unlinked."""
         if self._paused:

@@ -154,6 +154,15 @@ def keys(pane: str, data: bytes) -> bytes:
     return b"send-keys -t %s -H %s" % (pane.encode(), data.hex(" ").encode())
 
 
+def new_line(pane: str) -> str:
+    """Return the command that sends ESC CR to programs that take it for a new line, and CR to all others.
+
+    Claude Code and Codex do, also in the window of an interactive session. Codex from npm runs in `node`.
+    """
+    knows = "#{||:#{m:by-hand-*,#{window_name}},#{m/r:^(claude|codex|node)$,#{pane_current_command}}}"
+    return f"if-shell -F -t {pane} '{knows}' 'send-keys -t {pane} -H 1b 0d' 'send-keys -t {pane} -H 0d'"
+
+
 def paste(pane: str, data: bytes, *, buffer: str, bracketed: bool) -> Iterator[bytes]:
     """Yield the commands that paste these bytes. `bracketed` adds brackets if the program enabled them."""
     name = buffer.encode()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from aitask.tests.installation import migrated_database
+from aitask.tests.lab.browser import Chromium, open_page
 from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.tmux import TmuxServer
 from terminal.tests.headless import Headless
 from terminal.tests.hubs import LocalHub
+from terminal.tests.page import UNUSED, Open
 from terminal.tests.site import Site, start_site
 
 
@@ -50,3 +55,29 @@ def site(tmp_path: Path, empty_database: Path, tmux: TmuxServer) -> Iterator[Sit
     made = start_site(tmp_path / "data", empty_database, tmux, repo=str(repo))
     yield made
     made.installation.end()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, empty_database: Any) -> Iterator[Site]:
+    """One web server for all tests here; each takes tasks of its own."""
+    folder = tmp_path_factory.mktemp("desk")
+    with TmuxServer() as tmux:
+        repo = make_repo(folder / "repo")
+        made = start_site(folder / "data", empty_database, tmux, tasks=30, repo=str(repo))
+        yield made
+        made.installation.end()
+
+
+@pytest.fixture
+def task(desk: Site) -> int:
+    return desk.tasks[next(UNUSED)]
+
+
+@pytest.fixture
+def open_one(desk: Site, chromium: Chromium) -> Open:
+    """Opens a page of somebody who is logged in."""
+
+    def opened(**options: Any) -> AbstractContextManager[Page]:
+        return open_page(chromium, f"http://aitask.localhost:{desk.port}", **options)
+
+    return opened

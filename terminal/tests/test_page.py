@@ -5,87 +5,30 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from itertools import count
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from aitask.tests.lab.axe import serious_findings
-from aitask.tests.lab.browser import Chromium, open_page, press
-from aitask.tests.lab.repos import make_repo
-from aitask.tests.lab.tmux import TmuxServer
+from aitask.tests.lab.browser import press
 from aitask.tests.lab.wait import wait_for
+from terminal.tests.page import (
+    PASTE,
+    SIZE,
+    TERM,
+    TEXT,
+    UNUSED,
+    Open,
+    connected,
+    screen,
+    show,
+    type_line,
+    until_shows,
+)
 from terminal.tests.screens import SCREENS
-from terminal.tests.site import Site, start_site, start_web
+from terminal.tests.site import Site, start_web
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-TERM = "(await import('/static/terminal/terminal.js')).term"
-TEXT = f"""async () => {{ const {{ active }} = {TERM}.buffer; const lines = [];
-  for (let y = 0; y < active.length; y++) lines.push(active.getLine(y).translateToString(true));
-  return lines.join("\\n"); }}"""
-PASTE = """text => { const data = new DataTransfer(); data.setData("text/plain", text);
-  document.querySelector(".xterm-helper-textarea").dispatchEvent(
-    new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })); }"""
-SIZE = f"async () => {{ const {{ cols, rows }} = {TERM}; return [cols, rows]; }}"
-Open = Callable[..., AbstractContextManager[Page]]
-_unused = count()
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, empty_database: Any) -> Iterator[Site]:
-    """One web server for all tests here; each takes tasks of its own."""
-    folder = tmp_path_factory.mktemp("desk")
-    with TmuxServer() as tmux:
-        repo = make_repo(folder / "repo")
-        made = start_site(folder / "data", empty_database, tmux, tasks=30, repo=str(repo))
-        yield made
-        made.installation.end()
-
-
-@pytest.fixture
-def task(desk: Site) -> int:
-    return desk.tasks[next(_unused)]
-
-
-@pytest.fixture
-def open_one(desk: Site, chromium: Chromium) -> Open:
-    """Opens a page of somebody who is logged in."""
-
-    def opened(**options: Any) -> AbstractContextManager[Page]:
-        return open_page(chromium, f"http://aitask.localhost:{desk.port}", **options)
-
-    return opened
-
-
-def show(page: Page, site: Site, task: int) -> Page:
-    """Open a task's terminal and wait until it is connected."""
-    name, _, value = site.cookie.partition("=")
-    page.context.add_cookies([{"name": name, "value": value, "url": f"http://aitask.localhost:{site.port}"}])
-    page.goto(f"/tasks/{task}/terminal")
-    connected(page)
-    return page
-
-
-def connected(page: Page) -> None:
-    page.wait_for_selector("#state.link-up", timeout=60_000)
-
-
-def until_shows(page: Page, text: str) -> None:
-    page.wait_for_function(f"async text => (await ({TEXT})()).includes(text)", arg=text, timeout=30_000)
-
-
-def screen(page: Page) -> list[str]:
-    """The lines on the screen, as many as have text."""
-    rows = page.evaluate(TEXT).split("\n")[-page.evaluate(SIZE)[1] :]
-    return "\n".join(row.rstrip() for row in rows).rstrip("\n").split("\n")
-
-
-def type_line(page: Page, text: str) -> None:
-    page.click("#room")
-    page.keyboard.type(f"{text}\n")
 
 
 def test_a_person_works_leaves_and_finds_all_again(desk: Site, task: int, open_one: Open) -> None:
@@ -102,7 +45,7 @@ def test_a_person_works_leaves_and_finds_all_again(desk: Site, task: int, open_o
         press(page, "Control+Shift+F")
         page.keyboard.type("299")
         press(page, "Enter")
-        page.wait_for_function("() => document.querySelector('#find span').textContent.includes('1 of 1')")
+        expect(page.locator("#term-find span")).to_contain_text("1 of 1")
         press(page, "Escape")
         page.wait_for_selector(f"[data-key=task-{task}].current")
         page.fill("#filter", "no such thing")
@@ -135,9 +78,9 @@ def test_earlier_lines_come_on_a_click(desk: Site, task: int, open_one: Open) ->
         until_shows(page, "\n9000\n")
         assert "\n6000\n" not in page.evaluate(TEXT)
         page.evaluate(f"async () => {TERM}.scrollToTop()")
-        page.click("#older")
+        page.click("#term-older")
         until_shows(page, "\n6000\n")
-        expect(page.locator("#older")).to_be_hidden()
+        expect(page.locator("#term-older")).to_be_hidden()
         lines = [line for line in page.evaluate(TEXT).split("\n") if line.isdecimal()]
         assert lines == [str(n) for n in range(1, 9001)]
 
@@ -151,7 +94,7 @@ def test_finding_looks_through_lines_that_the_page_did_not_have(
         until_shows(page, "\n9000\n")
         press(page, "Control+Shift+F")
         page.keyboard.type("1234")
-        expect(page.locator("#find span")).to_have_text(re.compile("^1 (found|of 1)$"))
+        expect(page.locator("#term-find span")).to_have_text(re.compile("^1 (found|of 1)$"))
 
 
 def test_windows_of_the_session_are_tabs(desk: Site, task: int, open_one: Open) -> None:
@@ -163,7 +106,7 @@ def test_windows_of_the_session_are_tabs(desk: Site, task: int, open_one: Open) 
         until_shows(page, "the second")
         tabs = page.get_by_role("tab")
         expect(tabs).to_have_text(["run-1", "run-2"])
-        expect(page.locator("#room")).to_have_class("room")
+        expect(page.locator("#term-room")).to_have_class("room")
         expect(tabs.nth(1)).to_have_attribute("aria-selected", "true")
         tabs.nth(0).click()
         until_shows(page, "the first")
@@ -221,21 +164,21 @@ def test_two_screens_of_different_sizes_share_what_the_last_who_typed_has(
     desk.make_session(task)
     with open_one(width=1280, height=800) as large, open_one(width=800, height=500) as small:
         show(large, desk, task)
-        expect(large.locator("#room")).to_have_class("room")
+        expect(large.locator("#term-room")).to_have_class("room")
         wide = large.evaluate(SIZE)
         show(small, desk, task)
         small.wait_for_function(f"async size => String(await ({SIZE})()) === String(size)", arg=wide)
-        expect(small.locator("#room")).to_have_class("room letterboxed")
+        expect(small.locator("#term-room")).to_have_class("room letterboxed")
         box = small.evaluate("""() => [document.querySelector('.xterm-screen').getBoundingClientRect().right,
-            document.getElementById('room').getBoundingClientRect().right]""")
+            document.getElementById('term-room').getBoundingClientRect().right]""")
         assert box[0] <= box[1]
         type_line(small, "echo smal''l")
         until_shows(large, "\nsmall")
         narrow = small.evaluate(SIZE)
         assert narrow[0] < wide[0]
         large.wait_for_function(f"async size => String(await ({SIZE})()) === String(size)", arg=narrow)
-        expect(large.locator("#room")).to_have_class("room letterboxed")
-        small.click("#larger")
+        expect(large.locator("#term-room")).to_have_class("room letterboxed")
+        small.click("#term-larger")
         small.wait_for_function(f"async cols => {TERM}.cols < cols", arg=narrow[0])
 
 
@@ -247,9 +190,9 @@ def test_a_phone_looks_without_changing_the_size_until_it_takes_it(
         show(page, desk, task)
         until_shows(page, "$")
         assert page.evaluate(SIZE) == [120, 30]
-        page.click("#take")
+        page.click("#term-take")
         page.wait_for_function(f"async () => {TERM}.cols < 60")
-        expect(page.locator("#room")).to_have_class("room")
+        expect(page.locator("#term-room")).to_have_class("room")
         page.click("[data-key='⏎']")
         until_shows(page, "$ \n$ ")
         page.click("[data-key=Ctrl]")
@@ -265,7 +208,7 @@ def test_closing_asks_keeps_what_was_shown_and_it_can_be_opened_anew(
     desk: Site, task: int, open_one: Open
 ) -> None:
     with open_one() as page:
-        show(page, desk, task)
+        show(page, desk, task, creates=True)
         type_line(page, "seq 1 100; echo remem''ber")
         until_shows(page, "\nremember")
         page.click("[aria-label='Close session']")
@@ -273,10 +216,10 @@ def test_closing_asks_keeps_what_was_shown_and_it_can_be_opened_anew(
         page.wait_for_url("**/terminals")
         page.goto(f"/tasks/{task}/terminal")
         until_shows(page, "\nremember")
-        expect(page.locator("#banner")).to_contain_text("read-only")
+        expect(page.locator("#term-banner")).to_contain_text("read-only")
         before = page.evaluate(TEXT)
         type_line(page, "not taken")
-        page.wait_for_selector("#banner.refuses")
+        page.wait_for_selector("#term-banner.refuses")
         assert page.evaluate(TEXT) == before
         assert serious_findings(page) == []
         page.get_by_role("button", name="Open a new shell").click()
@@ -287,14 +230,14 @@ def test_closing_asks_keeps_what_was_shown_and_it_can_be_opened_anew(
 
         page.goto(f"/tasks/{task}/terminal?saved")
         until_shows(page, "\nremember")
-        expect(page.locator("#banner span")).to_have_text(re.compile("^Saved history from"))
+        expect(page.locator("#term-banner span")).to_have_text(re.compile("^Saved history from"))
         page.get_by_role("button", name="Open the terminal").click()
         connected(page)
         assert page.url.endswith("/terminal")
 
 
 def test_keys_lead_to_the_next_session_and_the_filter_to_any(desk: Site, task: int, open_one: Open) -> None:
-    other = desk.tasks[next(_unused)]
+    other = desk.tasks[next(UNUSED)]
     for each in (task, other):
         desk.make_session(each)
     with open_one() as page:
@@ -305,7 +248,7 @@ def test_keys_lead_to_the_next_session_and_the_filter_to_any(desk: Site, task: i
         press(page, "Enter")
         page.wait_for_url(f"**/tasks/{other}/terminal")
         connected(page)
-        page.click("#room")
+        page.click("#term-room")
         press(page, "Control+Shift+ArrowDown")
         page.wait_for_url(lambda url: not url.endswith(f"/tasks/{other}/terminal"))
 
@@ -354,10 +297,10 @@ def test_what_is_typed_without_a_connection_is_refused_and_the_page_comes_back(
         web = desk.installation.started[-1]
         web.terminate()
         web.wait(20)
-        page.wait_for_selector("#banner:not([hidden])")
-        page.click("#room")
+        page.wait_for_selector("#term-banner:not([hidden])")
+        page.click("#term-room")
         page.keyboard.type("lost")
-        page.wait_for_selector("#banner.refuses")
+        page.wait_for_selector("#term-banner.refuses")
         start_web(desk.installation, desk.port)
         connected(page)
         page.keyboard.type("echo he''re\n")

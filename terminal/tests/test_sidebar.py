@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.template.loader import render_to_string
@@ -16,10 +18,13 @@ from workspaces.models import Installation, Workspace
 pytestmark = pytest.mark.django_db
 
 
-def row(mark: str, activity: int = 1_800_000_000, *, installation: str = "") -> Row:
+def row(
+    mark: str, activity: int = 1_800_000_000, *, installation: str = "", window: str = "w", **more: Any
+) -> Row:
     owner = f"{installation or Installation.current_key()}/{mark}"
     name = f"aitask-{mark}"
-    row = {"pane": "%1", "attached": 0, "linked": (name,), "owner": owner, "name": "w"}
+    row = {"pane": "%1", "attached": 0, "linked": (name,), "owner": owner, "name": window}
+    row |= more
     return Row(name, "@1", active=True, activity=activity, **row)  # type: ignore[arg-type]
 
 
@@ -33,11 +38,13 @@ def running(workspace: Workspace, title: str, state: str = Run.State.RUNNING, **
     return task
 
 
-def test_live_sessions_stand_under_their_workspace_the_last_that_printed_first() -> None:
+def test_live_sessions_stand_under_their_workspace_in_the_order_of_opening() -> None:
     user = make_user()
     first, second = (make_workspace(owner=user, name=name) for name in ("api", "web"))
     old, new = running(first, "Older"), running(first, "Newer")
-    seen = groups(user, row(old.key, 100), row(new.key, 200), row(f"w{second.pk}", 50))
+    rows = [row(old.key, 300, created=20), row(new.key, 200, created=10), row(f"w{second.pk}", 50)]
+    seen = groups(user, *rows)
+    assert [s.key for s in groups(user, *reversed(rows))[0].sessions] == [s.key for s in seen[0].sessions]
     assert [(group.workspace.name, [s.title for s in group.sessions]) for group in seen] == [
         ("api", ["Newer", "Older"]),
         ("web", ["Shell"]),

@@ -8,6 +8,7 @@ import json
 import re
 import sqlite3
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_closing_keeps_the_history_and_opening_anew_shows_it_above(site: Site) -
     assert post(site, f"/tasks/{task}/terminal/close") in (200, 204, 302)
     browser.until_message("exit")
     wait_for(lambda: f"aitask-{task}" not in site.host.sessions(), 10, "the session's end")  # type: ignore[union-attr]
-    again = site.open(task, create="unless-history")
+    again = site.open(task, create="ask")
     assert again.until_message("gone")["history"]
     saved = site.get(f"/tasks/{task}/terminal/history").read()
     assert b"remember me" in saved
@@ -114,7 +115,7 @@ def test_what_a_shell_showed_outlives_tmux_and_stands_above_the_next_shell(site:
     assert b"\r\n3000\r\n" in saved
     assert b"outlives" in saved
     assert b"\x1b[6n" not in saved
-    assert site.connect(kind, pk, create="unless-history").until_message("gone")["history"]
+    assert site.connect(kind, pk, create="ask").until_message("gone")["history"]
     anew = site.connect(kind, pk, create=1)
     anew.until_text("outlives", 60)
     anew.type(b"echo and go''es on\r")
@@ -188,15 +189,16 @@ def next_list(sidebar: RawSocket) -> bytes:
             return str(message["html"]).encode()
 
 
-def post(site: Site, path: str) -> int:
-    page = site.get(path.removesuffix("/close"))
+def post(site: Site, path: str, **data: str) -> int:
+    page = site.get(path.removesuffix("/close").removesuffix("/close-finished"))
     cookies = [value.split(";")[0] for name, value in page.getheaders() if name.lower() == "set-cookie"]
     token = re.search(rb'data-csrf="(\w+)"', page.read())
     assert token
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
     headers = {"Cookie": "; ".join([site.cookie, *cookies]), "X-CSRFToken": token[1].decode()}
     host = f"aitask.localhost:{site.port}"
-    connection.request("POST", path, headers={**headers, "Host": host, "Origin": f"http://{host}"})
+    headers |= {"Host": host, "Origin": f"http://{host}", "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", path, urlencode(data), headers)
     return connection.getresponse().status
 
 
@@ -214,3 +216,13 @@ def test_a_closed_socket_says_why(site: Site) -> None:
     with pytest.raises(SocketClosed) as closed:
         browser.until(lambda client: False, 10)
     assert closed.value.code == 4410
+
+
+def test_a_page_asks_before_it_opens_a_session_that_needs_a_branch(site: Site) -> None:
+    task = site.tasks[2]
+    gone = site.open(task, create="ask").until_message("gone", 60)
+    assert not gone["history"]
+    assert f"creates the branch aitask/{task}-task-2 and its worktree" in gone["creates"]
+    assert rows(site, f"select branch, worktree_path from tasks_task where id={task}") == [("", "")]
+    site.open(task, create=1).until_message("snapshot", 60)
+    assert site.open(task, create="ask").until_message("snapshot", 60)

@@ -9,8 +9,8 @@ import { toast } from "./toasts.js";
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {
-    await copyText(copy.dataset.copy);
-    return toast({ text: "Copied.", kind: "good" });
+    if (await copyText(copy.dataset.copy)) return toast({ text: "Copied.", kind: "good" });
+    return toast({ text: "The browser did not allow copying.", kind: "failed" });
   }
   const opener = event.target.closest("[data-opens]");
   if (opener) openDialog(opener.dataset.opens);
@@ -18,12 +18,24 @@ document.addEventListener("click", async (event) => {
   event.target.closest("[data-dismiss]")?.closest(".toast").remove();
 });
 
+// Resolve to whether the text was copied.
 export async function copyText(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  const box = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
+  if (!navigator.clipboard) return copyBySelection(text); // It exists only with HTTPS or on localhost.
+  return navigator.clipboard.writeText(text).then(
+    () => true,
+    () => copyBySelection(text),
+  );
+}
+
+function copyBySelection(text) {
+  const focused = document.activeElement;
+  const place = document.querySelector("dialog[open]") ?? document.body; // Everything else is inert then.
+  const box = place.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
   box.select();
-  document.execCommand("copy"); // navigator.clipboard exists only with HTTPS or on localhost.
+  const done = document.execCommand("copy");
   box.remove();
+  focused?.focus();
+  return done;
 }
 
 // Confirmation dialogs: htmx requests with hx-confirm, and plain forms with data-confirm.
@@ -128,4 +140,5 @@ onKeys({
   "g w": () => location.assign("/workspaces"),
   "g s": () => location.assign("/account/settings"),
   "g h": () => location.assign("/help"),
+  "g t": () => document.getElementById("nav-terminals")?.click(), // Only there with the permission.
 });

@@ -23,8 +23,8 @@ function setAttribute(name, value) {
   else Element.prototype.setAttribute.call(this, name, value);
 }
 
-export async function makeScreen(root, on) {
-  const { xterm, fit, links, search, unicode, webgl, nonce } = root.dataset;
+export async function makeScreen(root, nonce, on) {
+  const { xterm, fit, links, search, unicode, webgl } = root.dataset;
   complyWithCsp(nonce);
   const [{ Terminal }, { FitAddon }, { WebLinksAddon }, { SearchAddon }, { Unicode11Addon }, gl] = await Promise.all(
     [xterm, fit, links, search, unicode, webgl].map((address) => import(address)),
@@ -44,6 +44,7 @@ export async function makeScreen(root, on) {
     screenReaderMode: false,
   });
   return new Screen(
+    root,
     term,
     {
       fit: new FitAddon(),
@@ -76,15 +77,15 @@ function isSoftwareRendered() {
 }
 
 class Screen {
-  constructor(term, addons, on) {
+  constructor(root, term, addons, on) {
     this.term = term;
     this.addons = addons;
     this.on = on;
     this.font = savedFont();
-    this.container = document.getElementById("room");
+    this.container = root.querySelector("#term-room");
     for (const name of ["fit", "links", "search", "unicode"]) term.loadAddon(addons[name]);
     term.unicode.activeVersion = "11";
-    term.open(document.getElementById("term"));
+    term.open(root.querySelector("#term-grid"));
     this.chooseRenderer();
     this.questions = new Questions(term.parser, () => document.hidden);
     this.forwardInput();
