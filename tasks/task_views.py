@@ -16,6 +16,7 @@ from django_htmx.http import trigger_client_event
 from aitask.lib import htmx
 from aitask.lib.answers import answer, succeeds
 from aitask.lib.errors import Refused
+from aitask.lib.policy import with_own_styles
 from aitask.lib.text import whole_number
 from tasks import editing, export, queries, rendering, services
 from tasks.access import task_for
@@ -43,9 +44,8 @@ def task_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The task page with the newest events."""
     task = task_for(request.user, pk)
     rows = queries.events(task, before=None, after=None, limit=PAGE_EVENTS)
-    return render(
-        request, "tasks/task.html", {"nav": "board", **page_context(request, task), **log_context(rows)}
-    )
+    context = {"nav": "board", **page_context(request, task), **log_context(rows)}
+    return with_own_styles(request, render(request, "tasks/task.html", context))  # for its terminal
 
 
 def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
