@@ -1,8 +1,9 @@
-"""Connects conversations, merge trains and worktrees to the hooks of runs."""
+"""Connects conversations, merge trains, worktrees and the search to the hooks of runs."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, post_save
 
 
 class TasksConfig(AppConfig):
@@ -11,16 +12,22 @@ class TasksConfig(AppConfig):
     def ready(self) -> None:
         from tasks.conversation import delivery, interactive, notifications
         from tasks.runs import cli_holds, dispatch, hooks, jobs, removal
+        from tasks.search import engine
+        from tasks.search import jobs as search_jobs
+        from tasks.search import services as search
         from tasks.trains import after_run, outside, overlap, repairs
         from workspaces.services import workspace_saved
 
         removal.connect()
+        post_migrate.connect(engine.create, sender=self, dispatch_uid="index of words")
+        post_save.connect(search.note_task, sender="tasks.Task", dispatch_uid="search")
         workspace_saved.join(dispatch.after_save)
         hooks.before_queue.join(interactive.refuse_if_open)
         hooks.before_start.join(interactive.refuse_if_session_in_use)
         hooks.events_saved.join(delivery.note_events)
         hooks.events_saved.join(notifications.note_events)
         hooks.events_saved.join(outside.note_events)
+        hooks.rows_saved.join(search.note_rows)
         hooks.run_ended.join(cli_holds.note_end)
         hooks.run_ended.join(dispatch.after_end)
         hooks.run_ended.join(jobs.after_end)
@@ -30,3 +37,4 @@ class TasksConfig(AppConfig):
         hooks.repair.join(cli_holds.repair)
         hooks.repair.join(repairs.repair)
         hooks.repair.join(delivery.repair)
+        hooks.repair.join(search_jobs.repair)

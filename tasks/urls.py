@@ -9,6 +9,7 @@ from tasks.board import views as board_views
 from tasks.conversation import urls as conversation_urls
 from tasks.many import urls as many_urls
 from tasks.review import urls as review_urls
+from tasks.search import urls as search_urls
 from tasks.trains import urls as trains_urls
 from tasks.worktrees import urls as worktrees_urls
 
@@ -18,6 +19,7 @@ urlpatterns = [
     *worktrees_urls.urlpatterns,
     *conversation_urls.urlpatterns,
     *many_urls.urlpatterns,
+    *search_urls.urlpatterns,
     path("", board_views.board, name="board"),
     path("board/columns", board_views.board_columns, name="board_columns"),
     path("board/cards/<str:status>", board_views.board_cards, name="board_cards"),

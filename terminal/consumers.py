@@ -23,7 +23,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.fast_socket import direct_of
 from aitask.lib.origin import Receive, Scope, Send
 from aitask.lib.sockets import LOGIN_NEEDED, NOT_FOUND, SERVER_ERROR, let_go_of_database, session_user
-from terminal import access, frames, services
+from terminal import access, frames, jobs, services
 from terminal.control import gateway
 from terminal.control.client import TmuxRefused
 from terminal.control.hub import SessionGone, TerminalHub
@@ -115,8 +115,12 @@ class TerminalSocket:
 
     async def _log_closed(self) -> None:
         async with CLOSING:
-            await database_sync_to_async(services.mark_closed)(self.visit)
+            await database_sync_to_async(self._note_closed)()
             await let_go_of_database()
+
+    def _note_closed(self) -> None:
+        services.mark_closed(self.visit)
+        jobs.index_soon(self.place.task)
 
     async def _recheck_access(self) -> None:
         while True:

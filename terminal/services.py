@@ -98,6 +98,11 @@ def read_history(place: Place) -> History | None:
     return History(data, max(part["mtime"] for part in parts))
 
 
+def saved_text(place: Place, limit: int) -> str:
+    """Return at most so many bytes of the newest saved output, as text. Raises HostError."""
+    return "\n".join(part["data"] for part in reversed(_scrollback(place, limit)))
+
+
 def has_history(place: Place) -> bool:
     """Return whether the session has saved output; False if the host can't be reached."""
     try:

@@ -13,7 +13,7 @@ from aitask.lib import clients, typed_commands
 from aitask.lib.answers import answer, attempt, text_answer
 from aitask.lib.errors import Refused
 from aitask.lib.policy import with_own_styles
-from terminal import access, services
+from terminal import access, jobs, services
 from terminal.frames import MAX_PASTED
 from terminal.models import Visit
 from terminal.places import Place
@@ -83,6 +83,7 @@ def close(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 
     def end() -> str:
         ended = services.close_session(place, user, client=client)
+        jobs.index_soon(place.task)
         return "Session closed. Its history was saved." if ended else "The session was already closed."
 
     return answer(request, end, to=reverse("terminals"))

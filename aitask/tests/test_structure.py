@@ -23,6 +23,7 @@ FLOORS = (
     ("tasks.worktrees",),
     ("tasks.review",),
     ("tasks.trains",),
+    ("tasks.search",),
     ("tasks.live",),
     ("tasks.board",),
     ("tasks",),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from aitask.lib.hooks import Hook
-from tasks.models import Run, Task
+from tasks.models import Event, Run, Task
 from workspaces.hostkit import wire
 from workspaces.models import Workspace
 
@@ -24,6 +24,8 @@ before_start: Hook[[Run]] = Hook()
 """A run is about to start on its host. Raises Refused or HostError if it can't."""
 events_saved: Hook[[Run, list[wire.RunEvent]]] = Hook()
 """New events of a run, within the transaction that saves them."""
+rows_saved: Hook[[Run, list[Event]]] = Hook()
+"""The rows of these events, within the same transaction."""
 usage_changed: Hook[[Run]] = Hook()
 """The run is new, its tokens or cost have changed, or it has ended."""
 limit_reported: Hook[[Run, wire.LimitEvent, datetime]] = Hook()

@@ -37,6 +37,7 @@ PINNED = {
     "POST /api/tasks/{task_id}/cancel",
     "GET /api/runs/{run_id}",
     "GET /api/runs/{run_id}/events",
+    "GET /api/search",
     "POST /api/runs/{run_id}/message",
     "POST /api/runs/{run_id}/settings",
     "POST /api/runs/{run_id}/interrupt",

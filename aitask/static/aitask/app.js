@@ -141,4 +141,5 @@ onKeys({
   "g s": () => location.assign("/account/settings"),
   "g h": () => location.assign("/help"),
   "g t": () => document.getElementById("nav-terminals")?.click(), // Only there with the permission.
+  "g /": () => location.assign("/search"),
 });

@@ -113,12 +113,13 @@ def _skip(run: Run, count: int, why: str) -> None:
 
 def _save_rows(run: Run, new: list[wire.RunEvent]) -> None:
     """Save these events and what they change in the run."""
-    Event.objects.bulk_create([row_of(run.pk, event) for event in new])
+    rows = Event.objects.bulk_create([row_of(run.pk, event) for event in new])
     for event in new:
         reducer.apply(run, event)
     columns.fit(run, reducer.FIELDS)
     run.save(update_fields=[*reducer.FIELDS, *OFFSETS])
     hooks.events_saved(run, new)
+    hooks.rows_saved(run, rows)
     _call_hooks(run, new)
 
 

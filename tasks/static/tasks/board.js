@@ -2,10 +2,11 @@
 // of the notices. Nothing changes while a card is being dragged.
 
 import { onKeys } from "../aitask/keys.js";
+import { offer } from "../aitask/palette.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { toast } from "../aitask/toasts.js";
-import { step, verbs } from "./cards.js";
+import { offersFor, step, verbs } from "./cards.js";
 import { watchDrag } from "./drag.js";
 import { Incoming } from "./incoming.js";
 import { showLines, takeLines } from "./lines.js";
@@ -137,6 +138,24 @@ document.addEventListener("keydown", (event) => {
   select(board.querySelector(".card"));
 });
 
+// What is in the search box can also be searched in all that the tasks contain: Enter does so.
+const everywhere = document.getElementById("everywhere");
+const searchBox = document.getElementById("f-search");
+function showEverywhere() {
+  const words = searchBox.value.trim();
+  everywhere.hidden = !words;
+  everywhere.querySelector("b").textContent = words;
+  everywhere.href = `${everywhere.pathname}?${queryOf(new FormData(filter))}`;
+}
+searchBox.addEventListener("input", showEverywhere);
+filter.addEventListener("change", showEverywhere);
+searchBox.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !searchBox.value.trim()) return;
+  event.preventDefault();
+  location.assign(everywhere.href);
+});
+showEverywhere();
+
 // On a phone, which shows one column at a time, start with the column that needs attention.
 function showActiveColumn() {
   const columns = ["running", "review", "queued"].map((status) => document.getElementById(`col-${status}`));
@@ -175,4 +194,9 @@ onKeys({
   M: withChosen("merge", () => startInColumn("merge", "review")),
   m: withCard(verbs.menu),
   e: withCard(verbs.edit),
+});
+offer((focused) => {
+  const card = focused?.closest?.(".card");
+  const create = { text: "New task", keys: "n", run: () => document.querySelector("[data-new-task]").click() };
+  return [create, ...(card ? offersFor(card) : [])];
 });

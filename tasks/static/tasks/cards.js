@@ -2,6 +2,7 @@
 
 import { ask } from "../aitask/dialogs.js";
 import { openMenu } from "../aitask/menus.js";
+import { textOf } from "../aitask/palette.js";
 import { send } from "../aitask/send.js";
 import { startWith } from "./many.js";
 import { move, runAgain, worked } from "./move.js";
@@ -92,6 +93,16 @@ function isAvailable({ verb, status }, card) {
   if (verb === "down") return !!card.nextElementSibling;
   return true;
 }
+
+// What the command palette offers for a card: what its menu does now.
+export const offersFor = (card) =>
+  [...menu.querySelectorAll("[data-verb]")]
+    .filter((item) => isAvailable(item.dataset, card))
+    .map((item) => {
+      const words = item.dataset.verb === "move" ? `Move to ${textOf(item)}` : textOf(item);
+      const run = () => verbs[item.dataset.verb](card, item.dataset);
+      return { text: `${words}: ${titleOf(card)}`, keys: item.querySelector("kbd")?.textContent, run };
+    });
 
 menu.addEventListener("click", (event) => {
   const item = event.target.closest("[data-verb]");

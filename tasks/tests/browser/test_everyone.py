@@ -69,6 +69,7 @@ def addresses(site: Site) -> list[str]:
         "/usage?days=7",
         "/backups",
         "/inbox",
+        "/search?q=round",
         "/inbox/finished",
         "/inbox/failed",
     ]
