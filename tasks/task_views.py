@@ -84,14 +84,32 @@ def _place(row: tuple[Run, Event]) -> str:
 
 @require_GET
 def task_events(request: HttpRequest, pk: int) -> HttpResponse:
-    """Events before or after a position ("run.seq"), or the newest ones."""
+    """Events before, after or around a position ("run.seq"), or the newest ones."""
     task = task_for(request.user, pk)
-    before, after = (_parse_place(request.GET.get(name, "")) for name in ("before", "after"))
+    before, after, around = (
+        _parse_place(request.GET.get(name, "")) for name in ("before", "after", "around")
+    )
+    if around:
+        return _answer_around(task, around)
     rows = queries.events(task, before=before, after=after, limit=PAGE_EVENTS)
+    return _answer_with(rows, more=len(rows) >= PAGE_EVENTS)
+
+
+def _answer_around(task: Task, place: tuple[int, int]) -> HttpResponse:
+    """The events on both sides of a position. X-Earlier tells whether there may be more before them."""
+    number, seq = place
+    earlier = queries.events(task, before=place, limit=PAGE_EVENTS // 2)
+    later = queries.events(task, after=(number, seq - 1), limit=PAGE_EVENTS // 2)
+    response = _answer_with([*earlier, *later], more=len(later) >= PAGE_EVENTS // 2)
+    response["X-Earlier"] = "yes" if len(earlier) >= PAGE_EVENTS // 2 else ""
+    return response
+
+
+def _answer_with(rows: Rows, *, more: bool) -> HttpResponse:
     response = HttpResponse(rendering.render_rows(rows))
     response["X-First"] = _place(rows[0]) if rows else ""
     response["X-Last"] = _place(rows[-1]) if rows else ""
-    response["X-More"] = "yes" if len(rows) >= PAGE_EVENTS else ""
+    response["X-More"] = "yes" if more else ""
     return response
 
 

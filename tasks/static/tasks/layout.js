@@ -21,6 +21,11 @@ function show(layout) {
   showTab(layout === "review" ? "side" : "talk");
 }
 
+// Show the conversation for something that is to be seen in it. The user's choice stays as it was.
+export function showConversation() {
+  if (panes.dataset.layout !== "talk" || panes.dataset.show !== "talk") show("talk");
+}
+
 if (isReviewing() && localStorage.getItem(STORED) === "talk") panes.dataset.layout = "talk";
 
 // When the task leaves the review, the conversation opens. When it enters it, nothing moves under the reader's eyes.

@@ -159,6 +159,44 @@ export class Log {
     this.toEnd();
   }
 
+  // Show the event at a place ([run, seq]), which need not be loaded; resolve to its element.
+  async show(place) {
+    if (!this.shownAt(place) && !(await this.loadAround(place))) return null;
+    const found = this.shownAt(place);
+    if (!found) return null;
+    this.following = false;
+    for (let fold = found; fold && fold !== this.rows; fold = fold.parentElement) {
+      if (fold.localName === "details") fold.open = true;
+    }
+    found.scrollIntoView({ block: "center" });
+    return found;
+  }
+
+  // The element that shows an event: its own row, or the row of the tool call that its content was put into.
+  shownAt(place) {
+    const row = this.rows.querySelector(`[data-place="${place.join(".")}"]`);
+    if (!row?.hidden) return row;
+    const call = [...this.rows.querySelectorAll(".tool")].find((tool) => tool.attached?.some((one) => one.row === row));
+    const content = call?.attached.find((one) => one.row === row).moved[0];
+    return content ?? call ?? null;
+  }
+
+  async loadAround(place) {
+    const response = await fetch(`${this.address}?around=${place.join(".")}`);
+    if (!response.ok || response.redirected) return false;
+    release([...this.rows.children]);
+    this.rows.replaceChildren(...nodesOf(await response.text()));
+    this.first = parse(response.headers.get("X-First"));
+    this.last = parse(response.headers.get("X-Last")) ?? this.last;
+    this.older.hidden = response.headers.get("X-Earlier") !== "yes";
+    this.complete = response.headers.get("X-More") !== "yes";
+    this.following = false;
+    adopt(this.rows);
+    this.showNewest();
+    if (this.complete) this.caughtUp();
+    return true;
+  }
+
   async loadNewest() {
     const response = await fetch(this.address);
     if (!response.ok) return false;

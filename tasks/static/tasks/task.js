@@ -1,9 +1,11 @@
 // The task page. The socket updates the conversation and the status bar; the panes are reloaded when the board changes.
 
 import { onKeys } from "../aitask/keys.js";
+import { offer, offersOf, visited } from "../aitask/palette.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { setTitle } from "./attention.js";
+import { watchFind } from "./find.js";
 import { Incoming } from "./incoming.js";
 import { isReviewing, setLayout } from "./layout.js";
 import { Live } from "./live.js";
@@ -18,6 +20,7 @@ const head = document.getElementById("head");
 const log = new Log(document.getElementById("conversation"), panes.dataset.events, () =>
   socket.send({ t: "from", after: log.last }),
 );
+watchFind(log);
 const live = new Live(document.getElementById("live"), log);
 const readRunState = () => document.getElementById("run-state").value.trim();
 let isStale = false;
@@ -120,3 +123,5 @@ onKeys({
   "]": () => (isReviewing() ? setLayout("talk") : toggleFold("side")),
   Escape: () => interrupt() || location.assign(boardAddress()),
 });
+visited(here);
+offer(() => offersOf("#head button, #reviewbar button, #reviewbar a, #taskhead > a, #taskmenu :is(button, a)"));
