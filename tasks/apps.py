@@ -10,6 +10,7 @@ class TasksConfig(AppConfig):
     name = "tasks"
 
     def ready(self) -> None:
+        from tasks import editing
         from tasks.conversation import delivery, interactive, notifications
         from tasks.runs import cli_holds, dispatch, hooks, jobs, removal
         from tasks.search import engine
@@ -28,6 +29,7 @@ class TasksConfig(AppConfig):
         hooks.events_saved.join(notifications.note_events)
         hooks.events_saved.join(outside.note_events)
         hooks.rows_saved.join(search.note_rows)
+        editing.task_edited.join(search.note_task)
         hooks.run_ended.join(cli_holds.note_end)
         hooks.run_ended.join(dispatch.after_end)
         hooks.run_ended.join(jobs.after_end)

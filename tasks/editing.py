@@ -10,10 +10,12 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
+from aitask.lib.hooks import Hook
 from aitask.lib.text import storable
 from tasks.models import Task
 from workspaces import access, clis, permission_modes
@@ -26,6 +28,10 @@ EDITABLE = (
 )
 MOST_LABELS, LONGEST_LABEL = 10, 30
 LABEL = re.compile(r"[\w][\w.:/+-]*")
+
+
+task_edited: Hook[[Task]] = Hook()
+"""Fields of the task were changed, within the transaction that saves them."""
 
 
 def clean_text(text: str) -> str:
@@ -58,10 +64,12 @@ def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: A
         check_permission_mode(edited, user)
     read = {name: getattr(task, name) for name in fields}
     values = {**{name: getattr(edited, name) for name in fields}, "updated_at": timezone.now()}
-    if not Task.objects.filter(pk=task.pk, **read).update(**values):
-        raise Refused("This task was changed at the same moment.", "Try again.")
-    for name, value in values.items():
-        setattr(task, name, value)
+    with transaction.atomic():
+        if not Task.objects.filter(pk=task.pk, **read).update(**values):
+            raise Refused("This task was changed at the same moment.", "Try again.")
+        for name, value in values.items():
+            setattr(task, name, value)
+        task_edited(task)
     doorbell.ring(f"task:{task.pk}")
     return task
 
