@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('title', 'Titles'), ('prompt', 'Prompts'), ('answer', 'Answers'), ('command', 'Commands'), ('file', 'Files'), ('diff', 'Diffs'), ('terminal', 'Terminals'), ('error', 'Errors')], max_length=8)),
-                ('words', tasks.models.search.WordsField()),
+                ('words', tasks.models.search.IndexedWordsField()),
                 ('text', models.TextField(blank=True, help_text='Only of what no other row has: saved terminals')),
                 ('task', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tasks.task')),
             ],

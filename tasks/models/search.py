@@ -11,7 +11,7 @@ from aitask.lib.leases import Leased
 from tasks.models.task import Task
 
 
-class WordsField(models.TextField[str, str]):
+class IndexedWordsField(models.TextField[str, str]):
     """The words of a text, separated by spaces: a `tsvector` with their positions on PostgreSQL.
 
     Words that begin with `_` name what the row belongs to, and have no position. The characters of a word
@@ -55,7 +55,7 @@ class SearchEntry(models.Model):
     id = models.BigIntegerField(primary_key=True)
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    words = WordsField()
+    words = IndexedWordsField()
     text = models.TextField(blank=True, help_text="Only of what no other row has: saved terminals")
 
     class Meta:
