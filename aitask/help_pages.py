@@ -23,6 +23,22 @@ FIRST = ["first-steps", "workspaces", "conversation", "terminal", "merging", "us
 """Names of the documents that come first, in this order; the others follow by title."""
 BOUNDARIES = "boundaries"
 """Name of the page of `SECURITY.md`, which is not in `docs/`."""
+OF_PAGES = {
+    "backups": "backup",
+    "inbox": "conversation",
+    "merge": "merging",
+    "search": "search",
+    "task": "conversation",
+    "task_changes": "merging",
+    "task_terminal": "terminal",
+    "terminals": "terminal",
+    "train": "merging",
+    "usage": "usage",
+    "workspace": "workspaces",
+    "workspace_terminal": "terminal",
+    "workspaces": "workspaces",
+}
+"""Names of URLs → the document about the page. The longest name that a URL's name begins with counts."""
 LINKED_DOCUMENT = re.compile(r"(?:\.\./)?(?P<file>[\w-]+\.md)(?P<anchor>#.*)?")
 
 
@@ -47,6 +63,12 @@ def documents() -> dict[str, Document]:
     found = [_document(name, path.read_text("utf-8")) for name, path in files.items() if path.is_file()]
     found.sort(key=lambda one: (FIRST.index(one.name) if one.name in FIRST else len(FIRST), one.title))
     return {one.name: one for one in found}
+
+
+def document_for(url_name: str) -> str:
+    """Return the name of the document about a page; empty if there is none."""
+    names = (name for name in OF_PAGES if f"{url_name}_".startswith(f"{name}_"))
+    return OF_PAGES.get(max(names, key=len, default=""), "")
 
 
 def _document(name: str, text: str) -> Document:

@@ -15,10 +15,13 @@ from tasks.models import (
     Event,
     Outgoing,
     OutsideChange,
+    PromptTemplate,
     PushKey,
     PushSubscription,
     RemovedRun,
     Run,
+    SearchBackfill,
+    SearchEntry,
     SeenRun,
     StartReport,
     Task,
@@ -182,3 +185,25 @@ class SeenRunAdmin(DisposableRecordAdmin, admin.ModelAdmin[SeenRun]):
     list_display = ("run", "user")
     list_select_related = ("run", "user")
     search_fields = ("user__username", "run__task__title")
+
+
+@admin.register(PromptTemplate)
+class PromptTemplateAdmin(admin.ModelAdmin[PromptTemplate]):
+    list_display = ("name", "workspace", "created_by", "updated_at")
+    list_filter = ("workspace",)
+    list_select_related = ("workspace", "created_by")
+    search_fields = ("name", "text")
+
+
+@admin.register(SearchEntry)
+class SearchEntryAdmin(RecordAdmin, admin.ModelAdmin[SearchEntry]):
+    list_display = ("task", "kind")
+    list_filter = ("kind",)
+    list_select_related = ("task",)
+    search_fields = ("task__title",)
+    show_full_result_count = False
+
+
+@admin.register(SearchBackfill)
+class SearchBackfillAdmin(RecordAdmin, admin.ModelAdmin[SearchBackfill]):
+    list_display = ("__str__",)

@@ -7,11 +7,13 @@ from datetime import datetime
 from django import template
 from django.conf import settings
 from django.forms import BaseForm
-from django.template import RequestContext
+from django.template import Context, RequestContext
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from aitask import help_pages
 from aitask.lib import formats, typed_commands
 from aitask.lib.formats import icon
 
@@ -57,6 +59,14 @@ COLUMN_ICONS = {
 def column_icon(status: str) -> SafeString:
     """Render the icon of a column of the board."""
     return icon(COLUMN_ICONS[status], f"col-{status}")
+
+
+@register.simple_tag(takes_context=True)
+def help_url(context: Context) -> str:
+    """Return the address of the help about the page that is shown."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    document = help_pages.document_for(match.url_name or "") if match else ""
+    return reverse("help_document", args=[document]) if document else reverse("help")
 
 
 @register.simple_tag

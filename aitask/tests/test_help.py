@@ -53,9 +53,28 @@ def test_the_help_and_the_settings_need_a_login(path: str) -> None:
     assert browser_of(None).get(path).headers["Location"].startswith("/login")
 
 
+def test_each_named_document_exists() -> None:
+    assert set(help_pages.OF_PAGES.values()) <= set(help_pages.documents())
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [("workspace_terminal", "terminal"), ("workspace_edit", "workspaces"), ("usages", ""), ("", "")],
+)
+def test_the_longest_name_counts(name: str, document: str) -> None:
+    assert help_pages.document_for(name) == document
+
+
 @pytest.mark.parametrize(
     ("path", "document"),
-    [("/", ""), ("/usage", "/usage"), ("/workspaces", "/workspaces"), ("/inbox", "/conversation")],
+    [
+        ("/", ""),
+        ("/usage", "/usage"),
+        ("/workspaces", "/workspaces"),
+        ("/inbox/failed", "/conversation"),
+        ("/search", "/search"),
+        ("/account/settings", ""),
+    ],
 )
 def test_a_page_leads_to_its_part_of_the_help(browser: Client, path: str, document: str) -> None:
     assert f'href="/help{document}"' in browser.get(path).content.decode()

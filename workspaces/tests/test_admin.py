@@ -14,6 +14,7 @@ from django.utils import timezone
 from tasks.models import (
     Attendance,
     MergeTrain,
+    PromptTemplate,
     PushKey,
     PushSubscription,
     Run,
@@ -89,7 +90,8 @@ def test_delete_selected_is_not_offered_for_figures_and_records(staff: Client, m
     request = RequestFactory().get("/")
     request.user = make_user(is_staff=True, is_superuser=True)
     offered = "delete_selected" in site.get_actions(request)
-    assert offered == (model in (ApiToken, PushSubscription, ViewedFile, Attendance, SeenRun, Budget))
+    disposable = (ApiToken, PushSubscription, ViewedFile, Attendance, SeenRun, Budget, PromptTemplate)
+    assert offered == (model in disposable)
 
 
 @pytest.mark.parametrize("model", [Run, Verdict, MergeTrain, UsageByModel, Series])
