@@ -16,7 +16,7 @@ from tasks.tests.browser.test_everyone import assert_no_barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 OpenPage = Callable[..., Page]
-LIST = "[role=listbox]"
+LIST = "[role=listbox]:not(#palette-list)"
 OPTION = f"{LIST} [role=option]"
 COMMANDS = [
     ("/deploy", "Deploy the site to a server, with everything that belongs to it (project)", "<where>"),
