@@ -81,7 +81,7 @@ function show(answer) {
   list.hidden = !nodes.length;
   note.hidden = !note.textContent;
   // In a modal dialog, only what is inside of it can be clicked.
-  const parent = box.closest("dialog") ?? document.body;
+  const parent = box.closest("dialog, main") ?? document.body;
   if (popup.parentNode !== parent) parent.append(popup);
   if (!isOpen()) popup.showPopover();
   place();
@@ -118,11 +118,9 @@ function place() {
 }
 
 function describe() {
-  box.setAttribute("role", "combobox");
   box.setAttribute("aria-autocomplete", "list");
   box.setAttribute("aria-haspopup", "listbox");
   box.setAttribute("aria-controls", list.id);
-  box.setAttribute("aria-expanded", "true");
 }
 
 function select(option) {
@@ -138,9 +136,8 @@ function close() {
   clearTimeout(timer);
   if (isOpen()) popup.hidePopover();
   popup.remove();
-  for (const name of ["role", "aria-autocomplete", "aria-haspopup", "aria-controls", "aria-activedescendant"])
+  for (const name of ["aria-autocomplete", "aria-haspopup", "aria-controls", "aria-activedescendant"])
     box?.removeAttribute(name);
-  box?.removeAttribute("aria-expanded");
   box = null;
 }
 
