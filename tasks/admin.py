@@ -20,6 +20,7 @@ from tasks.models import (
     PushSubscription,
     RemovedRun,
     Run,
+    SavedFilter,
     SearchBackfill,
     SearchEntry,
     SeenRun,
@@ -207,3 +208,9 @@ class SearchEntryAdmin(RecordAdmin, admin.ModelAdmin[SearchEntry]):
 @admin.register(SearchBackfill)
 class SearchBackfillAdmin(RecordAdmin, admin.ModelAdmin[SearchBackfill]):
     list_display = ("__str__",)
+
+
+@admin.register(SavedFilter)
+class SavedFilterAdmin(DisposableRecordAdmin, admin.ModelAdmin[SavedFilter]):
+    list_display = ("user", "name", "workspace", "search")
+    list_select_related = ("user", "workspace")

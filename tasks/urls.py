@@ -22,6 +22,8 @@ urlpatterns = [
     *search_urls.urlpatterns,
     path("", board_views.board, name="board"),
     path("board/columns", board_views.board_columns, name="board_columns"),
+    path("board/filters", board_views.filter_save, name="filter_save"),
+    path("board/filters/<int:pk>/delete", board_views.filter_delete, name="filter_delete"),
     path("board/cards/<str:status>", board_views.board_cards, name="board_cards"),
     path("prompt-templates", prompt_template_views.template_list, name="prompt_templates"),
     path("prompt-templates/save", prompt_template_views.template_save, name="prompt_template_save"),

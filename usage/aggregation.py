@@ -26,7 +26,7 @@ class Sums:
 
     runs: int = 0
     seconds: int = 0
-    "Duration of the runs that have ended."
+    "Duration of the runs, in reports also of those that are still going on."
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0

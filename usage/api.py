@@ -29,7 +29,7 @@ CostSource = Literal["reported", "estimated", "mixed"]
 
 class SumsOut(BaseModel):
     runs: int
-    seconds: int = Field(description="Total duration of the runs that have ended")
+    seconds: int = Field(description="Total duration of the runs, until now if they have not ended")
     input_tokens: int = Field(description="Without cache reads and writes")
     output_tokens: int
     cache_read_tokens: int

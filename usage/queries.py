@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet, Sum
+from django.utils import timezone
 
-from tasks.models import Task, Verdict
+from tasks.models import Run, Task, Verdict
 from usage.aggregation import AMOUNTS, Amounts, SpanSum, Sums, groups
 from usage.models import SIZE, Series, UsageByModel, dollars
 from usage.periods import Period
@@ -70,6 +72,15 @@ class UsageReport:
         return not self.totals.runs
 
 
+class RunningRun(NamedTuple):
+    """A run whose agent is still at work. `minute` is that of its start, `seconds` its time so far."""
+
+    series: int
+    task: int | None
+    minute: int
+    seconds: int
+
+
 User = AbstractBaseUser | AnonymousUser
 
 
@@ -94,11 +105,41 @@ def report(user: User, period: Period, workspace: Workspace | None = None) -> Us
     for each in sums:
         if each.span == len(slots):
             result.before.add(each.amounts, series[each.series].costing)
-    _fill_slots(result, [each for each in sums if each.span < len(slots)], series)
+    running = running_of(series, period)
+    in_period = [each for each in sums if each.span < len(slots)]
+    _fill_slots(result, [*in_period, *_time_so_far(running, slots)], series)
     rows = _rows_with_task(series)
     result.by_task = _top_tasks(rows.filter(minute__gte=period.start, minute__lt=period.end), series)
+    for line in result.by_task:
+        line.sums.seconds += sum(run.seconds for run in running if run.task == line.key)
     result.merged = _merged(rows.filter(task__in=_merged_tasks(workspaces, period)), series)
     return result
+
+
+def running_of(series: Collection[int], period: Period) -> list[RunningRun]:
+    """Return the runs of a period whose agents are still at work: their rows have no time yet."""
+    rows = UsageByModel.objects.filter(
+        runs=1,
+        run__state__in=Run.ACTIVE,
+        series__in=list(series),
+        minute__gte=period.start,
+        minute__lt=period.end,
+        run__started_at__isnull=False,
+    )
+    now = timezone.now()
+    return [
+        RunningRun(pk, task, minute, max(0, int((now - started).total_seconds())))
+        for pk, task, minute, started in rows.values_list("series", "task", "minute", "run__started_at")
+        if started
+    ]
+
+
+def _time_so_far(running: Iterable[RunningRun], slots: Sequence[tuple[int, int]]) -> Iterator[SpanSum]:
+    """Yield the time of running runs as sums of which everything else is zero."""
+    starts = [start for start, _ in slots]
+    for run in running:
+        amounts = [run.seconds if name == "seconds" else 0 for name in AMOUNTS]
+        yield SpanSum(bisect_right(starts, run.minute) - 1, run.series, amounts)
 
 
 def _fill_slots(result: UsageReport, sums: Iterable[SpanSum], series: Mapping[int, Series]) -> None:

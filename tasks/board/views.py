@@ -8,18 +8,19 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from aitask.lib import htmx
+from aitask.lib.answers import attempt
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
-from tasks.board import queries, rendered
+from tasks.board import queries, rendered, saved_filters
 from tasks.board.queries import Filter
 from tasks.conversation import attendance
 from tasks.conversation.notification_views import DISMISSED
-from tasks.models import Run, Task
+from tasks.models import Run, SavedFilter, Task
 from tasks.runs import cli_holds, restart_report
-from workspaces.access import current_user, visible_workspaces
+from workspaces.access import current_user, visible_workspaces, workspace_for
 from workspaces.models import BackendHold, Host, Workspace
 
 
@@ -56,6 +57,30 @@ def filter_of(values: QueryDict) -> Filter:
     return Filter(workspace, values.get("q", "").strip())
 
 
+def filters_context(request: HttpRequest) -> dict[str, Any]:
+    found = saved_filters.saved_filters(current_user(request))
+    return {"filters": [(saved, saved_filters.address_of(saved)) for saved in found]}
+
+
+@require_POST
+def filter_save(request: HttpRequest) -> HttpResponse:
+    """Save what the board shows as a filter of the user, and return the list of filters."""
+    shown = filter_of(request.POST)
+    if shown.workspace is not None:
+        workspace_for(request.user, shown.workspace)
+    name = request.POST.get("name", "")
+    result = attempt(lambda: saved_filters.save(current_user(request), name, shown))
+    if isinstance(result, Refused):
+        return htmx.refused(request, result.reason, result.hint, to=reverse("board"))
+    return render(request, "tasks/_filters.html", filters_context(request))
+
+
+@require_POST
+def filter_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    SavedFilter.objects.filter(pk=pk, user=current_user(request)).delete()
+    return render(request, "tasks/_filters.html", filters_context(request))
+
+
 def _sizes(request: HttpRequest) -> dict[str, int]:
     """Return how many cards of each column the page has; not fewer than a new page would."""
     asked = {status: whole_number(request.GET.get(f"shown-{status}")) or 0 for status in Task.Status.values}
@@ -78,6 +103,7 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
         "form": rendered.form_for(user),
         "board": board,
         "statuses": Task.Status.choices,
+        **filters_context(request),
         "troubles": troubles(workspaces, board.notices),
         "absence": attendance.absence_of(user),
         "report": restart_report.report_for(user, dismissed=dismissed) if is_new else None,

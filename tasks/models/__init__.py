@@ -8,6 +8,7 @@ from tasks.models.outside import OutsideChange
 from tasks.models.prompt_template import PromptTemplate
 from tasks.models.review import Comment, Verdict, ViewedFile
 from tasks.models.run import Run
+from tasks.models.saved_filter import SavedFilter
 from tasks.models.search import SearchBackfill, SearchEntry
 from tasks.models.task import Task
 from tasks.models.trains import MergeStep, MergeTrain, Radar, Resolution
@@ -29,6 +30,7 @@ __all__ = [
     "RemovedRun",
     "Resolution",
     "Run",
+    "SavedFilter",
     "SearchBackfill",
     "SearchEntry",
     "SeenRun",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from tasks.models import Run, Verdict
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
@@ -205,3 +206,25 @@ def test_only_what_was_merged_on_these_days_of_the_reader_counts(workspace: Work
     berlin = Period(SEPTEMBER.first, SEPTEMBER.last, ZoneInfo("Europe/Berlin"))
     assert [line.key for line in report(workspace).merged.costliest] == [late.pk]
     assert report(workspace, berlin).merged.count == 0
+
+
+def test_a_running_agent_counts_until_now(workspace: Workspace) -> None:
+    now = timezone.now()
+    today = Period(now.date(), now.date(), UTC_ZONE)
+    task = make_task(workspace=workspace)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    started = max(midnight, now - timedelta(minutes=30))
+    used(task, state="running", queued_at=started, started_at=started, finished_at=None)
+    elapsed = (now - started).total_seconds()
+    made = report(workspace, today)
+    for sums in (made.totals, made.by_day[0].sums, made.by_model[0].sums, made.by_task[0].sums):
+        assert sums.seconds == pytest.approx(elapsed, abs=30)
+        assert sums.runs == 1
+
+
+def test_a_queued_run_and_one_of_another_day_add_no_time(workspace: Workspace) -> None:
+    now = timezone.now()
+    used(make_task(workspace=workspace), state="queued", queued_at=now)
+    old = now - timedelta(days=3)
+    used(make_task(workspace=workspace), state="running", queued_at=old, started_at=old)
+    assert report(workspace, Period(now.date(), now.date(), UTC_ZONE)).totals.seconds == 0

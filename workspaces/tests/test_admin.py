@@ -18,6 +18,7 @@ from tasks.models import (
     PushKey,
     PushSubscription,
     Run,
+    SavedFilter,
     SeenRun,
     Task,
     Verdict,
@@ -90,7 +91,16 @@ def test_delete_selected_is_not_offered_for_figures_and_records(staff: Client, m
     request = RequestFactory().get("/")
     request.user = make_user(is_staff=True, is_superuser=True)
     offered = "delete_selected" in site.get_actions(request)
-    disposable = (ApiToken, PushSubscription, ViewedFile, Attendance, SeenRun, Budget, PromptTemplate)
+    disposable = (
+        ApiToken,
+        PushSubscription,
+        ViewedFile,
+        Attendance,
+        SeenRun,
+        Budget,
+        PromptTemplate,
+        SavedFilter,
+    )
     assert offered == (model in disposable)
 
 

@@ -1,4 +1,6 @@
 // Popover menus: positioned next to their button, navigated with the arrow keys.
+import { isTyping } from "./keys.js";
+
 function placeMenu(menu, anchor) {
   const box = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;
@@ -32,7 +34,7 @@ document.addEventListener(
   (event) => {
     const menu = event.target.closest?.(".menu:popover-open");
     const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
-    if (!menu || !step) return;
+    if (!menu || !step || isTyping(event.target)) return;
     const all = items(menu);
     all.at((all.indexOf(document.activeElement) + step) % all.length)?.focus();
     event.preventDefault();
