@@ -7,6 +7,7 @@ import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
 import { toast } from "../aitask/toasts.js";
 import { offersFor, step, verbs } from "./cards.js";
+import { showDays } from "./days.js";
 import { watchDrag } from "./drag.js";
 import { Incoming } from "./incoming.js";
 import { showLines, takeLines } from "./lines.js";
@@ -31,6 +32,7 @@ const incoming = new Incoming({
   mayChange: () => !drag.active && !isLoading,
   changed: (card) => showLines(card.dataset.pk),
   settled: () => {
+    showDays();
     settle();
     showChosen();
   },
@@ -77,6 +79,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   const { target } = event.detail.ctx;
   if (target !== board && !target.matches(".more")) return;
   tick(board);
+  showDays();
   showLines();
   watchEnds(board);
   showChosen();
@@ -122,6 +125,7 @@ const socket = connect("/ws/board", {
     incoming.take(data);
   },
 });
+showDays();
 watchEnds(board);
 
 needs.addEventListener("click", () => {

@@ -18,7 +18,7 @@ export function step(columns, rows) {
   const card = selected();
   const lists = [...board.querySelectorAll(".cards")];
   if (!card) return select(board.querySelector(".card"));
-  const cardsOf = (list) => [...list.querySelectorAll(".card")];
+  const cardsOf = (list) => [...list.querySelectorAll(".card:not([hidden])")];
   const row = cardsOf(card.parentElement).indexOf(card);
   if (rows) return select(cardsOf(card.parentElement)[row + rows]);
   let at = lists.indexOf(card.parentElement) + columns;

@@ -13,7 +13,7 @@ export function select(card) {
 
 // The cards of its column, the nearest first: those below it, then those above it.
 function neighboursOf(card) {
-  const cards = [...card.parentElement.querySelectorAll(".card")];
+  const cards = [...card.parentElement.querySelectorAll(".card:not([hidden])")];
   const at = cards.indexOf(card);
   return [...cards.slice(at + 1), ...cards.slice(0, at).reverse()].slice(0, 20).map((other) => other.dataset.pk);
 }

@@ -61,7 +61,7 @@ export function clear() {
 
 // From the anchor to this card, within a column.
 function extendTo(card) {
-  const cards = [...card.parentElement.querySelectorAll(".card")];
+  const cards = [...card.parentElement.querySelectorAll(".card:not([hidden])")];
   const from = cards.findIndex((other) => other.dataset.pk === anchor);
   const to = cards.indexOf(card);
   const [first, last] = from < 0 ? [to, to] : [Math.min(from, to), Math.max(from, to)];
@@ -74,7 +74,7 @@ function extendTo(card) {
 export function extend(by) {
   const card = selected();
   if (!card) return;
-  const cards = [...card.parentElement.querySelectorAll(".card")];
+  const cards = [...card.parentElement.querySelectorAll(".card:not([hidden])")];
   const next = cards[cards.indexOf(card) + by];
   if (!chosen.size) toggle(card, true);
   if (!next) return;

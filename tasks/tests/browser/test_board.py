@@ -361,3 +361,33 @@ def refuse_reloads(page: Page) -> Iterator[None]:
     yield
     page.remove_listener("request", note)
     assert asked == []
+
+
+def test_done_folds_by_day_and_opens_at_a_click(site: Site, open_one: OpenPage) -> None:
+    workspace, pk = site.do("""
+from datetime import timedelta
+from django.utils import timezone
+workspace = factories.make_workspace(owner=User.objects.get(username='ada'), name='diary')
+today = timezone.now().replace(hour=0, minute=0, second=1)
+for days, title in ((0, 'Now'), (1, 'Before'), (5, 'Long ago'), (5, 'As long ago'), (40, 'Forgotten')):
+    task = factories.make_task(workspace=workspace, title=title, status='done')
+    Task.objects.filter(pk=task.pk).update(updated_at=today - timedelta(days=days))
+result = [workspace.pk, Task.objects.get(title='Forgotten').pk]
+""")
+    page = open_one(f"/?workspace={workspace}", zone="UTC")
+    done = page.locator("#cards-done")
+    expect(done.locator(".day .label")).to_have_count(4)
+    assert done.locator(".day .label").all_inner_texts()[:2] == ["Today", "Yesterday"]
+    assert done.locator(".card:visible .title").all_inner_texts() == ["Now", "Before"]
+    done.locator(".day button").nth(2).click()
+    expect(done.locator(".card:visible")).to_have_count(4)
+    page.reload()
+    expect(done.locator(".card:visible")).to_have_count(4)
+
+    site.do(f"Task.objects.get(pk={pk}).save(update_fields=['updated_at']); doorbell.ring('task:{pk}')")
+    expect(done.locator(".card:visible .title").first).to_have_text("Forgotten")
+    expect(done.locator(".day .label")).to_have_count(3)
+
+    page.locator("#f-search").fill("ago")
+    expect(done.locator(".day")).to_have_count(0)
+    expect(done.locator(".card:visible")).to_have_count(2)
