@@ -19,17 +19,30 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-FIRST = ["first-steps", "workspaces", "conversation", "terminal", "merging", "usage", "troubleshooting"]
+FIRST = [
+    "first-steps",
+    "workspaces",
+    "board",
+    "conversation",
+    "terminal",
+    "merging",
+    "usage",
+    "troubleshooting",
+]
 """Names of the documents that come first, in this order; the others follow by title."""
 BOUNDARIES = "boundaries"
 """Name of the page of `SECURITY.md`, which is not in `docs/`."""
 OF_PAGES = {
     "backups": "backup",
+    "board": "board",
     "inbox": "conversation",
     "merge": "merging",
     "search": "search",
+    "prompt_templates": "board",
     "task": "conversation",
+    "task_attempts": "board",
     "task_changes": "merging",
+    "task_new": "board",
     "task_terminal": "terminal",
     "terminals": "terminal",
     "train": "merging",

@@ -68,7 +68,7 @@ def test_the_longest_name_counts(name: str, document: str) -> None:
 @pytest.mark.parametrize(
     ("path", "document"),
     [
-        ("/", ""),
+        ("/", "/board"),
         ("/usage", "/usage"),
         ("/workspaces", "/workspaces"),
         ("/inbox/failed", "/conversation"),

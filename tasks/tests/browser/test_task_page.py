@@ -209,3 +209,8 @@ def test_two_windows_show_one_title_and_do_not_overwrite_each_other(site: Site, 
     expect(page.locator("#edit-task")).to_be_hidden()
     assert site.do(f"result = Task.objects.get(pk={pk}).prompt") == "By use."
     site.do(f"Task.objects.filter(pk={pk}).delete()")
+
+
+def test_an_open_request_stands_once(site: Site, open_one: OpenPage) -> None:
+    page = open_one(f"/tasks/{site.pk_of('Upgrade to React 20')}")
+    expect(page.get_by_text("Wants to run a command").locator("visible=true")).to_have_count(1)
