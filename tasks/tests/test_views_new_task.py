@@ -116,11 +116,17 @@ def test_a_duplicate_begins_with_the_fields_of_the_task(
     client: Client, people: People, title: str, prompt: str, text: str
 ) -> None:
     old = make_task(
-        workspace=people.workspace, title=title, prompt=prompt, backend="codex", model="gpt-6-sol"
+        workspace=people.workspace,
+        title=title,
+        prompt=prompt,
+        backend="codex",
+        model="gpt-6-sol",
+        labels=["ui"],
     )
     page = client.get(f"/tasks/new?like={old.pk}")
     assert page.context["form"].initial["text"] == text
     assert (page.context["c"].backend, page.context["c"].model) == ("codex", "gpt-6-sol")
+    assert page.context["form"]["labels"].value() == "ui"
     send(client, "/tasks/new", **entry(people, text, backend="codex"))
     assert Task.objects.latest("pk").title == title
 
