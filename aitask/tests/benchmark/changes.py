@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from terminal.tests.socket_client import TEXT, RawSocket, SocketClosed
 MANY, BOARDS, CHANGES = 2000, 5, 30
 SETTLE = 3.0
 "Seconds after which all boards are open and quiet."
+CHANGED = re.compile(r"changed at ([\d.]+)")
 HAND = """
 import sys, time, django
 django.setup()
@@ -72,6 +74,5 @@ def listen(socket: RawSocket, delays: list[float]) -> None:
             return
         socket.send(TEXT, json.dumps({"ack": message["n"]}).encode())
         for card in message.get("cards", ()):
-            _, found, rest = card["html"].partition("changed at ")
-            if found:
-                delays.append((time.time() - float(rest.partition("<")[0])) * 1000)
+            if found := CHANGED.search(card["html"]):
+                delays.append((time.time() - float(found[1])) * 1000)
