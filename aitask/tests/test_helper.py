@@ -151,16 +151,24 @@ def test_no_language_holds_a_page_for_a_second(pool: HelperPool, part: int) -> N
     assert len(LANGUAGES) > 400
     slow = {}
     for language in LANGUAGES[part::4]:
-        pool._late.clear()  # as if the last one had been long ago
-        page = "\n".join(fence(code, language) for code in hostile(language))
-        began = time.monotonic()
-        html = pool.ask("markdown", page)
-        for code in hostile(language)[:2] if language in FILES else []:
-            pool.ask("coloured_lines", code, FILES[language].replace("*", "x"))
-        if (seconds := time.monotonic() - began) >= 1:
+        seconds = seconds_for(pool, language)
+        if seconds >= 1:  # it, or the machine: only a language is slow again and again
+            seconds = min(seconds_for(pool, language) for _ in range(3))
+        if seconds >= 1:
             slow[language] = seconds
-        assert html is None or "before" in html
     assert slow == {}
+
+
+def seconds_for(pool: HelperPool, language: str) -> float:
+    """How long a page waits for hostile texts in this language."""
+    pool._late.clear()  # as if the last one had been long ago
+    page = "\n".join(fence(code, language) for code in hostile(language))
+    began = time.monotonic()
+    html = pool.ask("markdown", page)
+    for code in hostile(language)[:2] if language in FILES else []:
+        pool.ask("coloured_lines", code, FILES[language].replace("*", "x"))
+    assert html is None or "before" in html
+    return time.monotonic() - began
 
 
 @pytest.mark.parametrize(

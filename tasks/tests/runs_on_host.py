@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.models import Event, Run, Task
+from tasks.models import Event, Run, SearchEntry, Task
 from tasks.repository import site_of
 from tasks.runs import launch
 from workspaces.hostkit.files import dumps
@@ -39,6 +39,10 @@ def end_on_host(folder: Path, *texts: str, **outcome: Any) -> None:
 
 def forget(*tasks: Task) -> None:
     """Remove tasks and runs as if the database had been restored from before they were made."""
-    for rows in (Event.objects.filter(run__task__in=tasks), Run.objects.filter(task__in=tasks)):
+    for rows in (
+        Event.objects.filter(run__task__in=tasks),
+        Run.objects.filter(task__in=tasks),
+        SearchEntry.objects.filter(task__in=tasks),
+    ):
         rows._raw_delete("default")  # without signals
     Task.objects.filter(pk__in=[task.pk for task in tasks])._raw_delete("default")

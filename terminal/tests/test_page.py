@@ -297,11 +297,13 @@ def test_what_is_typed_without_a_connection_is_refused_and_the_page_comes_back(
         web = desk.installation.started[-1]
         web.terminate()
         web.wait(20)
-        page.wait_for_selector("#term-banner:not([hidden])")
-        page.click("#term-room")
-        page.keyboard.type("lost")
-        page.wait_for_selector("#term-banner.refuses")
-        start_web(desk.installation, desk.port)
+        try:
+            page.wait_for_selector("#term-banner:not([hidden])")
+            page.click("#term-room")
+            page.keyboard.type("lost")
+            page.wait_for_selector("#term-banner.refuses")
+        finally:  # other tests need it, too
+            start_web(desk.installation, desk.port)
         connected(page)
         page.keyboard.type("echo he''re\n")
         until_shows(page, "\nhere")

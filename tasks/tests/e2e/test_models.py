@@ -88,7 +88,7 @@ class TestWithInventedClis:
         with open_page(chromium, machine.site) as page:
             machine.show(page, "/tasks/new")
             expect(page.get_by_label("CLI")).to_have_value("codex")
-            expect(page.get_by_role("option", name="Claude Code")).to_be_disabled()
+            expect(page.get_by_label("CLI").get_by_role("option", name="Claude Code")).to_be_disabled()
             expect(page.get_by_text("Claude Code: claude is not installed")).to_be_visible()
 
     def test_refresh_models_asks_again_and_keeps_the_last_list_of_a_broken_cli(
@@ -150,8 +150,9 @@ class TestTheForm:
         press(page, "Tab")
         expect(page.get_by_label("Effort")).to_be_focused()
         expect(page.get_by_label("Effort")).to_have_value("low")
-        press(page, "Tab")
-        press(page, "Tab")
+        create = page.get_by_role("button", name="Create", exact=True)
+        while not create.evaluate("button => button === document.activeElement"):
+            press(page, "Tab")
         press(page, "Enter")
         expect(page.get_by_role("link", name="By keyboard", exact=True)).to_be_visible()
         task = self.task(machine, "By keyboard")
