@@ -118,19 +118,14 @@ def report(user: User, period: Period, workspace: Workspace | None = None) -> Us
 
 def running_of(series: Collection[int], period: Period) -> list[RunningRun]:
     """Return the runs of a period whose agents are still at work: their rows have no time yet."""
-    rows = UsageByModel.objects.filter(
-        runs=1,
-        run__state__in=Run.ACTIVE,
-        series__in=list(series),
-        minute__gte=period.start,
-        minute__lt=period.end,
-        run__started_at__isnull=False,
-    )
+    active = Run.objects.filter(state__in=Run.ACTIVE, started_at__isnull=False)
+    started = dict(active.values_list("pk", "started_at"))
+    rows = UsageByModel.objects.filter(run__in=list(started), runs=1).order_by()
     now = timezone.now()
     return [
-        RunningRun(pk, task, minute, max(0, int((now - started).total_seconds())))
-        for pk, task, minute, started in rows.values_list("series", "task", "minute", "run__started_at")
-        if started
+        RunningRun(pk, task, minute, max(0, int((now - (started[run] or now)).total_seconds())))
+        for run, pk, task, minute in rows.values_list("run", "series", "task", "minute")
+        if run and pk in series and period.start <= minute < period.end
     ]
 
 
