@@ -12,6 +12,8 @@ from terminal.control.listing import Row
 if TYPE_CHECKING:
     from terminal.control.panes import Pane
 
+CANCEL = b"\x18"
+"""Ends a sequence whose rest was skipped: half of what a program copies must not be taken for all of it."""
 HIGH = 512 * 1024
 """Unacknowledged bytes above which a viewer lags: it gets no more output, and a snapshot later."""
 LOW = 128 * 1024
@@ -95,6 +97,7 @@ class Viewer:
 
     def snapshot(self, paint: bytes, head: dict[str, Any]) -> None:
         """Send a full repaint. It does not count against the limit, or a long history could never be sent."""
+        paint = CANCEL + paint
         self._put({"t": "snapshot", "bytes": len(paint), **head})
         self._sent += len(paint)
         self._limit = self._sent + HIGH

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from aitask.tests.lab.browser import press
+from terminal.control.viewer import CANCEL
 from terminal.tests.page import PASTE, TERM, TEXT, Open, show, type_line, until_shows
 from terminal.tests.site import Site
 
@@ -230,9 +231,25 @@ def test_hostile_sequences_copy_nothing_and_learn_nothing(page: Page) -> None:
     assert page.evaluate(READ) == "my secret"
     assert "bXkgc2VjcmV0" not in page.evaluate(TEXT)  # base64 of the secret
     press(page, "Control+c")
-    type_line(page, r"printf '\033]52;c;'; head -c 1500000 /dev/zero | base64 -w 0; printf '\007done'")
+    # Not by the program: the output of a fast one is skipped in part.
+    page.evaluate(f"async () => {TERM}.write('\\x1b]52;c;' + 'AAAA'.repeat(500000) + '\\x07')")
     expect(bar).to_contain_text("A program tried to copy 1.4 MB. The limit is 1 MB.")
     assert page.evaluate(READ) == "my secret"
+
+
+def test_a_copy_whose_rest_was_skipped_is_not_taken(page: Page) -> None:
+    """What follows a skipped part begins with this sign."""
+    heard = page.evaluate(
+        f"""async sign => {{
+            const term = {TERM}, heard = [];
+            term.parser.registerOscHandler(52, data => !heard.push(data));
+            const write = text => new Promise(done => term.write(text, done));
+            await write("\\x1b]52;c;aGFsZiBvZg==" + sign + "painted");
+            await write("\\x1b]52;c;YWxs\\x07");
+            return heard; }}""",
+        CANCEL.decode(),
+    )
+    assert heard == ["c;YWxs"]
 
 
 def test_what_is_copied_with_tmux_reaches_the_one_who_typed(desk: Site, page: Page) -> None:

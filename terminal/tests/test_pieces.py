@@ -8,14 +8,14 @@ from terminal.control import listing
 from terminal.control.modes import Modes, Names
 from terminal.control.panes import pane_size
 from terminal.control.snapshot import painted
-from terminal.control.viewer import HIGH, LOW, Frame, Pace, Viewer, ViewTarget
+from terminal.control.viewer import CANCEL, HIGH, LOW, Frame, Pace, Viewer, ViewTarget
 
 
 def make_viewer() -> tuple[Viewer, list[Frame]]:
     frames: list[Frame] = []
     viewer = Viewer(ViewTarget("work"), (80, 24), frames.append, passive=False)
     viewer.snapshot(b"screen", {"cols": 80, "rows": 24})
-    viewer.acknowledged(len(b"screen"))
+    viewer.acknowledged(len(CANCEL + b"screen"))
     return viewer, frames
 
 
@@ -32,14 +32,14 @@ def test_a_viewer_that_does_not_read_gets_no_more_than_the_limit() -> None:
         viewer.output(b"x" * 4096)
     sent = sum(len(frame) for frame in frames if isinstance(frame, bytes))
     assert viewer.pace is Pace.LAGGING
-    assert sent <= HIGH + len(b"screen")
+    assert sent <= HIGH + len(CANCEL + b"screen")
 
 
 def test_a_viewer_that_has_caught_up_needs_a_snapshot_once() -> None:
     viewer, _ = make_viewer()
     while viewer.pace is Pace.LIVE:
         viewer.output(b"x" * 4096)
-    total = viewer.unread + len(b"screen")
+    total = viewer.unread + len(CANCEL + b"screen")
     assert not viewer.acknowledged(total - LOW - 1)
     assert viewer.acknowledged(total - LOW)
 
