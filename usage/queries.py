@@ -119,7 +119,7 @@ def report(user: User, period: Period, workspace: Workspace | None = None) -> Us
 def running_of(series: Collection[int], period: Period) -> list[RunningRun]:
     """Return the runs of a period whose agents are still at work: their rows have no time yet."""
     active = Run.objects.filter(state__in=Run.ACTIVE, started_at__isnull=False)
-    started = dict(active.values_list("pk", "started_at"))
+    started = dict(active.order_by().values_list("pk", "started_at"))
     rows = UsageByModel.objects.filter(run__in=list(started), runs=1).order_by()
     now = timezone.now()
     return [
