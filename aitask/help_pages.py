@@ -61,8 +61,6 @@ class Document:
 
     name: str
     title: str
-    summary: str
-    "The first paragraph, without markup."
     html: SafeString
     headings: list[tuple[str, str]]
 
@@ -92,7 +90,6 @@ def _document(name: str, text: str) -> Document:
     return Document(
         name=name,
         title=titles[0][1] if titles else name,
-        summary=_first_paragraph(tokens),
         html=mark_safe(parser.renderer.render(tokens, parser.options, {})),  # noqa: S308 - no raw HTML in it
         headings=titles[1:],
     )
@@ -109,11 +106,6 @@ def _name_headings(tokens: Sequence[Token]) -> list[tuple[str, str]]:
             if opening.tag in ("h1", "h2"):
                 named.append((anchor, text))
     return named
-
-
-def _first_paragraph(tokens: Sequence[Token]) -> str:
-    following = pairwise(tokens)
-    return next((_plain(content) for opening, content in following if opening.type == "paragraph_open"), "")
 
 
 def _plain(content: Token) -> str:

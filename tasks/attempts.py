@@ -8,9 +8,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.utils.safestring import SafeString
 
 from aitask.lib.badges import Badge
-from aitask.lib.errors import Refused
-from tasks import services
 from tasks.badges import VERDICTS, run_badge
+from tasks.many import services as many
+from tasks.many.verbs import LeftOut, ManyVerb
 from tasks.models import Event, Run, Task, Verdict
 from tasks.rendering import markdown
 from tasks.review import verdicts
@@ -43,14 +43,14 @@ class Kept:
     """What became of the other attempts."""
 
     closed: list[Task]
-    left: list[tuple[Task, Refused]]
+    left: list[tuple[Task, LeftOut]]
     "Those that could not be closed, and why."
 
     def __str__(self) -> str:
         parts = ["Accepted."]
         if self.closed:
             parts.append(f"Closed without merging: {', '.join(f'#{task.pk}' for task in self.closed)}.")
-        parts += [f"#{task.pk} stays open: {error.reason}" for task, error in self.left]
+        parts += [f"#{task.pk} stays open: {why.reason}" for task, why in self.left]
         return " ".join(parts)
 
 
@@ -68,7 +68,7 @@ def attempts_of(task: Task) -> list[ComparedAttempt]:
 
 def _attempt(task: Task) -> ComparedAttempt:
     run = task.last_run
-    verdict = Verdict.objects.filter(task=task).first()
+    verdict: Verdict | None = getattr(task, "verdict", None)
     badge = VERDICTS[verdict.kind] if verdict else run_badge(run) if run else None
     return ComparedAttempt(task, run, badge, _last_words(run), TaskVerb.ACCEPT in possible(task, run))
 
@@ -88,13 +88,7 @@ def keep(task: Task, *, user: AbstractBaseUser) -> Kept:
     at work, stay where they are.
     """
     verdicts.accept(task, user=user)
-    kept = Kept([], [])
-    for other in siblings_of(task):
-        if other.pk == task.pk or other.status == Task.Status.DONE:
-            continue
-        try:
-            services.move_task(other, status=Task.Status.DONE, before=None, user=user)
-            kept.closed.append(other)
-        except Refused as error:
-            kept.left.append((other, error))
-    return kept
+    siblings = (other for other in siblings_of(task) if other.pk != task.pk)
+    others = {other.pk: other for other in siblings if other.status != Task.Status.DONE}
+    outcome = many.act(user, ManyVerb.CLOSE, list(others))
+    return Kept(outcome.done, [(others[why.task], why) for why in outcome.left_out])

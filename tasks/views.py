@@ -82,7 +82,7 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
         "has_workspaces": workspaces.exists(),
         "more": request.POST.get("more"),
         "like": whole_number(request.GET.get("like")),
-        "prompt_templates": prompt_templates.visible_templates(request.user),
+        "prompt_templates": prompt_templates.visible_templates(request.user).defer("text"),
         "c": choices_for(form, workspace) if workspace else None,
         "choices_url": reverse("task_new_fields"),
     }

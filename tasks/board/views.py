@@ -28,7 +28,8 @@ from workspaces.models import BackendHold, Host, Workspace
 def board(request: HttpRequest) -> HttpResponse:
     """The board page."""
     attendance.note(current_user(request))
-    return render(request, "tasks/board.html", {"nav": "board", **board_context(request)})
+    context = {"nav": "board", **board_context(request), **filters_context(request)}
+    return render(request, "tasks/board.html", context)
 
 
 @require_GET
@@ -103,7 +104,6 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
         "form": rendered.form_for(user),
         "board": board,
         "statuses": Task.Status.choices,
-        **filters_context(request),
         "troubles": troubles(workspaces, board.notices),
         "absence": attendance.absence_of(user),
         "report": restart_report.report_for(user, dismissed=dismissed) if is_new else None,
