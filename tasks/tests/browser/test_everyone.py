@@ -34,7 +34,8 @@ def axe_source() -> str:
 
 
 def assert_no_barriers(page: Page) -> None:
-    """Transitions are over before colours are judged."""
+    """Answers have come and transitions are over before colours are judged: what is stale is faint."""
+    expect(page.locator(".htmx-request")).to_have_count(0, timeout=60_000)
     page.evaluate(STILL)
     page.evaluate(axe_source())
     found: list[dict[str, Any]] = page.evaluate(RUN_AXE)
