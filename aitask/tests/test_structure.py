@@ -16,6 +16,7 @@ APPS = ("aitask", "workspaces", "tasks", "terminal", "usage")
 FLOORS = (
     ("tasks.models",),
     ("tasks.access", "tasks.answers", "tasks.badges", "tasks.editing", "tasks.repository", "tasks.verbs"),
+    ("tasks.attachments",),
     ("tasks.runs",),
     ("tasks.services",),
     ("tasks.rendering",),

@@ -1,5 +1,6 @@
 """The models of tasks, one module per topic. Import them from here."""
 
+from tasks.models.attachments import Attachment, ContentChunk, LeftFolder
 from tasks.models.attendance import Attendance, SeenRun
 from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, PushSubscription, StartReport
 from tasks.models.event import Event
@@ -14,11 +15,14 @@ from tasks.models.task import Task
 from tasks.models.trains import MergeStep, MergeTrain, Radar, Resolution
 
 __all__ = [
+    "Attachment",
     "Attendance",
     "Attention",
     "ByHand",
     "Comment",
+    "ContentChunk",
     "Event",
+    "LeftFolder",
     "MergeStep",
     "MergeTrain",
     "Outgoing",

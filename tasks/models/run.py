@@ -60,6 +60,9 @@ class Run(CompareAndSet, Leased, Marked):
         max_length=64, blank=True, help_text="Digest of settings in its worktree that nobody has allowed yet"
     )
     prompt = models.TextField()
+    attachments = models.JSONField(
+        default=list, blank=True, help_text="Ids of the files that belong to its prompt"
+    )
     resumes = models.CharField(max_length=100, blank=True, help_text="The CLI session that it continues")
     fork_at = models.CharField(
         max_length=100, blank=True, help_text="Where it forks that session; empty if it resumes it"

@@ -1,0 +1,1 @@
+"""Files that users give to agents: receiving, keeping and showing them."""
