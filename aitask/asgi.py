@@ -18,6 +18,7 @@ from asgiref.sync import ThreadSensitiveContext
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 
+from aitask.lib.large_bodies import with_large_bodies
 from aitask.lib.origin import Application, Receive, Scope, Send, own_origin_only, refuse
 from aitask.lib.sockets import let_go_of_database
 from tasks import routing as tasks
@@ -97,4 +98,6 @@ async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
 routes: Any = URLRouter(cast(Any, websocket_urlpatterns))
 logged_in: Any = AuthMiddlewareStack(cast(Any, login_required(routes)))
 sockets: Any = own_origin_only(known_paths(few_handshakes(own_thread(logged_in))))
-application = ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan})
+application = ProtocolTypeRouter(
+    {"http": with_large_bodies(http), "websocket": sockets, "lifespan": lifespan}
+)

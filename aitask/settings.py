@@ -34,6 +34,12 @@ SILENT_MINUTES = environment.minutes("SILENT_MINUTES", 10)
 MAX_REQUEST_BYTES = environment.number("MAX_REQUEST_MB", 3, least=1, most=1000, unit=" of MB") * 1_000_000
 # The web server refuses larger bodies (aitask/lib/http_limits.py). Django must not refuse smaller ones.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
+FILE_UPLOAD_MAX_MEMORY_SIZE = 256 << 10  # what is larger waits in a file, so that uploads need no memory
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+ATTACHMENT_BYTES = environment.number("ATTACHMENT_MB", 20, least=1, most=500, unit=" of MB") << 20
+TASK_ATTACHMENTS_BYTES = (
+    environment.number("ATTACHMENTS_PER_TASK_MB", 100, least=1, most=10_000, unit=" of MB") << 20
+)
 REDIS_URL = environment.redis_url("REDIS_URL")
 TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0, least=0, most=10)
 

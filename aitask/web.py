@@ -26,8 +26,9 @@ from daphne.cli import CommandLineInterface
 from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
+from aitask.lib import large_bodies
 from aitask.lib.fast_socket import EXTENSION, frame, short_message
-from aitask.lib.http_limits import BoundedFactory
+from aitask.lib.http_limits import BoundedFactory, BoundedRequest
 from workspaces.hosts.hub import share_running_loop
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,8 @@ class DirectServer(Server):  # type: ignore[misc]
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[Any]:
         if isinstance(protocol, DirectSocket):
             scope["extensions"] = {EXTENSION: protocol}
+        elif isinstance(protocol, BoundedRequest) and protocol.body is not None:
+            scope["extensions"] = {large_bodies.EXTENSION: protocol.body}
         queue: asyncio.Queue[Any] = super().create_application(protocol, scope)
         return queue
 

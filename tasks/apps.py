@@ -11,6 +11,7 @@ class TasksConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks import editing
+        from tasks.attachments import services as attachments
         from tasks.conversation import delivery, interactive, notifications
         from tasks.runs import cli_holds, dispatch, hooks, jobs, removal
         from tasks.search import engine
@@ -20,6 +21,7 @@ class TasksConfig(AppConfig):
         from workspaces.services import workspace_saved
 
         removal.connect()
+        attachments.connect()
         post_migrate.connect(engine.create, sender=self, dispatch_uid="index of words")
         post_save.connect(search.note_task, sender="tasks.Task", dispatch_uid="search")
         workspace_saved.join(dispatch.after_save)

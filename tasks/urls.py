@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tasks import attempt_views, prompt_template_views, session_views, task_views, views
+from tasks.attachments import urls as attachment_urls
 from tasks.board import views as board_views
 from tasks.conversation import urls as conversation_urls
 from tasks.many import urls as many_urls
@@ -20,6 +21,7 @@ urlpatterns = [
     *conversation_urls.urlpatterns,
     *many_urls.urlpatterns,
     *search_urls.urlpatterns,
+    *attachment_urls.urlpatterns,
     path("", board_views.board, name="board"),
     path("board/columns", board_views.board_columns, name="board_columns"),
     path("board/filters", board_views.filter_save, name="filter_save"),
