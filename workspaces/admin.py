@@ -119,7 +119,7 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
             {
                 "fields": (
                     *("worktree_root", "copy_files", "setup_command", "check_command"),
-                    *("commit_leftovers", "git_name", "git_email"),
+                    *("commit_leftovers", "require_portable_names", "git_name", "git_email"),
                 )
             },
         ),

@@ -76,6 +76,7 @@ class WorkspaceForm(forms.ModelForm[Workspace]):
             "max_permission_mode",
             "max_parallel_runs",
             "commit_leftovers",
+            "require_portable_names",
             "ssh_agent",
             "try_changed_clis",
             "git_name",

@@ -47,6 +47,7 @@ class WorkspaceChange(Body):
     environment: Variables = NOT_SENT
     max_parallel_runs: int = NOT_SENT
     commit_leftovers: bool = NOT_SENT
+    require_portable_names: bool = NOT_SENT
     ssh_agent: bool = NOT_SENT
     try_changed_clis: bool = NOT_SENT
     git_name: Text = NOT_SENT
@@ -81,6 +82,7 @@ class WorkspaceOut(Answer):
     environment: dict[str, None] = Field(description="Names of the variables; values are never returned")
     max_parallel_runs: int
     commit_leftovers: bool
+    require_portable_names: bool = Field(description="Merge trains leave out names that Windows refuses")
     ssh_agent: bool
     try_changed_clis: bool
     git_name: str

@@ -27,6 +27,7 @@ from workspaces.access import current_user
 from workspaces.git.automatic import why_it_runs
 from workspaces.git.diffs import FileChange, changed_files, file_patch, file_text, key_of, path_of
 from workspaces.git.generated import HandMade
+from workspaces.git.portable import clashes_of, why_not_portable
 from workspaces.hostkit.escapes import visible
 
 MAX_FILES = 20_000
@@ -65,6 +66,7 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
     space = bool(request.GET.get("space"))
     files = changed_files(view.site.host, rng, ignore_space=space)
     marks = marks_of(task, current_user(request))
+    unportable = unportable_names(view, files[:MAX_FILES])
     hand_made = HandMade(file_text(view.site.host, rng, ".gitattributes") or "") if files else HandMade()
     return {
         "range": name,
@@ -84,11 +86,24 @@ def list_of(request: HttpRequest, task: Task) -> dict[str, Any]:
         "count": len(files),
         "additions": sum(file.additions or 0 for file in files),
         "deletions": sum(file.deletions or 0 for file in files),
-        "files": [file_out(file, marks, hand_made, task.workspace.commands) for file in files[:MAX_FILES]],
+        "files": [
+            file_out(file, marks, hand_made, task.workspace.commands)
+            | {"unportable": unportable.get(file.path, "")}
+            for file in files[:MAX_FILES]
+        ],
         "comments": [comment_out(placed) for placed in comments.placed(view, rng)],
         "nothing": "" if files else why_nothing(view, name, rng, ignore_space=space),
         "live": view.live,
     }
+
+
+def unportable_names(view: View, files: Sequence[FileChange]) -> dict[str, str]:
+    """Return path → why Windows can't check out a changed file, in words."""
+    there = [file for file in files if file.status != "D"]
+    added = [file.path for file in there if file.status in "ARC"]
+    clashes = clashes_of(view.site.host, view.repo, view.tip, added)
+    found = {file.path: why_not_portable(file.path, file.new_mode) for file in there}
+    return {path: visible(why or clashes.get(path, "")) for path, why in found.items()}
 
 
 def first_range(view: View) -> str:

@@ -103,6 +103,12 @@ class Workspace(models.Model):
         default=True,
         help_text="On the task's branch, when a run ends",
     )
+    require_portable_names = models.BooleanField(
+        "merge only names that Windows can check out",
+        default=False,
+        help_text="Merge trains leave out a task that adds names such as aux or a:b, links, or names that"
+        " differ only by case",
+    )
     ssh_agent = models.BooleanField(
         "lend agents the ssh agent",
         default=False,

@@ -34,6 +34,7 @@ function makeHead(file) {
     make("span", `status ${file.status}`, file.status),
     makePath(file),
     ...(file.runs ? [makeWarning(file.runs)] : []),
+    ...(file.unportable ? [makeUnportable(file.unportable)] : []),
     ...(file.folded ? [make("span", "badge", file.folded)] : []),
     ...(file.changed_since && !file.viewed ? [make("span", "badge needs", "changed since you viewed it")] : []),
     make("span", "grow"),
@@ -44,6 +45,12 @@ function makeHead(file) {
 
 function makeWarning(reason) {
   return Object.assign(make("span", "badge needs runs", "Runs by itself"), { title: `Look closely: ${reason}.` });
+}
+
+function makeUnportable(reason) {
+  return Object.assign(make("span", "badge needs", "Not for Windows"), {
+    title: `Windows can't check out this file: ${reason}.`,
+  });
 }
 
 function makePath(file) {
