@@ -13,6 +13,7 @@ class TasksConfig(AppConfig):
         from tasks import editing
         from tasks.attachments import services as attachments
         from tasks.conversation import delivery, interactive, notifications
+        from tasks.order import services as order
         from tasks.runs import cli_holds, dispatch, hooks, jobs, removal
         from tasks.search import engine
         from tasks.search import jobs as search_jobs
@@ -25,6 +26,7 @@ class TasksConfig(AppConfig):
         post_migrate.connect(engine.create, sender=self, dispatch_uid="index of words")
         post_save.connect(search.note_task, sender="tasks.Task", dispatch_uid="search")
         workspace_saved.join(dispatch.after_save)
+        order.order_changed.join(dispatch.after_change_of_order)
         hooks.before_queue.join(interactive.refuse_if_open)
         hooks.before_start.join(interactive.refuse_if_session_in_use)
         hooks.events_saved.join(delivery.note_events)

@@ -19,6 +19,9 @@ LABELS = {
     "permission_mode": "Permissions",
     "labels": "Labels",
     "priority": "Priority",
+    "after": "After",
+    "after_until": "Until they are",
+    "base_branch": "Start from branch",
 }
 
 
@@ -77,7 +80,7 @@ def _is_same(left: Any, right: Any) -> bool:
 
 def _as_text(value: Any) -> str:
     """Return a value of a field as its form shows it."""
-    return " ".join(value) if isinstance(value, list) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _normal(text: str) -> str:

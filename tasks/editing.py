@@ -18,13 +18,14 @@ from aitask.lib.errors import Refused
 from aitask.lib.hooks import Hook
 from aitask.lib.text import storable
 from tasks.models import Task
+from tasks.order import services as order
 from workspaces import access, clis, permission_modes
 from workspaces.catalog import queries as catalog_queries
 from workspaces.validators import LINE_BREAKERS, validate_word
 
 EDITABLE = (
     *("title", "prompt", "backend", "model", "reasoning_effort", "permission_mode"),
-    *("labels", "priority"),
+    *("labels", "priority", "after", "after_until", "base_branch"),
 )
 MOST_LABELS, LONGEST_LABEL = 10, 30
 LABEL = re.compile(r"[\w][\w.:/+-]*")
@@ -51,6 +52,8 @@ def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: A
     Raises NotAllowed for a permission mode that the user may not choose; ValidationError for invalid values;
     Refused if the fields were changed after `task` was read.
     """
+    seen = task.after if "after" in fields else []
+    after = fields.pop("after", None)
     unknown = set(fields) - set(EDITABLE)
     if unknown:
         raise Refused(f"{', '.join(sorted(unknown))} can't be changed.")
@@ -65,8 +68,15 @@ def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: A
     read = {name: getattr(task, name) for name in fields}
     values = {**{name: getattr(edited, name) for name in fields}, "updated_at": timezone.now()}
     with transaction.atomic():
+        if order_fields := order.FIELDS.intersection(fields) or after is not None:
+            order.lock(task.workspace_id)
         if not Task.objects.filter(pk=task.pk, **read).update(**values):
             raise Refused("This task was changed at the same moment.", "Try again.")
+        if after is not None:
+            order.set_after(task, after, seen=seen)
+        if order_fields:
+            order.check_order(Task.objects.get(pk=task.pk))
+            order.announce(task)
         for name, value in values.items():
             setattr(task, name, value)
         task_edited(task)
@@ -79,6 +89,8 @@ def _cleaned(name: str, value: Any) -> Any:
         return value
     if name == "labels":
         return clean_labels(value)
+    if name == "base_branch":
+        return clean_text(value).strip()
     return one_line(value) if name == "title" else clean_text(value)
 
 

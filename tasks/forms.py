@@ -10,6 +10,7 @@ from django.urls import reverse_lazy
 
 from tasks import editing
 from tasks.models import Run, Task
+from tasks.order import named
 from workspaces import clis, permission_modes
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.catalog import form_choices
@@ -20,6 +21,7 @@ MOST_ATTEMPTS = 5
 "Maximum number of attempts per CLI."
 CHOICES = ("backend", "model", "reasoning_effort", "permission_mode")
 SORTING = ("labels", "priority")
+ORDER = ("after", "after_until", "base_branch")
 
 
 class ChoiceFields(forms.Form):
@@ -94,7 +96,54 @@ class SortingFields(forms.Form):
         return int(self.cleaned_data["priority"])
 
 
-class NewTaskForm(ChoiceFields, SortingFields):
+class OrderFields(forms.Form):
+    """Which tasks it comes after, and where it starts, rendered by tasks/order/_fields.html."""
+
+    after = forms.CharField(
+        required=False,
+        max_length=2000,
+        widget=forms.TextInput(
+            attrs={"placeholder": "#12, #14 or a title", "autocomplete": "off", "data-after": ""}
+        ),
+    )
+    after_until = forms.ChoiceField(label="Until they are", required=False, choices=Task.Until.choices)
+    base_branch = forms.CharField(
+        label="Start from branch",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "code"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(numbers := self.initial.get("after"), list):
+            self.initial["after"] = ", ".join(f"#{number}" for number in numbers)
+
+    def read_after(self, workspace: Workspace | None) -> None:
+        """Replace the text by the numbers of the tasks that it names."""
+        if workspace is None or "after" not in self.cleaned_data:
+            return
+        try:
+            self.cleaned_data["after"] = named.numbers_in(self.cleaned_data["after"], workspace)
+        except forms.ValidationError as error:
+            self.add_error("after", error)
+
+    @property
+    def shows_order(self) -> bool:
+        """Whether there is something to see in these fields."""
+        return any(self[name].errors for name in ORDER) or bool(
+            self["after"].value() or self["base_branch"].value()
+        )
+
+    def clean_after_until(self) -> str:
+        return self.cleaned_data["after_until"] or Task.Until.MERGED
+
+    def order_of(self) -> dict[str, Any]:
+        """Return the fields as keyword arguments of the services."""
+        return {name: self.cleaned_data[name] for name in ORDER}
+
+
+class NewTaskForm(ChoiceFields, SortingFields, OrderFields):
     """One text box: the first line is the title; a line of --- starts another task."""
 
     text = forms.CharField(
@@ -134,14 +183,30 @@ class NewTaskForm(ChoiceFields, SortingFields):
         self.fields["workspace"].queryset = visible_workspaces(user)  # type: ignore[attr-defined]
         self.fields["workspace"].widget.attrs |= RELOAD_CHOICES
 
+    def clean(self) -> dict[str, Any]:
+        """Find the tasks that it comes after."""
+        cleaned = super().clean()
+        self.read_after(cleaned.get("workspace"))
+        return cleaned
 
-class TaskForm(ChoiceFields, SortingFields):
+
+class TaskForm(ChoiceFields, SortingFields, OrderFields):
     """The fields of an existing task that can be changed."""
+
+    def __init__(self, *args: Any, task: Task, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.task = task
+
+    def clean(self) -> dict[str, Any]:
+        """Find the tasks that it comes after."""
+        cleaned = super().clean()
+        self.read_after(self.task.workspace)
+        return cleaned
 
     title = forms.CharField(max_length=200)
     prompt = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 10}))
 
-    field_order = ["title", "prompt", *CHOICES, *SORTING]
+    field_order = ["title", "prompt", *CHOICES, *SORTING, *ORDER]
 
 
 class RunForm(ChoiceFields):

@@ -18,6 +18,7 @@ from aitask.lib.errors import Refused
 from tasks.editing import check, check_choice, check_permission_mode, clean_labels, clean_text, one_line
 from tasks.models import Task
 from tasks.models.task import RANK_GAP
+from tasks.order import services as order
 from tasks.runs import dispatch
 from tasks.runs import services as run_services
 from tasks.verbs import TaskVerb, require
@@ -40,6 +41,9 @@ def create_task(
     permission_mode: str = "",
     labels: Iterable[str] = (),
     priority: int = 0,
+    after: Iterable[int] = (),
+    after_until: str = "",
+    base_branch: str = "",
     as_chosen: bool = False,
 ) -> Task:
     """Create a task at the end of the backlog.
@@ -62,12 +66,19 @@ def create_task(
         permission_mode=permission_mode,
         labels=clean_labels(labels),
         priority=priority,
+        after_until=after_until or Task.Until.MERGED,
+        base_branch=clean_text(base_branch).strip(),
         rank=Task.rank_at_end(Task.Status.BACKLOG),
     )
     check(task)
     check_choice(task)
     check_permission_mode(task, user)
-    task.save()
+    with transaction.atomic():
+        task.save()
+        if numbers := set(after):
+            order.lock(workspace.pk)
+            order.set_after(task, numbers)
+        order.check_order(task)
     doorbell.ring(f"task:{task.pk}")
     return task
 
@@ -163,8 +174,11 @@ def delete_task(task: Task) -> None:
     """Remove a task and its history from the app. Branch, worktree and tmux session stay on the host."""
     require(task, TaskVerb.DELETE)
     topic = f"task:{task.pk}"
-    task.delete()
-    doorbell.ring(topic)
+    with transaction.atomic():
+        task.dependents.update(title=task.title)
+        order.announce_to_successors([task.pk])
+        task.delete()
+        doorbell.ring(topic)
 
 
 def _rank_before(task: Task, status: str, before: int | None) -> float:
@@ -190,4 +204,5 @@ def change_column(task: Task, status: str, user: AbstractBaseUser) -> None:
         values = {"status": new, "archived_at": None, "updated_at": timezone.now()}
         if not Task.objects.filter(pk=task.pk, status=old).update(**values):
             raise Refused("Another user or a run has moved this task in the meantime.")
+        order.announce_to_successors([task.pk])
         doorbell.ring(f"task:{task.pk}")

@@ -26,6 +26,7 @@ from tasks.concurrent_edits import EditConflict, merge_edits, shown_values
 from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
 from tasks.models import Event, Run, Task
+from tasks.order.queries import order_context
 from tasks.review.queries import outside_changes
 from tasks.runs import agent_settings, modes
 from tasks.runs import services as run_services
@@ -61,6 +62,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "may_decide": may_decide(request.user, task.workspace),
         "columns": siblings(current_user(request), task),
         "commands": commands(task, run),
+        **order_context(task),
         "asks_first": agent_settings.waiting_for(run, task.workspace),
         "outside": outside_changes([task]).get(task.pk, []),
         "in_review": in_review,
@@ -183,7 +185,7 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Edit a task. Who saves over somebody else's changes is shown them first."""
     task = task_for(request.user, pk)
     initial = {name: getattr(task, name) for name in editing.EDITABLE}
-    form = TaskForm(request.POST or None, initial=initial)
+    form = TaskForm(request.POST or None, initial=initial, task=task)
     now = shown_values(task)
     shown = request.POST.get("shown", now)
     conflicts: list[EditConflict] = []
@@ -259,6 +261,13 @@ def task_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 def task_unqueue(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     return answer_on_task(request, pk, lambda: run_services.unqueue(task), "Removed from the queue.")
+
+
+@require_POST
+def task_start_anyway(request: HttpRequest, pk: int) -> HttpResponse:
+    task = task_for(request.user, pk)
+    text = "It no longer waits for other tasks."
+    return answer_on_task(request, pk, lambda: run_services.start_anyway(task), text)
 
 
 @require_POST

@@ -9,6 +9,7 @@ from tasks.attachments import urls as attachment_urls
 from tasks.board import views as board_views
 from tasks.conversation import urls as conversation_urls
 from tasks.many import urls as many_urls
+from tasks.order import urls as order_urls
 from tasks.review import urls as review_urls
 from tasks.search import urls as search_urls
 from tasks.trains import urls as trains_urls
@@ -20,6 +21,7 @@ urlpatterns = [
     *worktrees_urls.urlpatterns,
     *conversation_urls.urlpatterns,
     *many_urls.urlpatterns,
+    *order_urls.urlpatterns,
     *search_urls.urlpatterns,
     *attachment_urls.urlpatterns,
     path("", board_views.board, name="board"),
@@ -57,6 +59,7 @@ urlpatterns = [
     path("tasks/<int:pk>/rescue", session_views.task_rescue, name="task_rescue"),
     path("tasks/<int:pk>/cancel", task_views.task_cancel, name="task_cancel"),
     path("tasks/<int:pk>/unqueue", task_views.task_unqueue, name="task_unqueue"),
+    path("tasks/<int:pk>/start-anyway", task_views.task_start_anyway, name="task_start_anyway"),
     path("tasks/<int:pk>/move", views.task_move, name="task_move"),
     path("tasks/<int:pk>/delete", task_views.task_delete, name="task_delete"),
     path("holds/<int:pk>/try", views.hold_try, name="hold_try"),

@@ -16,6 +16,7 @@ from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.models.run import SESSION_GONE
 from tasks.models.trains import undone_step
+from tasks.order.predecessors import predecessors_of, reason_to_wait
 
 MAX_FAILED_RESUMES = 2
 Facts = TypeVar("Facts")
@@ -28,6 +29,7 @@ class TaskVerb(StrEnum):
 
     RUN = "run"
     UNQUEUE = "unqueue"
+    START_ANYWAY = "start-anyway"
     CANCEL = "cancel"
     STOP = "stop"
     COMPACT = "compact"
@@ -127,6 +129,13 @@ class TaskFacts:
         return self.task.runs.exclude(cli_session="").exclude(run_dir="").exists()
 
     @cached_property
+    def waits_for(self) -> str:
+        """Why the queued run waits for predecessors of the task; empty if it does not."""
+        if self.run is None or self.run.state != Run.State.QUEUED or self.run.starts_anyway:
+            return ""
+        return "" if self.task.branch else reason_to_wait(predecessors_of(self.task))
+
+    @cached_property
     def is_undone(self) -> bool:
         return undone_step(self.task) is not None
 
@@ -158,6 +167,10 @@ def _queued(facts: TaskFacts) -> Refused | None:
     if facts.run and facts.run.state == Run.State.QUEUED:
         return None
     return Refused("The run has started already.", "Cancel it if it should stop.")
+
+
+def _waits_for_others(facts: TaskFacts) -> Refused | None:
+    return None if facts.waits_for else Refused("This task does not wait for another one.")
 
 
 def _active(facts: TaskFacts) -> Refused | None:
@@ -291,6 +304,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
     {
         TaskVerb.RUN: (_not_live,),
         TaskVerb.UNQUEUE: (_queued,),
+        TaskVerb.START_ANYWAY: (_queued, _waits_for_others),
         TaskVerb.CANCEL: (_active,),
         TaskVerb.STOP: (_active,),
         TaskVerb.COMPACT: (_active, _with_conversation),
@@ -317,6 +331,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
 )
 HEAD_VERBS = (
     TaskVerb.UNQUEUE,
+    TaskVerb.START_ANYWAY,
     TaskVerb.STOP,
     TaskVerb.COMPACT,
     TaskVerb.RESUME,

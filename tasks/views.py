@@ -18,7 +18,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks import editing, prompt_templates, services
 from tasks.access import hold_for, task_for
-from tasks.forms import CHOICES, SORTING, MoveForm, NewTaskForm, choices_for, models_used, modes_for
+from tasks.forms import CHOICES, ORDER, SORTING, MoveForm, NewTaskForm, choices_for, models_used, modes_for
 from tasks.models import Task
 from tasks.runs import services as run_services
 from tasks.trains import services as trains
@@ -66,7 +66,7 @@ def new_task_preset(request: HttpRequest) -> dict[str, Any]:
 
 def fields_of(task: Task) -> dict[str, Any]:
     """Return the fields for another task like this one. Its title comes from the first line of the text."""
-    names = ("workspace", *CHOICES, *SORTING)
+    names = ("workspace", *CHOICES, *SORTING, *ORDER)
     first = editing.one_line(services.first_line(task.prompt))
     text = task.prompt if first[:200] == task.title else f"{task.title}\n\n{task.prompt}".strip()
     return {"text": text, **{name: getattr(task, name) for name in names}}
@@ -91,7 +91,7 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
 def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
     """Create the tasks, queue runs if requested, and keep the panel open if the user wants to add more."""
     user, data = current_user(request), form.cleaned_data
-    fields = {**form.choices_of(), **form.sorting_of(), **form.attempts_of()}
+    fields = {**form.choices_of(), **form.sorting_of(), **form.order_of(), **form.attempts_of()}
     tasks = services.create_tasks_from_text(
         workspace=data["workspace"], user=user, text=data["text"], as_chosen=True, **fields
     )

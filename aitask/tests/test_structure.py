@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = ("aitask", "workspaces", "tasks", "terminal", "usage")
 FLOORS = (
     ("tasks.models",),
-    ("tasks.access", "tasks.answers", "tasks.badges", "tasks.editing", "tasks.repository", "tasks.verbs"),
+    (
+        *("tasks.access", "tasks.answers", "tasks.badges", "tasks.editing", "tasks.repository"),
+        *("tasks.verbs", "tasks.order"),
+    ),
     ("tasks.attachments",),
     ("tasks.runs",),
     ("tasks.services",),

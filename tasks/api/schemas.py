@@ -15,6 +15,7 @@ from tasks import editing
 from tasks.board.cards import Card
 from tasks.models import Event, Run, Task
 from tasks.models.task import HIGHEST, LOWEST
+from tasks.order import services as order
 from tasks.runs.shell_commands import attach_command_on_host
 from workspaces import clis
 from workspaces.models import choices
@@ -61,7 +62,13 @@ Labels = Annotated[list[str], Field(max_length=editing.MOST_LABELS, description=
 Priority = Annotated[
     int, Field(ge=LOWEST, le=HIGHEST, description="A higher one comes first; 1 is high, 2 urgent, -1 low")
 ]
-
+After = Annotated[
+    list[int],
+    Field(max_length=order.MOST, description="Ids of the workspace's tasks that its first run waits for"),
+]
+Until = Annotated[str, one_of(Task.Until.values)]
+UNTIL_WORDS = "Until they are merged, or until the only one is finished, from whose branch it then starts"
+BASE_WORDS = "The branch that it starts from; null or empty: the workspace's"
 
 MODE_WORDS = "null or empty: the workspace's. Never more than its max_permission_mode"
 NOT_SENT: Any = None
@@ -95,6 +102,9 @@ class NewTask(Body):
     permission_mode: TaskMode | None = Field(default=None, description=MODE_WORDS)
     labels: Labels = []
     priority: Priority = 0
+    after: After = []
+    after_until: Until = Field(default=Task.Until.MERGED.value, description=UNTIL_WORDS)
+    base_branch: str | None = Field(default=None, max_length=200, description=BASE_WORDS)
 
 
 class TaskChange(Body):
@@ -108,6 +118,9 @@ class TaskChange(Body):
     permission_mode: TaskMode | None = Field(default=None, description=MODE_WORDS)
     labels: Labels = NOT_SENT
     priority: Priority = NOT_SENT
+    after: After = NOT_SENT
+    after_until: Until = Field(default=NOT_SENT, description=UNTIL_WORDS)
+    base_branch: str | None = Field(default=None, max_length=200, description=BASE_WORDS)
 
 
 class ForkFrom(Body):
@@ -156,6 +169,9 @@ class TaskOut(Answer):
     runs: list[int] = Field(description="Ids of its runs, oldest first")
     labels: list[str]
     priority: int
+    after: list[int] = Field(description="Ids of the tasks that it comes after, also of deleted ones")
+    after_until: Until
+    base_branch: str = Field(description="The branch that it starts from; empty: the workspace's")
     archived: bool = Field(description="Done, and hidden from the board")
     files_changed: int
     lines_added: int
@@ -166,7 +182,7 @@ class TaskOut(Answer):
 
 TASK_FIELDS = (
     *("id", "title", "prompt", "backend", "model", "reasoning_effort", "status", "branch", "worktree_path"),
-    *("permission_mode", "labels", "priority"),
+    *("permission_mode", "labels", "priority", "after_until", "base_branch"),
     *("files_changed", "lines_added", "lines_deleted", "created_at", "updated_at"),
 )
 
@@ -176,8 +192,8 @@ class TaskPage(Answer):
     next: str | None = Field(description="The `cursor` of the next page; null after the last one")
 
 
-def task_out(card: Card, runs: list[int]) -> TaskOut:
-    """Return a task with the state of its newest run and the ids of all its runs."""
+def task_out(card: Card, runs: list[int], after: list[int]) -> TaskOut:
+    """Return a task with the state of its newest run, the ids of all its runs, and of its predecessors."""
     task: Task = card.task
     return TaskOut.model_construct(
         **{name: getattr(task, name) for name in TASK_FIELDS},
@@ -187,6 +203,7 @@ def task_out(card: Card, runs: list[int]) -> TaskOut:
         needs_you=card.needs_you,
         activity=card.activity,
         runs=runs,
+        after=after,
     )
 
 

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Annotated
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
@@ -31,7 +31,7 @@ from tasks.api.schemas import (
     task_out,
 )
 from tasks.board.cards import RUN_FIELDS, card_of, lost_hosts, with_newest_runs
-from tasks.models import Run, Task
+from tasks.models import Dependency, Run, Task
 from tasks.runs import agent_settings, forks, rescue
 from tasks.runs import services as run_services
 from workspaces.access import current_user, workspace_for
@@ -159,6 +159,15 @@ def cancel_task(request: HttpRequest, task_id: Id) -> TaskOut:
     return read(request, task_id)
 
 
+@router.post(
+    "/tasks/{task_id}/start-anyway", response=TaskOut, summary="Start although its predecessors are not done"
+)
+def start_anyway(request: HttpRequest, task_id: Id) -> TaskOut:
+    """For a queued run that waits for other tasks. In merge trains, the task still comes after them."""
+    run_services.start_anyway(task_for(request.user, task_id))
+    return read(request, task_id)
+
+
 @router.post("/tasks/{task_id}/try-login", response=TaskOut, summary="Retry a refused login now")
 def try_login(request: HttpRequest, task_id: Id) -> TaskOut:
     """Lets one queued run of this CLI and host start. If its login works, the others start as well."""
@@ -179,13 +188,16 @@ def _agent_settings(task: Task) -> AgentSettingsOut:
 
 
 def tasks_out(tasks: Iterable[Task]) -> list[TaskOut]:
-    """Return tasks with the ids of all their runs and the state of the newest one."""
+    """Return tasks with the ids of all their runs and predecessors, and the state of the newest run."""
     found, lost = with_newest_runs(tasks, only=RUN_FIELDS), lost_hosts()
     runs: dict[int, list[int]] = {task.pk: [] for task in found}
-    rows = Run.objects.filter(task__in=found).order_by("task", "number")
-    for task, run in rows.values_list("task", "pk"):
-        runs[task].append(run)
-    return [task_out(card_of(task, lost), runs[task.pk]) for task in found]
+    after: dict[int, list[int]] = {task.pk: [] for task in found}
+    of_runs = Run.objects.filter(task__in=found).order_by().values_list("task", "number", "pk")
+    before = Dependency.objects.filter(task__in=found).order_by().annotate(pk_of_run=Value(0))
+    rows = of_runs.union(before.values_list("task", "number", "pk_of_run"), all=True)
+    for task, number, run in sorted(rows):
+        (runs if run else after)[task].append(run or number)
+    return [task_out(card_of(task, lost), runs[task.pk], after[task.pk]) for task in found]
 
 
 def read(request: HttpRequest, task_id: int) -> TaskOut:

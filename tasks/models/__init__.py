@@ -5,6 +5,7 @@ from tasks.models.attendance import Attendance, SeenRun
 from tasks.models.conversation import Attention, ByHand, Outgoing, PushKey, PushSubscription, StartReport
 from tasks.models.event import Event
 from tasks.models.marks import RemovedRun
+from tasks.models.order import Dependency
 from tasks.models.outside import OutsideChange
 from tasks.models.prompt_template import PromptTemplate
 from tasks.models.review import Comment, Verdict, ViewedFile
@@ -21,6 +22,7 @@ __all__ = [
     "ByHand",
     "Comment",
     "ContentChunk",
+    "Dependency",
     "Event",
     "LeftFolder",
     "MergeStep",

@@ -59,6 +59,9 @@ class Run(CompareAndSet, Leased, Marked):
     agent_settings = models.CharField(
         max_length=64, blank=True, help_text="Digest of settings in its worktree that nobody has allowed yet"
     )
+    starts_anyway = models.BooleanField(
+        default=False, help_text="Whether it starts although its task's predecessors are not done"
+    )
     prompt = models.TextField()
     attachments = models.JSONField(
         default=list, blank=True, help_text="Ids of the files that belong to its prompt"

@@ -14,6 +14,7 @@ from tasks.models.marks import Marked, once
 from tasks.models.words import WordsField
 from workspaces import clis
 from workspaces.models import PermissionMode, Workspace
+from workspaces.validators import validate_word
 
 if TYPE_CHECKING:
     from tasks.models.run import Run
@@ -41,6 +42,12 @@ class Task(Marked):
         NORMAL = 0, "Normal"
         LOW = -1, "Low"
 
+    class Until(models.TextChoices):
+        """What a task waits for that comes after others."""
+
+        MERGED = "merged", "merged"
+        FINISHED = "finished", "finished"
+
     BY_PRIORITY = (Status.BACKLOG, Status.QUEUED)
     """The columns in which a higher priority comes first."""
 
@@ -63,6 +70,18 @@ class Task(Marked):
         default=0,
         validators=[MinValueValidator(LOWEST), MaxValueValidator(HIGHEST)],
         help_text="A higher one comes first in Backlog and in the queue; 1 is high, 2 urgent, -1 low",
+    )
+    base_branch = models.CharField(
+        max_length=200,
+        blank=True,
+        validators=[validate_word],
+        help_text="The branch that it starts from. Empty: the workspace's",
+    )
+    after_until = models.CharField(
+        max_length=8,
+        choices=Until.choices,
+        default=Until.MERGED,
+        help_text="What it waits for: that its predecessors are merged, or that its predecessor is finished",
     )
     archived_at = models.DateTimeField(
         null=True,
@@ -118,6 +137,11 @@ class Task(Marked):
         """The priority in a word: that of the nearest one that forms offer."""
         nearest = max(self.Priority.LOW, min(self.priority, self.Priority.URGENT))
         return str(self.Priority(nearest).label)
+
+    @property
+    def after(self) -> list[int]:
+        """The numbers of the tasks that it comes after, also of deleted ones."""
+        return list(self.dependencies.order_by("number").values_list("number", flat=True))
 
     @property
     def is_archived(self) -> bool:

@@ -7,9 +7,16 @@ from django.utils import timezone
 
 from aitask.lib import doorbell, leases
 from tasks.models import Run, Task
+from tasks.order.predecessors import reasons_to_wait
 from tasks.runs import hooks, jobs, launch
 from workspaces.models import BackendHold, Host, Workspace
 from workspaces.trials import queries as trial_queries
+
+NOT_NEEDED = (
+    *("prompt", "open_requests", "progress", "background", "raw_lines", "usage_by_model", "thread_total"),
+    *("outcome", "task__prompt", "task__labels", "task__copied_files"),
+)
+"Columns of queued runs that are large or slow to read, and decide nothing."
 
 
 def start_after_commit(workspace_id: int) -> None:
@@ -25,6 +32,11 @@ def after_save(workspace: Workspace) -> None:
 def after_end(run: Run) -> None:
     """Start queued runs: an ended run leaves a free slot."""
     start_after_commit(run.task.workspace_id)
+
+
+def after_change_of_order(task: Task) -> None:
+    """Start queued runs: the task may have nothing to wait for any more."""
+    start_after_commit(task.workspace_id)
 
 
 def start_queued(workspace_id: int) -> list[int]:
@@ -45,7 +57,8 @@ def start_queued(workspace_id: int) -> list[int]:
 def queued_runs(workspace: Workspace) -> list[Run]:
     """Return the queued runs in the order of the board's Queued column."""
     runs = Run.objects.filter(task__workspace=workspace, state=Run.State.QUEUED)
-    return list(runs.select_related("task").order_by("-task__priority", "task__rank", "queued_at", "pk"))
+    rows = runs.select_related("task").defer(*NOT_NEEDED)
+    return list(rows.order_by("-task__priority", "task__rank", "queued_at", "pk"))
 
 
 class Gate:
@@ -55,12 +68,15 @@ class Gate:
         self.workspace = workspace
         self.host = workspace.host
         self.active = Run.objects.filter(task__workspace=workspace, state__in=Run.ACTIVE).count()
+        self.order = reasons_to_wait(workspace)
         self.hold_reason = hooks.hold_reason(workspace)
         self.cli_holds = trial_queries.hold_reasons(workspace)
         self.holds = {hold.backend: hold for hold in self.host.holds.exclude(held_since=None)}
 
     def reason_to_wait(self, run: Run) -> str:
         """Return why the run can't start now, as a sentence; empty if it can."""
+        if why := self.order.get(run.task_id):
+            return why
         if self.host.link == Host.Link.DOWN:
             return f"Waiting for {self.host.label}: {self.host.link_reason}"
         if not self.workspace.allows_agent_settings(run.agent_settings):

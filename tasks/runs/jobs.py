@@ -14,6 +14,7 @@ from aitask.lib import columns, doorbell, leases
 from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
 from tasks.models import Run, Task
+from tasks.order.predecessors import reason_of
 from tasks.repository import site_of
 from tasks.runs import cli_holds, endings, hooks, launch
 from workspaces import tmux
@@ -124,6 +125,9 @@ class StartFailure:
 
 def _try_to_launch(run: Run) -> StartFailure | None:
     """Launch the run. Return None if it has started or will be retried, else why it failed."""
+    if why := reason_of(run):
+        _back_to_queue(run, why)
+        return None
     try:
         hooks.before_start(run)
         launch.launch(run)

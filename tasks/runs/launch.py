@@ -13,6 +13,7 @@ from django.db.models import F
 from aitask.lib import leases
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task
+from tasks.order.predecessors import start_of
 from tasks.repository import Site, site_of
 from tasks.runs import cli_holds
 from workspaces import git, permission_modes, recording, tmux
@@ -198,7 +199,7 @@ def worktree(task: Task, site: Site) -> git.Worktree:
         root=workspace.worktree_root,
         name=name,
         branch=task.branch or f"aitask/{name}",
-        base=workspace.base_branch,
+        base=start_of(task),
         owner_mark=site.owner_of_worktree(task),
         known=git.Known(task.worktree_path, task.branch, task.base_commit) if task.branch else None,
     )

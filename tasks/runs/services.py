@@ -105,6 +105,17 @@ def unqueue(task: Task) -> None:
     task.refresh_from_db()
 
 
+def start_anyway(task: Task) -> None:
+    """Let the queued run start although the task's predecessors are not done."""
+    require(task, TaskVerb.START_ANYWAY)
+    runs = Run.objects.filter(task=task, state=Run.State.QUEUED, starts_anyway=False)
+    with transaction.atomic():
+        if not runs.update(starts_anyway=True):
+            raise Refused("The run has started already.")
+        dispatch.start_after_commit(task.workspace_id)
+        doorbell.ring(f"task:{task.pk}", "queue")
+
+
 def try_login_again(hold: BackendHold) -> None:
     """Let the next queued run test now whether the login works."""
     hold.next_probe_at = None
