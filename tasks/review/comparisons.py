@@ -9,6 +9,7 @@ from posixpath import join
 
 from aitask.lib.errors import Refused
 from tasks.models import Resolution, Run, Task, Verdict
+from tasks.order.predecessors import is_from_elsewhere
 from tasks.repository import Site, site_of
 from workspaces.git import git
 from workspaces.git.diffs import (
@@ -23,6 +24,7 @@ from workspaces.git.diffs import (
     upstream_commit,
 )
 from workspaces.git.repos import contains, refs, status
+from workspaces.git.stacks import starts_at
 
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LABELS = {
@@ -150,7 +152,13 @@ def view_of(task: Task) -> View:
 
 
 def _base(task: Task, site: Site, main: str, tip: str) -> str:
-    """Return the merge base; for a merged branch, the commit that it started from."""
+    """Return the merge base; for a merged branch, the commit that it started from.
+
+    A branch that started from another branch is compared with that, as long as it stands on it.
+    """
+    host, repo = site.host, site.place.path
+    if is_from_elsewhere(task) and starts_at(host, repo, main or tip, tip, task.base_commit):
+        return task.base_commit
     base = merge_base(site.host, site.place.path, main, tip) if main else ""
     return base if base and base != tip else (task.base_commit or base or EMPTY_TREE)
 

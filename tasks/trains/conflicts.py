@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from posixpath import join
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -12,6 +13,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Resolution, Run, Task, Verdict
+from tasks.order.predecessors import under
 from tasks.repository import Site, site_of
 from tasks.review import verdicts
 from tasks.trains import services
@@ -66,7 +68,7 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
     Raises Refused, without changes, if the worktree is missing or dirty or if the task has a live run.
     """
     require(task, TaskVerb.RESOLVE)
-    site = site_of(task.workspace)
+    site = _site_below(task)
     unfinished = _unfinished(task, site)
     before = {} if unfinished else {"accepted": branch_tip(site.host, site.place.path, task.branch)}
     main, paths = unfinished or _begin(task, site)
@@ -79,6 +81,12 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
         raise
     _save(task, run, user, main=main, paths=[key_of(path) for path in paths], **before)
     return run
+
+
+def _site_below(task: Task) -> Site:
+    """Return the task's site. Its base branch is that of the predecessor that a stacked task stands on."""
+    site, below = site_of(task.workspace), under(task)
+    return replace(site, branch=below.branch) if below else site
 
 
 def _unfinished(task: Task, site: Site) -> tuple[str, list[str]] | None:
@@ -220,13 +228,15 @@ def settle(resolution: Resolution) -> None:
     It is not accepted: what the agent wrote to resolve them was seen by nobody.
     """
     task = resolution.task
-    site = site_of(task.workspace)
+    site = _site_below(task)
     why = _unresolved_reason(resolution, site)
     if why:
         _end(resolution, Resolution.State.FAILED, why)
         return
     tip = branch_tip(site.host, site.place.path, task.branch)
     _end(resolution, Resolution.State.READY, "", resolved=tip)
+    if under(task):  # the branch contains what was merged into it: that is its new base
+        Task.objects.filter(pk=task.pk, base_commit=task.base_commit).update(base_commit=resolution.main)
 
 
 def accept_resolution(task: Task, *, user: AbstractBaseUser | None) -> MergeTrain:

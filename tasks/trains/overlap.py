@@ -14,8 +14,9 @@ from django.utils import timezone
 from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.models import Radar, Run, Task
+from tasks.order.predecessors import predecessors_by_task, standing_on
 from tasks.repository import Site, site_of
-from tasks.trains import outdated
+from tasks.trains import outdated, stacked
 from workspaces.git import git, overlap
 from workspaces.git.automatic import that_run
 from workspaces.git.diffs import key_of, path_of, upstream_commit
@@ -69,7 +70,8 @@ def check_overlaps(row_id: int) -> None:
         started, wanted = time.monotonic(), row.wanted_at
         try:
             check = OverlapCheck(row)
-            if outdated.void_outdated_merges(check.site, row.workspace):
+            voided = outdated.void_outdated_merges(check.site, row.workspace)
+            if stacked.move_stacked(check.site, row.workspace) or voided:
                 check = OverlapCheck(row)
             values = check.run()
             reason = ""
@@ -91,7 +93,12 @@ class OverlapCheck:
         self.row = row
         self.site: Site = site_of(row.workspace)
         self.tasks = {task.pk: task for task in open_tasks(row.workspace)}
-        names = [f"refs/heads/{task.branch}" for task in self.tasks.values()]
+        below = {pk: standing_on(found) for pk, found in predecessors_by_task(self.tasks.values()).items()}
+        self.below = {pk: each for pk, each in below.items() if each}
+        "Stacked tasks, with the predecessors that they stand on."
+        branches = [task.branch for task in self.tasks.values()]
+        branches += [each.branch for each in self.below.values()]
+        names = [f"refs/heads/{branch}" for branch in branches]
         origin = base_names(self.site.branch)[1]
         host, repo = self.site.host, self.site.place.path
         found = refs(host, repo, self.site.mainline.ref, origin, *names) if names else {}
@@ -99,6 +106,8 @@ class OverlapCheck:
         self.origin = found.get(origin, "")
         tips = {pk: found.get(f"refs/heads/{task.branch}", "") for pk, task in self.tasks.items()}
         self.tips = {pk: tip for pk, tip in tips.items() if tip}
+        bases = {pk: found.get(f"refs/heads/{each.branch}", "") for pk, each in self.below.items()}
+        self.bases = {pk: base for pk, base in bases.items() if base}
         self.earlier: dict[tuple[str, str], list[str]] = {
             (pair["left_tip"], pair["right_tip"]): pair["conflicts"] for pair in row.pairs
         }
@@ -143,13 +152,23 @@ class OverlapCheck:
     def _touched(self, pk: int) -> overlap.Touched:
         """Return what a branch changes, including uncommitted files of a live run."""
         host = self.site.host
-        found = overlap.touched_by(host, self.site.place.path, self.main, self.tips[pk])
+        found = overlap.touched_by(host, self.site.place.path, self._base(pk), self.tips[pk])
         if pk in self.live and self.tasks[pk].worktree_path:
             found.paths.update(overlap.uncommitted_paths(host, self.tasks[pk].worktree_path))
         return found
 
+    def _base(self, pk: int) -> str:
+        """Return what a branch is compared with: main, or the branch of the predecessor that it stands on."""
+        return self.bases.get(pk, self.main)
+
+    def _stand_on_each_other(self, left: int, right: int) -> bool:
+        on = {pk: each.number for pk, each in self.below.items()}
+        return on.get(left) == right or on.get(right) == left
+
     def _pair(self, pair: tuple[int, int], touched: dict[int, overlap.Touched]) -> Pair | None:
         left, right = pair
+        if self._stand_on_each_other(left, right):
+            return None
         files = overlap.shared(touched[left].paths, touched[right].paths)
         tips = (self.tips[left], self.tips[right])
         conflicts = self._known(tips)
@@ -195,10 +214,11 @@ class OverlapCheck:
             "runs": runs,
             "added": [key_of(path) for path in sorted(touched.created)[:MAX_ADDED]],
         }
-        if known.get("tip") == self.tips[pk] and known.get("main") == self.main:
+        base = self._base(pk)
+        if known.get("tip") == self.tips[pk] and known.get("main") == base:
             return {**known, **more}
-        found = overlap.conflicts_between(self.site.host, self.site.place.path, self.main, self.tips[pk])
-        return {"tip": self.tips[pk], "main": self.main, "conflicts": _shown(found), **more}
+        found = overlap.conflicts_between(self.site.host, self.site.place.path, base, self.tips[pk])
+        return {"tip": self.tips[pk], "main": base, "conflicts": _shown(found), **more}
 
 
 def _shown(paths: Iterable[str]) -> list[str]:

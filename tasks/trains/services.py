@@ -15,6 +15,7 @@ from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.repository import Site, site_of
 from tasks.review import verdicts
 from tasks.trains import jobs
+from tasks.trains.order import with_accepted_predecessors
 from tasks.trains.reapply import reverted_step, why_not
 from tasks.verbs import TRAIN_RULES, TrainVerb
 from workspaces.git.automatic import why_it_runs
@@ -81,6 +82,7 @@ def start_train(
 ) -> MergeTrain:
     """Create a train of these tasks, in this order, and enqueue it.
 
+    A task comes after its predecessors, whatever the order; accepted ones are taken along.
     Raises Refused (GitError, HostError) if there is nothing to merge or the repository can't be read.
     """
     if strategy not in list(Strategy):
@@ -90,6 +92,7 @@ def start_train(
     site = site_of(workspace)
     site.mainline.tip()
     require_decided(site.host, site.place.path)
+    tasks = with_accepted_predecessors(tasks)
     steps = [step_of(task, position) for position, task in enumerate(tasks, 1)]
     freeze_commits(site, steps)
     with transaction.atomic():

@@ -12,9 +12,14 @@ from django.utils import timezone
 from aitask.lib import doorbell, leases
 from aitask.lib.leases import LeaseLost
 from tasks.models import MergeStep, MergeTrain, Task, Verdict
+from tasks.order.predecessors import is_stacked
+from tasks.order.services import announce_to_successors
 from tasks.repository import Site
+from tasks.runs import dispatch
 from tasks.runs.queries import live_run
+from tasks.trains.order import reason_to_leave_out
 from tasks.trains.outside import blocked_by
+from workspaces.git.portable import unportable_changes
 from workspaces.git.repos import commits_between
 from workspaces.hostkit.escapes import printed, visible
 from workspaces.merging import (
@@ -30,6 +35,7 @@ from workspaces.merging import (
     Strategy,
     attempt,
     foresee,
+    onto_new_base,
 )
 from workspaces.merging.checks import Pause
 from workspaces.merging.quick import is_plain, merge_options
@@ -106,7 +112,7 @@ class TrainRunner:
 
     def _begin(self, step: MergeStep) -> None:
         self.resumed = False
-        reason = reason_to_skip(step)
+        reason = reason_to_skip(step) or reason_to_leave_out(step)
         if reason or not step.commit:
             self._end(step, S.LEFT_OUT, reason=reason or f"The branch {step.branch} no longer exists.")
             return
@@ -131,6 +137,14 @@ class TrainRunner:
         if self.plain is None:
             self._read_git_config(worktree, step)
         change = replace(change_of(step), options=self.options)
+        if change.since:
+            self._reset_to(step.onto)
+            self.at = None
+            moved = onto_new_base(worktree, step.onto, change)
+            if isinstance(moved, Attempt):
+                self._not_merged(step, moved)
+                return
+            change = moved
         found = foresee(worktree, step.onto, change, strategy, quick=bool(self.plain))
         if found is None:
             self._reset_to(step.onto)
@@ -157,12 +171,25 @@ class TrainRunner:
         self.options = () if self.plain else merge_options(worktree, self.train.branch)
 
     def _merged_in_worktree(self, step: MergeStep, found: Attempt) -> None:
+        if why := self._unportable(step, found.commit):
+            self._end(step, S.LEFT_OUT, reason=why)
+            return
         values = {"candidate": found.commit, "output": printed(found.output)}
         if not self.train.check_command:
             self._to(step, S.MOVING, **values)
             return
         first = self._to_be_checked(step.onto, found.commit)[0]
         self._to(step, S.CHECKING, **values, **self._new_check(step, first), check_seconds=None)
+
+    def _unportable(self, step: MergeStep, commit: str) -> str:
+        """Return why Windows could not check out the result, if the workspace wants that; else empty."""
+        if not self.train.workspace.require_portable_names:
+            return ""
+        found = unportable_changes(self.site.host, self.site.place.path, step.onto, commit)
+        if not found:
+            return ""
+        more = f" And {len(found) - 1} more files." if len(found) > 1 else ""
+        return f"Windows can't check out {visible(found[0].path)}: {visible(found[0].why)}.{more}"
 
     def _to_be_checked(self, onto: str, candidate: str) -> list[str]:
         """Return the commits to check: one, or each commit of a rebased branch, oldest first."""
@@ -308,7 +335,8 @@ class TrainRunner:
 
 def change_of(step: MergeStep) -> Change:
     """Return the step as a change for the merging package."""
-    return Change(commit=step.commit, fork=step.fork, branch=step.branch, message=message_of(step))
+    since = step.fork if step.task and is_stacked(step.task) else ""
+    return Change(step.commit, step.fork, step.branch, message_of(step), since=since)
 
 
 def message_of(step: MergeStep) -> str:
@@ -339,3 +367,5 @@ def save_merged(step: MergeStep, train: MergeTrain) -> None:
     Task.objects.filter(pk=step.task_id, status=Task.Status.REVIEW).update(
         status=Task.Status.DONE, updated_at=timezone.now()
     )
+    announce_to_successors([step.task_id])
+    dispatch.start_after_commit(train.workspace_id)

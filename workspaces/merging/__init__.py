@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from workspaces.merging.attempts import Attempt, Change, MergeResult, Strategy, attempt, foresee
+from workspaces.merging.attempts import (
+    Attempt,
+    Change,
+    MergeResult,
+    Strategy,
+    attempt,
+    foresee,
+    onto_new_base,
+)
 from workspaces.merging.checks import Check, CheckLost, CheckResult
 from workspaces.merging.conflicts import Conflict
 from workspaces.merging.mainline import Blocked, Mainline, MainMoved
@@ -24,5 +32,6 @@ __all__ = [
     "attempt",
     "foresee",
     "merge_worktree_path",
+    "onto_new_base",
     "open_merge_worktree",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workspaces.git.commands import git
 from workspaces.git.repos import contains
+from workspaces.git.stacks import applied, starts_at
 from workspaces.hosts import Completed
 from workspaces.merging.conflicts import (
     MAX_FILES,
@@ -52,6 +53,8 @@ class Change:
     "The commit that the branch was created at; may be empty."
     branch: str
     message: str
+    since: str = ""
+    "The commit after which a stacked branch has commits of its own; empty if it is not stacked."
     options: tuple[str, ...] = ()
     "Options from the user's `branch.<main>.mergeOptions`."
 
@@ -64,6 +67,36 @@ class Attempt:
     commit: str = ""
     conflicts: list[Conflict] = field(default_factory=list)
     output: str = ""
+
+
+def onto_new_base(worktree: MergeWorktree, onto: str, change: Change) -> Change | Attempt:
+    """Return the change with a stacked branch's own commits on `onto`, which has those below in another form.
+
+    Such as squashed or amended. The same change if `onto` has them as they are; the attempt if it fails. HEAD
+    of the merge worktree is `onto`.
+    """
+    host, path = worktree.host, worktree.path
+    if not starts_at(host, path, onto, change.commit, change.since):
+        return change
+    args = ("-c", "rebase.updateRefs=false", "rebase", "--quiet", "--no-autostash", "--empty=drop")
+    done = worktree.write.git(path, *args, "--onto", onto, change.since, change.commit, check=False)
+    if done.rc:
+        failed = _failure(worktree, onto, change, done)
+        worktree.recover(onto)
+        whole = _as_one_commit(worktree, onto, change)
+        return replace(change, commit=whole, since="") if whole else failed
+    head = git(host, path, "rev-parse", "HEAD").out.strip()
+    fork = onto if change.since == change.commit else change.fork
+    return replace(change, commit=head, fork=fork, since="")
+
+
+def _as_one_commit(worktree: MergeWorktree, onto: str, change: Change) -> str:
+    """Return a commit on `onto` with all that a stacked branch changes; empty if that conflicts.
+
+    A conflict that was resolved by a merge in the branch stays resolved, unlike in a rebase.
+    """
+    tree = applied(worktree.write, worktree.path, change.since, change.commit, onto)
+    return commit(worktree, tree, (onto,), change.message) if tree else ""
 
 
 def foresee(

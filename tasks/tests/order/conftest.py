@@ -1,0 +1,6 @@
+"""The same home for git, tmux and hostkit as the merging tests have."""
+
+from __future__ import annotations
+
+from workspaces.tests.merging.conftest import environment as environment
+from workspaces.tests.merging.conftest import home as home
