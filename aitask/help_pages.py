@@ -26,6 +26,7 @@ FIRST = [
     "conversation",
     "terminal",
     "merging",
+    "order",
     "usage",
     "troubleshooting",
 ]
@@ -36,6 +37,7 @@ OF_PAGES = {
     "backups": "backup",
     "board": "board",
     "inbox": "conversation",
+    "graph": "order",
     "merge": "merging",
     "search": "search",
     "prompt_templates": "board",

@@ -14,6 +14,7 @@ from django.db.models import OuterRef, Prefetch, Subquery, prefetch_related_obje
 from aitask.lib.badges import Badge
 from tasks.badges import VERDICTS, run_badge
 from tasks.models import Run, Task, Verdict
+from tasks.order.predecessors import Predecessor, predecessors_by_task
 from tasks.review.card_badges import SETTLED, marks_of
 from tasks.runs.agent_settings import waiting_for
 from tasks.verbs import CARD_VERBS, possible
@@ -22,6 +23,7 @@ from workspaces.models import Host
 
 RUN_FIELDS = (
     *("task", "number", "backend", "state", "reason_code", "reason", "permission_mode", "agent_settings"),
+    *("starts_anyway",),
     *("run_dir", "cli_session", "queued_at", "started_at", "finished_at", "last_heard_at", "last_event_at"),
     *("cancel_requested_at", "activity", "open_requests", "progress", "limit_resets_at", "cost_usd"),
     *("cost_source", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
@@ -30,6 +32,8 @@ RUN_FIELDS = (
 
 
 MERGED = VERDICTS[Verdict.Kind.MERGED.value]
+MOST_NAMED = 3
+"Predecessors that a card names by their numbers."
 DATE = re.compile(r"-20\d{6}$")
 "The end of a model's name that says when it was released."
 
@@ -46,6 +50,8 @@ class Card:
     "A problem with the model that the next run would use."
     marks: tuple[Badge, ...] = ()
     "Its verdict, merge state and overlaps."
+    after: tuple[Predecessor, ...] = ()
+    "The tasks that it comes after, without those that are merged."
 
     @property
     def order(self) -> tuple[float, float]:
@@ -89,6 +95,17 @@ class Card:
         return [mark for mark in self.marks if not (is_done and mark == MERGED)]
 
     @property
+    def after_text(self) -> str:
+        """The tasks that it comes after, in few characters."""
+        if len(self.after) > MOST_NAMED:
+            return f"after {len(self.after)} tasks"
+        return f"after {', '.join(f'#{each.number}' for each in self.after)}" if self.after else ""
+
+    @property
+    def after_in_full(self) -> str:
+        return "\n".join(f"{each.name}: {each.progress}" for each in self.after)
+
+    @property
     def has_state(self) -> bool:
         """Whether there is anything to say in the line of its state."""
         return bool(
@@ -130,6 +147,14 @@ class Card:
     @property
     def waits_because(self) -> str:
         return self.run.reason if self.run and self.run.state == Run.State.QUEUED else ""
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether its queued run waits for predecessors, and can start anyway."""
+        if self.run is None or self.run.state != Run.State.QUEUED:
+            return False
+        is_first = not self.run.starts_anyway and not self.task.branch
+        return is_first and not all(each.is_done for each in self.after)
 
     @property
     def asks_first(self) -> bool:
@@ -178,6 +203,7 @@ class Card:
             (task.files_changed, task.lines_added, task.lines_deleted),
             (task.labels, task.priority, task.is_archived),
             (self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
+            (self.after_text, self.after_in_full, self.waits_for_others),
         )
         of_run = run and (
             (run.pk, run.state, run.was_cut_off, self.activity),
@@ -208,7 +234,7 @@ def cards_of(tasks: Iterable[Task], lost: set[str] | None = None) -> list[Card]:
     prefetch_related_objects(found, "workspace")
     lost = lost_hosts() if lost is None else lost
     cards = [card_of(task, lost) for task in found]
-    return _with_warnings(_with_marks(cards))
+    return _with_warnings(_with_marks(_with_order(cards)))
 
 
 def card_of(task: Task, lost_hosts: set[str]) -> Card:
@@ -223,6 +249,13 @@ def card_of(task: Task, lost_hosts: set[str]) -> Card:
 def lost_hosts() -> set[str]:
     """Return the keys of the hosts whose link is down."""
     return set(Host.objects.filter(link=Host.Link.DOWN).values_list("key", flat=True))
+
+
+def _with_order(cards: Sequence[Card]) -> list[Card]:
+    """Add the tasks that each comes after, unless it is done."""
+    found = predecessors_by_task(card.task for card in cards if card.task.status != Task.Status.DONE)
+    after = {pk: tuple(each for each in before if not each.is_merged) for pk, before in found.items()}
+    return [replace(card, after=after.get(card.task.pk, ())) for card in cards]
 
 
 def _with_marks(cards: Sequence[Card]) -> list[Card]:

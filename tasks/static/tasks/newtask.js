@@ -1,5 +1,6 @@
 // The form for new tasks. Ctrl+Enter creates and runs; the fields depend on the workspace.
 import "../aitask/drafts.js";
+import "./after.js";
 import "./complete.js";
 import "./templates.js";
 
