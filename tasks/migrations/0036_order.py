@@ -7,7 +7,7 @@ import workspaces.validators
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0034_attachments'),
+        ('tasks', '0035_tidy_attachments'),
     ]
 
     operations = [
