@@ -26,9 +26,10 @@ MOST_UNREAD = 64 * 1024
 class BoardConsumer(LiveConsumer):
     """Sends the page each card that has changed, as HTML, with its column and its place there.
 
-    The page tells what it shows: {"t": "show", "view": number, "workspace": pk or "", "q": words, "version":
-    version of its HTML, "rows": whether it lists tasks in place of cards}. Nothing is sent before. All
-    messages have the `view` that they are for. {"t": "changed"} asks the page to load everything again.
+    The page tells what it shows: {"t": "show", "view": number, "workspace": pk or "", "q": words, "group":
+    "workspace" or nothing, "version": version of its HTML, "rows": whether it lists tasks in place of cards}.
+    Nothing is sent before. All messages have the `view` that they are for. {"t": "changed"} asks the page to
+    load everything again.
     """
 
     async def connect(self) -> None:
@@ -58,7 +59,8 @@ class BoardConsumer(LiveConsumer):
         search, version = (str(message.get(name) or "") for name in ("q", "version"))
         feed().join(self)
         self.view = message.get("view")
-        self.shown = Filter(whole_number(str(message.get("workspace") or "")), search)
+        workspace = whole_number(str(message.get("workspace") or ""))
+        self.shown = Filter(workspace, search, message.get("group") == "workspace")
         board = await database_sync_to_async(self._read)(rows=bool(message.get("rows")))
         feed().note(card for column in board.columns for card in column.cards)
         self._follow_lines()
@@ -123,7 +125,8 @@ class BoardConsumer(LiveConsumer):
     def _as_sent(self, card: Card) -> dict[str, Any]:
         task = card.task
         html = rendered.kept.html(card, self.form)
-        return {"pk": task.pk, "status": task.status, "order": card.order, "html": html}
+        place = {"status": task.status, "workspace": task.workspace_id, "order": card.order}
+        return {"pk": task.pk, **place, "html": html}
 
     def _counts(self, update: BoardUpdate, workspaces: dict[int, int]) -> dict[str, int]:
         """Return the numbers of tasks in the columns that this page shows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -34,6 +34,13 @@ class Filter:
 
     workspace: int | None = None
     search: str = ""
+    by_workspace: bool = False
+    "Whether each column shows one workspace after the other."
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether there can be several groups."""
+        return self.by_workspace and self.workspace is None
 
     def apply(self, tasks: QuerySet[Task]) -> QuerySet[Task]:
         """Return those of the tasks that the board shows. Raises Refused for a search that is too long.
@@ -63,8 +70,11 @@ class Column:
 
     @property
     def place(self) -> str:
-        """The place after which further cards stand."""
-        return place_of(self.cards[-1]) if self.cards else ""
+        """The place after which further cards stand, for `cards_after`."""
+        if not self.cards:
+            return ""
+        last = self.cards[-1]
+        return f"{last.order_text}:{last.task.pk}:{last.task.workspace_id}"
 
 
 class Notices(NamedTuple):
@@ -100,12 +110,15 @@ def board(user: Visitor, shown: Filter = ALL, sizes: Mapping[str, int] | None = 
         tasks = shown.apply(tasks)
     except Refused as error:
         tasks, problem = tasks.none(), str(error)
+    groups = groups_of(user, tasks) if shown.is_grouped else {}
     windows = {
-        status: Window(tasks, status, (sizes or {}).get(status, WINDOW)) for status in Task.Status.values
+        status: Window(parts_of(tasks, status, groups.get(status)), (sizes or {}).get(status, WINDOW))
+        for status in Task.Status.values
     }
     found, waiting, accepted = notices(), needs_you(user), accepted_of(user, shown, tasks)
     cards = cards_of((task for window in windows.values() for task in window.tasks), set(found.lost))
-    columns = columns_of(cards, dict(counts(tasks)), {status: windows[status].next for status in windows})
+    next_tasks = {status: windows[status].next for status in windows}
+    columns = columns_of(cards, dict(counts(tasks)), next_tasks, groups)
     version = _version(columns, (waiting, accepted), found)
     return Board(columns, waiting, accepted, version, found, problem)
 
@@ -120,21 +133,48 @@ def accepted_of(user: Visitor, shown: Filter, tasks: QuerySet[Task]) -> int:
 
 
 class Window:
-    """The first tasks of a column, and the one after them."""
+    """The first tasks of a column, whose parts are one below the other, and the task after them."""
 
-    def __init__(self, tasks: QuerySet[Task], status: str, size: int) -> None:
-        rows = list(ordered(tasks, status)[: size + 1])
+    def __init__(self, parts: Iterable[QuerySet[Task]], size: int) -> None:
+        rows: list[Task] = []
+        for part in parts:
+            rows += part[: size + 1 - len(rows)]
+            if len(rows) > size:
+                break
         self.tasks = rows[:size]
         self.next = rows[size].pk if len(rows) > size else None
 
 
+def parts_of(tasks: QuerySet[Task], status: str, groups: Sequence[int] | None) -> Iterator[QuerySet[Task]]:
+    """Return a column as one part, or as one for each of these workspaces: none is sorted as a whole."""
+    if groups is None:
+        yield ordered(tasks, status)
+    for workspace in groups or ():
+        yield ordered(tasks.filter(workspace=workspace), status)
+
+
+def groups_of(user: Visitor, tasks: QuerySet[Task]) -> dict[str, list[int]]:
+    """Return column → the workspaces that have tasks there, by name."""
+    found = set(tasks.order_by().values_list("status", "workspace").distinct())
+    names = list(visible_workspaces(user).order_by("name", "pk").values_list("pk", flat=True))
+    return {
+        status: [workspace for workspace in names if (status, workspace) in found]
+        for status in Task.Status.values
+    }
+
+
 def columns_of(
-    cards: list[Card], counts: Mapping[str, int], next_tasks: Mapping[str, int | None]
+    cards: list[Card],
+    counts: Mapping[str, int],
+    next_tasks: Mapping[str, int | None],
+    groups: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Column]:
     """Return the columns with these cards, in their order. The mappings are by status."""
     of_status: dict[str, list[Card]] = {status: [] for status in Task.Status.values}
     for card in sorted(cards, key=sort_key):
         of_status[card.task.status].append(card)
+    for status, workspaces in (groups or {}).items():
+        of_status[status].sort(key=lambda card, order=workspaces: order.index(card.task.workspace_id))
     return [
         Column(status, str(label), shown, max(counts.get(status, 0), len(shown)), next_tasks.get(status))
         for status, label in Task.Status.choices
@@ -169,20 +209,22 @@ def sort_key(card: Card) -> tuple[tuple[float, float], int]:
     return card.order, -card.task.pk if is_done else card.task.pk
 
 
-def place_of(card: Card) -> str:
-    """Return where a card stands in its column, for `cards_after`."""
-    return f"{card.order_text}:{card.task.pk}"
-
-
 def cards_after(user: Visitor, shown: Filter, status: str, place: str) -> Column:
     """Return the cards of a column that follow a place. Raises Refused for an invalid search or place."""
-    order, _, pk = place.partition(":")
-    first, _, second = order.partition(" ")
     try:
-        after = _after(status, (float(first), float(second)), int(pk))
+        order, pk, workspace = place.split(":")
+        first, second = order.split(" ")
+        after, group = _after(status, (float(first), float(second)), int(pk)), int(workspace)
     except (ValueError, OverflowError):
         raise Refused("There is no such place in a column.", "Reload the page.") from None
-    window = Window(shown.apply(visible_tasks(user)).filter(after), status, WINDOW)
+    tasks = shown.apply(visible_tasks(user))
+    if not shown.is_grouped:
+        window = Window([ordered(tasks.filter(after), status)], WINDOW)
+    else:
+        groups = groups_of(user, tasks)[status]
+        below = groups[groups.index(group) + 1 :] if group in groups else []
+        rest = ordered(tasks.filter(after, workspace=group), status)
+        window = Window([rest, *parts_of(tasks, status, below)], WINDOW)
     cards = cards_of(window.tasks)
     return Column(status, Task.Status(status).label, cards, len(cards), window.next)
 

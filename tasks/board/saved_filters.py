@@ -29,7 +29,7 @@ def save(user: User, name: str, shown: Filter) -> None:
     name = one_line(name)[:50]
     if not name:
         raise Refused("The filter has no name.", "Enter a name under which you will find it again.")
-    if shown == Filter():
+    if shown.workspace is None and not shown.search:
         raise Refused("The board shows everything.", "Choose a workspace or search for something first.")
     shown.apply(Task.objects.none())  # refuses a search that is too long
     own = SavedFilter.objects.filter(user=user)

@@ -55,7 +55,7 @@ def board_cards(request: HttpRequest, status: str) -> HttpResponse:
 def filter_of(values: QueryDict) -> Filter:
     """Return what the query of the page, or a form with the same fields, asks for."""
     workspace = whole_number(values.get("workspace"))
-    return Filter(workspace, values.get("q", "").strip())
+    return Filter(workspace, values.get("q", "").strip(), values.get("group") == "workspace")
 
 
 def filters_context(request: HttpRequest) -> dict[str, Any]:

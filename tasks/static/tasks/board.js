@@ -9,6 +9,7 @@ import { toast } from "../aitask/toasts.js";
 import { offersFor, step, verbs } from "./cards.js";
 import { showDays } from "./days.js";
 import { watchDrag } from "./drag.js";
+import { groupOf, isGrouped, showGroups } from "./groups.js";
 import { Incoming } from "./incoming.js";
 import { showLines, takeLines } from "./lines.js";
 import { startInColumn, startWith } from "./many.js";
@@ -31,12 +32,18 @@ const incoming = new Incoming({
   list: "cards",
   mayChange: () => !drag.active && !isLoading,
   changed: (card) => showLines(card.dataset.pk),
+  groupOf,
   settled: () => {
-    showDays();
+    showHeadings();
     settle();
     showChosen();
   },
 });
+
+function showHeadings() {
+  showDays(isGrouped() || undefined);
+  showGroups();
+}
 
 const queryOf = (pairs) =>
   new URLSearchParams([...pairs].filter(([name, value]) => value && !name.startsWith("shown-"))).toString();
@@ -79,7 +86,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   const { target } = event.detail.ctx;
   if (target !== board && !target.matches(".more")) return;
   tick(board);
-  showDays();
+  showHeadings();
   showLines();
   watchEnds(board);
   showChosen();
@@ -125,7 +132,7 @@ const socket = connect("/ws/board", {
     incoming.take(data);
   },
 });
-showDays();
+showHeadings();
 watchEnds(board);
 
 needs.addEventListener("click", () => {

@@ -6,7 +6,7 @@ import { textOf } from "../aitask/palette.js";
 import { send } from "../aitask/send.js";
 import { startWith } from "./many.js";
 import { move, runAgain, worked } from "./move.js";
-import { leave, select, selected, stay } from "./place.js";
+import { above, below, leave, select, selected, stay } from "./place.js";
 import { toggle } from "./selection.js";
 
 const board = document.getElementById("board");
@@ -42,9 +42,8 @@ export const verbs = {
     leave(card);
     return move(card, { status });
   },
-  up: (card) => move(card, { status: card.dataset.status, before: card.previousElementSibling?.dataset.pk ?? "" }),
-  down: (card) =>
-    move(card, { status: card.dataset.status, before: card.nextElementSibling?.nextElementSibling?.dataset.pk ?? "" }),
+  up: (card) => move(card, { status: card.dataset.status, before: above(card)?.dataset.pk ?? "" }),
+  down: (card) => move(card, { status: card.dataset.status, before: below(below(card))?.dataset.pk ?? "" }),
   edit: (card) => form(card, "edit"),
   duplicate: (card) =>
     htmx.ajax("GET", `/tasks/new?like=${card.dataset.pk}`, { target: "#new-task", swap: "innerHTML" }),
@@ -89,8 +88,8 @@ function isAvailable({ verb, status }, card) {
   if (["run", "delete", "archive", "unarchive"].includes(verb)) return allows(card, verb);
   if (verb === "cancel") return allows(card, "unqueue") || allows(card, "cancel");
   if (verb === "move") return status !== card.dataset.status && allows(card, `move-${status}`);
-  if (verb === "up") return !!card.previousElementSibling;
-  if (verb === "down") return !!card.nextElementSibling;
+  if (verb === "up") return !!above(card);
+  if (verb === "down") return !!below(card);
   return true;
 }
 

@@ -2,6 +2,7 @@
 // `active` is true as soon as a card is pressed: a refresh would end the drag.
 import { startWith } from "./many.js";
 import { move } from "./move.js";
+import { below } from "./place.js";
 import { chosenCards, isChosen } from "./selection.js";
 
 // What a drop of several selected cards into a column does.
@@ -41,7 +42,7 @@ export function watchDrag(board, { settled }) {
 
   function started({ item }) {
     moving = true;
-    next = item.nextElementSibling?.dataset.pk ?? "";
+    next = below(item)?.dataset.pk ?? "";
     document.body.classList.add("dragging");
   }
 
@@ -64,7 +65,7 @@ export function watchDrag(board, { settled }) {
         document.dispatchEvent(new CustomEvent("changed")); // The card returns, and comes again with the others.
         await startWith(verb, chosenCards());
       } else if (from !== to || oldIndex !== newIndex) {
-        const before = item.nextElementSibling?.dataset.pk ?? "";
+        const before = below(item)?.dataset.pk ?? "";
         await move(item, { status: to.dataset.status, before }, next);
       }
     } finally {

@@ -4,13 +4,14 @@ import { tick } from "../aitask/times.js";
 export class Incoming {
   // `item` and `list` are the prefixes of the elements' ids: of a task and of a column. While `mayChange()` is false,
   // updates wait for `flush`. `changed(element)` is called with each element that was added or updated,
-  // `settled()` after the last one.
-  constructor({ item, list, mayChange = () => true, changed = () => {}, settled = () => {} }) {
+  // `settled()` after the last one. `groupOf(workspace)` is the first part of a place.
+  constructor({ item, list, mayChange = () => true, changed = () => {}, settled = () => {}, groupOf = () => 0 }) {
     this.item = item;
     this.list = list;
     this.mayChange = mayChange;
     this.changed = changed;
     this.settled = settled;
+    this.groupOf = groupOf;
     this.waiting = [];
     this.applying = Promise.resolve();
   }
@@ -36,12 +37,13 @@ export class Incoming {
     }
   }
 
-  async place({ pk, status, order, html }) {
+  async place({ pk, status, workspace, order, html }) {
     const list = document.getElementById(`${this.list}-${status}`);
     const shown = document.getElementById(`${this.item}-${pk}`);
     if (!list) return;
-    if (isBelowTheShown(list, order)) return shown?.remove();
-    const below = [...list.children].find((other) => other !== shown && isBelow(other, status, order, pk));
+    const at = [this.groupOf(workspace), ...order];
+    if (this.isBelowTheShown(list, at)) return shown?.remove();
+    const below = [...list.children].find((other) => other !== shown && this.isBelow(other, status, at, pk));
     const element = shown ? await this.update(shown, list, below, html) : this.add(list, below, html);
     tick(element);
     this.changed(element);
@@ -67,25 +69,30 @@ export class Incoming {
       (focused.isConnected ? focused : element.querySelector("a")).focus();
     return element;
   }
+
+  placeOf({ dataset }) {
+    return [this.groupOf(dataset.workspace), ...dataset.order.split(" ").map(Number)];
+  }
+
+  // Equal places are told apart by number. Done has the newest task on top. What is not loaded is below all.
+  isBelow(other, status, place, pk) {
+    if (other.matches(".more")) return true;
+    const difference = compare(this.placeOf(other), place);
+    if (difference) return difference > 0;
+    return status === "done" ? Number(other.dataset.pk) < pk : Number(other.dataset.pk) > pk;
+  }
+
+  // Whether it belongs to the part of a column that is not loaded.
+  isBelowTheShown(list, place) {
+    const more = list.querySelector(":scope > .more");
+    return (
+      more !== null && (!more.previousElementSibling || compare(this.placeOf(more.previousElementSibling), place) < 0)
+    );
+  }
 }
 
-// A place has two numbers, of which the second decides if the first is the same.
-const orderOf = (element) => element.dataset.order.split(" ").map(Number);
-const compare = (one, other) => one[0] - other[0] || one[1] - other[1];
-
-// Equal places are told apart by number. Done has the newest task on top. What is not loaded is below all.
-function isBelow(other, status, order, pk) {
-  if (other.matches(".more")) return true;
-  const difference = compare(orderOf(other), order);
-  if (difference) return difference > 0;
-  return status === "done" ? Number(other.dataset.pk) < pk : Number(other.dataset.pk) > pk;
-}
-
-// Whether it belongs to the part of a column that is not loaded.
-function isBelowTheShown(list, order) {
-  const more = list.querySelector(":scope > .more");
-  return more !== null && (!more.previousElementSibling || compare(orderOf(more.previousElementSibling), order) < 0);
-}
+// The first number that differs decides.
+const compare = (one, other) => one.map((number, at) => number - other[at]).find(Boolean) ?? 0;
 
 function showCounts(counts) {
   for (const [status, count] of Object.entries(counts)) {

@@ -1,14 +1,14 @@
 // Moving a card. A move to Done asks whether to merge the task's branch first; Cancel leaves the card in its column.
 import { send } from "../aitask/send.js";
 import { toast } from "../aitask/toasts.js";
-import { leave } from "./place.js";
+import { above, below, leave } from "./place.js";
 
 const dialog = document.getElementById("to-done");
 const WORKED = ["review", "done"]; // What stands here has been worked on: running it again changes that work.
 const REVERSIBLE = ["backlog", "review", "done"]; // A move between these starts and ends nothing, so it can be undone.
 
 // `next` is the id of the card below it.
-export async function move(card, values, next = card.nextElementSibling?.dataset.pk ?? "") {
+export async function move(card, values, next = below(card)?.dataset.pk ?? "") {
   const from = card.dataset.status;
   if (values.status === "queued" && worked(card)) {
     document.dispatchEvent(new CustomEvent("changed")); // A dragged card returns.
@@ -21,9 +21,21 @@ export async function move(card, values, next = card.nextElementSibling?.dataset
   const done = await send(path, merge ? { ...values, merge } : values);
   const canUndo =
     values.status !== from && merge !== "yes" && [from, values.status].every((status) => REVERSIBLE.includes(status));
+  if (done && values.status === from && isSortedElsewhere(card, values.before))
+    toast({ text: "Cards with a higher priority come first. Edit the task to change its priority." });
   if (done && canUndo)
     toast({ text: `Moved to ${nameOf(values.status)}.`, undo: () => send(path, { status: from, before: next }) });
   return done;
+}
+
+// The smaller number is the higher priority. What is no card has none.
+const priorityOf = (card) => Number(card?.dataset.order?.split(" ")[0] ?? Number.NaN);
+
+function isSortedElsewhere(card, before) {
+  const next = document.getElementById(`card-${before}`);
+  const last = next ? above(next) : card.parentElement.lastElementChild;
+  const previous = last === card ? above(card) : last;
+  return priorityOf(next) < priorityOf(card) || priorityOf(previous) > priorityOf(card);
 }
 
 export const worked = (card) => WORKED.includes(card.dataset.status);

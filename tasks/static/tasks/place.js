@@ -11,6 +11,15 @@ export function select(card) {
   card?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
+// Headings stand between cards, and below the last one what is not loaded.
+function nearest(element, direction) {
+  let other = element?.[direction];
+  while (other && !other.dataset.pk) other = other[direction];
+  return other ?? null;
+}
+export const above = (card) => nearest(card, "previousElementSibling");
+export const below = (card) => nearest(card, "nextElementSibling");
+
 // The cards of its column, the nearest first: those below it, then those above it.
 function neighboursOf(card) {
   const cards = [...card.parentElement.querySelectorAll(".card:not([hidden])")];

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
+from django.db.models import Case, When
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -89,8 +90,39 @@ def test_scrolling_goes_on_in_one_workspace_and_in_a_search(people: People) -> N
     assert len(all_pages(client, "review", q="find me")) == WINDOW + 5
 
 
+@pytest.mark.parametrize("status", Task.Status.values)
+def test_scrolling_by_workspace_shows_one_after_the_other(people: People, status: str) -> None:
+    people.task.delete()
+    titles_of = {}
+    for name, count in (("zebra", 3), ("Ant", WINDOW + 4), ("bee", 2 * WINDOW)):
+        workspace = make_workspace(name=name, owner=people.owner)
+        tasks = many(workspace, count, status=status)
+        Task.objects.filter(workspace=workspace).update(
+            priority=Case(When(pk=tasks[1].pk, then=1), default=0)
+        )
+        in_order = queries.ordered(Task.objects.filter(workspace=workspace), status)
+        titles_of[workspace] = [task.title for task in in_order]
+    by_name = Workspace.objects.filter(pk__in=[w.pk for w in titles_of]).order_by("name")
+    expected = [title for workspace in by_name for title in titles_of[workspace]]
+    assert all_pages(people.browser("owner"), status, group="workspace") == expected
+
+
+def test_one_workspace_has_no_groups(people: People) -> None:
+    assert not Filter(people.workspace.pk, by_workspace=True).is_grouped
+
+
+def test_a_group_whose_workspace_can_no_longer_be_seen_ends(people: People) -> None:
+    many(people.workspace, WINDOW + 5, status="review")
+    query = {"after": f"0 0:0:{people.workspace.pk}", "group": "workspace"}
+    assert titles(people.browser("stranger").get("/board/cards/review", query).content.decode()) == []
+
+
 @pytest.mark.parametrize(
-    "after", ["", ":", "x:1", "1:x", "nan:1", "inf:2", "1e400:1", "1:1e9", "0x1:1", "1:" + "9" * 40]
+    "after",
+    [
+        *("", ":", "::", "1 1:1", "x 1:1:1", "1 1:x:1", "1 1:1:x", "nan 1:1:1", "1 inf:2:1", "1 1e400:1:1"),
+        *("1 1:1e9:1", "0x1 1:1:1", "1 1:" + "9" * 40 + ":1", "1 1:1:" + "9" * 40, "1 1:1:1:1"),
+    ],
 )
 @pytest.mark.parametrize("status", ["review", "done"])
 def test_a_place_that_does_not_exist_is_answered(people: People, status: str, after: str) -> None:
@@ -104,7 +136,7 @@ def test_a_column_that_does_not_exist_is_not_found(people: People) -> None:
 
 def test_further_cards_of_others_are_not_shown(people: People) -> None:
     many(people.workspace, WINDOW + 5, status="review")
-    html = people.browser("stranger").get("/board/cards/review?after=0:0").content.decode()
+    html = people.browser("stranger").get("/board/cards/review?after=0 0:0:0").content.decode()
     assert titles(html) == []
 
 

@@ -391,3 +391,36 @@ result = [workspace.pk, Task.objects.get(title='Forgotten').pk]
     page.locator("#f-search").fill("ago")
     expect(done.locator(".day")).to_have_count(0)
     expect(done.locator(".card:visible")).to_have_count(2)
+
+
+def test_columns_are_grouped_by_workspace_and_stay_so(site: Site, open_one: OpenPage) -> None:
+    page = open_one("/")
+    page.get_by_role("button", name="Groups and saved filters").click()
+    page.get_by_label("Group by workspace").check()
+    headings = column(page, "backlog").locator(".group h3")
+    expect(headings.first).to_be_visible()
+    page.reload()
+    names = headings.all_inner_texts()
+    assert names == sorted(names, key=page.locator("#f-workspace option").all_inner_texts().index)
+    card = make_card(site, "Comes into its group")(page)
+    expect(card).to_be_visible()
+    assert (
+        card.evaluate(
+            "card => { while (!card.matches('.group')) card = card.previousElementSibling;"
+            " return card.textContent; }"
+        )
+        == "storefront"
+    )
+    page.get_by_role("button", name="Groups and saved filters").click()
+    page.get_by_label("Group by workspace").uncheck()
+    expect(headings).to_have_count(0)
+
+
+def test_a_card_that_its_priority_keeps_in_its_place_says_so(site: Site, open_one: OpenPage) -> None:
+    high, low = make_card(site, "First by priority"), make_card(site, "Wants to be first")
+    page = open_one("/?q=first")
+    site.do("Task.objects.filter(title='First by priority').update(priority=1); doorbell.ring('board')")
+    expect(high(page).and_(page.locator("[data-order^='-1 ']"))).to_be_visible()
+    low(page).get_by_role("button", name="Actions for Wants to be first").click(force=True)
+    page.get_by_role("button", name="Move up").click()
+    expect(page.locator(".toast", has_text="Cards with a higher priority come first")).to_be_visible()
