@@ -68,4 +68,8 @@ async def _windows_on(address: Address) -> list[Row] | str:
 
 
 def _render(user: User, listings: dict[str, list[Row] | str]) -> str:
-    return render_to_string("terminal/_sessions.html", {"groups": queries.groups(user, listings)})
+    groups = queries.groups(user, listings)
+    finished = [session for group in groups for session in group.sessions if session.is_finished]
+    titles = ", ".join(f"“{session.title}”" for session in finished)
+    context = {"groups": groups, "finished": finished, "titles": titles}
+    return render_to_string("terminal/_sessions.html", context)

@@ -16,6 +16,7 @@ from tasks.access import visible_tasks
 from tasks.board.cards import card_of, lost_hosts, with_newest_runs
 from tasks.models import Task
 from terminal.control.listing import Row
+from terminal.finished import is_finished
 from terminal.models import Visit
 from terminal.places import Place
 from workspaces.access import may_add, visible_workspaces
@@ -40,6 +41,8 @@ class Session:
     active_at: datetime | None
     "Time of the last output."
     created: int
+    is_finished: bool = False
+    "Whether only the idle shell that an ended run has left is there."
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def _of_task(task: Task, rows: list[Row], lost: set[str]) -> Session:
         needs_you=card.needs_you,
         active_at=_last_active(rows),
         created=rows[0].created,
+        is_finished=is_finished(task, rows),
     )
 
 

@@ -8,6 +8,7 @@ from terminal import views
 
 urlpatterns = [
     path("terminals", views.terminals, name="terminals"),
+    path("terminals/close-finished", views.close_finished, name="terminals_close_finished"),
     path("tasks/<int:pk>/terminal", views.terminal, {"kind": "task"}, name="task_terminal"),
     path("tasks/<int:pk>/terminal/pane", views.pane, name="task_terminal_pane"),
     path("tasks/<int:pk>/terminal/history", views.history, {"kind": "task"}, name="task_terminal_history"),

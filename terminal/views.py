@@ -13,7 +13,9 @@ from aitask.lib import clients, typed_commands
 from aitask.lib.answers import answer, attempt, text_answer
 from aitask.lib.errors import Refused
 from aitask.lib.policy import with_own_styles
+from aitask.lib.text import whole_number
 from terminal import access, jobs, services
+from terminal.finished import still_finished
 from terminal.frames import MAX_PASTED
 from terminal.models import Visit
 from terminal.places import Place
@@ -30,6 +32,8 @@ TOUCH_KEYS = [
     ("⏎", "Enter"),
 ]
 """(key, label) of the keys that on-screen keyboards lack."""
+MOST_CLOSED = 200
+"""Maximum number of sessions that one request closes."""
 SCREEN: dict[str, Any] = {"touch_keys": TOUCH_KEYS, "longest_paste": MAX_PASTED}
 
 
@@ -85,5 +89,25 @@ def close(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         ended = services.close_session(place, user, client=client)
         jobs.index_soon(place.task)
         return "Session closed. Its history was saved." if ended else "The session was already closed."
+
+    return answer(request, end, to=reverse("terminals"))
+
+
+@require_POST
+def close_finished(request: HttpRequest) -> HttpResponse:
+    """Close the sessions of these tasks, as far as they are finished."""
+    access.require(request.user)
+    pks = [pk for word in request.POST.get("tasks", "").split() if (pk := whole_number(word)) is not None]
+    places = [access.place_for(request.user, "task", pk) for pk in pks[:MOST_CLOSED]]
+    user, client = current_user(request), clients.of_request(request)
+
+    def end() -> str:
+        finished = still_finished(places)
+        closed = sum(services.close_session(place, user, client=client) for place in finished)
+        for place in finished:
+            jobs.index_soon(place.task)
+        left = len(places) - len(finished)
+        kept = f" {left} stayed open, because something runs there now." if left else ""
+        return f"{closed} session{'' if closed == 1 else 's'} closed. The output was saved.{kept}"
 
     return answer(request, end, to=reverse("terminals"))

@@ -16,6 +16,8 @@ FIELDS = (
     "window_activity",
     "session_attached",
     "session_created",
+    "window_panes",
+    "s/:/_/:pane_current_command",
     "@aitask",
     "window_name",
 )
@@ -42,6 +44,9 @@ class Row:
     name: str
     created: int = 0
     "Unix time at which the session was created."
+    panes: int = 1
+    command: str = ""
+    "Name of the program in the foreground of the active pane."
 
     @property
     def is_dead_hub(self) -> bool:
@@ -61,7 +66,7 @@ def parse(lines: Iterable[bytes]) -> list[Row]:
 
 
 def _row(parts: list[str]) -> Row:
-    session, window, active, pane, linked, activity, attached, created, owner, name = parts
+    session, window, active, pane, linked, activity, attached, created, panes, command, owner, name = parts
     return Row(
         session=session,
         window=window,
@@ -73,4 +78,6 @@ def _row(parts: list[str]) -> Row:
         owner=owner,
         name=name,
         created=int(created or 0),
+        panes=int(panes or 1),
+        command=command,
     )

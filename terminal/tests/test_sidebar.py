@@ -101,3 +101,36 @@ def test_a_person_is_told_how_to_get_there_by_hand() -> None:
     assert Place.of_task(far).attach_command == f"ssh -t cloud 'tmux attach -t =aitask-{far.pk}'"
     shell = Place.of_workspace(far.workspace).attach_command
     assert shell == f"ssh -t cloud 'tmux attach -t =aitask-w{far.workspace_id}'"
+
+
+IDLE: dict[str, Any] = {"window": "run-1", "command": "bash"}
+IN_USE: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "a run goes on": (Run.State.RUNNING, [IDLE]),
+    "a run is queued": (Run.State.QUEUED, [IDLE]),
+    "a program runs": (Run.State.SUCCEEDED, [{**IDLE, "command": "vim"}]),
+    "a program runs in another window": (Run.State.SUCCEEDED, [IDLE, {"window": "run-2", "command": "node"}]),
+    "somebody is attached": (Run.State.SUCCEEDED, [{**IDLE, "attached": 1}]),
+    "somebody has split the window": (Run.State.SUCCEEDED, [{**IDLE, "panes": 2}]),
+    "somebody has opened a shell": (Run.State.SUCCEEDED, [IDLE, {"window": "shell", "command": "bash"}]),
+    "somebody continues in the CLI": (Run.State.FAILED, [{"window": "by-hand-1", "command": "bash"}]),
+}
+
+
+@pytest.mark.parametrize("state", [Run.State.SUCCEEDED, Run.State.FAILED, Run.State.CANCELLED])
+def test_a_session_is_finished_when_only_the_shell_of_an_ended_run_is_left(state: str) -> None:
+    user = make_user()
+    task = running(make_workspace(owner=user), "Done", state)
+    (group,) = groups(user, row(task.key, **IDLE))
+    assert group.sessions[0].is_finished
+
+
+@pytest.mark.parametrize("why", IN_USE)
+def test_a_session_that_somebody_may_use_is_not_finished(why: str) -> None:
+    state, windows = IN_USE[why]
+    user = make_user()
+    workspace = make_workspace(owner=user)
+    task = running(workspace, "Busy", state)
+    (group,) = groups(user, *(row(task.key, **window) for window in windows))
+    assert not group.sessions[0].is_finished
+    (shell,) = groups(user, row(f"w{workspace.pk}", **IDLE))[0].sessions
+    assert not shell.is_finished

@@ -226,3 +226,18 @@ def test_a_page_asks_before_it_opens_a_session_that_needs_a_branch(site: Site) -
     assert rows(site, f"select branch, worktree_path from tasks_task where id={task}") == [("", "")]
     site.open(task, create=1).until_message("snapshot", 60)
     assert site.open(task, create="ask").until_message("snapshot", 60)
+
+
+def test_only_finished_sessions_are_closed_together(site: Site) -> None:
+    done, busy, backlog = site.tasks
+    for task in site.tasks:
+        name = site.make_session(task, "bash --norc --noprofile" if task != busy else "cat")
+        site.tmux("rename-window", "-t", f"={name}:", "run-1")
+    for task in (done, busy):
+        made = f"Run.objects.create(task_id={task}, number=1, backend='codex', state='succeeded')"
+        code = f"from tasks.models import Run; {made}"
+        assert not site.installation.run("shell", "--no-imports", "-c", code).returncode
+    assert post(site, "/terminals/close-finished", tasks=" ".join(map(str, site.tasks))) in (200, 204, 302)
+    sessions = site.tmux("list-sessions", "-F", "#{session_name}").split()
+    assert f"aitask-{done}" not in sessions
+    assert {f"aitask-{busy}", f"aitask-{backlog}"} <= set(sessions)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.tests.people import People
+from tasks.tests.factories import make_task, make_workspace
+from tasks.tests.people import People, send
 
 pytestmark = pytest.mark.django_db
 WHO = [("owner", 200), ("member", 403), ("stranger", 404), ("nobody", 302)]
@@ -46,3 +47,19 @@ def test_styles_of_the_terminal_need_the_nonce_of_the_page(people: People) -> No
     assert "unsafe-inline" not in policy
     nonce = policy.partition("'nonce-")[2].partition("'")[0]
     assert f'data-nonce="{nonce}"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(("who", "status"), [("member", 403), ("stranger", 404), ("nobody", 302)])
+def test_nobody_closes_the_sessions_of_others(people: People, who: str, status: int) -> None:
+    browser = people.browser(who)
+    assert send(browser, "/terminals/close-finished", tasks=str(people.task.pk)).status_code == status
+
+
+def test_one_foreign_task_among_ones_own_closes_nothing(people: People) -> None:
+    own = make_task(workspace=make_workspace(owner=people.stranger))
+    answer = send(people.browser("stranger"), "/terminals/close-finished", tasks=f"{own.pk} {people.task.pk}")
+    assert answer.status_code == 404
+
+
+def test_closing_needs_a_post(people: People) -> None:
+    assert people.browser("owner").get("/terminals/close-finished").status_code == 405

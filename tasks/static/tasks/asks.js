@@ -22,6 +22,7 @@ export function update(box, html) {
       old?.remove();
       place = place === old ? null : place;
       box.insertBefore(node, place?.isConnected ? place : null);
+      restoreEdit(node);
       if (focused) node.focus();
     }
   }
@@ -61,6 +62,7 @@ export async function decide(article, decision, { mode, grant } = {}) {
   const ok = await send(form.getAttribute("action"), values);
   article.classList.remove("is-sending");
   if (!ok) return;
+  forgetEdit(article);
   article.classList.add("is-answered");
   article.dispatchEvent(new CustomEvent("answered", { bubbles: true }));
 }
@@ -79,19 +81,40 @@ async function openInput(link) {
   article.focus({ preventScroll: true });
 }
 
+// What the user has changed of a plan or an input survives a reload of the page.
+const keyOf = (article) => `draft:${article.id}`;
+const forgetEdit = (article) => sessionStorage.removeItem(keyOf(article));
+document.addEventListener("input", ({ target }) => {
+  if (target.matches(".edited textarea")) sessionStorage.setItem(keyOf(target.closest(".asked")), target.value);
+});
+
+function restoreEdit(article) {
+  const text = sessionStorage.getItem(keyOf(article));
+  const box = article.querySelector(".edited textarea");
+  if (text === null || !box || article.matches(".is-answered")) return;
+  openEdit(article);
+  box.value = text;
+}
+
 export function edit(article) {
+  openEdit(article)?.focus();
+}
+
+// Return the text field.
+function openEdit(article) {
   const field = article.querySelector(".edited");
-  if (!field) return;
+  if (!field) return null;
   field.hidden = false;
   for (const input of field.querySelectorAll("textarea, input")) input.disabled = false;
   const undo = article.querySelector("[data-undo-edits]");
   if (undo) undo.hidden = false;
   const box = field.querySelector("textarea");
   if (article.dataset.kind === "plan") box.rows = Math.min(24, box.value.split("\n").length + 2);
-  box.focus();
+  return box;
 }
 
 function undoEdits(article) {
+  forgetEdit(article);
   const field = article.querySelector(".edited");
   field.hidden = true;
   for (const input of field.querySelectorAll("textarea, input")) {
@@ -101,6 +124,8 @@ function undoEdits(article) {
   article.querySelector("[data-undo-edits]").hidden = true;
   article.focus();
 }
+
+for (const article of document.querySelectorAll(".asked")) restoreEdit(article);
 
 const deny = (article) => article.querySelector(".denial input, .actions [value=deny]")?.focus();
 

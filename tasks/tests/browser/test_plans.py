@@ -64,6 +64,8 @@ def test_a_plan_is_edited_where_it_stands_and_nothing_is_lost(
     page.keyboard.type("3. Mine")
     site.do(f"doorbell.ring('task:{plan_task.rpartition('/')[2]}')")
     expect(box).to_have_value(PLAN + "\n3. Mine")
+    page.reload()
+    expect(box).to_have_value(PLAN + "\n3. Mine")
     assert sent == []
     ask.get_by_role("button", name="Ask before changes").click()
     expect(ask).to_have_class(re.compile("is-answered"))

@@ -1,6 +1,8 @@
 // The sidebar: all live sessions, with a filter and keys for the next and the previous one.
 
+import { ask } from "../aitask/dialogs.js";
 import { onKeys } from "../aitask/keys.js";
+import { send } from "../aitask/send.js";
 import { connect } from "../aitask/socket.js";
 
 const CACHE_KEY = "terminal-sessions";
@@ -39,6 +41,20 @@ export function step(by) {
   location.assign(next.querySelector("a").href);
 }
 
+// Close the sessions of which only the shell of an ended run is left. The server checks each again.
+async function closeFinished({ dataset }) {
+  const tasks = dataset.closeFinished.trim();
+  const count = tasks.split(" ").length;
+  const lost = `${dataset.titles}. The agent has ended, and nothing runs in the shell that it left. The output is saved first. Your own shells and other sessions stay open.`;
+  const question = count === 1 ? "Close this finished session?" : `Close ${count} finished sessions?`;
+  if (await ask(question, { lost, yes: count === 1 ? "Close it" : "Close them" }))
+    send("/terminals/close-finished", { tasks });
+}
+
+list.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-close-finished]");
+  if (button) closeFinished(button);
+});
 filter.addEventListener("input", applyFilter);
 filter.addEventListener("keydown", (event) => {
   const first = list.querySelector(".session:not([hidden]) a");
