@@ -74,6 +74,9 @@ def test_the_wheel_scrolls_and_what_is_selected_is_copied(desk: Site, task: int,
 def test_earlier_lines_come_on_a_click(desk: Site, task: int, open_one: Open) -> None:
     desk.make_session(task, "sh -c 'seq 1 9000; cat'")
     with open_one() as page:
+        connections: list[str] = []
+        page.on("websocket", lambda socket: connections.append(socket.url))
+        page.on("framenavigated", lambda frame: connections.append(frame.url))
         show(page, desk, task)
         until_shows(page, "\n9000\n")
         assert "\n6000\n" not in page.evaluate(TEXT)
@@ -82,7 +85,7 @@ def test_earlier_lines_come_on_a_click(desk: Site, task: int, open_one: Open) ->
         until_shows(page, "\n6000\n")
         expect(page.locator("#term-older")).to_be_hidden()
         lines = [line for line in page.evaluate(TEXT).split("\n") if line.isdecimal()]
-        assert lines == [str(n) for n in range(1, 9001)]
+        assert lines == [str(n) for n in range(1, 9001)], connections
 
 
 def test_finding_looks_through_lines_that_the_page_did_not_have(

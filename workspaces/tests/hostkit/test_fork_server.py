@@ -137,6 +137,7 @@ def test_the_window_becomes_the_users_shell_also_when_hostkit_is_gone(bench: Ben
     wait_for(lambda: bench.tmux(*program).strip() == "bash", 20, "the shell")
     run.type("echo a shell in $PWD; sleep 60")
     wait_for(lambda: f"a shell in {run.worktree}" in run.screen(), 20, lambda: f"a shell: {run.screen()}")
+    wait_for(lambda: bench.tmux(*program).strip() == "sleep", 20, "a command in the foreground")
     run.press("C-c")
     run.type("trap; echo nothing ignored")
     wait_for(lambda: run.screen().count("nothing ignored") == 2, 20, "no signal is ignored in it")
