@@ -11,6 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aitask.lib import winapi
+from aitask.supervisor.nursery import ForkedProcess
+
+Process = subprocess.Popen[bytes] | ForkedProcess
+"""A child of `up`."""
 
 
 def start(
@@ -34,7 +38,7 @@ def start(
     )
 
 
-def ask_to_stop(child: subprocess.Popen[bytes]) -> None:
+def ask_to_stop(child: Process) -> None:
     """Send a stop signal to the child only: it stops its own children."""
     with contextlib.suppress(OSError):
         if sys.platform != "win32":
@@ -45,7 +49,7 @@ def ask_to_stop(child: subprocess.Popen[bytes]) -> None:
             winapi.send_break(child.pid)
 
 
-def has_ended(child: subprocess.Popen[bytes]) -> bool:
+def has_ended(child: Process) -> bool:
     """Return whether the child has ended. If so, kill the rest of its group before its id is used again."""
     if child.returncode is not None:
         return True
@@ -57,7 +61,7 @@ def has_ended(child: subprocess.Popen[bytes]) -> bool:
     return ended
 
 
-def end(child: subprocess.Popen[bytes]) -> None:
+def end(child: Process) -> None:
     """Kill the child and its group, and wait for it."""
     if child.returncode is not None:
         return

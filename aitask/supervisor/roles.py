@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import os
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from aitask.supervisor import groups, lifeline
+from aitask.supervisor.groups import Process
+from aitask.supervisor.nursery import Nursery
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +50,12 @@ class Role:
 class Child:
     """The process of a role; `tend` must be called regularly to keep it running."""
 
-    def __init__(self, role: Role, folder: Path, show: Show) -> None:
+    def __init__(self, role: Role, folder: Path, show: Show, nursery: Nursery | None = None) -> None:
         self.role = role
         self._folder = folder
         self._show = show
-        self._process: subprocess.Popen[bytes] | None = None
+        self._nursery = nursery
+        self._process: Process | None = None
         self._started = 0.0
         self._start_at = 0.0
         self._delay = FIRST_DELAY
@@ -76,7 +78,7 @@ class Child:
             if now >= self._start_at:
                 self._start()
         elif groups.has_ended(self._process):
-            self._postpone(now, self._process.returncode)
+            self._postpone(now, self._process.returncode or 0)
         elif self._is_deaf(now):
             self._show("up", f"{self.role.name} has not answered for {DEAF_SECONDS:g} s; ending it")
             groups.end(self._process)
@@ -99,17 +101,30 @@ class Child:
             groups.end(self._process)
 
     def _start(self) -> None:
-        arguments = [sys.executable, "-m", "aitask.supervisor.lifeline", *self.role.command]
         # Without UTF-8, Windows writes to pipes in the encoding of the country.
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-        self._process = groups.start(arguments, folder=self._folder, environment=environment)
+        self._process = self._fork(environment)
+        if self._process is None:
+            arguments = [sys.executable, "-m", "aitask.supervisor.lifeline", *self.role.command]
+            self._process = groups.start(arguments, folder=self._folder, environment=environment)
         self._started = time.monotonic()
         self._heard = self._started + STARTING_SECONDS - DEAF_SECONDS
         threading.Thread(target=self._read_log, args=[self._process], daemon=True).start()
         if self.role.answers:
             threading.Thread(target=self._probe, args=[self._process, self.role.answers], daemon=True).start()
 
-    def _probe(self, process: subprocess.Popen[bytes], answers: Callable[[], bool]) -> None:
+    def _fork(self, environment: Mapping[str, str]) -> Process | None:
+        """Start it from the nursery; None if there is none, or it does not answer."""
+        if self._nursery is None:
+            return None
+        try:
+            name = f"aitask-{self.role.name}"
+            return self._nursery.start(name, self.role.command, folder=self._folder, environment=environment)
+        except (OSError, ValueError) as error:
+            self._show("up", f"{self.role.name} could not be forked ({error}); starting it by itself")
+            return None
+
+    def _probe(self, process: Process, answers: Callable[[], bool]) -> None:
         while self._process is process:
             if answers():
                 self._hear()
@@ -128,7 +143,7 @@ class Child:
         self._start_at = now + self._delay
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
-    def _read_log(self, process: subprocess.Popen[bytes]) -> None:
+    def _read_log(self, process: Process) -> None:
         """Show its lines, and note its heartbeats."""
         rest = b""
         with cast(io.BufferedReader, process.stdout) as source:

@@ -13,7 +13,8 @@ from types import FrameType
 from django.core.management.color import supports_color
 
 from aitask.lib.printer import LinePrinter, WritableText
-from aitask.supervisor import groups
+from aitask.supervisor import groups, nursery
+from aitask.supervisor.nursery import Nursery
 from aitask.supervisor.roles import Child, Role
 
 STEP_SECONDS = 0.1
@@ -48,9 +49,12 @@ def _takes_colours(stream: WritableText) -> bool:
 class Supervisor:
     """Runs roles until a signal or `stop`; then ends all of them within seconds."""
 
-    def __init__(self, roles: Sequence[Role], folder: Path, console: Console) -> None:
+    def __init__(
+        self, roles: Sequence[Role], folder: Path, console: Console, parent: Nursery | None = None
+    ) -> None:
         self._console = console
-        self._children = [Child(role, folder, console.show) for role in roles]
+        self._nursery = parent
+        self._children = [Child(role, folder, console.show, parent) for role in roles]
         self._stopping = False
         self._began = time.monotonic()
 
@@ -61,9 +65,16 @@ class Supervisor:
         try:
             while not self._stopping:
                 self._tend_children()
+                self._reap_adopted()
                 time.sleep(STEP_SECONDS)
         finally:
             self._stop_children()
+            if self._nursery:
+                self._nursery.close()
+
+    def _reap_adopted(self) -> None:
+        if self._nursery:
+            nursery.reap_adopted({self._nursery.pid, *(child.pid for child in self._children if child.pid)})
 
     def _tend_children(self) -> None:
         """Start each child once the one before it works: side by side, all of them would be ready late."""

@@ -174,7 +174,10 @@ def columns_of(
     for card in sorted(cards, key=sort_key):
         of_status[card.task.status].append(card)
     for status, workspaces in (groups or {}).items():
-        of_status[status].sort(key=lambda card, order=workspaces: order.index(card.task.workspace_id))
+        of_group: dict[int, list[Card]] = {workspace: [] for workspace in workspaces}
+        for card in of_status[status]:
+            of_group[card.task.workspace_id].append(card)
+        of_status[status] = [card for group in of_group.values() for card in group]
     return [
         Column(status, str(label), shown, max(counts.get(status, 0), len(shown)), next_tasks.get(status))
         for status, label in Task.Status.choices

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.checks import Tags
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
-from django.db import connection
+from django.db import connection, connections
 from django.http.request import validate_host
 from django.urls import reverse
 
@@ -25,6 +25,7 @@ from aitask.backup import restore
 from aitask.checks import INSTALLATION
 from aitask.lib.printer import LogFile, WritableText
 from aitask.supervisor import preflight
+from aitask.supervisor.nursery import Nursery
 from aitask.supervisor.roles import Role
 from aitask.supervisor.supervisor import Console, Supervisor
 from tasks.conversation import web_push
@@ -83,7 +84,8 @@ class Command(BaseCommand):
     def supervise(self, host: str, port: int, output: WritableText, opens_browser: bool) -> None:
         roles = the_roles(host, port)
         console = Console(output, ["up", *(role.name for role in roles)])
-        supervisor = Supervisor(roles, settings.BASE_DIR, console)
+        connections.close_all()
+        supervisor = Supervisor(roles, settings.BASE_DIR, console, Nursery.open())
         announcing = [host, port, console, opens_browser]
         threading.Thread(target=announce, args=announcing, daemon=True).start()
         supervisor.run()

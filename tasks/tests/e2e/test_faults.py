@@ -15,7 +15,7 @@ from typing import get_args
 import pytest
 
 from aitask.tests.lab import processes
-from aitask.tests.lab.app import Role
+from aitask.tests.lab.app import ROLE_WORDS, Role
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.web_session import WebSession
 from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, embedded, tokens_of
@@ -165,4 +165,6 @@ def test_an_agent_that_kills_its_tmux_server_ends_nobodys_run(world: World, six:
 
 def _app_processes(world: World) -> list[int]:
     """The app itself, not what runs in tmux."""
-    return [pid for pid in world.app.leftovers() if "aitask.supervisor" in processes.command_of(pid)]
+    words = ROLE_WORDS.values()
+    found = [(pid, processes.command_of(pid)) for pid in world.app.leftovers()]
+    return [pid for pid, command in found if any(word in command for word in words)]
