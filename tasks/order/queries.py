@@ -17,8 +17,9 @@ MOST_SUCCESSORS = 50
 def order_context(task: Task) -> dict[str, Any]:
     """Return what a task's page shows about its order."""
     before = predecessors_of(task)
-    following = Task.objects.filter(dependencies__predecessor=task).order_by("pk")
-    successors = list(following.only("pk", "title", "status")[: MOST_SUCCESSORS + 1])
+    following = Dependency.objects.filter(predecessor=task).order_by("pk").select_related("task")
+    shown = following.only("task", "task__title", "task__status")[: MOST_SUCCESSORS + 1]
+    successors = [each.task for each in shown]
     return {
         "before": before,
         "stands_on": standing_on(before),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SEPARATOR = ":"
-"""Session names can't contain it; of the other fields only the last one can."""
+"""Session names can't contain it; of the other fields only the last two can."""
 FIELDS = (
     "session_name",
     "window_id",
@@ -17,9 +17,9 @@ FIELDS = (
     "session_attached",
     "session_created",
     "window_panes",
-    "s/:/_/:pane_current_command",
     "@aitask",
     "window_name",
+    "pane_current_command",
 )
 COMMAND = "list-windows -a -F '" + SEPARATOR.join(f"#{{{name}}}" for name in FIELDS) + "'"
 HUB = "aitask-hub-"
@@ -61,12 +61,14 @@ class Row:
 
 def parse(lines: Iterable[bytes]) -> list[Row]:
     """Return a row per line, ignoring malformed lines."""
-    split = (line.decode("utf-8", "replace").split(SEPARATOR, len(FIELDS) - 1) for line in lines)
-    return [_row(parts) for parts in split if len(parts) == len(FIELDS)]
+    split = (line.decode("utf-8", "replace").split(SEPARATOR, len(FIELDS) - 2) for line in lines)
+    return [_row(parts) for parts in split if len(parts) == len(FIELDS) - 1]
 
 
 def _row(parts: list[str]) -> Row:
-    session, window, active, pane, linked, activity, attached, created, panes, command, owner, name = parts
+    *known, owner, last = parts
+    session, window, active, pane, linked, activity, attached, created, panes = known
+    name, _, command = last.rpartition(SEPARATOR)
     return Row(
         session=session,
         window=window,

@@ -108,13 +108,13 @@ def test_a_pane_is_found_in_a_split_window() -> None:
 
 
 def test_a_window_that_only_hubs_hold_is_left_over() -> None:
-    line = b"aitask-hub-1:@4:1:%9:aitask-hub-1,aitask-hub-2:1795339160:1:1795339000::a:b|c"
+    line = b"aitask-hub-1:@4:1:%9:aitask-hub-1,aitask-hub-2:1795339160:1:1795339000:2::a:b|c:fish"
     (row,) = listing.parse([line, b"noise"])
     assert row.is_left_over
     assert row.name == "a:b|c"
-    assert row.created == 1795339000
+    assert (row.created, row.panes, row.command) == (1795339000, 2, "fish")
 
 
 def test_a_session_is_known_by_its_owner_whatever_it_is_called() -> None:
-    lines = [b"re|named:@1:1:%1:re|named:0:0:5:abc/7:w", b"aitask-7:@2:1:%2:aitask-7:0:0:5::w"]
+    lines = [b"re|named:@1:1:%1:re|named:0:0:5:1:abc/7:w:sh", b"aitask-7:@2:1:%2:aitask-7:0:0:5:1::w:sh"]
     assert [row.window for row in ViewTarget("aitask-7", "abc/7").rows(listing.parse(lines))] == ["@1"]
