@@ -119,6 +119,12 @@ def marked(folder: str) -> List[int]:
     return [pid for pid in all_pids() if pid != os.getpid() and needle in _environment_of(pid)]
 
 
+def environment_of(pid: int) -> Dict[bytes, bytes]:
+    """Return the variables that a process was started with; empty for one of another user."""
+    parts = (line.partition(b"=") for line in _environment_of(pid))
+    return {name: value for name, _, value in parts}
+
+
 def _environment_of(pid: int) -> List[bytes]:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")

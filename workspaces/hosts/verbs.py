@@ -219,6 +219,11 @@ class Verbs(ABC):
         self, verb: Literal["clone_state"], params: wire.CloneId, *, timeout: float = SECONDS
     ) -> wire.CloneState: ...
 
+    @overload
+    def call(
+        self, verb: Literal["ports"], params: wire.PortsParams, *, timeout: float = SECONDS
+    ) -> wire.OpenPorts: ...
+
     def call(self, verb: str, params: Mapping[str, Any], *, timeout: float = SECONDS) -> Any:
         """Ask hostkit for `verb`. Raises HostError; `timeout` in seconds covers connecting, too."""
         return self.ask(verb, params, timeout)

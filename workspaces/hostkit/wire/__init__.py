@@ -14,6 +14,7 @@ from .base import *
 from .commands import *
 from .events import *
 from .live import *
+from .ports import *
 from .progress import *
 from .repositories import *
 from .runs import *
