@@ -23,6 +23,8 @@ MIN_SECRET_LENGTH = 32
 MINUTES_PER_YEAR = 525_600
 MAX_DIGITS = 18
 HOST = re.compile(r"\.?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
+MAX_PORT = 65_535
 ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9_.-]+(:\d+)?|https?://\[[0-9a-f:.]+\](:\d+)?", re.IGNORECASE)
 
 _values = environ.FileAwareEnv()
@@ -96,6 +98,34 @@ def origins(name: str) -> list[str]:
                 f"{name} must be origins separated by commas, like https://tasks.example.com, not {origin!r}."
             )
     return found
+
+
+def preview_domain(name: str, origins: list[str]) -> str:
+    """Return the domain of previews, with a port if it is not the usual one; empty if none is set."""
+    domain = text(name).lower()
+    host, _, port = domain.partition(":")
+    is_valid = DOMAIN.fullmatch(host) and (not port or (port.isdecimal() and 0 < int(port) <= MAX_PORT))
+    if domain and not (domain.isascii() and is_valid):
+        raise ImproperlyConfigured(
+            f"{name} must be a domain of its own such as preview.example.com, without scheme and star, "
+            f"not {domain!r}."
+        )
+    if domain and not (origins and all(origin.startswith("https://") for origin in origins)):
+        raise ImproperlyConfigured(
+            f"{name} needs HTTPS: set CSRF_TRUSTED_ORIGINS to the origin of this site, such as "
+            "https://tasks.example.com."
+        )
+    if domain and any(_is_at_or_below(origin, host) for origin in origins):
+        raise ImproperlyConfigured(
+            f"{name} must be a domain that this site is not part of: agents decide what its pages do."
+        )
+    return domain
+
+
+def _is_at_or_below(origin: str, domain: str) -> bool:
+    """Return whether the host of an origin is part of a domain."""
+    host = origin.lower().partition("://")[2].partition(":")[0].removeprefix("*.")
+    return host == domain or host.endswith(f".{domain}")
 
 
 def redis_url(name: str) -> str:

@@ -5,12 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 
+from aitask.lib import preview_hosts
+
 DENIED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in DENIED)
+
+
+def no_previews(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Refuse requests at the names of previews, and those that the pages of previews send.
+
+    Names in ALLOWED_HOSTS and CSRF_TRUSTED_ORIGINS can have stars that include them. A link in a preview that
+    leads to the app sends no `Origin`.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if preview_hosts.is_below(request.META.get("HTTP_HOST", "")):
+            return HttpResponse("This is the name of a preview.", status=421, content_type="text/plain")
+        if preview_hosts.is_origin_below(request.headers.get("Origin", "")):
+            return HttpResponse(
+                "Pages of previews can't call the app.", status=403, content_type="text/plain"
+            )
+        return get_response(request)
+
+    return middleware
 
 
 def permissions_policy(

@@ -26,6 +26,7 @@ DEBUG = environment.boolean("DEBUG", False)
 LOCAL_NAMES = ["aitask.localhost", "localhost", "127.0.0.1", "[::1]"]  # the first is ours: aitask/own_host.py
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", LOCAL_NAMES, debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
+PREVIEW_DOMAIN = environment.preview_domain("PREVIEW_DOMAIN", CSRF_TRUSTED_ORIGINS)
 ALLOW_REMOTE = environment.boolean("ALLOW_REMOTE", False)
 CLI_TRIAL_SECONDS = environment.number("CLI_TRIAL_SECONDS", 60, least=5, most=240, unit=" of seconds")
 HIDE_DATA_DIR = environment.boolean("HIDE_DATA_DIR", False)
@@ -66,6 +67,7 @@ NINJA_FOLDER = environment.package_folder("ninja")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "aitask.security.no_previews",
     "aitask.own_host.one_name",  # before anything that sets a cookie
     "csp.middleware.CSPMiddleware",
     "aitask.security.permissions_policy",
@@ -146,8 +148,11 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Browsers send cookies to every port of a host, so each installation uses its own names.
 _installation = hashlib.sha256(f"cookies of {SECRET_KEY}".encode()).hexdigest()[:6]
-SESSION_COOKIE_NAME = f"aitask_session_{_installation}"
-CSRF_COOKIE_NAME = f"aitask_csrf_{_installation}"
+# A page of a preview could otherwise set cookies for a parent domain that the app's name is below, too.
+_prefix = "__Host-" if PREVIEW_DOMAIN else ""
+SESSION_COOKIE_NAME = f"{_prefix}aitask_session_{_installation}"
+CSRF_COOKIE_NAME = f"{_prefix}aitask_csrf_{_installation}"
+PREVIEW_COOKIE_NAME = f"aitask_preview_{_installation}"  # with HTTPS it gets the prefix, too
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 # Cookies are secure if all origins use HTTPS; without origins, logins by http://127.0.0.1 must work.

@@ -27,7 +27,8 @@ from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from aitask.lib import large_bodies
-from aitask.lib.fast_socket import EXTENSION, frame, short_message
+from aitask.lib.exchange import Exchange
+from aitask.lib.fast_socket import EXTENSION, frame, short_message, write_soon
 from aitask.lib.http_limits import BoundedFactory, BoundedRequest
 from workspaces.hosts.hub import share_running_loop
 
@@ -51,13 +52,7 @@ class DirectSocket(WebSocketProtocol):  # type: ignore[misc]
         """Write at once unless earlier data is pending; Twisted would wait for the loop's next iteration."""
         if self.state != self.STATE_OPEN:
             return
-        data = frame(message)
-        if not has_pending_data(self.transport):
-            written = self.transport.writeSomeData(data)
-            if isinstance(written, int):  # else the connection is closed, which its reader will notice
-                data = data[written:]
-        if data:
-            self.transport.write(data)
+        write_soon(self.transport, frame(message))
 
     def serverSend(self, content: bytes | str, binary: bool = False) -> None:
         """Ignore a page that has just disconnected; its consumer will be notified."""
@@ -90,11 +85,6 @@ class DirectSocket(WebSocketProtocol):  # type: ignore[misc]
             except Exception:
                 log.exception("socket %s failed", self.path)
                 self.serverClose(INTERNAL_ERROR)
-
-
-def has_pending_data(transport: Any) -> bool:
-    """Return whether a Twisted transport has unwritten data; always True with TLS."""
-    return bool(getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer)
 
 
 class DirectServer(Server):  # type: ignore[misc]
@@ -143,11 +133,19 @@ def exit_soon() -> None:
     timer.start()
 
 
+async def serve_preview(exchange: Exchange) -> None:
+    """Answer a request to a preview. Its modules are only imported when one is used."""
+    from tasks.previews.proxy import serve
+
+    await serve(exchange)
+
+
 def main() -> None:
     limit_malloc_arenas()
     raise_descriptor_limit()
     WebSocketFactory.protocol = DirectSocket
     daphne.server.HTTPFactory = BoundedFactory
+    BoundedFactory.serve_preview = staticmethod(serve_preview)
     CommandLine.entrypoint()
     exit_soon()
 

@@ -57,3 +57,18 @@ def frame(message: bytes | str) -> bytes:
     if size < 1 << 16:
         return struct.pack("!BBH", first, 126, size) + payload
     return struct.pack("!BBQ", first, 127, size) + payload
+
+
+def write_soon(transport: Any, data: bytes) -> None:
+    """Write to a Twisted transport at once, unless earlier data is pending. It would wait for the loop."""
+    if not has_pending_data(transport):
+        written = transport.writeSomeData(data)
+        if isinstance(written, int):  # else the connection is closed, which its reader will notice
+            data = data[written:]
+    if data:
+        transport.write(data)
+
+
+def has_pending_data(transport: Any) -> bool:
+    """Return whether a Twisted transport has unwritten data; always True with TLS."""
+    return bool(getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer)

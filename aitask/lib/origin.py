@@ -9,6 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from aitask.lib import preview_hosts
+
 Scope = Any  # each library has its own TypedDicts for it
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -27,10 +29,10 @@ def is_own_origin(origin: str, host: str) -> bool:
     """
     allowed = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else [])
     domain, port = split_domain_port(host.lower())
-    if not domain or not validate_host(domain, allowed):
+    if not domain or not validate_host(domain, allowed) or preview_hosts.is_below(host):
         return False
     parts = ORIGIN.fullmatch(origin.lower())
-    if not parts:
+    if not parts or preview_hosts.is_below(parts[2]):
         return False
     scheme, own_domain, own_port = parts.groups()
     if scheme == "http" and settings.SESSION_COOKIE_SECURE:

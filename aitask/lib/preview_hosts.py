@@ -1,0 +1,97 @@
+"""Host names of previews: each port of each task has one, and so an origin, of its own.
+
+`t12-5173.preview.localhost` on this machine, as browsers resolve every name below .localhost to it, and
+`t12-5173.<PREVIEW_DOMAIN>` behind a proxy. The app answers at none of them, and a preview at no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http.request import split_domain_port
+
+LOCAL = "preview.localhost"
+LABEL = re.compile(r"t([1-9][0-9]{0,9})-([1-9][0-9]{0,4})")
+MOST_PORT = 65_535
+
+
+@dataclass(frozen=True)
+class PreviewHost:
+    """A port of a task, and the host name at which it is shown: lower case, with the port of the site."""
+
+    task: int
+    port: int
+    name: str
+
+    @property
+    def is_local(self) -> bool:
+        return _name_of(self.name).endswith(f".{LOCAL}")
+
+    @property
+    def origin(self) -> str:
+        """The origin in the browser: a preview behind a proxy uses HTTPS."""
+        return f"{'http' if self.is_local else 'https'}://{self.name}"
+
+    def sibling(self, port: int) -> str:
+        """The origin of another port of the task."""
+        return self.origin.replace(f"t{self.task}-{self.port}.", f"t{self.task}-{port}.", 1)
+
+
+def domains() -> list[str]:
+    """Return the domains below which previews are, without a port."""
+    return [LOCAL, *([_name_of(settings.PREVIEW_DOMAIN)] if settings.PREVIEW_DOMAIN else [])]
+
+
+def _name_of(host: str) -> str:
+    return host.lower().partition(":")[0].rstrip(".")
+
+
+def is_below(host: str) -> bool:
+    """Return whether a host is at or below a domain of previews, also if it is no valid name of one."""
+    name = _name_of(host.strip())
+    return any(name == domain or name.endswith(f".{domain}") for domain in domains())
+
+
+def any_below(hosts: Iterable[bytes]) -> bool:
+    """Return whether one of these `Host` headers names a preview, or what looks like one."""
+    return any(is_below(host.decode("latin-1")) for host in hosts)
+
+
+def is_origin_below(origin: str) -> bool:
+    """Return whether an `Origin` header is that of a page of a preview."""
+    try:
+        return is_below(urlsplit(origin.strip()).hostname or "")
+    except ValueError:
+        return False
+
+
+def parse(hosts: list[bytes]) -> PreviewHost | None:
+    """Return the preview that the `Host` headers of a request name; None if it is not exactly one."""
+    if len(hosts) != 1:
+        return None
+    host = hosts[0].decode("latin-1").lower()
+    domain, port = split_domain_port(host)
+    if not domain or domain not in host or host.partition(":")[0].endswith("."):
+        return None
+    label, _, rest = domain.partition(".")
+    found = LABEL.fullmatch(label)
+    if found is None or rest not in domains() or int(found[2]) > MOST_PORT:
+        return None
+    if port and not 0 < int(port) <= MOST_PORT:
+        return None
+    return PreviewHost(int(found[1]), int(found[2]), host)
+
+
+def name_at(site: str, task: int, port: int) -> str | None:
+    """Return the host name of a preview for a browser that has the app open at the host `site`.
+
+    None if that browser can't reach one: it is on another machine, and PREVIEW_DOMAIN is not set.
+    """
+    domain, site_port = split_domain_port(site.lower())
+    if domain in settings.LOCAL_NAMES:
+        return f"t{task}-{port}.{LOCAL}{f':{site_port}' if site_port else ''}"
+    return f"t{task}-{port}.{settings.PREVIEW_DOMAIN.lower()}" if settings.PREVIEW_DOMAIN else None
