@@ -15,6 +15,8 @@ from tasks.board.cards import with_newest_runs
 from tasks.conversation.rendering import render_talk
 from tasks.live import LiveTask, place_of
 from tasks.models import Task
+from tasks.previews import places
+from tasks.previews.live import LivePorts
 from tasks.rendering import render_head, render_rows
 
 BATCH = 200
@@ -33,10 +35,13 @@ class TaskConsumer(LiveConsumer):
         self.talk: dict[str, str] = {}
         self.place_known = asyncio.Event()
         self.live = LiveTask(self)
+        self.ports = LivePorts(self, on_card=False)
         await super().connect()
 
     async def beside(self) -> None:
-        await self.live.serve()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.live.serve())
+            tasks.create_task(self.ports.serve())
 
     async def topics(self) -> set[str]:
         await database_sync_to_async(self.task)()
@@ -56,6 +61,7 @@ class TaskConsumer(LiveConsumer):
         await self.push_events()  # first, because the rest takes longer to read
         head, talk = await database_sync_to_async(self.read)()
         self.live.follow(self.live_place)
+        self.ports.follow({self.pk: self.port_place})
         if head != self.head:
             self.head = head
             await self.push({"t": "head", "html": head})
@@ -89,4 +95,5 @@ class TaskConsumer(LiveConsumer):
         """Return the status strip and the parts of the conversation as HTML."""
         task = self.task()
         self.live_place = place_of(task, task.last_run)
+        self.port_place = places.place_of(task)
         return render_head(task, task.last_run), render_talk(task, task.last_run)

@@ -10,6 +10,7 @@ from tasks.board import views as board_views
 from tasks.conversation import urls as conversation_urls
 from tasks.many import urls as many_urls
 from tasks.order import urls as order_urls
+from tasks.previews import urls as previews_urls
 from tasks.review import urls as review_urls
 from tasks.search import urls as search_urls
 from tasks.trains import urls as trains_urls
@@ -22,6 +23,7 @@ urlpatterns = [
     *conversation_urls.urlpatterns,
     *many_urls.urlpatterns,
     *order_urls.urlpatterns,
+    *previews_urls.urlpatterns,
     *search_urls.urlpatterns,
     *attachment_urls.urlpatterns,
     path("", board_views.board, name="board"),

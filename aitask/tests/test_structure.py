@@ -29,6 +29,7 @@ FLOORS = (
     ("tasks.trains",),
     ("tasks.search",),
     ("tasks.live",),
+    ("tasks.previews",),
     ("tasks.board",),
     ("tasks",),
 )

@@ -30,6 +30,7 @@ class BearerToken(HttpBearer):
             raise AuthenticationError(message=f"This token is not valid any more. {row.end_reason}")
         save_last_use(row)
         request.user = row.user
+        request.api_token = row  # type: ignore[attr-defined]
         return row.user
 
 

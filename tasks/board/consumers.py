@@ -17,6 +17,8 @@ from tasks.board.feed import BoardUpdate, feed
 from tasks.board.queries import Board, Filter
 from tasks.live import LiveLines, LivePlace, place_of
 from tasks.models import Run, Task
+from tasks.previews.live import LivePorts
+from tasks.previews.places import PortPlace, place_of_card
 from workspaces.access import visible_workspaces
 
 MOST_UNREAD = 64 * 1024
@@ -38,13 +40,14 @@ class BoardConsumer(LiveConsumer):
         self.form: rendered.Form = "card"
         self.visible: set[int] = set()
         self.notices: queries.Notices | None = None
-        self.places: dict[int, tuple[int, LivePlace | None]] = {}
-        "Task → its workspace, and where its agent writes."
+        self.places: dict[int, tuple[int, LivePlace | None, PortPlace | None]] = {}
+        "Task → its workspace, where its agent writes, and where its ports are."
         self.figures: dict[str, Any] = {}
         "The numbers that the page has."
         self.pending: BoardUpdate | None = None
         self.is_pending = asyncio.Event()
         self.lines = LiveLines(self)
+        self.ports = LivePorts(self, on_card=True)
         await super().connect()
 
     async def topics(self) -> set[str]:
@@ -81,6 +84,7 @@ class BoardConsumer(LiveConsumer):
     async def beside(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.lines.serve())
+            tasks.create_task(self.ports.serve())
             tasks.create_task(self._send_updates())
 
     async def _send_updates(self) -> None:
@@ -109,7 +113,7 @@ class BoardConsumer(LiveConsumer):
             cards = [c for c in cards if not c.task.is_archived and c.task.workspace_id in chosen]
         for pk in (*update.cards, *update.gone):
             self.places.pop(pk, None)
-        self.places |= {c.task.pk: (c.task.workspace_id, place_of(c.task, c.run)) for c in cards}
+        self.places |= {c.task.pk: _places(c.task, c.run) for c in cards}
         self._follow_lines()
         here = {card.task.pk for card in cards}
         seen = (card.task for card in update.cards.values() if card.task.workspace_id in workspaces)
@@ -156,8 +160,9 @@ class BoardConsumer(LiveConsumer):
     def _follow_lines(self) -> None:
         """Watch what agents write in the workspaces that the user may see. Rows show nothing of it."""
         if self.form != "row":
-            seen = self.visible
-            self.lines.follow({pk: place for pk, (where, place) in self.places.items() if where in seen})
+            seen = {pk: places for pk, places in self.places.items() if places[0] in self.visible}
+            self.lines.follow({pk: live for pk, (_, live, _) in seen.items()})
+            self.ports.follow({pk: ports for pk, (_, _, ports) in seen.items()})
 
     def _read(self, *, rows: bool) -> Board:
         """Read what the page should show by now, and where agents write meanwhile."""
@@ -171,6 +176,11 @@ class BoardConsumer(LiveConsumer):
             return board
         self.form = rendered.form_for(self.user)
         live = Run.objects.filter(state__in=Run.ACTIVE, task__workspace__in=self.visible)
-        runs = live.select_related("task__workspace").only("number", "state", "run_dir", "task__workspace")
-        self.places = {run.task_id: (run.task.workspace_id, place_of(run.task, run)) for run in runs}
+        fields = ("number", "state", "run_dir", "task__workspace", "task__status", "task__worktree_path")
+        runs = live.select_related("task__workspace").only(*fields)
+        self.places = {run.task_id: _places(run.task, run) for run in runs}
         return board
+
+
+def _places(task: Task, run: Run | None) -> tuple[int, LivePlace | None, PortPlace | None]:
+    return task.workspace_id, place_of(task, run), place_of_card(task, run)

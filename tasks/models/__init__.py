@@ -7,6 +7,7 @@ from tasks.models.event import Event
 from tasks.models.marks import RemovedRun
 from tasks.models.order import Dependency
 from tasks.models.outside import OutsideChange
+from tasks.models.preview import PreviewGrant
 from tasks.models.prompt_template import PromptTemplate
 from tasks.models.review import Comment, Verdict, ViewedFile
 from tasks.models.run import Run
@@ -29,6 +30,7 @@ __all__ = [
     "MergeTrain",
     "Outgoing",
     "OutsideChange",
+    "PreviewGrant",
     "PromptTemplate",
     "PushKey",
     "PushSubscription",

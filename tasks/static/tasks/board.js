@@ -16,6 +16,7 @@ import { startInColumn, startWith } from "./many.js";
 import { watchEnds } from "./more.js";
 import "./newtask.js";
 import { remember, restore, select, selected, settle } from "./place.js";
+import { showPorts, takePorts } from "./previews.js";
 import { chosenCards, clear, extend, showChosen, toggle } from "./selection.js";
 
 const board = document.getElementById("board");
@@ -31,7 +32,10 @@ const incoming = new Incoming({
   item: "card",
   list: "cards",
   mayChange: () => !drag.active && !isLoading,
-  changed: (card) => showLines(card.dataset.pk),
+  changed: (card) => {
+    showLines(card.dataset.pk);
+    showPorts(card.dataset.pk);
+  },
   groupOf,
   settled: () => {
     showHeadings();
@@ -88,6 +92,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   tick(board);
   showHeadings();
   showLines();
+  showPorts();
   watchEnds(board);
   showChosen();
   if (target !== board) return;
@@ -124,6 +129,7 @@ const socket = connect("/ws/board", {
   open: tellView,
   message: (data) => {
     if (data.t === "lines") takeLines(data.lines);
+    if (data.t === "ports") takePorts(data.ports);
     if (data.view !== view) return;
     if (data.t === "changed") refresh();
     if (data.t !== "cards") return;

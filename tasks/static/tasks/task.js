@@ -12,6 +12,7 @@ import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { toggleFold } from "./panes.js";
 import { boardAddress, visit } from "./place.js";
+import { takePagePorts } from "./previews.js";
 import { interrupt, showTalk } from "./talk.js";
 import "./newtask.js";
 
@@ -41,6 +42,7 @@ const socket = connect(`/ws/tasks/${panes.dataset.task}`, {
       document.dispatchEvent(new CustomEvent("events-added"));
     }
     if (data.t === "live") live.take(data);
+    if (data.t === "ports") takePagePorts(data.ports[panes.dataset.task]);
     if (data.t === "head") showHead(data.html);
     if (data.t === "talk") showTalk(data);
   },

@@ -1,0 +1,1 @@
+"""Previews: the running program of a task in the user's browser, at an origin of its own."""

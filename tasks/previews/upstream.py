@@ -1,0 +1,145 @@
+"""One connection to the program on a port: HTTP/1.1 by h11, as a stream in both directions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+import h11
+
+from workspaces.hosts import HostConnection
+from workspaces.hosts.tunnel import Tunnel, open_tunnel
+
+MOST_UNREAD = 256 * 1024
+"""Bytes of an answer that are kept before its program has to wait."""
+BEGINNING = b"HTTP/"
+MOST_HEAD = 64 * 1024
+"""Bytes of the headers of an answer."""
+
+Event = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
+
+
+class ProgramEnded(Exception):
+    """The program has closed the connection before its answer was complete."""
+
+
+class Upstream:
+    """Used on the loop of the web server. It receives from its tunnel."""
+
+    def __init__(self) -> None:
+        self._tunnel: Tunnel | None = None
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD)
+        self._chunks: deque[bytes] = deque()
+        self._unread = 0
+        self._arrived = asyncio.Event()
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self.has_ended = False
+        self._is_http = False
+        "Whether the answer that is being read looks like one: h11 waits for the end of its first lines."
+        self._on_data: Callable[[bytes], None] | None = None
+        self._on_pause: Callable[[bool], None] = lambda _: None
+        self._on_end: Callable[[], None] = lambda: None
+
+    async def connect(self, host: HostConnection, address: str, port: int) -> None:
+        """Raises HostError."""
+        self._tunnel = await open_tunnel(host, address, port, self)
+
+    async def send(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+        """Send a part of a request; wait while the program does not read."""
+        data = self._http.send(event)
+        if data and self._tunnel:
+            self._tunnel.write(data)
+        if not self._may_write.is_set():
+            await self._may_write.wait()
+
+    async def next_event(self) -> Event:
+        """Return the next part of the answer. Raises h11.RemoteProtocolError and ProgramEnded."""
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
+                chunk = await self._next_chunk()
+                if not self._is_http and not chunk.startswith(BEGINNING[: len(chunk)]):
+                    raise h11.RemoteProtocolError("It does not speak HTTP.")
+                self._is_http = self._is_http or len(chunk) >= len(BEGINNING)
+                self._http.receive_data(chunk)
+            elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+                raise ProgramEnded
+            else:
+                return cast(Event, event)
+
+    async def _next_chunk(self) -> bytes:
+        while not self._chunks and not self.has_ended:
+            self._arrived.clear()
+            await self._arrived.wait()
+        if not self._chunks:
+            return b""
+        chunk = self._chunks.popleft()
+        before, self._unread = self._unread, self._unread - len(chunk)
+        if before > MOST_UNREAD >= self._unread and self._tunnel:
+            self._tunnel.resume_reading()
+        return chunk
+
+    def become_raw(
+        self, on_data: Callable[[bytes], None], on_pause: Callable[[bool], None], on_end: Callable[[], None]
+    ) -> None:
+        """After an upgrade: pass on what arrives, whether the program reads, and that it has ended."""
+        self._on_data, self._on_pause, self._on_end = on_data, on_pause, on_end
+        early, _ = self._http.trailing_data
+        for data in (early, *self._chunks):
+            if data:
+                on_data(data)
+        self._chunks.clear()
+        if self.has_ended:
+            on_end()
+
+    def write_raw(self, data: bytes) -> None:
+        if self._tunnel:
+            self._tunnel.write(data)
+
+    def let_flow(self, flows: bool) -> None:
+        """Read from the program, or don't."""
+        if self._tunnel:
+            (self._tunnel.resume_reading if flows else self._tunnel.pause_reading)()
+
+    def renew(self) -> bool:
+        """Prepare for another request; False if the connection can't have one."""
+        is_done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        if self.has_ended or self._chunks or not is_done or self._http.trailing_data[0]:
+            return False
+        self._http.start_next_cycle()
+        self._is_http = False
+        return True
+
+    def close(self) -> None:
+        self.has_ended = True
+        if self._tunnel:
+            self._tunnel.close()
+
+    # Called by the tunnel:
+
+    def data_received(self, data: bytes) -> None:
+        if self._on_data:
+            self._on_data(data)
+            return
+        self._chunks.append(data)
+        before, self._unread = self._unread, self._unread + len(data)
+        if before <= MOST_UNREAD < self._unread and self._tunnel:
+            self._tunnel.pause_reading()
+        self._arrived.set()
+
+    def closed(self, reason: str) -> None:
+        self.has_ended = True
+        self._arrived.set()
+        self._may_write.set()
+        self._on_end()
+
+    def pause_writing(self) -> None:
+        self._may_write.clear()
+        self._on_pause(True)
+
+    def resume_writing(self) -> None:
+        self._may_write.set()
+        self._on_pause(False)

@@ -1,0 +1,13 @@
+"""URLs of the ports of tasks."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tasks.previews import views
+
+urlpatterns = [
+    path("tasks/<int:pk>/ports", views.ports, name="task_ports"),
+    path("tasks/<int:pk>/ports/open", views.port_open, name="task_port_open"),
+    path("tasks/<int:pk>/ports/code", views.port_code, name="task_port_code"),
+]
