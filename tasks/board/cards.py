@@ -149,12 +149,12 @@ class Card:
         return self.run.reason if self.run and self.run.state == Run.State.QUEUED else ""
 
     @property
-    def waits_for_others(self) -> bool:
-        """Whether its queued run waits for predecessors, and can start anyway."""
+    def is_stuck(self) -> bool:
+        """Whether its queued run waits for a predecessor that does not go on by itself."""
         if self.run is None or self.run.state != Run.State.QUEUED:
             return False
         is_first = not self.run.starts_anyway and not self.task.branch
-        return is_first and not all(each.is_done for each in self.after)
+        return is_first and any(each.is_stuck for each in self.after)
 
     @property
     def asks_first(self) -> bool:
@@ -203,7 +203,7 @@ class Card:
             (task.files_changed, task.lines_added, task.lines_deleted),
             (task.labels, task.priority, task.is_archived),
             (self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
-            (self.after_text, self.after_in_full, self.waits_for_others),
+            (self.after_text, self.after_in_full, self.is_stuck),
         )
         of_run = run and (
             (run.pk, run.state, run.was_cut_off, self.activity),

@@ -12,10 +12,10 @@ from django.utils.text import Truncator
 from tasks.order.predecessors import Predecessor
 from tasks.order.queries import OpenTasks
 
-WIDTH, HEIGHT = 216, 52
+WIDTH, HEIGHT = 240, 52
 GAP_X, GAP_Y, MARGIN = 56, 20, 12
-LONGEST = 26
-"Characters of a title in a node."
+LONGEST = 27
+"Characters of a number and a title in a node."
 
 Edges = Mapping[int, Sequence[int]]
 
@@ -37,8 +37,8 @@ class Node:
     "Numbers of the tasks that it comes after."
 
     @property
-    def short_title(self) -> str:
-        return Truncator(self.title).chars(LONGEST)
+    def name(self) -> str:
+        return Truncator(f"#{self.number} {self.title}").chars(LONGEST)
 
     @property
     def text_x(self) -> int:
@@ -54,10 +54,11 @@ class Node:
 
     @property
     def label(self) -> str:
-        """What a screen reader says."""
+        """What a screen reader says: what is seen, and the rest."""
+        full = "" if self.title in self.name else f", {self.title}"
         after = f", after {', '.join(f'#{number}' for number in self.before)}" if self.before else ""
         critical = ", on the longest chain" if self.is_critical else ""
-        return f"#{self.number} {self.title}: {self.state}{after}{critical}"
+        return f"{self.name} {self.state}{full}{after}{critical}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from tasks.models import Event, Run, Task
+from tasks.models import Dependency, Event, Run, Task
 from tasks.tests.factories import make_run, make_task, make_user, make_workspace
 from workspaces.models import Host, Workspace
 
@@ -66,7 +66,31 @@ def build() -> User:
     running(web, billing)
     review(web, billing)
     done(web, billing)
+    order(web)
     return ada
+
+
+def order(web: Workspace) -> None:
+    """One task waits for two others, and one stands on the branch of a third."""
+    after(
+        web,
+        "Explain the retry policy in the README",
+        "Upgrade to React 20",
+        "Log slow queries with their plan",
+    )
+    after(web, "Translate the checkout into German and French", "Upgrade to React 20")
+    after(web, "Make the search tolerate typing errors", "Log slow queries with their plan", until="finished")
+
+
+def after(web: Workspace, title: str, *predecessors: str, until: str = "merged") -> None:
+    """Let a task come after others, by their titles."""
+    task = Task.objects.get(workspace=web, title=title)
+    Task.objects.filter(pk=task.pk).update(after_until=until)
+    found = Task.objects.filter(workspace=web, title__in=predecessors)
+    for each in found:
+        Dependency.objects.create(task=task, predecessor=each, number=each.pk, title=each.title)
+    names = " and ".join(f"#{each.pk} “{each.title}”" for each in found)
+    task.runs.filter(state=Run.State.QUEUED).update(reason=f"Waits for {names} to be merged.")
 
 
 def backlog(web: Workspace, billing: Workspace, tools: Workspace) -> None:

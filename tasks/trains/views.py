@@ -20,6 +20,7 @@ from tasks.models import MergeTrain, Radar, Task, Verdict
 from tasks.review import queries
 from tasks.runs.shell_commands import attach_command
 from tasks.trains import conflicts, outside, overlap, reapply, services
+from tasks.trains.order import blocked_tasks, in_order
 from tasks.verbs import TRAIN_RULES
 from workspaces import tmux
 from workspaces.access import current_user, workspace_for
@@ -45,7 +46,8 @@ def numbers_in(values: list[str]) -> list[int]:
 def merge_context(workspace: Workspace, chosen: set[int]) -> dict[str, Any]:
     """What the merge page shows. The tasks in `chosen` are ticked; without any, those that are accepted."""
     candidates = services.finished(workspace)
-    tasks = overlap.proposed_order(workspace, candidates)
+    tasks = in_order(overlap.proposed_order(workspace, candidates))
+    after = blocked_tasks(tasks)
     marks = queries.overlaps(candidates)
     with_main, runs = queries.conflicts_with_main(workspace), queries.files_that_run(workspace)
     before = queries.before_merging(workspace)
@@ -60,6 +62,7 @@ def merge_context(workspace: Workspace, chosen: set[int]) -> dict[str, Any]:
             "main_conflicts": with_main.get(task.pk, []),
             "runs": runs.get(task.pk, []),
             "before": before.get(task.pk),
+            "after": after.get(task.pk, []),
         }
         for task in tasks
     ]

@@ -17,6 +17,11 @@ document.addEventListener("input", ({ target }) => {
 // The list of a workspace may have changed when a form is opened again.
 document.addEventListener("htmx:after:swap", () => offered.clear());
 
+// What was added stands in the list above the field.
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  if (ctx.sourceElement?.matches?.(".afterform") && ctx.response?.status === 204) ctx.sourceElement.reset();
+});
+
 function addressFor(field) {
   if (field.dataset.after) return field.dataset.after;
   const workspace = field.form.elements.workspace?.value;

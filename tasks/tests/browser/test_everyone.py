@@ -63,6 +63,7 @@ def addresses(site: Site) -> list[str]:
         "/workspaces/new",
         "/workspaces/1",
         "/workspaces/1/edit",
+        "/workspaces/1/graph",
         "/account/tokens",
         "/account/password",
         "/account/settings",

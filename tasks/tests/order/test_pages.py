@@ -47,12 +47,20 @@ class TestCard:
         after(people.task, *(make_task(workspace=people.workspace) for _ in range(5)))
         assert "after 5 tasks" in html_of(client, "/")
 
-    def test_it_says_why_it_waits_and_offers_to_start_anyway(self, people: People, client: Client) -> None:
-        queued(after(people.task, make_task(workspace=people.workspace, title="First")))
+    def test_it_says_why_it_waits_and_offers_a_way_out_if_that_does_not_end(
+        self, people: People, client: Client
+    ) -> None:
+        first = finished(workspace=people.workspace, title="First")
+        queued(after(people.task, first))
         dispatch.start_queued(people.workspace.pk)
         html = html_of(client, "/")
         assert "“First” to be merged." in html
-        assert f"/tasks/{people.task.pk}/start-anyway" in html
+        assert f"/tasks/{people.task.pk}/start-anyway" not in html
+        assert f"/tasks/{people.task.pk}/start-anyway" in html_of(client, f"/tasks/{people.task.pk}")
+        judged(first, "dropped", "done")
+        dispatch.start_queued(people.workspace.pk)
+        assert "“First” was discarded." in html_of(client, "/")
+        assert f"/tasks/{people.task.pk}/start-anyway" in html_of(client, "/")
         assert send(client, f"/tasks/{people.task.pk}/start-anyway").status_code == 204
         assert "start-anyway" not in html_of(client, "/")
 
@@ -64,7 +72,7 @@ class TestCard:
                 queued(after(task, tasks[0]))
             with CaptureQueriesContext(connection) as queries:
                 assert all(card.after for card in cards_of(tasks)[1:])
-                assert all(card.waits_for_others for card in cards_of(tasks)[1:])
+                assert not any(card.is_stuck for card in cards_of(tasks))
             counts.append(len(queries))
         assert counts[0] == counts[1]
 
@@ -218,7 +226,7 @@ class TestGraph:
         html = html_of(client, f"/workspaces/{people.workspace.pk}/graph")
         assert "The longest chain has 3 tasks" in html
         assert html.count('class="edge is-critical"') == 2
-        assert f'aria-label="#{last.pk} Last: Backlog, after #{people.task.pk}, on the longest chain"' in html
+        assert f'aria-label="#{last.pk} Last Backlog, after #{people.task.pk}, on the longest chain"' in html
         assert "First <i>" not in html
         assert "style=" not in html[html.index("<svg") : html.index("</svg>")]
 

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.models import Task, Verdict
 from tasks.tests.factories import make_run, make_task
+from tasks.tests.order.scene import after
 from tasks.tests.people import People
 
 pytestmark = pytest.mark.django_db
@@ -59,3 +60,11 @@ def test_tasks_without_changes_are_folded(people: People, finished: list[Task]) 
     assert finished[0].title in before
     assert finished[2].title not in before
     assert finished[2].title in folded
+
+
+def test_tasks_stand_after_those_that_they_come_after(people: People, finished: list[Task]) -> None:
+    first, second, third = finished
+    after(first, second, third)
+    html = people.browser("owner").get(f"/workspaces/{people.workspace.pk}/merge").content.decode()
+    assert html.index(f'id="merge-{second.pk}"') < html.index(f'id="merge-{first.pk}"')
+    assert f"#{second.pk} (in review)" in html
