@@ -42,6 +42,8 @@ class Cli:
     "Whether it reports reasoning tokens."
     has_plan_mode: bool = False
     "Whether its agent supports the permission mode `plan`, in which nothing is written unasked."
+    has_plan_runs: bool = False
+    "Whether its agent can only read, and answer with proposed tasks (`kind` of the run is `plan`)."
     order: int = 100
     "Position in lists, lowest first. The first CLI is the default of new workspaces."
 

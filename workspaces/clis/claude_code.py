@@ -18,5 +18,6 @@ CLI = Cli(
     file_sign="@",
     reports_reasoning=False,
     has_plan_mode=True,
+    has_plan_runs=True,
     order=1,
 )

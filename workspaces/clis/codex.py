@@ -15,5 +15,6 @@ CLI = Cli(
     oldest="0.169.0",
     resume_pattern=r"codex[^ ]* (.* )?resume (.* )?{session}",
     has_plan_mode=True,
+    has_plan_runs=True,
     order=2,
 )

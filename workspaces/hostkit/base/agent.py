@@ -19,6 +19,7 @@ from ..wire import (
     UsageEvent,
     UsageTotals,
 )
+from . import proposals
 from .background import Background
 from .consent import digest_of, same_call
 from .modes import PLAN, STRICTEST_AT_WORK
@@ -123,6 +124,7 @@ class Agent:
         self.spec = spec
         self.host = host
         self.mode: str = spec.get("permission_mode") or "ask"
+        self.is_plan = spec.get("kind") == "plan"
         self.fork = spec.get("fork")
         self.session: Optional[str] = None if self.fork else spec.get("resume")
         self.background = Background(host.emit)
@@ -251,7 +253,10 @@ class Agent:
         event["digest"] = digest_of(event)
         self.requests[event["id"]] = OpenRequest(event, private)
         self.host.emit(event)
-        self.set_state("waiting")
+        if self.is_plan:  # nobody is asked: it only reads
+            self.decide(event["id"], RequestDecision(False), "mode")
+        else:
+            self.set_state("waiting")
 
     def allow_call(self, key: str) -> None:
         """Remember that the call of an open request is allowed for the run.
@@ -334,6 +339,15 @@ class Agent:
     def progress(self) -> None:
         """Note output of the model: retries, if any, have succeeded."""
         self.retrying_since = None
+
+    def report_answer(self, value: object, text: str) -> None:
+        """Record the answer of a plan run: what the CLI gives as an object, else its text."""
+        reading = proposals.read_text(text) if value is None else proposals.read(value)
+        if reading.problem:
+            self.report_failure(f"{reading.problem} {proposals.ASK_AGAIN}", proposals.CODE)
+            return
+        self.host.emit({"kind": "proposals", "items": reading.items, "notes": reading.notes})
+        self.outcome = Outcome("succeeded")
 
     def report_retry(self, text: str, code: str, status: Optional[int]) -> None:
         if self.retrying_since is None:

@@ -196,6 +196,8 @@ class Commands:
     def _set_mode(self, command: Json, by: str, answer: Answer) -> None:
         mode = command["permission_mode"]
         problem = _mode_problem(self.runner.agent, mode) or self._ceiling_problem(mode, by)
+        if self.runner.agent.is_plan:
+            problem = "a plan run only reads, in every mode"
         if problem:
             answer(refusal(problem))
         elif self._is_ready(answer):

@@ -11,6 +11,7 @@ from ..wire import (
     MessageReturnedEvent,
     ModelChangeEvent,
     ProgressEvent,
+    ProposalsEvent,
     TitleEvent,
 )
 
@@ -29,6 +30,10 @@ def work_shows(
         done = sum(item["state"] == "done" for item in items)
         rows = [f"  [{MARKS[item['state']]}] {clipped(item['text'], 1)}" for item in items[:SHOWN_STEPS]]
         say("\n".join([f"· {done}/{len(items)}", *rows]), DIM)
+
+    def proposals(event: ProposalsEvent) -> None:
+        rows = [f"  {number}. {clipped(item['title'], 1)}" for number, item in enumerate(event["items"], 1)]
+        say("\n".join(["· proposed tasks:", *rows[:SHOWN_STEPS]]), DIM)
 
     def background(event: BackgroundEvent) -> None:
         if event["state"] != "running" and not event.get("waited"):
@@ -57,6 +62,7 @@ def work_shows(
 
     return {
         "progress": progress,
+        "proposals": proposals,
         "background": background,
         "compaction": compaction,
         "model_change": model,

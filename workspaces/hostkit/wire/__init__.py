@@ -16,6 +16,7 @@ from .events import *
 from .live import *
 from .ports import *
 from .progress import *
+from .proposals import *
 from .repositories import *
 from .runs import *
 from .tokens import *

@@ -7,6 +7,7 @@ from typing import List, Literal, Optional, TypedDict, Union
 
 from .base import Json, RequestKind
 from .progress import ProgressItem
+from .proposals import ProposedTask
 from .runs import DiffSize
 from .tokens import PlanWindow, UsageTotals
 
@@ -243,6 +244,15 @@ class ProgressEvent(EventHead):
     items: List[ProgressItem]
 
 
+class ProposalsEvent(EventHead):
+    """The answer of a plan run: all tasks that the agent proposes. A later one replaces it."""
+
+    kind: Literal["proposals"]
+    items: List[ProposedTask]
+    notes: NotRequired[List[str]]
+    "Sentences about what was wrong in the answer and has been put right."
+
+
 class BackgroundEvent(EventHead):
     """A command or a sub-agent that works beside the agent: all that is known of it each time."""
 
@@ -413,6 +423,7 @@ RunEvent = Union[
     LimitEvent,
     StateEvent,
     ProgressEvent,
+    ProposalsEvent,
     BackgroundEvent,
     CompactionEvent,
     ModelChangeEvent,

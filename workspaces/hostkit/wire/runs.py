@@ -106,6 +106,8 @@ class RunSpec(TypedDict):
     "How long the CLI may retry without progress."
     replaced_seconds: NotRequired[float]
     "How long to wait for a program that is missing, because an update may be replacing it; default 0."
+    kind: NotRequired[Literal["work", "plan"]]
+    "A plan run only reads, and answers with tasks that it proposes; default `work`."
     trial: NotRequired[bool]
     "Whether it is only a trial turn: no tools, no transcript."
 

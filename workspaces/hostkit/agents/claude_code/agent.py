@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import uuid
 from typing import Callable, Dict, List, Mapping, Optional, Union
@@ -18,6 +19,7 @@ from ...base.agent import (
 )
 from ...base.consent import picked
 from ...base.plans import SENT_BACK, closing_facts
+from ...base.proposals import ASK_AGAIN, CODE, READING_TOOLS, SCHEMA
 from ...outcome import Outcome
 from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
 from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
@@ -41,6 +43,11 @@ COMPACT = "/compact"
 DENIED = "The user denied this. Ask what to do instead, or continue without it."
 TRIAL_OPTIONS = ("--no-session-persistence", "--strict-mcp-config", "--tools", "")
 """Of a trial turn: no transcript, no MCP servers, no tools."""
+DENY_ALL = "dontAsk"
+"""The permission mode of a plan run: what would be asked is denied."""
+PLAN_OPTIONS = ("--strict-mcp-config", "--tools", READING_TOOLS, "--json-schema", json.dumps(SCHEMA))
+"""Of a plan run: no tool that writes, no MCP servers, and an answer of this form."""
+NO_FORM = "error_max_structured_output_retries"
 RETRIED = {
     "login": "Login refused",
     "limit": "Rate limit",
@@ -106,7 +113,8 @@ class ClaudeCode(Agent):
         argv = [program, "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
         argv += ["--verbose", "--permission-prompt-tool", "stdio", "--replay-user-messages"]
         argv.append("--include-partial-messages")
-        argv += ["--permission-mode=" + MODES[self.mode], settings_argument(self.spec)]
+        argv += ["--permission-mode=" + (DENY_ALL if self.is_plan else MODES[self.mode])]
+        argv.append(settings_argument(self.spec))
         model, effort, resume = (
             self.spec.get("model"),
             self.spec.get("reasoning_effort"),
@@ -120,6 +128,8 @@ class ClaudeCode(Agent):
             argv += ["--fork-session", "--resume-session-at=" + self.fork["anchor"]]
         if self.spec.get("trial"):
             argv += TRIAL_OPTIONS
+        if self.is_plan:
+            argv += PLAN_OPTIONS
         argv.append("--resume=" + resume if resume else "--session-id=" + str(uuid.uuid4()))
         return argv
 
@@ -283,6 +293,8 @@ class ClaudeCode(Agent):
                 self.close_request(key, "withdrawn", "agent")
         elif line.get("is_error"):
             self._on_error_result(line)
+        elif self.is_plan:  # a success may be without the object
+            self.report_answer(line.get("structured_output"), str(line.get("result") or ""))
         else:
             self.outcome = Outcome("succeeded")
 
@@ -299,6 +311,8 @@ class ClaudeCode(Agent):
         status = line.get("api_error_status")
         text = str(line.get("result") or "; ".join(map(str, line.get("errors") or [])) or "The turn failed.")
         code = failure_code(status, self._error, text)
+        if line.get("subtype") == NO_FORM:
+            text, code = f"The agent's answer was not in the form of a list of tasks. {ASK_AGAIN}", CODE
         resets_at = self._limit.get("resets_at") if self._limit and code == "limit" else None
         self.report_failure(text, code, status, resets_at)
 

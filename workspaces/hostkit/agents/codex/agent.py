@@ -17,6 +17,8 @@ from ...base.agent import (
     refusal,
 )
 from ...base.consent import picked
+from ...base.modes import PLAN
+from ...base.proposals import SCHEMA
 from ...files import make_private_folder
 from ...outcome import Outcome
 from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
@@ -53,6 +55,7 @@ class Codex(Agent):
         self._replies: Dict[int, Reply] = {}
         self._turn: Optional[str] = None
         self._opening = ""
+        self._answer = ""
         self._queue: List[PendingMessage] = []
         self._busy_threads: Dict[str, bool] = {}
         self._leaving = False
@@ -154,8 +157,8 @@ class Codex(Agent):
         config: Json = {"model_reasoning_effort": self.effort} if self.effort else {}
         config["tools"] = PROGRESS_CONFIG
         params: Json = {"cwd": self.spec["worktree"], "config": config}
-        params["approvalPolicy"] = sandbox.APPROVALS[self.mode]
-        params.update(sandbox.of_thread(self.spec, self.mode))
+        params["approvalPolicy"] = sandbox.APPROVALS[self._limits]
+        params.update(sandbox.of_thread(self.spec, self._limits))
         config.update(sandbox.profiles(self.spec))
         if self.model:
             params["model"] = self.model
@@ -197,9 +200,11 @@ class Codex(Agent):
             "threadId": self.session,
             "input": [{"type": "text", "text": message.text}],
             "clientUserMessageId": message.wire,
-            "approvalPolicy": sandbox.APPROVALS[self.mode],
-            **sandbox.of_turn(self.spec, self.mode),
+            "approvalPolicy": sandbox.APPROVALS[self._limits],
+            **sandbox.of_turn(self.spec, self._limits),
         }
+        if self.is_plan:
+            params["outputSchema"] = SCHEMA
         if self.effort:
             params["effort"] = self.effort
         if self.model:
@@ -207,6 +212,11 @@ class Codex(Agent):
         effort = self.effort or self._default_effort
         params.update(self.plans.collaboration(self.model or self.ledger.model, effort))
         self._call("turn/start", params, self._on_turn)
+
+    @property
+    def _limits(self) -> str:
+        """The mode whose sandbox and approvals apply. A plan run has those of plan mode, but not the mode."""
+        return PLAN if self.is_plan else self.mode
 
     def _begin_compaction(self) -> bool:
         if not self._compaction.wanted:
@@ -272,8 +282,11 @@ class Codex(Agent):
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
             # an interrupt does not stop the command that the turn was waiting for
             self._call("thread/backgroundTerminals/clean", {"threadId": self.session}, lambda _line: None)
+        elif self.is_plan:
+            self.report_answer(None, self._answer)
         else:
             self.outcome = Outcome("succeeded")
+        self._answer = ""
         self._queue = [] if self._leaving else [*self.waiting_messages.values(), *self._queue]
         self.waiting_messages.clear()
         self.plans.propose(is_complete=turn.get("status") == "completed" and not self._leaving)
@@ -321,6 +334,8 @@ class Codex(Agent):
         if params["item"]["type"] == "contextCompaction" and self._is_own(params):
             self._compaction.completed()
         self.translator.turn = params.get("turnId")
+        if self._is_own(params) and params["item"]["type"] == "agentMessage":
+            self._answer = str(params["item"].get("text") or "")
         if self._is_own(params) and self.plans.note(params["item"]):
             return
         self.translator.completed(params["item"], self._parent(params))
