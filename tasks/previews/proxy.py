@@ -31,8 +31,8 @@ REUSABLE = (b"GET", b"HEAD", b"OPTIONS")
 NOT_PASSED = (b"CONNECT", b"TRACE")
 KEPT_SECONDS = 3.0
 """How long a connection to a program is kept: Node closes its own after five seconds."""
-MOST_KEPT = 6
-"""Connections to one port that are kept. Browsers open as many."""
+MOST_KEPT = 20
+"""Connections to one port that are kept. Browsers open six, proxies in front of the app more."""
 WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 PoolKey = tuple[int, str]
