@@ -16,6 +16,12 @@ S = MergeStep.State
 
 SETTLED = {VERDICTS[kind.value] for kind in Verdict.SETTLED}
 NOT_MERGED = Badge("not merged", "", "circle-x", "The task was closed without merging its branch.")
+RAISED = Badge(
+    "changed since merge",
+    "needs",
+    "git-branch",
+    "It was merged. Since then its branch has got commits, or the base branch lacks some of them.",
+)
 UNDONE = Badge("undone", "needs", "undo-2", "It was merged by a merge train that was then undone.")
 OUTSIDE = {
     OutsideChange.Kind.BRANCH.value: "branches moved",
@@ -44,6 +50,7 @@ def marks_of(tasks: Sequence[Task]) -> dict[int, tuple[Badge, ...]]:
             *_outside(outside.get(task.pk, [])),
             *_verdict(task, verdicts.get(task.pk, "")),
             *_step(task, steps.get(task.pk)),
+            *_raised(task, steps.get(task.pk), verdicts.get(task.pk, "")),
         ]
         if task.status != Task.Status.DONE and overlaps.get(task.pk):
             marks.append(_overlap(overlaps[task.pk]))
@@ -90,6 +97,13 @@ def _step(task: Task, step: MergeStep | None) -> list[Badge]:
         return [UNDONE] if step.train.state == MergeTrain.State.UNDONE and not step.brought_back else []
     text, kind = ENDED.get(step.state, ("", ""))
     return [Badge(text, kind, "circle-x" if kind == "bad" else "git-branch", step.reason)] if text else []
+
+
+def _raised(task: Task, step: MergeStep | None, verdict: str) -> list[Badge]:
+    """Return the badge of a merged task that is back in Review, because it is not merged as it is now."""
+    if step is None or step.state != S.MERGED or verdict or _is_old(step, task.last_run):
+        return []
+    return [] if step.train.state == MergeTrain.State.UNDONE else [RAISED]
 
 
 def _in_progress(train: MergeTrain) -> Badge:

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from tasks.access import visible_tasks
 from tasks.models import Comment, MergeStep, MergeTrain, OutsideChange, Radar, Resolution, Task, Verdict
 from tasks.models.trains import undone_step
+from tasks.order.predecessors import under
 from tasks.verbs import possible
 from workspaces.access import Visitor
 from workspaces.models import Workspace
@@ -151,6 +152,7 @@ def review_context(task: Task, user: User) -> dict[str, Any]:
         "step": last_step(task),
         "overlaps": found,
         "main_conflicts": conflicts_with_main(task.workspace).get(task.pk, []),
+        "stands_on": under(task),
         "runs": files_that_run(task.workspace).get(task.pk, []),
         "before": before_merging(task.workspace).get(task.pk),
         "taken_back": undone_step(task),

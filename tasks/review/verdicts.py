@@ -11,6 +11,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.models import Run, Task, Verdict
+from tasks.order.predecessors import start_of
 from tasks.repository import Site, site_of
 from tasks.runs import services as run_services
 from tasks.verbs import TaskVerb, require
@@ -119,7 +120,9 @@ def restore(task: Task) -> None:
     )
     if verdict.ignored_path and site.host.exists(verdict.ignored_path):
         restore_ignored(site.host, tree.path, verdict.ignored_path)
-    base = merge_base(site.host, site.place.path, site.mainline.ref, tree.base_commit)
+    starts = (f"refs/heads/{start_of(task)}", site.mainline.ref)
+    bases = (merge_base(site.host, site.place.path, start, tree.base_commit) for start in starts)
+    base = next(filter(None, bases), "")
     values = {"branch": tree.branch, "worktree_path": tree.path, "base_commit": base}
     with transaction.atomic():
         verdict.delete()

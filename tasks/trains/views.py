@@ -17,6 +17,7 @@ from aitask.lib.text import whole_number
 from tasks.access import outside_change_for, task_for, train_for
 from tasks.answers import answer_on_task
 from tasks.models import MergeTrain, Radar, Task, Verdict
+from tasks.order.predecessors import standing_on
 from tasks.review import queries
 from tasks.runs.shell_commands import attach_command
 from tasks.trains import conflicts, outside, overlap, reapply, services
@@ -63,6 +64,7 @@ def merge_context(workspace: Workspace, chosen: set[int]) -> dict[str, Any]:
             "runs": runs.get(task.pk, []),
             "before": before.get(task.pk),
             "after": after.get(task.pk, []),
+            "stands_on": standing_on(after.get(task.pk, [])),
         }
         for task in tasks
     ]

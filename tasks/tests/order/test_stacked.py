@@ -10,6 +10,7 @@ from django.utils import timezone
 from aitask.tests.lab.repos import git
 from tasks.models import Radar, Run, Task
 from tasks.repository import site_of
+from tasks.review import verdicts
 from tasks.review.comparisons import view_of
 from tasks.runs import launch
 from tasks.tests.factories import make_run, make_task
@@ -90,6 +91,16 @@ class TestCompared:
         row.refresh_from_db()
         assert (row.reason, row.pairs) == ("", [])
         assert row.with_main[str(stack.second.pk)]["conflicts"] == []
+
+
+class TestRestored:
+    def test_it_stands_on_the_branch_below_again(self, stack: Stack) -> None:
+        base = stack.second.base_commit
+        verdicts.drop(stack.second, user=None)
+        verdicts.restore(stack.second)
+        stack.read()
+        assert stack.second.base_commit == base
+        assert files_of(stack.second) == ["second.txt"]
 
 
 class TestFollowing:

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aitask.tests.lab.repos import git
-from tasks.models import Task
+from tasks.board.cards import cards_of
+from tasks.models import Radar, Task
 from tasks.tests.order.scene import after, judged
 from tasks.tests.order.stack import Stack
 from tasks.tests.review.branches import make_tasks, small_repo, workspace_of
 from tasks.tests.review.riding import merge, states
 from tasks.trains import order as order_of_trains
+from tasks.trains import overlap
 from workspaces.tests.merging.repos import changed, first_parent_subjects
 
 
@@ -117,6 +119,20 @@ class TestOrder:
         world.b.dependencies.all().delete()
         assert states(merge(world.workspace, [world.b])) == ["merged"]
 
+    def test_names_that_windows_refuses_stop_a_step_where_the_workspace_says_so(
+        self, home: Path, tmp_path: Path
+    ) -> None:
+        world = World(tmp_path, a={"src/aux.c": "x\n", "A.txt": "x\n"}, b={"b.txt": "b"}, c={"c.txt": "c"})
+        world.workspace.require_portable_names = True
+        world.workspace.save()
+        train = merge(world.workspace, [world.a, world.c])
+        assert train.steps.get(task=world.a).state == "left_out"
+        said = train.steps.get(task=world.a).reason
+        assert said == "Windows can't check out src/aux.c: Windows reserves the name aux.c."
+        world.workspace.require_portable_names = False
+        world.workspace.save()
+        assert states(merge(world.workspace, [world.a])) == ["merged"]
+
     def test_the_command_keeps_the_order(self, home: Path, tmp_path: Path) -> None:
         world, out = World(tmp_path), StringIO()
         names = [f"--task={task.pk}" for task in (world.c, world.a, world.b)]
@@ -163,6 +179,23 @@ class TestStacked:
         train = merge(stack.workspace, [stack.first, stack.second])
         assert states(train) == ["merged", "merged"]
         assert "from the first" not in git(stack.repo, "show", "main:part000/file00001.txt")
+
+    def test_commits_after_the_merge_raise_the_card_again_with_a_badge(self, stack: Stack) -> None:
+        merge(stack.workspace, [stack.first])
+        row = Radar.objects.get(workspace=stack.workspace)
+        overlap.check_overlaps(row.pk)
+        stack.read()
+        assert stack.first.status == "done"
+        stack.work_on(stack.first, "late.txt", "late\n")
+        overlap.check_overlaps(row.pk)
+        stack.read()
+        assert stack.first.status == "review"
+        [card] = cards_of([stack.first])
+        assert "changed since merge" in [mark.text for mark in card.shown_marks]
+        merge(stack.workspace, [stack.first])
+        stack.read()
+        [card] = cards_of([stack.first])
+        assert "changed since merge" not in [mark.text for mark in card.marks]
 
     def test_a_conflict_of_the_own_commits_is_a_conflict(self, stack: Stack) -> None:
         merge(stack.workspace, [stack.first], strategy="squash")
