@@ -44,6 +44,7 @@ def create_task(
     after: Iterable[int] = (),
     after_until: str = "",
     base_branch: str = "",
+    kind: str = Task.Kind.WORK,
     as_chosen: bool = False,
 ) -> Task:
     """Create a task at the end of the backlog.
@@ -57,6 +58,7 @@ def create_task(
     preset = chosen == workspace.default_backend and not as_chosen
     task = Task(
         workspace=workspace,
+        kind=kind,
         created_by_id=user.pk if user else None,
         title=title[:200],
         prompt=prompt,

@@ -51,7 +51,7 @@ def task_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
     run = task.last_run
-    in_review = task.status == Task.Status.REVIEW and bool(task.branch)
+    in_review = task.status == Task.Status.REVIEW and bool(task.branch) and not task.is_plan
     return {
         "task": task,
         "run": run,

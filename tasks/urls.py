@@ -10,6 +10,7 @@ from tasks.board import views as board_views
 from tasks.conversation import urls as conversation_urls
 from tasks.many import urls as many_urls
 from tasks.order import urls as order_urls
+from tasks.planning import urls as planning_urls
 from tasks.previews import urls as previews_urls
 from tasks.review import urls as review_urls
 from tasks.search import urls as search_urls
@@ -24,6 +25,7 @@ urlpatterns = [
     *many_urls.urlpatterns,
     *order_urls.urlpatterns,
     *previews_urls.urlpatterns,
+    *planning_urls.urlpatterns,
     *search_urls.urlpatterns,
     *attachment_urls.urlpatterns,
     path("", board_views.board, name="board"),

@@ -246,6 +246,12 @@ def _not_merged(facts: TaskFacts) -> Refused | None:
     return Refused("This task is merged already.") if is_done and merged else None
 
 
+def _no_plan(facts: TaskFacts) -> Refused | None:
+    if not facts.task.is_plan:
+        return None
+    return Refused("A plan has nothing to merge.", "Create the tasks that it proposes, then close it.")
+
+
 def _accepted(facts: TaskFacts) -> Refused | None:
     accepted = facts.verdict is not None and facts.verdict.kind == Verdict.Kind.ACCEPTED
     return None if accepted else Refused("This task is not accepted.")
@@ -315,7 +321,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.RESCUE: (_not_live, _could_not_be_continued),
         TaskVerb.RESUME_AT_RESET: (_not_live, _limited),
         TaskVerb.OPEN_IN_CLI: (_not_live, _with_session),
-        TaskVerb.ACCEPT: (_not_live, _not_merged, _with_branch),
+        TaskVerb.ACCEPT: (_no_plan, _not_live, _not_merged, _with_branch),
         TaskVerb.UNACCEPT: (_accepted,),
         TaskVerb.REQUEST_CHANGES: (_not_live,),
         TaskVerb.RESOLVE: (_not_live,),

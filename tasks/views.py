@@ -25,6 +25,7 @@ from tasks.trains import services as trains
 from workspaces.access import current_user, visible_workspaces, workspace_for
 from workspaces.catalog import form_choices
 from workspaces.catalog import queries as catalog_queries
+from workspaces.models import Workspace
 
 
 @require_http_methods(["GET", "POST"])
@@ -59,9 +60,13 @@ def new_task_preset(request: HttpRequest) -> dict[str, Any]:
     workspace = chosen or (last.workspace if last else workspaces.first())
     if workspace is None:
         return {}
+    return {"workspace": workspace, **preset_of(workspace)}
+
+
+def preset_of(workspace: Workspace) -> dict[str, Any]:
+    """Return the workspace's CLI, model and effort."""
     choices = form_choices.preset(catalog_queries.lists_of(workspace), workspace)
-    fields = {"backend": choices.backend, "model": choices.model, "reasoning_effort": choices.effort}
-    return {"workspace": workspace, **fields}
+    return {"backend": choices.backend, "model": choices.model, "reasoning_effort": choices.effort}
 
 
 def fields_of(task: Task) -> dict[str, Any]:

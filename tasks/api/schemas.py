@@ -41,6 +41,7 @@ State = Annotated[str, one_of(Run.State.values)]
 PermissionMode = Annotated[str, one_of(choices.PermissionMode.values)]
 TaskMode = Annotated[str, one_of(["", *choices.PermissionMode.values])]
 "A permission mode of a task; empty means the workspace's."
+TaskKind = Annotated[str, one_of(Task.Kind.values)]
 CostSource = Annotated[str, one_of(Run.CostSource.values)]
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -154,6 +155,7 @@ class NewRun(Body):
 class TaskOut(Answer):
     id: int
     workspace: int
+    kind: TaskKind = Field(description="A plan's runs only read, and propose other tasks")
     title: str
     prompt: str
     backend: Backend
@@ -182,7 +184,7 @@ class TaskOut(Answer):
 
 TASK_FIELDS = (
     *("id", "title", "prompt", "backend", "model", "reasoning_effort", "status", "branch", "worktree_path"),
-    *("permission_mode", "labels", "priority", "after_until", "base_branch"),
+    *("kind", "permission_mode", "labels", "priority", "after_until", "base_branch"),
     *("files_changed", "lines_added", "lines_deleted", "created_at", "updated_at"),
 )
 
@@ -234,10 +236,20 @@ class ProgressStep(Answer):
     state: Literal["pending", "active", "done"]
 
 
+class ProposalOut(Answer):
+    title: str
+    prompt: str
+    after: list[int] = Field(description="Indexes of other proposals, from 0, that it comes after")
+    touches: list[str] = Field(description="Files and folders that it will most likely change")
+    check: str = Field(description="How to see that it is done")
+    size: str = Field(description="S, M or L")
+
+
 class RunOut(Answer):
     id: int
     task: int = Field(validation_alias="task_id")
     number: int
+    kind: TaskKind = Field(description="A plan run only reads, and proposes tasks")
     state: State
     reason: str = Field(description="Why it waits or how it ended, as a sentence")
     reason_code: str = Field(description="The reason as a code; empty on success")
@@ -267,6 +279,8 @@ class RunOut(Answer):
     cost_source: CostSource | None
     commit: str
     progress: list[ProgressStep] = Field(description="The agent's own list of steps")
+    proposals: list[ProposalOut] = Field(description="The tasks that a plan run proposes; the newest answer")
+    proposal_notes: list[str] = Field(description="What was wrong in the answer and has been put right")
     background: list[dict[str, Any]] = Field(
         description="Commands and sub-agents that work beside the agent: {id, work, title, since, tokens, …}"
     )

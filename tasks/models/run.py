@@ -44,6 +44,7 @@ class Run(CompareAndSet, Leased, Marked):
         ESTIMATED = "estimated", "Estimated from prices"
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="runs")
+    kind = models.CharField(max_length=4, choices=Task.Kind.choices, default=Task.Kind.WORK)
     number = models.PositiveIntegerField(help_text="First, second, … run of its task")
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     reason_code = models.CharField(max_length=20, blank=True, help_text="Why it ended, as a code")
@@ -106,6 +107,14 @@ class Run(CompareAndSet, Leased, Marked):
     open_requests = models.JSONField(default=list, blank=True)
     progress = models.JSONField(
         default=list, blank=True, help_text="The agent's own list of steps: [{text, state}]"
+    )
+    proposals = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Tasks that a plan run proposes: [{title, prompt, after, touches, check, size}]",
+    )
+    proposal_notes = models.JSONField(
+        default=list, blank=True, help_text="What was wrong in the proposal and has been put right"
     )
     background = models.JSONField(
         default=list, blank=True, help_text="Commands and sub-agents that work beside the agent now"
@@ -176,6 +185,10 @@ class Run(CompareAndSet, Leased, Marked):
         """Whether it failed to continue a session: its agent said nothing, for a reason of the session."""
         said_nothing = bool(self.resumes) and not self.output_tokens
         return self.state == self.State.FAILED and said_nothing and self.reason_code in SESSION_FAILURES
+
+    @property
+    def is_plan(self) -> bool:
+        return self.kind == Task.Kind.PLAN
 
     @property
     def steps_done(self) -> int:

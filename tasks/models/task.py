@@ -34,6 +34,12 @@ class Task(Marked):
         REVIEW = "review", "Review"
         DONE = "done", "Done"
 
+    class Kind(models.TextChoices):
+        """What its runs do: work on its branch, or only read, and propose other tasks."""
+
+        WORK = "work", "Work"
+        PLAN = "plan", "Plan"
+
     class Priority(models.IntegerChoices):
         """The priorities that forms offer; any number between LOWEST and HIGHEST is valid."""
 
@@ -52,6 +58,7 @@ class Task(Marked):
     """The columns in which a higher priority comes first."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="tasks")
+    kind = models.CharField(max_length=4, choices=Kind.choices, default=Kind.WORK, editable=False)
     title = models.CharField(max_length=200)
     prompt = models.TextField(blank=True)
     backend = models.CharField(max_length=20, choices=clis.choices)
@@ -142,6 +149,10 @@ class Task(Marked):
     def after(self) -> list[int]:
         """The numbers of the tasks that it comes after, also of deleted ones."""
         return list(self.dependencies.order_by("number").values_list("number", flat=True))
+
+    @property
+    def is_plan(self) -> bool:
+        return self.kind == self.Kind.PLAN
 
     @property
     def is_archived(self) -> bool:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.badges import outcome_badge
-from tasks.rendering import asked, inputs, markdown, outside, plans, raw, work
+from tasks.rendering import asked, inputs, markdown, outside, plans, proposals, raw, work
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -45,6 +45,8 @@ def _started(entry: Entry) -> SafeString:
 
 
 def _text(entry: Entry) -> SafeString:
+    if proposals.is_answer(entry):
+        return folded("list", "Answer", "as data", block(entry, entry.text()))
     text = markdown.render(prose(str(entry.data.get("text") or "")))
     return format_html('<div class="md">{}</div>{}', text, asked.questions_of(entry))
 
@@ -228,6 +230,7 @@ ERRORS = {
     "connection": "Connection lost",
     "session": "Session not found",
     "setup": "Setup failed",
+    "proposals": "No plan",
 }
 
 
@@ -279,5 +282,6 @@ RENDERERS: dict[str, Callable[[Entry], SafeString]] = {
     "error": _error,
     "raw": raw.raw_line,
     **work.RENDERERS,
+    "proposals": proposals.proposed,
     "finished": _finished,
 }

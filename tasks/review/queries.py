@@ -125,6 +125,7 @@ def review_queue(task: Task, user: Visitor) -> ReviewQueue:
     """Return the way from this task through the tasks that the user can review."""
     waiting = visible_tasks(user).filter(status=Task.Status.REVIEW).exclude(branch="").exclude(pk=task.pk)
     waiting = waiting.exclude(verdict__kind__in=Verdict.Kind.values).select_related(None)
+    waiting = waiting.exclude(kind=Task.Kind.PLAN)
     onward, back = waiting.order_by("rank", "pk"), waiting.order_by("-rank", "-pk")
     below = Q(rank__gt=task.rank) | Q(rank=task.rank, pk__gt=task.pk)
     above = Q(rank__lt=task.rank) | Q(rank=task.rank, pk__lt=task.pk)

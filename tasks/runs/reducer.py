@@ -23,6 +23,8 @@ FIELDS = (
     "activity",
     "open_requests",
     "progress",
+    "proposals",
+    "proposal_notes",
     "background",
     "session_title",
     "raw_lines",

@@ -145,6 +145,7 @@ def _create_run(task: Task, prompt: str, place: ForkPlace, mode: str, user: Abst
         with transaction.atomic():
             return Run.objects.create(
                 task=task,
+                kind=task.kind,
                 number=number,
                 backend=task.backend,
                 model=task.model,

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from tasks.models import Run
 from workspaces.hostkit import wire
+from workspaces.hostkit.base import proposals
 
 MOST_STEPS, LONGEST_STEP = 100, 200
 MOST_WORKS, LONGEST_WORDS = 50, 300
@@ -19,6 +20,20 @@ WORK_FIELDS = ("id", "work", "title", "since", "tool", "waited", "doing", "token
 def _progress(run: Run, event: wire.ProgressEvent) -> None:
     items = [(item["text"].strip()[:LONGEST_STEP], item["state"]) for item in event["items"][:MOST_STEPS]]
     run.progress = [{"text": text, "state": state} for text, state in items if text]
+
+
+def _proposals(run: Run, event: wire.ProposalsEvent) -> None:
+    """Keep the newest proposal of a plan run. The agent could have written the event itself."""
+    if not run.is_plan:
+        return
+    reading = proposals.read(event["items"])
+    if reading.problem:
+        return
+    run.proposals = reading.items
+    notes = [*(event.get("notes") or []), *reading.notes]
+    run.proposal_notes = [proposals.one_line(note)[:LONGEST_WORDS] for note in notes[:MOST_WORKS]]
+    count = len(reading.items)
+    run.activity = f"Proposed {count} task{'' if count == 1 else 's'}"
 
 
 def _background(run: Run, event: wire.BackgroundEvent) -> None:
@@ -58,6 +73,7 @@ def _raw(run: Run, event: wire.RawEvent) -> None:
 
 HANDLERS: dict[str, Callable[[Run, Any], None]] = {
     "progress": _progress,
+    "proposals": _proposals,
     "background": _background,
     "compaction": _compaction,
     "title": _title,

@@ -74,9 +74,16 @@ def _finished(data: dict[str, Any]) -> Iterator[Text]:
         yield Kind.ERROR, _string(data, "reason")
 
 
+def _proposals(data: dict[str, Any]) -> Iterator[Text]:
+    items = data.get("items")
+    proposed = [each for each in items if isinstance(each, dict)] if isinstance(items, list) else []
+    yield Kind.ANSWER, "\n".join(f"{_string(each, 'title')}\n{_string(each, 'prompt')}" for each in proposed)
+
+
 READERS: dict[str, Callable[[dict[str, Any]], Iterator[Text]]] = {
     "text": _only(Kind.ANSWER, "text"),
     "message": _only(Kind.PROMPT, "text"),
+    "proposals": _proposals,
     "request": _request,
     "request_closed": _only(Kind.PROMPT, "text"),
     "tool": _tool,

@@ -14,7 +14,7 @@ PAGES = ["", "/attempts", "/events", "/side", "/edit", "/run", "/agent-settings"
 VERBS = ["keep", "run", "cancel", "unqueue", "move", "delete", "edit", "agent-settings/allow"]
 
 
-@pytest.mark.parametrize("path", ["/", "/board/columns", "/tasks/new", "/tasks/new/fields"])
+@pytest.mark.parametrize("path", ["/", "/board/columns", "/tasks/new", "/tasks/new/fields", "/plan"])
 def test_the_board_needs_a_login(path: str) -> None:
     response = browser_of(None).get(path)
     assert response.status_code == 302

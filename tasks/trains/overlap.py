@@ -234,9 +234,9 @@ def _met(files: Sequence[str], added: Iterable[str]) -> Iterator[str]:
 
 
 def open_tasks(workspace: Workspace) -> list[Task]:
-    """Return the tasks that are not done and have a branch."""
+    """Return the tasks that are not done and have a branch to merge."""
     tasks = Task.objects.filter(workspace=workspace).exclude(status=Task.Status.DONE).exclude(branch="")
-    return list(tasks.order_by("pk"))
+    return list(tasks.exclude(kind=Task.Kind.PLAN).order_by("pk"))
 
 
 def proposed_order(workspace: Workspace, tasks: Sequence[Task]) -> list[Task]:

@@ -37,6 +37,7 @@ def accepted(workspace: Workspace) -> list[Task]:
 def finished(workspace: Workspace) -> list[Task]:
     """Return the tasks in review that are accepted, whose last run succeeded, or that never ran."""
     tasks = Task.objects.filter(workspace=workspace, status=Task.Status.REVIEW).exclude(branch="")
+    tasks = tasks.exclude(kind=Task.Kind.PLAN)
     ended = (None, Run.State.SUCCEEDED)
     ordered = tasks.order_by("rank", "pk").prefetch_related("runs")
     return [task for task in ordered if (task.last_run and task.last_run.state) in ended or is_accepted(task)]
@@ -206,7 +207,11 @@ def begin_undo(train: MergeTrain) -> None:
 
 def is_unmerged(task: Task) -> bool:
     """Whether it has a branch that was neither merged by a train nor discarded."""
-    return bool(task.branch) and not Verdict.objects.filter(task=task, kind__in=Verdict.SETTLED).exists()
+    return (
+        bool(task.branch)
+        and not task.is_plan
+        and not Verdict.objects.filter(task=task, kind__in=Verdict.SETTLED).exists()
+    )
 
 
 def merge_now(task: Task, *, user: AbstractBaseUser) -> MergeTrain:

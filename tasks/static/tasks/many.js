@@ -31,12 +31,22 @@ async function act(values) {
   if (!outcome) return false;
   document.dispatchEvent(new CustomEvent("changed"));
   document.dispatchEvent(new CustomEvent("many-done"));
-  const { text, reasons, kind, undo, link } = outcome;
+  tell(outcome);
+  return true;
+}
+
+function tell({ text, reasons, kind, undo, link }) {
   const takeBack = async () => {
     for (const { verb, tasks } of undo) await act([["verb", verb], ...named(tasks)]);
   };
   toast({ text, hint: reasons.join(" "), kind, link, undo: undo.length ? takeBack : null });
-  return true;
+}
+
+// What the page before this one has done (plan.js).
+const told = sessionStorage.getItem("many:told");
+if (told) {
+  sessionStorage.removeItem("many:told");
+  tell(JSON.parse(told));
 }
 
 dialog.addEventListener("submit", async (event) => {

@@ -2,6 +2,7 @@
 import "../aitask/drafts.js";
 import "./after.js";
 import "./complete.js";
+import { pointsIn, toPlan } from "./plan-text.js";
 import "./templates.js";
 
 document.addEventListener("click", (event) => {
@@ -23,7 +24,23 @@ function showParts(box) {
   const shown = box.form.querySelector("[data-parts]");
   const parts = box.value.split(/^---[ \t]*$/m).filter((part) => part.trim()).length;
   if (shown) shown.textContent = parts > 1 ? `${parts} tasks. ` : "";
+  showList(box, parts);
 }
+
+// A text that looks like a list is offered to be split.
+function showList(box, parts) {
+  const told = box.form.querySelector("[data-list]");
+  if (!told) return;
+  const points = parts > 1 ? 0 : pointsIn(box.value);
+  box.form.querySelector("[data-plan=split]").classList.toggle("primary", points > 1);
+  const text = points > 1 ? `This looks like ${points} tasks.` : "";
+  if (told.textContent !== text) told.textContent = text;
+}
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest?.("[data-plan]");
+  if (button?.form) toPlan(button.form, button.dataset.plan);
+});
 
 // The text may come from a stored draft.
 function ready() {

@@ -58,6 +58,7 @@ def addresses(site: Site) -> list[str]:
     fixed = [
         "/",
         "/tasks/new",
+        "/plan",
         "/prompt-templates",
         "/workspaces",
         "/workspaces/new",
