@@ -236,10 +236,13 @@ async def _talk(
     exchange: Exchange, host: PreviewHost, upstream: Upstream, key: PoolKey, *, is_socket: bool
 ) -> None:
     """Send the request and the answer, both while they arrive."""
-    is_kept = False
-    sending = asyncio.create_task(_send(exchange, host, upstream, is_socket=is_socket))
-    sending.add_done_callback(lambda done: _close_failed(done, upstream))
+    is_kept, sending = False, None
     try:
+        if exchange.has_body:
+            sending = asyncio.create_task(_send(exchange, host, upstream, is_socket=is_socket))
+            sending.add_done_callback(lambda done: _close_failed(done, upstream))
+        else:
+            await _send(exchange, host, upstream, is_socket=is_socket)
         answer = await _answer(upstream)
         if isinstance(answer, h11.InformationalResponse):
             await _tunnel(exchange, host, upstream, answer)
@@ -250,11 +253,12 @@ async def _talk(
         while isinstance(event := await upstream.next_event(), h11.Data):
             await exchange.write(bytes(event.data))
         exchange.end()
-        is_kept = sending.done() and not sending.exception()
+        is_kept = sending is None or (sending.done() and not sending.exception())
     finally:
-        sending.cancel()
-        with contextlib.suppress(asyncio.CancelledError, h11.LocalProtocolError):
-            await sending
+        if sending:
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError, h11.LocalProtocolError):
+                await sending
         if is_kept:
             _kept.give(key, upstream)
         else:
