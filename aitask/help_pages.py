@@ -28,6 +28,7 @@ FIRST = [
     "previews",
     "merging",
     "order",
+    "plans",
     "usage",
     "troubleshooting",
 ]
@@ -41,6 +42,7 @@ OF_PAGES = {
     "graph": "order",
     "merge": "merging",
     "search": "search",
+    "plan": "plans",
     "prompt_templates": "board",
     "task": "conversation",
     "task_attempts": "board",
