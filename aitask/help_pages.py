@@ -43,6 +43,7 @@ OF_PAGES = {
     "merge": "merging",
     "search": "search",
     "plan": "plans",
+    "spotlight": "spotlight",
     "prompt_templates": "board",
     "task": "conversation",
     "task_attempts": "board",

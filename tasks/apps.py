@@ -18,6 +18,7 @@ class TasksConfig(AppConfig):
         from tasks.search import engine
         from tasks.search import jobs as search_jobs
         from tasks.search import services as search
+        from tasks.spotlight import jobs as spotlight_jobs
         from tasks.trains import after_run, outside, overlap, repairs
         from workspaces.services import workspace_saved
 
@@ -44,3 +45,4 @@ class TasksConfig(AppConfig):
         hooks.repair.join(repairs.repair)
         hooks.repair.join(delivery.repair)
         hooks.repair.join(search_jobs.repair)
+        hooks.repair.join(spotlight_jobs.repair)

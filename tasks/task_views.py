@@ -31,6 +31,7 @@ from tasks.review.queries import outside_changes
 from tasks.runs import agent_settings, modes
 from tasks.runs import services as run_services
 from tasks.runs.shell_commands import commands
+from tasks.spotlight.queries import spotlights_of
 from tasks.verbs import possible
 from workspaces.access import current_user, may_decide
 
@@ -66,6 +67,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "asks_first": agent_settings.waiting_for(run, task.workspace),
         "outside": outside_changes([task]).get(task.pk, []),
         "in_review": in_review,
+        "spotlights": spotlights_of([task.workspace]),
         "last_words": rendering.readable(queries.last_words(run)) if in_review else "",
     }
 

@@ -14,6 +14,7 @@ from tasks.planning import urls as planning_urls
 from tasks.previews import urls as previews_urls
 from tasks.review import urls as review_urls
 from tasks.search import urls as search_urls
+from tasks.spotlight import urls as spotlight_urls
 from tasks.trains import urls as trains_urls
 from tasks.worktrees import urls as worktrees_urls
 
@@ -28,6 +29,7 @@ urlpatterns = [
     *planning_urls.urlpatterns,
     *search_urls.urlpatterns,
     *attachment_urls.urlpatterns,
+    *spotlight_urls.urlpatterns,
     path("", board_views.board, name="board"),
     path("board/columns", board_views.board_columns, name="board_columns"),
     path("board/filters", board_views.filter_save, name="filter_save"),

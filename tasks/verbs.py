@@ -46,6 +46,7 @@ class TaskVerb(StrEnum):
     RESOLVE = "resolve"
     REAPPLY = "reapply"
     START_OVER = "start-over"
+    SPOTLIGHT = "spotlight"
     DROP = "drop"
     RESTORE = "restore"
     DELETE = "delete"
@@ -240,6 +241,10 @@ def _with_branch(facts: TaskFacts) -> Refused | None:
     return None if facts.task.branch else Refused("This task has no branch to merge.", "Run it first.")
 
 
+def _with_change(facts: TaskFacts) -> Refused | None:
+    return None if facts.task.branch else Refused("This task has no branch to show.", "Run it first.")
+
+
 def _not_merged(facts: TaskFacts) -> Refused | None:
     merged = facts.verdict is not None and facts.verdict.kind == Verdict.Kind.MERGED
     is_done = facts.task.status == Task.Status.DONE
@@ -326,6 +331,7 @@ TASK_RULES: Rules[TaskFacts, TaskVerb] = Rules(
         TaskVerb.REQUEST_CHANGES: (_not_live,),
         TaskVerb.RESOLVE: (_not_live,),
         TaskVerb.REAPPLY: (_not_live, _undone),
+        TaskVerb.SPOTLIGHT: (_with_change, _not_merged),
         TaskVerb.START_OVER: (_not_live, _with_prompt, _not_in_train),
         TaskVerb.DROP: (_not_live, _not_in_train),
         TaskVerb.RESTORE: (_not_live, _discarded),

@@ -14,7 +14,7 @@ from django.conf import settings
 from aitask.lib.errors import Refused
 from aitask.lib.shell import command_line
 from workspaces import clis, git, hosts, tmux
-from workspaces.git import GitError, trust
+from workspaces.git import GitError, spotlight, trust
 from workspaces.git.repos import bare_by_mistake, is_bare_by_mistake
 from workspaces.hostkit import wire
 from workspaces.hosts import HostConnection, HostError
@@ -306,6 +306,18 @@ def _cli(cli: clis.Cli, found: wire.ProbedCli) -> Finding:
     return Finding(name, True, f"{version}, logged in" + (f" ({found['detail']})" if found["detail"] else ""))
 
 
+def _spotlight(inspection: Inspection) -> Iterator[Finding]:
+    """Put a checkout back in which Spotlight was interrupted, as by a restart of the host."""
+    path = _expanded(inspection.workspace.repo_path, inspection.hello)
+    state = spotlight.look(inspection.host, path)
+    if state.is_interrupted:
+        told = " ".join(spotlight.put_back(inspection.host, path).told)
+        detail = f"It was interrupted in {path}. The checkout is as it was before. {told}"
+        yield Finding("Spotlight", None, detail.strip())
+    elif state.is_on:
+        yield Finding("Spotlight", None, f"{path} shows the commit {state.commit[:10]} of a task.")
+
+
 def _disk(inspection: Inspection) -> Iterator[Finding]:
     disk = inspection.facts["disk"]
     free, whole = disk["free_bytes"], disk["total_bytes"]
@@ -369,6 +381,7 @@ CHECKS: dict[str, Check] = {
     "tmux": _tmux,
     "Repository": _repository,
     "CLIs": _clis,
+    "Spotlight": _spotlight,
     "Disk": _disk,
     "SSH sessions": _sessions,
     "Clock": _clock,

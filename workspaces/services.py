@@ -21,7 +21,8 @@ from workspaces.models import Host, Workspace
 BUSY = ("queued", "running")
 LIVE_RUNS = ("queued", "starting", "running", "waiting")
 LIVE_TRAINS = ("queued", "running", "undoing")
-"States of tasks, runs and merge trains with which a workspace can't be deleted."
+SPOTLIGHT_ON = ("showing", "shown", "returning")
+"States of tasks, runs, merge trains and Spotlight with which a workspace can't be deleted."
 
 workspace_saved: Hook[[Workspace]] = Hook()
 """Called after a workspace was added or changed."""
@@ -109,9 +110,11 @@ def delete_workspace(workspace: Workspace, name: str) -> None:
 
 
 def check_deletable(workspace: Workspace) -> None:
-    """Raise Refused while a task of the workspace is queued or running, or a merge train is under way."""
+    """Raise Refused while a task is queued, running or shown by Spotlight, or a merge train is under way."""
     live = Q(status__in=BUSY) | Q(runs__state__in=LIVE_RUNS)
     if workspace.tasks.filter(live).exists():
         raise Refused(f"{workspace.name} has tasks that are queued or running.", "Cancel them first.")
     if workspace.trains.filter(state__in=LIVE_TRAINS).exists():
         raise Refused(f"A merge train is running in {workspace.name}.", "Stop it, or wait for its end.")
+    if Workspace.objects.filter(pk=workspace.pk, spotlight__state__in=SPOTLIGHT_ON).exists():
+        raise Refused(f"Spotlight shows a task in the checkout of {workspace.name}.", "Go back first.")

@@ -25,6 +25,7 @@ FLOORS = (
     ("tasks.rendering",),
     ("tasks.conversation",),
     ("tasks.worktrees",),
+    ("tasks.spotlight",),
     ("tasks.review",),
     ("tasks.trains",),
     ("tasks.search",),

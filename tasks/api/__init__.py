@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tasks.api import attachments, many, merging, models, planning, ports, runs, search, tasks, workspaces
+from tasks.api import (
+    attachments,
+    many,
+    merging,
+    models,
+    planning,
+    ports,
+    runs,
+    search,
+    spotlight,
+    tasks,
+    workspaces,
+)
 from tasks.api.auth import BearerToken, SessionLogin
 from tasks.api.errors import add_handlers
 from tasks.api.site import JsonApi
@@ -16,5 +28,17 @@ api = JsonApi(
     title="AI Task Manager", version="1", description=DESCRIPTION, callers=[BearerToken(), SessionLogin()]
 )
 add_handlers(api)
-for module in (workspaces, models, many, tasks, planning, merging, runs, ports, attachments, search):
+for module in (
+    workspaces,
+    models,
+    many,
+    tasks,
+    planning,
+    merging,
+    spotlight,
+    runs,
+    ports,
+    attachments,
+    search,
+):
     api.add_router("", module.router)

@@ -14,7 +14,7 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import storable, whole_number
 from tasks.access import visible_tasks
 from tasks.board.cards import Card, cards_of, lost_hosts
-from tasks.models import Run, StartReport, Task, Verdict
+from tasks.models import Run, Spotlight, StartReport, Task, Verdict
 from tasks.models.task import HIGHEST
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.models import BackendHold, InstalledCli, Workspace
@@ -88,6 +88,8 @@ class Notices(NamedTuple):
     "Refused logins."
     lost: tuple[str, ...]
     "Keys of the hosts whose link is down."
+    spotlight: tuple[object, ...]
+    "What Spotlight shows in the checkouts of workspaces."
 
 
 @dataclass(frozen=True)
@@ -328,6 +330,7 @@ def notices() -> Notices:
         tuple(held.values_list("pk", "reason", "allowed_fingerprint")),
         tuple(logins.values_list("pk", "reason")),
         tuple(sorted(lost_hosts())),
+        tuple(Spotlight.objects.order_by("pk").values_list("pk", "state", "changed_at")),
     )
 
 

@@ -20,6 +20,7 @@ from tasks.conversation import attendance
 from tasks.conversation.notification_views import DISMISSED
 from tasks.models import Run, SavedFilter, Task
 from tasks.runs import cli_holds, restart_report
+from tasks.spotlight.queries import spotlights_of
 from workspaces.access import current_user, visible_workspaces, workspace_for
 from workspaces.models import BackendHold, Host, Workspace
 
@@ -97,6 +98,7 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
     board = queries.board(user, shown, _sizes(request))
     dismissed: int = request.session.get(DISMISSED, 0)
     is_new = board.notices.last_start > dismissed
+    chosen_or_all = [chosen] if chosen else workspaces
     return {
         "workspaces": workspaces,
         "workspace": chosen,
@@ -105,6 +107,7 @@ def board_context(request: HttpRequest) -> dict[str, Any]:
         "board": board,
         "statuses": Task.Status.choices,
         "troubles": troubles(workspaces, board.notices),
+        "spotlights": spotlights_of(chosen_or_all) if board.notices.spotlight else [],
         "absence": attendance.absence_of(user),
         "report": restart_report.report_for(user, dismissed=dismissed) if is_new else None,
     }

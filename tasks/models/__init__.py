@@ -13,6 +13,7 @@ from tasks.models.review import Comment, Verdict, ViewedFile
 from tasks.models.run import Run
 from tasks.models.saved_filter import SavedFilter
 from tasks.models.search import SearchBackfill, SearchEntry
+from tasks.models.spotlight import Spotlight
 from tasks.models.task import Task
 from tasks.models.trains import MergeStep, MergeTrain, Radar, Resolution
 
@@ -42,6 +43,7 @@ __all__ = [
     "SearchBackfill",
     "SearchEntry",
     "SeenRun",
+    "Spotlight",
     "StartReport",
     "Task",
     "Verdict",

@@ -23,6 +23,7 @@ from tasks.review.diff_rows import render_rows
 from tasks.review.patches import Colours, is_binary, parse
 from tasks.review.queries import review_context
 from tasks.review.unchanged import LinesWanted, lines_of, unchanged_rows
+from tasks.spotlight.queries import spotlights_of
 from workspaces.access import current_user
 from workspaces.git.automatic import why_it_runs
 from workspaces.git.diffs import FileChange, changed_files, file_patch, file_text, key_of, path_of
@@ -39,7 +40,8 @@ def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The diff in a full-width page."""
     task = task_for(request.user, pk)
     verdict = Verdict.objects.filter(task=task).first()
-    context = {"nav": "board", "task": task, "wide": True, "verdict": verdict}
+    spotlights = spotlights_of([task.workspace])
+    context = {"nav": "board", "task": task, "wide": True, "verdict": verdict, "spotlights": spotlights}
     return render(request, "tasks/review/changes.html", context)
 
 

@@ -46,11 +46,11 @@ def test_a_run_at_work_can_only_be_stopped_or_cancelled(state: str) -> None:
     task = task_with(state)
     Task.objects.filter(pk=task.pk).update(status="running")
     task.refresh_from_db()
-    assert allowed(task) == {"stop", "cancel", "move-running"}
+    assert allowed(task) == {"stop", "cancel", "move-running", "spotlight"}
 
 
 def test_a_queued_run_can_be_unqueued_also_by_its_card() -> None:
-    assert allowed(task_with("queued")) == {"unqueue", "move-queued", "move-backlog"}
+    assert allowed(task_with("queued")) == {"unqueue", "move-queued", "move-backlog", "spotlight"}
 
 
 @pytest.mark.parametrize("state", ["failed", "lost", "cancelled"])

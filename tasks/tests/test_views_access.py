@@ -11,7 +11,7 @@ from tasks.tests.people import People, browser_of, send
 pytestmark = pytest.mark.django_db
 
 PAGES = ["", "/attempts", "/events", "/side", "/edit", "/run", "/agent-settings", "/find", "/outline"]
-VERBS = ["keep", "run", "cancel", "unqueue", "move", "delete", "edit", "agent-settings/allow"]
+VERBS = ["keep", "run", "cancel", "unqueue", "move", "delete", "edit", "agent-settings/allow", "spotlight"]
 
 
 @pytest.mark.parametrize("path", ["/", "/board/columns", "/tasks/new", "/tasks/new/fields", "/plan"])

@@ -13,6 +13,7 @@ from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain
 from tasks.repository import Site, site_of
+from tasks.spotlight.jobs import enqueue_look
 from tasks.trains import overlap, undo
 from tasks.trains.push import push
 from tasks.trains.train_runner import Parked, TrainRunner
@@ -57,6 +58,7 @@ def run_train(
     if pause is None:
         start_next(train.repo_key)
         overlap.enqueue_check(train.workspace_id)
+        enqueue_look(train.workspace_id)
 
 
 def _work(train: MergeTrain, patience: float, on_change: Callable[[], None] | None) -> timedelta | None:

@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Dict, List, Mapping, Optional, Sequence
 
+from . import ports
+
 SHELL_SECONDS = 5.0
 END_SECONDS = 1.0
 CHUNK = 64 * 1024
@@ -84,14 +86,14 @@ def of_spec(
 ) -> Dict[str, str]:
     """Return the environment for the programs of a run or a check.
 
-    With `folder`, that of the run, they get a tmux server of their own there: their `tmux kill-server` ends
-    neither the user's sessions nor ours.
+    With `folder`, that of the run, they get the port of the worktree, and a tmux server of their own: their
+    `tmux kill-server` ends neither the user's sessions nor ours.
     """
     extra, lent = dict(spec.get("environment") or {}), bool(spec.get("ssh_agent"))
     if folder:
         tmux = folder / "tmux"
         tmux.mkdir(mode=0o700, exist_ok=True)  # without it, tmux would take the user's server
-        extra.setdefault("TMUX_TMPDIR", os.fspath(tmux))
+        extra = {"TMUX_TMPDIR": os.fspath(tmux), **ports.variable(str(spec.get("worktree") or "")), **extra}
     return variables(extra, spec.get("path"), also=also, ssh_agent=lent)
 
 

@@ -224,6 +224,20 @@ class Verbs(ABC):
         self, verb: Literal["ports"], params: wire.PortsParams, *, timeout: float = SECONDS
     ) -> wire.OpenPorts: ...
 
+    @overload
+    def call(
+        self, verb: Literal["spotlight_show"], params: wire.SpotlightParams, *, timeout: float = SECONDS
+    ) -> wire.SpotlightAnswer: ...
+
+    @overload
+    def call(
+        self,
+        verb: Literal["spotlight_back", "spotlight_state"],
+        params: wire.PathParams,
+        *,
+        timeout: float = SECONDS,
+    ) -> wire.SpotlightAnswer: ...
+
     def call(self, verb: str, params: Mapping[str, Any], *, timeout: float = SECONDS) -> Any:
         """Ask hostkit for `verb`. Raises HostError; `timeout` in seconds covers connecting, too."""
         return self.ask(verb, params, timeout)

@@ -11,6 +11,7 @@ from workspaces.git.in_the_way import files_in_the_way, untracked_at
 from workspaces.git.locks import is_locked, retry_while_locked
 from workspaces.git.overlap import uncommitted_paths
 from workspaces.git.repos import RepositoryPaths, bare_by_mistake, contains, is_bare_by_mistake, refs
+from workspaces.git.spotlight import was_put_back
 from workspaces.git.submodules import NO_NESTED
 from workspaces.git.worktree_list import Tree, checkout_path, list_trees, rebasing_worktree
 from workspaces.git.writing import Writer
@@ -80,12 +81,25 @@ class Mainline:
         ones, and those that git ignores.
         """
         done = retry_while_locked(lambda: self._advance_once(old, new, why))
+        if done.rc and self.tip() == old and self._end_spotlight():
+            done = retry_while_locked(lambda: self._advance_once(old, new, why))
         if not done.rc or (tip := self.tip()) == new:
             return
         if tip != old:
             raise MainMoved
         self.check_room(old, new)
         raise self._blocked(done)
+
+    def _end_spotlight(self) -> bool:
+        """Put the checkout of the branch back if Spotlight shows a task there; return whether it did.
+
+        Called when the branch can't move: Spotlight's files look like uncommitted ones. Raises Blocked.
+        """
+        _, path = self._tip_and_checkout()
+        try:
+            return bool(path) and was_put_back(self.write.host, path)
+        except GitError as error:
+            raise Blocked(error.reason, error.hint, code=error.code) from error
 
     def check_room(self, old: str, new: str) -> None:
         """Raise Blocked if a move from `old` to `new` would overwrite files of the user."""
@@ -131,18 +145,22 @@ class Mainline:
         tree = self._only_checkout(list_trees(self.write.host, self.repo.path))
         if self.tip() != old:
             raise MainMoved
-        if tree is None:
-            done = self._git(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
-        else:
-            self._refuse_staged(tree)
-            # Not `reset --keep`, which overwrites files that git ignores.
-            args = ("checkout", "--quiet", "--no-overwrite-ignore", "-B", self.branch, new, "--")
-            done = self._git(tree.path, *args)
+        done = self._retreat_once(tree, old, new, why)
+        if self.tip() == old and done.rc and self._end_spotlight():
+            done = self._retreat_once(tree, old, new, why)
         if self.tip() != new:
             if self.tip() != old:
                 raise MainMoved
             self.check_room(old, new)
             raise self._blocked(done)
+
+    def _retreat_once(self, tree: Tree | None, old: str, new: str, why: str) -> Completed:
+        if tree is None:
+            return self._git(self.repo.path, "update-ref", "-m", why, self.ref, new, old)
+        self._refuse_staged(tree)
+        # Not `reset --keep`, which overwrites files that git ignores.
+        args = ("checkout", "--quiet", "--no-overwrite-ignore", "-B", self.branch, new, "--")
+        return self._git(tree.path, *args)
 
     def put_back(self, old: str, new: str, why: str) -> None:
         """Move from `old` back to `new`, where it was before another process moved it in either direction.

@@ -70,7 +70,8 @@ class Workspace(models.Model):
         help_text="One pattern per line, for example .env. Copied into each new worktree, never committed",
     )
     setup_command = models.TextField(
-        blank=True, help_text="Runs once in each new worktree, for example npm ci"
+        blank=True,
+        help_text="Runs once in each new worktree, for example npm ci. $AITASK_PORT is a free port for it",
     )
     check_command = models.TextField(
         blank=True, help_text="Must succeed before a merge, for example make test"

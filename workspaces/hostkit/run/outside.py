@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Deque, Dict, Iterator, List, NamedTuple, Optio
 from ..files import dumps, read_json, write_atomic
 from ..folder import RunFolder
 from ..git.places import GitFolders, UnsafeGitFolder, find, first_line
+from ..spotlight.journal import originals
 from ..wire import MAX_OUTSIDE_PATHS
 from .commit import CommitError, Git, place_of
 
@@ -295,6 +296,7 @@ class Outside:
                 full = str(Path(place) / path) + "/"
                 if not any(other.startswith(full) or full.startswith(other) for other in inner):
                     files[path] = _signature(Path(full))
+        _without_spotlight(folders.git_dir, files)
         return Files(commit, files, at, branch)
 
     def _written(self, path: str, places: List[str]) -> Iterator[OutsideEvent]:
@@ -342,6 +344,15 @@ def changes_after(folder: RunFolder, spec: RunSpec) -> List[OutsideEvent]:
 def _innermost(path: str, places: List[str]) -> str:
     """Return the worktree that contains a path; empty if none does."""
     return max((place for place in places if (path + "/").startswith(place + "/")), key=len, default="")
+
+
+def _without_spotlight(git_dir: str, files: Dict[str, Signature]) -> None:
+    """Take the files that Spotlight has replaced for what they were, because they will be that again."""
+    for shown, original in originals(git_dir).items():
+        for path in [path for path in files if path == shown or (path[-1] == "/" and shown.startswith(path))]:
+            del files[path]
+        if original:
+            files[shown] = _signature(original)
 
 
 def _header(records: List[str], name: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Tuple
 
-from .. import environment, processes
+from .. import environment, ports, processes
 from ..folder import RunFolder
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def shell_of(spec: ShellSpec) -> Tuple[str, str, Dict[str, str]]:
 
 
 def _shell_environment(spec: ShellSpec) -> Dict[str, str]:
-    result = dict(os.environ)
+    result = {**os.environ, **ports.variable(str(spec.get("worktree") or ""))}
     result.update({name: str(value) for name, value in (spec.get("environment") or {}).items()})
     return result
 

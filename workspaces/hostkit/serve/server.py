@@ -35,6 +35,7 @@ from . import (
     programs,
     repositories,
     runs,
+    spotlight,
     tail,
     tmux,
     trial,
@@ -95,6 +96,9 @@ VERBS: Dict[str, Verb] = {
     "read_files": repositories.read_files,
     "start_clone": cloning.start_clone,
     "clone_state": cloning.clone_state,
+    "spotlight_show": spotlight.spotlight_show,
+    "spotlight_back": spotlight.spotlight_back,
+    "spotlight_state": spotlight.spotlight_state,
 }
 
 CHANGES = {"tail_change": "tail", "live_change": "live"}

@@ -19,5 +19,6 @@ from .progress import *
 from .proposals import *
 from .repositories import *
 from .runs import *
+from .spotlight import *
 from .tokens import *
 from .verbs import *
