@@ -191,6 +191,11 @@ class Run(CompareAndSet, Leased, Marked):
         return self.kind == Task.Kind.PLAN
 
     @property
+    def permission_words(self) -> str:
+        """What its agent may do, in a few words. A plan run only reads, whatever its mode is."""
+        return "Only reads" if self.is_plan else str(self.get_permission_mode_display())
+
+    @property
     def steps_done(self) -> int:
         """How many steps of the agent's own list are done."""
         return sum(item.get("state") == "done" for item in self.progress)

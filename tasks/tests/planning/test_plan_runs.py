@@ -197,3 +197,10 @@ def test_a_plan_is_never_merged(people: People) -> None:
     assert "accept" not in verbs.possible(task, run)
     assert trains.finished(people.workspace) == []
     assert not trains.is_unmerged(task)
+
+
+def test_the_page_of_a_plan_says_that_it_only_reads(people: People) -> None:
+    run = plan_run(people, state="succeeded", permission_mode="edits")
+    html = people.browser("owner").get(f"/tasks/{run.task_id}").content.decode()
+    assert "Only reads" in html
+    assert "Edit files, ask for commands" not in html.partition('class="talk')[0]
