@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
+from tasks.attachments.access import attachments_for
+from tasks.attachments.services import attach, copy_to
 from tasks.editing import check, check_choice, check_permission_mode, clean_labels, clean_text, one_line
 from tasks.models import Task
 from tasks.models.task import RANK_GAP
@@ -45,9 +47,10 @@ def create_task(
     after_until: str = "",
     base_branch: str = "",
     kind: str = Task.Kind.WORK,
+    attachments: Iterable[int] = (),
     as_chosen: bool = False,
 ) -> Task:
-    """Create a task at the end of the backlog.
+    """Create a task at the end of the backlog, with uploaded files for its prompt.
 
     Empty fields take the workspace's defaults; with `as_chosen`, an empty model or effort means the CLI's
     default. The title defaults to the first line of the prompt.
@@ -81,6 +84,7 @@ def create_task(
             order.lock(workspace.pk)
             order.set_after(task, numbers)
         order.check_order(task)
+        attach(task, attachments, user, in_prompt=True)
     doorbell.ring(f"task:{task.pk}")
     return task
 
@@ -92,11 +96,13 @@ def create_tasks_from_text(
     text: str,
     attempts: int = 1,
     also_with: str = "",
+    attachments: Iterable[int] = (),
     **fields: Any,
 ) -> list[Task]:
     """Create several tasks, separated by lines of `---`: all of them or none.
 
     With `attempts`, create as many tasks for each of them; with `also_with`, as many again with that CLI.
+    Each of them gets the files.
     """
     parts = [part.strip() for part in SEPARATOR.split(text.replace("\r\n", "\n")) if part.strip()]
     if not parts:
@@ -113,7 +119,23 @@ def create_tasks_from_text(
         ]
         for tasks in groups:
             _make_attempts(tasks)
-    return [task for tasks in groups for task in tasks]
+        first, *others = (task for tasks in groups for task in tasks)
+        give_files(first, others, attachments, user)
+    return [first, *others]
+
+
+def give_files(
+    first: Task, others: Iterable[Task], ids: Iterable[int], user: AbstractBaseUser | None
+) -> None:
+    """Give the files to the first task, and copies of them to the others. Those of other tasks are copied."""
+    rows = attachments_for(user, ids) if user else []
+    unused = [row.pk for row in rows if row.task_id is None]
+    if len(rows) < len(set(ids)):
+        raise Refused("A file is no longer there.", "Attach it again.")
+    attach(first, unused, user, in_prompt=True)
+    copy_to(first, [row for row in rows if row.task_id is not None])
+    for task in others:
+        copy_to(task, rows)
 
 
 def _choices_of_attempts(attempts: int, also_with: str, fields: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ import os
 from functools import partial
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -21,11 +23,15 @@ from aitask.lib.text import whole_number
 from tasks import editing, export, queries, rendering, services
 from tasks.access import task_for
 from tasks.answers import answer_on_task
+from tasks.attachments import services as attachments
+from tasks.attachments.access import attachments_for
+from tasks.attachments.posted import posted_ids
+from tasks.attachments.queries import in_prompt, of_task
 from tasks.board.queries import siblings
 from tasks.concurrent_edits import EditConflict, merge_edits, shown_values
 from tasks.conversation.rendering import render_talk
 from tasks.forms import RunForm, TaskForm, choices_for
-from tasks.models import Event, Run, Task
+from tasks.models import Attachment, Event, Run, Task
 from tasks.order.queries import order_context
 from tasks.review.queries import outside_changes
 from tasks.runs import agent_settings, modes
@@ -56,6 +62,7 @@ def page_context(request: HttpRequest, task: Task) -> dict[str, Any]:
     return {
         "task": task,
         "run": run,
+        "attached": of_task(task, run.attachments) if run else in_prompt(task),
         "verbs": possible(task, run),
         "runs": task.runs.order_by("-number"),
         "head": rendering.render_head(task, run),
@@ -194,9 +201,13 @@ def task_edit(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user = current_user(request)
         values, conflicts = merge_edits(task, request.POST.get("shown", ""), form.cleaned_data)
-        if not conflicts and succeeds(form, lambda: editing.update_task(task, user=user, **values)):
+        if not conflicts and succeeds(form, lambda: _save(request, task, user, values)):
             return _submitted(request, "Saved.", pk)
-    context = {"shown": now if conflicts else shown, "conflicts": conflicts}
+    context = {
+        "shown": now if conflicts else shown,
+        "conflicts": conflicts,
+        "attached": _files(request, task),
+    }
     return _form(request, "edit_task", task, form, context, ids="edit_")
 
 
@@ -217,9 +228,30 @@ def task_run(request: HttpRequest, pk: int) -> HttpResponse:
         del form.fields["resume"]
     if request.method == "POST" and form.is_valid():
         user = current_user(request)
-        if succeeds(form, lambda: run_services.queue_run(task, user=user, **form.values())):
+        files = posted_ids(request.POST) if "attachments" in request.POST else None
+        if succeeds(form, lambda: _queue(task, user, files, form.values())):
             return _submitted(request, "Queued.", pk)
-    return _form(request, "run_task", task, form, ids="run_", backend=task.backend, fixed=True)
+    context = {"attached": _files(request, task)}
+    return _form(request, "run_task", task, form, context, ids="run_", backend=task.backend, fixed=True)
+
+
+def _save(request: HttpRequest, task: Task, user: User, values: dict[str, Any]) -> None:
+    """Save the fields and the files of a task: all of it or nothing."""
+    with transaction.atomic():
+        editing.update_task(task, user=user, **values)
+        if "attachments" in request.POST:
+            attachments.set_prompt(task, posted_ids(request.POST), user)
+
+
+def _queue(task: Task, user: User, files: list[int] | None, values: dict[str, Any]) -> Run:
+    return run_services.queue_run(task, user=user, attachments=files, **values)
+
+
+def _files(request: HttpRequest, task: Task) -> list[Attachment]:
+    """Return the files that a form shows: those of the task, or what the user has made of them."""
+    if request.method == "POST" and "attachments" in request.POST:
+        return attachments_for(request.user, posted_ids(request.POST))
+    return in_prompt(task)
 
 
 def _submitted(request: HttpRequest, text: str, pk: int) -> HttpResponse:

@@ -18,8 +18,11 @@ from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
 from tasks import editing, prompt_templates, services
 from tasks.access import hold_for, task_for
+from tasks.attachments.access import attachments_for
+from tasks.attachments.posted import posted_ids
+from tasks.attachments.queries import in_prompt
 from tasks.forms import CHOICES, ORDER, SORTING, MoveForm, NewTaskForm, choices_for, models_used, modes_for
-from tasks.models import Task
+from tasks.models import Attachment, Task
 from tasks.runs import services as run_services
 from tasks.trains import services as trains
 from workspaces.access import current_user, visible_workspaces, workspace_for
@@ -85,6 +88,7 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
     return {
         "form": form,
         "has_workspaces": workspaces.exists(),
+        "attached": new_task_files(request),
         "more": request.POST.get("more"),
         "like": whole_number(request.GET.get("like")),
         "prompt_templates": prompt_templates.visible_templates(request.user).defer("text"),
@@ -93,12 +97,25 @@ def new_task_context(request: HttpRequest, form: NewTaskForm) -> dict[str, Any]:
     }
 
 
+def new_task_files(request: HttpRequest) -> list[Attachment]:
+    """Return the files that the form has, or those of the task that the new one is to be like."""
+    if request.method == "POST":
+        return attachments_for(request.user, posted_ids(request.POST))
+    like = whole_number(request.GET.get("like"))
+    return [] if like is None else in_prompt(task_for(request.user, like))
+
+
 def created(request: HttpRequest, form: NewTaskForm) -> HttpResponse:
     """Create the tasks, queue runs if requested, and keep the panel open if the user wants to add more."""
     user, data = current_user(request), form.cleaned_data
     fields = {**form.choices_of(), **form.sorting_of(), **form.order_of(), **form.attempts_of()}
     tasks = services.create_tasks_from_text(
-        workspace=data["workspace"], user=user, text=data["text"], as_chosen=True, **fields
+        workspace=data["workspace"],
+        user=user,
+        text=data["text"],
+        attachments=posted_ids(request.POST),
+        as_chosen=True,
+        **fields,
     )
     runs = "run" in request.POST
     for task in tasks if runs else ():

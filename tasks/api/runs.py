@@ -83,7 +83,12 @@ def send_message(request: HttpRequest, run_id: Id, body: Message) -> Said:
     choice = body.model_dump(include={"model", "reasoning_effort"}, exclude_none=True)
     return Said(
         run=conversation.send_to_task(
-            task, body.text, when=body.when, user=current_user(request), **choice
+            task,
+            body.text,
+            when=body.when,
+            user=current_user(request),
+            attachments=body.attachments,
+            **choice,
         ).pk
     )
 

@@ -71,6 +71,9 @@ Until = Annotated[str, one_of(Task.Until.values)]
 UNTIL_WORDS = "Until they are merged, or until the only one is finished, from whose branch it then starts"
 BASE_WORDS = "The branch that it starts from; null or empty: the workspace's"
 
+MOST_FILES = 100
+FileId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Attachments = Annotated[list[FileId], Field(max_length=MOST_FILES, description="Ids of uploaded files")]
 MODE_WORDS = "null or empty: the workspace's. Never more than its max_permission_mode"
 NOT_SENT: Any = None
 "Default of a field that is optional, but not nullable."
@@ -106,6 +109,7 @@ class NewTask(Body):
     after: After = []
     after_until: Until = Field(default=Task.Until.MERGED.value, description=UNTIL_WORDS)
     base_branch: str | None = Field(default=None, max_length=200, description=BASE_WORDS)
+    attachments: Attachments = []
 
 
 class TaskChange(Body):
@@ -122,6 +126,7 @@ class TaskChange(Body):
     after: After = NOT_SENT
     after_until: Until = Field(default=NOT_SENT, description=UNTIL_WORDS)
     base_branch: str | None = Field(default=None, max_length=200, description=BASE_WORDS)
+    attachments: Attachments = NOT_SENT
 
 
 class ForkFrom(Body):
@@ -140,6 +145,10 @@ class NewRun(Body):
     permission_mode: TaskMode | None = Field(
         default=None,
         description="null: the task's, or that of an approved plan if the run continues its conversation",
+    )
+    attachments: Attachments | None = Field(
+        default=None,
+        description="Ids of files for the prompt. null: the task's, or none if the run continues a session",
     )
     resume: bool = Field(default=False, description="Continue the CLI session of the last run")
     rescue: bool = Field(
@@ -174,6 +183,7 @@ class TaskOut(Answer):
     after: list[int] = Field(description="Ids of the tasks that it comes after, also of deleted ones")
     after_until: Until
     base_branch: str = Field(description="The branch that it starts from; empty: the workspace's")
+    attachments: list[int] = Field(description="Ids of the files of its prompt")
     archived: bool = Field(description="Done, and hidden from the board")
     files_changed: int
     lines_added: int
@@ -194,8 +204,8 @@ class TaskPage(Answer):
     next: str | None = Field(description="The `cursor` of the next page; null after the last one")
 
 
-def task_out(card: Card, runs: list[int], after: list[int]) -> TaskOut:
-    """Return a task with the state of its newest run, the ids of all its runs, and of its predecessors."""
+def task_out(card: Card, runs: list[int], after: list[int], attachments: list[int]) -> TaskOut:
+    """Return a task with the state of its newest run, the ids of its runs, predecessors and files."""
     task: Task = card.task
     return TaskOut.model_construct(
         **{name: getattr(task, name) for name in TASK_FIELDS},
@@ -206,6 +216,7 @@ def task_out(card: Card, runs: list[int], after: list[int]) -> TaskOut:
         activity=card.activity,
         runs=runs,
         after=after,
+        attachments=attachments,
     )
 
 
@@ -313,8 +324,9 @@ def event_out(event: Event) -> EventOut:
 
 
 class Message(Body):
-    text: Text = Field(min_length=1)
+    text: Text = Field(default="", description="May be empty if there are files")
     when: Literal["now", "after_turn"] = "now"
+    attachments: Attachments = []
     model: str | None = Field(default=None, max_length=100)
     reasoning_effort: str | None = Field(default=None, max_length=20)
 

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Annotated
 from urllib.parse import urlencode
 
+from django.db import transaction
 from django.db.models import Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
@@ -30,6 +31,8 @@ from tasks.api.schemas import (
     run_out,
     task_out,
 )
+from tasks.attachments import services as attachments
+from tasks.attachments.queries import prompt_ids
 from tasks.board.cards import RUN_FIELDS, card_of, lost_hosts, with_newest_runs
 from tasks.models import Dependency, Run, Task
 from tasks.runs import agent_settings, forks, rescue
@@ -102,7 +105,13 @@ def get_task(request: HttpRequest, task_id: Id) -> TaskOut:
 
 @router.patch("/tasks/{task_id}", response=TaskOut, summary="Change a task")
 def change_task(request: HttpRequest, task_id: Id, body: TaskChange) -> TaskOut:
-    editing.update_task(task_for(request.user, task_id), user=current_user(request), **body.given())
+    task, user, given = task_for(request.user, task_id), current_user(request), body.given()
+    files = given.pop("attachments", None)
+    with transaction.atomic():
+        if given or files is None:
+            editing.update_task(task, user=user, **given)
+        if files is not None:
+            attachments.set_prompt(task, files, user)
     return read(request, task_id)
 
 
@@ -197,7 +206,8 @@ def tasks_out(tasks: Iterable[Task]) -> list[TaskOut]:
     rows = of_runs.union(before.values_list("task", "number", "pk_of_run"), all=True)
     for task, number, run in sorted(rows):
         (runs if run else after)[task].append(run or number)
-    return [task_out(card_of(task, lost), runs[task.pk], after[task.pk]) for task in found]
+    files = prompt_ids(found)
+    return [task_out(card_of(task, lost), runs[task.pk], after[task.pk], files[task.pk]) for task in found]
 
 
 def read(request: HttpRequest, task_id: int) -> TaskOut:

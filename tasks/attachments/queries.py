@@ -26,6 +26,11 @@ def in_prompt(task: Task) -> list[Attachment]:
     return list(Attachment.objects.filter(task=task, in_prompt=True))
 
 
+def prompt_of(task: Task) -> list[int]:
+    """Return the ids of the files of the task's own prompt."""
+    return [row.pk for row in in_prompt(task)]
+
+
 def of_task(task: Task, ids: Iterable[int]) -> list[Attachment]:
     """Return these files, as far as they are files of this task, in the order of the ids."""
     wanted = [pk for pk in dict.fromkeys(ids) if isinstance(pk, int)]

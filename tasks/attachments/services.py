@@ -179,7 +179,8 @@ def _given(task: Task) -> set[int]:
 
 def copy_to(task: Task, rows: Iterable[Attachment]) -> list[int]:
     """Give a task files of its own with the same content, for its prompt. Return their ids."""
-    made = []
+    rows, made = list(rows), []
+    _check_total(task, rows)
     for row in rows:
         with store.locked(*(getattr(row, name) for name in Attachment.CONTENTS)):
             copy = Attachment.objects.filter(pk=row.pk).first()

@@ -137,11 +137,11 @@ def conclude(run: Run) -> None:
         rows = list(Outgoing.objects.select_for_update().filter(run=run, state__in=Outgoing.OPEN))
         if any(row.state == State.SENT for row in rows) and not _has_all_events(run):
             return  # the event that confirms it may still arrive
-        texts = [row.text for row in rows if row.kind == Outgoing.Kind.MESSAGE]
+        messages = [row for row in rows if row.kind == Outgoing.Kind.MESSAGE]
         Outgoing.objects.filter(pk__in=[row.pk for row in rows]).update(state=State.FAILED, reason=ENDED)
         forget_secrets(run)
-        if texts and run.state == Run.State.SUCCEEDED:
-            _queue_follow_up(run, texts, rows)
+        if messages and run.state == Run.State.SUCCEEDED:
+            _queue_follow_up(run, messages, rows)
     doorbell.ring(f"task:{run.task_id}")
 
 
@@ -150,11 +150,13 @@ def _has_all_events(run: Run) -> bool:
     return last is None or run.last_seq >= last
 
 
-def _queue_follow_up(run: Run, texts: list[str], rows: list[Outgoing]) -> None:
+def _queue_follow_up(run: Run, messages: list[Outgoing], rows: list[Outgoing]) -> None:
+    text = "\n\n".join(row.text for row in messages if row.text)
+    files = list(dict.fromkeys(pk for row in messages for pk in row.attachments))
     try:
         with transaction.atomic():
             run_services.queue_run(
-                run.task, user=None, prompt="\n\n".join(texts), resume=True, **_chosen(rows)
+                run.task, user=None, prompt=text, resume=True, attachments=files, **_chosen(rows)
             )
     except (Refused, ValidationError):
         return  # a newer run is live or there is no session; the page shows that it was not delivered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -13,6 +14,8 @@ from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.text import storable
 from tasks import editing
+from tasks.attachments import queries as attachments_of
+from tasks.attachments.services import attach
 from tasks.conversation import delivery, forms, plans
 from tasks.conversation.requests import open_ask
 from tasks.models import Outgoing, Run, Task
@@ -32,16 +35,24 @@ CONTINUE = "You were interrupted. Check the current state of your work, then con
 RECEIVED = "The agent has already received it."
 
 
-def send_to_task(task: Task, text: str, *, when: str, user: AbstractBaseUser, **choice: str | None) -> Run:
-    """Send a message to the task's agent and return the run that gets it.
+def send_to_task(
+    task: Task,
+    text: str,
+    *,
+    when: str,
+    user: AbstractBaseUser,
+    attachments: Sequence[int] = (),
+    **choice: str | None,
+) -> Run:
+    """Send a message with files of the task to its agent, and return the run that gets it.
 
     A live run gets the message, and the chosen model or effort from its next turn on. If no run is live, a
     new one continues the conversation. Raises Refused, or ValidationError for a model that the CLI lacks.
     """
     run = live_run(task)
     if run is None:
-        return continue_conversation(task, text, user=user, **choice)
-    text = _checked(text)
+        return continue_conversation(task, text, user=user, attachments=attachments, **choice)
+    text = _checked(text, attachments)
     new = {name: value for name, value in choice.items() if value and value != getattr(run, name)}
     if new:
         change(
@@ -51,32 +62,48 @@ def send_to_task(task: Task, text: str, *, when: str, user: AbstractBaseUser, **
             mode=new.get("permission_mode") or "",
             user=user,
         )
-    send_message(run, text, when=when, user=user)
+    send_message(run, text, when=when, user=user, attachments=attachments)
     return run
 
 
-def send_message(run: Run, text: str, *, when: str, user: AbstractBaseUser | None) -> Outgoing:
+def send_message(
+    run: Run,
+    text: str,
+    *,
+    when: str,
+    user: AbstractBaseUser | None,
+    attachments: Sequence[int] = (),
+) -> Outgoing:
     """Queue a message to a live run; it is delivered at once if the host can be reached.
 
-    Raises Refused if the run has ended or the runner rejects the message.
+    A message with files waits until a worker has put them on the host. Raises Refused if the run has ended
+    or the runner rejects the message.
     """
-    text = _checked(text)
-    payload = {"command": "message", "text": text, "when": when}
+    text = _checked(text, attachments)
+    payload: dict[str, Any] = {"command": "message", "text": text, "when": when}
+    if attachments:
+        payload["attachments"] = attach(run.task, attachments, user)
     return _deliver(_queue(run, Outgoing.Kind.MESSAGE, payload, user))
 
 
-def continue_conversation(task: Task, text: str, *, user: AbstractBaseUser, **choice: str | None) -> Run:
+def continue_conversation(
+    task: Task, text: str, *, user: AbstractBaseUser, attachments: Sequence[int] = (), **choice: str | None
+) -> Run:
     """Queue a run that continues the task's last CLI session, or starts a new one if there is none."""
-    text = _checked(text)
+    text = _checked(text, attachments)
     resumable = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
     if resumable:
         require(task, TaskVerb.CONTINUE)
-    return run_services.queue_run(task, user=user, prompt=text, resume=resumable, **choice)
+    else:
+        attachments = [*attachments_of.prompt_of(task), *attachments]
+    return run_services.queue_run(
+        task, user=user, prompt=text, resume=resumable, attachments=attachments, **choice
+    )
 
 
-def _checked(text: str) -> str:
+def _checked(text: str, attachments: Sequence[int] = ()) -> str:
     text = editing.clean_text(text).strip()
-    if not text:
+    if not text and not attachments:
         raise Refused("The message is empty.")
     return text
 
@@ -186,16 +213,20 @@ def dismiss(row: Outgoing) -> None:
 
 
 def edit(row: Outgoing, text: str, *, user: AbstractBaseUser) -> Outgoing:
-    """Edit a message: in place while it waits for the host, else it is withdrawn and sent as a new one."""
+    """Edit a message: in place while it waits for the host, else it is withdrawn and sent as a new one.
+
+    It keeps its files.
+    """
     if row.kind != Outgoing.Kind.MESSAGE:
         raise Refused("Only messages can be edited.")
-    payload = {**row.payload, "text": _checked(text)}
+    payload = {**row.payload, "text": _checked(text, row.attachments)}
     if Outgoing.objects.filter(pk=row.pk, state=State.WAITING, tried_at=None).update(payload=payload):
         doorbell.ring(f"task:{row.run.task_id}")
         row.refresh_from_db()
         return row
     withdraw(row)
-    return send_message(row.run, text, when=str(payload.get("when") or "now"), user=user)
+    when = str(payload.get("when") or "now")
+    return send_message(row.run, text, when=when, user=user, attachments=row.attachments)
 
 
 def change(

@@ -12,6 +12,7 @@ from aitask.lib import untrusted_json
 from aitask.lib.errors import Refused
 from tasks.access import message_for, run_for, task_for
 from tasks.answers import answer_on_task
+from tasks.attachments.posted import posted_ids
 from tasks.conversation import forms, interactive, services
 from tasks.conversation.form_problems import FormProblems
 from tasks.conversation.requests import open_ask
@@ -29,7 +30,8 @@ def task_say(request: HttpRequest, pk: int) -> HttpResponse:
     task, user = task_for(request.user, pk), current_user(request)
     text = request.POST.get("text", "")
     names = ("model", "reasoning_effort", "permission_mode")
-    choice = {name: request.POST[name] for name in names if name in request.POST}
+    choice: dict[str, Any] = {name: request.POST[name] for name in names if name in request.POST}
+    choice["attachments"] = posted_ids(request.POST)
     newest = task.last_run
 
     def send() -> str:

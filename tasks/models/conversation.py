@@ -63,6 +63,11 @@ class Outgoing(CompareAndSet):
         return f"{self.kind} to run {self.run_id}: {self.state}"
 
     @property
+    def attachments(self) -> list[int]:
+        """Ids of the files of a message."""
+        return list(self.payload.get("attachments") or [])
+
+    @property
     def text(self) -> str:
         """The text of a message or an answer, or a setting as text."""
         if self.kind == self.Kind.SETTING:

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from aitask.lib.formats import at, badge, clock, icon
+from tasks.attachments.queries import of_task
 from tasks.badges import outcome_badge
 from tasks.rendering import asked, inputs, markdown, outside, plans, proposals, raw, work
 from tasks.rendering.parts import (
@@ -183,7 +184,20 @@ def _request_closed(entry: Entry) -> SafeString:
 
 
 def _message(entry: Entry) -> SafeString:
+    return format_html("{}{}", _said(entry), _files(entry))
+
+
+def _files(entry: Entry) -> SafeString:
+    """The files that the user has given with a message."""
+    ids = entry.data.get("attachments")
+    rows = of_task(entry.run.task, ids) if isinstance(ids, list) and ids else []
+    return SafeString(render_to_string("tasks/_files.html", {"files": rows})) if rows else NOTHING
+
+
+def _said(entry: Entry) -> SafeString:
     text = entry.text().strip()
+    if not text and entry.data.get("attachments"):
+        return NOTHING
     lines = text.splitlines()
     if len(lines) <= SHORT_LINES and len(text) <= SHORT_TEXT:
         return format_html('<p class="said">{}</p>', text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
@@ -11,6 +12,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell, leases
 from aitask.lib.errors import Refused
+from tasks.attachments import queries as attachments_of
+from tasks.attachments.services import attach
 from tasks.editing import clean_text, update_task
 from tasks.models import Run, Task
 from tasks.runs import dispatch, endings, hooks, jobs, modes
@@ -31,15 +34,18 @@ def queue_run(
     reasoning_effort: str | None = None,
     permission_mode: str | None = None,
     resume: bool | ForkPlace = False,
+    attachments: Sequence[int] | None = None,
 ) -> Run:
     """Queue a run, which starts when a slot is free. Prompt, model and effort are fixed now.
 
     With `resume` it continues the CLI session of the last run that had one, or a fork from a place in one.
     Values that are given are also saved in the task; a permission mode that is not given may be that of the
-    continued run.
+    continued run. `attachments` are ids of files for the prompt; by default a new session gets the task's.
     """
+    if attachments is None:
+        attachments = () if resume else attachments_of.prompt_of(task)
     text = clean_text(prompt if prompt is not None else task.prompt)
-    if not text.strip():
+    if not text.strip() and not attachments:
         raise Refused("The task has no prompt.", "Write what the agent should do, then run it.")
     require(task, TaskVerb.RUN)
     with contextlib.suppress(HostError):  # checked again before the start
@@ -54,7 +60,8 @@ def queue_run(
     if problem := permission_modes.problem_of_cli(task.backend, mode):
         raise Refused(problem, "Choose other permissions for this task.")
     with transaction.atomic():
-        run = _create_run(task, text, place, mode, user)
+        attach(task, attachments, user)
+        run = _create_run(task, text, place, mode, user, attachments)
         hooks.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
             status=Task.Status.QUEUED,
@@ -139,7 +146,14 @@ def _progress_of(task: Task, place: ForkPlace) -> list[dict[str, str]]:
     return last.progress if last and last.steps_done < len(last.progress) else []
 
 
-def _create_run(task: Task, prompt: str, place: ForkPlace, mode: str, user: AbstractBaseUser | None) -> Run:
+def _create_run(
+    task: Task,
+    prompt: str,
+    place: ForkPlace,
+    mode: str,
+    user: AbstractBaseUser | None,
+    attachments: Sequence[int],
+) -> Run:
     number = (task.runs.aggregate(last=Max("number"))["last"] or 0) + 1
     try:
         with transaction.atomic():
@@ -153,6 +167,7 @@ def _create_run(task: Task, prompt: str, place: ForkPlace, mode: str, user: Abst
                 permission_mode=mode,
                 task_mode=modes.mode_of(task),
                 prompt=prompt,
+                attachments=list(attachments),
                 resumes=place.session,
                 fork_at=place.anchor,
                 fork_before=place.before,

@@ -83,18 +83,18 @@ class TestListing:
         script.get(f"/tasks?{query}")
         assert script.status == 422
 
-    def test_200_tasks_take_six_queries_at_most(
+    def test_200_tasks_take_seven_queries_at_most(
         self, script: Script, workspace: Workspace, django_assert_max_num_queries: Any
     ) -> None:
         many_tasks(workspace, 200)
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             assert len(script.get("/tasks")) == 200
 
-    def test_one_task_takes_six_queries_at_most(
+    def test_one_task_takes_seven_queries_at_most(
         self, script: Script, task: Task, django_assert_max_num_queries: Any
     ) -> None:
         make_run(task=task)
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             script.get(f"/tasks/{task.pk}")
 
 

@@ -1,6 +1,7 @@
 // The form for new tasks. Ctrl+Enter creates and runs; the fields depend on the workspace.
 import "../aitask/drafts.js";
 import "./after.js";
+import "./attach.js";
 import "./complete.js";
 import { pointsIn, toPlan } from "./plan-text.js";
 import "./templates.js";

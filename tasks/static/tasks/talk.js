@@ -4,6 +4,7 @@ import { isTyping, onKeys } from "../aitask/keys.js";
 import { send } from "../aitask/send.js";
 import { tick } from "../aitask/times.js";
 import { edit, keysFor, update } from "./asks.js";
+import { clear, filesOf, hasFiles, isBusy, put } from "./attach.js";
 
 const talk = document.getElementById("talk");
 const asks = document.getElementById("asks");
@@ -11,6 +12,7 @@ const sent = document.getElementById("sent");
 const work = document.getElementById("work");
 const form = document.getElementById("say");
 const box = form.querySelector("textarea");
+const files = form.querySelector("[data-attach]");
 const settings = document.getElementById("talksettings");
 
 const shown = new Map();
@@ -62,12 +64,20 @@ export function interrupt() {
 
 async function submit(when) {
   const text = box.value.trim();
-  if (!text) return;
-  const values = { text, when };
+  if (isBusy(files) || !(text || hasFiles(files))) return;
+  const attached = filesOf(files);
+  const values = { text, when, attachments: attached.length ? JSON.stringify(attached) : "" };
   if (talk.dataset.state === "over") Object.assign(values, changedSettings());
   box.value = "";
-  if (await send(form.getAttribute("action"), values)) forget(form);
-  else if (!box.value) box.value = text;
+  clear(files);
+  if (await send(form.getAttribute("action"), values)) return forgetSent();
+  if (!box.value) box.value = text;
+  put(files, [...attached, ...filesOf(files)]);
+}
+
+// What was typed or attached meanwhile stays a draft.
+function forgetSent() {
+  if (!box.value && !hasFiles(files)) forget(form);
 }
 
 function useAgain(text) {

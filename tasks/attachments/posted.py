@@ -1,0 +1,37 @@
+"""The files of a form: a hidden field with what its page knows about each of them, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from django.core.exceptions import BadRequest
+from django.http import QueryDict
+from django.template.defaultfilters import filesizeformat
+
+from aitask.lib import untrusted_json
+from tasks.models import Attachment
+
+
+def posted_ids(post: QueryDict) -> list[int]:
+    """Return the ids in the field `attachments`. Raises BadRequest."""
+    text = post.get("attachments", "")
+    if not text:
+        return []
+    try:
+        found = untrusted_json.loads(text)
+        ids = [row["id"] for row in found]
+    except (untrusted_json.Unreadable, TypeError, KeyError) as error:
+        raise BadRequest("The list of attached files can't be read.") from error
+    if not all(type(pk) is int and 0 < pk.bit_length() < 64 for pk in ids):
+        raise BadRequest("The list of attached files can't be read.")
+    return ids
+
+
+def as_field(rows: Iterable[Attachment]) -> str:
+    """Return the value of the field for these files; empty for none, so that it is no draft."""
+    found = [
+        {"id": row.pk, "name": row.name, "size": row.size, "text": filesizeformat(row.size), "kind": row.kind}
+        for row in rows
+    ]
+    return json.dumps(found) if found else ""

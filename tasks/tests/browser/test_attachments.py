@@ -1,0 +1,109 @@
+"""Files are pasted, dropped or chosen, on the board and on a task's page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from aitask.tests.lab.browser import press
+from tasks.tests.attachments.samples import picture
+from tasks.tests.browser.site import Site
+from tasks.tests.browser.test_everyone import assert_no_barriers
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+OpenPage = Callable[..., Page]
+GIVE = """(element, [how, files, text]) => {
+  const data = new DataTransfer();
+  for (const [name, type, content] of files) {
+    const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+    data.items.add(new File([bytes], name, { type }));
+  }
+  if (text) data.setData("text/plain", text);
+  const options = { bubbles: true, cancelable: true };
+  const pasted = new ClipboardEvent("paste", { ...options, clipboardData: data });
+  if (how === "paste") return !element.dispatchEvent(pasted);
+  element.dispatchEvent(new DragEvent("dragover", { ...options, dataTransfer: data }));
+  const shown = document.querySelectorAll(".is-dropping").length;
+  element.dispatchEvent(new DragEvent("drop", { ...options, dataTransfer: data }));
+  return shown;
+}"""
+
+
+def give(place: Locator, how: str, *files: tuple[str, str, bytes], text: str = "") -> Any:
+    """Paste or drop files, as a person does it: browsers let no test use the real clipboard for files."""
+    given = [[name, kind, base64.b64encode(data).decode()] for name, kind, data in files]
+    return place.evaluate(GIVE, [how, given, text])
+
+
+SHOT = ("shot.png", "image/png", picture("PNG", (640, 400)))
+LOG = ("trace.log", "text/plain", b"line\n")
+
+
+def test_a_new_task_gets_what_is_pasted_dropped_and_chosen(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    press(page, "n")
+    box = page.locator("#new-task textarea")
+    box.fill("Fix what the picture shows")
+    assert give(box, "paste", SHOT)
+    assert give(page.locator("#new-task .pick").first, "drop", LOG) == 1
+    page.locator("#new-task [data-picker]").set_input_files(
+        files=[{"name": "plan.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 plan"}]
+    )
+    chips = page.locator("#new-task .chip")
+    expect(chips).to_have_count(3)
+    expect(chips.locator("progress")).to_have_count(0)
+    assert_no_barriers(page)
+    assert not give(box, "paste", SHOT, text="copied from a table")
+    page.reload()
+    press(page, "n")
+    expect(chips).to_have_count(3)
+    page.get_by_role("button", name="Remove plan.pdf").click()
+    expect(chips).to_have_count(2)
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.locator("#new-task")).to_be_hidden()
+    names = site.do(
+        "result = list(Task.objects.get(title='Fix what the picture shows')"
+        ".attachments.filter(in_prompt=True).values_list('name', flat=True))"
+    )
+    assert sorted(names) == ["shot.png", "trace.log"]
+    page.goto(f"/tasks/{site.pk_of('Fix what the picture shows')}")
+    thumbnail = page.locator(".idea .thumb")
+    expect(thumbnail.locator("img")).to_be_visible()
+    thumbnail.click()
+    expect(page.get_by_role("dialog", name="shot.png").locator("img")).to_be_visible()
+    assert_no_barriers(page)
+    page.keyboard.press("Escape")
+    expect(thumbnail).to_be_focused()
+
+
+def test_a_message_can_be_only_files_and_a_refused_one_says_why(site: Site, open_one: OpenPage) -> None:
+    site.do(
+        "workspace = Workspace.objects.first()\n"
+        "task = factories.make_task(title='With a message', workspace=workspace, status='review')\n"
+        "factories.make_run(task=task, state='succeeded', cli_session='s')"
+    )
+    page = open_one(f"/tasks/{site.pk_of('With a message')}", width=390)
+    box = page.locator("#say-text")
+    chips = page.locator("#say .chip")
+    give(box, "drop", ("fake.png", "image/png", b"no picture"))
+    expect(chips.locator(".why")).to_contain_text("its content is not one")
+    page.get_by_role("button", name="Remove fake.png").click()
+    expect(chips).to_have_count(0)
+
+    def fail(route: Route) -> None:
+        route.abort()
+
+    page.route("**/api/attachments", fail, times=1)
+    give(box, "paste", SHOT)
+    page.get_by_role("button", name="Upload shot.png again").click()
+    expect(chips.locator("img")).to_be_visible()
+    assert_no_barriers(page)
+    box.press("Enter")
+    expect(chips).to_have_count(0)
+    page.wait_for_load_state("networkidle")
+    run = "Task.objects.get(title='With a message').last_run"
+    assert site.do(f"result = [{run}.prompt, len({run}.attachments)]") == ["", 1]
