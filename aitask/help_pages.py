@@ -29,6 +29,7 @@ FIRST = [
     "merging",
     "order",
     "plans",
+    "attachments",
     "usage",
     "troubleshooting",
 ]

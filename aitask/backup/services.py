@@ -20,6 +20,7 @@ from django.utils import timezone
 from aitask.backup import archive, database
 from aitask.backup.archive import DATA, Manifest
 from aitask.lib.errors import Refused
+from tasks.attachments import store
 from workspaces.models import Installation
 
 NAME = re.compile(r"(aitask|before-restore)-\d{8}T\d{6}Z\.tar\.gz")
@@ -65,7 +66,8 @@ def make(path: Path) -> Manifest:
         raise Refused(f"{path} exists already.", "Choose another name: a backup replaces no file.")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent) as scratch:
+        scratch_folder = tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent)
+        with scratch_folder as scratch, store.nothing_removed():
             manifest = _describe()
             copy = Path(scratch, manifest.database)
             database.dump(copy)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from aitask.tests.lab.browser import press
 from tasks.tests.attachments.samples import picture
@@ -51,7 +51,7 @@ def test_a_new_task_gets_what_is_pasted_dropped_and_chosen(site: Site, open_one:
     assert give(box, "paste", SHOT)
     assert give(page.locator("#new-task .pick").first, "drop", LOG) == 1
     page.locator("#new-task [data-picker]").set_input_files(
-        files=[{"name": "plan.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 plan"}]
+        FilePayload(name="plan.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4 plan")
     )
     chips = page.locator("#new-task .chip")
     expect(chips).to_have_count(3)
@@ -102,8 +102,8 @@ def test_a_message_can_be_only_files_and_a_refused_one_says_why(site: Site, open
     page.get_by_role("button", name="Upload shot.png again").click()
     expect(chips.locator("img")).to_be_visible()
     assert_no_barriers(page)
-    box.press("Enter")
+    with page.expect_response("**/say"):
+        box.press("Enter")
     expect(chips).to_have_count(0)
-    page.wait_for_load_state("networkidle")
     run = "Task.objects.get(title='With a message').last_run"
     assert site.do(f"result = [{run}.prompt, len({run}.attachments)]") == ["", 1]
