@@ -447,3 +447,11 @@ def test_what_changes_outside_the_worktree_is_said_while_the_run_goes_on(bench: 
     assert run.wait_event("outside", change="branch")["name"] == "refs/heads/side"
     assert run.cancel()["outcome"]["state"] == "cancelled"
     assert len(run.events("outside")) == 2
+
+
+@BACKENDS
+def test_commands_of_an_agent_have_the_port_of_its_worktree(bench: Bench, backend: str) -> None:
+    script = "@bash echo $AITASK_PORT >port.txt\n@text ok"
+    run = bench.start(backend, script, permission_mode="full")
+    assert run.outcome()["state"] == "succeeded"
+    assert 20000 <= int(Path(run.worktree, "port.txt").read_text()) <= 29999
