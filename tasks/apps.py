@@ -11,6 +11,7 @@ class TasksConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks import editing
+        from tasks.attachments import hosting
         from tasks.attachments import services as attachments
         from tasks.conversation import delivery, interactive, notifications
         from tasks.order import services as order
@@ -24,6 +25,7 @@ class TasksConfig(AppConfig):
 
         removal.connect()
         attachments.connect()
+        hosting.connect()
         post_migrate.connect(engine.create, sender=self, dispatch_uid="index of words")
         post_save.connect(search.note_task, sender="tasks.Task", dispatch_uid="search")
         workspace_saved.join(dispatch.after_save)
@@ -44,5 +46,6 @@ class TasksConfig(AppConfig):
         hooks.repair.join(cli_holds.repair)
         hooks.repair.join(repairs.repair)
         hooks.repair.join(delivery.repair)
+        hooks.repair.join(hosting.repair)
         hooks.repair.join(search_jobs.repair)
         hooks.repair.join(spotlight_jobs.repair)

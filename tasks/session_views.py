@@ -53,7 +53,8 @@ def task_rescue(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         prompt = form.cleaned_data["prompt"]
         user = current_user(request)
-        if succeeds(form, lambda: run_services.queue_run(task, user=user, prompt=prompt)):
+        files = rescue.files(task)
+        if succeeds(form, lambda: run_services.queue_run(task, user=user, prompt=prompt, attachments=files)):
             return htmx.done(request, "Queued.", to=reverse("task", args=[pk]), stay=False)
     return _form(request, "rescue_task", task, form, refusal=_not_now(task))
 

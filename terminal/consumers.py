@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import shlex
 from collections.abc import Callable
 from typing import cast
 
@@ -68,6 +69,8 @@ class TerminalSocket:
         self.pasted: list[str] = []
         self.opening: asyncio.Task[None] | None = None
         "Opens a shell in the session."
+        self.putting: set[asyncio.Task[None]] = set()
+        "Each puts a file on the host."
 
     async def run(self) -> None:
         await self.receive()
@@ -259,6 +262,22 @@ class TerminalSocket:
         finally:
             await let_go_of_database()
 
+    def file(self, message: Json) -> None:
+        """Put an uploaded file on the host, then type its path. Nothing is sent to the program but that."""
+        tasks = self.putting
+        tasks.add(task := asyncio.create_task(self._put_file(frames.count(message, "id"))))
+        task.add_done_callback(tasks.discard)
+
+    async def _put_file(self, pk: int) -> None:
+        try:
+            # In a thread of its own: it may take long, and the threads for the database are few.
+            path = await asyncio.to_thread(services.put_file, self.place, pk, self.user)
+        except Refused as error:
+            self.outbox.put({"t": "file", "id": pk, "error": str(error)})
+        else:
+            gateway.soon(self.hub.pasted, self.viewer, f"{shlex.quote(path)} ")
+            self.outbox.put({"t": "file", "id": pk, "path": path})
+
     def answer(self, message: Json) -> None:
         data = frames.string(message, "d").encode("utf-8", "replace")
         if data:
@@ -280,6 +299,7 @@ HANDLERS: dict[str, Callable[[TerminalSocket, Json], None]] = {
     "paste": TerminalSocket.paste,
     "newline": TerminalSocket.newline,
     "shell": TerminalSocket.shell,
+    "file": TerminalSocket.file,
     "answer": TerminalSocket.answer,
     "history": TerminalSocket.history,
     "window": TerminalSocket.window,

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from posixpath import join
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import connections
 from django.utils import timezone
 
 from aitask.lib.errors import Refused
+from tasks.attachments import hosting
+from tasks.models import Attachment
 from tasks.repository import Site, site_of
 from tasks.runs import launch
 from terminal.models import Visit
@@ -20,6 +23,8 @@ from workspaces.hosts import HostError
 
 WINDOW = "shell"
 MAX_HISTORY = 8 << 20
+NO_TASK = "Files can only be given to the terminal of a task."
+NO_TASK_HINT = "They are kept with a task, and removed with it. Copy the file to the host yourself instead."
 MAX_RUNS = 20
 """How many of a task's newest runs are searched for saved output."""
 
@@ -54,6 +59,24 @@ def ensure_session(place: Place) -> str:
         opened=launch.opened(directory),
         folder=directory,
     )
+
+
+def put_file(place: Place, pk: int, user: AbstractBaseUser) -> str:
+    """Put an uploaded file on the host, and return its path there. Raises Refused (HostError).
+
+    Called in a thread of its own, whose connection to the database is closed.
+    """
+    try:
+        if place.task is None:
+            raise Refused(NO_TASK, NO_TASK_HINT)
+        rows = Attachment.objects.filter(pk=pk)
+        rows.filter(task=None, created_by_id=user.pk).update(task=place.task, in_prompt=False)
+        files = hosting.put_on_host(site_of(place.workspace), place.task, [pk])
+        if not files:
+            raise Refused("The file is no longer there.", "Paste or drop it once more.")
+        return files[0]["path"]
+    finally:
+        connections.close_all()
 
 
 def announcement(place: Place) -> str:

@@ -31,7 +31,11 @@ def resume_at_reset(task: Task, *, user: AbstractBaseUser | None) -> Run:
     resumes = bool(ended.cli_session)
     with transaction.atomic():
         run = run_services.queue_run(
-            task, user=user, prompt=CONTINUE_PROMPT if resumes else ended.prompt, resume=resumes
+            task,
+            user=user,
+            prompt=CONTINUE_PROMPT if resumes else ended.prompt,
+            resume=resumes,
+            attachments=[] if resumes else ended.attachments,
         )
         Postponed.objects.create(run=run, not_before=ended.limit_resets_at or timezone.now())
     run.refresh_from_db()

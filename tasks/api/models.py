@@ -29,6 +29,7 @@ class ModelOut(Answer):
     reasoning_efforts: list[EffortOut] = Field(description="Empty: this model has no effort levels")
     default_reasoning_effort: str | None
     resolves_to: str | None = Field(description="The model that an alias currently stands for")
+    takes_pictures: bool | None = Field(None, description="null: the CLI does not say")
 
 
 class ModelListOut(Answer):

@@ -131,6 +131,7 @@ def run_task(request: HttpRequest, task_id: Id, body: NewRun | None = None) -> R
         raise Refused("A run can do only one of these: resume, rescue, fork.")
     if wanted.rescue:
         given["prompt"] = "\n\n".join(filter(None, [rescue.summary(task), wanted.prompt]))
+        given["attachments"] = [*rescue.files(task), *(given.get("attachments") or [])]
     resume = _fork_place(task, wanted.fork) if wanted.fork else wanted.resume
     return run_out(run_services.queue_run(task, user=current_user(request), resume=resume, **given))
 

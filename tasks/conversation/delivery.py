@@ -17,10 +17,13 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from aitask.lib.queue import enqueue
+from tasks.attachments import hosting
 from tasks.conversation import forms
 from tasks.models import Outgoing, Run
+from tasks.repository import Site
 from tasks.runs import control
 from tasks.runs import services as run_services
+from workspaces.catalog import queries as catalog_queries
 from workspaces.hostkit import wire
 from workspaces.hosts import HostError
 from workspaces.models import Host
@@ -28,19 +31,26 @@ from workspaces.models import Host
 State = Outgoing.State
 RETRY = timedelta(seconds=2)
 "When a delivery job counts as lost, and the interval of attempts if no runner answers."
+UPLOAD = timedelta(minutes=5)
+"How long a worker may send one file before another one tries it."
 ENDED = "The run ended before the agent received it."
 
 
 def enqueue_delivery(run: Run) -> None:
     """Enqueue the delivery of the run's waiting rows."""
-    Outgoing.objects.filter(run=run, state=State.WAITING).update(retry_at=timezone.now() + RETRY)
+    soon = timezone.now() + RETRY
+    rows = Outgoing.objects.filter(Q(retry_at=None) | Q(retry_at__lt=soon), run=run, state=State.WAITING)
+    rows.update(retry_at=soon)
     enqueue(deliver, run.pk)
 
 
-def deliver(run_id: int) -> None:
-    """Send the waiting rows of a run, oldest first, until none is left or the host accepts no more."""
+def deliver(run_id: int, *, with_files: bool = True) -> None:
+    """Send the waiting rows of a run, oldest first, until none is left or the host accepts no more.
+
+    Not `with_files`: stop before a message whose files must be sent first, which may take long.
+    """
     while row := _oldest(run_id):
-        if not _try(row):
+        if (row.attachments and not with_files) or not _try(row):
             return
 
 
@@ -51,16 +61,21 @@ def _oldest(run_id: int) -> Outgoing | None:
 
 def _try(row: Outgoing) -> bool:
     """Send one row. Return whether the runner has answered; False means try again later."""
+    if row.attachments and not _claim(row):
+        return False  # another worker sends its files
     try:
-        control.reach(row.run)
-    except HostError:
-        return False  # nothing was sent: the row can still be changed or withdrawn
+        files = _put_on_host(row, control.reach(row.run))
+    except HostError as error:  # nothing was sent: the row can still be changed or withdrawn
+        if not row.attachments or error.retryable:
+            return False
+        finish(row, State.FAILED, reason=str(error))  # such as a full disk
+        return True
     marked = Outgoing.objects.filter(pk=row.pk, state=State.WAITING).update(tried_at=timezone.now())
     if not marked:  # withdrawn in the meantime
         return True
     row.refresh_from_db(fields=["payload"])  # it may have been edited in the meantime
     try:
-        control.send(row.run, {**row.payload, "id": str(row.key)})
+        control.send(row.run, {**row.payload, **files, "id": str(row.key)})
     except (HostError, control.Later):
         return False
     except Refused as error:
@@ -68,6 +83,31 @@ def _try(row: Outgoing) -> bool:
         return True
     finish(row, State.SENT if row.kind == Outgoing.Kind.MESSAGE else State.TAKEN)
     return True
+
+
+def _claim(row: Outgoing) -> bool:
+    """Let no other worker send the files of this message for a while; return False if one does already."""
+    now = timezone.now()
+    free = Outgoing.objects.filter(Q(retry_at=None) | Q(retry_at__lte=now + RETRY), pk=row.pk)
+    return bool(free.update(retry_at=now + UPLOAD))
+
+
+def _put_on_host(row: Outgoing, site: Site) -> dict[str, list[wire.AttachedFile]]:
+    """Put the files of a message on the host, and return what the runner is told of them. Raises HostError.
+
+    The row still waits meanwhile: it can be edited and withdrawn.
+    """
+    if not row.attachments:
+        return {}
+    run, rows, files = row.run, Outgoing.objects.filter(pk=row.pk), []
+    try:
+        for pk in row.attachments:
+            files += hosting.put_on_host(site, run.task, [pk])
+            rows.update(retry_at=timezone.now() + UPLOAD)
+    finally:
+        rows.update(retry_at=timezone.now() + RETRY)
+    takes = catalog_queries.takes_pictures(run.task.workspace, run.backend, run.model)
+    return {"attachments": hosting.as_taken(files, takes)}
 
 
 def finish(row: Outgoing, state: str, *, reason: str = "") -> bool:

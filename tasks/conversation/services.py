@@ -308,7 +308,7 @@ def _deliver(row: Outgoing) -> Outgoing:
     """Deliver now if the host is connected, else let a worker do it. Raises Refused if the runner refuses."""
     run = row.run
     if _is_connected(run):
-        delivery.deliver(run.pk)
+        delivery.deliver(run.pk, with_files=False)
     if Outgoing.objects.filter(pk=row.pk, state=State.WAITING).exists():
         delivery.enqueue_delivery(run)
         _wait_for_delivery(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aitask.lib.errors import Refused
 from tasks.models import Run
-from tasks.repository import site_of
+from tasks.repository import Site, site_of
 from tasks.runs import services as run_services
 from workspaces.hostkit import wire
 from workspaces.hosts import HostError
@@ -12,9 +12,9 @@ from workspaces.hosts import HostError
 ANSWER_SECONDS = 10.0
 
 
-def reach(run: Run) -> None:
+def reach(run: Run) -> Site:
     """Connect to the run's host. Raises HostError if it can't be reached."""
-    site_of(run.task.workspace)
+    return site_of(run.task.workspace)
 
 
 def send(run: Run, command: wire.RunCommand | wire.Json) -> wire.CommandAnswer:

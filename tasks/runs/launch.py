@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from posixpath import basename, dirname, join
-from typing import cast
+from typing import TypedDict, cast
 
 from django.conf import settings
 from django.db.models import F
 
 from aitask.lib import leases
 from aitask.lib.errors import Refused
+from tasks.attachments import hosting
 from tasks.models import Run, Task
 from tasks.order.predecessors import start_of
 from tasks.repository import Site, site_of
 from tasks.runs import cli_holds
 from workspaces import git, permission_modes, recording, tmux
+from workspaces.catalog import queries as catalog_queries
 from workspaces.hostkit import wire
 from workspaces.models import Workspace
 
@@ -43,7 +45,7 @@ def launch(run: Run) -> None:
     _renew_lease(run)
     run_dir = site.run_dir(run)
     Run.objects.filter(pk=run.pk).update(run_dir=run_dir)
-    spec = spec_of(run, tree, site)
+    spec: wire.RunSpec = {**spec_of(run, tree, site), **_attachments(run, site)}
     prepared = site.host.call("prepare_run", {"dir": run_dir, "spec": spec, "prompt": run.prompt})
     _renew_lease(run)
     run.refresh_from_db(fields=["cancel_requested_at"])
@@ -70,6 +72,23 @@ def reopen_window(run: Run) -> None:
     records = [join(run.run_dir, name) for name in ("pane.raw", "pane.raw.1", "history.txt")]
     site.host.run(["rm", "-f", "--", *records])
     open_run_window(run, site, "join")
+
+
+class AttachedSpec(TypedDict):
+    """The part of `spec.json` about attached files."""
+
+    attachments: list[wire.AttachedFile]
+    attachments_folder: str
+
+
+def _attachments(run: Run, site: Site) -> AttachedSpec:
+    """Put the files of the run's prompt on the host. Raises HostError."""
+    task = run.task
+    files = hosting.put_on_host(site, task, run.attachments)
+    takes = catalog_queries.takes_pictures(task.workspace, run.backend, run.model)
+    name = hosting.folder_name(task, site.installation)
+    folder = join(site.hello["state_dir"], "attachments", name)
+    return {"attachments": hosting.as_taken(files, takes), "attachments_folder": folder}
 
 
 class NotAllowedYet(Exception):

@@ -13,7 +13,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from aitask.lib.errors import Refused
-from tasks.models import Event, Run, Task
+from tasks.attachments import queries as attachment_queries
+from tasks.models import Event, Outgoing, Run, Task
 from workspaces.hostkit.escapes import printed
 
 MAX_BYTES = 20_000
@@ -47,6 +48,16 @@ def summary(task: Task) -> str:
         _section("How the last run ended", _ending(task), 500),
     ]
     return _cut("\n\n".join(filter(None, parts)), MAX_BYTES)
+
+
+def files(task: Task) -> list[int]:
+    """Return the ids of all files that earlier agents were given: the new session has seen none of them."""
+    given = list(attachment_queries.prompt_of(task))
+    for run in task.runs.order_by("number").prefetch_related("outgoing"):
+        given += run.attachments
+        for row in run.outgoing.all():
+            given += row.attachments if row.state == Outgoing.State.TAKEN else []
+    return list(dict.fromkeys(given))
 
 
 def _section(title: str, texts: Iterable[str], limit: int) -> str:

@@ -47,6 +47,13 @@ def lists_of(workspace: Workspace) -> dict[str, ModelList]:
     return lists_at([place]).get(place, {})
 
 
+def takes_pictures(workspace: Workspace, backend: str, model: str) -> bool | None:
+    """Return whether a model takes pictures; None if its CLI does not say. Empty: the CLI's default."""
+    offer = lists_of(workspace).get(backend)
+    found = (offer.find(model) if model else offer.recommended) if offer else None
+    return found.get("takes_pictures") if found else None
+
+
 def warning(offer: ModelList | None, model: str, effort: str) -> str:
     """Return a warning about a model or effort that is not in the list; empty if there is no list."""
     if offer is None or not offer.models or not model:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -27,6 +29,8 @@ CONNECT_SECONDS = 120.0
 """The longest time that connecting may take in total."""
 SETTLED_SECONDS = 10.0
 """Repeated links that last less than this count as failed attempts."""
+PARTS_AT_ONCE = 3
+"""Parts of files that are sent to the host at the same time, by all uploads together."""
 ANSWER_MARGIN = 5.0
 """Seconds added to a command's own timeout, which the host enforces."""
 
@@ -89,6 +93,7 @@ class HostConnection(Verbs):
         self._connecting: asyncio.Task[Link] | None = None
         self._back_off = BackOff()
         self._short_links = 0
+        self.upload_slots = threading.BoundedSemaphore(PARTS_AT_ONCE)
 
     def update(self, address: Address) -> None:
         """Use newly accepted host keys, and allow a new attempt at once if there are any."""
@@ -119,6 +124,14 @@ class HostConnection(Verbs):
 
     def ask(self, verb: str, params: Mapping[str, Any], timeout: float) -> Any:
         return self._run(self._call(verb, dict(params), timeout))
+
+    def begin(self, verb: str, params: Mapping[str, Any], timeout: float) -> Future[Any]:
+        """Send a request without waiting for its answer, which `result` does."""
+        return hub().start(self._call(verb, dict(params), timeout))
+
+    def result(self, future: Future[T]) -> T:
+        """Wait for the answer of a request that was begun. Raises HostError."""
+        return hub().result(future)
 
     def exists(self, path: str) -> bool:
         """Return whether a file or folder exists. Raises HostError."""

@@ -55,17 +55,22 @@ class HostLoop:
 
         Raises HostError if the loop has stopped, as the web server's does at a shutdown.
         """
-        if self.is_here:
-            coroutine.close()
-            raise RuntimeError("A host was called synchronously from the hub's own event loop.")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        future = self.start(coroutine)
         try:
-            return self._result(future)
+            return self.result(future)
         except BaseException:
             future.cancel()
             raise
 
-    def _result(self, future: concurrent.futures.Future[T]) -> T:
+    def start(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the loop, and return at once."""
+        if self.is_here:
+            coroutine.close()
+            raise RuntimeError("A host was called synchronously from the hub's own event loop.")
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def result(self, future: concurrent.futures.Future[T]) -> T:
+        """Wait for a result. Raises what the coroutine raises, or HostError as `run` does."""
         while True:
             done, _ = concurrent.futures.wait([future], POLL_SECONDS)
             if done:

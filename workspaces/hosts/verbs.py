@@ -238,6 +238,21 @@ class Verbs(ABC):
         timeout: float = SECONDS,
     ) -> wire.SpotlightAnswer: ...
 
+    @overload
+    def call(
+        self, verb: Literal["upload_begin"], params: wire.UploadParams, *, timeout: float = SECONDS
+    ) -> wire.UploadBegun: ...
+
+    @overload
+    def call(
+        self, verb: Literal["upload_end"], params: wire.UploadParams, *, timeout: float = SECONDS
+    ) -> wire.UploadEnded: ...
+
+    @overload
+    def call(
+        self, verb: Literal["remove_folders"], params: wire.LeftFoldersParams, *, timeout: float = SECONDS
+    ) -> wire.Nothing: ...
+
     def call(self, verb: str, params: Mapping[str, Any], *, timeout: float = SECONDS) -> Any:
         """Ask hostkit for `verb`. Raises HostError; `timeout` in seconds covers connecting, too."""
         return self.ask(verb, params, timeout)

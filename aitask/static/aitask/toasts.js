@@ -2,7 +2,8 @@
 const LIFETIME = 5000;
 const LONG_LIFETIME = 12000; // For what has to be read or decided.
 
-export function toast({ text, hint = "", kind = "", undo = null, link = null }) {
+// With `stays`, whoever calls this removes it.
+export function toast({ text, hint = "", kind = "", undo = null, link = null, stays = false }) {
   const host = document.getElementById("toasts");
   const box = document.createElement("div");
   box.className = `toast ${kind}`;
@@ -28,7 +29,7 @@ export function toast({ text, hint = "", kind = "", undo = null, link = null }) 
   box.append(close);
   raise(host);
   host.append(box);
-  if (kind !== "failed") removeLater(box, hint || undo || link ? LONG_LIFETIME : LIFETIME);
+  if (kind !== "failed" && !stays) removeLater(box, hint || undo || link ? LONG_LIFETIME : LIFETIME);
   return box;
 }
 

@@ -43,16 +43,35 @@ class ApiClient:
 
     def call(self, method: str, path: str, data: Any = None) -> Any:
         """Send a request and return the result. Raises ApiError for 4xx and 5xx."""
+        body = None if data is None else json.dumps(data).encode()
+        return self.send(method, path, body, "application/json")
+
+    def send(self, method: str, path: str, body: bytes | None, content_type: str) -> Any:
+        """The same with any body."""
         request = urllib.request.Request(f"{self.url}{path}", method=method)
         request.add_header("Authorization", f"Bearer {self.token}")
-        if data is not None:
-            request.data = json.dumps(data).encode()
-            request.add_header("Content-Type", "application/json")
+        if body is not None:
+            request.data = body
+            request.add_header("Content-Type", content_type)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return _decoded(answer.read())
         except urllib.error.HTTPError as error:
             raise ApiError(error.code, _decoded(error.read())) from error
+
+    def attach(
+        self, name: str, content: bytes, media_type: str = "application/octet-stream", **more: Any
+    ) -> Any:
+        """Upload a file, which belongs to no task yet unless `more` names one."""
+        mark = "--of-this-test"
+        fields = {f'name="{field}"': str(value).encode() for field, value in more.items()}
+        parts = [*fields.items(), (f'name="file"; filename="{name}"\r\nContent-Type: {media_type}', content)]
+        body = b"".join(
+            f"--{mark}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + data + b"\r\n"
+            for head, data in parts
+        )
+        data = body + f"--{mark}--\r\n".encode()
+        return self.send("POST", "/api/attachments", data, f"multipart/form-data; boundary={mark}")
 
     def add_workspace(self, name: str, repo_path: str, **fields: Any) -> Any:
         """Add a workspace, on this machine unless `fields` set another host."""

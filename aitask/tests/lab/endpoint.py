@@ -74,6 +74,7 @@ from typing import Any, cast
 
 from . import messages_api, responses_api
 from .conversation import Api, Conversation
+from .given_files import digests_in
 from .ledger import Entry, Ledger, Tokens
 from .script import LAST, Fault, ScriptError, Step
 
@@ -231,6 +232,7 @@ class _Answer:
         self.api = api
         headers = {name.lower(): value for name, value in handler.headers.items()}
         self.talk = api.read(body, headers).with_scripts(self.endpoint.scripts)
+        self.files = tuple(digests_in(body))
         self.number = self.endpoint.next_number()
         self.started_at = time.time()
         self.step_number = 0
@@ -311,6 +313,7 @@ class _Answer:
                 prompt_digest=self.talk.digest,
                 started_at=self.started_at,
                 ended_at=time.time(),
+                files=self.files,
             )
         )
 

@@ -43,7 +43,8 @@ class Entry:
     `api` is "messages" or "responses". `kind` is "turn" for the agent's own work, else the side request's
     name ("title", "compaction", …). `complete` is False if the client disconnected or the stream was
     interrupted. `tokens` is zero for errors. `prompt` is the user's last text in the conversation, and
-    `prompt_digest` its SHA-256. `started_at` and `ended_at` are Unix times.
+    `prompt_digest` its SHA-256. `started_at` and `ended_at` are Unix times. `files` are the SHA-256 of the
+    pictures and documents in the conversation.
     """
 
     number: int
@@ -61,6 +62,7 @@ class Entry:
     prompt_digest: str
     started_at: float
     ended_at: float
+    files: tuple[str, ...] = ()
 
 
 class Ledger:

@@ -20,9 +20,11 @@ function excerpt(lines) {
 }
 
 export class Paste {
-  constructor(root, term, send) {
+  // `send` pastes a text, `put` takes files.
+  constructor(root, term, send, put) {
     this.term = term;
     this.send = send;
+    this.put = put;
     this.longest = Number(root.dataset.longestPaste);
     this.dialog = root.querySelector("#term-paste");
     root.querySelector("#term-room").addEventListener("paste", (event) => this.pasted(event), true);
@@ -38,7 +40,8 @@ export class Paste {
     const { clipboardData: data } = event;
     const text = data.getData("text/plain");
     if (text) this.check(text);
-    else if (data.types.length) toast({ text: "Only text can be pasted into a terminal.", kind: "failed" });
+    else if (data.files.length) this.put([...data.files]);
+    else if (data.types.length) toast({ text: "Only text and files can be pasted into a terminal.", kind: "failed" });
   }
 
   async check(text) {

@@ -4,6 +4,7 @@
 import { toast } from "../aitask/toasts.js";
 import { Banner } from "./banner.js";
 import { Copies } from "./copies.js";
+import { Files } from "./files.js";
 import { makeFind } from "./find.js";
 import { Keys } from "./keys.js";
 import { Older } from "./older.js";
@@ -75,7 +76,13 @@ class View {
     this.showWindows = makeWindows(this.part("windows"), (id, focus) => this.choose(id, focus));
     this.find = makeFind(this.part("find"), this.screen.addons.search, term, this.older);
     this.copies = new Copies(this.part("copied"), root.dataset, term, () => this.isLive);
-    this.paste = new Paste(root, term, (text) => this.pasteNow(text));
+    this.files = new Files(root, (id) => this.canType && this.wire.sendJson({ t: "file", id }));
+    this.paste = new Paste(
+      root,
+      term,
+      (text) => this.pasteNow(text),
+      (files) => this.files.put(files),
+    );
     this.keys = new Keys(this.part("clipboard"), term, this.copies, {
       newLine: () => this.newLine(),
       shifted: { KeyF: () => this.find.open(), ...this.options.keys },
@@ -211,6 +218,7 @@ class View {
 
   showState(name, unsure) {
     this.canType = false;
+    this.files.lost();
     const off = name === "off" || name === "down";
     if (name === "connecting") this.setState("", "connecting", "loader-circle");
     if (name === "down") {
@@ -297,6 +305,10 @@ const MESSAGES = {
     view.banner.show("needs", `${data.message} Reconnecting…`);
   },
   missed: (view) => view.showNotSent(),
+  file(view, data) {
+    view.files.typed(data);
+    view.term.focus();
+  },
   copied: (view, { text, size }) => view.copies.offer(text, size),
   exit(view, { reason }) {
     view.canType = false;

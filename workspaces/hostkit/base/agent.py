@@ -5,21 +5,24 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime, timezone
-from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple, Union, cast
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple, Union, cast
 
 from ..outcome import Outcome
 from ..wire import (
     PERMISSION_MODES,
+    AttachedFile,
     CommandAnswer,
     Json,
     MessageEvent,
     RequestEvent,
     RunEvent,
     RunSpec,
+    ShownPicture,
     UsageEvent,
     UsageTotals,
 )
 from . import proposals
+from .attachments import ids_of
 from .background import Background
 from .consent import digest_of, same_call
 from .modes import PLAN, STRICTEST_AT_WORK
@@ -79,13 +82,20 @@ class AgentHost:
         """Record one event. Fields that are None are omitted."""
         raise NotImplementedError
 
+    def keep_picture(self, content: bytes) -> Optional[ShownPicture]:
+        """Keep a picture that the agent has read or made. Return None if it is none, or not kept."""
+        return None
+
 
 class PendingMessage:
     """A message of the user that the CLI has not taken yet. `wire` is its id in the CLI's protocol."""
 
-    def __init__(self, text: str, by: str, identity: Optional[str] = None) -> None:
+    def __init__(
+        self, text: str, by: str, identity: Optional[str] = None, files: Sequence[AttachedFile] = ()
+    ) -> None:
         self.identity = identity or str(uuid.uuid4())
         self.text = text
+        self.files = files
         self.by = by
         self.wire = str(uuid.uuid4())
 
@@ -113,7 +123,10 @@ class OpenRequest(NamedTuple):
 
 
 class Agent:
-    """One CLI in one run, as a state machine that is fed with lines. It has no threads and does no I/O."""
+    """One CLI in one run, as a state machine that is fed with lines. It has no threads.
+
+    It does no I/O, except that it reads the files that a user has attached to a message.
+    """
 
     modes: Tuple[str, ...] = tuple(mode for mode in PERMISSION_MODES if mode != PLAN)
     """The permission modes that the CLI supports. `plan` only if nothing at all is written without asking."""
@@ -218,6 +231,10 @@ class Agent:
 
     # common to all CLIs
 
+    def prompt_message(self, prompt: str) -> PendingMessage:
+        """Return the run's prompt as the first message, with the files that belong to it."""
+        return PendingMessage(prompt, "prompt", "prompt", self.spec.get("attachments") or ())
+
     def set_state(self, state: str) -> None:
         if state != self._state:
             self._state = state
@@ -306,6 +323,8 @@ class Agent:
                 "text": message.text,
                 "by": message.by,
             }
+            if message.files:
+                event["attachments"] = ids_of(message.files)
             if anchor:
                 event["anchor"] = anchor
             self.host.emit(event)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable, Deque, Dict, List, Optional, Set, Tuple, TypeVar
 
 from .. import processes
+from ..base.attachments import may_have_content, without_content
 from ..files import dumps, loads
 from ..reserve import is_full
 from ..wire import Json
@@ -31,6 +32,11 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 T = TypeVar("T")
+
+
+def _recorded(line: bytes, message: object) -> bytes:
+    """Return a line as it is recorded."""
+    return dumps(without_content(message)) if message is not None and may_have_content(line) else line
 
 
 def _started(value: Optional[T]) -> T:
@@ -101,7 +107,7 @@ class CliProcess:
         if self._process and self._process.stdin and not self.ended:
             line = dumps(message)
             if not self._is_partial(message):
-                self._keep(b">", line)
+                self._keep(b">", _recorded(line, message))
             self._process.stdin.write(line + b"\n")
 
     def _keep(self, direction: bytes, line: bytes) -> None:
@@ -130,7 +136,7 @@ class CliProcess:
             message = None
         self.lines += 1
         if not (isinstance(message, dict) and self._is_partial(message)):
-            self._keep(b"<", line)
+            self._keep(b"<", _recorded(line, message))
         if isinstance(message, dict):
             self._on_line(message)
         elif line.startswith(b"{"):

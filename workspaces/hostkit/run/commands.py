@@ -89,10 +89,11 @@ class Commands:
 
     def _message(self, command: Json, by: str, answer: Answer) -> None:
         text = str(command["text"]).replace("\0", "")
-        if not text.strip():
+        files = command.get("attachments") or ()
+        if not text.strip() and not files:
             answer(refusal("the message is empty"))
         elif self._is_ready(answer):
-            message = PendingMessage(text, by, command.get("id"))
+            message = PendingMessage(text, by, command.get("id"), files)
             self.runner.agent.say(message, str(command.get("when") or "now"), answer)
 
     def _is_ready(self, answer: Answer) -> bool:

@@ -18,7 +18,7 @@ from ..folder import RunFolder
 from ..journal import Journal, plain
 from ..outcome import CLOSED, Outcome, no_room_for
 from ..reserve import write_reserved
-from ..wire import WINDOW_LOST, Json, RunEvent, RunResult, RunSpec
+from ..wire import WINDOW_LOST, Json, RunEvent, RunResult, RunSpec, ShownPicture
 from .cli import CliProcess
 from .commands import Commands
 from .control import ControlSocket
@@ -27,6 +27,7 @@ from .keyboard import Keyboard
 from .live import LiveFeed
 from .outside import PAUSE, Outside
 from .pane import PaneWriter
+from .pictures import Pictures
 from .replacement import Replacement
 from .setup import run_setup
 
@@ -72,6 +73,7 @@ class Runner(AgentHost):
         self.env = environment.of_spec(spec, self.cli.variables, folder=folder.path)
         self.env[processes.MARKER] = os.fspath(folder.path)
         self.outside = Outside(folder, spec)
+        self.pictures = Pictures(folder.path / "pictures")
         self.process: Optional[CliProcess] = None
         self.closing = False
         self._open_tools: Set[str] = set()
@@ -95,6 +97,9 @@ class Runner(AgentHost):
         self.outside.note(event)
         self.agent.parts.settle(event, self.journal.last_seq + 1)
         self.journal.add(event)
+
+    def keep_picture(self, content: bytes) -> Optional[ShownPicture]:
+        return self.pictures.keep(content)
 
     # the run
 

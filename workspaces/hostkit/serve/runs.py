@@ -36,6 +36,9 @@ STOP_SECONDS = 8.0
 KILL_SECONDS = 8.0
 """How long the guard may take to kill all processes and write the outcome."""
 POLL_SECONDS = 0.03
+OLD_RUNNER = (
+    "This run was started by an earlier version of the app, and takes no files. Send them when it has ended."
+)
 
 
 def prepare_run(params: PrepareParams, _request: Request) -> Prepared:
@@ -73,7 +76,10 @@ def run_state(params: DirParams, _request: Request) -> RunState:
 
 
 def control(params: ControlParams, _request: Request) -> Json:
-    return send_command(RunFolder(params["dir"]), params["command"])
+    folder, command = RunFolder(params["dir"]), params["command"]
+    if command.get("attachments") and "attachments_folder" not in (folder.read_spec() or {}):
+        return {"ok": False, "error": OLD_RUNNER}  # it would drop the files
+    return send_command(folder, command)
 
 
 def send_command(folder: RunFolder, command: Union[RunCommand, Json]) -> Json:

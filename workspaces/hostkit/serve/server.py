@@ -19,6 +19,7 @@ from ..folder import state_dir, tmux_socket
 from ..wire import PROTOCOL, FailureBody, Hello, Json
 from . import (
     agent_settings,
+    attachments,
     cloning,
     commands,
     completion,
@@ -99,6 +100,10 @@ VERBS: Dict[str, Verb] = {
     "spotlight_show": spotlight.spotlight_show,
     "spotlight_back": spotlight.spotlight_back,
     "spotlight_state": spotlight.spotlight_state,
+    "upload_begin": attachments.upload_begin,
+    "upload_part": attachments.upload_part,
+    "upload_end": attachments.upload_end,
+    "remove_folders": attachments.remove_folders,
 }
 
 CHANGES = {"tail_change": "tail", "live_change": "live"}

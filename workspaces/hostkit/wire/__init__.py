@@ -10,6 +10,7 @@ app checks it (`workspaces/hosts/untrusted.py`) before it is used as one of thes
 
 from __future__ import annotations
 
+from .attachments import *
 from .base import *
 from .commands import *
 from .events import *

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Dict, List, Literal, Optional, TypedDict, Union
 
+from .attachments import AttachedFile
 from .base import Json
 from .events import RequestEvent
 from .live import LiveDetail
@@ -24,6 +25,8 @@ class MessageCommand(CommandHead):
     text: str
     when: NotRequired[str]
     "now: as soon as the CLI accepts it; after_turn: in a separate turn."
+    attachments: NotRequired[List[AttachedFile]]
+    "Files on the host. With some, the text may be empty."
 
 
 class WithdrawCommand(TypedDict):

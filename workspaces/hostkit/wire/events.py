@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import List, Literal, Optional, TypedDict, Union
 
+from .attachments import ShownPicture
 from .base import Json, RequestKind
 from .progress import ProgressItem
 from .proposals import ProposedTask
@@ -112,6 +113,8 @@ class ToolResultEvent(EventHead):
     exit_code: NotRequired[Optional[int]]
     duration_ms: NotRequired[Optional[int]]
     part: NotRequired[Optional[str]]
+    pictures: NotRequired[List[ShownPicture]]
+    "What the agent has seen or made."
 
 
 class FileChangeEvent(EventHead):
@@ -211,6 +214,8 @@ class MessageEvent(EventHead):
     text: str
     by: str
     "prompt, web or keyboard."
+    attachments: NotRequired[List[int]]
+    "Ids of the files that the user has given with it."
     anchor: NotRequired[Optional[str]]
     "The turn of the message, before which the CLI can fork the session."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Dict, List, Literal, Optional, TypedDict
 
+from .attachments import AttachedFile
 from .base import EndState, Json, PermissionModeName
 from .progress import ProgressItem
 from .tokens import UsageTotals
@@ -87,6 +88,10 @@ class RunSpec(TypedDict):
     "The `thread_total` of the last run of that session. Only the CLI's module reads it."
     progress: NotRequired[List[ProgressItem]]
     "The agent's own list, as the run that it resumes has left it."
+    attachments: NotRequired[List[AttachedFile]]
+    "What the user has given with the prompt."
+    attachments_folder: NotRequired[str]
+    "The folder of all files of the task, which the agent may read without asking. It need not exist yet."
     environment: Dict[str, str]
     setup_command: str
     setup_marker: str

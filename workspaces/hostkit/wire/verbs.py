@@ -381,6 +381,8 @@ class OfferedModel(TypedDict):
     default_reasoning_effort: Optional[str]
     resolves_to: Optional[str]
     "The model that an alias currently refers to."
+    takes_pictures: NotRequired[Optional[bool]]
+    "None if the CLI does not say it."
 
 
 class ModelOffer(TypedDict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import uuid
-from typing import Callable, Dict, List, Mapping, Optional, Union
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 from ...base.agent import (
     NOTHING_TO_COMPACT,
@@ -21,8 +21,9 @@ from ...base.consent import picked
 from ...base.plans import SENT_BACK, closing_facts
 from ...base.proposals import ASK_AGAIN, CODE, READING_TOOLS, SCHEMA
 from ...outcome import Outcome
-from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
+from ...wire import PERMISSION_MODES, AttachedFile, Json, LimitEvent, RunSpec
 from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
+from .attached import blocks_of
 from .background import ClaudeTasks
 from .commands import SlashCommands
 from .events import ClaudeTranslator, failure_code, limit_event
@@ -70,6 +71,7 @@ class ClaudeCode(Agent):
         self.plans = ProposedPlans()
         self.live = ClaudeLive(self.parts, spec.get("worktree") or "", host.send)
         self.translator.part_of = self.live.part_of
+        self.translator.keep_picture = host.keep_picture
         self._commands = SlashCommands()
         self._cli_state = ""
         self._tasks = ClaudeTasks(self.background)
@@ -138,7 +140,7 @@ class ClaudeCode(Agent):
         return {**own, **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:
-        message = PendingMessage(prompt, "prompt", "prompt")
+        message = self.prompt_message(prompt)
         if not prompt.startswith("/"):
             self._send_message(message, None)
             return
@@ -371,15 +373,17 @@ class ClaudeCode(Agent):
     def _send_message(self, message: PendingMessage, priority: Optional[str]) -> None:
         self.waiting_messages[message.wire] = message
         text = self._commands.as_text(message.text, is_first=not self.session)
-        self._send_text(message.wire, text, priority)
+        self._send_text(message.wire, text, priority, message.files)
 
-    def _send_text(self, wire: str, text: str, priority: Optional[str]) -> None:
+    def _send_text(
+        self, wire: str, text: str, priority: Optional[str], files: Sequence[AttachedFile] = ()
+    ) -> None:
         if text.startswith(COMPACT):
             self._lines.asked_to_compact = True
         line: Json = {
             "type": "user",
             "uuid": wire,
-            "message": {"role": "user", "content": [{"type": "text", "text": text}]},
+            "message": {"role": "user", "content": blocks_of(text, files)},
             "parent_tool_use_id": None,
             "session_id": "",
         }

@@ -8,9 +8,19 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ...base.agent import code_of_status, iso
 from ...base.consent import SAME_CALL
+from ...base.pictures import pictures_in
 from ...base.plans import plan_event
 from ...base.titles import one_line, relative, shortened, tool_title, unified_diff, whole_file_diff
-from ...wire import Json, LimitEvent, PlanWindow, Question, RequestEvent, RunEvent
+from ...wire import (
+    Json,
+    LimitEvent,
+    PlanWindow,
+    Question,
+    RequestEvent,
+    RunEvent,
+    ShownPicture,
+    ToolResultEvent,
+)
 from .grants import grants_of
 
 ERROR_CODES = {
@@ -124,6 +134,7 @@ class ClaudeTranslator:
         self._tools: Dict[str, float] = {}
         self.part_of: Callable[[str, Optional[str]], Optional[str]] = lambda _kind, _parent: None
         "Gives the id of the part that was shown while a text was written."
+        self.keep_picture: Callable[[bytes], Optional[ShownPicture]] = lambda _content: None
 
     def assistant(self, line: Json) -> None:
         parent = line.get("parent_tool_use_id")
@@ -168,16 +179,18 @@ class ClaudeTranslator:
         began = self._tools.pop(key, None)
         failed = bool(block.get("is_error"))
         exit_code = EXIT_CODE.match(output) if failed else None
-        self._emit(
-            {
-                "kind": "tool_result",
-                "id": key,
-                "output": output,
-                "is_error": failed,
-                "exit_code": int(exit_code.group(1)) if exit_code else None,
-                "duration_ms": None if began is None else int((time.monotonic() - began) * 1000),
-            }
-        )
+        event: ToolResultEvent = {
+            "kind": "tool_result",
+            "id": key,
+            "output": output,
+            "is_error": failed,
+            "exit_code": int(exit_code.group(1)) if exit_code else None,
+            "duration_ms": None if began is None else int((time.monotonic() - began) * 1000),
+        }
+        pictures = list(filter(None, map(self.keep_picture, pictures_in(block.get("content")))))
+        if pictures:
+            event["pictures"] = pictures
+        self._emit(event)
         if not failed:
             self._file_change(key, line.get("tool_use_result"))
 

@@ -24,6 +24,7 @@ from ...outcome import Outcome
 from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
 from . import sandbox
 from .asked import FOR_MACHINES, QUESTIONS, asked_event, grants_of, refusal_for, reply_of
+from .attached import input_of
 from .background import CodexWorks
 from .compaction import CodexCompaction
 from .events import CodexTranslator, breaks_off, failure_of, limit_event
@@ -48,6 +49,7 @@ class Codex(Agent):
         self.ledger = CodexLedger(spec.get("thread_total"))
         self.plans = CodexPlans(self)
         self.translator = CodexTranslator(spec.get("worktree") or "", host.emit)
+        self.translator.keep_picture = host.keep_picture
         self.live = CodexLive(self.parts, self._parent)
         self.model: Optional[str] = spec.get("model")
         self.effort: Optional[str] = spec.get("reasoning_effort")
@@ -95,7 +97,7 @@ class Codex(Agent):
         return {"TMPDIR": folder}
 
     def begin(self, prompt: str) -> None:
-        self._queue.append(PendingMessage(prompt, "prompt", "prompt"))
+        self._queue.append(self.prompt_message(prompt))
         params = {"clientInfo": CLIENT, "capabilities": {"experimentalApi": True}}
         self._call("initialize", params, self._on_initialized)
 
@@ -198,7 +200,7 @@ class Codex(Agent):
         self._turn = STARTING
         params: Json = {
             "threadId": self.session,
-            "input": [{"type": "text", "text": message.text}],
+            "input": input_of(message.text, message.files),
             "clientUserMessageId": message.wire,
             "approvalPolicy": sandbox.APPROVALS[self._limits],
             **sandbox.of_turn(self.spec, self._limits),
@@ -417,7 +419,7 @@ class Codex(Agent):
         params = {
             "threadId": self.session,
             "expectedTurnId": self._turn,
-            "input": [{"type": "text", "text": message.text}],
+            "input": input_of(message.text, message.files),
             "clientUserMessageId": message.wire,
         }
         self._call("turn/steer", params, reply)

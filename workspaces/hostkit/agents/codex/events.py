@@ -5,13 +5,26 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from ...base.agent import code_of_status, iso
+from ...base.attachments import without_content
 from ...base.consent import SAME_CALL
+from ...base.pictures import decoded, picture_at, pictures_in
 from ...base.titles import one_line, plain_command, relative, shell_of, shortened, whole_file_diff
 from ...files import loads
-from ...wire import Json, LimitEvent, PlanWindow, Question, QuestionOption, RequestEvent, RunEvent, TextEvent
+from ...wire import (
+    Json,
+    LimitEvent,
+    PlanWindow,
+    Question,
+    QuestionOption,
+    RequestEvent,
+    RunEvent,
+    ShownPicture,
+    TextEvent,
+    ToolResultEvent,
+)
 
 ERROR_CODES = {
     "usageLimitExceeded": "limit",
@@ -151,6 +164,7 @@ class CodexTranslator:
         self.worktree = worktree
         self.items: Dict[str, Json] = {}
         self.turn: Optional[str] = None
+        self.keep_picture: Callable[[bytes], Optional[ShownPicture]] = lambda _content: None
         self._emit = emit
 
     def started(self, item: Json, parent: Optional[str]) -> None:
@@ -197,16 +211,18 @@ class CodexTranslator:
         status = str(item.get("status") or "completed")
         exit_code = item.get("exitCode")
         failed = status in ("failed", "declined") or bool(exit_code)
-        self._emit(
-            {
-                "kind": "tool_result",
-                "id": item["id"],
-                "output": _output(item, status),
-                "is_error": failed,
-                "exit_code": exit_code,
-                "duration_ms": item.get("durationMs"),
-            }
-        )
+        event: ToolResultEvent = {
+            "kind": "tool_result",
+            "id": item["id"],
+            "output": _output(item, status),
+            "is_error": failed,
+            "exit_code": exit_code,
+            "duration_ms": item.get("durationMs"),
+        }
+        pictures = list(filter(None, map(self.keep_picture, _pictures(item))))
+        if pictures:
+            event["pictures"] = pictures
+        self._emit(event)
         if item["type"] == "fileChange" and status == "completed":
             for change in item.get("changes") or []:
                 self._file_change(item["id"], change)
@@ -258,17 +274,33 @@ def _input(item: Json) -> Json:
         return {"command": plain_command(str(item.get("command"))), "cwd": item.get("cwd")}
     if item["type"] == "fileChange":
         return {"changes": item.get("changes")}
-    hidden = ("id", "type", "status", "startedAtMs", "completedAtMs")
+    hidden = ("id", "type", "status", "startedAtMs", "completedAtMs", "result")
     return {name: value for name, value in item.items() if name not in hidden and value is not None}
 
 
+def _pictures(item: Json) -> Iterator[bytes]:
+    """Yield the pictures that the agent has looked at or made, or that a tool has given it."""
+    result = item.get("result")
+    if item["type"] == "imageView":
+        found = picture_at(item.get("path"))
+    elif item["type"] == "imageGeneration":
+        found = picture_at(item.get("savedPath")) or decoded(result)
+    else:
+        yield from pictures_in(result.get("content") if isinstance(result, dict) else None)
+        return
+    if found:
+        yield found
+
+
 def _output(item: Json, status: str) -> str:
+    if item["type"] == "imageGeneration":  # its result is the picture
+        return "" if status == "completed" else status
     if item.get("aggregatedOutput"):
         return str(item["aggregatedOutput"])
     error = item.get("error") or item.get("failure")
     if isinstance(error, dict):
         return str(error.get("message") or error)
-    result = item.get("result")
+    result = without_content(item.get("result"))
     return json.dumps(result, ensure_ascii=False) if result else "" if status == "completed" else status
 
 

@@ -82,7 +82,12 @@ def _model(model: Json) -> OfferedModel:
         ],
         "default_reasoning_effort": model.get("defaultReasoningEffort"),
         "resolves_to": model.get("model"),
+        "takes_pictures": _takes_pictures(model.get("inputModalities")),
     }
+
+
+def _takes_pictures(modalities: object) -> Optional[bool]:
+    return "image" in modalities if isinstance(modalities, list) and modalities else None
 
 
 def _version(result: Json) -> Optional[str]:

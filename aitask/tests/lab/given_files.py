@@ -1,0 +1,68 @@
+"""Files for agents: samples of each kind, and which of them a model request contains."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import hashlib
+import io
+import struct
+import tarfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+PDF = b"""%PDF-1.4
+1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
+2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj
+3 0 obj <</Type /Page /Parent 2 0 R /MediaBox [0 0 72 72]>> endobj
+trailer <</Root 1 0 R>>
+%%EOF
+"""
+TEXT = "Traceback (most recent call last):\n  zweite Zeile mit ü\n".encode()
+
+
+def picture(red: int = 200, size: int = 40) -> bytes:
+    """Return a PNG of one colour."""
+    rows = b"".join(b"\0" + bytes([red, 10, 60]) * size for _ in range(size))
+    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", binascii.crc32(kind + data))
+
+
+def archive(content: bytes = b"inside\n") -> bytes:
+    """Return a compressed tar archive with one file."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        info = tarfile.TarInfo("inside.txt")
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    return gzip.compress(made.getvalue(), mtime=0)
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def digests_in(value: Any) -> Iterator[str]:
+    """Yield the SHA-256 of each picture and document in the body of a model request."""
+    if isinstance(value, dict):
+        source = value.get("source")
+        url = value.get("image_url")
+        if isinstance(source, dict) and source.get("type") == "base64":
+            yield digest(base64.b64decode(source["data"]))
+        elif isinstance(source, dict) and source.get("type") == "text":
+            yield digest(source["data"].encode())
+        elif isinstance(url, str) and url.startswith("data:"):
+            yield digest(base64.b64decode(url.partition(",")[2]))
+        else:
+            for each in value.values():
+                yield from digests_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from digests_in(each)

@@ -1,0 +1,95 @@
+"""Files from a laptop to an agent behind SSH, with both real CLIs, until the task is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aitask.tests.lab.given_files import PDF, TEXT, archive, digest, picture
+from aitask.tests.lab.sshd import SshLab
+from aitask.tests.lab.wait import wait_for
+from tasks.tests.e2e.world import World
+
+pytestmark = [pytest.mark.cli, pytest.mark.slow]
+
+
+class Cloud(World):
+    """A world whose workspace lies behind `ssh cloud`."""
+
+    def __init__(self, lab: SshLab) -> None:
+        super().__init__({"SSH_CONFIG": str(lab.config)})
+        self.lab = lab
+        self.far_repo = lab.make_repo()
+
+    def __enter__(self) -> Cloud:
+        super().__enter__()
+        environment = self.lab.make_cli_home(self.endpoint.url).environment
+        far: dict[str, Any] = {"kind": "ssh", "ssh_host": "cloud", "environment": environment}
+        self.workspace = self.add_workspace("cloud", self.far_repo, **far)["id"]
+        return self
+
+    @property
+    def state(self) -> Path:
+        return self.lab.account.home / ".local/state/aitask"
+
+    def given_to(self, run: Any) -> list[str]:
+        """The digests of the files in the last request of the run's conversation."""
+        return list(self.endpoint.ledger.turns(run["cli_session"])[-1].files)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with SshLab() as lab, Cloud(lab) as world:
+        yield world
+
+
+def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_leave_with_the_task(
+    cloud: Cloud, backend: str
+) -> None:
+    api = cloud.api
+    contents = {"shot.png": picture(1), "plan.pdf": PDF, "trace.log": TEXT, "all.tar.gz": archive()}
+    ids = [api.attach(name, content)["id"] for name, content in contents.items()]
+    prompt = "@bash until [ -e go ]; do sleep 0.1; done\n@text fine"
+    run = cloud.start(prompt, backend, attachments=ids)
+    busy = wait_for(
+        lambda: [e for e in cloud.events(run, "tool") if "until" in e["title"]], 60, "a busy agent"
+    )
+    assert busy
+    (folder,) = (cloud.state / "attachments").glob(f"*-{run['task']}-*")
+    put = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert put == contents
+    later = api.attach("more.png", picture(2))["id"]
+    api.post(f"/api/runs/{run['id']}/message", {"text": "", "attachments": [later]})
+    (cloud.worktree(run) / "go").touch()
+    ended = api.wait_for_run(run["id"])
+    assert ended["state"] == "succeeded", ended["reason"]
+    seen = [contents["shot.png"], *([PDF, TEXT] if backend == "claude_code" else []), picture(2)]
+    assert set(cloud.given_to(ended)) == {digest(content) for content in seen}
+    third = api.attach("third.png", picture(3))["id"]
+    follow_up = api.post(f"/api/runs/{run['id']}/message", {"text": "and now", "attachments": [third]})
+    again = api.wait_for_run(follow_up["run"])
+    assert again["state"] == "succeeded", again["reason"]
+    assert digest(picture(3)) in cloud.given_to(again)
+    api.delete(f"/api/tasks/{run['task']}")
+    wait_for(lambda: not folder.exists(), 60, "the folder to be removed")
+
+
+def test_a_lost_link_in_the_middle_of_a_file_delays_the_start_and_nothing_is_half_there(cloud: Cloud) -> None:
+    large = picture(9) + bytes(12 << 20)
+    name = "large.bin"
+    task = cloud.api.add_task(
+        cloud.workspace, "@text fine", "codex", attachments=[cloud.api.attach(name, large)["id"]]
+    )
+    run = cloud.api.run_task(task["id"])
+    attachments = cloud.state / "attachments"
+    wait_for(lambda: list(attachments.glob(f"*-{task['id']}-*/*/.*.part")), 60, "the upload")
+    cloud.lab.link.cut()
+    assert not list(attachments.glob(f"*-{task['id']}-*/*/{name}"))
+    cloud.lab.link.mend()
+    ended = cloud.api.wait_for_run(run["id"], timeout=120)
+    assert ended["state"] == "succeeded", ended["reason"]
+    (whole,) = attachments.glob(f"*-{task['id']}-*/*/*")
+    assert (whole.name, digest(whole.read_bytes())) == (name, digest(large))
