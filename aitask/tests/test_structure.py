@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -124,3 +125,9 @@ def test_no_line_of_a_template_is_longer_than_120_characters() -> None:
         if len(line) > 120
     ]
     assert too_long == []
+
+
+def test_no_test_waits_for_a_promise_as_if_it_were_a_value() -> None:
+    waits = re.compile(r"wait_for_function\(\s*f?[\"']+async\b")
+    tests = [file for app in APPS for file in (ROOT / app).rglob("tests/**/*.py")]
+    assert [str(file.relative_to(ROOT)) for file in tests if waits.search(file.read_text())] == []

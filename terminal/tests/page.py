@@ -8,6 +8,7 @@ from itertools import count
 
 from playwright.sync_api import Page
 
+from aitask.tests.lab.wait import wait_for
 from terminal.tests.site import Site
 
 TERM = "(await import('/static/terminal/terminal.js')).term"
@@ -42,8 +43,15 @@ def connected(page: Page) -> None:
     page.wait_for_selector("#term-state.link-up", timeout=60_000)
 
 
+def until(page: Page, expression: str, arg: object = None) -> None:
+    """Wait for an asynchronous condition. `wait_for_function` would take its promise for a true value."""
+    assert expression.startswith("async ")
+    wait_for(lambda: bool(page.evaluate(expression, arg)), 60, expression)
+
+
 def until_shows(page: Page, text: str) -> None:
-    page.wait_for_function(f"async text => (await ({TEXT})()).includes(text)", arg=text, timeout=30_000)
+    shown = f"async text => (await ({TEXT})()).includes(text)"
+    wait_for(lambda: bool(page.evaluate(shown, text)), 60, lambda: f"{text!r} in {page.evaluate(TEXT)!r}")
 
 
 def screen(page: Page) -> list[str]:

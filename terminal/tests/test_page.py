@@ -23,6 +23,7 @@ from terminal.tests.page import (
     screen,
     show,
     type_line,
+    until,
     until_shows,
 )
 from terminal.tests.screens import SCREENS
@@ -61,14 +62,14 @@ def test_the_wheel_scrolls_and_what_is_selected_is_copied(desk: Site, task: int,
         until_shows(page, "\ncopy me")
         page.mouse.move(600, 400)
         page.mouse.wheel(0, -1500)
-        page.wait_for_function(f"async () => {TERM}.buffer.active.viewportY < 180")
+        until(page, f"async () => {TERM}.buffer.active.viewportY < 180")
         press(page, "Shift+End")
         page.mouse.wheel(0, 100_000)
         page.evaluate(f"""async () => {{ const term = {TERM}, {{ active }} = term.buffer;
             for (let y = 0; y < active.length; y++)
               if (active.getLine(y).translateToString(true) === "copy me") return term.select(0, y, 7); }}""")
         press(page, "Control+Shift+C")
-        page.wait_for_function("async () => (await navigator.clipboard.readText()) === 'copy me'")
+        until(page, "async () => (await navigator.clipboard.readText()) === 'copy me'")
 
 
 def test_earlier_lines_come_on_a_click(desk: Site, task: int, open_one: Open) -> None:
@@ -170,7 +171,7 @@ def test_two_screens_of_different_sizes_share_what_the_last_who_typed_has(
         expect(large.locator("#term-room")).to_have_class("room")
         wide = large.evaluate(SIZE)
         show(small, desk, task)
-        small.wait_for_function(f"async size => String(await ({SIZE})()) === String(size)", arg=wide)
+        until(small, f"async size => String(await ({SIZE})()) === String(size)", wide)
         expect(small.locator("#term-room")).to_have_class("room letterboxed")
         box = small.evaluate("""() => [document.querySelector('.xterm-screen').getBoundingClientRect().right,
             document.getElementById('term-room').getBoundingClientRect().right]""")
@@ -179,10 +180,10 @@ def test_two_screens_of_different_sizes_share_what_the_last_who_typed_has(
         until_shows(large, "\nsmall")
         narrow = small.evaluate(SIZE)
         assert narrow[0] < wide[0]
-        large.wait_for_function(f"async size => String(await ({SIZE})()) === String(size)", arg=narrow)
+        until(large, f"async size => String(await ({SIZE})()) === String(size)", narrow)
         expect(large.locator("#term-room")).to_have_class("room letterboxed")
         small.click("#term-larger")
-        small.wait_for_function(f"async cols => {TERM}.cols < cols", arg=narrow[0])
+        until(small, f"async cols => {TERM}.cols < cols", narrow[0])
 
 
 def test_a_phone_looks_without_changing_the_size_until_it_takes_it(
@@ -194,7 +195,7 @@ def test_a_phone_looks_without_changing_the_size_until_it_takes_it(
         until_shows(page, "$")
         assert page.evaluate(SIZE) == [120, 30]
         page.click("#term-take")
-        page.wait_for_function(f"async () => {TERM}.cols < 60")
+        until(page, f"async () => {TERM}.cols < 60")
         expect(page.locator("#term-room")).to_have_class("room")
         page.click("[data-key='⏎']")
         until_shows(page, "$ \n$ ")

@@ -28,9 +28,11 @@ export class Paste {
     this.longest = Number(root.dataset.longestPaste);
     this.dialog = root.querySelector("#term-paste");
     root.querySelector("#term-room").addEventListener("paste", (event) => this.pasted(event), true);
-    this.dialog.addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
-      const answer = { y: "all", o: "line" }[key];
-      if (answer && !ctrlKey && !metaKey) this.dialog.close(answer);
+    this.dialog.addEventListener("keydown", (event) => {
+      const answer = { y: "all", o: "line" }[event.key];
+      if (!answer || event.ctrlKey || event.metaKey) return;
+      event.preventDefault(); // Otherwise the key would be typed into the terminal, which has the focus then.
+      this.dialog.close(answer);
     });
   }
 
