@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from aitask.lib.errors import Refused
 from tasks.attachments import hosting
-from tasks.models import Attachment
+from tasks.attachments import services as attachments
 from tasks.repository import Site, site_of
 from tasks.runs import launch
 from terminal.models import Visit
@@ -69,8 +69,7 @@ def put_file(place: Place, pk: int, user: AbstractBaseUser) -> str:
     try:
         if place.task is None:
             raise Refused(NO_TASK, NO_TASK_HINT)
-        rows = Attachment.objects.filter(pk=pk)
-        rows.filter(task=None, created_by_id=user.pk).update(task=place.task, in_prompt=False)
+        attachments.attach(place.task, [pk], user)
         files = hosting.put_on_host(site_of(place.workspace), place.task, [pk])
         if not files:
             raise Refused("The file is no longer there.", "Paste or drop it once more.")

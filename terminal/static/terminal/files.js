@@ -70,7 +70,7 @@ export class Files {
         const { status } = request;
         const data = parsed(request.responseText);
         if (status >= 200 && status < 300 && data.id) resolve(data);
-        else reject({ message: data.error || `The upload failed (error ${status}).`, hint: data.hint });
+        else reject({ message: data.detail || `The upload failed (error ${status}).`, hint: data.hint });
       });
       request.addEventListener("error", () => reject({ message: LOST, hint: "Check your connection and try again." }));
       request.send(body);
