@@ -9,12 +9,17 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from tasks.models import (
+    Attachment,
     Attendance,
     Attention,
     ByHand,
+    ContentChunk,
+    Dependency,
     Event,
+    LeftFolder,
     Outgoing,
     OutsideChange,
+    PreviewGrant,
     PromptTemplate,
     PushKey,
     PushSubscription,
@@ -24,6 +29,7 @@ from tasks.models import (
     SearchBackfill,
     SearchEntry,
     SeenRun,
+    Spotlight,
     StartReport,
     Task,
 )
@@ -214,3 +220,48 @@ class SearchBackfillAdmin(RecordAdmin, admin.ModelAdmin[SearchBackfill]):
 class SavedFilterAdmin(DisposableRecordAdmin, admin.ModelAdmin[SavedFilter]):
     list_display = ("user", "name", "workspace", "search")
     list_select_related = ("user", "workspace")
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(RecordAdmin, admin.ModelAdmin[Attachment]):
+    list_display = ("pk", "name", "kind", "size", "task", "created_by", "created_at")
+    list_filter = ("kind",)
+    list_select_related = ("task", "created_by")
+    search_fields = ("name", "task__title")
+
+
+@admin.register(ContentChunk)
+class ContentChunkAdmin(RecordAdmin, admin.ModelAdmin[ContentChunk]):
+    list_display = ("sha256", "number")
+    search_fields = ("=sha256",)
+    exclude = ("data",)
+
+
+@admin.register(LeftFolder)
+class LeftFolderAdmin(RecordAdmin, admin.ModelAdmin[LeftFolder]):
+    list_display = ("host", "names", "reason", "retry_at")
+    list_select_related = ("host",)
+
+
+@admin.register(Dependency)
+class DependencyAdmin(RecordAdmin, admin.ModelAdmin[Dependency]):
+    list_display = ("task", "number", "title")
+    list_select_related = ("task",)
+    search_fields = ("task__title", "title")
+
+
+@admin.register(PreviewGrant)
+class PreviewGrantAdmin(DisposableRecordAdmin, admin.ModelAdmin[PreviewGrant]):
+    """Deleting a grant ends the preview."""
+
+    list_display = ("user", "task", "port", "host", "created_at")
+    list_select_related = ("user", "task")
+    search_fields = ("user__username", "task__title")
+    exclude = ("session_key", "token_digest", "cookie_digest")
+
+
+@admin.register(Spotlight)
+class SpotlightAdmin(RecordAdmin, admin.ModelAdmin[Spotlight]):
+    list_display = ("workspace", "state", "task", "by", "changed_at")
+    list_select_related = ("workspace", "task", "by")
+    search_fields = ("workspace__name", "task__title")

@@ -330,6 +330,12 @@ class Message(Body):
     model: str | None = Field(default=None, max_length=100)
     reasoning_effort: str | None = Field(default=None, max_length=20)
 
+    @model_validator(mode="after")
+    def check_given(self) -> Message:
+        if not (self.text.strip() or self.attachments):
+            raise ValueError("give a text or attachments")
+        return self
+
 
 class RunSettings(Body):
     """Settings from the next turn on. Only the fields that are sent are changed."""

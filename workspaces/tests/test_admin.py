@@ -14,6 +14,7 @@ from django.utils import timezone
 from tasks.models import (
     Attendance,
     MergeTrain,
+    PreviewGrant,
     PromptTemplate,
     PushKey,
     PushSubscription,
@@ -100,6 +101,7 @@ def test_delete_selected_is_not_offered_for_figures_and_records(staff: Client, m
         Budget,
         PromptTemplate,
         SavedFilter,
+        PreviewGrant,
     )
     assert offered == (model in disposable)
 
