@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,15 +78,17 @@ def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_le
     wait_for(lambda: not folder.exists(), 60, "the folder to be removed")
 
 
+@pytest.mark.long("the app waits before it tries a lost host again")
 def test_a_lost_link_in_the_middle_of_a_file_delays_the_start_and_nothing_is_half_there(cloud: Cloud) -> None:
-    large = picture(9) + bytes(12 << 20)
+    large = b"\0" + os.urandom(19 << 20)
     name = "large.bin"
     task = cloud.api.add_task(
         cloud.workspace, "@text fine", "codex", attachments=[cloud.api.attach(name, large)["id"]]
     )
     run = cloud.api.run_task(task["id"])
     attachments = cloud.state / "attachments"
-    wait_for(lambda: list(attachments.glob(f"*-{task['id']}-*/*/.*.part")), 60, "the upload")
+    begun = f"*-{task['id']}-*/*/.*.part"
+    wait_for(lambda: list(attachments.glob(begun)), 60, "the upload", at_most_every=0.02)
     cloud.lab.link.cut()
     assert not list(attachments.glob(f"*-{task['id']}-*/*/{name}"))
     cloud.lab.link.mend()
