@@ -63,7 +63,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, empty_database: Any) -> Itera
     folder = tmp_path_factory.mktemp("desk")
     with TmuxServer() as tmux:
         repo = make_repo(folder / "repo")
-        made = start_site(folder / "data", empty_database, tmux, tasks=30, repo=str(repo))
+        made = start_site(folder / "data", empty_database, tmux, tasks=80, repo=str(repo))
         yield made
         made.installation.end()
 

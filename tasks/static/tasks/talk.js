@@ -66,7 +66,7 @@ async function submit(when) {
   const text = box.value.trim();
   if (isBusy(files) || !(text || hasFiles(files))) return;
   const attached = filesOf(files);
-  const values = { text, when, attachments: attached.length ? JSON.stringify(attached) : "" };
+  const values = { text, when, ...(attached.length && { attachments: JSON.stringify(attached) }) };
   if (talk.dataset.state === "over") Object.assign(values, changedSettings());
   box.value = "";
   clear(files);

@@ -191,7 +191,7 @@ def test_two_windows_show_one_title_and_do_not_overwrite_each_other(site: Site, 
     page.get_by_label("Prompt").fill("By length.")
 
     press(other, "e")
-    other.get_by_label("Title").fill("Sort all aliases")
+    other.get_by_label("Title", exact=True).fill("Sort all aliases")
     other.get_by_label("Prompt").fill("By use.")
     other.get_by_role("button", name="Save").click()
     expect(other.locator(".taskhead h1")).to_have_text("Sort all aliases")
