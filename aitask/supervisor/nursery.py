@@ -176,7 +176,7 @@ def _become_child(stdin: int, stdout: int, request: dict[str, Any]) -> NoReturn:
     try:
         os.setsid()
         _prctl(PR_SET_NAME, request["name"].encode())
-        _show_as(" ".join(request["command"][:2]).partition(" -")[0])
+        _show_as(" ".join(request["command"][:2]).partition(" -")[0].replace("manage ", "aitask "))
         for number, target in ((stdin, 0), (stdout, 1), (stdout, 2)):
             os.dup2(number, target)
         os.closerange(3, 64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from aitask.tests.lab.repos import git
@@ -13,8 +15,9 @@ pytestmark = [pytest.mark.cli, pytest.mark.slow, pytest.mark.timeout(300)]
 
 def test_a_stacked_pair_is_started_and_merged_in_its_order(world: World, backend: str) -> None:
     repo_before = world.git("rev-parse", "main")
-    first = world.api.add_task(world.workspace, "@write first.txt one\n@text Done.", backend)
-    prompt = "@write second.txt two\n@text Done."
+    lower, upper = (f"{name}-{uuid.uuid4().hex[:6]}.txt" for name in ("lower", "upper"))  # main is shared
+    first = world.api.add_task(world.workspace, f"@write {lower} one\n@text Done.", backend)
+    prompt = f"@write {upper} two\n@text Done."
     second = world.api.add_task(world.workspace, prompt, backend, after=[first["id"]], after_until="finished")
     waiting = world.api.run_task(second["id"])
     reason = wait_for(lambda: world.api.get(f"/api/runs/{waiting['id']}")["reason"], timeout=60)
@@ -24,7 +27,7 @@ def test_a_stacked_pair_is_started_and_merged_in_its_order(world: World, backend
 
     later = world.api.wait_for_run(waiting["id"], timeout=90)
     assert later["state"] == "succeeded", later["reason"]
-    assert (world.worktree(later) / "first.txt").exists()
+    assert (world.worktree(later) / lower).exists()
     assert git(world.worktree(later), "rev-parse", "HEAD^") == run["commit"]
     assert world.task_of(later)["files_changed"] == 1
 
@@ -40,4 +43,4 @@ def test_a_stacked_pair_is_started_and_merged_in_its_order(world: World, backend
     ]
     added = world.git("log", "--reverse", "--format=%s", f"{repo_before}..main").splitlines()
     assert [line.rpartition("(")[2] for line in added] == [f"task {first['id']})", f"task {second['id']})"]
-    assert world.git("show", "--format=", "--name-only", "main") == "second.txt"
+    assert world.git("show", "--format=", "--name-only", "main") == upper
