@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 FIRST = [
     "first-steps",
@@ -91,6 +93,8 @@ def document_for(url_name: str) -> str:
 
 
 def _document(name: str, text: str) -> Document:
+    from markdown_it import MarkdownIt  # takes memory that a web process without help needs not
+
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
     titles = _name_headings(tokens)

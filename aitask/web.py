@@ -15,10 +15,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import django
 
 # A proxy terminates TLS. Without OpenSSL, Twisted does not load some MB for its own TLS support.
 sys.modules.setdefault("OpenSSL", None)  # type: ignore[arg-type]
+# Django Ninja imports a signal from `django.test`, which loads the test client and unittest with it: two MB.
+if "django.test" not in sys.modules:
+    signals_only = sys.modules["django.test"] = ModuleType("django.test")
+    signals_only.__path__ = [str(Path(django.__file__).with_name("test"))]
 
 import daphne.server
 from autobahn.exception import Disconnected

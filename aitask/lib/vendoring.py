@@ -6,14 +6,16 @@ import base64
 import hashlib
 import re
 import subprocess
-import tarfile
 import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import tarfile
 
 APP = Path(__file__).parents[1]
 MANIFEST = APP / "vendor.toml"
@@ -85,6 +87,8 @@ def fetch(library: Library) -> tuple[str, dict[str, bytes]]:
         integrity = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
         if integrity != expected:
             raise VendorError(f"{archive.name} has {integrity}, but {expected} was expected")
+        import tarfile  # takes memory in the web process, which only reads the manifest
+
         with tarfile.open(archive) as tar:
             return integrity, dict(_files(library, tar))
 

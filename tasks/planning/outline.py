@@ -10,9 +10,12 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 NEWLINES = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 BULLETS = re.compile(r"^([ \t]*)[•‣◦▪▫●○∙·⁃–—‐✓✔☐☑☒]\ufe0f?([ \t]+)", re.MULTILINE)
@@ -23,9 +26,16 @@ BOX = re.compile(r"\[([ xX])\](?:[ \t]+|$)")
 NUMBER = re.compile(r"(?:\*\*)?(\d{1,4})(?:[.):]|\s|$)")
 MAX_NESTING = 30
 
-parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable("table")
-parser.disable(["html_block", "reference"])
-parser.core.ruler.enableOnly(["normalize", "block"])
+
+@lru_cache(maxsize=1)
+def block_parser() -> MarkdownIt:
+    """Return the parser. It is imported when it is needed, because it takes memory."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable("table")
+    parser.disable(["html_block", "reference"])
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
 
 
 @dataclass
@@ -72,7 +82,7 @@ def normalized(text: str) -> str:
 def outline_of(text: str) -> Outline:
     """Return the outline of a normalized text."""
     outline = Outline(text.split("\n"))
-    tokens = parser.parse(_as_markdown(text))
+    tokens = block_parser().parse(_as_markdown(text))
     at = 0
     while at < len(tokens):
         end = _end_of_block(tokens, at)

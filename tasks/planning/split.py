@@ -263,13 +263,6 @@ class _Splitter:
         left = [line for section, lines in self._context.items() if section not in told for line in lines]
         return SplitText(points, by, self.done, left, has_nested=nested, has_context=bool(self._context))
 
-    def _refuse_all_done(self) -> None:
-        count = len(self.done)
-        reason = (
-            "Its only point is ticked as done." if count == 1 else f"All {count:,} points are ticked as done."
-        )
-        raise Refused(reason, "There is nothing left to do.")
-
     # points
 
     def _add(self, point: OutlinePoint, parent: _Draft | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import segno
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -46,6 +45,8 @@ def port_open(request: HttpRequest, pk: int) -> JsonResponse:
 @require_POST
 def port_code(request: HttpRequest, pk: int) -> HttpResponse:
     """A QR code that opens a preview on another device, once."""
+    import segno  # takes memory that a web process without QR codes needs not
+
     task = task_for(request.user, pk)
     url = attempt(lambda: _opened(request, task))
     code = None if isinstance(url, Refused) else segno.make(url, error="m")

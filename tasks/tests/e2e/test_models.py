@@ -143,7 +143,7 @@ class TestTheForm:
         page.get_by_role("dialog").get_by_label("Effort").wait_for()
         expect(page.get_by_label("What should be done?")).to_be_focused()
         page.keyboard.type("By keyboard")
-        choose(page, "CLI", "Codex", presses=2)
+        choose(page, "CLI", "Codex", presses=5)
         expect(page.get_by_label("Model", exact=True)).to_have_value("gpt-a")
         choose(page, "Model", "gpt-b", presses=1, typed="gpt-b")
         expect(page.locator(".effortchoice code")).to_have_text("gpt-b")
