@@ -44,8 +44,10 @@ log = logging.getLogger(__name__)
 INTERNAL_ERROR = 1011
 EXIT_SECONDS = 3.0
 MOST_DESCRIPTORS = 16_384
-M_ARENA_MAX = -8
-"""From glibc's malloc.h; other C libraries ignore it."""
+M_TRIM_THRESHOLD, M_ARENA_MAX = -1, -8
+"""From glibc's malloc.h; other C libraries ignore them."""
+UNUSED_BYTES = 64 * 1024
+"""Unused memory at the end of the heap that is kept."""
 
 
 class DirectSocket(WebSocketProtocol):  # type: ignore[misc]
@@ -116,10 +118,11 @@ class CommandLine(CommandLineInterface):  # type: ignore[misc]
 
 
 def limit_malloc_arenas() -> None:
-    """Let all threads share two heaps: glibc creates one per thread, and never frees their memory."""
+    """Let all threads share one heap: glibc creates one per thread, and never frees their memory."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+            ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, UNUSED_BYTES)
 
 
 def raise_descriptor_limit() -> None:

@@ -7,20 +7,13 @@ receiver must be able to take all of them.
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
-
-import asyncssh
+from typing import Protocol, cast
 
 from workspaces.hosts.errors import HostError
 from workspaces.hosts.host import HostConnection
 from workspaces.hosts.local import environment
-from workspaces.hosts.ssh import SshPipe
-
-WINDOW = 256 * 1024
-"""The SSH receive window, in bytes."""
 
 
 class Receiver(Protocol):
@@ -46,9 +39,11 @@ class Channel(Protocol):
 async def open_process(host: HostConnection, argv: Sequence[str], receiver: Receiver) -> Channel:
     """Start a program on the host. Raises HostError: max_sessions, or the error of the link."""
     link = await host.link()
-    if isinstance(link.pipe, SshPipe):
-        return await _open_session(link.pipe.connection, argv, receiver, host.label)
-    return await _start_child(argv, receiver)
+    if host.address.kind == "local":
+        return await _start_child(argv, receiver)
+    from workspaces.hosts import ssh_channel  # takes 15 MB, and is not needed for this machine only
+
+    return await ssh_channel.open_session(link.pipe, argv, receiver, host.label)
 
 
 class ChildChannel(asyncio.SubprocessProtocol):
@@ -96,59 +91,3 @@ async def _start_child(argv: Sequence[str], receiver: Receiver) -> Channel:
     except OSError as error:
         raise HostError(f"{argv[0]} could not be started: {error}.", code="remote_failed") from error
     return channel
-
-
-class SessionChannel(asyncssh.SSHClientSession[bytes]):
-    """A session on the SSH connection of the host's link."""
-
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver = receiver
-        self._stderr = b""
-        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
-
-    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        self._channel = chan
-
-    def data_received(self, data: bytes, datatype: Any) -> None:
-        if datatype is None:
-            self._receiver.data_received(data)
-        else:
-            self._stderr = (self._stderr + data)[-1000:]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        lines = self._stderr.decode(errors="replace").strip().splitlines()
-        self._receiver.closed(str(exc) if exc else lines[-1] if lines else "it ended")
-
-    def write(self, data: bytes) -> None:
-        if self._channel and not self._channel.is_closing():
-            self._channel.write(data)
-
-    def close(self) -> None:
-        if self._channel:
-            self._channel.close()
-
-
-async def _open_session(
-    connection: asyncssh.SSHClientConnection, argv: Sequence[str], receiver: Receiver, label: str
-) -> Channel:
-    """Open a session. The command means the same to bash, fish and csh if no argument contains a quote."""
-    try:
-        _, session = await connection.create_session(
-            lambda: SessionChannel(receiver),
-            f"exec {shlex.join(argv)}",
-            encoding=None,
-            request_pty=False,
-            window=WINDOW,
-        )
-    except asyncssh.ChannelOpenError as error:
-        raise HostError(
-            f"{label} refused another session: {error.reason}.",
-            "Its sshd allows too few sessions (MaxSessions): a terminal needs two.",
-            code="max_sessions",
-            retryable=True,
-        ) from error
-    except (asyncssh.Error, OSError) as error:
-        raise HostError(
-            f"The link to {label} was lost: {error}.", code="link_lost", retryable=True
-        ) from error
-    return cast(SessionChannel, session)
