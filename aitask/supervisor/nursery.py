@@ -98,6 +98,7 @@ class Nursery:
                 raise OSError("the nursery has ended")
             return ForkedProcess(int(answer), stdin, stdout)
         except OSError:
+            self._link.close()  # a late answer must not be taken for that to the next request
             os.close(stdin)
             os.close(stdout)
             raise
