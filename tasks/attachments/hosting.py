@@ -28,6 +28,8 @@ AGAIN = timedelta(minutes=2)
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 OF_RUN = ("tmp", "pictures")
 "Folders of a run that may have copies of pictures."
+BLANK_SECONDS = 300.0
+"How long a host may look through the transcripts of a task's agents."
 MOST_NAMES = 200
 "Folders that a host removes in one call."
 
@@ -114,14 +116,22 @@ def remove_left(host_id: int) -> None:
     connection = hosts.get(host.address)
     for row in rows:
         try:
-            for at in range(0, len(row.names), MOST_NAMES):
-                connection.call("remove_folders", {"names": row.names[at : at + MOST_NAMES]}, timeout=60)
+            _remove(connection, row.names)
         except HostError as error:
             LeftFolder.objects.filter(pk=row.pk).update(reason=str(error)[:500])
             if error.retryable:
                 return
         else:
             row.delete()
+
+
+def _remove(connection: hosts.HostConnection, names: Sequence[str]) -> None:
+    """Remove a task's folders, and first what the transcripts of its agents have of its files."""
+    runs = list(dict.fromkeys(name.rpartition("/")[0] for name in names if name.startswith("runs/")))
+    if runs:
+        connection.call("blank_transcripts", {"folder": names[0], "runs": runs}, timeout=BLANK_SECONDS)
+    for at in range(0, len(names), MOST_NAMES):
+        connection.call("remove_folders", {"names": list(names[at : at + MOST_NAMES])}, timeout=60)
 
 
 def repair() -> None:

@@ -250,6 +250,11 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["blank_transcripts"], params: wire.BlankParams, *, timeout: float = SECONDS
+    ) -> wire.Nothing: ...
+
+    @overload
+    def call(
         self, verb: Literal["remove_folders"], params: wire.LeftFoldersParams, *, timeout: float = SECONDS
     ) -> wire.Nothing: ...
 

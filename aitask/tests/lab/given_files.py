@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import gzip
 import hashlib
 import io
+import json
 import struct
 import tarfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 PDF = b"""%PDF-1.4
@@ -47,6 +50,20 @@ def archive(content: bytes = b"inside\n") -> bytes:
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def traces_in(content: bytes, *folders: Path) -> list[Path]:
+    """Return the files that have this content or a part of it, as it is, in base64, or in JSON."""
+    forms = [content[-40:], base64.b64encode(content)[20:60]]
+    with contextlib.suppress(UnicodeDecodeError):
+        text = content.decode()
+        forms += [json.dumps(text, ensure_ascii=pure)[1:-1].encode() for pure in (True, False)]
+    files = [path for folder in folders for path in folder.rglob("*") if _is_file(path)]
+    return [path for path in files if any(form in path.read_bytes() for form in forms)]
+
+
+def _is_file(path: Path) -> bool:
+    return not path.is_symlink() and path.is_file()
 
 
 def digests_in(value: Any) -> Iterator[str]:

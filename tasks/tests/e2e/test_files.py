@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aitask.tests.lab.given_files import PDF, TEXT, archive, digest, picture
+from aitask.tests.lab.given_files import PDF, TEXT, archive, digest, picture, traces_in
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import World
@@ -35,6 +35,12 @@ class Cloud(World):
     @property
     def state(self) -> Path:
         return self.lab.account.home / ".local/state/aitask"
+
+    def traces_of(self, content: bytes) -> list[Path]:
+        """The files of the host's account that have something of this content."""
+        account = self.lab.account
+        shared = [Path(f"/tmp/claude-{account.uid}")] if account.made else []  # else that of a developer
+        return traces_in(content, account.home, *shared)
 
     def given_to(self, run: Any) -> list[str]:
         """The digests of the files in the last request of the run's conversation."""
@@ -74,8 +80,11 @@ def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_le
     again = api.wait_for_run(follow_up["run"])
     assert again["state"] == "succeeded", again["reason"]
     assert digest(picture(3)) in cloud.given_to(again)
+    given = {**contents, "more.png": picture(2), "third.png": picture(3)}
+    assert all(cloud.traces_of(content) for content in given.values())
     api.delete(f"/api/tasks/{run['task']}")
     wait_for(lambda: not folder.exists(), 60, "the folder to be removed")
+    assert {name: cloud.traces_of(content) for name, content in given.items()} == {name: [] for name in given}
 
 
 @pytest.mark.long("the app waits before it tries a lost host again")

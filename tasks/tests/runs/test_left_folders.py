@@ -25,12 +25,17 @@ class Asked:
 
     def __init__(self) -> None:
         self.names: list[list[str]] = []
+        self.blanked: list[dict[str, Any]] = []
         self.failures: list[Exception] = []
 
     def call(self, verb: str, params: Any, timeout: float) -> dict[str, Any]:
-        assert verb == "remove_folders"
         if self.failures:
             raise self.failures.pop(0)
+        if verb == "blank_transcripts":
+            assert self.names == [], "the host would no longer know whether the task had files"
+            self.blanked.append(params)
+            return {}
+        assert verb == "remove_folders"
         self.names.append(params["names"])
         return {}
 
@@ -59,6 +64,7 @@ def test_a_task_takes_its_folder_and_what_its_runs_kept_of_pictures_along(asked:
     services.delete_task(task)
     hosting.remove_left(Host.objects.get().pk)
     assert (asked.names, LeftFolder.objects.count()) == ([expected], 0)
+    assert asked.blanked == [{"folder": expected[0], "runs": ["runs/k-1-abc"]}]
 
 
 def test_a_task_that_was_never_on_a_host_asks_for_nothing(asked: Asked) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple, Union, cast
 
+from ..files import make_private_folder
 from ..outcome import Outcome
 from ..wire import (
     PERMISSION_MODES,
@@ -234,6 +236,13 @@ class Agent:
     def prompt_message(self, prompt: str) -> PendingMessage:
         """Return the run's prompt as the first message, with the files that belong to it."""
         return PendingMessage(prompt, "prompt", "prompt", self.spec.get("attachments") or ())
+
+    def temporary_folder(self) -> Optional[str]:
+        """Make the run's private folder for what the CLI keeps for a while; None if the run has none."""
+        folder = self.spec.get("temporary")
+        if folder:
+            make_private_folder(Path(folder))
+        return folder
 
     def set_state(self, state: str) -> None:
         if state != self._state:

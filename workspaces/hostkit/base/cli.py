@@ -97,6 +97,10 @@ class AgentCli:
         """
         return {}
 
+    def transcripts_of(self, env: Mapping[str, str], session: str, since: float) -> List[Path]:
+        """Return the transcripts of a session and of its sub-agents, which have been written since then."""
+        return []
+
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """Return the tokens of a run that ended early: as reported, corrected by the CLI's transcripts."""
         return usage

@@ -18,14 +18,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Iterator
 
+from .. import agents, environment
+from ..base.blanks import blank_contents
+from ..base.transcripts import records
 from ..files import make_private_folder
-from ..folder import state_dir
-from ..wire import LeftFoldersParams, Nothing, UploadBegun, UploadEnded, UploadParams, UploadPart
+from ..folder import RunFolder, state_dir
+from ..wire import BlankParams, LeftFoldersParams, Nothing, UploadBegun, UploadEnded, UploadParams, UploadPart
 from .requests import Request, RequestFailure
 
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}\Z")
 LEFT = re.compile(r"(attachments/[A-Za-z0-9-]{1,100}|runs/[A-Za-z0-9-]{1,100}/(tmp|pictures))\Z")
 """What may be removed, below the state folder."""
+RUN = re.compile(r"runs/[A-Za-z0-9-]{1,100}\Z")
+SESSION = re.compile(r"[A-Za-z0-9-]{8,100}\Z")
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 AWKWARD = re.compile(r"[^\w.+=@-]+")
 """Characters that a shell or an agent could take for something else than a part of a name."""
@@ -122,6 +127,37 @@ def _own_folder(name: str) -> Path:
         if folder.is_symlink():
             raise RequestFailure("bad_request", f"{folder} is a link")
     return path
+
+
+def blank_transcripts(params: BlankParams, _request: Request) -> Nothing:
+    """Take the contents of files out of the CLIs' transcripts of runs that are no more.
+
+    Only of a task that had files, and only in sessions that its runs have begun: other transcripts are not
+    touched. What the agents have written about the files stays.
+    """
+    if not _own_folder(params["folder"]).exists():
+        return {}
+    for name in params["runs"]:
+        if not RUN.match(name):
+            raise RequestFailure("bad_request", f"{name} is no folder of a run")
+        for path in _transcripts_of(RunFolder(state_dir() / name)):
+            with suppress(FileNotFoundError):
+                blank_contents(path)
+    return {}
+
+
+def _transcripts_of(run: RunFolder) -> Iterator[Path]:
+    spec = run.read_spec()
+    cli = agents.get_all().get(spec["backend"]) if spec else None
+    if spec is None or cli is None:
+        return
+    env = environment.variables(spec.get("environment") or {}, spec.get("path"), also=cli.variables)
+    began = run.spec.stat().st_mtime
+    marks = ('"started"', '"session"')
+    found = [each for each in records(run.events, *marks) if each.get("kind") in ("started", "session")]
+    for session in {str(each.get("cli_session") or "") for each in found}:
+        if SESSION.match(session):
+            yield from cli.transcripts_of(env, session, began)
 
 
 class _FilePlace:

@@ -104,6 +104,7 @@ VERBS: Dict[str, Verb] = {
     "upload_part": attachments.upload_part,
     "upload_end": attachments.upload_end,
     "remove_folders": attachments.remove_folders,
+    "blank_transcripts": attachments.blank_transcripts,
 }
 
 CHANGES = {"tail_change": "tail", "live_change": "live"}

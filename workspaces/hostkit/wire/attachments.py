@@ -53,6 +53,13 @@ class LeftFoldersParams(TypedDict):
     "Paths relative to the state folder. All that is in them is removed."
 
 
+class BlankParams(TypedDict):
+    folder: str
+    "The task's folder with files, relative to the state folder. If it does not exist, nothing is done."
+    runs: List[str]
+    "The folders of the task's runs, relative to the state folder."
+
+
 class ShownPicture(TypedDict):
     """A picture that an agent has read or made; a copy is in the folder `pictures` of its run."""
 

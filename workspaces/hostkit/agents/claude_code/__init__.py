@@ -68,6 +68,9 @@ class ClaudeCodeCli(AgentCli):
     ) -> Dict[str, SessionTokens]:
         return transcripts.sessions(env, since, starts)
 
+    def transcripts_of(self, env: Mapping[str, str], session: str, since: float) -> List[Path]:
+        return transcripts.files_of(env, session)
+
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """A killed process does not report its last answers. Take their tokens from the transcript."""
         if not run.session or not (run.in_turn or (usage and usage.get("open"))):

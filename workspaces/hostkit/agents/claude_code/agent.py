@@ -137,6 +137,9 @@ class ClaudeCode(Agent):
 
     def environment(self) -> Mapping[str, str]:
         own = {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", **TODO_VARIABLES}
+        folder = self.temporary_folder()
+        if folder:  # else copies of pictures would stay in /tmp when the task is removed
+            own["CLAUDE_CODE_TMPDIR"] = folder
         return {**own, **_effort(self.spec.get("reasoning_effort"))}
 
     def begin(self, prompt: str) -> None:

@@ -60,11 +60,16 @@ def sessions(
 
 def messages_of(env: Mapping[str, str], session: str) -> Dict[str, Dict[str, int]]:
     """Return the tokens of the messages of a session and its sub-agents, by message id."""
-    projects = home(env) / "projects"
     messages: Dict[str, CountedMessage] = {}
-    for path in sorted([*projects.glob(f"*/{session}.jsonl"), *projects.glob(f"*/{session}/**/*.jsonl")]):
+    for path in files_of(env, session):
         _read(path, messages, {})
     return {key.split()[0]: message.tokens for key, message in messages.items()}
+
+
+def files_of(env: Mapping[str, str], session: str) -> List[Path]:
+    """Return the transcripts of a session and its sub-agents."""
+    projects = home(env) / "projects"
+    return sorted([*projects.glob(f"*/{session}.jsonl"), *projects.glob(f"*/{session}/**/*.jsonl")])
 
 
 def home(env: Mapping[str, str]) -> Path:

@@ -71,6 +71,9 @@ class CodexCli(AgentCli):
     ) -> Dict[str, SessionTokens]:
         return transcripts.sessions(env, since, starts)
 
+    def transcripts_of(self, env: Mapping[str, str], session: str, since: float) -> List[Path]:
+        return transcripts.files_of(env, session, since)
+
     def final_usage(self, usage: Optional[UsageTotals], run: EndedRun) -> Optional[UsageTotals]:
         """Complete the tokens of a run that ended during a turn.
 

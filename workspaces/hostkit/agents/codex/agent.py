@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
 from ...base.agent import (
@@ -19,7 +18,6 @@ from ...base.agent import (
 from ...base.consent import picked
 from ...base.modes import PLAN
 from ...base.proposals import SCHEMA
-from ...files import make_private_folder
 from ...outcome import Outcome
 from ...wire import PERMISSION_MODES, Json, LimitEvent, RunSpec
 from . import sandbox
@@ -90,11 +88,8 @@ class Codex(Agent):
         return [native_program(program), "app-server"]
 
     def environment(self) -> Mapping[str, str]:
-        folder = self.spec.get("temporary")
-        if not folder:
-            return {}
-        make_private_folder(Path(folder))
-        return {"TMPDIR": folder}
+        folder = self.temporary_folder()
+        return {"TMPDIR": folder} if folder else {}
 
     def begin(self, prompt: str) -> None:
         self._queue.append(self.prompt_message(prompt))

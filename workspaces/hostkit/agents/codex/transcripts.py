@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ...base.transcripts import (
     add_to_part,
@@ -87,6 +87,21 @@ def requests_of(env: Mapping[str, str], threads: Sequence[str], since: float) ->
         for request in rollout.requests
         if request.at >= since
     ]
+
+
+def files_of(env: Mapping[str, str], thread: str, since: float) -> List[Path]:
+    """Return the rollouts of a thread, and of those that it has started, modified since then."""
+    paths = written_since(home(env) / "sessions", "**/rollout-*.jsonl", since)
+    return [path for path in paths if thread in _owners(path)]
+
+
+def _owners(path: Path) -> Tuple[str, str]:
+    """Return the thread of a file, and the one that has started it."""
+    for record in records(path, '"session_meta"'):
+        payload = record.get("payload")
+        if record.get("type") == "session_meta" and isinstance(payload, dict):
+            return str(payload.get("id") or ""), _parent(payload)
+    return "", ""
 
 
 def rollouts(env: Mapping[str, str], since: float) -> Iterator[Rollout]:
