@@ -26,6 +26,7 @@ from workspaces.models import Workspace
 
 AT_ONCE = 2
 "Parallel trial merges; few, because agents need the machine as well."
+MERGES_OF_A_PROCESS = 32
 MAX_FILES = 40
 MAX_ADDED = 500
 "New files of a branch for which the user's checkout is looked at."
@@ -108,9 +109,8 @@ class OverlapCheck:
         self.tips = {pk: tip for pk, tip in tips.items() if tip}
         bases = {pk: found.get(f"refs/heads/{each.branch}", "") for pk, each in self.below.items()}
         self.bases = {pk: base for pk, base in bases.items() if base}
-        self.earlier: dict[tuple[str, str], list[str]] = {
-            (pair["left_tip"], pair["right_tip"]): pair["conflicts"] for pair in row.pairs
-        }
+        self.conflicts: dict[tuple[str, str], list[str]] = _known_conflicts(row)
+        "The files in which two commits conflict, as they are shown, for those that a check has merged."
         self.live = set(
             Run.objects.filter(task__in=self.tasks, state__in=Run.ACTIVE).values_list("task", flat=True)
         )
@@ -126,13 +126,10 @@ class OverlapCheck:
         self.behind_origin = self._is_behind_origin()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             touched = dict(zip(self.tips, pool.map(self._touched, self.tips), strict=True))
-            pairs = [
-                pair
-                for pair in pool.map(lambda p: self._pair(p, touched), combinations(self.tips, 2))
-                if pair
-            ]
+            self._try_merges(pool, touched)
             found = pool.map(lambda pk: self._with_main(pk, touched[pk]), self.tips)
             with_main = dict(zip(map(str, self.tips), found, strict=True))
+        pairs = [pair for pair in (self._pair(two, touched) for two in self._compared()) if pair]
         return {
             "main": self.main,
             "tips": _texts(self.tips),
@@ -161,20 +158,32 @@ class OverlapCheck:
         """Return what a branch is compared with: main, or the branch of the predecessor that it stands on."""
         return self.bases.get(pk, self.main)
 
-    def _stand_on_each_other(self, left: int, right: int) -> bool:
+    def _compared(self) -> Iterator[tuple[int, int]]:
+        """Yield the pairs of branches to compare: all but those of which one stands on the other."""
         on = {pk: each.number for pk, each in self.below.items()}
-        return on.get(left) == right or on.get(right) == left
+        for left, right in combinations(self.tips, 2):
+            if on.get(left) != right and on.get(right) != left:
+                yield left, right
+
+    def _try_merges(self, pool: ThreadPoolExecutor, touched: dict[int, overlap.Touched]) -> None:
+        """Find the conflicts of all commits that may have some and that no earlier check has merged."""
+        commits = {(self._base(pk), tip): None for pk, tip in self.tips.items()}
+        for left, right in self._compared():
+            if touched[left].meets(touched[right]):
+                commits[self.tips[left], self.tips[right]] = None
+        unknown = [pair for pair in commits if pair not in self.conflicts]
+        host, repo = self.site.host, self.site.place.path
+        starts = range(0, len(unknown), MERGES_OF_A_PROCESS)
+        parts = [unknown[start : start + MERGES_OF_A_PROCESS] for start in starts]
+        results = pool.map(lambda part: overlap.conflicts_of_each(host, repo, part), parts)
+        for part, result in zip(parts, results, strict=True):
+            self.conflicts.update(zip(part, map(_shown, result), strict=True))
 
     def _pair(self, pair: tuple[int, int], touched: dict[int, overlap.Touched]) -> Pair | None:
         left, right = pair
-        if self._stand_on_each_other(left, right):
-            return None
         files = overlap.shared(touched[left].paths, touched[right].paths)
         tips = (self.tips[left], self.tips[right])
-        conflicts = self._known(tips)
-        if conflicts is None:
-            near = touched[left].meets(touched[right])
-            conflicts = overlap.conflicts_between(self.site.host, self.site.place.path, *tips) if near else []
+        conflicts = self.conflicts.get(tips, [])
         if not files and not conflicts:
             return None
         return {
@@ -183,12 +192,8 @@ class OverlapCheck:
             "left_tip": tips[0],
             "right_tip": tips[1],
             "files": [visible(path) for path in files[:MAX_FILES]],
-            "conflicts": [visible(path) for path in conflicts[:MAX_FILES]],
+            "conflicts": conflicts,
         }
-
-    def _known(self, tips: tuple[str, str]) -> list[str] | None:
-        """Return the conflicts that an earlier check found for these two commits; None if there was none."""
-        return self.earlier.get(tips)
 
     def _is_behind_origin(self) -> bool:
         """Return whether origin's base branch has commits that main lacks, as far as they were fetched."""
@@ -207,18 +212,21 @@ class OverlapCheck:
 
     def _with_main(self, pk: int, touched: overlap.Touched) -> dict[str, Any]:
         """Return the conflicts of a branch with main, and what it changes that tools run by themselves."""
-        known: dict[str, Any] = self.row.with_main.get(str(pk), {})
         runs = _shown(that_run(touched.paths, self.row.workspace.commands))
         more = {
             "upstream": self._upstream(pk),
             "runs": runs,
             "added": [key_of(path) for path in sorted(touched.created)[:MAX_ADDED]],
         }
-        base = self._base(pk)
-        if known.get("tip") == self.tips[pk] and known.get("main") == base:
-            return {**known, **more}
-        found = overlap.conflicts_between(self.site.host, self.site.place.path, base, self.tips[pk])
-        return {"tip": self.tips[pk], "main": base, "conflicts": _shown(found), **more}
+        base, tip = self._base(pk), self.tips[pk]
+        return {"tip": tip, "main": base, "conflicts": self.conflicts[base, tip], **more}
+
+
+def _known_conflicts(row: Radar) -> dict[tuple[str, str], list[str]]:
+    """Return the conflicts that the last check found, by the two commits."""
+    found = {(pair["left_tip"], pair["right_tip"]): pair["conflicts"] for pair in row.pairs}
+    with_main = [each for each in row.with_main.values() if "conflicts" in each]
+    return {**found, **{(each["main"], each["tip"]): each["conflicts"] for each in with_main}}
 
 
 def _shown(paths: Iterable[str]) -> list[str]:

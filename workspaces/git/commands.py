@@ -36,17 +36,21 @@ def git(
     check: bool = True,
     hooks: bool = False,
     index: str = "",
+    stdin: str = "",
 ) -> Completed:
     """Run git in a folder of the host. With `check`, raise GitError for a status other than 0.
 
     Nothing runs that an agent could have written: see `workspaces.hostkit.git`. With `hooks`, the hooks run
-    as they are trusted. `index` is the path of an index file other than the worktree's.
+    as they are trusted. `index` is the path of an index file other than the worktree's. git reads
+    `stdin`.
     """
     params: wire.GitParams = {"path": path, "args": list(args), "timeout": timeout}
     if hooks:
         params["hooks"] = True
     if index:
         params["env"] = {"GIT_INDEX_FILE": index}
+    if stdin:
+        params["stdin"] = stdin
     done = call_git(host, params)
     if check and done.rc:
         raise failure(path, args[0], done)

@@ -114,14 +114,46 @@ def conflicts_between(host: HostConnection, repo: str, left: str, right: str) ->
     done = git(host, repo, *args, timeout=SECONDS, check=False)
     if done.rc == 0:
         return []
-    if done.rc == 1:
-        names = takewhile(bool, done.out.split("\0")[1:])
-        return sorted(set(names)) or sorted(
-            {path for paths, _ in conflict_messages(done.out) for path in paths}
-        )
+    if done.rc == 1 and done.out:  # without output, there is no such commit
+        _, *fields = done.out.split("\0")
+        return _conflicting(iter(fields))
     if done.rc == NO_WRITE_TREE:
         return conflicts_in_spare_index(host, repo, left, right)
     raise failure(repo, "merge-tree", done)
+
+
+def conflicts_of_each(host: HostConnection, repo: str, pairs: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """Return the same for each pair of commits, by one git process for all of them.
+
+    If git fails at one of them or is older than 2.39, each pair gets a process of its own. Raises GitError.
+    """
+    if not pairs:
+        return []
+    lines = "".join(f"{left} {right}\n" for left, right in pairs)
+    args = ("merge-tree", "--write-tree", "--name-only", "--stdin")
+    done = git(host, repo, *args, stdin=lines, timeout=SECONDS * len(pairs), check=False)
+    if done.rc or done.truncated:
+        return [conflicts_between(host, repo, left, right) for left, right in pairs]
+    fields = iter(done.out.split("\0"))
+    return [_next_result(fields) for _ in pairs]
+
+
+def _next_result(fields: Iterator[str]) -> list[str]:
+    """Take the result of one merge from the output of `git merge-tree --stdin`: the state, the tree, and then
+    what `git merge-tree -z` has, with an empty field at its end.
+    """
+    clean, _tree = next(fields) == "1", next(fields)
+    if not clean:
+        return _conflicting(fields)
+    next(fields)
+    return []
+
+
+def _conflicting(fields: Iterator[str]) -> list[str]:
+    """Take the files of a merge with conflicts and its messages, up to the empty field at their end."""
+    names = set(takewhile(bool, fields))
+    messages = list(_messages(fields))
+    return sorted(names) or sorted({path for paths, _ in messages for path in paths})
 
 
 def conflict_messages(out: str) -> Iterator[tuple[list[str], str]]:
@@ -132,9 +164,12 @@ def conflict_messages(out: str) -> Iterator[tuple[list[str], str]]:
     fields = iter(out.split("\0"))
     for _ in takewhile(bool, fields):
         pass
-    for count in fields:
-        if not count.isdecimal():
-            return
+    yield from _messages(fields)
+
+
+def _messages(fields: Iterator[str]) -> Iterator[tuple[list[str], str]]:
+    """Take the messages up to the empty field at their end, and yield those about conflicts."""
+    for count in takewhile(str.isdecimal, fields):
         paths = list(islice(fields, int(count)))
         kind, text = next(fields, ""), next(fields, "")
         if kind.startswith("CONFLICT"):

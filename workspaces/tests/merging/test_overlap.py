@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 
 from aitask.tests.lab.repos import git
 from workspaces import hosts
+from workspaces.git import GitError
 from workspaces.git.overlap import (
     blobs_changed_by,
     conflicts_between,
     conflicts_in_spare_index,
+    conflicts_of_each,
     order_with_fewest_conflicts,
     touched_by,
 )
@@ -55,6 +58,39 @@ def test_a_new_file_in_a_folder_that_another_moves_is_looked_at(home: Path, tmp_
     assert adds.meets(moves)
     assert not moves.meets(far)
     assert conflicts_between(host, repo, "moves", "adds") == ["core/new.txt"]
+
+
+def test_one_process_finds_the_conflicts_of_all_pairs(home: Path, tmp_path: Path) -> None:
+    history = make_history(tmp_path / "repo")
+    many = {f"all/{number:03d} ü.txt": None for number in range(300)}
+    history.commit("main", {**dict.fromkeys(many, "0\n"), "lib/a": "a\n" * 30, "lib/b": "b\n" * 30}).write()
+    history.commit("one", {**dict.fromkeys(many, "1\n"), "line\nbreak": "1\n"}, parent="main")
+    history.commit("two", {**dict.fromkeys(many, "2\n"), "line\nbreak": "2\n"}, parent="main")
+    scattered = {"lib/a": None, "lib/b": None, "x/a": "a\n" * 30, "y/b": "b\n" * 30}
+    history.commit("scattered", scattered, parent="main")
+    history.commit("adds", {"lib/new.txt": "new\n"}, parent="main")
+    repo, host = str(history.write()), hosts.get(hosts.Address(kind="local"))
+    names = ("main", "one", "two", "scattered", "adds")
+    pairs = list(itertools.permutations(names, 2))
+
+    found = conflicts_of_each(host, repo, pairs)
+
+    assert found == [conflicts_between(host, repo, *pair) for pair in pairs]
+    by_pair = dict(zip(pairs, found, strict=True))
+    assert by_pair["one", "two"] == sorted([*many, "line\nbreak"])
+    assert by_pair["scattered", "adds"] == ["lib"], "it has only a message"
+    assert by_pair["main", "one"] == []
+
+
+def test_a_pair_that_git_can_not_merge_is_named_among_others(home: Path, tmp_path: Path) -> None:
+    history = make_history(tmp_path / "repo")
+    history.write()
+    history.commit("one", {"a.txt": "1\n"}, parent="main")
+    repo, host = str(history.write()), hosts.get(hosts.Address(kind="local"))
+    assert conflicts_of_each(host, repo, []) == []
+
+    with pytest.raises(GitError, match="no-such-branch"):
+        conflicts_of_each(host, repo, [("main", "one"), ("one", "no-such-branch"), ("main", "one")])
 
 
 def test_changes_are_read_without_a_common_ancestor(home: Path, tmp_path: Path) -> None:
