@@ -11,6 +11,7 @@ from aitask.lib import htmx
 from aitask.lib.answers import answer
 from tasks import attempts
 from tasks.access import task_for
+from tasks.consumers import version_of
 from workspaces.access import current_user
 
 
@@ -23,6 +24,7 @@ def attempts_page(request: HttpRequest, pk: int) -> HttpResponse:
         "nav": "board",
         "task": task,
         "attempts": found,
+        "version": version_of(task),
         "is_live": any(each.is_active for each in found),
     }
     template = "tasks/_attempts.html" if htmx.is_partial(request) else "tasks/attempts.html"

@@ -1,15 +1,16 @@
-"""The WebSocket of the task page. It sends what the database has that the page lacks."""
+"""The WebSockets of pages about one task. They send what the database has that the page lacks."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from typing import Any
 
 from channels.db import database_sync_to_async
 
 from aitask.lib.sockets import LiveConsumer
-from tasks import queries
+from tasks import attempts, queries
 from tasks.access import task_for
 from tasks.board.cards import with_newest_runs
 from tasks.conversation.rendering import render_talk
@@ -97,3 +98,48 @@ class TaskConsumer(LiveConsumer):
         self.live_place = place_of(task, task.last_run)
         self.port_place = places.place_of(task)
         return render_head(task, task.last_run), render_talk(task, task.last_run)
+
+
+class WatchConsumer(LiveConsumer):
+    """Tells the changes page and the page of attempts when what they show has changed elsewhere.
+
+    It pushes {"t": "task", "title": …, "version": …}: the title of the task, and a text that is another one
+    whenever the task or one of its attempts was edited, has another state or got another verdict.
+    """
+
+    async def connect(self) -> None:
+        self.pk: int = self.scope["url_route"]["kwargs"]["pk"]
+        self.told: tuple[str, str] | None = None
+        await super().connect()
+
+    async def topics(self) -> set[str]:
+        return {f"task:{pk}" for pk in await database_sync_to_async(self.siblings)()}
+
+    async def changed(self, topics: frozenset[str]) -> None:
+        read = await database_sync_to_async(self.read)()
+        if read != self.told:
+            self.told = read
+            await self.push({"t": "task", "title": read[0], "version": read[1]})
+
+    def siblings(self) -> list[int]:
+        return [task.pk for task in attempts.siblings_of(task_for(self.user, self.pk))]
+
+    def read(self) -> tuple[str, str]:
+        task = task_for(self.user, self.pk)
+        return task.title, version_of(task)
+
+
+def version_of(task: Task) -> str:
+    """Return a text that changes with what a page about the task and its attempts shows of their state."""
+    shown = [
+        (
+            each.pk,
+            each.status,
+            each.branch,
+            run and (run.number, run.state),
+            verdict and (verdict.kind, verdict.at),
+        )
+        for each in attempts.siblings_of(task)
+        for run, verdict in [(each.last_run, getattr(each, "verdict", None))]
+    ]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

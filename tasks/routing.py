@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from tasks.board.consumers import BoardConsumer
-from tasks.consumers import TaskConsumer
+from tasks.consumers import TaskConsumer, WatchConsumer
 from tasks.conversation.consumers import AttentionConsumer, InboxConsumer
 
 websocket_urlpatterns: list[URLPattern] = [
@@ -13,4 +13,5 @@ websocket_urlpatterns: list[URLPattern] = [
     path("ws/attention", AttentionConsumer.as_asgi()),  # type: ignore[arg-type]
     path("ws/inbox", InboxConsumer.as_asgi()),  # type: ignore[arg-type]
     path("ws/tasks/<int:pk>", TaskConsumer.as_asgi()),  # type: ignore[arg-type]
+    path("ws/tasks/<int:pk>/watch", WatchConsumer.as_asgi()),  # type: ignore[arg-type]
 ]

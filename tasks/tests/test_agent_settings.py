@@ -113,7 +113,7 @@ def test_the_owner_can_have_it_asked_again(workspace: Workspace) -> None:
     workspace.save()
     member, path = make_user(), f"/workspaces/{workspace.pk}/git"
     workspace.members.add(member)
-    assert "1 content allowed" in browser_of(member).get(path).content.decode()
+    assert "Allowed so far: 1" in browser_of(member).get(path).content.decode()
     assert send(browser_of(member), f"{path}/ask-again").status_code == 403
     assert browser_of(workspace.owner).post(f"{path}/ask-again").status_code == 302
     assert start(make_task(workspace=workspace)).state == "queued"

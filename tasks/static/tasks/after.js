@@ -41,13 +41,14 @@ function suggest(field, tasks) {
   list.replaceChildren(...tasks.map((task) => new Option(task.title, `${before}#${task.number}`)));
 }
 
+// The list stands at the end of the page, where an update of the field's surroundings does not remove it.
 function listOf(field) {
   const id = `${field.id}-offered`;
+  field.setAttribute("list", id);
   const known = document.getElementById(id);
   if (known) return known;
   const list = document.createElement("datalist");
   list.id = id;
-  field.after(list);
-  field.setAttribute("list", id);
+  document.body.append(list);
   return list;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -214,13 +215,16 @@ def test_a_workspace_is_added_while_its_host_and_repository_are_looked_at(
     page.get_by_role("radio", name="This machine").check()
     expect(page.get_by_label("SSH host")).to_be_hidden()
     expect(page.locator("#reached")).to_contain_text("tmux", timeout=60_000)
-    page.get_by_label("Repository", exact=True).fill("~/missing")
+    path = page.get_by_label("Repository", exact=True)
+    path.fill("~/missing")
     page.keyboard.press("Enter")
-    expect(page.locator("#offer")).to_contain_text("There is no folder", timeout=60_000)
+    expect(path).to_have_accessible_description(re.compile("There is no folder"), timeout=60_000)
+    expect(path).to_have_attribute("aria-invalid", "true")
     page.get_by_text("Browse folders").click(timeout=60_000)
     page.locator("#folder .repo", has_text="code").click(timeout=60_000)
     page.locator(f"#folder [data-pick='~/code/{name}']").click(timeout=60_000)
     expect(page.get_by_label("Name", exact=True)).to_have_value(name, timeout=60_000)
+    expect(path).not_to_have_attribute("aria-invalid", "true")
     page.get_by_role("button", name="npm ci").click()
     assert_no_barriers(page)
     page.get_by_role("button", name="Add workspace").click()

@@ -11,6 +11,7 @@ from tasks.tests.browser.site import Site
 def test_a_task_is_added_with_a_suggestion_and_removed_again(site: Site, open_one: OpenPage) -> None:
     page = open_one(f"/tasks/{site.pk_of('Pin the base image by digest')}")
     box = page.locator(".afterform input[name=after]")
+    page.locator(".order > summary").click()
     box.focus()
     expect(page.locator("datalist option").first).to_be_attached()
     number = site.pk_of("Upgrade to React 20")

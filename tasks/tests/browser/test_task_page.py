@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -209,6 +210,33 @@ def test_two_windows_show_one_title_and_do_not_overwrite_each_other(site: Site, 
     expect(page.locator("#edit-task")).to_be_hidden()
     assert site.do(f"result = Task.objects.get(pk={pk}).prompt") == "By use."
     site.do(f"Task.objects.filter(pk={pk}).delete()")
+
+
+def test_changes_and_attempts_show_a_title_and_a_run_that_come_from_elsewhere(
+    site: Site, open_one: OpenPage
+) -> None:
+    first, second = site.do(
+        "import uuid\n"
+        "place = dict(workspace=Workspace.objects.get(name='storefront'), attempt_group=uuid.uuid4())\n"
+        "result = [factories.make_task(**place, title='Two ways', branch=f'way-{n}', attempt=n).pk"
+        " for n in (1, 2)]"
+    )
+    changes, attempts = open_one(f"/tasks/{first}/changes"), open_one(f"/tasks/{first}/attempts")
+    site.do(
+        "from tasks import editing\n"
+        f"editing.update_task(Task.objects.get(pk={first}), user=User.objects.get(username='ada'),"
+        " title='Two good ways')"
+    )
+    for page in (changes, attempts):
+        expect(page.get_by_role("heading", name="Two good ways")).to_be_visible()
+        expect(page).to_have_title(re.compile("Two good ways · AI Task Manager$"))
+    expect(attempts.locator(".attempt", has_text="Attempt 2")).to_contain_text("not started")
+    site.do(
+        f"factories.make_run(task=Task.objects.get(pk={second}), state='running')\n"
+        f"doorbell.ring('task:{second}')"
+    )
+    expect(attempts.locator(".attempt", has_text="Attempt 2")).to_contain_text("Working")
+    site.do(f"Task.objects.filter(pk__in=[{first}, {second}]).delete()")
 
 
 def test_an_open_request_stands_once(site: Site, open_one: OpenPage) -> None:

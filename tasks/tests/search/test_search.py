@@ -331,6 +331,21 @@ def test_the_palette_finds_tasks_by_number_and_by_words_of_their_titles(people: 
     assert numbers(recent=f"{people.task.pk},999999,x") == [people.task.pk, other.pk]
 
 
+def test_the_palette_finds_tasks_by_letters_of_their_titles(people: People) -> None:
+    user = people.owner
+    wanted = make_task(workspace=people.workspace, title="Upgrade the payment client")
+    make_task(workspace=people.workspace, title="Undo a plain paragraph, please, clean it")
+    make_task(title="Upgrade the payment client of somebody else")
+
+    def titles(query: str) -> list[str]:
+        return [task["title"] for task in palette.tasks_for(user, query, [])]
+
+    assert titles("upgrd paymnt") == [wanted.title]
+    assert titles("utpc") == [wanted.title]
+    assert titles("ÜPGRÄDE clent") == [wanted.title]
+    assert titles("tneilc") == []
+
+
 @pytest.mark.parametrize("path", ["/search", "/search/results", "/palette/tasks", "/api/search?q=x"])
 def test_searching_needs_a_login(path: str) -> None:
     assert Client().get(path).status_code in (302, 401)

@@ -46,11 +46,29 @@ function forgetProposals() {
 
 // What was found on the host that was chosen before does not stay.
 function forgetHost() {
-  for (const id of ["reached", "offer", "offered-setup", "offered-check", "offered-copies"])
+  for (const id of ["reached", "path-problem", "offer", "offered-setup", "offered-check", "offered-copies"])
     document.getElementById(id).replaceChildren();
+  markPath();
   const none = document.getElementById("no-candidates").content.cloneNode(true);
   document.getElementById("candidates").replaceChildren(none);
 }
+
+// The field of the path is invalid as long as it says what is wrong with it.
+function markPath() {
+  const input = field("repo_path");
+  const isWrong = document.querySelector("#path-problem .error, #id_repo_path_error") !== null;
+  const described = (input.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id !== "path-problem");
+  input.setAttribute("aria-describedby", [...described, ...(isWrong ? ["path-problem"] : [])].join(" ").trim());
+  isWrong ? input.setAttribute("aria-invalid", "true") : input.removeAttribute("aria-invalid");
+}
+
+document.addEventListener("htmx:after:swap", () => form() && markPath());
+
+document.addEventListener("input", ({ target }) => {
+  if (target !== form()?.elements.namedItem("repo_path")) return;
+  document.getElementById("path-problem").replaceChildren();
+  markPath();
+});
 
 document.addEventListener("change", ({ target }) => {
   if (target.name !== "place") return;
