@@ -15,8 +15,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.http.request import split_domain_port, validate_host
 from django.urls import reverse
 
+from aitask.api.middleware import PREFIX
+
 NAME, *OTHER_NAMES = settings.LOCAL_NAMES
-API = "/api/"
 MISDIRECTED = 421
 
 
@@ -37,7 +38,7 @@ def one_name(
         domain, port = split_domain_port(request.get_host())
         if domain not in OTHER_NAMES or not is_used() or request.path == reverse("health"):
             return get_response(request)
-        if request.path.startswith(API):
+        if request.path_info.startswith(PREFIX):
             request.COOKIES.clear()
             return get_response(request)
         return _lead_away(request, f"{request.scheme}://{NAME}{f':{port}' if port else ''}")

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "aitask.security.no_previews",
     "aitask.own_host.one_name",  # before anything that sets a cookie
+    "aitask.api.middleware.api_on_demand",
     "csp.middleware.CSPMiddleware",
     "aitask.security.permissions_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # answers for static files, which all may store

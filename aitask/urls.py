@@ -1,4 +1,4 @@
-"""The URLs of all apps."""
+"""The URLs of all pages. Those of the API are in `aitask.api.urls`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from django.urls import include, path
 from django_q.models import Schedule
 
 from aitask import views
-from aitask.api import api
 from aitask.backup import views as backups
 
 # The app schedules nothing, and whoever could add a schedule there could call any function.
@@ -35,5 +34,4 @@ urlpatterns = [
     path("", include("terminal.urls")),
     path("", include("usage.urls")),
     path("admin/", admin.site.urls),
-    path("api/", api.urls),
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
@@ -15,14 +14,12 @@ from tasks.access import task_for
 from tasks.api.schemas import Id, RunOut, run_out
 from usage import limits, pricing, queries, services
 from usage.aggregation import Sums
-from usage.periods import MAX_DAYS, Period, is_zone, zone_called
+from usage.periods import is_zone, period_of
 from workspaces import clis
 from workspaces.access import current_user, visible_workspaces, workspace_for
 from workspaces.models import Workspace
 
 router = Router(tags=["Usage"])
-DAYS_SHOWN = 30
-EARLIEST, LATEST = date(1990, 1, 1), date(2900, 12, 31)
 
 CostSource = Literal["reported", "estimated", "mixed"]
 
@@ -152,21 +149,6 @@ def resume_at_reset(request: HttpRequest, task_id: Id) -> tuple[int, RunOut]:
     """Queue a follow-up that starts when the limit resets. It can be cancelled like any queued run."""
     run = services.resume_at_reset(task_for(request.user, task_id), user=current_user(request))
     return 201, run_out(run)
-
-
-def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
-    """Return the period from `first` to `last`, by default the last 30 days. Raises Refused if invalid."""
-    zone = zone_called(zone_name)
-    for day in filter(None, (first, last)):
-        if not EARLIEST <= day <= LATEST:
-            raise Refused(f"{day} is out of range.", f"Use dates from {EARLIEST} to {LATEST}.")
-    last = last or max(timezone.now().astimezone(zone).date(), first or date.min)
-    first = first or last - timedelta(days=DAYS_SHOWN - 1)
-    if first > last:
-        raise Refused("The period ends before it starts.", "`from` is the first day, `to` the last one.")
-    if (last - first).days >= MAX_DAYS:
-        raise Refused("The period is too long.", "The maximum is ten years.")
-    return Period(first, last, zone)
 
 
 def tasks_out(lines: list[queries.ReportRow]) -> list[dict[str, object]]:

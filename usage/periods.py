@@ -7,6 +7,12 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
+from aitask.lib.errors import Refused
+
+DAYS_SHOWN = 30
+EARLIEST, LATEST = date(1990, 1, 1), date(2900, 12, 31)
 MAX_DAYS = 3660
 MAX_DAYS_BY_HOUR = 7
 "Up to this length a period is plotted by hour."
@@ -73,6 +79,21 @@ class Period:
         """Return the minutes [from, to) of each day in the time zone. A day may have 23 or 25 hours."""
         starts = [_midnight(day, self.zone) for day in (*self.dates(), self.last + timedelta(days=1))]
         return list(pairwise(starts))
+
+
+def period_of(first: date | None, last: date | None, zone_name: str) -> Period:
+    """Return the period from `first` to `last`, by default the last 30 days. Raises Refused if invalid."""
+    zone = zone_called(zone_name)
+    for day in filter(None, (first, last)):
+        if not EARLIEST <= day <= LATEST:
+            raise Refused(f"{day} is out of range.", f"Use dates from {EARLIEST} to {LATEST}.")
+    last = last or max(timezone.now().astimezone(zone).date(), first or date.min)
+    first = first or last - timedelta(days=DAYS_SHOWN - 1)
+    if first > last:
+        raise Refused("The period ends before it starts.", "`from` is the first day, `to` the last one.")
+    if (last - first).days >= MAX_DAYS:
+        raise Refused("The period is too long.", "The maximum is ten years.")
+    return Period(first, last, zone)
 
 
 def _midnight(day: date, zone: tzinfo) -> int:

@@ -23,10 +23,9 @@ from aitask.lib.text import whole_number
 from tasks.access import task_for
 from tasks.answers import answer_on_task
 from usage import admission, csv_export, jobs, limits, plots, pricing, queries, services
-from usage.api import period_of
 from usage.forms import BudgetForm
 from usage.models import Audit, Budget, PlanSource
-from usage.periods import MAX_DAYS, Period, zone_called
+from usage.periods import MAX_DAYS, Period, period_of, zone_called
 from workspaces import clis
 from workspaces.access import can_edit, current_user, visible_workspaces, workspace_for, workspace_for_change
 from workspaces.models import Workspace

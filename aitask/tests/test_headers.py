@@ -11,6 +11,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
+from aitask.api.middleware import URLS
+
 PUBLIC = {"login", "favicon", "health", "setup"}
 """Addresses that answer strangers: the last one only those who hold the one-time link."""
 
@@ -46,12 +48,12 @@ def filled(pattern: object) -> str:
     return route
 
 
-ALL = sorted({(path, name or "") for path, name in addresses(get_resolver().url_patterns)})
+ALL = sorted({(path, name or "") for path, name in addresses(get_resolver(URLS).url_patterns)})
 
 
 def test_the_walk_finds_the_pages() -> None:
     names = {name for _, name in ALL}
-    assert {"board", "task", "workspaces", "logout", "index"} <= names
+    assert {"board", "task", "workspaces", "logout", "index", "openapi-view"} <= names
 
 
 @pytest.mark.django_db

@@ -274,6 +274,22 @@ def test_a_process_that_serves_no_pages_imports_none(installation: Installation)
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_pages_do_not_import_the_api(installation: Installation) -> None:
+    installation.run("migrate", "-v0")
+    asked = (
+        "import sys\n"
+        "from django.contrib.auth.models import User\n"
+        "from django.test import Client\n"
+        "browser = Client(headers={'host': 'aitask.localhost'})\n"
+        "browser.force_login(User.objects.create_superuser('ada'))\n"
+        "for path in ('/', '/inbox', '/usage', '/workspaces', '/account/tokens', '/admin/', '/no'):\n"
+        "    browser.get(path)\n"
+        "print('ninja' in sys.modules, browser.get('/api/tasks').json(), 'ninja' in sys.modules)"
+    )
+    done = installation.run("shell", "--no-imports", "-c", asked)
+    assert done.stdout.strip() == "False [] True", done.stderr
+
+
 def test_a_terminal_that_goes_away_does_not_stop_the_children_from_ending(installation: Installation) -> None:
     """The reader of the log is gone, as when a terminal window was closed."""
     port = free_port()

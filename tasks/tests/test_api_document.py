@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from aitask.api import api
+from aitask.api.urls import api
 from tasks.conversation import services as conversation
 from tasks.runs import control
 from tasks.tests.api_client import Script

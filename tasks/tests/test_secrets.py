@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import get_resolver, reverse
 
+from aitask.api.middleware import URLS
 from aitask.tests.test_headers import addresses
 from tasks.models import Outgoing
 from tasks.tests.api_client import Script
@@ -75,8 +76,8 @@ def admin_pages() -> list[str]:
 def test_no_page_of_any_role_shows_the_value(people: People, role: str) -> None:
     client = client_of(people, role)
     pk = str(people.task.pk)
-    pages = {path.replace("/1", f"/{pk}") for path, _ in addresses(get_resolver().url_patterns)}
-    pages |= {path for path, _ in addresses(get_resolver().url_patterns)} | set(admin_pages())
+    pages = {path.replace("/1", f"/{pk}") for path, _ in addresses(get_resolver(URLS).url_patterns)}
+    pages |= {path for path, _ in addresses(get_resolver(URLS).url_patterns)} | set(admin_pages())
     for path in sorted(pages - {"/logout"}):
         # What a script draws anew shows no more than the whole page: the owner's is enough.
         for headers in ({}, {"HX-Request": "true"}) if role == "owner" else ({},):
