@@ -36,7 +36,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from aitask.lib import large_bodies
 from aitask.lib.exchange import Exchange
-from aitask.lib.fast_socket import EXTENSION, frame, short_message, write_soon
+from aitask.lib.fast_socket import EXTENSION, frame, read_directly, short_message, write_soon
 from aitask.lib.http_limits import BoundedFactory, BoundedRequest
 from workspaces.hosts.hub import share_running_loop
 
@@ -57,6 +57,7 @@ class DirectSocket(WebSocketProtocol):  # type: ignore[misc]
 
     def listen(self, on_message: Callable[[bytes | str], None]) -> None:
         self._on_message = on_message
+        read_directly(self.transport)
 
     def send(self, message: bytes | str) -> None:
         """Write at once unless earlier data is pending; Twisted would wait for the loop's next iteration."""

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.protocol import Protocol
+from twisted.web.http import NO_BODY_CODES
 
-from aitask.lib.fast_socket import write_soon
+from aitask.lib.fast_socket import read_directly, write_soon
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -37,6 +38,8 @@ class Exchange:
         self.has_body = has_body
         self.has_started = False
         "Whether the answer has begun."
+        self._is_plain = False
+        "Whether the answer's body is sent as it is: it exists, and is not sent in chunks."
         self._chunks: deque[bytes] = deque()
         self._unread = 0
         self._arrived = asyncio.Event()
@@ -74,10 +77,15 @@ class Exchange:
             self._request.responseHeaders.addRawHeader(name, value)
         self._request.registerProducer(self, True)
         self._request.write(b"")
+        has_body = self.method != b"HEAD" and status not in NO_BODY_CODES
+        self._is_plain = has_body and not self._request.chunked
 
     async def write(self, data: bytes) -> None:
         """Send a part of the answer's body; wait while the browser does not read."""
-        self._request.write(data)
+        if self._is_plain and self._request.channel is not None:
+            write_soon(self._request.channel.transport, data)
+        else:
+            self._request.write(data)
         if not self._may_write.is_set():
             await self._may_write.wait()
 
@@ -163,6 +171,8 @@ class RawSocket(Protocol):
             on_data(data)
         if not self._is_open:
             on_end()
+        elif self.transport:
+            read_directly(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         if self.on_data:
@@ -189,6 +199,7 @@ class RawSocket(Protocol):
         """Read from the browser, or don't."""
         if self._is_open and self.transport:
             (self.transport.resumeProducing if flows else self.transport.pauseProducing)()
+            read_directly(self.transport)
 
     def pauseProducing(self) -> None:
         self.on_pause(True)

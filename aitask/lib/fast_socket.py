@@ -6,9 +6,12 @@ through the server's parser to the same listener.
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Callable
 from typing import Any, Protocol
+
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 EXTENSION = "aitask.lib.fast_socket"
 TEXT, BINARY = 0x81, 0x82
@@ -72,3 +75,14 @@ def write_soon(transport: Any, data: bytes) -> None:
 def has_pending_data(transport: Any) -> bool:
     """Return whether a Twisted transport has unwritten data; always True with TLS."""
     return bool(getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer)
+
+
+def read_directly(transport: Any) -> None:
+    """Read from a Twisted transport without its context for log messages, until reading is paused.
+
+    The context costs as much time as reading a short message.
+    """
+    reactor = getattr(transport, "reactor", None)
+    if isinstance(reactor, AsyncioSelectorReactor) and transport in reactor._readers:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(transport.fileno(), reactor._readOrWrite, transport, True)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from aitask.tests.benchmark import changes, intake, pages, plot
+from aitask.tests.benchmark import changes, intake, pages, plot, previews
 from aitask.tests.benchmark.__main__ import PARTS, main
 from aitask.tests.benchmark.rows import Row, table
 
@@ -91,3 +91,14 @@ class TestMeasured:
         monkeypatch.setattr(intake, "RATES", (1000,))
         (row,) = intake.measure()
         assert row.figure == 1000
+
+    def test_a_preview_of_an_ssh_host_is_compared_with_ssh_itself(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(previews, "LOADS", (("200 kB each", 200_000, 1),))
+        monkeypatch.setattr(previews, "ROUNDS", 1)
+        monkeypatch.setattr(previews, "ECHOES", 20)
+        found = {row.what: row for row in previews.measure()}
+        assert found["20 at once, 200 kB each"].ratio
+        assert found["WebSocket echo"].ratio
+        assert found["web process with 50 open"].is_met

@@ -7,10 +7,8 @@ import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import asyncssh
-from asyncssh.constants import MSG_IGNORE
 from django.conf import settings
 
 from workspaces.hosts import ssh_errors, ssh_login, ssh_options
@@ -20,14 +18,13 @@ from workspaces.hosts.errors import HostError
 from workspaces.hosts.link import Keepalive, Link
 from workspaces.hosts.ssh_config import resolve
 from workspaces.hosts.ssh_host_keys import HostKeyPolicy, KnownKeys
+from workspaces.hosts.ssh_light import lighten
 from workspaces.hosts.ssh_target import Name, SshTarget, config_error
 
 SESSION_SECONDS = 30.0
 MAX_HOPS = 8
 ATTEMPTS = 4
 CHUNK = 1 << 18
-UNCHAINED = ("gcm", "chacha20", "ctr")
-"""Parts of the names of ciphers that do not chain blocks, so that they need no empty packets."""
 
 
 @dataclass
@@ -82,7 +79,7 @@ class Chain:
                 **options,
                 **ssh_options.session(target, known, self.keepalive),
             )
-            return without_empty_packets(connection)
+            return lighten(connection)
         except (OSError, asyncssh.Error, TimeoutError) as error:
             raise ssh_errors.explain(error, target, policy, keys) from error
         except ValueError as error:
@@ -94,23 +91,6 @@ class Chain:
         """Close the connection to the host first, then those to the jump hosts."""
         for connection in reversed(self.connections):
             connection.abort()
-
-
-def without_empty_packets(connection: asyncssh.SSHClientConnection) -> asyncssh.SSHClientConnection:
-    """Stop asyncssh from sending an empty packet before each real one, unless the cipher chains blocks.
-
-    The empty packets protect chained ciphers (CBC) from an attack. With other ciphers they only double the
-    cost of each key typed in a terminal.
-    """
-    if any(name in connection.get_extra_info("send_cipher") for name in UNCHAINED):
-        send = connection.send_packet
-
-        def send_packet(kind: int, *parts: bytes, handler: Any = None) -> None:
-            if kind != MSG_IGNORE:
-                send(kind, *parts, handler=handler)
-
-        connection.send_packet = send_packet  # type: ignore[method-assign, assignment]
-    return connection
 
 
 class SshPipe:

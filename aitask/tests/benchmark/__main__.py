@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from aitask.tests.benchmark import changes, idle, intake, pages, plot, starts
+from aitask.tests.benchmark import changes, idle, intake, pages, plot, previews, starts
 from aitask.tests.benchmark.rows import Row, table
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "changes": changes.measure,
     "intake": intake.measure,
     "starts": starts.measure,
+    "previews": previews.measure,
     "idle": idle.measure,
 }
 

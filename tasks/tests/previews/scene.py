@@ -78,9 +78,10 @@ class Visitor:
 
 @dataclass
 class Scene:
-    """`with Scene() as scene`, or with `ssh=True`."""
+    """`with Scene() as scene`, or with `ssh=True`, and the alias of the host (`aitask/tests/lab/sshd.py`)."""
 
     ssh: bool = False
+    alias: str = "cloud"
     settings: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -92,7 +93,7 @@ class Scene:
         self.app.start_role("web")
         self.app.wait_until_it_answers()
         repo = self.lab.make_repo() if self.lab else make_repo(self.app.folder / "repo")
-        fields = {"kind": "ssh", "ssh_host": "cloud"} if self.lab else {}
+        fields = {"kind": "ssh", "ssh_host": self.alias} if self.lab else {}
         self.workspace = self.app.api.add_workspace("previews", str(repo), **fields)["id"]
         self.worktree = repo.parent / "worktree"
         self.worktree.mkdir()
