@@ -58,6 +58,7 @@ class PreviewGate:
         self._checking: dict[Key, asyncio.Task[Allowed | None]] = {}
         self._open: set[Closing] = set()
         self._watches: dict[PortPlace, tuple[PortWatch, float]] = {}
+        self._doubted: set[tuple[PortPlace, int]] = set()
         self._task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
@@ -99,7 +100,21 @@ class PreviewGate:
         if allowed.place is None:
             return ["127.0.0.1", "::1"]
         found = await self._watch(allowed.place).first()
-        return [each["address"] for each in found if each["port"] == allowed.port]
+        known = [each["address"] for each in found if each["port"] == allowed.port]
+        if known and (allowed.place, allowed.port) in self._doubted:
+            found = await allowed.place.look()
+            known = [each["address"] for each in found if each["port"] == allowed.port]
+        return known
+
+    def doubt(self, allowed: Allowed) -> None:
+        """Note that nothing answers. What does next may be another program, of which a watch learns late."""
+        if allowed.place:
+            self._doubted.add((allowed.place, allowed.port))
+
+    def trust(self, allowed: Allowed) -> None:
+        """Note that the task's program answers."""
+        if allowed.place:
+            self._doubted.discard((allowed.place, allowed.port))
 
     def _watch(self, place: PortPlace) -> PortWatch:
         watch, _ = self._watches.get(place, (None, 0.0))
@@ -156,6 +171,7 @@ class PreviewGate:
             if until < now:
                 watch.close()
                 del self._watches[place]
+                self._doubted = {each for each in self._doubted if each[0] != place}
         for closing in list(self._open):
             allowed = await self.allowed(closing.cookies, closing.host)
             if allowed is None:

@@ -8,10 +8,12 @@ from tasks.models import Run, Task
 from workspaces import hosts
 from workspaces.hostkit.wire import OpenPort, PortOwner
 from workspaces.hosts import Address
+from workspaces.hosts.hub import on_hub
 from workspaces.hosts.ports import PortWatch, cleaned, watch
 
 MOST_RUNS = 10
 """Runs whose processes count as the task's: of earlier ones nothing is left."""
+LOOK_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,15 @@ class PortPlace:
     def ask(self) -> list[OpenPort]:
         """Ask the host once. Raises HostError."""
         answer = cleaned(hosts.get(self.address).call("ports", {"tasks": {self.name: self.owner}}))
+        return answer["tasks"].get(self.name, [])
+
+    async def look(self) -> list[OpenPort]:
+        """Ask the host once, on any loop. Raises HostError."""
+        return await on_hub(self._look())
+
+    async def _look(self) -> list[OpenPort]:
+        link = await hosts.get(self.address).link()
+        answer = cleaned(await link.call("ports", {"tasks": {self.name: self.owner}}, LOOK_SECONDS))
         return answer["tasks"].get(self.name, [])
 
 

@@ -166,9 +166,12 @@ async def _connect(allowed: Allowed) -> Upstream:
             upstream = Upstream()
             with contextlib.suppress(Refusal):
                 await _connect_at(upstream, allowed, address)
+                gate().trust(allowed)
                 return upstream
     except HostError as error:
+        gate().doubt(allowed)
         raise Unavailable(_notice(allowed, error)) from error
+    gate().doubt(allowed)
     raise Unavailable(pages.waiting(allowed.port, allowed.host_label))
 
 
