@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import TransactionTestCase
 
+from aitask.tests.lab import shared
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -50,6 +52,7 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
+    shared.folder()  # before pytest starts processes that use it, too
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

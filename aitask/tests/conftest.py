@@ -7,27 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from aitask.tests.installation import Enqueuer, Installation, make_installation, migrated_database
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrated_database(tmp_path_factory.mktemp("empty"))
+from aitask.tests.installation import Enqueuer, Installation, make_installation
 
 
 @pytest.fixture
-def installation(tmp_path: Path, empty_database: Path) -> Iterator[Installation]:
-    installation = make_installation(tmp_path / "data", empty_database)
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    installation = make_installation(tmp_path / "data")
     yield installation
     installation.end()
 
 
 @pytest.fixture(scope="module")
-def lasting_installation(
-    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
-) -> Iterator[Installation]:
+def lasting_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation for all tests of a module that do not change it."""
-    installation = make_installation(tmp_path_factory.mktemp("lasting") / "data", empty_database)
+    installation = make_installation(tmp_path_factory.mktemp("lasting") / "data")
     yield installation
     installation.end()
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aitask.tests.lab import processes
+from aitask.tests.lab.ready import empty_tables
 from aitask.tests.lab.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +76,7 @@ class Installation:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=170,
             check=False,
         )
 
@@ -130,15 +130,9 @@ class Enqueuer:
         assert self._process.stdout.readline(), "the enqueuer has ended"
 
 
-def migrated_database(folder: Path) -> Path:
-    """Create an empty SQLite database with all tables, in one file that can be copied."""
-    Installation(folder).run("migrate", "--verbosity", "0").check_returncode()
-    file = folder / "db.sqlite3"
-    sqlite3.connect(file).execute("PRAGMA journal_mode=DELETE").connection.close()
-    return file
-
-
-def make_installation(folder: Path, database: Path) -> Installation:
+def make_installation(folder: Path, *, empty: bool = False) -> Installation:
+    """Create `folder` for an installation on SQLite that has all tables and no rows; `empty`: no tables."""
     folder.mkdir(mode=0o700)
-    shutil.copy(database, folder / "db.sqlite3")
+    if not empty:
+        shutil.copy(empty_tables(), folder)
     return Installation(folder)

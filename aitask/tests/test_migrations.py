@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aitask.tests.installation import Installation, migrated_database
+from aitask.tests.installation import Installation, make_installation
+from aitask.tests.lab.ready import empty_tables
 
 EARLIER = """
 from django.db import connection
@@ -18,9 +20,12 @@ executor = MigrationExecutor(connection)
 executor.loader = MigrationLoader(connection, replace_migrations=False)
 executor.migrate(%r)
 """
-LANDED = ["tasks.0019_agent_settings", "workspaces.0010_allowed_agent_settings", "usage.0009_words_1"]
-FIRST = ["tasks.0005_conversation", "workspaces.0001_initial", "usage.0003_one_row"]
-NEWEST = ["tasks.0023_permission_modes", "workspaces.0012_permission_modes", "usage.0009_words_1"]
+VERSIONS = {
+    "first": ["tasks.0005_conversation", "workspaces.0001_initial", "usage.0003_one_row"],
+    "landed": ["tasks.0019_agent_settings", "workspaces.0010_allowed_agent_settings", "usage.0009_words_1"],
+    "newest": ["tasks.0023_permission_modes", "workspaces.0012_permission_modes", "usage.0009_words_1"],
+}
+"""Versions that were installed somewhere, oldest first."""
 OTHERS = ["terminal.0001_visits", "sessions.0001_initial", "admin.0003_logentry_add_action_flag_choices"]
 
 
@@ -44,18 +49,19 @@ def _shape_of(connection: sqlite3.Connection, table: str) -> tuple[set[Any], ...
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrated_database(tmp_path_factory.mktemp("new"))
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """An installation that each test brings to a later version, as its administrator did."""
+    return make_installation(tmp_path_factory.mktemp("installed") / "data", empty=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("applied", [FIRST, LANDED, NEWEST], ids=["first", "landed", "newest"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_a_database_of_an_earlier_version_gets_the_tables_of_a_new_one(
-    applied: list[str], new: Path, tmp_path: Path
+    version: str, installed: Installation, tmp_path: Path
 ) -> None:
-    made = Installation(tmp_path)
-    tmp_path.chmod(0o700)
-    targets = [tuple(name.split(".")) for name in (*applied, *OTHERS)]
-    made.run("shell", "--no-imports", "-c", EARLIER % targets).check_returncode()
-    made.run("migrate", "--verbosity", "0").check_returncode()
-    assert tables_of(tmp_path / new.name) == tables_of(new)
+    targets = [tuple(name.split(".")) for name in (*VERSIONS[version], *OTHERS)]
+    installed.run("shell", "--no-imports", "-c", EARLIER % targets).check_returncode()
+    copy = make_installation(tmp_path / "copy", empty=True)
+    shutil.copy(installed.data_dir / "db.sqlite3", copy.data_dir)
+    copy.run("migrate", "--verbosity", "0").check_returncode()
+    assert tables_of(copy.data_dir / "db.sqlite3") == tables_of(empty_tables())

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from aitask.tests.installation import migrated_database
 from aitask.tests.lab.sshd import SshLab
 from terminal.tests.measure import interleaved, percentile, settle, wait_for_bytes
 from terminal.tests.peers import ByHand, Ours, Peer, attach_argv, terminado, wetty
@@ -33,10 +32,8 @@ def bench_site(tasks: int) -> Iterator[Site]:
     """A web server with sessions behind an sshd of the usual limits."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        (folder / "empty").mkdir()
-        database = migrated_database(folder / "empty")
         lab = stack.enter_context(SshLab(max_sessions=10, max_startups="10:30:100"))
-        site = start_site(folder / "data", database, lab, tasks=tasks)
+        site = start_site(folder / "data", lab, tasks=tasks)
         stack.callback(site.installation.end)
         yield site
 

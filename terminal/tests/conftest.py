@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from aitask.tests.installation import migrated_database
 from aitask.tests.lab.browser import Chromium, open_page
 from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.tmux import TmuxServer
@@ -43,27 +42,22 @@ def headless() -> Iterator[Headless]:
         yield made
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrated_database(tmp_path_factory.mktemp("empty"))
-
-
 @pytest.fixture
-def site(tmp_path: Path, empty_database: Path, tmux: TmuxServer) -> Iterator[Site]:
+def site(tmp_path: Path, tmux: TmuxServer) -> Iterator[Site]:
     """A web server with three tasks on this machine."""
     repo = make_repo(tmp_path / "repo")
-    made = start_site(tmp_path / "data", empty_database, tmux, repo=str(repo))
+    made = start_site(tmp_path / "data", tmux, repo=str(repo))
     yield made
     made.installation.end()
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, empty_database: Any) -> Iterator[Site]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One web server for all tests here; each takes tasks of its own."""
     folder = tmp_path_factory.mktemp("desk")
     with TmuxServer() as tmux:
         repo = make_repo(folder / "repo")
-        made = start_site(folder / "data", empty_database, tmux, tasks=80, repo=str(repo))
+        made = start_site(folder / "data", tmux, tasks=80, repo=str(repo))
         yield made
         made.installation.end()
 

@@ -117,11 +117,9 @@ class Site:
         return connection.getresponse()
 
 
-def start_site(
-    folder: Path, database: Path, host: TmuxServer | SshLab, *, tasks: int = 3, repo: str = ""
-) -> Site:
+def start_site(folder: Path, host: TmuxServer | SshLab, *, tasks: int = 3, repo: str = "") -> Site:
     """Start the web server on a fresh database with `tasks` tasks on the host."""
-    installation = make_installation(folder, database)
+    installation = make_installation(folder)
     installation.settings |= _settings(host)
     given = {"tasks": tasks, "workspace": {**_workspace(host), "repo_path": repo or str(folder)}}
     done = installation.run("shell", "--no-imports", "-c", SEED.replace("GIVEN", repr(json.dumps(given))))

@@ -15,11 +15,11 @@ pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-def far(tmp_path: Path, empty_database: Path) -> Iterator[Site]:
+def far(tmp_path: Path) -> Iterator[Site]:
     """A web server whose tasks are on a host that allows two sessions on a connection."""
     with SshLab(max_sessions=2, max_startups="10:30:100") as lab:
         repo = lab.make_repo()
-        made = start_site(tmp_path / "data", empty_database, lab, tasks=12, repo=str(repo))
+        made = start_site(tmp_path / "data", lab, tasks=12, repo=str(repo))
         yield made
         made.installation.end()
 

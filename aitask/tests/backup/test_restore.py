@@ -14,7 +14,9 @@ import pytest
 
 from aitask.backup import database
 from aitask.supervisor.preflight import take_data_dir
-from aitask.tests.installation import ROOT, Installation, make_installation, migrated_database
+from aitask.tests.installation import ROOT, Installation, make_installation
+from aitask.tests.lab.databases import new_database, url_of
+from aitask.tests.lab.ready import ready_database
 from aitask.tests.lab.services import PostgreSQL
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -24,14 +26,9 @@ EXECUTE = "from django.db import connection; connection.cursor().execute({!r})"
 USERS = "from django.contrib.auth.models import User; print('users:', *map(str, User.objects.all()))"
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrated_database(tmp_path_factory.mktemp("empty"))
-
-
 @pytest.fixture
-def installation(tmp_path: Path, empty: Path) -> Iterator[Installation]:
-    made = make_installation(tmp_path / "data", empty)
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    made = make_installation(tmp_path / "data")
     (tmp_path / "data" / "secret_key").write_text("k" * 50)
     yield made
     made.end()
@@ -169,15 +166,13 @@ class TestPostgreSQL:
     @pytest.fixture
     def served(self, tmp_path: Path, server: PostgreSQL) -> Iterator[Installation]:
         (tmp_path / "data").mkdir(mode=0o700)
-        made = Installation(tmp_path / "data", {"DATABASE_URL": server.url})
-        made.run("migrate", "-v", "0").check_returncode()
+        name = new_database(server.url, ready_database(server.url).name)
+        made = Installation(tmp_path / "data", {"DATABASE_URL": url_of(server.url, name)})
         yield made
-        shell(made, EXECUTE.format("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
         made.end()
 
     @pytest.mark.long("starts PostgreSQL and several commands")
     def test_a_restore_brings_back_all_or_nothing(self, served: Installation, tmp_path: Path) -> None:
-        shell(served, ADD_USER.format("ada"))
         backup(served, tmp_path / "b.tar.gz")
         shell(served, ADD_USER.format("bob"))
         done = served.run("restore", str(tmp_path / "b.tar.gz"), "--yes")

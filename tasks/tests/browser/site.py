@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from functools import cached_property
@@ -13,6 +14,7 @@ from playwright.sync_api import Page
 
 from aitask.tests.lab.app import App
 from aitask.tests.lab.login import WebLogin, log_in
+from aitask.tests.lab.ready import empty_tables
 from aitask.tests.lab.tools import PROJECT
 
 HAND = """
@@ -42,7 +44,7 @@ class Site:
 
     def __init__(self) -> None:
         self.app = App({"DJANGO_SETTINGS_MODULE": "aitask.settings"}, empty=True)
-        self.app.manage("migrate", "--verbosity", "0")
+        shutil.copy(empty_tables(), self.app.data)
         self._hand = subprocess.Popen(
             [sys.executable, "-c", HAND],
             cwd=PROJECT,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aitask.tests.installation import ROOT, make_installation, migrated_database
+from aitask.tests.installation import ROOT, make_installation
 from aitask.tests.lab.repos import git
 from workspaces.tests.merging.repos import first_parent_subjects
 
@@ -22,8 +22,7 @@ KILLS = 25
 @pytest.mark.long("many kills, after each of which a new process goes on")
 @pytest.mark.timeout(600)
 def test_kills_leave_main_checked_and_the_train_ends(environment: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    installation = make_installation(tmp_path / "data", migrated_database(tmp_path / "empty"))
+    installation = make_installation(tmp_path / "data")
     done = subprocess.run(
         [
             sys.executable,

@@ -13,6 +13,7 @@ import pytest
 
 from aitask.tests.installation import ROOT, Installation
 from aitask.tests.lab.databases import own_databases
+from aitask.tests.lab.ready import ready_database
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
 from tasks.models import MergeTrain
@@ -107,10 +108,11 @@ class Servers:
 
 @pytest.fixture
 def servers(environment: dict[str, str], tmp_path: Path) -> Iterator[Servers]:
-    with own_databases() as settings:
+    ready = ready_database(os.environ.get("DATABASE_URL", ""))
+    with own_databases(ready.name) as settings:
         (tmp_path / "data").mkdir(mode=0o700)
+        ready.copy_to(tmp_path / "data")
         installation = Installation(tmp_path / "data", settings)
-        installation.run("migrate", "--verbosity", "0").check_returncode()
         servers = Servers(installation, tmp_path)
         yield servers
         servers.close()
