@@ -62,6 +62,7 @@ def imported(nodes: list[ast.stmt]) -> Iterator[str]:
             yield from imported(node.body)
 
 
+@cache
 def floor_of(module: str) -> int:
     rooms = [
         (len(room), floor) for floor, names in enumerate(FLOORS) for room in names if is_in(module, room)

@@ -70,11 +70,11 @@ def test_a_turned_photo_is_shown_upright() -> None:
 
 
 def test_a_large_photo_is_made_smaller_for_agents() -> None:
-    noise = Image.effect_noise((3000, 2000), 90).convert("RGB")
+    noise = Image.effect_noise((2100, 1400), 90).convert("RGB")
     made = io.BytesIO()
     noise.save(made, "PNG")
     row = upload("noise.png", made.getvalue(), make_user())
-    assert (row.width, row.height, row.fits_agents) == (3000, 2000, False)
+    assert (row.width, row.height, row.fits_agents) == (2100, 1400, False)
     assert row.view_size <= 1_500_000
 
 

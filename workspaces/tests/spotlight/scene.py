@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 from dataclasses import dataclass
@@ -129,6 +130,14 @@ def make_scene(top: Path) -> Scene:
     _branch_clash(scene)
     scene.git("checkout", "--quiet", "main")
     _uncommitted(scene)
+    return scene
+
+
+def copy_scene(made: Path, top: Path) -> Scene:
+    """Copy a scene, which takes a tenth of the time of making one, and let the app know it."""
+    shutil.copytree(made, top, symlinks=True)
+    scene = Scene(top)
+    scene.git("status")  # the index knows the times of these files
     places.record(str(top), str(scene.git_dir), str(scene.git_dir))
     return scene
 
@@ -215,4 +224,3 @@ def _uncommitted(scene: Scene) -> None:
     for number, path in enumerate(sorted(scene.top.rglob("*"))):
         if path.is_file() and ".git/" not in str(path) and not path.is_symlink():
             os.utime(path, ns=(10**18 + number, 10**18 + number * 12345))
-    scene.git("status")  # the index knows these times

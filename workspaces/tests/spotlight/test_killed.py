@@ -12,7 +12,7 @@ import pytest
 
 from workspaces.tests.spotlight.scene import BRANCHES, Scene
 
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.one_database, pytest.mark.server]
 MOMENTS = 10
 
 
