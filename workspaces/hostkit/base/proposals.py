@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from itertools import islice
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set
 
 from ..files import loads
 from ..wire import Json, ProposedTask
@@ -26,6 +27,11 @@ ASK_AGAIN = "Send a message to ask again, or split the text yourself."
 CODE = "proposals"
 """Reason code of a plan run whose answer can't be used."""
 FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL)
+OBJECT = re.compile(r'\{\s*"tasks"\s*:')
+"""The beginning of an answer between other words, which may have braces, too."""
+MOST_TRIED = 5
+_SCANNER = json.JSONDecoder(parse_int=len, parse_float=len)
+"""Finds the end of an object. It reads no numbers: a long one would take Python minutes."""
 
 _ITEM: Json = {
     "type": "object",
@@ -73,14 +79,29 @@ def read_text(text: str) -> AnswerReading:
         return _wrong("The agent gave no answer.")
     if len(text) > MAX_ANSWER:
         return _wrong(f"The agent's answer is too long ({len(text):,} characters).")
-    for part in (text, *FENCE.findall(text), text[text.find("{") : text.rfind("}") + 1]):
+    for part in _parts(text):
         try:
             value = loads(part.encode("utf-8", "replace"))
         except (ValueError, RecursionError):
             continue
         if isinstance(value, (dict, list)):
             return read(value)
+    if OBJECT.search(text):
+        return _wrong("The agent's list of tasks can't be read: it is cut off, or it is not valid JSON.")
     return _wrong("The agent answered in words, not with a list of tasks.")
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield what may be the JSON in an answer, the most likely part first."""
+    yield text
+    yield from FENCE.findall(text)
+    for found in islice(OBJECT.finditer(text), MOST_TRIED):
+        try:
+            end = _SCANNER.raw_decode(text, found.start())[1]
+        except (ValueError, RecursionError):
+            continue
+        yield text[found.start() : end]
+    yield text[text.find("{") : text.rfind("}") + 1]
 
 
 def read(value: object) -> AnswerReading:
@@ -168,29 +189,31 @@ def _check_order(items: List[ProposedTask], notes: List[str]) -> None:
     for item in items:
         item["after"] = []
     for place, indexes in enumerate(wanted):
+        number, later = place + 1, _later(items, place)
         for index in indexes[:50]:
-            number = place + 1
             if not 0 <= index < len(items):
                 notes.append(f"Task {number} was to come after task {index + 1}, which is not there.")
             elif index == place:
                 notes.append(f"Task {number} was to come after itself.")
-            elif _comes_after(items, index, place):
+            elif index in later:
                 notes.append(f"Tasks {number} and {index + 1} were to come after each other, in a circle.")
             else:
                 items[place]["after"].append(index)
 
 
-def _comes_after(items: List[ProposedTask], place: int, other: int) -> bool:
-    seen: Set[int] = set()
+def _later(items: List[ProposedTask], place: int) -> Set[int]:
+    """Return the places of the tasks that come after this one, also by way of others."""
+    following: Dict[int, List[int]] = {}
+    for other, item in enumerate(items):
+        for index in item["after"]:
+            following.setdefault(index, []).append(other)
+    found: Set[int] = set()
     waiting = [place]
     while waiting:
-        current = waiting.pop()
-        if current == other:
-            return True
-        if current not in seen:
-            seen.add(current)
-            waiting += items[current]["after"]
-    return False
+        new = set(following.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _note_same_titles(items: List[ProposedTask], notes: List[str]) -> None:

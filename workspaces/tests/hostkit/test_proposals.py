@@ -36,6 +36,9 @@ def titles(reading: proposals.AnswerReading) -> list[str]:
         json.dumps(GOOD["tasks"]),
         f"Here it is:\n\n```json\n{json.dumps(GOOD, indent=1)}\n```\n\nShall I start?",
         f"My plan is {json.dumps(GOOD)}, as you wished.",
+        f"I have read {{this}}. {json.dumps(GOOD)} It needs no {{more}}.",
+        f"{json.dumps(GOOD)}\n\n{json.dumps(GOOD)}",
+        f"\ufeff{json.dumps(GOOD)}",
     ],
 )
 def test_an_answer_is_read_alone_in_code_and_between_words(text: str) -> None:
@@ -48,7 +51,18 @@ def test_an_answer_is_read_alone_in_code_and_between_words(text: str) -> None:
         ("", "gave no answer"),
         (" \n", "gave no answer"),
         ("I have done it all, no need for tasks.", "answered in words"),
-        ('{"tasks": [', "answered in words"),
+        ('{"tasks": [', "is cut off"),
+        (json.dumps(GOOD)[: len(json.dumps(GOOD)) // 2], "is cut off"),
+        (f"Here:\n```json\n{json.dumps(GOOD, indent=1)[:-9]}\n```", "is cut off"),
+        ('{"tasks": [{"title": "a", "prompt": "b",}]}', "not valid JSON"),
+        ('{"tasks": [{"title": "a", "after": [%s]}]}' % ("9" * 500_000), "not valid JSON"),
+        ('{"tasks": [NaN]}', "not valid JSON"),
+        (json.dumps(json.dumps(GOOD)), "answered in words"),
+        ("<ol><li>Fix it</li></ol>", "answered in words"),
+        (json.dumps({"Tasks": [TASK]}), "has no list of tasks"),
+        (json.dumps({"tasks": [[TASK]]}), "Task 1 of the agent's answer has neither"),
+        (json.dumps({"tasks": [None, TASK]}), "Task 1 of the agent's answer has neither"),
+        (json.dumps({"tasks": [{"title": "\x00\u200b", "prompt": "\x07 \n"}]}), "has neither a title"),
         ("[" * 100_000, "answered in words"),
         ("x" * 5_000_000, "too long"),
         ("{}", "has no list of tasks"),
@@ -79,6 +93,12 @@ def test_an_answer_that_can_not_be_used_is_a_sentence(answer: str, words: str) -
         ([task(1), task(2, after=["0"])], [[], []], "could not be read"),
         ([task(1), task(2, after=[True])], [[], []], "could not be read"),
         ([task(1), task(2, after=[0.5])], [[], []], "could not be read"),
+        ([task(1, after=[2]), task(2, after=[0]), task(3, after=[1])], [[2], [0], []], "circle"),
+        ([task(1, after=[1, 1, 1]), task(2)], [[1], []], ""),
+        ([task(1, after=[10**300])], [[]], "which is not there"),
+        ([task(1), task(2, after=[0] * 2000)], [[], []], "could not be read"),
+        ([task(1), task(2, after=["Task 1"])], [[], []], "could not be read"),
+        ([task(1), task(2, after={"0": True})], [[], []], "could not be read"),
         ([task(1), task(1)], [[], []], "same title"),
         ([task(1, prompt="")], [[]], "has no prompt"),
         ([task(1, title="")], [[]], "has no title"),
@@ -90,6 +110,13 @@ def test_what_can_be_put_right_is_noted(tasks: list[Any], after: list[list[int]]
     assert [item["after"] for item in reading.items] == after
     assert words in " ".join(reading.notes)
     assert not reading.problem
+
+
+def test_two_hundred_tasks_that_each_come_after_fifty_keep_their_order() -> None:
+    many = [task(number, after=list(range(max(0, number - 50), number))) for number in range(proposals.MOST)]
+    reading = proposals.read(many)
+    assert [item["after"] for item in reading.items] == [each["after"] for each in many]
+    assert reading.notes == []
 
 
 def test_missing_and_wrong_parts_are_empty() -> None:
