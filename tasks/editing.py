@@ -19,6 +19,7 @@ from aitask.lib.hooks import Hook
 from aitask.lib.text import storable
 from tasks.models import Task
 from tasks.order import services as order
+from tasks.order.starts import check_start
 from workspaces import access, clis, permission_modes
 from workspaces.catalog import queries as catalog_queries
 from workspaces.validators import LINE_BREAKERS, validate_word
@@ -65,6 +66,8 @@ def update_task(task: Task, *, user: AbstractBaseUser | None = None, **fields: A
         check_choice(edited)
     if (edited.permission_mode, edited.backend) != (task.permission_mode, task.backend):
         check_permission_mode(edited, user)
+    if edited.base_branch != task.base_branch:
+        check_start(task.workspace, edited.base_branch)
     read = {name: getattr(task, name) for name in fields}
     values = {**{name: getattr(edited, name) for name in fields}, "updated_at": timezone.now()}
     with transaction.atomic():

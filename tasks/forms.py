@@ -111,7 +111,9 @@ class OrderFields(forms.Form):
         label="Start from branch",
         required=False,
         max_length=200,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "code"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "class": "code", "data-branches": ""}
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from tasks.editing import check, check_choice, check_permission_mode, clean_labe
 from tasks.models import Task
 from tasks.models.task import RANK_GAP
 from tasks.order import services as order
+from tasks.order.starts import check_start
 from tasks.runs import dispatch
 from tasks.runs import services as run_services
 from tasks.verbs import TaskVerb, require
@@ -31,60 +33,68 @@ MOST_AT_ONCE = 100
 SEPARATOR = re.compile(r"^---[ \t]*$", re.MULTILINE)
 
 
-def create_task(
-    *,
-    workspace: Workspace,
-    user: AbstractBaseUser | None,
-    title: str = "",
-    prompt: str = "",
-    backend: str = "",
-    model: str = "",
-    reasoning_effort: str = "",
-    permission_mode: str = "",
-    labels: Iterable[str] = (),
-    priority: int = 0,
-    after: Iterable[int] = (),
-    after_until: str = "",
-    base_branch: str = "",
-    kind: str = Task.Kind.WORK,
-    attachments: Iterable[int] = (),
-    as_chosen: bool = False,
-) -> Task:
-    """Create a task at the end of the backlog, with uploaded files for its prompt.
+@dataclass(frozen=True, kw_only=True)
+class TaskFields:
+    """The fields of a new task. Empty ones take the workspace's defaults."""
 
-    Empty fields take the workspace's defaults; with `as_chosen`, an empty model or effort means the CLI's
-    default. The title defaults to the first line of the prompt.
+    title: str = ""
+    "Empty: the first line of the prompt."
+    prompt: str = ""
+    backend: str = ""
+    model: str = ""
+    reasoning_effort: str = ""
+    permission_mode: str = ""
+    labels: Iterable[str] = ()
+    priority: int = 0
+    after: Iterable[int] = ()
+    "Numbers of the tasks that it comes after."
+    after_until: str = ""
+    base_branch: str = ""
+    kind: str = Task.Kind.WORK
+    attachments: Iterable[int] = ()
+    "Uploaded files for its prompt."
+    as_chosen: bool = False
+    "Whether an empty model or effort means the CLI's default, not the workspace's."
+
+    def task_in(self, workspace: Workspace) -> Task:
+        """Return the task with these fields at the end of the backlog, not saved. Raises ValidationError."""
+        prompt, backend = clean_text(self.prompt), self.backend or workspace.default_backend
+        has_defaults = backend == workspace.default_backend and not self.as_chosen
+        return Task(
+            workspace=workspace,
+            kind=self.kind,
+            title=(one_line(self.title) or one_line(first_line(prompt)))[:200],
+            prompt=prompt,
+            backend=backend,
+            model=self.model or (workspace.default_model if has_defaults else ""),
+            reasoning_effort=self.reasoning_effort
+            or (workspace.default_reasoning_effort if has_defaults else ""),
+            permission_mode=self.permission_mode,
+            labels=clean_labels(self.labels),
+            priority=self.priority,
+            after_until=self.after_until or Task.Until.MERGED,
+            base_branch=clean_text(self.base_branch).strip(),
+            rank=Task.rank_at_end(Task.Status.BACKLOG),
+        )
+
+
+def create_task(workspace: Workspace, user: AbstractBaseUser | None, fields: TaskFields) -> Task:
+    """Create a task at the end of the backlog. Raises ValidationError, by field, Refused and NotAllowed.
+
+    Whether its base branch exists is not looked up: see `order.starts.check_start`.
     """
-    prompt = clean_text(prompt)
-    title = one_line(title) or one_line(first_line(prompt))
-    chosen = backend or workspace.default_backend
-    preset = chosen == workspace.default_backend and not as_chosen
-    task = Task(
-        workspace=workspace,
-        kind=kind,
-        created_by_id=user.pk if user else None,
-        title=title[:200],
-        prompt=prompt,
-        backend=chosen,
-        model=model or (workspace.default_model if preset else ""),
-        reasoning_effort=reasoning_effort or (workspace.default_reasoning_effort if preset else ""),
-        permission_mode=permission_mode,
-        labels=clean_labels(labels),
-        priority=priority,
-        after_until=after_until or Task.Until.MERGED,
-        base_branch=clean_text(base_branch).strip(),
-        rank=Task.rank_at_end(Task.Status.BACKLOG),
-    )
+    task = fields.task_in(workspace)
+    task.created_by_id = user.pk if user else None
     check(task)
     check_choice(task)
     check_permission_mode(task, user)
     with transaction.atomic():
         task.save()
-        if numbers := set(after):
+        if numbers := set(fields.after):
             order.lock(workspace.pk)
             order.set_after(task, numbers)
         order.check_order(task)
-        attach(task, attachments, user, in_prompt=True)
+        attach(task, fields.attachments, user, in_prompt=True)
     doorbell.ring(f"task:{task.pk}")
     return task
 
@@ -112,9 +122,10 @@ def create_tasks_from_text(
     if count > MOST_AT_ONCE:
         reason = f"These are {count:,} tasks. At most {MOST_AT_ONCE} can be created at once."
         raise Refused(reason, "Lines of --- separate tasks. Create the others afterwards.")
+    check_start(workspace, fields.get("base_branch") or "")
     with transaction.atomic():
         groups = [
-            [create_task(workspace=workspace, user=user, prompt=part, **choice) for choice in choices]
+            [create_task(workspace, user, TaskFields(prompt=part, **choice)) for choice in choices]
             for part in parts
         ]
         for tasks in groups:

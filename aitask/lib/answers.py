@@ -67,5 +67,10 @@ def succeeds(form: forms.BaseForm, verb: Callable[[], object], *, field: str | N
 
 
 def show_refusal(form: forms.BaseForm, error: Refused, *, field: str | None = None) -> None:
-    """Add the reason to `field`; that of invalid input, which may be of another field, to the whole form."""
-    form.add_error(None if isinstance(error, InvalidInput) else field, str(error))
+    """Add the reason to `field`; what is said of invalid input to its own field, or to the whole form."""
+    if not isinstance(error, InvalidInput):
+        form.add_error(field, str(error))
+        return
+    for name, sentences in error.fields.items():
+        for sentence in sentences:
+            form.add_error(name if name in form.fields else None, sentence)

@@ -36,10 +36,15 @@ class NotAllowed(Refused):
 
 
 class InvalidInput(Refused):
-    """A value that the user can correct, from a ValidationError."""
+    """Values that the user can correct, from a ValidationError.
+
+    `fields` has the sentences about each field by its name; the name is empty for those about no field.
+    """
 
     def __init__(self, error: ValidationError) -> None:
         super().__init__(" ".join(error.messages))
+        has_fields = hasattr(error, "error_dict")
+        self.fields: dict[str, list[str]] = error.message_dict if has_fields else {"": error.messages}
 
 
 class InvalidFields(Refused):

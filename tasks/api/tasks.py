@@ -35,6 +35,7 @@ from tasks.attachments import services as attachments
 from tasks.attachments.queries import prompt_ids
 from tasks.board.cards import RUN_FIELDS, card_of, lost_hosts, with_newest_runs
 from tasks.models import Dependency, Run, Task
+from tasks.order.starts import check_start
 from tasks.runs import agent_settings, forks, rescue
 from tasks.runs import services as run_services
 from workspaces.access import current_user, workspace_for
@@ -93,9 +94,11 @@ def _after(tasks: QuerySet[Task], cursor: str) -> QuerySet[Task]:
 
 @router.post("/tasks", response={201: TaskOut}, summary="Create a task in the backlog")
 def create_task(request: HttpRequest, body: NewTask) -> TaskOut:
-    workspace = workspace_for(request.user, body.workspace)
-    fields = {**body.given(), "workspace": workspace}
-    return read(request, services.create_task(user=current_user(request), **fields).pk)
+    given = body.given()
+    workspace = workspace_for(request.user, given.pop("workspace"))
+    fields = services.TaskFields(**given)
+    check_start(workspace, fields.base_branch)
+    return read(request, services.create_task(workspace, current_user(request), fields).pk)
 
 
 @router.get("/tasks/{task_id}", response=TaskOut, summary="One task")

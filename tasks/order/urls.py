@@ -11,4 +11,5 @@ urlpatterns = [
     path("tasks/<int:pk>/after/<int:number>/remove", views.after_remove, name="after_remove"),
     path("workspaces/<int:pk>/graph", views.graph_page, name="graph"),
     path("workspaces/<int:pk>/graph/tasks", views.after_offered, name="after_offered"),
+    path("workspaces/<int:pk>/graph/branches", views.starts_offered, name="starts_offered"),
 ]

@@ -15,6 +15,7 @@ from tasks.models import Task
 from tasks.order import queries
 from tasks.order.graph import HEIGHT, WIDTH, graph_of
 from tasks.order.named import numbers_in
+from tasks.order.starts import offered_starts
 from workspaces.access import current_user, workspace_for
 
 
@@ -54,6 +55,12 @@ def after_offered(request: HttpRequest, pk: int) -> JsonResponse:
     """The open tasks of a workspace, as suggestions for a form."""
     found = queries.offered(workspace_for(request.user, pk))
     return JsonResponse({"tasks": [{"number": number, "title": title} for number, title in found]})
+
+
+@require_GET
+def starts_offered(request: HttpRequest, pk: int) -> JsonResponse:
+    """The branches of a workspace's repository, as suggestions for a form."""
+    return JsonResponse({"branches": offered_starts(workspace_for(request.user, pk))})
 
 
 @require_GET

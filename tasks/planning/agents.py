@@ -65,9 +65,7 @@ def start_plan(
         names = " or ".join(clis.label_of(name) for name in planners())
         raise Refused(f"{clis.label_of(backend)} can't plan.", f"Choose {names}.")
     with transaction.atomic():
-        task = services.create_task(
-            workspace=workspace,
-            user=user,
+        fields = services.TaskFields(
             kind=Task.Kind.PLAN,
             title=f"Plan: {title_of(text)}",
             prompt=PROMPT.format(most=min(MOST_PLANNED, 50), text=text),
@@ -76,4 +74,5 @@ def start_plan(
             reasoning_effort=reasoning_effort,
             as_chosen=True,
         )
+        task = services.create_task(workspace, user, fields)
         return run_services.queue_run(task, user=user)

@@ -13,6 +13,7 @@ from aitask.lib.errors import NotAllowed, Refused
 from tasks import services
 from tasks.models import Task
 from tasks.order import services as order
+from tasks.order.starts import check_start
 from tasks.planning.order import MOST_PLANNED, circle_in
 from workspaces.models import Workspace
 
@@ -35,11 +36,13 @@ def create_planned(
     Each item has the fields of `create_task`; `after` has indexes of other items. Raises InvalidPlan.
     """
     after = check_plan(items)
+    _check_starts(workspace, items)
     with transaction.atomic():
-        tasks = [
-            _create(index, item, workspace=workspace, user=user, as_chosen=as_chosen)
-            for index, item in enumerate(items)
-        ]
+        tasks = []
+        for index, item in enumerate(items):
+            fields = {**item, "after": (), "as_chosen": as_chosen}
+            with _named(index):
+                tasks.append(services.create_task(workspace, user, services.TaskFields(**fields)))
         order.lock(workspace.pk)
         for index, places in enumerate(after):
             if places:
@@ -72,10 +75,14 @@ def check_plan(items: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     return after
 
 
-def _create(index: int, fields: Mapping[str, Any], **more: Any) -> Task:
-    own = {name: value for name, value in fields.items() if name != "after"}
-    with _named(index):
-        return services.create_task(**{**own, **more})
+def _check_starts(workspace: Workspace, items: Sequence[Mapping[str, Any]]) -> None:
+    """Raise InvalidPlan for a base branch that does not exist. Each name is looked up once."""
+    first: dict[str, int] = {}
+    for index, item in enumerate(items):
+        first.setdefault(item.get("base_branch") or "", index)
+    for name, index in first.items():
+        with _named(index):
+            check_start(workspace, name)
 
 
 class _named:

@@ -11,7 +11,7 @@ from tasks.editing import update_task
 from tasks.models import Run, Task
 from tasks.runs import modes
 from tasks.runs import services as run_services
-from tasks.services import create_task
+from tasks.services import TaskFields, create_task
 from tasks.tests.api_client import Script
 from tasks.tests.factories import make_run, make_task, make_workspace
 from tasks.tests.people import People
@@ -57,7 +57,7 @@ class TestCeiling:
     def test_a_task_above_it_is_refused_in_every_way(self, people: People) -> None:
         change(people.workspace, permission_mode="ask")
         with pytest.raises(ValidationError, match="at most “Ask before changes”"):
-            create_task(workspace=people.workspace, user=people.owner, prompt="x", permission_mode="edits")
+            create_task(people.workspace, people.owner, TaskFields(prompt="x", permission_mode="edits"))
         with pytest.raises(ValidationError, match="at most"):
             update_task(people.task, user=people.owner, permission_mode="full")
         people.task.refresh_from_db()

@@ -65,7 +65,7 @@ class TestCreating:
         workspace = make_workspace(
             default_backend="codex", default_model="m1", default_reasoning_effort="high"
         )
-        task = services.create_task(workspace=workspace, user=None, prompt="# Do it\nwell")
+        task = services.create_task(workspace, None, services.TaskFields(prompt="# Do it\nwell"))
         assert (task.title, task.backend, task.model, task.reasoning_effort) == (
             "Do it",
             "codex",
@@ -76,7 +76,8 @@ class TestCreating:
     def test_another_cli_does_not_get_the_default_model_of_the_first(self) -> None:
         workspace = make_workspace(default_backend="codex", default_model="m1")
         assert (
-            services.create_task(workspace=workspace, user=None, title="x", backend="claude_code").model == ""
+            services.create_task(workspace, None, services.TaskFields(title="x", backend="claude_code")).model
+            == ""
         )
 
     def test_lines_of_dashes_part_several_tasks(self) -> None:
@@ -98,15 +99,15 @@ class TestCreating:
     @pytest.mark.parametrize("value", ["--dangerous", "two words", "a\nb"])
     def test_what_a_cli_would_misread_is_refused(self, field: str, value: str) -> None:
         with pytest.raises(ValidationError) as refusal:
-            services.create_task(workspace=make_workspace(), user=None, title="x", **{field: value})  # type: ignore[arg-type]
+            services.create_task(make_workspace(), None, services.TaskFields(title="x", **{field: value}))  # type: ignore[arg-type]
         assert field in refusal.value.message_dict
 
     def test_an_empty_task_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="title or a prompt"):
-            services.create_task(workspace=make_workspace(), user=None, title=" ", prompt="\n")
+            services.create_task(make_workspace(), None, services.TaskFields(title=" ", prompt="\n"))
 
     def test_nul_and_half_characters_become_visible_signs(self) -> None:
-        task = services.create_task(workspace=make_workspace(), user=None, prompt="a\0b\ud800c")
+        task = services.create_task(make_workspace(), None, services.TaskFields(prompt="a\0b\ud800c"))
         task.refresh_from_db()
         assert task.prompt == "a␀b?c"
 

@@ -252,7 +252,7 @@ def adopt(workspace: Workspace, path: str, *, user: AbstractBaseUser | None) -> 
         raise Refused(f"{state.branch} is the base branch.", "Check out another branch there.")
     base = git(site.host, site.place.path, "merge-base", site.mainline.ref, state.tree.head, check=False)
     sizes = _sizes(site, base.out.strip(), state.tree.head)
-    task = services.create_task(workspace=workspace, user=user, title=_title(site, state))
+    task = services.create_task(workspace, user, services.TaskFields(title=_title(site, state)))
     known = Known(path, state.branch, base.out.strip())
     mark = {"installation": site.installation, "task": task.pk}
     if adopt_worktree(site.host, repo=site.place.path, known=known, owner_mark=mark) is None:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from posixpath import basename, dirname, join, normpath
 
 from aitask.lib.shell import command_line
@@ -17,6 +18,7 @@ from workspaces.hosts import HostConnection
 TASK_PREFIX = "aitask/"
 "Prefix of the tasks' branches, which are never suggested as a base."
 MAX_SUGGESTIONS = 8
+MAX_OFFERED = 200
 SECONDS = 120.0
 _recorded: defaultdict[str, set[tuple[str, str, str]]] = defaultdict(set)
 "What this process has recorded on each host."
@@ -196,14 +198,30 @@ def base_commit(host: HostConnection, repo: str, base: str, known: Mapping[str, 
     raise _no_base(host, repo, base)
 
 
+def branches_offered(host: HostConnection, repo: str) -> list[str]:
+    """Return the branches that work may start from, the newest first: local ones, and those of origin.
+
+    Those of tasks are left out.
+    """
+    options = ("--sort=-committerdate", f"--count={MAX_OFFERED}", "--format=%(refname)")
+    found = git(host, repo, "for-each-ref", *options, "refs/heads", "refs/remotes/origin").out.split("\n")
+    names = [re.sub(r"^refs/(heads|remotes/origin)/", "", ref) for ref in found if ref]
+    kept = (name for name in names if name != "HEAD" and not name.startswith(TASK_PREFIX))
+    return list(dict.fromkeys(kept))
+
+
 def _no_base(host: HostConnection, repo: str, base: str) -> GitError:
     names = [name.removeprefix("refs/heads/") for name in refs(host, repo, "refs/heads")]
-    branches = [name for name in names if not name.startswith(TASK_PREFIX)][:MAX_SUGGESTIONS]
+    branches = [name for name in names if not name.startswith(TASK_PREFIX)]
+    near = get_close_matches(base, branches, 3)
     if not branches and not git(host, repo, "rev-list", "--all", "--max-count=1").out.strip():
         return no_commits(repo)
-    hint = (
-        f"Branches: {', '.join(branches)}." if branches else "The repository has no branches; enter a commit."
-    )
+    if near:
+        hint = f"Did you mean {' or '.join(near)}?"
+    elif branches:
+        hint = f"Branches: {', '.join(branches[:MAX_SUGGESTIONS])}."
+    else:
+        hint = "The repository has no branches; enter a commit."
     return GitError(f"The base branch {base} does not exist.", hint, code="no_base")
 
 

@@ -56,14 +56,14 @@ class TestSetting:
     def test_a_new_task_may_come_after_others(self) -> None:
         (first,) = tasks_of_one_workspace(1)
         task = services.create_task(
-            workspace=first.workspace, user=None, title="x", after=[first.pk], after_until="finished"
+            first.workspace, None, services.TaskFields(title="x", after=[first.pk], after_until="finished")
         )
         assert (task.after, task.after_until) == ([first.pk], "finished")
 
     def test_a_new_task_with_a_wrong_predecessor_is_not_created(self) -> None:
         workspace = make_workspace()
         with pytest.raises(ValidationError):
-            services.create_task(workspace=workspace, user=None, title="x", after=[10**6])
+            services.create_task(workspace, None, services.TaskFields(title="x", after=[10**6]))
         assert not workspace.tasks.exists()
 
     @pytest.mark.parametrize("number", [0, -1, 2**63, 10**30, 10**6])

@@ -94,12 +94,12 @@ def test_what_the_cli_would_certainly_refuse_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=word):
         services.create_task(
-            workspace=make_workspace(), user=None, prompt="x", backend="claude_code", **fields
+            make_workspace(), None, services.TaskFields(prompt="x", backend="claude_code", **fields)
         )
 
 
 def test_an_alias_that_no_list_has_is_let_through(lists: Lists) -> None:
-    task = services.create_task(workspace=make_workspace(), user=None, prompt="x", model="fable")
+    task = services.create_task(make_workspace(), None, services.TaskFields(prompt="x", model="fable"))
     assert task.model == "fable"
 
 
