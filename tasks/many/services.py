@@ -74,6 +74,7 @@ DONE = {
     ManyVerb.ARCHIVE: "archived",
     ManyVerb.UNARCHIVE: "unarchived",
     ManyVerb.DELETE: "deleted",
+    ManyVerb.UNCREATE: "removed",
 }
 
 
@@ -177,6 +178,7 @@ VERBS: dict[ManyVerb, Do] = {
     ManyVerb.ARCHIVE: lambda task, _: services.archive(task),
     ManyVerb.UNARCHIVE: lambda task, _: services.unarchive(task),
     ManyVerb.DELETE: lambda task, _: services.delete_task(task),
+    ManyVerb.UNCREATE: lambda task, _: services.delete_task(task),
 }
 INVERSE = {
     ManyVerb.RUN: ManyVerb.UNQUEUE,

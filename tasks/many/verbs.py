@@ -30,6 +30,8 @@ class ManyVerb(StrEnum):
     ARCHIVE = "archive"
     UNARCHIVE = "unarchive"
     DELETE = "delete"
+    UNCREATE = "uncreate"
+    "Deletes tasks that no agent has worked on: takes back that they were created."
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,15 @@ def _succeeded(facts: TaskFacts) -> Refused | None:
     return Refused("Its last run did not succeed.", "Look at it, then accept it on its page.")
 
 
+def _untouched(facts: TaskFacts) -> Refused | None:
+    was_run = facts.run is not None and not (
+        facts.run.state == Run.State.CANCELLED and facts.run.started_at is None
+    )
+    if not was_run and not facts.task.branch:
+        return None
+    return Refused("An agent has worked on it.", "Delete it in its menu, if it should go.")
+
+
 def _not_accepted(facts: TaskFacts) -> Refused | None:
     accepted = facts.verdict is not None and facts.verdict.kind == Verdict.Kind.ACCEPTED
     return Refused("It is accepted already.") if accepted else None
@@ -157,5 +168,6 @@ RULES: dict[ManyVerb, tuple[Callable[[TaskFacts], Refused | None], ...]] = {
     ManyVerb.ARCHIVE: (_can(TaskVerb.ARCHIVE),),
     ManyVerb.UNARCHIVE: (_can(TaskVerb.UNARCHIVE),),
     ManyVerb.DELETE: (_can(TaskVerb.DELETE), _not_merging),
+    ManyVerb.UNCREATE: (_can(TaskVerb.DELETE), _untouched),
 }
 "What must hold for each verb, the most important first. The services check again when they change a task."

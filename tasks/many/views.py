@@ -33,6 +33,7 @@ LABELS = {
     ManyVerb.ARCHIVE: ("Archive", "inbox"),
     ManyVerb.UNARCHIVE: ("Unarchive", "undo-2"),
     ManyVerb.DELETE: ("Delete", "trash-2"),
+    ManyVerb.UNCREATE: ("Undo create", "undo-2"),
 }
 NOTES = {
     ManyVerb.RUN: "Each run starts when its workspace has a free slot.",

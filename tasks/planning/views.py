@@ -14,7 +14,7 @@ from aitask.lib.answers import json_answer
 from aitask.lib.errors import Malformed, Refused
 from aitask.lib.text import whole_number
 from tasks.access import run_for
-from tasks.forms import choices_for
+from tasks.forms import CHOICES, SORTING, choices_for
 from tasks.many import services as many
 from tasks.many.verbs import ManyVerb, in_words
 from tasks.models import Run, Task
@@ -24,6 +24,7 @@ from tasks.planning.items import items_in
 from tasks.planning.order import MOST_PLANNED
 from tasks.planning.split import split
 from tasks.views import new_task_preset, preset_of
+from workspaces import clis
 from workspaces.access import current_user, visible_workspaces
 
 
@@ -36,6 +37,7 @@ def plan_page(request: HttpRequest) -> HttpResponse:
     run, initial = proposing_run(request), new_task_preset(request)
     if run and initial.get("workspace") != run.task.workspace:
         initial = {"workspace": run.task.workspace, **preset_of(run.task.workspace)}
+    initial |= kept_defaults(request)
     form = PlanForm(user=current_user(request), initial=initial)
     workspace = form.initial.get("workspace")
     context = {
@@ -51,6 +53,15 @@ def plan_page(request: HttpRequest) -> HttpResponse:
         "proposals": queries.proposed(run) if run else None,
     }
     return render(request, "tasks/planning/plan.html", context)
+
+
+def kept_defaults(request: HttpRequest) -> dict[str, Any]:
+    """Return what was chosen for all tasks; the page's script keeps it in the address, for a reload."""
+    names = (*CHOICES, *SORTING, "model_typed")
+    found: dict[str, Any] = {name: request.GET[name][:400] for name in names if name in request.GET}
+    if found.get("backend") not in clis.names():
+        return {}
+    return {**found, "priority": whole_number(found.get("priority", "0")) or 0}
 
 
 def proposing_run(request: HttpRequest) -> Run | None:
@@ -127,7 +138,7 @@ def _created(request: HttpRequest, tasks: list[Task], *, runs: bool, plan: int |
     user = current_user(request)
     pks = [task.pk for task in tasks]
     count = f"{len(pks)} task{'' if len(pks) == 1 else 's'}"
-    undo = [{"verb": ManyVerb.DELETE, "tasks": pks}]
+    undo = [{"verb": ManyVerb.UNCREATE, "tasks": pks}]
     if plan is not None and many.act(user, ManyVerb.CLOSE, [plan]).done:
         undo.append({"verb": ManyVerb.MOVE_TO_REVIEW, "tasks": [plan]})
     if not runs:

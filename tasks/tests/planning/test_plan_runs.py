@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tasks import verbs
 from tasks.many import services as many
@@ -181,6 +182,21 @@ def test_creating_the_tasks_of_a_plan_closes_it_and_undo_reopens_it(people: Peop
     assert not Task.objects.filter(title="A").exists()
 
 
+@pytest.mark.parametrize("state", ["succeeded", "failed", "running", "cancelled"])
+def test_undo_keeps_a_task_that_an_agent_has_worked_on(people: People, state: str) -> None:
+    items = json.dumps([{"title": "A", "prompt": "a"}, {"title": "B", "prompt": "b"}])
+    data = {"workspace": people.workspace.pk, "backend": "codex", "items": items, "run": "1"}
+    told = json.loads(people.browser("owner").post("/plan/create", data, headers=HTMX).content)
+    Run.objects.filter(task__title="A").update(state=state, started_at=timezone.now())
+    client, answers = people.browser("owner"), []
+    for step in told["undo"]:
+        body = {"verb": step["verb"], "task": step["tasks"]}
+        answers.append(json.loads(client.post("/tasks/many", body, headers=HTMX).content))
+    assert list(Task.objects.filter(title__in="AB").values_list("title", flat=True)) == ["A"]
+    assert answers[-1]["text"] == "Removed 1 of 2 tasks."
+    assert Run.objects.filter(task__title="A").exists()
+
+
 def test_a_plan_is_started_from_the_page(people: People) -> None:
     data = {"text": "Files in", "workspace": people.workspace.pk, "backend": "codex"}
     response = people.browser("owner").post("/plan/start", data, headers=HTMX)
@@ -204,3 +220,10 @@ def test_the_page_of_a_plan_says_that_it_only_reads(people: People) -> None:
     html = people.browser("owner").get(f"/tasks/{run.task_id}").content.decode()
     assert "Only reads" in html
     assert "Edit files, ask for commands" not in html.partition('class="talk')[0]
+
+
+def test_the_card_of_a_plan_says_that_it_only_reads(people: People) -> None:
+    plan_run(people, state="succeeded", permission_mode="full")
+    html = people.browser("owner").get("/board/columns").content.decode()
+    assert 'title="Permissions: Only reads"' in html
+    assert "Permissions: Everything" not in html
