@@ -134,7 +134,7 @@ class Card:
         """The permissions of a live run, or else of the task, if they are not the workspace's."""
         shown: Run | Task = self.run if self.run and self.run.is_live else self.task
         is_own = shown.permission_mode in ("", self.task.workspace.permission_mode)
-        return "" if is_own else str(shown.get_permission_mode_display())
+        return shown.permission_words if self.task.is_plan or not is_own else ""
 
     @property
     def steps(self) -> int:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from aitask.lib.compare_and_set import CompareAndSet
 from aitask.lib.leases import Leased
 from tasks.models.marks import Marked, once
-from tasks.models.task import Task
+from tasks.models.task import ONLY_READS, Task
 from workspaces import clis
 from workspaces.models import PermissionMode
 
@@ -193,7 +193,7 @@ class Run(CompareAndSet, Leased, Marked):
     @property
     def permission_words(self) -> str:
         """What its agent may do, in a few words. A plan run only reads, whatever its mode is."""
-        return "Only reads" if self.is_plan else str(self.get_permission_mode_display())
+        return ONLY_READS if self.is_plan else str(self.get_permission_mode_display())
 
     @property
     def steps_done(self) -> int:

@@ -24,6 +24,10 @@ RANK_GAP = 1024.0
 """Distance between the ranks of neighbours, large enough for many moves in between."""
 
 
+ONLY_READS = "Only reads"
+"""What the agent of a plan may do, whatever its permission mode is."""
+
+
 class Task(Marked):
     """A piece of work with its own branch. Its status is its column on the board."""
 
@@ -149,6 +153,13 @@ class Task(Marked):
     def after(self) -> list[int]:
         """The numbers of the tasks that it comes after, also of deleted ones."""
         return list(self.dependencies.order_by("number").values_list("number", flat=True))
+
+    @property
+    def permission_words(self) -> str:
+        """What its agents may do, in a few words; empty if that is as the workspace says."""
+        if self.is_plan:
+            return ONLY_READS
+        return str(self.get_permission_mode_display()) if self.permission_mode else ""
 
     @property
     def is_plan(self) -> bool:

@@ -1,9 +1,11 @@
-"""The tasks that the command palette offers: by number, by words of their titles, and by letters of them."""
+"""What the command palette offers: tasks by number, words or letters of their titles, and further pages."""
 
 from __future__ import annotations
 
 import heapq
 from typing import Any
+
+from django.urls import reverse
 
 from aitask.lib.errors import Refused
 from aitask.lib.text import whole_number
@@ -19,6 +21,7 @@ MOST_TITLES = 5000
 "The newest tasks, whose titles are compared letter by letter if too few have the words of a query."
 BREAKS = frozenset(" -_/.:…")
 "Signs that a word begins after."
+MOST_GRAPHS = 50
 
 
 def tasks_for(user: Visitor, query: str, recent: list[int]) -> list[dict[str, Any]]:
@@ -40,6 +43,15 @@ def tasks_for(user: Visitor, query: str, recent: list[int]) -> list[dict[str, An
         )
         shown += newest[: MOST - len(shown)]
     return [_as_json(task) for task in shown]
+
+
+def pages_for(user: Visitor) -> list[dict[str, str]]:
+    """Return the page for plans, and the graph of each workspace, with their addresses."""
+    graphs = [
+        {"text": f"Graph of open tasks: {name}", "url": reverse("graph", args=[pk])}
+        for pk, name in visible_workspaces(user).order_by("name").values_list("pk", "name")[:MOST_GRAPHS]
+    ]
+    return [{"text": "Plan: several tasks from a text", "url": reverse("plan")}, *graphs]
 
 
 def _found(user: Visitor, query: str) -> list[int]:

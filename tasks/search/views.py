@@ -81,7 +81,8 @@ def task_outline(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 def palette_tasks(request: HttpRequest) -> JsonResponse:
-    """Tasks for the command palette: those that `q` finds, or the `recent` ones."""
+    """What the command palette adds to a page's own: tasks that `q` finds, or `recent` ones, and pages."""
     recent = [pk for text in request.GET.get("recent", "").split(",")[:20] if (pk := whole_number(text))]
-    items = palette.tasks_for(current_user(request), request.GET.get("q", ""), recent)
-    return JsonResponse({"tasks": items})
+    user = current_user(request)
+    items = palette.tasks_for(user, request.GET.get("q", ""), recent)
+    return JsonResponse({"tasks": items, "pages": palette.pages_for(user)})

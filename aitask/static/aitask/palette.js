@@ -14,6 +14,7 @@ const status = dialog?.querySelector("[role=status]");
 const sources = [];
 let focused = null; // What had the focus when the palette was opened.
 let own = []; // Pages and verbs.
+let far = []; // Pages that no menu leads to, from the server; shown when they are asked for.
 let tasks = [];
 let chosen = []; // What the options stand for.
 let asked = 0;
@@ -48,15 +49,10 @@ export function visited(number) {
   localStorage.setItem(RECENT, numbers.slice(0, MOST_RECENT).join(","));
 }
 
-function pages() {
-  const links = [...document.querySelectorAll(".topnav a, #usermenu a")];
-  return links.map((link) => ({
-    kind: "page",
-    text: textOf(link),
-    note: "Page",
-    run: () => location.assign(link.href),
-  }));
-}
+const page = (text, url) => ({ kind: "page", text, note: "Page", run: () => location.assign(url) });
+
+const pages = () =>
+  [...document.querySelectorAll(".topnav a, #usermenu a")].map((link) => page(textOf(link), link.href));
 
 const ends = new Set(" -_/.:…");
 
@@ -93,7 +89,9 @@ async function ask() {
   const values = new URLSearchParams({ q: input.value.trim(), recent: others.join(",") });
   const answer = await fetch(`${dialog.dataset.tasks}?${values}`).catch(() => null);
   if (number !== asked || !answer?.ok || answer.redirected) return;
-  tasks = (await answer.json()).tasks.map((task) => ({
+  const found = await answer.json();
+  far = found.pages.map(({ text, url }) => page(text, url));
+  tasks = found.tasks.map((task) => ({
     kind: "task",
     text: `#${task.number} ${task.title}`,
     note: `${task.status} · ${task.workspace}`,
@@ -104,7 +102,9 @@ async function ask() {
 
 function show() {
   const query = input.value.trim();
-  const fits = own.map((each) => [fitness(each.text, query), each]).filter(([points]) => points !== null);
+  const fits = [...own, ...(query ? far : [])]
+    .map((each) => [fitness(each.text, query), each])
+    .filter(([points]) => points !== null);
   if (query) fits.sort(([a], [b]) => b - a);
   const here = fits.map(([, each]) => each);
   const everywhere = {

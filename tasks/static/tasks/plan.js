@@ -41,6 +41,16 @@ function restore(draft) {
   rows.show(draft.tasks);
 }
 
+// What is chosen for all tasks is kept in the address, from which the server fills the form after a reload.
+function keepDefaults() {
+  const address = new URLSearchParams(location.search);
+  for (const [name, value] of new FormData(form)) address.set(name, value);
+  history.replaceState(history.state, "", `?${address}`);
+}
+
+form.addEventListener("input", ({ target }) => target.name && keepDefaults());
+form.addEventListener("htmx:after:swap", keepDefaults);
+
 // The sentences above the tasks, each with the lines that it is about.
 function show(sentences) {
   told = sentences;

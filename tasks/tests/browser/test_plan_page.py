@@ -68,3 +68,26 @@ def test_a_pasted_list_is_split_checked_and_created(site: Site, open_one: OpenPa
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#cards-backlog .card", has_text="Plan A")).to_have_count(0)
     assert site.do(titles) == []
+
+
+def test_a_task_is_dragged_to_its_place_and_its_order_follows(open_one: OpenPage) -> None:
+    page = open_one("/plan")
+    page.locator("#plan-text").fill("1. Plan D one\n2. Plan D two (after 1)\n3. Plan D three")
+    page.get_by_role("button", name="Split").click()
+    rows = page.locator("#plan-rows > li")
+    expect(rows).to_have_count(3)
+    rows.nth(2).locator(".handle").drag_to(rows.nth(0).locator(".handle"), target_position={"x": 4, "y": 2})
+    expect(rows.nth(0).locator("[data-name=title]")).to_have_value("Plan D three")
+    assert [row(page, number) for number in (2, 3)] == ["Plan D one", "Plan D two"]
+    assert row(page, 3, "after") == "2"
+
+
+def test_what_is_chosen_for_all_tasks_survives_a_reload(open_one: OpenPage) -> None:
+    page = open_one("/plan")
+    page.locator("#plan-form select[name=backend]").select_option("codex")
+    page.wait_for_url("**/plan?*backend=codex*")
+    page.locator("#plan-form [name=priority]").select_option("2")
+    page.locator("#plan-form [name=labels]").fill("api docs")
+    page.reload()
+    chosen = [page.locator(f"#plan-form [name={name}]") for name in ("backend", "priority", "labels")]
+    assert [field.input_value() for field in chosen] == ["codex", "2", "api docs"]

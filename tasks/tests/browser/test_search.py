@@ -89,3 +89,12 @@ def test_the_palette_goes_anywhere_by_keyboard(long_task: int, open_one: OpenPag
     expect(page.get_by_role("option", name="Edit").first).to_be_visible()
     page.locator("#palette-list").get_by_role("option", name=re.compile("^Edit")).first.click()
     expect(page.locator("#edit-task")).to_be_visible()
+
+
+def test_the_palette_leads_to_plans_and_graphs(site: Site, open_one: OpenPage) -> None:
+    page = open_one("/usage")
+    press(page, "Control+k")
+    page.keyboard.type("graph of")
+    expect(page.get_by_role("option", name="Graph of open tasks").first).to_be_visible()
+    press(page, "Enter")
+    page.wait_for_url("**/workspaces/*/graph")

@@ -196,7 +196,7 @@ class PlanToMain:
         try:
             self.api.post(path, body)
         except ApiError as error:
-            if error.status != 409:
+            if error.status not in (409, 503):  # 503: the link to the host was lost
                 self.surprises.append(str(error))
 
     # what must be true at the end

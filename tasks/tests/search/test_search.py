@@ -346,6 +346,13 @@ def test_the_palette_finds_tasks_by_letters_of_their_titles(people: People) -> N
     assert titles("tneilc") == []
 
 
+def test_the_palette_offers_plans_and_the_graphs_of_the_users_workspaces(people: People) -> None:
+    graph = f"/workspaces/{people.workspace.pk}/graph"
+    for name, expected in (("member", ["/plan", graph]), ("stranger", ["/plan"])):
+        answer = people.browser(name).get("/palette/tasks").json()
+        assert [page["url"] for page in answer["pages"]] == expected
+
+
 @pytest.mark.parametrize("path", ["/search", "/search/results", "/palette/tasks", "/api/search?q=x"])
 def test_searching_needs_a_login(path: str) -> None:
     assert Client().get(path).status_code in (302, 401)
