@@ -122,7 +122,7 @@ def test_the_page_creates_with_what_all_have_in_common(people: People) -> None:
         "backlog",
     )
     assert second.after == [first.pk]
-    assert told["undo"] == [{"verb": "delete", "tasks": told["created"]}]
+    assert told["undo"] == [{"verb": "uncreate", "tasks": told["created"]}]
 
 
 def test_the_page_creates_and_runs(people: People) -> None:
@@ -131,7 +131,7 @@ def test_the_page_creates_and_runs(people: People) -> None:
     _, told = send(people, "/plan/create", items=json.dumps(items), **common)
     assert told["text"] == "Created 3 tasks, queued 2."
     assert told["reasons"]
-    assert [step["verb"] for step in told["undo"]] == ["unqueue", "delete"]
+    assert [step["verb"] for step in told["undo"]] == ["unqueue", "uncreate"]
 
 
 @pytest.mark.parametrize("items", ["", "[", "{}", "[1]", '[{"title": 1}]', '[{"after": [true]}]', "[[[]]]"])
