@@ -114,10 +114,10 @@ class Card:
 
     @property
     def how(self) -> str:
-        """CLI, model and effort in few characters."""
+        """CLI and model in few characters."""
         task = self.task
         model = DATE.sub("", task.model.removeprefix("claude-"))
-        return " · ".join(filter(None, [task.get_backend_display().split()[0], model, task.reasoning_effort]))
+        return " · ".join(filter(None, [task.get_backend_display().split()[0], model]))
 
     @property
     def how_in_full(self) -> str:

@@ -131,7 +131,12 @@ def find(
     by_number = _numbered(user, query, workspace) if kind in ("", Kind.TITLE) else []
     known = {hit.task.pk for hit in hits if hit.kind == Kind.TITLE}
     numbered = [hit for hit in by_number if hit.task.pk not in known]
-    return [*numbered, *sorted(hits, key=_order, reverse=True)]
+    return [*numbered, *_without_repetition(sorted(hits, key=_order, reverse=True))]
+
+
+def _without_repetition(hits: list[Hit]) -> list[Hit]:
+    """Return the first of the hits that show the same, such as a task's prompt and the message with it."""
+    return list({(hit.task.pk, hit.kind, hit.text): hit for hit in reversed(hits)}.values())[::-1]
 
 
 def scopes_of(user: Visitor, seen: QuerySet[Workspace]) -> list[list[str]]:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from aitask.tests.benchmark import changes, idle, intake, pages, plot, previews, starts
+from aitask.tests.benchmark import changes, idle, intake, pages, plot, previews, searches, starts
 from aitask.tests.benchmark.rows import Row, table
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "intake": intake.measure,
     "starts": starts.measure,
     "previews": previews.measure,
+    "search": searches.measure,
     "idle": idle.measure,
 }
 

@@ -1,29 +1,30 @@
-"""The first minutes of a new user: from the login to the first running task, counted in clicks and fields."""
+"""The first minutes of a new user: from README's command to the first merged task, counted in clicks."""
 
 from __future__ import annotations
 
 import json
-import uuid
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
+from aitask.tests.lab.app import App
 from aitask.tests.lab.browser import Chromium, open_page
 from aitask.tests.lab.cli_home import ANTHROPIC_KEY
-from aitask.tests.lab.login import log_in
-from aitask.tests.lab.repos import make_repo
+from aitask.tests.lab.endpoint import ScriptedEndpoint
+from aitask.tests.lab.repos import git, make_repo
 from aitask.tests.lab.wait import wait_for
-from tasks.tests.e2e.world import World
+from tasks.tests.e2e.world import embedded
 
-pytestmark = [pytest.mark.cli, pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cli, pytest.mark.browser, pytest.mark.timeout(240), embedded]
 MOST_CLICKS, MOST_FIELDS = 6, 2
+"From the login to the first running task."
+MOST_TO_MERGE = 3
 PASSWORD = "a long password of a new user"
-WAIT = 60_000
-MAKE_USER = """
-from django.contrib.auth.models import Permission, User
-user = User.objects.create_user({name!r}, password={password!r})
-user.user_permissions.add(*Permission.objects.filter(codename__in=["add_workspace", "use_terminal"]))
-"""
+WAIT = 90_000
+LINK = re.compile(r"http://\S+(/setup/\S+)")
 
 
 class Hand:
@@ -42,44 +43,55 @@ class Hand:
         self.fields += 1
 
 
-def log_in_claude(world: World) -> None:
-    """Give the login of this machine a Claude Code that is set up, as users have it."""
-    settings = {
-        "ANTHROPIC_BASE_URL": world.endpoint.url,
-        "ANTHROPIC_API_KEY": ANTHROPIC_KEY,
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    }
-    folder = world.app.home / ".claude"
-    folder.mkdir(exist_ok=True)
-    (folder / "settings.json").write_text(json.dumps({"env": settings}))
+@pytest.fixture
+def fresh() -> Iterator[App]:
+    """What README's command starts: no database, no account; Claude Code is logged in as users have it."""
+    with ScriptedEndpoint() as endpoint, App(empty=True) as app:
+        settings = {
+            "ANTHROPIC_BASE_URL": endpoint.url,
+            "ANTHROPIC_API_KEY": ANTHROPIC_KEY,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }
+        (app.home / ".claude").mkdir()
+        (app.home / ".claude" / "settings.json").write_text(json.dumps({"env": settings}))
+        make_repo(app.home / "code" / "shop")
+        app.up()
+        yield app
 
 
-def test_a_newcomer_has_a_running_task_after_six_clicks_and_two_fields(
-    world: World, chromium: Chromium
+def create_account(app: App, page: Page) -> None:
+    """Three fields and a click, with the link that the command prints."""
+    wait_for(lambda: LINK.search(app.log), 60, "the link for the first account")
+    page.goto(LINK.findall(app.log)[0])
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password confirmation").fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+
+
+def test_a_newcomer_has_a_running_task_after_six_clicks_and_a_merged_one_after_three_more(
+    fresh: App, chromium: Chromium
 ) -> None:
-    log_in_claude(world)
-    name = f"new-{uuid.uuid4().hex[:8]}"
-    make_repo(world.app.home / "code" / name)
-    world.app.manage("shell", "-v", "0", "-c", MAKE_USER.format(name=name, password=PASSWORD))
-    hand = Hand()
-    with open_page(chromium, world.app.site) as page:
-        log_in(world.app.site, name, PASSWORD).give_to(page.context)
-        page.goto("/")
+    running, merged = Hand(), Hand()
+    with open_page(chromium, fresh.site) as page:
+        create_account(fresh, page)
 
-        hand.click(page.get_by_role("link", name="Add a workspace"))
-        hand.click(page.locator("label", has_text="This machine"))
-        hand.click(page.locator(f"[data-pick='~/code/{name}']"))
+        running.click(page.get_by_role("link", name="Add a workspace"))
+        running.click(page.locator("label", has_text="This machine"))
+        running.click(page.locator("[data-pick='~/code/shop']"))
         expect(page.locator("#offer")).to_contain_text("1 branch", timeout=WAIT)
-        hand.click(page.get_by_role("button", name="Add workspace"))
-        hand.click(page.get_by_role("link", name="New task"))
-        hand.type(page.locator("textarea[name=text]"), "Say hello")
-        hand.click(page.get_by_role("button", name="Create and run"))
+        running.click(page.get_by_role("button", name="Add workspace"))
+        running.click(page.get_by_role("link", name="New task"))
+        running.type(page.locator("textarea[name=text]"), "@write hello.txt Hello\n@text Said hello")
+        running.click(page.get_by_role("button", name="Create and run"))
 
-        card = page.locator(".card", has_text="Say hello")
-        expect(card).to_be_visible(timeout=WAIT)
-        number = int(str(card.get_attribute("id")).rpartition("-")[2])
-    run = world.api.get(f"/api/tasks/{number}")["runs"][-1]
-    wait_for(lambda: world.api.get(f"/api/runs/{run}")["started_at"], 90, "a run that has started")
-    assert world.api.wait_for_run(run)["state"] == "succeeded"
-    assert hand.clicks <= MOST_CLICKS
-    assert hand.fields <= MOST_FIELDS
+        expect(page.locator("#cards-review .card")).to_be_visible(timeout=WAIT)
+        merged.click(page.get_by_role("button", name="Accept all"))
+        merged.click(page.locator("#col-review").get_by_role("button", name=re.compile("^Merge")))
+        merged.click(page.locator("#many").get_by_role("button", name=re.compile("^Merge")))
+        expect(page.locator("#cards-done .card")).to_be_visible(timeout=WAIT)
+
+    assert "hello.txt" in git(Path(fresh.home / "code" / "shop"), "ls-tree", "--name-only", "main")
+    assert running.clicks <= MOST_CLICKS
+    assert running.fields <= MOST_FIELDS
+    assert merged.clicks <= MOST_TO_MERGE
