@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 
 from django.utils.text import Truncator
 
+from tasks.models import Task
 from tasks.order.predecessors import Predecessor
 from tasks.order.queries import OpenTasks
 
@@ -16,6 +17,11 @@ WIDTH, HEIGHT = 240, 52
 GAP_X, GAP_Y, MARGIN = 56, 20, 12
 LONGEST = 27
 "Characters of a number and a title in a node."
+
+LITTLE, USUAL = 1, 3
+"Work that is left of a task that only has to be merged, and of one that an agent has to do."
+WORK = {"minimal": 2, "low": 2, "high": 4, "xhigh": 5, "max": 6}
+"The same by the effort that an agent is to take."
 
 Edges = Mapping[int, Sequence[int]]
 
@@ -78,7 +84,7 @@ class Graph:
 
     @property
     def chain(self) -> list[Node]:
-        """The longest chain of tasks that are not merged, in order."""
+        """The chain of tasks that are not merged with the most work left, in order."""
         return sorted((node for node in self.nodes if node.is_critical), key=lambda node: node.x)
 
 
@@ -86,7 +92,7 @@ def graph_of(found: OpenTasks) -> Graph:
     """Return the tasks that come after others or before them, with their places."""
     edges = {pk: [each.number for each in every] for pk, every in found.before.items()}
     layers = layers_of(edges)
-    critical = set(longest_chain(edges, layers))
+    critical = set(longest_chain(edges, {pk: work_left(task) for pk, task in found.tasks.items()}))
     places = _places(layers, edges)
     known = {each.number: each for every in found.before.values() for each in every}
     nodes = {pk: _node(pk, found, known, places[pk], critical, edges) for pk in places}
@@ -109,13 +115,25 @@ def layers_of(edges: Edges) -> dict[int, int]:
     return layers
 
 
-def longest_chain(edges: Edges, layers: Mapping[int, int]) -> list[int]:
-    """Return the nodes of a longest chain, the last one first; none if nothing comes after another."""
+def work_left(task: Task) -> int:
+    """Return roughly how much is left to do, for comparing chains: no task says how large it is."""
+    return LITTLE if task.status == Task.Status.REVIEW else WORK.get(task.reasoning_effort, USUAL)
+
+
+def longest_chain(edges: Edges, work: Mapping[int, int]) -> list[int]:
+    """Return the nodes of a chain with the most work, the last one first; none without edges.
+
+    A node that is not in `work` counts as little.
+    """
     if not edges:
         return []
-    chain = [min(layers, key=lambda node: (-layers[node], node))]
-    while before := edges.get(chain[-1]):
-        chain.append(min(before, key=lambda node: (-layers[node], node)))
+    until: dict[int, int] = {}
+    for node in TopologicalSorter(edges).static_order():
+        before = max((until[each] for each in edges.get(node, ())), default=0)
+        until[node] = before + work.get(node, LITTLE)
+    chain = [min(until, key=lambda node: (-until[node], node))]
+    while following := edges.get(chain[-1]):
+        chain.append(min(following, key=lambda node: (-until[node], node)))
     return chain
 
 

@@ -45,7 +45,7 @@ class OpenTasks:
 def open_tasks(workspace: Workspace) -> OpenTasks:
     """Return the tasks that are not done, by number, with three queries."""
     rows = Task.objects.filter(workspace=workspace).exclude(status=Task.Status.DONE).order_by("pk")
-    tasks = {task.pk: task for task in rows.only("pk", "title", "status", "workspace")}
+    tasks = {task.pk: task for task in rows.only("pk", "title", "status", "workspace", "reasoning_effort")}
     found = predecessors(Dependency.objects.filter(task__workspace=workspace, task__in=list(tasks)))
     before = {pk: [each for each in every if not each.is_merged] for pk, every in found.items()}
     return OpenTasks(tasks, {pk: every for pk, every in before.items() if every})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tasks.board.cards import cards_of
 from tasks.models import Task
-from tasks.order.graph import layers_of, longest_chain
+from tasks.order.graph import layers_of, longest_chain, work_left
 from tasks.order.named import numbers_in
 from tasks.runs import dispatch
 from tasks.tests.factories import make_task, make_workspace
@@ -206,9 +206,29 @@ def edges(draw: st.DrawFn) -> dict[int, list[int]]:
 def test_layers_go_from_left_to_right_and_the_chain_is_a_longest_one(graph: dict[int, list[int]]) -> None:
     layers = layers_of(graph)
     assert all(layers[each] < layers[node] for node, before in graph.items() for each in before)
-    chain = longest_chain(graph, layers)
+    chain = longest_chain(graph, {})
     assert len(chain) == (max(layers.values()) + 1 if layers else 0)
     assert all(right in graph[left] for left, right in pairwise(chain))
+
+
+def test_the_chain_with_more_work_left_is_the_longest_one() -> None:
+    graph = {3: [2], 2: [1], 5: [4]}  # three short tasks after each other, and two long ones
+    assert longest_chain(graph, {1: 1, 2: 1, 3: 1, 4: 3, 5: 3}) == [5, 4]
+    assert longest_chain(graph, {1: 3, 2: 3, 3: 3, 4: 3, 5: 3}) == [3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "work"),
+    [
+        ({"status": "review", "reasoning_effort": "max"}, 1),
+        ({"status": "backlog", "reasoning_effort": "low"}, 2),
+        ({"status": "running", "reasoning_effort": ""}, 3),
+        ({"status": "queued", "reasoning_effort": "of a newer CLI"}, 3),
+        ({"status": "backlog", "reasoning_effort": "max"}, 6),
+    ],
+)
+def test_work_is_left_by_status_and_effort(fields: dict[str, str], work: int) -> None:
+    assert work_left(Task(**fields)) == work
 
 
 @pytest.mark.django_db
