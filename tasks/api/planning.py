@@ -29,7 +29,8 @@ from tasks.api.schemas import (
 from tasks.api.tasks import tasks_out
 from tasks.models import Task
 from tasks.planning import agents, services, split
-from tasks.planning.split import Nested, SplitBy
+from tasks.planning.separators import SplitBy
+from tasks.planning.split import Nested
 from workspaces.access import current_user, workspace_for
 
 router = Router(tags=["Plans"])

@@ -14,7 +14,7 @@ from aitask.lib.errors import Refused
 from tasks import services
 from tasks.models import Run, Task
 from tasks.planning.order import MOST_PLANNED
-from tasks.planning.split import title_of
+from tasks.planning.titles import title_of
 from tasks.runs import services as run_services
 from workspaces import clis
 from workspaces.models import Workspace

@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 
 from tasks.forms import RELOAD_CHOICES, ChoiceFields, SortingFields
-from tasks.planning.split import Nested, SplitBy
+from tasks.planning.separators import SplitBy
+from tasks.planning.split import Nested
 from workspaces.access import Visitor, visible_workspaces
 from workspaces.models import Workspace
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,27 +14,14 @@ from functools import cached_property
 from itertools import pairwise
 
 from aitask.lib.errors import Refused
-from tasks.planning.after_words import Reference, references_in, without_references
+from tasks.planning.after_words import Reference, references_in
 from tasks.planning.order import MOST_PLANNED, makes_circle
 from tasks.planning.outline import Outline, OutlinePoint, normalized, outline_of, tree
+from tasks.planning.separators import SplitBy, kind_of, sections, separators
+from tasks.planning.titles import strip_marks, title_of
 
 MAX_TEXT = 1_500_000
 "Characters of the longest text that is split."
-LONGEST_TITLE = 100
-MOST_DEEP = 6
-BREAK = re.compile(r"(?<=[.:;!?])\s|\s[–—-]\s")
-LEAD = re.compile(r"(\*\*|__)(\S[^\n]{11,98}?)\1")
-"Bold words with which a text begins: long enough for a title."
-EMPHASIS = re.compile(r"(\*\*|__|(?<!\w)[*_](?=\S))(.+?)\1")
-
-
-class SplitBy(StrEnum):
-    """What separates the points of a text."""
-
-    AUTO = "auto"
-    HEADINGS = "headings"
-    POINTS = "points"
-    LINES = "lines"
 
 
 class Nested(StrEnum):
@@ -93,7 +79,7 @@ def split(
     if chosen == SplitBy.LINES:
         return _by_lines(outline)
     check_count(max(len(outline.headings), len(outline.points), 1) if len(outline.lines) > 20_000 else 1)
-    tops = _sections(outline) if chosen == SplitBy.HEADINGS else _list_points(outline)
+    tops = sections(outline) if chosen == SplitBy.HEADINGS else _list_points(outline)
     if not tops:
         raise Refused(*NOTHING_FOUND)
     return _Splitter(outline, tops, nested, share_context).result(chosen)
@@ -115,53 +101,11 @@ NOTHING_FOUND = (
 )
 
 
-def kind_of(outline: Outline) -> SplitBy:
-    """Return what separates the points, judged by what the text has most likely been written as."""
-    headings = _true_headings(outline)
-    boxes = any(point.is_box for point in outline.points)
-    if not headings and _separators(outline) and not (outline.points and not outline.texts):
-        return SplitBy.LINES
-    if boxes:
-        return SplitBy.POINTS
-    if len(_sections(outline)) > 1:
-        return SplitBy.HEADINGS
-    if outline.points:
-        return SplitBy.POINTS
-    if _separators(outline):
-        return SplitBy.LINES
-    return SplitBy.HEADINGS
-
-
 # lines of ---
 
 
-def _true_headings(outline: Outline) -> list[OutlinePoint]:
-    """Return the headings without those that are rather a line of text above a separator."""
-    doubtful = [each for each in outline.headings if _is_doubtful(outline, each)]
-    if len(doubtful) < len(outline.headings) or not doubtful:
-        return outline.headings
-    ends = [*(each.first for each in doubtful[1:]), len(outline.lines)]
-    looks_like_titles = all(
-        each.body - each.first == 2
-        and (each.first == 0 or not outline.lines[each.first - 1].strip())
-        and any(map(str.strip, outline.lines[each.body : end]))
-        for each, end in zip(doubtful, ends, strict=True)
-    )
-    return doubtful if looks_like_titles and len(doubtful) > 1 else []
-
-
-def _is_doubtful(outline: Outline, heading: OutlinePoint) -> bool:
-    return outline.lines[heading.body - 1].rstrip() == "---"
-
-
-def _separators(outline: Outline) -> list[int]:
-    """Return the lines of `---` that separate tasks, as the form for new tasks has them."""
-    rules = [line for line in outline.rules if outline.lines[line].rstrip() == "---"]
-    return sorted({*rules, *(each.body - 1 for each in outline.headings if _is_doubtful(outline, each))})
-
-
 def _by_lines(outline: Outline) -> SplitText:
-    starts = [-1, *_separators(outline)]
+    starts = [-1, *separators(outline)]
     ends = [*starts[1:], len(outline.lines)]
     parts = ["\n".join(outline.lines[a + 1 : b]).strip() for a, b in zip(starts, ends, strict=True)]
     points = [SplitPoint(title_of(part), part) for part in parts if part]
@@ -170,28 +114,6 @@ def _by_lines(outline: Outline) -> SplitText:
 
 
 # headings and list points
-
-
-def _sections(outline: Outline) -> list[OutlinePoint]:
-    """Return the headings of the highest level that has several, with those below them as children."""
-    headings = _true_headings(outline)
-    levels = sorted({each.level for each in headings})
-    level = next((one for one in levels if sum(each.level == one for each in headings) > 1), None)
-    if level is None:
-        level = levels[-1] if levels else 0
-    tops: list[OutlinePoint] = []
-    for each in headings:
-        each.children = []
-        if each.level < level:
-            continue
-        line = [*tops[-1:]]
-        while line and line[-1].children and line[-1].children[-1].level < each.level:
-            line.append(line[-1].children[-1])
-        if line and line[-1].level < each.level:
-            line[-1].children.append(each)
-        else:
-            tops.append(each)
-    return tops
 
 
 def _list_points(outline: Outline) -> list[OutlinePoint]:
@@ -388,26 +310,3 @@ def _is_open_box(point: OutlinePoint) -> bool:
 
 def _is_within(point: OutlinePoint, other: OutlinePoint) -> bool:
     return point is not other and other.first <= point.first and point.end <= other.end
-
-
-def strip_marks(text: str) -> str:
-    """Return one line without heading marks, emphasis and control characters."""
-    characters = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
-    line = " ".join("".join(characters).split())
-    line = re.sub(r"^#{1,6}\s+|\s+#+$", "", line)
-    return EMPHASIS.sub(r"\2", line).strip("# \t")
-
-
-def title_of(text: str) -> str:
-    """Return the first line with words as a title: its first sentence, if the line is long."""
-    line = next((found for line in text.split("\n") if (found := strip_marks(line))), text.strip()[:20])
-    if lead := LEAD.match(text.lstrip()):
-        line = strip_marks(lead[2]).rstrip(".:;") or line
-    line = without_references(line) or line
-    if len(line) <= LONGEST_TITLE:
-        return line
-    breaks = [match.start() for match in BREAK.finditer(line[: LONGEST_TITLE + 1])]
-    good = next((at for at in breaks if at >= 12), None)
-    if good is not None:
-        return line[:good].rstrip(" .:;")
-    return f"{line[: LONGEST_TITLE - 1].rsplit(' ', 1)[0].rstrip()}…"

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from aitask.lib.errors import Refused
 from tasks.planning.order import circle_in
-from tasks.planning.split import LONGEST_TITLE, Nested, SplitBy, split
+from tasks.planning.separators import SplitBy
+from tasks.planning.split import Nested, split
+from tasks.planning.titles import LONGEST_TITLE
 
 DOCUMENT = """\
 # Checkout: from cart to receipt
