@@ -134,20 +134,15 @@ def victim_of(world: World, run: Mapping[str, Any], victim: str) -> int:
 @pytest.mark.parametrize(
     "words",
     [
-        'It\'s "quoted" and `ticked` and \\slashed\\',
-        "$(touch /tmp/never) && ; | > < * ? ~ !",
-        "line one\nline two\r\nline three\n",
+        'It\'s "quoted" and `ticked` and \\slashed\\ $(touch /tmp/never) && ; | > < * ? ~ !\n'
+        "line two\r\nline three Grüße 🙂 👩‍👩‍👧 日本語 @not a directive of ours? \u2028 \u200b\n",
         "-rf --dangerously-skip-permissions",
         "/help me with a path",
-        "Grüße 🙂 👩‍👩‍👧 日本語",
         "x" * 100_000,
-        "@not a directive of ours? " + "\u2028 \u200b",
     ],
-    ids=["quotes", "shell", "lines", "dash", "slash", "emoji", "long", "odd spaces"],
+    ids=["signs", "dash", "slash", "long"],
 )
 def test_a_prompt_arrives_as_it_was_written(world: World, backend: str, words: str) -> None:
-    if words.startswith("@"):
-        words = words[1:]
     run = world.succeed(words, backend, title="A prompt")
     prompts = [entry.prompt for entry in world.endpoint.ledger.turns(run["cli_session"])]
     assert words.strip().replace("\r\n", "\n") in prompts[0].replace("\r\n", "\n")

@@ -1,4 +1,4 @@
-"""Six runs are going when something dies: each ends in its true state, no event is lost or doubled."""
+"""Runs are going when something dies: each ends in its true state, no event is lost or doubled."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def world() -> Iterator[World]:
         yield world
 
 
-class Six:
-    """Six runs that are at work, half with each CLI. They take a step, say so and wait to be let on."""
+class AtWork:
+    """Runs that are at work, half with each CLI. They take a step, say so and wait to be let on."""
 
-    def __init__(self, world: World, gates: Path) -> None:
+    def __init__(self, world: World, gates: Path, count: int) -> None:
         self.world = world
         self.gate = gates / "gate"
         self.step = 1
@@ -42,7 +42,7 @@ class Six:
             f"@text step {number}\n@bash until test -e {self.gate}-{number}; do sleep 0.2; done"
             for number in range(1, STEPS + 1)
         )
-        self.runs = [world.start(f"{script}\n@write done.txt yes", BACKENDS[i % 2]) for i in range(6)]
+        self.runs = [world.start(f"{script}\n@write done.txt yes", BACKENDS[i % 2]) for i in range(count)]
         self.wait_for_steps()
 
     def go_on(self) -> None:
@@ -82,14 +82,25 @@ class Six:
 
 
 @pytest.fixture
-def six(world: World) -> Iterator[Six]:
+def gates() -> Iterator[Path]:
     # Codex's sandbox hides /dev/shm, where the folders of tests may lie.
-    with tempfile.TemporaryDirectory(prefix="gates-", dir="/tmp") as gates:
-        yield Six(world, Path(gates))
+    with tempfile.TemporaryDirectory(prefix="gates-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def six(world: World, gates: Path) -> AtWork:
+    return AtWork(world, gates, 6)
+
+
+@pytest.fixture
+def pair(world: World, gates: Path) -> AtWork:
+    """One of each CLI."""
+    return AtWork(world, gates, 2)
 
 
 @embedded
-def test_killed_processes_of_the_app_cost_nothing(world: World, six: Six) -> None:
+def test_killed_processes_of_the_app_cost_nothing(world: World, six: AtWork) -> None:
     for role in get_args(Role):
         old = world.app.kill(role)
         world.app.wait_for_restart(role, old)
@@ -103,7 +114,7 @@ def test_killed_processes_of_the_app_cost_nothing(world: World, six: Six) -> Non
 
 @embedded
 def test_a_locked_database_is_waited_for_and_an_app_started_again_finds_its_runs(
-    world: World, six: Six
+    world: World, six: AtWork
 ) -> None:
     with locked_database(world, seconds=10):
         six.open_gate()
@@ -137,15 +148,15 @@ def test_a_worker_killed_while_it_starts_a_run_does_not_start_it_twice(world: Wo
         assert len(world.endpoint.ledger.turns(ended["cli_session"])) == 1
 
 
-def test_runs_outlive_their_tmux_server_and_get_their_terminals_back(world: World, six: Six) -> None:
+def test_runs_outlive_their_tmux_server_and_get_their_terminals_back(world: World, pair: AtWork) -> None:
     for number in (signal.SIGKILL, signal.SIGSEGV):
         pid = world.app.tmux.pid
         assert pid
         processes.send(pid, number)
-        for run in six.runs:
+        for run in pair.runs:
             wait_for(partial(_shows, world, run["task"], "step 1"), 30, f"the window of run {run['id']}")
-        six.go_on()
-    six.finish()
+        pair.go_on()
+    pair.finish()
 
 
 def _shows(world: World, task: int, text: str) -> bool:
@@ -153,14 +164,14 @@ def _shows(world: World, task: int, text: str) -> bool:
     return text in world.app.tmux.run("capture-pane", "-p", "-S", "-", "-t", f"=aitask-{task}:", check=False)
 
 
-def test_an_agent_that_kills_its_tmux_server_ends_nobodys_run(world: World, six: Six) -> None:
+def test_an_agent_that_kills_its_tmux_server_ends_nobodys_run(world: World, pair: AtWork) -> None:
     free = world.add_workspace("full", permission_mode="full")["id"]
     before = world.app.tmux.pid
     world.succeed(
         "@bash tmux kill-server; tmux new-session -d; tmux kill-server\n@text tried", workspace=free
     )
     assert world.app.tmux.pid == before
-    six.finish()
+    pair.finish()
 
 
 def _app_processes(world: World) -> list[int]:
