@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import signal
+from collections import defaultdict
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +36,9 @@ USES_SERVER = {
     "endpoint",
 }
 FAILED = pytest.StashKey[bool]()
+SECONDS = {"slow": 5.0, "cli": 3.0, "browser": 1.5, "server": 0.5}
+"""About how long a test with this mark takes."""
+QUICK_SECONDS = 0.02
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,8 +62,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests without a database, which need not run on each of them, and tests that start a server or try
-    generated input, which a quick run omits. Sort slow modules first, so that several processes finish at the
-    same time.
+    generated input, which a quick run omits. Sort the longest modules first.
     """
     for item in items:
         if not _uses_database(item):
@@ -67,8 +71,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("server")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("fuzz")
-    long = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "cli")))}
-    items.sort(key=lambda item: item.path not in long)
+    _sort_longest_first(items)
+
+
+def _sort_longest_first(items: list[pytest.Item]) -> None:
+    """Let several processes finish at the same time: a long module must not begin when others have ended.
+
+    A folder's modules stay together, because they share fixtures, such as the app of `tasks/tests/e2e`.
+    """
+    of_folder, of_module = defaultdict[Path, float](float), defaultdict[Path, float](float)
+    for item in items:
+        seconds = max((SECONDS.get(mark.name, 0) for mark in item.iter_markers()), default=0) or QUICK_SECONDS
+        of_module[item.path] += seconds
+        of_folder[item.path.parent] += seconds
+    items.sort(key=lambda item: (-of_folder[item.path.parent], -of_module[item.path], item.path))
 
 
 def _uses_database(item: pytest.Item) -> bool:
