@@ -1,7 +1,7 @@
 // The live board. The server sends each card that changes; the columns are loaded again after a change of the filter or
 // of the notices. Nothing changes while a card is being dragged.
 
-import { onKeys } from "../aitask/keys.js";
+import { isTyping, onKeys } from "../aitask/keys.js";
 import { offer } from "../aitask/palette.js";
 import { connect } from "../aitask/socket.js";
 import { tick } from "../aitask/times.js";
@@ -12,7 +12,7 @@ import { watchDrag } from "./drag.js";
 import { groupOf, isGrouped, showGroups } from "./groups.js";
 import { Incoming } from "./incoming.js";
 import { showLines, takeLines } from "./lines.js";
-import { startInColumn, startWith } from "./many.js";
+import { startAtOnce, startInColumn, startWith } from "./many.js";
 import { watchEnds } from "./more.js";
 import "./newtask.js";
 import { remember, restore, select, selected, settle } from "./place.js";
@@ -211,6 +211,13 @@ onKeys({
   M: withChosen("merge", () => startInColumn("merge", "review")),
   m: withCard(verbs.menu),
   e: withCard(verbs.edit),
+});
+
+document.addEventListener("keydown", (event) => {
+  const isKey = event.key === "b" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+  if (!isKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  startAtOnce("run", "backlog");
 });
 offer((focused) => {
   const card = focused?.closest?.(".card");

@@ -23,6 +23,9 @@ export function startInColumn(verb, column) {
   return verb === "run" || ASKED.includes(verb) ? show(values) : act(values);
 }
 
+// The same without a question, for keys that nobody presses by mistake.
+export const startAtOnce = (verb, column) => act([["verb", verb], ["column", column], ...filter()]);
+
 const show = (values) =>
   htmx.ajax("GET", `/tasks/many/plan?${new URLSearchParams(values)}`, { target: "#many", swap: "innerHTML" });
 

@@ -76,8 +76,11 @@ def addresses(site: Site) -> list[str]:
         "/search?q=round",
         "/inbox/finished",
         "/inbox/failed",
+        "/terminals",
+        "/workspaces/1/git",
+        "/workspaces/1/delete",
     ]
-    fixed.append(f"/tasks/{ended}/agent-settings")
+    fixed += [f"/tasks/{ended}/{part}" for part in ("agent-settings", "attempts", "changes")]
     return [*fixed, f"/tasks/{busy}", f"/tasks/{ended}", f"/tasks/{idea}", "/not-there"]
 
 

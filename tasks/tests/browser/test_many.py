@@ -62,6 +62,14 @@ def test_all_in_backlog_run_after_two_keys_and_only_after_them(
     expect(page.locator("#cards-running .card")).to_have_count(3, timeout=PATIENCE)
 
 
+def test_one_key_runs_all_in_backlog_at_once(site: Site, place: int, open_one: OpenPage) -> None:
+    make_cards(site, place, 3)
+    page = open_one(f"/?workspace={place}")
+    press(page, "Control+b")
+    expect(page.locator("#cards-running .card")).to_have_count(3, timeout=PATIENCE)
+    expect(page.locator("#many")).to_be_hidden()
+
+
 def test_cards_are_selected_by_keys_by_shift_and_by_a_box(site: Site, place: int, open_one: OpenPage) -> None:
     make_cards(site, place, 4)
     page = open_one(f"/?workspace={place}")
