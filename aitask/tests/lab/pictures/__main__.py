@@ -157,6 +157,7 @@ def diff(shop: SampleShop, page: Page, _train: int) -> None:
 def terminal(shop: SampleShop, page: Page, _train: int) -> None:
     shop.app.show(page, f"/tasks/{shop.tasks[samples.RUNNING[1].title]}/terminal")
     expect(page.locator("#term-state")).to_contain_text("connected")
+    expect(page.locator("#sessions a").first).to_be_visible()
 
 
 def merge(shop: SampleShop, page: Page, train: int) -> None:
