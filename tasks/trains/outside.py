@@ -127,7 +127,8 @@ def _is_work_of_another_task(run: Run, branch: str, new: str) -> bool:
         if not new:
             return Verdict.objects.filter(task=task, kind__in=Verdict.SETTLED).exists()
         return (
-            task.runs.exclude(state=Run.State.QUEUED).filter(at_the_same_time).exists()
+            task.runs.filter(commit=new).exists()  # also if it ended while this run was being started
+            or task.runs.exclude(state=Run.State.QUEUED).filter(at_the_same_time).exists()
             or ByHand.objects.filter(task=task).exists()
             or Resolution.objects.filter(task=task, asked_at__gte=run.queued_at).exists()
             or MergeStep.objects.filter(task=task, brought_back=new).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -174,6 +175,24 @@ def test_the_branch_of_a_task_that_works_at_the_same_time_is_its_own(shop: tuple
     assert report(run, "branch", "refs/heads/aitask/busy", **moved) == []
     (change,) = report(run, "branch", f"refs/heads/{idle.branch}", **moved)
     assert change.branch == "aitask/idle"
+
+
+def test_the_commit_of_a_run_that_ended_while_this_one_was_started_is_its_own(
+    shop: tuple[Workspace, History],
+) -> None:
+    workspace, history = shop
+    old = git(history.repo, "rev-parse", "main")
+    new = git(
+        history.repo, "commit-tree", "-p", old, "-m", "its own", git(history.repo, "rev-parse", "main^{tree}")
+    )
+    other = make_run(
+        task=make_task(workspace=workspace, branch="aitask/other"), state="succeeded", commit=new
+    )
+    run = live_run(workspace)
+    Run.objects.filter(pk=other.pk).update(finished_at=run.queued_at - timedelta(seconds=1))
+    assert not report(run, "branch", "refs/heads/aitask/other", old=old, new=new)
+    later = git(history.repo, "commit-tree", "-p", new, "-m", "not its own", f"{new}^{{tree}}")
+    assert report(run, "branch", "refs/heads/aitask/other", old=new, new=later)
 
 
 def test_branches_of_other_installations_are_theirs(shop: tuple[Workspace, History]) -> None:
