@@ -246,9 +246,10 @@ def _with_change(facts: TaskFacts) -> Refused | None:
 
 
 def _not_merged(facts: TaskFacts) -> Refused | None:
+    if facts.task.status != Task.Status.DONE:
+        return None
     merged = facts.verdict is not None and facts.verdict.kind == Verdict.Kind.MERGED
-    is_done = facts.task.status == Task.Status.DONE
-    return Refused("This task is merged already.") if is_done and merged else None
+    return Refused("This task is merged already.") if merged else None
 
 
 def _no_plan(facts: TaskFacts) -> Refused | None:

@@ -17,7 +17,7 @@ from tasks.models import Run, Task, Verdict
 from tasks.order.predecessors import Predecessor, predecessors_by_task
 from tasks.review.card_badges import SETTLED, marks_of
 from tasks.runs.agent_settings import waiting_for
-from tasks.verbs import CARD_VERBS, possible
+from tasks.verbs import CARD_VERBS, TaskVerb, possible
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host
 
@@ -68,7 +68,9 @@ class Card:
     @cached_property
     def verbs(self) -> list[str]:
         """The verbs that its menu and the keyboard shortcuts offer now."""
-        return sorted(possible(self.task, self.run, CARD_VERBS))
+        is_done = self.task.status == Task.Status.DONE  # a query would tell whether it is merged
+        offered = CARD_VERBS if is_done else (*CARD_VERBS, TaskVerb.SPOTLIGHT)
+        return sorted(possible(self.task, self.run, offered))
 
     @property
     def needs_you(self) -> bool:

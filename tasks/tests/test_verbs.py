@@ -107,7 +107,7 @@ def test_a_service_refuses_with_the_reason_of_the_rule(verb: TaskVerb) -> None:
 
 def test_a_card_carries_the_verbs_of_its_menu() -> None:
     card = card_of(task_with("queued"), lost_hosts=set())
-    assert set(card.verbs) == {"unqueue", "move-queued", "move-backlog"}
+    assert set(card.verbs) == {"unqueue", "move-queued", "move-backlog", "spotlight"}
 
 
 def train_with(step: str, **fields: object) -> MergeTrain:

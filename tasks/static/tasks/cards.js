@@ -48,6 +48,7 @@ export const verbs = {
   duplicate: (card) =>
     htmx.ajax("GET", `/tasks/new?like=${card.dataset.pk}`, { target: "#new-task", swap: "innerHTML" }),
   choose: (card) => toggle(card),
+  spotlight: (card) => send(`/tasks/${card.dataset.pk}/spotlight`),
   archive: (card) => startWith("archive", [card]),
   unarchive: (card) => startWith("unarchive", [card]),
   menu: (card) => {
@@ -85,7 +86,7 @@ export const verbs = {
 const allows = (card, verb) => card.dataset.verbs.split(" ").includes(verb);
 
 function isAvailable({ verb, status }, card) {
-  if (["run", "delete", "archive", "unarchive"].includes(verb)) return allows(card, verb);
+  if (["run", "delete", "archive", "unarchive", "spotlight"].includes(verb)) return allows(card, verb);
   if (verb === "cancel") return allows(card, "unqueue") || allows(card, "cancel");
   if (verb === "move") return status !== card.dataset.status && allows(card, `move-${status}`);
   if (verb === "up") return !!above(card);

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from aitask.tests.lab.axe import findings
 from tasks.tests.browser.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -20,6 +21,11 @@ Spotlight.objects.update_or_create(workspace=task.workspace, defaults=dict(state
 doorbell.ring('board')
 result = [task.pk, task.title, task.workspace_id]
 """
+WITH_BRANCH = """
+task = Task.objects.filter(status='review').order_by('workspace', 'rank').first()
+Task.objects.filter(pk=task.pk).update(branch=task.branch or 'aitask/7-shown')
+result = [task.pk, task.workspace_id]
+"""
 WENT_BACK = """
 from tasks.models import Spotlight
 Spotlight.objects.update(state='off', task=None, told='', reason='')
@@ -30,6 +36,32 @@ doorbell.ring('board')
 @pytest.fixture
 def shown(site: Site) -> Iterator[tuple[int, str, int]]:
     yield tuple(site.do(SHOWN))
+    site.do("from tasks.models import Spotlight; Spotlight.objects.all().delete(); doorbell.ring('board')")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450)])
+def test_the_bar_fits_and_can_be_used_by_everybody(
+    open_one: OpenPage, shown: tuple[int, str, int], width: int, height: int
+) -> None:
+    """720 × 450 is 1440 × 900 at 200 %."""
+    pk, _, workspace = shown
+    for path in (f"/?workspace={workspace}", f"/tasks/{pk}"):
+        page = open_one(path, width=width, height=height)
+        bar = page.locator(f"#spotlight-{workspace}")
+        expect(bar.get_by_role("button", name="Back z b")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert bar.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
+        assert findings(page) == []
+
+
+def test_the_menu_of_a_card_shows_its_change_in_the_checkout(site: Site, open_one: OpenPage) -> None:
+    pk, workspace = site.do(WITH_BRANCH)
+    board = open_one(f"/?workspace={workspace}")
+    board.locator(f"#card-{pk}").click(button="right")
+    board.locator("#cardmenu [data-verb='spotlight']").click()
+    bar = board.locator(f"#spotlight-{workspace}")
+    expect(bar).to_contain_text(f"#{pk}")
+    expect(bar).to_contain_text("into the checkout of")
     site.do("from tasks.models import Spotlight; Spotlight.objects.all().delete(); doorbell.ring('board')")
 
 

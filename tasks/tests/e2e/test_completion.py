@@ -16,7 +16,7 @@ import pytest
 from aitask.tests.lab.repos import IDENTITY
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
-from tasks.tests.e2e.test_over_ssh import Cloud
+from tasks.tests.e2e.cloud import Cloud
 from tasks.tests.e2e.web_session import WebSession
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]

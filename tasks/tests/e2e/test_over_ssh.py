@@ -13,33 +13,12 @@ import pytest
 
 from aitask.lib.sleep import ASLEEP_SECONDS
 from aitask.tests.lab import processes
-from aitask.tests.lab.repos import git
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
-from tasks.tests.e2e.world import BACKENDS, World, assert_no_gap, tokens_of
+from tasks.tests.e2e.cloud import Cloud
+from tasks.tests.e2e.world import BACKENDS, assert_no_gap, tokens_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
-
-
-class Cloud(World):
-    """A world whose workspace lies behind `ssh cloud`."""
-
-    def __init__(self, lab: SshLab) -> None:
-        super().__init__({"SSH_CONFIG": str(lab.config)})
-        self.lab = lab
-        self.far_repo = lab.make_repo()
-
-    def __enter__(self) -> Cloud:
-        super().__enter__()
-        self.cli_home = self.lab.make_cli_home(self.endpoint.url)
-        environment = self.cli_home.environment
-        far: dict[str, Any] = {"kind": "ssh", "ssh_host": "cloud", "environment": environment}
-        self.workspace = self.add_workspace("cloud", self.far_repo, **far)["id"]
-        return self
-
-    def show(self, run: dict[str, Any], path: str) -> str:
-        """A file on the branch of the run's task, on the far host."""
-        return git(self.far_repo, "show", f"{self.task_of(run)['branch']}:{path}")
 
 
 @pytest.fixture(scope="module")

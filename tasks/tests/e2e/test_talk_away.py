@@ -9,7 +9,7 @@ import pytest
 from aitask.tests.lab.client import ApiError
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
-from tasks.tests.e2e.test_over_ssh import Cloud
+from tasks.tests.e2e.cloud import Cloud
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 
