@@ -19,6 +19,8 @@ from aitask.lib import heartbeat
 
 BEAT = b"\0"
 BEAT_SECONDS = 2.0
+INTERRUPTED = 130
+"The exit status of programs that end by Ctrl-C."
 
 
 def beat() -> None:
@@ -70,7 +72,10 @@ def main() -> None:
     stop_on_break()
     module, *arguments = sys.argv[1:]
     sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except KeyboardInterrupt:  # it was told to stop while it was still starting
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
