@@ -8,19 +8,17 @@ loop of the web server.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.protocol import Protocol
 from twisted.web.http import NO_BODY_CODES
 
+from aitask.lib.chunks import Chunks
 from aitask.lib.fast_socket import read_directly, write_soon
 
 Headers = list[tuple[bytes, bytes]]
 
-MOST_UNREAD = 256 * 1024
-"""Bytes of a request's body that are kept before its sender has to wait."""
 LINGER_SECONDS = 5.0
 """How long the rest of a body is read and discarded after its request has been answered."""
 
@@ -40,10 +38,9 @@ class Exchange:
         "Whether the answer has begun."
         self._is_plain = False
         "Whether the answer's body is sent as it is: it exists, and is not sent in chunks."
-        self._chunks: deque[bytes] = deque()
-        self._unread = 0
-        self._arrived = asyncio.Event()
-        self._is_complete = not has_body
+        self._body = Chunks(request.let_body_flow)
+        if not has_body:
+            self._body.complete()
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._is_over = False
@@ -58,16 +55,7 @@ class Exchange:
 
     async def read(self) -> bytes:
         """Return the next bytes of the body; empty at its end."""
-        while not self._chunks and not self._is_complete:
-            self._arrived.clear()
-            await self._arrived.wait()
-        if not self._chunks:
-            return b""
-        chunk = self._chunks.popleft()
-        before, self._unread = self._unread, self._unread - len(chunk)
-        if before > MOST_UNREAD >= self._unread:
-            self._request.let_body_flow(True)
-        return chunk
+        return await self._body.read()
 
     def start(self, status: int, reason: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Begin the answer."""
@@ -101,8 +89,8 @@ class Exchange:
         self._is_over = True
         if self._request.channel is not None:
             self._request.unregisterProducer()
-        self._chunks.clear()
-        if self._is_complete:
+        self._body.take_all()
+        if self._body.is_complete:
             self._request.finish_exchange()
         else:
             self._request.let_body_flow(True)
@@ -124,17 +112,11 @@ class Exchange:
     # Called by the request:
 
     def feed(self, data: bytes) -> None:
-        if self._is_over or not data:
-            return
-        self._chunks.append(data)
-        before, self._unread = self._unread, self._unread + len(data)
-        if before <= MOST_UNREAD < self._unread:
-            self._request.let_body_flow(False)
-        self._arrived.set()
+        if data and not self._is_over:
+            self._body.feed(data)
 
     def feed_end(self) -> None:
-        self._is_complete = True
-        self._arrived.set()
+        self._body.complete()
         if self._is_over:
             self._request.finish_exchange()
 

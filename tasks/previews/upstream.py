@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 import h11
 
+from aitask.lib.chunks import Chunks
 from workspaces.hosts import HostConnection
 from workspaces.hosts.tunnel import Tunnel, open_tunnel
 
-MOST_UNREAD = 256 * 1024
-"""Bytes of an answer that are kept before its program has to wait."""
 BEGINNING = b"HTTP/"
 MOST_HEAD = 64 * 1024
 """Bytes of the headers of an answer."""
@@ -31,9 +29,7 @@ class Upstream:
     def __init__(self) -> None:
         self._tunnel: Tunnel | None = None
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD)
-        self._chunks: deque[bytes] = deque()
-        self._unread = 0
-        self._arrived = asyncio.Event()
+        self._answer = Chunks(self.let_flow)
         self._may_write = asyncio.Event()
         self._may_write.set()
         self.has_ended = False
@@ -60,7 +56,7 @@ class Upstream:
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
-                chunk = await self._next_chunk()
+                chunk = await self._answer.read()
                 if not self._is_http and not chunk.startswith(BEGINNING[: len(chunk)]):
                     raise h11.RemoteProtocolError("It does not speak HTTP.")
                 self._is_http = self._is_http or len(chunk) >= len(BEGINNING)
@@ -70,28 +66,15 @@ class Upstream:
             else:
                 return cast(Event, event)
 
-    async def _next_chunk(self) -> bytes:
-        while not self._chunks and not self.has_ended:
-            self._arrived.clear()
-            await self._arrived.wait()
-        if not self._chunks:
-            return b""
-        chunk = self._chunks.popleft()
-        before, self._unread = self._unread, self._unread - len(chunk)
-        if before > MOST_UNREAD >= self._unread and self._tunnel:
-            self._tunnel.resume_reading()
-        return chunk
-
     def become_raw(
         self, on_data: Callable[[bytes], None], on_pause: Callable[[bool], None], on_end: Callable[[], None]
     ) -> None:
         """After an upgrade: pass on what arrives, whether the program reads, and that it has ended."""
         self._on_data, self._on_pause, self._on_end = on_data, on_pause, on_end
         early, _ = self._http.trailing_data
-        for data in (early, *self._chunks):
+        for data in (early, *self._answer.take_all()):
             if data:
                 on_data(data)
-        self._chunks.clear()
         if self.has_ended:
             on_end()
 
@@ -107,7 +90,7 @@ class Upstream:
     def renew(self) -> bool:
         """Prepare for another request; False if the connection can't have one."""
         is_done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
-        if self.has_ended or self._chunks or not is_done or self._http.trailing_data[0]:
+        if self.has_ended or self._answer or not is_done or self._http.trailing_data[0]:
             return False
         self._http.start_next_cycle()
         self._is_http = False
@@ -115,6 +98,7 @@ class Upstream:
 
     def close(self) -> None:
         self.has_ended = True
+        self._answer.complete()
         if self._tunnel:
             self._tunnel.close()
 
@@ -123,16 +107,12 @@ class Upstream:
     def data_received(self, data: bytes) -> None:
         if self._on_data:
             self._on_data(data)
-            return
-        self._chunks.append(data)
-        before, self._unread = self._unread, self._unread + len(data)
-        if before <= MOST_UNREAD < self._unread and self._tunnel:
-            self._tunnel.pause_reading()
-        self._arrived.set()
+        else:
+            self._answer.feed(data)
 
     def closed(self, reason: str) -> None:
         self.has_ended = True
-        self._arrived.set()
+        self._answer.complete()
         self._may_write.set()
         self._on_end()
 
