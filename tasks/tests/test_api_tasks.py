@@ -210,7 +210,7 @@ class TestMaking:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        monkeypatch.setattr(services, "create_task", lambda **_: 1 / 0)
+        monkeypatch.setattr(services, "create_task", lambda *_: 1 / 0)
         answer = script.post("/tasks", {"workspace": workspace.pk, "prompt": "x"})
         assert (script.status, answer["detail"]) == (500, "Internal server error.")
         assert "ZeroDivisionError" in caplog.text
