@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -159,9 +160,12 @@ def _fork_adopted(link: socket.socket, stdin: int, stdout: int, data: bytes) -> 
     told, tell = os.pipe()
     between = os.fork()
     if not between:
+        parent = os.getpid()
         pid = os.fork()
         if not pid:
             link.close()
+            while os.getppid() == parent:  # modules see `up` as their parent from their first line on
+                time.sleep(0.001)
             _become_child(stdin, stdout, json.loads(data))
         os.write(tell, str(pid).encode())
         os._exit(0)
