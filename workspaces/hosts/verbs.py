@@ -1,4 +1,4 @@
-"""What hostkit can be asked: each verb with its parameters and its answer (`hostkit/wire/verbs.py`)."""
+"""What hostkit can be asked: each verb with its parameters and its answer (`hostkit/wire/`)."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ from .packed import PackedKit, is_compiled, start_compiled
 from .requests import Request, RequestFailure, failure_of
 
 Verb = Callable[[Any, Request], object]
-"""Each verb has its own parameter type: see wire/verbs.py."""
+"""Each verb has its own parameter type: see wire/."""
 
 MAX_REQUEST_DEPTH = 128
 PART = 1024 * 1024
