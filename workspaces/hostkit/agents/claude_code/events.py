@@ -29,7 +29,11 @@ ERROR_CODES = {
     "model_not_found": "model",
     "server_error": "connection",
 }
-NO_SESSION = ("No conversation found with session ID", "No message found with message.uuid")
+NO_SESSION = (
+    "No conversation found with session ID",
+    "No message found with message.uuid",
+    "Failed to resume session",
+)
 REASONS = ("decision_reason", "blocked_path")
 LIMIT_STATES = {"allowed": "ok", "allowed_warning": "warning", "rejected": "reached"}
 STATUS = re.compile(r"\b([45]\d\d)\b")

@@ -17,6 +17,7 @@ class Deliveries:
         self._agent = agent
         self._early: List[str] = []
         self._announced = False
+        self._replayed = False
         self.exact = False
         self.withdrawn: Set[str] = set()
         self.leaving = False
@@ -47,6 +48,28 @@ class Deliveries:
         for wire in self._early:
             self._agent.taken(wire)
         self._early.clear()
+
+    def take_prompt(self) -> None:
+        """Mark the prompt as taken when the first turn starts. It is replayed only with the first answer."""
+        self._replayed = True
+        self._take_first()
+
+    def note_replay(self, wire: str) -> None:
+        """Mark a message as taken that the CLI has repeated. It also repeats the output of commands."""
+        self._replayed = self._replayed or wire in self._agent.waiting_messages
+        self._agent.taken(wire)
+
+    def end_turn(self, result: Json) -> None:
+        """Mark the first message as taken if the turn ended before the CLI replayed any."""
+        of_task = (result.get("origin") or {}).get("kind") == "task-notification"
+        of_compaction = bool(self.compactions) and not result.get("num_turns")
+        if not (self._replayed or of_task or of_compaction or self.exact):
+            self._take_first()
+        self._replayed = False
+
+    def _take_first(self) -> None:
+        if self._agent.waiting_messages:
+            self._agent.taken(next(iter(self._agent.waiting_messages)))
 
     def settle(self) -> None:
         """Nothing is queued any more. Older versions do not say when a compaction has ended."""

@@ -21,7 +21,6 @@ IGNORED_SUBTYPES = {
     "hook_progress": "hooks of the user's own settings",
     "hook_response": "hooks of the user's own settings",
     "files_persisted": "uploads of cloud sessions",
-    "permission_denied": "the result of the call that was denied says it",
     "elicitation_complete": "the request itself is closed",
     "commands_changed": "read when commands are offered",
     "local_command_output": "its result line has it, too",

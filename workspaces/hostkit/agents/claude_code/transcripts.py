@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ...base.transcripts import (
     add_to_part,
@@ -44,13 +44,12 @@ def sessions(
     A message has a record per content block: the last one counts. A fork repeats the messages of its parent:
     the session that began first has them.
     """
-    messages: Dict[str, CountedMessage] = {}
-    totals: Dict[str, List[SessionTotals]] = {}
-    for path in sorted(written_since(home(env) / "projects", "**/*.jsonl", since), key=_began):
-        _read(path, messages, totals)
+    read = ClaudeTranscripts()
+    for path in sorted(written_since(home(env) / "projects", "**/*.jsonl", since), key=_place):
+        read.add(path)
     found: Dict[str, SessionTokens] = {}
-    for message in messages.values():
-        session = found.setdefault(message.session, _session(message, starts or {}, totals))
+    for message in read.messages.values():
+        session = found.setdefault(message.session, _session(message, starts or {}, read))
         add_tokens(session["tokens"], message.tokens)
         given = (starts or {}).get(message.session)
         if given:
@@ -60,10 +59,10 @@ def sessions(
 
 def messages_of(env: Mapping[str, str], session: str) -> Dict[str, Dict[str, int]]:
     """Return the tokens of the messages of a session and its sub-agents, by message id."""
-    messages: Dict[str, CountedMessage] = {}
+    read = ClaudeTranscripts()
     for path in files_of(env, session):
-        _read(path, messages, {})
-    return {key.split()[0]: message.tokens for key, message in messages.items()}
+        read.add(path)
+    return {key.split()[0]: message.tokens for key, message in read.messages.items()}
 
 
 def files_of(env: Mapping[str, str], session: str) -> List[Path]:
@@ -76,58 +75,76 @@ def home(env: Mapping[str, str]) -> Path:
     return Path(env.get("CLAUDE_CONFIG_DIR") or Path(env.get("HOME", ""), ".claude"))
 
 
-def _began(path: Path) -> Tuple[float, str]:
-    """Return when the session of a file began, by the first record that is never copied, and its name."""
-    first = next(records(path, '"queue-operation"'), {})
-    return (epoch_of(first), str(path))
+def _place(path: Path) -> Tuple[float, str]:
+    return (_began(path), str(path))
 
 
-def _read(path: Path, messages: Dict[str, CountedMessage], totals: Dict[str, List[SessionTotals]]) -> None:
-    at = 0.0
-    for record in records(path, '"usage"', '"cost-state"', '"queue-operation"'):
-        at = epoch_of(record) or at
-        if record.get("type") == "assistant":
-            _note_message(messages, record, at)
-        elif record.get("type") == "cost-state" and isinstance(record.get("modelUsage"), dict):
-            ended = SessionTotals(at, named_totals(record["modelUsage"]))
-            totals.setdefault(str(record.get("sessionId")), []).append(ended)
+def _began(path: Path) -> float:
+    """Return when the session of a file began, by the first record that is never copied; 0 without one."""
+    return epoch_of(next(records(path, '"queue-operation"'), {}))
 
 
-def _note_message(messages: Dict[str, CountedMessage], record: Json, at: float) -> None:
-    message = record.get("message")
-    usage = message.get("usage") if isinstance(message, dict) else None
-    if not isinstance(message, dict) or not isinstance(usage, dict) or not usage or not message.get("id"):
-        return
-    if message.get("model") == "<synthetic>":
-        return
-    key = f"{message['id']} {record.get('requestId') or ''}"
-    known = messages.get(key)
-    messages[key] = CountedMessage(
-        known.session if known else str(record.get("sessionId") or ""),
-        str(record.get("cwd") or ""),
-        known.at if known else at,
-        str(message.get("model") or ""),
-        dict(no_tokens(), **live_counts(usage)),
-    )
+class ClaudeTranscripts:
+    """What the files of sessions say. Those that began first are to be added first."""
+
+    def __init__(self) -> None:
+        self.messages: Dict[str, CountedMessage] = {}
+        self.totals: Dict[str, List[SessionTotals]] = {}
+        self.forks: Set[str] = set()
+        """Sessions that begin with a copy of another one. Their totals begin with those of that one."""
+
+    def add(self, path: Path) -> None:
+        at, began = 0.0, _began(path)
+        for record in records(path, '"usage"', '"cost-state"', '"queue-operation"'):
+            at = epoch_of(record) or at
+            session = str(record.get("sessionId") or "")
+            if record.get("type") == "assistant":
+                self._note_message(record, at)
+                if at < began:
+                    self.forks.add(session)
+            elif record.get("type") == "cost-state" and isinstance(record.get("modelUsage"), dict):
+                ended = SessionTotals(at, named_totals(record["modelUsage"]))
+                self.totals.setdefault(session, []).append(ended)
+
+    def _note_message(self, record: Json, at: float) -> None:
+        message = record.get("message")
+        usage = message.get("usage") if isinstance(message, dict) else None
+        if not isinstance(message, dict) or not isinstance(usage, dict) or not usage or not message.get("id"):
+            return
+        if message.get("model") == "<synthetic>":
+            return
+        key = f"{message['id']} {record.get('requestId') or ''}"
+        known = self.messages.get(key)
+        self.messages[key] = CountedMessage(
+            known.session if known else str(record.get("sessionId") or ""),
+            str(record.get("cwd") or ""),
+            known.at if known else at,
+            str(message.get("model") or ""),
+            dict(no_tokens(), **live_counts(usage)),
+        )
 
 
-def _session(
-    message: CountedMessage, starts: Starts, totals: Mapping[str, Sequence[SessionTotals]]
-) -> SessionTokens:
+def _session(message: CountedMessage, starts: Starts, read: ClaudeTranscripts) -> SessionTokens:
     session: SessionTokens = {"cwd": message.cwd, "tokens": no_tokens()}
     given = starts.get(message.session)
     if given:
-        session["parts"] = _parts(given, totals.get(message.session) or [])
+        totals = read.totals.get(message.session) or []
+        session["parts"] = _parts(given, totals, is_fork=message.session in read.forks)
     return session
 
 
-def _parts(starts: Sequence[float], totals: Sequence[SessionTotals]) -> List[TranscriptPart]:
-    """Return the parts with their totals. A killed process has none, and the next one begins as it did."""
+def _parts(
+    starts: Sequence[float], totals: Sequence[SessionTotals], *, is_fork: bool
+) -> List[TranscriptPart]:
+    """Return the parts with their totals. A killed process has none, and the next one begins as it did.
+
+    With which totals a fork begins is not known.
+    """
     parts = [no_part() for _ in starts]
-    before: Dict[str, ModelUsage] = {}
+    before: Optional[Dict[str, ModelUsage]] = None if is_fork else {}
     for index, part in enumerate(parts):
         own = [each.by_model for each in totals if part_at(starts, each.at) == index]
-        if totals:
+        if totals and before is not None:
             part["before"] = before
         if own:
             part["totals"] = before = own[-1]

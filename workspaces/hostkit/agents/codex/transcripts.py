@@ -112,9 +112,12 @@ def rollouts(env: Mapping[str, str], since: float) -> Iterator[Rollout]:
 
 
 def _rollout(path: Path) -> Optional[Rollout]:
-    """Read a file; None if it names no thread."""
+    """Read a file; None if it names no thread.
+
+    A fork that begins with a compaction repeats the total of its parent before its first request.
+    """
     rollout: Optional[Rollout] = None
-    model, before = "", None
+    model, before, is_fork = "", None, False
     for record in records(path, '"session_meta"', '"turn_context"', '"token_count"'):
         payload = record.get("payload")
         if not isinstance(payload, dict):
@@ -122,12 +125,15 @@ def _rollout(path: Path) -> Optional[Rollout]:
         if record.get("type") == "session_meta" and rollout is None:
             key = str(payload.get("id") or "")
             rollout = Rollout(key, _parent(payload), str(payload.get("cwd") or ""), []) if key else None
+            is_fork = bool(payload.get("forked_from_id"))
         elif record.get("type") == "turn_context":
             model = str(payload.get("model") or model)
         elif payload.get("type") == "token_count" and isinstance(payload.get("info"), dict) and rollout:
             total = _counts(payload["info"].get("total_token_usage"))
             new = _new(total, _counts(payload["info"].get("last_token_usage", total)), before)
             before = total
+            if is_fork and not model and any(new.values()):  # no turn has begun: these are of a compaction
+                rollout.requests.clear()
             if any(new.values()):
                 rollout.requests.append(CountedRequest(epoch_of(record), model, _tokens(new)))
     return rollout

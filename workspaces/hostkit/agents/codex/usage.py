@@ -44,6 +44,8 @@ class CodexLedger:
         self._by_model: Dict[str, Dict[str, int]] = {}
         self._turns = 0
         self._is_reverted = False
+        self._is_compacting = False
+        self._first_of_compaction: Optional[Dict[str, int]] = None
         self._at_interrupt: Dict[str, Dict[str, int]] = {}
         self._open_items: Set[str] = set()
         self._context_used: Optional[int] = None
@@ -66,6 +68,8 @@ class CodexLedger:
         elif own_turn is None or params.get("turnId") != own_turn:
             self._note_former(usage, total)
         else:
+            if self._take_back_former(total, last):
+                before = self._sum()
             self._note_own(total, last)
             self._note_context(usage.get("last") or {})
             self._context_window = usage.get("modelContextWindow") or self._context_window
@@ -73,8 +77,11 @@ class CodexLedger:
         self._count_for_model(before)
 
     def _note_former(self, usage: Json, total: Dict[str, int]) -> None:
-        """Note the totals that a resumed thread had before. This report may be missing or late."""
-        if self._base is None:
+        """Note the totals that a resumed thread had before. This report may be missing or late.
+
+        It is right where the counted total is not: that of a killed run may lack its last answer.
+        """
+        if self._base is None or (self._own is None and usage.get("total")):
             self._base = total
             self._own_total = dict(usage.get("total") or {})
 
@@ -86,6 +93,27 @@ class CodexLedger:
             self._base = {name: before[name] - own[name] for name in FIELDS}
         self._is_reverted = False
         self._own = {name: total[name] - self._base[name] for name in FIELDS}
+
+    def _take_back_former(self, total: Dict[str, int], last: Dict[str, int]) -> bool:
+        """Take out the total before this one if it turns out that it was that of the time before the run.
+
+        A turn may begin with a compaction, as after a change of the model. Codex then repeats the former
+        total before that of the compaction's request. Nothing else says what a fork begins with.
+        """
+        if not self._is_compacting:
+            return False
+        former, before = self._first_of_compaction, total["inputTokens"] - last["inputTokens"]
+        if self._own is None and self._base is None:
+            self._first_of_compaction = total
+        elif former and last["inputTokens"] and before == former["inputTokens"]:
+            self._base, self._own, self._first_of_compaction = former, None, None
+            self._by_model.clear()
+            return True
+        return False
+
+    def note_compaction(self, *, begins: bool) -> None:
+        """Note the begin or the end of a compaction of the agent's own thread."""
+        self._is_compacting, self._first_of_compaction = begins, None
 
     def _has_jumped(self, total: Dict[str, int], before: Dict[str, int]) -> bool:
         """Whether the total has changed without a request of this run.
