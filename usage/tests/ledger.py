@@ -11,129 +11,35 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import random
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aitask.tests.lab import processes
 from aitask.tests.lab.client import ApiError
 from aitask.tests.lab.ledger import COUNTED, Entry, Tokens, total
 from aitask.tests.lab.tools import OLDEST_CLIS
-from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.world import BACKENDS, World, tokens_of
+from usage.tests.kinds import KILLS, KINDS, Run
 
-Run = dict[str, Any]
-Poke = Callable[[World, Run], None]
-AGENT = '@tool Agent {"prompt": "@bash true", "description": "help", "subagent_type": "general-purpose"%s}'
-IN_BACKGROUND = '@tool Bash {"command": "sleep 1; echo x", "description": "later", "run_in_background": true}'
-HANGS = "@bash echo a\n@lines 600 1\n@text never"
-"Claude Code refuses a plain `sleep 600`."
 SENT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
-KILLS = ("agent killed", "runner killed")
 SECONDS = 240
-
-
-def has_events(world: World, run: Run, kind: str, count: int) -> None:
-    wait_for(lambda: len(world.events(run, kind)) >= count, 120, f"{count} events {kind} of run {run['id']}")
-
-
-def interrupt_answer(world: World, run: Run) -> None:
-    def answers() -> bool:
-        session = world.api.run(run["id"])["cli_session"]
-        return bool(session) and world.endpoint.is_answering(session)
-
-    wait_for(answers, 120, f"an answer to run {run['id']}")
-    time.sleep(0.5)
-    world.api.post(f"/api/runs/{run['id']}/interrupt")
-
-
-def interrupt_command(world: World, run: Run) -> None:
-    has_events(world, run, "tool", 2)
-    say(world, run, "@bash echo two\n@text on", "after_turn")
-    world.api.post(f"/api/runs/{run['id']}/interrupt")
-
-
-def stop(world: World, run: Run) -> None:
-    has_events(world, run, "tool", 2)
-    world.api.post(f"/api/tasks/{run['task']}/cancel")
-
-
-def kill_agent(world: World, run: Run) -> None:
-    has_events(world, run, "tool", 2)
-    kill(world.events(run, "started")[0]["pid"], ("claude", "codex"))
-
-
-def kill_runner(world: World, run: Run) -> None:
-    has_events(world, run, "tool", 2)
-    kill(processes.parent_of(world.events(run, "started")[0]["pid"]), ("hostkit",))
-
-
-def kill(pid: int, names: tuple[str, ...]) -> None:
-    """Kill a process, if it is one of these: it may have ended, and its number may be another one's."""
-    command = Path(f"/proc/{pid}/cmdline").read_text()
-    if not any(name in command for name in names):
-        raise ProcessLookupError(f"process {pid} is another one")
-    os.kill(pid, signal.SIGKILL)
-
-
-def say(world: World, run: Run, text: str, when: str) -> None:
-    world.api.post(f"/api/runs/{run['id']}/message", {"text": text, "when": when})
-
-
-def steer(world: World, run: Run) -> None:
-    has_events(world, run, "tool", 1)
-    say(world, run, "a word", "now")
-
-
-def add_turn(world: World, run: Run) -> None:
-    has_events(world, run, "tool", 1)
-    say(world, run, "@bash echo two\n@text then", "after_turn")
-
-
-def compact(world: World, run: Run) -> None:
-    has_events(world, run, "tool", 1)
-    world.api.post(f"/api/runs/{run['id']}/compact")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of run: its script, and what is done while it works."""
-
-    script: str
-    poke: Poke | None = None
-    backends: tuple[str, ...] = BACKENDS
-
-
-CLAUDE = ("claude_code",)
-SLOW_COMMAND = "@bash sleep 2; echo a\n@text ok"
-KINDS = {
-    "plain": Kind("@text hello"),
-    "tools": Kind("@write a.txt a\n@bash echo b\n@text over"),
-    "thinking": Kind("@think about it\n@text so"),
-    "failed": Kind("@bash echo f\n@error 400"),
-    "retried": Kind("@error 500 1\n@bash echo e\n@text over"),
-    "throttled": Kind("@error 429 1\n@text over"),
-    "cut": Kind("@cut 1\n@bash echo c\n@text over"),
-    "steered": Kind(SLOW_COMMAND, steer),
-    "two turns": Kind(SLOW_COMMAND, add_turn),
-    "compacted": Kind("@bash echo a\n@lines 10 1\n@text ok", compact),
-    "answer interrupted": Kind("@stream 300 0.1", interrupt_answer),
-    "command interrupted": Kind(HANGS, interrupt_command),
-    "stopped": Kind(HANGS, stop),
-    "agent killed": Kind(HANGS, kill_agent),
-    "runner killed": Kind(HANGS, kill_runner),
-    "sub-agent": Kind(AGENT % ', "run_in_background": false' + "\n@text over", None, CLAUDE),
-    "sub-agent in background": Kind(AGENT % "" + "\n@text over", None, CLAUDE),
-    "command in background": Kind(f"{IN_BACKGROUND}\n@text started", None, CLAUDE),
+ALLOWED = {
+    "outcome": "allow",
+    "risk_level": "low",
+    "user_authorization": "high",
+    "rationale": "It is a test.",
 }
+APPROVAL_REQUEST = ">>> APPROVAL REQUEST START"
+"""In the prompts of the reviewer, who answers for the user in the workspace `reviewed`."""
+WORKSPACES = {"claude_code": "chatty", "codex": "reviewed"}
+"""Other settings of each CLI: titles, which old versions request, and an automatic review of approvals."""
 
 
 @dataclass
@@ -166,24 +72,37 @@ class Session:
         known = {run["id"] for run in self.runs}
         return [run for run in world.api.get(f"/api/tasks/{task}")["runs"] if run not in known]
 
-    def _start(self, world: World, kind: str, workspace: int) -> Run:
-        script = KINDS[kind].script
+    def _start(self, world: World, name: str, workspace: int) -> Run:
+        kind = KINDS[name]
         if not self.runs or not self.runs[-1]["cli_session"]:
-            return world.start(script, self.backend, title=kind, workspace=workspace)
-        queued: Run = world.api.run_task(self.runs[-1]["task"], prompt=script, resume=True)
+            chosen = {"model": kind.model} if kind.model else {}
+            return world.start(kind.script, self.backend, title=name, workspace=workspace, **chosen)
+        place = self._place(world) if kind.forks else None
+        how = {"fork": place} if place else {"resume": True}
+        queued: Run = world.api.run_task(self.runs[-1]["task"], prompt=kind.script, model=kind.model, **how)
         return queued
+
+    def _place(self, world: World) -> dict[str, int] | None:
+        """Return the place of the first message of the agent that can be forked from."""
+        texts = ((run, event) for run in self.runs for event in world.events(run, "text"))
+        return next(
+            ({"run": run["number"], "seq": event["seq"]} for run, event in texts if event.get("anchor")), None
+        )
 
     def _poke(self, world: World, kind: str, run: Run) -> None:
         poke = KINDS[kind].poke
         try:
             if poke:
-                poke(world, run)
+                poke(world, run | {"backend": self.backend})
         except (ApiError, OSError, ValueError) as error:  # the run has just ended
             print(f"run {run['id']} ({kind}): {error}", flush=True)
 
     def entries(self, world: World) -> list[Entry]:
-        ids = {run["cli_session"] for run in self.runs}
-        return world.endpoint.ledger.entries(lambda entry: entry.session in ids)
+        """Return the requests of all sessions of these runs, with those of sub-agents and reviewers."""
+        events = (event for run in self.runs for event in world.events(run))
+        ids = {event["cli_session"] for event in events if event.get("cli_session")}
+        ids |= {run["cli_session"] for run in self.runs}
+        return world.endpoint.ledger.entries(lambda entry: entry.root in ids)
 
     def difference(self, world: World) -> Tokens:
         """Return what was billed for whole answers, without what we have counted."""
@@ -235,21 +154,30 @@ def planned(runs: int, seed: int) -> list[Session]:
             pools[backend] = pools[backend] or chance.sample(due[backend], len(due[backend]))
             kinds.append(pools[backend].pop())
         runs -= len(kinds)
-        sessions.append(Session(backend, kinds, chance.choice(("here", "here", "chatty"))))
+        sessions.append(Session(backend, kinds, chance.choice(("here", WORKSPACES[backend]))))
     return sessions
+
+
+def add_workspaces(world: World) -> dict[str, int]:
+    chatty = world.environment(CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="")
+    reviewed = world.environment()
+    config = Path(reviewed["CODEX_HOME"], "config.toml")
+    config.write_text(f'approvals_reviewer = "auto_review"\n{config.read_text()}')
+    world.endpoint.scripts[APPROVAL_REQUEST] = f"@text {json.dumps(ALLOWED)}"
+    everything: dict[str, Any] = {"permission_mode": "full"}  # nobody answers requests here
+    return {
+        "here": world.add_workspace("here", **everything)["id"],
+        "chatty": world.add_workspace("chatty", environment=chatty, **everything)["id"],
+        "reviewed": world.add_workspace("reviewed", environment=reviewed, permission_mode="edits")["id"],
+    }
 
 
 def measured(world: World, sessions: list[Session], at_once: int, until: float) -> list[str]:
     """Let all sessions work, and return what differs without a known reason."""
-    chatty = world.environment(CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="")  # with titles, in old versions
-    everything: dict[str, Any] = {"permission_mode": "full"}  # nobody answers requests here
-    workspaces = {
-        "here": world.add_workspace("here", **everything)["id"],
-        "chatty": world.add_workspace("chatty", environment=chatty, **everything)["id"],
-    }
+    workspaces = add_workspaces(world)
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda session: session.work(world, workspaces, until), sessions))
-    wrong = []
+    wrong = strangers(world, sessions)
     for session in filter(lambda session: session.runs, sessions):
         difference = session.difference(world)
         if difference != Tokens():
@@ -258,6 +186,13 @@ def measured(world: World, sessions: list[Session], at_once: int, until: float) 
             print("broken off" if is_explained else "WRONG", said, flush=True)
             wrong += [] if is_explained else [said]
     return wrong + audited(world)
+
+
+def strangers(world: World, sessions: list[Session]) -> list[str]:
+    """Return the requests that belong to no session of these runs."""
+    known = {entry.number for session in sessions for entry in session.entries(world)}
+    unknown = world.endpoint.ledger.entries(lambda entry: entry.number not in known)
+    return [f"a request of no session: {entry}" for entry in unknown]
 
 
 def audited(world: World) -> list[str]:

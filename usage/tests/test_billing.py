@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aitask.tests.lab.ledger import COUNTED, Entry, Tokens, total
+from aitask.tests.lab.tools import OLDEST_CLIS
 from tasks.tests.e2e.world import BACKENDS, World, tokens_of
-from usage.tests.ledger import HANGS, kill_agent, kill_runner, stop
+from usage.tests.kinds import HANGS, OTHER_MODELS, kill_agent, kill_runner, stop
+from usage.tests.ledger import measured, planned, summary
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 
@@ -61,15 +65,21 @@ def a_round(world: World) -> list[Run]:
     return (
         done
         + ended(world, [run for _, run in hanging])
-        + ended(world, [go_on(world, run) for run in done[:2]])
+        + ended(world, [go_on(world, run, {"resume": True}) for run in done[:2]])
+        + ended(world, [go_on(world, run, {"fork": place_in(world, run)}) for run in done[:2]])
     )
 
 
-def go_on(world: World, run: Run) -> Run:
-    """A run that resumes the session of another."""
-    task = world.task_of(run)["id"]
-    queued: Run = world.api.run_task(task, prompt="@bash echo more\n@text again", resume=True)
+def go_on(world: World, run: Run, how: dict[str, Any]) -> Run:
+    """A run that resumes the session of another, or a fork of it, with another model."""
+    task, model = world.task_of(run)["id"], OTHER_MODELS[run["backend"]]
+    queued: Run = world.api.run_task(task, prompt="@bash echo more\n@text again", model=model, **how)
     return queued
+
+
+def place_in(world: World, run: Run) -> dict[str, int]:
+    """The place of the first message of the agent."""
+    return {"run": run["number"], "seq": world.events(run, "text")[0]["seq"]}
 
 
 def break_off(world: World, how: str, run: Run) -> None:
@@ -90,7 +100,7 @@ def broken_off(world: World, runs: list[Run]) -> list[Tokens]:
     return [missing for missing in found if missing != Tokens()]
 
 
-@pytest.mark.long("22 runs of all kinds, and the audit of them")
+@pytest.mark.long("26 runs of all kinds, and the audit of them")
 def test_a_mixed_bag_of_runs_adds_up_to_what_was_billed() -> None:
     with World() as world:
         runs = a_round(world)
@@ -103,6 +113,23 @@ def test_a_mixed_bag_of_runs_adds_up_to_what_was_billed() -> None:
         check_the_costs(runs)
         check_the_audit(world, runs, len(untold))
         check_side_requests(world)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3000)
+@pytest.mark.long("200 runs of all kinds, also with the oldest supported CLIs")
+@pytest.mark.parametrize("tools", [None, OLDEST_CLIS], ids=["newest", "oldest"])
+def test_200_runs_add_up_with_the_newest_and_the_oldest_clis(
+    tools: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tools:
+        monkeypatch.setenv("AITASK_TEST_TOOLS", str(tools))
+    sessions = planned(200, seed=7)
+    with World() as world:
+        wrong = measured(world, sessions, 4, time.monotonic() + 2400)
+        print(summary(world, sessions))
+    assert wrong == []
+    assert sum(len(session.runs) for session in sessions) >= 190  # else something has started too few
 
 
 def check_the_costs(runs: list[Run]) -> None:
@@ -130,8 +157,8 @@ def check_side_requests(world: World) -> None:
 
 
 def is_side_request(entry: Entry) -> bool:
-    """A title, or what the CLI asks in its own words, such as a summary of a sub-agent that takes long."""
-    return entry.kind == "title" or "@" not in entry.prompt
+    """A title, or what Claude Code asks in its own words, such as a summary of a long sub-agent."""
+    return entry.api == "messages" and (entry.kind == "title" or "@" not in entry.prompt)
 
 
 def check_the_audit(world: World, runs: list[Run], untold: int) -> None:

@@ -10,9 +10,12 @@ import pytest
 
 from aitask.tests.lab.ledger import Entry, Ledger, Tokens
 from tasks.tests.e2e.world import BACKENDS
-from usage.tests.ledger import KINDS, Session, planned
+from usage.tests.kinds import KINDS
+from usage.tests.ledger import Session, planned
 
-WHOLE = Entry(1, "messages", "/", "turn", 200, True, "m", "", "s", 0, Tokens(10, 20, 30, 40), "", "", 0, 1)
+WHOLE = Entry(
+    1, "messages", "/", "turn", 200, True, "m", "", "s", 0, Tokens(10, 20, 30, 40), "", "", 0, 1, root="s"
+)
 BROKEN = replace(WHOLE, number=2, complete=False, tokens=Tokens(11, 21, 31, 41))
 
 
@@ -43,7 +46,7 @@ def test_only_what_was_broken_off_explains_a_difference(kind: str, ours: Tokens,
     endpoint = Ledger()
     endpoint.add(WHOLE)
     endpoint.add(BROKEN)
-    world: Any = SimpleNamespace(endpoint=SimpleNamespace(ledger=endpoint))
+    world: Any = SimpleNamespace(endpoint=SimpleNamespace(ledger=endpoint), events=lambda run: [])
     session = Session("claude_code", [kind], "here")
     session.runs = [{"cli_session": "s", **vars(ours)}]
     assert session.is_explained(world) == is_explained

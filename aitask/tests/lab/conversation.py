@@ -37,6 +37,8 @@ class Conversation:
     stream: bool
     tools: frozenset[str]
     cwd: str
+    root: str = ""
+    """The session that has started this one; empty if it is the user's own."""
     running: int | None = None
     """The id of the command session that the last tool result reported as still running."""
 

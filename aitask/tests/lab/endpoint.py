@@ -314,6 +314,7 @@ class _Answer:
                 started_at=self.started_at,
                 ended_at=time.time(),
                 files=self.files,
+                root=self.talk.root or self.talk.session,
             )
         )
 

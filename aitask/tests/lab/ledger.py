@@ -44,7 +44,8 @@ class Entry:
     name ("title", "compaction", …). `complete` is False if the client disconnected or the stream was
     interrupted. `tokens` is zero for errors. `prompt` is the user's last text in the conversation, and
     `prompt_digest` its SHA-256. `started_at` and `ended_at` are Unix times. `files` are the SHA-256 of the
-    pictures and documents in the conversation.
+    pictures and documents in the conversation. `root` is the session that the user works with: not that of a
+    sub-agent or a reviewer of Codex.
     """
 
     number: int
@@ -63,6 +64,7 @@ class Entry:
     started_at: float
     ended_at: float
     files: tuple[str, ...] = ()
+    root: str = ""
 
 
 class Ledger:

@@ -57,6 +57,7 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Conversation:
         model=body.get("model", ""),
         effort=(body.get("reasoning") or {}).get("effort") or "",
         session=headers.get("thread-id", ""),
+        root=headers.get("session-id", ""),
         kind=meta.get("request_kind", "turn"),
         stream=bool(body.get("stream")),
         tools=frozenset(_tool_names(body)),

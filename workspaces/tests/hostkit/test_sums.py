@@ -160,6 +160,26 @@ def test_a_fork_counts_from_the_total_of_the_turns_that_it_has_copied() -> None:
         assert fork.tell(copied + 100, 100) == 100
 
 
+def test_a_fork_that_begins_with_a_compaction_counts_from_the_total_that_is_repeated() -> None:
+    fork = Thread(resumed="parent")
+    fork.ledger.model = "m"
+    fork.ledger.note_compaction(begins=True)
+    fork.tell(300, 200)
+    assert fork.tell(350, 50) == 50  # the request of the compaction
+    assert fork.tell(350, 0) == 50
+    fork.ledger.note_compaction(begins=False)
+    assert fork.tell(360, 10) == 60
+    assert fork.ledger.total()["by_model"]["m"]["input_tokens"] == 60
+
+
+def test_a_compaction_is_counted_where_nothing_is_repeated() -> None:
+    fork = Thread(resumed="parent")
+    fork.ledger.note_compaction(begins=True)
+    assert fork.tell(300, 50) == 50
+    fork.ledger.note_compaction(begins=False)
+    assert fork.tell(310, 10) == 60
+
+
 def test_the_total_of_a_fork_may_come_before_its_name() -> None:
     fork = Thread(counts(900), resumed="parent")
     fork.ledger.thread = None
@@ -181,6 +201,13 @@ def test_a_revert_before_the_run_does_not_make_it_negative() -> None:
     thread = Thread(counts(900), resumed="t1")
     assert thread.tell(350, 50) == 50
     assert thread.tell(360, 10) == 60
+
+
+def test_an_answer_that_a_killed_run_has_not_reported_is_not_counted_for_the_next_one() -> None:
+    thread = Thread(counts(900), resumed="t1")
+    assert thread.tell(1200, 300, turn="of the killed run") == 0
+    assert thread.tell(1200, 300) == 0  # repeated in a turn that begins with a compaction
+    assert thread.tell(1250, 50) == 50
 
 
 def test_a_total_that_is_repeated_counts_once() -> None:
@@ -275,6 +302,14 @@ def test_a_thread_that_was_reverted_has_the_sum_of_its_files(tmp_path: Path) -> 
     assert [found[thread]["tokens"]["input_tokens"] for thread in ("t1", "t2")] == [510, 50]
 
 
+def test_the_total_that_a_fork_repeats_before_it_compacts_is_its_parents(tmp_path: Path) -> None:
+    of_fork = meta("t2", "t2", forked_from_id="t1")
+    told = [token_count(300, 200), token_count(350, 50), token_count(350, 0)]
+    rollout(tmp_path, "2", of_fork, *told, context("m"), token_count(360, 10))
+    found = codex_transcripts.sessions({"CODEX_HOME": str(tmp_path)}, 0)
+    assert found["t2"]["tokens"]["input_tokens"] == 60
+
+
 def test_a_fork_leaves_the_messages_of_its_parent_to_it(tmp_path: Path) -> None:
     def record(session: str, key: str, sent: int) -> dict[str, Any]:
         return {
@@ -326,3 +361,24 @@ def test_the_parts_of_a_session_have_the_clis_own_totals(tmp_path: Path) -> None
     ]
     before: list[Any] = [part["before"] for part in parts]
     assert [each and each[OPUS]["input_tokens"] for each in before] == [{}, 12, 12]
+
+
+def test_the_totals_with_which_a_fork_begins_are_not_known(tmp_path: Path) -> None:
+    def record(key: str, sent: int, minute: int) -> dict[str, Any]:
+        own = {"sessionId": "fork", "requestId": "r", "timestamp": f"2026-11-30T02:{minute:02}:00Z"}
+        return {**answer(key, sent), **own}
+
+    path = tmp_path / "projects" / "-w" / "fork.jsonl"
+    path.parent.mkdir(parents=True)
+    begun = {"type": "queue-operation", "timestamp": "2026-11-30T02:05:00Z"}
+    totals = {"type": "cost-state", "sessionId": "fork"}
+    lines = [begun, record("of the parent", 12, 1), record("own", 5, 6)]
+    lines += [{**totals, "modelUsage": {OPUS: usage(17)}}, record("next", 6, 8)]
+    lines += [{**totals, "modelUsage": {OPUS: usage(23)}}]
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    found = claude_transcripts.sessions(
+        {"CLAUDE_CONFIG_DIR": str(tmp_path)}, 0, {"fork": [BEGAN, BEGAN + 120]}
+    )
+    first, second = found["fork"]["parts"]
+    assert "before" not in first
+    assert second["before"][OPUS]["input_tokens"] == 17
