@@ -41,6 +41,7 @@ class TasksConfig(AppConfig):
         hooks.run_ended.join(dispatch.after_end)
         hooks.run_ended.join(jobs.after_end)
         hooks.run_ended.join(notifications.note_end)
+        hooks.cli_held.join(notifications.note_held_cli)
         hooks.run_ended.join(after_run.enqueue_inspection)
         hooks.branch_changed.join(overlap.enqueue_check)
         hooks.repair.join(cli_holds.repair)

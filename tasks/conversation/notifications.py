@@ -21,6 +21,10 @@ ENDS = {
 }
 
 
+HELD = "held CLI: "
+"""Before the subject of a notification that is about a CLI, not about a request."""
+
+
 def note_events(run: Run, events: list[wire.RunEvent]) -> None:
     """Notify of new requests that are still open after these events, in the events' transaction."""
     still_open = {str(request["id"]) for request in run.open_requests}
@@ -35,6 +39,14 @@ def note_end(run: Run) -> None:
     kind = Kind.LIMIT if run.reason_code == "limit" else ENDS.get(run.state)
     if kind:
         _create(run, kind, subject="", text=run.reason)
+
+
+def note_held_cli(run: Run, reason: str, what: str) -> None:
+    """Notify once per workspace that runs wait because a CLI is on hold. The inbox has what can be done."""
+    subject = f"{HELD}{what}"[:100]
+    told = Attention.objects.filter(run__task__workspace=run.task.workspace_id, subject=subject)
+    if not told.exists():
+        _create(run, Kind.NEEDS_YOU, subject=subject, text=reason)
 
 
 def _create(run: Run, kind: str, *, subject: str, text: str) -> None:
@@ -52,19 +64,23 @@ def visible(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Attention]:
 
 def as_message(row: Attention) -> dict[str, Any]:
     """Return the notification as sent to pages and service workers. `tag` prevents duplicates."""
+    is_held = row.subject.startswith(HELD)
+    about = "A CLI is on hold" if is_held else row.get_kind_display()
     return {
         "id": row.pk,
         "kind": row.kind,
-        "title": f"{row.get_kind_display()}: {row.run.task.title}",
+        "title": f"{about}: {row.run.task.title}",
         "body": row.text,
         "task": row.run.task_id,
-        "url": f"/tasks/{row.run.task_id}",
+        "url": "/inbox" if is_held else f"/tasks/{row.run.task_id}",
         "tag": f"aitask-{row.pk}",
         "at": row.at.isoformat(),
     }
 
 
 def is_over(row: Attention) -> bool:
-    """Whether it is about a request that is no longer open."""
+    """Whether it is about a request that is no longer open, or a run that no longer waits for its CLI."""
+    if row.subject.startswith(HELD):
+        return row.run.state != Run.State.QUEUED
     asked = {str(request["id"])[:100] for request in row.run.open_requests}
     return row.kind == Kind.NEEDS_YOU and row.subject not in asked

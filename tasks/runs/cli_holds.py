@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tasks.models import Run
+from tasks.runs import hooks
 from workspaces.catalog.queries import place_of
 from workspaces.hosts import HostConnection
-from workspaces.models import Workspace
+from workspaces.models import InstalledCli, Workspace
 from workspaces.trials import queries, services
 from workspaces.trials.queries import HeldCli
 
@@ -52,8 +53,18 @@ def repair() -> None:
         waiting[workspace_id].add(backend)
     for workspace in Workspace.objects.filter(pk__in=waiting):
         for backend, row in queries.rows_of(workspace).items():
-            if backend in waiting[workspace.pk] and queries.hold_of(row, workspace):
+            why = queries.hold_of(row, workspace) if backend in waiting[workspace.pk] else ""
+            if why:
                 services.request_due(row)
+            if why and row.is_held:
+                _tell(workspace, row, why)
+
+
+def _tell(workspace: Workspace, row: InstalledCli, why: str) -> None:
+    """Tell that runs wait for a held CLI, in the name of the first of them."""
+    queued = Run.objects.filter(state=Run.State.QUEUED, task__workspace=workspace, backend=row.backend)
+    if run := queued.order_by("pk").first():
+        hooks.cli_held(run, why, f"{row.backend} {row.fingerprint or row.code}")
 
 
 def held_clis(workspaces: Sequence[Workspace]) -> list[HeldCli]:

@@ -32,6 +32,8 @@ limit_reported: Hook[[Run, wire.LimitEvent, datetime]] = Hook()
 """The CLI of a run has reported a plan limit (a `limit` event and its time)."""
 run_ended: Hook[[Run]] = Hook()
 """The run has its final state, within the transaction that saves it."""
+cli_held: Hook[[Run, str, str]] = Hook()
+"""A queued run waits because its CLI is on hold: the reason, and a key of what is held."""
 branch_changed: Hook[[int]] = Hook()
 """A branch of the workspace with this id is new or has new commits that are not from a run."""
 repair: Hook[[]] = Hook()
