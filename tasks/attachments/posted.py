@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
@@ -12,6 +13,8 @@ from django.template.defaultfilters import filesizeformat
 from aitask.lib import untrusted_json
 from tasks.models import Attachment
 
+UNREADABLE = "The list of attached files can't be read."
+
 
 def posted_ids(post: QueryDict) -> list[int]:
     """Return the ids in the field `attachments`. Raises BadRequest."""
@@ -19,19 +22,31 @@ def posted_ids(post: QueryDict) -> list[int]:
     if not text:
         return []
     try:
-        found = untrusted_json.loads(text)
-        ids = [row["id"] for row in found]
-    except (untrusted_json.Unreadable, TypeError, KeyError) as error:
-        raise BadRequest("The list of attached files can't be read.") from error
+        return ids_in(untrusted_json.loads(text))
+    except untrusted_json.Unreadable as error:
+        raise BadRequest(UNREADABLE) from error
+
+
+def ids_in(files: Any) -> list[int]:
+    """Return the ids of files that a page describes. Raises BadRequest."""
+    try:
+        ids = [row["id"] for row in files]
+    except (TypeError, KeyError) as error:
+        raise BadRequest(UNREADABLE) from error
     if not all(type(pk) is int and 0 < pk.bit_length() < 64 for pk in ids):
-        raise BadRequest("The list of attached files can't be read.")
+        raise BadRequest(UNREADABLE)
     return ids
 
 
 def as_field(rows: Iterable[Attachment]) -> str:
     """Return the value of the field for these files; empty for none, so that it is no draft."""
-    found = [
+    found = described(rows)
+    return json.dumps(found) if found else ""
+
+
+def described(rows: Iterable[Attachment]) -> list[dict[str, Any]]:
+    """Return the files as the scripts of pages know them."""
+    return [
         {"id": row.pk, "name": row.name, "size": row.size, "text": filesizeformat(row.size), "kind": row.kind}
         for row in rows
     ]
-    return json.dumps(found) if found else ""

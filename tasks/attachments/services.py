@@ -20,7 +20,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.attachments import access, kinds, pictures, queries, store
-from tasks.models import Attachment, Outgoing, Task
+from tasks.models import Attachment, Comment, Outgoing, Task
 
 Kind = Attachment.Kind
 UNUSED_DAYS = 7
@@ -174,7 +174,17 @@ def _given(task: Task) -> set[int]:
     """Return the ids of all files that belong to a run or a message of the task."""
     ids = {pk for found in task.runs.values_list("attachments", flat=True) for pk in found}
     messages = Outgoing.objects.filter(run__task=task, payload__has_key="attachments")
+    comments = Comment.objects.filter(task=task).values_list("attachments", flat=True)
+    ids |= {pk for found in comments for pk in found}
     return ids | {pk for row in messages for pk in row.payload["attachments"] or []}
+
+
+def let_go(task: Task, ids: Iterable[int]) -> None:
+    """Remove files of something that was never sent, unless something else of the task has them, too."""
+    given = _given(task)
+    for row in queries.of_task(task, ids):
+        if not row.in_prompt and row.pk not in given:
+            row.delete()
 
 
 def copy_to(task: Task, rows: Iterable[Attachment]) -> list[int]:

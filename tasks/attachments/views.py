@@ -1,4 +1,7 @@
-"""Attached files, as downloads, and our own copies of pictures. Nothing of them is shown as a page."""
+"""Attached files, as downloads, and our own copies of pictures, also of those that agents have read or made.
+
+Nothing of them is shown as a page.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ from collections.abc import AsyncIterator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
+from aitask.lib.answers import attempt, text_answer
 from aitask.lib.errors import Refused
-from tasks.attachments import store
+from tasks.access import run_for
+from tasks.attachments import shown, store
 from tasks.attachments.access import attachment_for
 from tasks.models import Attachment
 
+COPY = {"Content-Disposition": "inline", "Cache-Control": "private, max-age=86400, immutable"}
 HARMLESS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -39,6 +45,25 @@ def attachment_thumbnail(request: HttpRequest, pk: int) -> HttpResponseBase:
     return _copy(request, row.thumbnail_sha256, row.thumbnail_type)
 
 
+@require_GET
+def run_picture(request: HttpRequest, pk: str, sha256: str) -> HttpResponseBase:
+    return _of_run(request, int(pk), sha256, small=False)
+
+
+@require_GET
+def run_thumbnail(request: HttpRequest, pk: str, sha256: str) -> HttpResponseBase:
+    return _of_run(request, int(pk), sha256, small=True)
+
+
+def _of_run(request: HttpRequest, pk: int, sha256: str, *, small: bool) -> HttpResponseBase:
+    """A picture that an agent has read or made, as our own copy: its content decides its address."""
+    run = run_for(request.user, pk)
+    found = attempt(lambda: shown.of_run(run, sha256, small=small))
+    if isinstance(found, Refused):
+        return text_answer(found)
+    return HttpResponse(found.content, found.content_type, headers={**HARMLESS, **COPY})
+
+
 def download(request: HttpRequest, row: Attachment) -> HttpResponseBase:
     """Return the file itself, as a download without a type that a browser would show."""
     headers = {
@@ -52,8 +77,7 @@ def download(request: HttpRequest, row: Attachment) -> HttpResponseBase:
 def _copy(request: HttpRequest, sha256: str, content_type: str) -> HttpResponseBase:
     if not sha256:
         raise Http404
-    headers = {"Content-Disposition": "inline", "Cache-Control": "private, max-age=86400, immutable"}
-    return _streamed(request, sha256, content_type, headers)
+    return _streamed(request, sha256, content_type, COPY)
 
 
 def _streamed(

@@ -58,7 +58,8 @@ class Comment(models.Model):
     end_line = models.PositiveIntegerField()
     commit = models.CharField(max_length=64, help_text="The commit that the line numbers refer to")
     quote = models.TextField(blank=True, help_text="The text of the lines")
-    text = models.TextField()
+    text = models.TextField(blank=True)
+    attachments = models.JSONField(default=list, blank=True, help_text="Ids of the files that belong to it")
     sent_in = models.ForeignKey(
         "tasks.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="comments"
     )

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from aitask.lib.formats import at, badge, clock, icon
 from tasks.attachments.queries import of_task
 from tasks.badges import outcome_badge
-from tasks.rendering import asked, inputs, markdown, outside, plans, proposals, raw, work
+from tasks.rendering import asked, inputs, markdown, outside, pictures, plans, proposals, raw, work
 from tasks.rendering.parts import (
     NOTHING,
     Entry,
@@ -101,7 +101,8 @@ def _tool_result(entry: Entry) -> SafeString:
         entry.key(),
         " · ".join(filter(None, details)),
     )
-    return folded("terminal", "Result", text.strip().split("\n")[0], body, mark)
+    result = folded("terminal", "Result", text.strip().split("\n")[0], body, mark)
+    return format_html("{}{}", result, pictures.shown(entry))
 
 
 CHANGES = {"add": ("file-plus", "Wrote"), "delete": ("file-minus", "Deleted")}

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
+from tasks.attachments import services as attachment_services
+from tasks.attachments.queries import of_task
 from tasks.editing import clean_text
 from tasks.models import Comment, Run, Task
 from tasks.review import verdicts
@@ -59,21 +61,34 @@ class CommentedLines:
 
 
 def delete_drafts(comments: QuerySet[Comment], *, user: AbstractBaseUser) -> None:
-    """Delete the user's unsent comments among these."""
-    comments.filter(author_id=user.pk, sent_at=None).delete()
+    """Delete the user's unsent comments among these, with their files."""
+    for comment in comments.filter(author_id=user.pk, sent_at=None):
+        with transaction.atomic():
+            comment.delete()
+            attachment_services.let_go(comment.task, comment.attachments)
 
 
-def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUser) -> Comment:
-    """Save a draft. Raises Refused for an empty text or invalid lines."""
+def write(
+    task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUser, attachments: Sequence[int] = ()
+) -> Comment:
+    """Save a draft, with the ids of files. Raises Refused if it is empty, and for invalid lines or files."""
     path_of(place.key)
     text = clean_text(text).strip()
-    if not text:
+    if not text and not attachments:
         raise Refused("The comment is empty.")
     if len(text) > MAX_TEXT:
         raise Refused("The comment is too long.", f"The maximum is {MAX_TEXT} characters.")
     on_file = place.line == place.end_line == WHOLE_FILE
     if place.side not in Comment.Side.values or not (on_file or 1 <= place.line <= place.end_line):
         raise Refused("These lines do not exist.")
+    with transaction.atomic():
+        return _create(task, place, text, user, attachments)
+
+
+def _create(
+    task: Task, place: CommentedLines, text: str, user: AbstractBaseUser, attachments: Sequence[int]
+) -> Comment:
+    on_file = place.line == WHOLE_FILE
     return Comment.objects.create(
         task=task,
         author_id=user.pk,
@@ -84,6 +99,7 @@ def write(task: Task, place: CommentedLines, text: str, *, user: AbstractBaseUse
         commit=place.commit,
         quote="" if on_file else clean_text(place.quote)[:MAX_QUOTE],
         text=text,
+        attachments=attachment_services.attach(task, attachments, user),
     )
 
 
@@ -92,15 +108,18 @@ def drafts(task: Task, user: AbstractBaseUser) -> list[Comment]:
     return list(Comment.objects.filter(task=task, author=user.pk, sent_at=None))
 
 
-def request_changes(task: Task, message: str, *, user: AbstractBaseUser) -> Run:
-    """Send a message and all drafts of the user to the agent as one follow-up.
+def request_changes(
+    task: Task, message: str, *, user: AbstractBaseUser, attachments: Sequence[int] = ()
+) -> Run:
+    """Send a message and all drafts of the user to the agent as one follow-up, with all of their files.
 
-    Raises Refused if there is neither.
+    Raises Refused if there is nothing to send.
     """
     found = drafts(task, user)
+    files = dict.fromkeys([*attachments, *(pk for comment in found for pk in comment.attachments)])
     with transaction.atomic():
         text = follow_up_text(found, message) if found else message
-        run = verdicts.request_changes(task, text, user=user)
+        run = verdicts.request_changes(task, text, user=user, attachments=list(files))
         ids = [comment.pk for comment in found]
         Comment.objects.filter(pk__in=ids).update(sent_at=timezone.now(), sent_in=run)
     doorbell.ring(f"task:{task.pk}")
@@ -112,9 +131,15 @@ def follow_up_text(comments: Sequence[Comment], message: str = "") -> str:
     parts = [clean_text(message).strip()] if message.strip() else []
     parts.append("Comments on your changes:" if len(comments) > 1 else "A comment on your changes:")
     for number, comment in enumerate(comments, 1):
-        lines = (f"{number}. {place_of(comment)}", quoted(comment), comment.text)
+        lines = (f"{number}. {place_of(comment)}", quoted(comment), comment.text, _attached_to(comment))
         parts.append("\n".join(line for line in lines if line))
     return "\n\n".join(parts)
+
+
+def _attached_to(comment: Comment) -> str:
+    """Name the files, which are listed after all comments."""
+    names = [row.name for row in of_task(comment.task, comment.attachments)]
+    return f"(Attached: {', '.join(names)})" if names else ""
 
 
 def place_of(comment: Comment) -> str:

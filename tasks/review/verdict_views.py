@@ -7,6 +7,8 @@ from django.views.decorators.http import require_POST
 
 from tasks.access import task_for
 from tasks.answers import answer_on_task
+from tasks.attachments.posted import posted_ids
+from tasks.models import Run
 from tasks.review import comments, verdicts
 from workspaces.access import current_user
 
@@ -30,10 +32,12 @@ def task_take_back(request: HttpRequest, pk: int) -> HttpResponse:
 def task_send_back(request: HttpRequest, pk: int) -> HttpResponse:
     """Send the message and the user's unsent comments to the agent."""
     task, user = task_for(request.user, pk), current_user(request)
-    message = request.POST.get("message", "")
-    return answer_on_task(
-        request, pk, lambda: comments.request_changes(task, message, user=user), "Changes requested."
-    )
+    message, files = request.POST.get("message", ""), posted_ids(request.POST)
+
+    def send() -> Run:
+        return comments.request_changes(task, message, user=user, attachments=files)
+
+    return answer_on_task(request, pk, send, "Changes requested.")
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
+from tasks.attachments.queries import prompt_of
 from tasks.models import Run, Task, Verdict
 from tasks.order.predecessors import start_of
 from tasks.repository import Site, site_of
@@ -65,19 +67,27 @@ def undo_accept(task: Task) -> None:
     doorbell.ring(f"task:{task.pk}")
 
 
-def request_changes(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
-    """Send the task back to its agent with a message, in the same CLI session if there is one."""
-    if not message.strip():
+def request_changes(
+    task: Task, message: str, *, user: AbstractBaseUser | None, attachments: Sequence[int] = ()
+) -> Run:
+    """Send the task back to its agent with a message or files, in the same CLI session if there is one."""
+    if not message.strip() and not attachments:
         raise Refused("Describe the changes that you want.")
     require(task, TaskVerb.REQUEST_CHANGES)
     undo_accept(task)
-    return follow_up(task, message, user=user)
+    return follow_up(task, message, user=user, attachments=attachments)
 
 
-def follow_up(task: Task, message: str, *, user: AbstractBaseUser | None) -> Run:
-    """Queue a run that continues the last CLI session, or starts a new one if there is none."""
+def follow_up(
+    task: Task, message: str, *, user: AbstractBaseUser | None, attachments: Sequence[int] = ()
+) -> Run:
+    """Queue a run that continues the last CLI session, or starts a new one if there is none.
+
+    A new one gets the files of the task's prompt, too.
+    """
     resume = task.runs.filter(backend=task.backend).exclude(cli_session="").exists()
-    return run_services.queue_run(task, user=user, prompt=message, resume=resume)
+    files = [*(() if resume else prompt_of(task)), *attachments]
+    return run_services.queue_run(task, user=user, prompt=message, resume=resume, attachments=files)
 
 
 def drop(task: Task, *, user: AbstractBaseUser | None) -> Verdict:

@@ -16,11 +16,14 @@ from aitask.lib.answers import attempt, json_answer, text_answer
 from aitask.lib.errors import Malformed, Refused
 from aitask.lib.text import whole_number
 from tasks.access import task_for, visible_tasks
+from tasks.attachments.posted import described, ids_in
+from tasks.attachments.queries import of_task
 from tasks.models import Comment, Task, Verdict, ViewedFile
 from tasks.review import comments, services
 from tasks.review.comparisons import LABELS, View, view_of, why_nothing
 from tasks.review.diff_rows import render_rows
 from tasks.review.patches import Colours, is_binary, parse
+from tasks.review.picture_files import render_sides
 from tasks.review.queries import review_context
 from tasks.review.unchanged import LinesWanted, lines_of, unchanged_rows
 from tasks.spotlight.queries import spotlights_of
@@ -179,6 +182,7 @@ def comment_out(placed: comments.Placed) -> dict[str, Any]:
         "outdated": placed.outdated,
         "quote": comment.quote,
         "text": comment.text,
+        "attachments": described(of_task(comment.task, comment.attachments)),
         "author": str(comment.author or "unknown user"),
         "sent": comment.sent_in.number if comment.sent_in else (0 if comment.sent_at else None),
     }
@@ -200,7 +204,8 @@ def file_response(request: HttpRequest, task: Task) -> HttpResponse:
     space = bool(request.GET.get("space"))
     patch, cut = file_patch(view.site.host, rng, path, old_path, ignore_space=space)
     if is_binary(patch):
-        return note("binary")
+        sides = render_sides(view.site.host, rng, path, old_path)
+        return note("picture", sides) if sides else note("binary")
     hunks = parse(patch)
     if not hunks:
         return note("submodule" if "\nSubmodule " in patch else "empty")
@@ -219,9 +224,9 @@ def file_response(request: HttpRequest, task: Task) -> HttpResponse:
     return response
 
 
-def note(kind: str) -> HttpResponse:
-    """Return a response without rows; X-Note says why."""
-    response = HttpResponse("")
+def note(kind: str, shown: str = "") -> HttpResponse:
+    """Return a response without rows; X-Note says why. `shown` is HTML in their place."""
+    response = HttpResponse(shown)
     response["X-Note"] = kind
     return response
 
@@ -271,12 +276,12 @@ def comment_new(request: HttpRequest, pk: int) -> HttpResponse:
                 commit=str(body["commit"])[:64],
                 quote=str(body["quote"]),
             )
-            text = str(body["text"])
+            text, files = str(body["text"]), ids_in(body.get("attachments") or [])
         except untrusted_json.Unreadable as error:
             raise Malformed(f"The comment can't be read: {error}.") from None
         except (ValueError, KeyError, TypeError):
             raise Refused("The comment is incomplete.") from None
-        comment = comments.write(task, place, text, user=current_user(request))
+        comment = comments.write(task, place, text, user=current_user(request), attachments=files)
         return comment_out(comments.Placed(comment, comment.line, comment.end_line))
 
     return json_answer(work)

@@ -221,6 +221,30 @@ def file_text(
     return None if done.rc or done.truncated else done.out
 
 
+def file_content(
+    host: HostConnection, rng: Range, path: str, *, old: bool = False, most: int
+) -> tuple[bytes, int] | None:
+    """Return one side of a file, of any content, and its size; None if it does not exist.
+
+    Of a file that is larger than `most` bytes, no content is returned.
+    """
+    if not old and not rng.new:
+        answer = host.call(
+            "read_binary", {"folder": rng.folder, "name": path, "limit": most}, timeout=SECONDS
+        )
+        data = b"" if answer["size"] > most else base64.b64decode(answer["data"])
+        return (data, answer["size"]) if answer["exists"] else None
+    name = f"{rng.old if old else rng.new}:{path}"
+    size = git(host, rng.folder, "cat-file", "-s", name, check=False)
+    if size.rc:
+        return None
+    if int(size.out) > most:
+        return b"", int(size.out)
+    args = ["cat-file", "blob", name]
+    done = call_git(host, {"path": rng.folder, "args": args, "max_output": most, "binary": True})
+    return None if done.rc else (base64.b64decode(done.out), int(size.out))
+
+
 def spare_index(write: Writer, worktree: str, index: str) -> None:
     """Copy a worktree's index to `index` and add its untracked files, so that a diff shows them."""
     git_dir = git(write.host, worktree, "rev-parse", "--absolute-git-dir").out.strip()

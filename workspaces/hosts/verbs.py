@@ -47,6 +47,11 @@ class Verbs(ABC):
 
     @overload
     def call(
+        self, verb: Literal["read_binary"], params: wire.InsideParams, *, timeout: float = SECONDS
+    ) -> wire.FileInside: ...
+
+    @overload
+    def call(
         self, verb: Literal["digests"], params: wire.NamesParams, *, timeout: float = SECONDS
     ) -> dict[str, str]: ...
 

@@ -28,11 +28,11 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.rstrip("\n")
 
 
-def commit_file(repo: Path, name: str, content: str, message: str = "") -> str:
+def commit_file(repo: Path, name: str, content: str | bytes, message: str = "") -> str:
     """Write a file and commit it; return the commit's id."""
     path = repo / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
     git(repo, "add", "--", name)
     git(repo, "commit", "-q", "-m", message or f"Add {name}")
     return git(repo, "rev-parse", "HEAD")

@@ -48,6 +48,22 @@ function chipOf(part, file) {
   return chip;
 }
 
+// A file that was sent: a thumbnail that opens larger, or a link.
+export function fileOf({ id, name, text, kind }) {
+  const item = element("li", "");
+  const link = item.appendChild(element("a", kind === "picture" ? "thumb" : "chip"));
+  link.href = `/attachments/${id}`;
+  link.title = `${name}, ${text}`;
+  if (kind === "picture") {
+    link.dataset.view = `/attachments/${id}/view`;
+    link.append(Object.assign(element("img", ""), { src: `/attachments/${id}/thumbnail`, alt: name }));
+  } else {
+    link.download = "";
+    link.append(element("span", "cut", name), element("span", "dim", text));
+  }
+  return item;
+}
+
 function button(label, text, act) {
   const made = element("button", "button quiet tiny", text);
   made.type = "button";
@@ -265,6 +281,22 @@ document.addEventListener("click", (event) => {
   document.body.append(dialog);
   dialog.showModal();
 });
+
+// A picture that can't be shown says why, as the server does.
+const THUMBNAILS = ".attached-files .thumb > img";
+
+async function explain(image) {
+  const response = await fetch(image.src).catch(() => null);
+  if (response?.ok) return;
+  const isText = response?.headers.get("Content-Type")?.startsWith("text/plain");
+  const words = isText ? (await response.text()).slice(0, 200) : "This picture can't be shown.";
+  const chip = element("span", "chip");
+  chip.append(element("span", "why", words));
+  image.closest(".thumb")?.replaceWith(chip);
+}
+
+document.addEventListener("error", ({ target }) => target.matches?.(THUMBNAILS) && explain(target), true);
+for (const image of document.querySelectorAll(THUMBNAILS)) if (image.complete && !image.naturalWidth) explain(image); // It has failed before this script was there.
 
 const ready = (root) => {
   for (const part of root.querySelectorAll("[data-attach]")) draw(part);

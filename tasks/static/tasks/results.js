@@ -34,6 +34,11 @@ function attach(tool, result) {
   tool.classList.toggle("bad", tool.classList.contains("bad") || result.classList.contains("bad"));
   keep(tool, result.parentElement, inside, moved);
   tool.querySelector(".inside").append(...moved);
+  const pictures = result.parentElement.querySelector(":scope > .shown");
+  if (pictures) {
+    keep(tool, result.parentElement, result.parentElement, [pictures]);
+    tool.after(pictures);
+  }
 }
 
 // Show a row of a sub-agent below the call that has started it.

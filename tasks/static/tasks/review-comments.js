@@ -2,6 +2,7 @@
 import { make, makeButton } from "../aitask/dom.js";
 import { forget, restore, storedAs } from "../aitask/drafts.js";
 import { post, send } from "../aitask/send.js";
+import { draw, fileOf, filesOf, hasFiles, isBusy } from "./attach.js";
 
 const FILE = 0; // The “line” of a comment on a whole file.
 
@@ -29,6 +30,7 @@ class Comments {
       const number = event.target.closest("button[data-line]");
       if (number) this.select(number, event.shiftKey);
     });
+    this.dialog.addEventListener("attached", () => this.count());
   }
 
   // A click selects a line, Shift-click a range from the line that was clicked before.
@@ -49,7 +51,7 @@ class Comments {
 
   // Forms that hold words stay open beside a new one.
   openForm(box, place) {
-    for (const other of box.querySelectorAll(".commentform")) if (!other.elements.text.value) close(other);
+    for (const other of box.querySelectorAll(".commentform")) if (isEmpty(other)) close(other);
     const form = this.addForm(box, place);
     if (!form) return;
     form.elements.text.focus();
@@ -66,6 +68,7 @@ class Comments {
     if (row) addFullRow(row).append(form);
     else box.querySelector(".filebody").prepend(form);
     restore(form);
+    draw(filesPart(form));
     this.listenTo(form, box, place);
     return form;
   }
@@ -92,14 +95,14 @@ class Comments {
       event.preventDefault();
       this.save(form, box, place);
     });
-    form.querySelector("[type=button]").addEventListener("click", leave);
+    form.querySelector("[data-cancel]").addEventListener("click", leave);
     form.elements.text.addEventListener("keydown", (event) => {
       const submits = event.key === "Enter" && (event.ctrlKey || event.metaKey);
       if (!submits && event.key !== "Escape") return;
       event.preventDefault();
       event.stopPropagation();
       if (submits) form.requestSubmit();
-      else if (form.elements.text.value) form.elements.text.blur();
+      else if (!isEmpty(form)) form.elements.text.blur();
       else leave();
     });
   }
@@ -118,6 +121,7 @@ class Comments {
       commit: side === "old" ? old_commit : commit,
       quote: lines.join("\n"),
       text: form.elements.text.value,
+      attachments: filesOf(filesPart(form)),
     };
     button.disabled = true;
     const saved = await post(this.root.dataset.comments, JSON.stringify(values));
@@ -145,7 +149,9 @@ class Comments {
     if (comment.line && !rowOf(box, comment.side, comment.end_line)) head.append(placeOf(comment));
     if (comment.outdated) head.append(make("span", "badge needs", "outdated"));
     if (comment.outdated && comment.quote) note.append(make("pre", "quote small", comment.quote));
-    note.append(make("p", "text", comment.text));
+    if (comment.text) note.append(make("p", "text", comment.text));
+    if (comment.attachments.length)
+      note.appendChild(make("ul", "attached-files")).append(...comment.attachments.map(fileOf));
     if (isDraft) {
       const button = makeButton("button quiet tiny", "Delete", () => this.delete(comment, box));
       head.append(make("span", "grow"), button);
@@ -183,7 +189,7 @@ class Comments {
     note.textContent = `Sent together with your ${drafts === 1 ? "comment" : `${drafts} comments`}.`;
     note.hidden = !drafts;
     const text = this.dialog.querySelector("textarea");
-    text.required = !drafts;
+    text.required = !drafts && !hasFiles(filesPart(this.dialog));
     text.placeholder = drafts ? "Anything else? (optional)" : "";
   }
 }
@@ -205,9 +211,21 @@ function makeForm(draft, { line, end }) {
   const actions = make("div", "row");
   const add = Object.assign(make("button", "button primary tiny", "Add comment"), { type: "submit" });
   add.append(make("kbd", "", "Ctrl Enter"));
-  actions.append(add, Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" }));
-  form.append(label, text, actions);
+  const cancel = Object.assign(make("button", "button quiet tiny", "Cancel"), { type: "button" });
+  cancel.dataset.cancel = "";
+  actions.append(add, cancel);
+  form.append(label, text, document.getElementById("files-of-comment").content.cloneNode(true), actions);
+  form.addEventListener("attached", () => {
+    text.required = !hasFiles(filesPart(form));
+  });
   return form;
+}
+
+const filesPart = (form) => form.querySelector("[data-attach]");
+
+function isEmpty(form) {
+  const part = filesPart(form);
+  return !form.elements.text.value && !hasFiles(part) && !isBusy(part);
 }
 
 function close(form) {

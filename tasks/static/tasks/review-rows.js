@@ -18,6 +18,7 @@ export async function addRows(box, file, request, more) {
   const text = await response.text();
   const kind = response.headers.get("X-Note");
   if (!response.ok) body.append(make("p", "small bad", text.slice(0, 300)));
+  else if (kind === "picture") body.insertAdjacentHTML("beforeend", text);
   else if (kind) body.append(make("p", "small dim", noteOf(kind, file)));
   else {
     const table = tableOf(body, file, request.settings.split);

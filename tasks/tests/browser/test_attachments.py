@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -107,3 +108,32 @@ def test_a_message_can_be_only_files_and_a_refused_one_says_why(site: Site, open
     expect(chips).to_have_count(0)
     run = "Task.objects.get(title='With a message').last_run"
     assert site.do(f"result = [{run}.prompt, len({run}.attachments)]") == ["", 1]
+
+
+def test_pictures_of_the_agent_are_shown_below_its_call_and_open_larger(
+    site: Site, open_one: OpenPage
+) -> None:
+    folder = site.app.folder / "run-with-pictures"
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    contents = [picture("PNG", (640, 400)), b"\x89PNG\r\n\x1a\n damaged"]
+    named = [{"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)} for content in contents]
+    for facts, content in zip(named, contents, strict=True):
+        (folder / "pictures" / str(facts["sha256"])).write_bytes(content)
+    task = site.do(
+        "here = factories.make_workspace(owner=User.objects.get(username='ada'))\n"
+        "task = factories.make_task(title='Sees', workspace=here, status='review')\n"
+        f"run = factories.make_run(task=task, state='succeeded', run_dir={str(folder)!r})\n"
+        "factories.make_event(run, 'tool', id='t1', name='Read', title='shot.png')\n"
+        f"factories.make_event(run, 'tool_result', id='t1', output='', pictures={named!r})\n"
+        "result = task.pk"
+    )
+    page = open_one(f"/tasks/{task}")
+    call = page.locator(".ev-tool", has_text="shot.png")
+    expect(call.locator(".shown img")).to_have_count(1)  # the other one says why it is not shown
+    expect(call.locator(".shown .chip")).to_have_text("The picture is damaged.")
+    assert call.locator(".shown img").evaluate("image => image.naturalWidth") == 400
+    assert_no_barriers(page)
+    call.locator(".shown a").click()
+    opened = page.get_by_role("dialog").locator("img")
+    expect(opened).to_be_visible()
+    assert opened.evaluate("async image => (await image.decode(), image.naturalWidth)") == 640

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from aitask.tests.lab.repos import commit_file, git
 from tasks.models import Comment, Radar, Run, Task
+from tasks.review import picture_files
+from tasks.tests.attachments.samples import archive, picture
 from tasks.tests.factories import make_run, make_user
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
 from tasks.trains import overlap
@@ -356,3 +359,42 @@ def test_the_review_names_work_that_is_in_no_commit(shop: tuple[Client, Task, Hi
     text = "Work of this branch is in a stash, not in a commit: stash@{0}: <b>."
     Run.objects.update(outcome={"state": "succeeded", "left_out": [text]})
     assert "stash@{0}: &lt;b&gt;." in client.get(f"/tasks/{task.pk}/review").content.decode()
+
+
+def test_both_versions_of_a_picture_are_shown_side_by_side_with_their_sizes(
+    shop: tuple[Client, Task, History], settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    client, task, _ = shop
+    tree = Path(task.worktree_path)
+    commit_file(tree, "logo.png", picture(size=(60, 20)), "Old")
+    old = git(tree, "rev-parse", "HEAD")
+    commit_file(tree, "logo.png", picture(size=(30, 40)), "New")
+    (tree / "logo.png").write_bytes(picture(size=(7, 9)))
+    (tree / "new.png").write_bytes(picture() + archive())
+
+    def shown(path: str, comparison: str) -> tuple[str, list[tuple[str, str]], int]:
+        answer = rows(client, task, path, range=comparison)
+        html = answer.content.decode()
+        return answer.headers["X-Note"], re.findall(r"<b>(.*?)</b>|(\d+ × \d+)", html), html.count("<img")
+
+    listed(client, task, range="work")
+    last = git(tree, "rev-parse", "HEAD")
+    before, after = ("Before", ""), ("After", "")
+    both = [before, ("", "60 × 20"), after, ("", "30 × 40")]
+    assert shown("logo.png", f"commit:{last}") == ("picture", both, 2)
+    assert shown("logo.png", f"commit:{old}") == ("picture", [after, ("", "60 × 20")], 1)
+    assert shown("logo.png", "work") == ("picture", [before, ("", "30 × 40"), after, ("", "7 × 9")], 2)
+    assert shown("new.png", "work") == ("picture", [after], 0)
+    assert "an archive in one file" in rows(client, task, "new.png", range="work").content.decode()
+
+
+def test_a_picture_of_which_nothing_is_small_enough_is_not_sent(
+    shop: tuple[Client, Task, History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, task, _ = shop
+    monkeypatch.setattr(picture_files, "MAX_PICTURE", 1 << 10)
+    commit_file(Path(task.worktree_path), "large.png", picture(size=(300, 300), mode="RGB") * 3, "Large")
+    html = rows(client, task, "large.png").content.decode()
+    assert "<img" not in html
+    assert "It is larger than" in html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -106,6 +107,9 @@ class _Reader(threading.Thread):
     def text(self) -> str:
         return bytes(self.data).decode("utf-8", "surrogateescape")
 
+    def base64(self) -> str:
+        return base64.b64encode(self.data).decode("ascii")
+
 
 def _collect(process: "subprocess.Popen[bytes]", params: ExecParams) -> Executed:
     limit = int(params.get("max_output") or DEFAULT_OUTPUT)
@@ -120,7 +124,8 @@ def _collect(process: "subprocess.Popen[bytes]", params: ExecParams) -> Executed
     _kill_group(process)
     for reader in (out, err):
         reader.join(GRACE_SECONDS)
-    return {"rc": status, "out": out.text(), "err": err.text(), "truncated": out.truncated or err.truncated}
+    found = out.base64() if params.get("binary") else out.text()
+    return {"rc": status, "out": found, "err": err.text(), "truncated": out.truncated or err.truncated}
 
 
 def _feed(pipe: IO[bytes], text: str) -> None:

@@ -36,7 +36,7 @@ def git(params: GitParams, request: Request) -> Executed:
     env = {**(params.get("env") or {}), **_environment(place, params)}
     argv = [*(params.get("prefix") or []), "git", "-C", path, *params["args"]]
     full: ExecParams = {"argv": argv, "env": env}
-    for name in ("stdin", "timeout", "max_output", "stdout_path"):
+    for name in ("stdin", "timeout", "max_output", "stdout_path", "binary"):
         if name in params:
             full[name] = params[name]
     if place and _changes_worktrees(params["args"]):

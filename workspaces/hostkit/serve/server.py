@@ -63,6 +63,7 @@ VERBS: Dict[str, Verb] = {
     "agent_settings": agent_settings.agent_settings,
     "read": files.read,
     "read_inside": files.read_inside,
+    "read_binary": files.read_binary,
     "digests": files.digests,
     "special_files": files.special_files,
     "obstacles": files.obstacles,

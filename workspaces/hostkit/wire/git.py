@@ -24,6 +24,7 @@ class GitParams(TypedDict):
     timeout: NotRequired[float]
     max_output: NotRequired[int]
     stdout_path: NotRequired[str]
+    binary: NotRequired[bool]
 
 
 class PlaceParams(TypedDict):

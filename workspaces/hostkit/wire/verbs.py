@@ -26,6 +26,8 @@ class ExecParams(TypedDict):
     "Limit for each of stdout and stderr in bytes; default 4 MiB."
     stdout_path: NotRequired[str]
     "File to write the standard output to."
+    binary: NotRequired[bool]
+    "Whether `out` is answered in base64: bytes that are no text need far less room then."
 
 
 class Executed(TypedDict):
