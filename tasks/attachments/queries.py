@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
 from tasks.attachments import store
 from tasks.models import Attachment, Task
@@ -48,6 +48,12 @@ def prompt_ids(tasks: Sequence[Task]) -> dict[int, list[int]]:
         if task is not None:
             found[task].append(pk)
     return found
+
+
+def count_by_task(tasks: Sequence[Task]) -> dict[int, int]:
+    """Return how many files each task has; those without any are left out."""
+    rows = Attachment.objects.filter(task__in=[task.pk for task in tasks]).order_by().values_list("task_id")
+    return {pk: count for pk, count in rows.annotate(count=Count("pk")) if pk is not None}
 
 
 def bytes_of(task: Task) -> int:

@@ -12,6 +12,7 @@ from functools import cached_property
 from django.db.models import OuterRef, Prefetch, Subquery, prefetch_related_objects
 
 from aitask.lib.badges import Badge
+from tasks.attachments.queries import count_by_task
 from tasks.badges import VERDICTS, run_badge
 from tasks.models import Run, Task, Verdict
 from tasks.order.predecessors import Predecessor, predecessors_by_task
@@ -50,6 +51,8 @@ class Card:
     "A problem with the model that the next run would use."
     marks: tuple[Badge, ...] = ()
     "Its verdict, merge state and overlaps."
+    files: int = 0
+    "Files of its prompt, its runs and their messages."
     after: tuple[Predecessor, ...] = ()
     "The tasks that it comes after, without those that are merged."
 
@@ -203,7 +206,7 @@ class Card:
             (task.workspace.name, task.workspace.base_branch, task.workspace.check_command),
             (task.get_backend_display(), task.model, task.reasoning_effort),
             (task.files_changed, task.lines_added, task.lines_deleted),
-            (task.labels, task.priority, task.is_archived),
+            (task.labels, task.priority, task.is_archived, self.files),
             (self.badge, self.warning, self.marks, self.mode, self.verbs, self.link_lost),
             (self.after_text, self.after_in_full, self.is_stuck),
         )
@@ -236,7 +239,7 @@ def cards_of(tasks: Iterable[Task], lost: set[str] | None = None) -> list[Card]:
     prefetch_related_objects(found, "workspace")
     lost = lost_hosts() if lost is None else lost
     cards = [card_of(task, lost) for task in found]
-    return _with_warnings(_with_marks(_with_order(cards)))
+    return _with_files(_with_warnings(_with_marks(_with_order(cards))))
 
 
 def card_of(task: Task, lost_hosts: set[str]) -> Card:
@@ -263,6 +266,11 @@ def _with_order(cards: Sequence[Card]) -> list[Card]:
 def _with_marks(cards: Sequence[Card]) -> list[Card]:
     marks = marks_of([card.task for card in cards])
     return [replace(card, marks=marks.get(card.task.pk, ())) for card in cards]
+
+
+def _with_files(cards: Sequence[Card]) -> list[Card]:
+    counts = count_by_task([card.task for card in cards])
+    return [replace(card, files=counts.get(card.task.pk, 0)) for card in cards]
 
 
 def _with_warnings(cards: list[Card]) -> list[Card]:

@@ -83,7 +83,9 @@ def choices(task: Task, run: Run | None) -> dict[str, object]:
     offer = catalog_queries.lists_of(task.workspace).get(backend)
     models = offer.models if offer else []
     efforts = dict.fromkeys(level["id"] for model in models for level in model["reasoning_efforts"])
-    return {"offered": models, "efforts": list(efforts)}
+    model = (run if run and run.is_active else task).model
+    blind = catalog_queries.takes_pictures_of(offer, model) is False
+    return {"offered": models, "efforts": list(efforts), "takes_no_pictures": blind}
 
 
 def mode_choices(task: Task, run: Run | None, state: str) -> dict[str, object]:

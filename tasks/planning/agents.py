@@ -7,6 +7,8 @@ which stays as it was; nothing of it can be merged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
@@ -53,8 +55,9 @@ def start_plan(
     backend: str,
     model: str = "",
     reasoning_effort: str = "",
+    attachments: Iterable[int] = (),
 ) -> Run:
-    """Queue a plan run for a document or a wish. Raises Refused."""
+    """Queue a plan run for a document or a wish, with the ids of files. Raises Refused."""
     text = text.strip()
     if not text:
         raise Refused("The text is empty.", "Write what should be planned.")
@@ -75,4 +78,5 @@ def start_plan(
             as_chosen=True,
         )
         task = services.create_task(workspace, user, fields)
+        services.give_files(task, (), attachments, user)
         return run_services.queue_run(task, user=user)

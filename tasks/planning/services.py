@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -30,8 +30,9 @@ def create_planned(
     user: AbstractBaseUser,
     items: Sequence[Mapping[str, Any]],
     as_chosen: bool = False,
+    attachments: Iterable[int] = (),
 ) -> list[Task]:
-    """Create tasks in the backlog, in their order. All are created or none.
+    """Create tasks in the backlog, in their order. All are created or none. Each gets the `attachments`.
 
     Each item has the fields of `create_task`; `after` has indexes of other items. Raises InvalidPlan.
     """
@@ -51,6 +52,7 @@ def create_planned(
         for index, task in enumerate(tasks):
             with _named(index):
                 order.check_order(task)
+        services.give_files(tasks[0], tasks[1:], attachments, user)
     return tasks
 
 

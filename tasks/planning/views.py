@@ -14,6 +14,8 @@ from aitask.lib.answers import json_answer
 from aitask.lib.errors import Malformed, Refused
 from aitask.lib.text import whole_number
 from tasks.access import run_for
+from tasks.attachments.posted import posted_ids
+from tasks.attachments.queries import in_prompt
 from tasks.forms import CHOICES, SORTING, choices_for
 from tasks.many import services as many
 from tasks.many.verbs import ManyVerb, in_words
@@ -50,6 +52,7 @@ def plan_page(request: HttpRequest) -> HttpResponse:
         "most": MOST_PLANNED,
         "planners": agents.planners(),
         "run": run,
+        "attached": in_prompt(run.task) if run else (),
         "proposals": queries.proposed(run) if run else None,
     }
     return render(request, "tasks/planning/plan.html", context)
@@ -83,7 +86,8 @@ def plan_start(request: HttpRequest) -> JsonResponse:
         form = StartPlanForm(request.POST, user=current_user(request))
         if not form.is_valid():
             raise Refused(_sentences(form))
-        run = agents.start_plan(user=current_user(request), **form.cleaned_data)
+        files = posted_ids(request.POST)
+        run = agents.start_plan(user=current_user(request), attachments=files, **form.cleaned_data)
         return {"url": reverse("task", args=[run.task_id])}
 
     return json_answer(verb)
@@ -116,7 +120,11 @@ def plan_create(request: HttpRequest) -> JsonResponse:
             raise Refused(_sentences(form))
         items = [{**form.defaults(), **item} for item in items_in(form.cleaned_data["items"])]
         tasks = services.create_planned(
-            workspace=form.cleaned_data["workspace"], user=user, items=items, as_chosen=True
+            workspace=form.cleaned_data["workspace"],
+            user=user,
+            items=items,
+            as_chosen=True,
+            attachments=posted_ids(request.POST),
         )
         return _created(request, tasks, runs="run" in request.POST, plan=form.cleaned_data["plan"])
 

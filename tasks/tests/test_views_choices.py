@@ -100,6 +100,21 @@ class TestNewTask:
         assert soup.options["reasoning_effort"] == [""]
         assert "reasoning_effort" in soup.disabled
 
+    @pytest.mark.parametrize(("takes", "is_said"), [(False, True), (True, False), (None, False)])
+    def test_a_model_that_takes_no_pictures_is_said_beside_a_picture(
+        self,
+        client: Client,
+        people: People,
+        lists: dict[str, ModelList],
+        takes: bool | None,
+        is_said: bool,
+    ) -> None:
+        models = [{**model("gpt-a", "medium", default=True), "takes_pictures": takes}]
+        ModelList.objects.filter(pk=lists["codex"].pk).update(models=models)
+        said = {"workspace": people.workspace.pk, "backend": "codex", "changed": "backend"}
+        soup = part(client, "/tasks/new/fields", **said)
+        assert ("takes no pictures" in soup.text) == is_said
+
     def test_a_typed_model_is_taken(self, client: Client, people: People) -> None:
         said = {"text": "Typed", "workspace": people.workspace.pk, "backend": "claude_code"}
         assert send(client, "/tasks/new", **said, model="*", model_typed="fable").status_code == 204

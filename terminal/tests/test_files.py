@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from aitask.tests.lab.given_files import picture
 from aitask.tests.lab.wait import wait_for
@@ -31,7 +31,7 @@ def give(page: Page, way: str, name: str, media_type: str, content: bytes) -> No
     page.evaluate(GIVE, [way, name, media_type, list(content)])
 
 
-def test_what_is_dropped_or_pasted_is_put_on_the_host_and_its_path_typed(
+def test_what_is_dropped_or_chosen_is_put_on_the_host_and_its_path_typed(
     desk: Site, task: int, open_one: Open
 ) -> None:
     desk.make_session(task)
@@ -39,7 +39,9 @@ def test_what_is_dropped_or_pasted_is_put_on_the_host_and_its_path_typed(
         show(page, desk, task)
         give(page, "drop", "stack trace's.log", "text/plain", b"line one\n")
         until_shows(page, "stack_trace_s.log ")
-        give(page, "paste", "image.png", "image/png", picture())
+        with page.expect_file_chooser() as chosen:
+            page.get_by_role("button", name="Put a file on the host").click()
+        chosen.value.set_files(FilePayload(name="image.png", mimeType="image/png", buffer=picture()))
         until_shows(page, "image.png ")
         line = r"\$(/.+/stack_trace_s\.log)(/.+/image\.png)"  # the shell wraps it; nothing was executed
         typed = wait_for(lambda: re.fullmatch(line, "".join(desk.capture(task).split())), 30, "the paths")
@@ -60,6 +62,6 @@ def test_a_refused_file_is_said_and_nothing_is_typed(desk: Site, task: int, open
     desk.make_session(task)
     with open_one() as page:
         show(page, desk, task)
-        give(page, "drop", "empty.txt", "text/plain", b"")
+        give(page, "paste", "empty.txt", "text/plain", b"")
         wait_for(lambda: page.locator(".toast.failed").count() == 1, 60, "a refusal")
         assert "empty.txt" not in desk.capture(task)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from django.utils import dateformat
 
 from workspaces import clis
-from workspaces.catalog.queries import warning
+from workspaces.catalog.queries import takes_pictures_of, warning
 from workspaces.hostkit.wire import Effort, OfferedModel
 from workspaces.models import Workspace
 from workspaces.models.model_list import ModelList
@@ -106,6 +106,11 @@ class Choices:
     @property
     def warning(self) -> str:
         return "" if self.typing else warning(self.offer, self.model, self.effort)
+
+    @property
+    def takes_no_pictures(self) -> bool:
+        """Whether the CLI says so: its agent gets the paths of attached pictures."""
+        return not self.typing and takes_pictures_of(self.offer, self.model) is False
 
     @property
     def is_awaited(self) -> bool:

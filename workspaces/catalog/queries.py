@@ -49,7 +49,11 @@ def lists_of(workspace: Workspace) -> dict[str, ModelList]:
 
 def takes_pictures(workspace: Workspace, backend: str, model: str) -> bool | None:
     """Return whether a model takes pictures; None if its CLI does not say. Empty: the CLI's default."""
-    offer = lists_of(workspace).get(backend)
+    return takes_pictures_of(lists_of(workspace).get(backend), model)
+
+
+def takes_pictures_of(offer: ModelList | None, model: str) -> bool | None:
+    """The same for a model of this list."""
     found = (offer.find(model) if model else offer.recommended) if offer else None
     return found.get("takes_pictures") if found else None
 

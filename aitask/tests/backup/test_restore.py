@@ -22,6 +22,18 @@ from aitask.tests.lab.services import PostgreSQL
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 ADD_USER = "from django.contrib.auth.models import User; User.objects.create(username={!r})"
+FILE = "a line of the attached file"
+ATTACH = f"""
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from tasks.attachments import services
+services.receive(SimpleUploadedFile("a.txt", {FILE.encode()!r}), User.objects.get(username="ada"))
+"""
+REMOVE = "\nfrom tasks.models import Attachment; Attachment.objects.get().delete()"
+READ = (
+    "from tasks.attachments import store; from tasks.models import Attachment; "
+    "print(b''.join(store.read(Attachment.objects.get().sha256)).decode())"
+)
 EXECUTE = "from django.db import connection; connection.cursor().execute({!r})"
 USERS = "from django.contrib.auth.models import User; print('users:', *map(str, User.objects.all()))"
 
@@ -129,7 +141,7 @@ def test_a_database_that_can_not_be_read_is_kept_as_it_is(installation: Installa
 
 
 def test_a_restore_on_a_new_machine_needs_nothing_there(installation: Installation, tmp_path: Path) -> None:
-    shell(installation, ADD_USER.format("ada"))
+    shell(installation, ADD_USER.format("ada") + ATTACH)
     backup(installation, tmp_path / "b.tar.gz")
     (tmp_path / "new").mkdir(mode=0o700)
     fresh = Installation(tmp_path / "new")
@@ -137,6 +149,7 @@ def test_a_restore_on_a_new_machine_needs_nothing_there(installation: Installati
     assert done.returncode == 0, done.stderr
     assert shell(fresh, USERS) == "users: ada"
     assert (tmp_path / "new" / "secret_key").read_text() == "k" * 50
+    assert shell(fresh, READ) == FILE
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
@@ -173,11 +186,13 @@ class TestPostgreSQL:
 
     @pytest.mark.long("starts PostgreSQL and several commands")
     def test_a_restore_brings_back_all_or_nothing(self, served: Installation, tmp_path: Path) -> None:
+        shell(served, ATTACH)
         backup(served, tmp_path / "b.tar.gz")
-        shell(served, ADD_USER.format("bob"))
+        shell(served, ADD_USER.format("bob") + REMOVE)
         done = served.run("restore", str(tmp_path / "b.tar.gz"), "--yes")
         assert done.returncode == 0, done.stderr
         assert shell(served, USERS) == "users: ada"
+        assert shell(served, READ) == FILE
         (kept,) = (served.data_dir / "backups").glob("before-restore-*.tar.gz")
 
         interrupted = f"ALTER SCHEMA public RENAME TO {database.KEPT_SCHEMA}; CREATE SCHEMA public"

@@ -1,4 +1,6 @@
 // A text on its way from the form for new tasks to the plan page, which splits it or lets an agent plan it.
+import { filesOf } from "./attach.js";
+
 const TEXT = "plan:text";
 const POINT = /^\s{0,3}(?:[-*+•‣◦▪]|\d{1,9}[.)]|#{2,6})\s+\S|^\s{0,3}[☐☑☒]/;
 const FENCE = /^\s*(?:```|~~~)/;
@@ -15,7 +17,8 @@ export function pointsIn(text) {
 }
 
 export function toPlan(form, how) {
-  sessionStorage.setItem(TEXT, JSON.stringify({ text: form.elements.text.value, how }));
+  const files = filesOf(form.querySelector("[data-attach]"));
+  sessionStorage.setItem(TEXT, JSON.stringify({ text: form.elements.text.value, how, files }));
   location.assign(`/plan?workspace=${form.elements.workspace.value}`);
 }
 

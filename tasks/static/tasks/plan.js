@@ -2,11 +2,13 @@
 // before that; what is on the page is stored per tab, so that it survives a reload.
 import { post } from "../aitask/send.js";
 import { toast } from "../aitask/toasts.js";
+import { filesOf, put } from "./attach.js";
 import { PlanRows } from "./plan-rows.js";
 import { takeText } from "./plan-text.js";
 
 const source = document.getElementById("plan-source");
 const form = document.getElementById("plan-form");
+const files = form.querySelector("[data-attach]");
 const report = document.getElementById("plan-report");
 const proposed = JSON.parse(document.getElementById("plan-proposals")?.textContent ?? "null");
 const DRAFT = `plan:${proposed ? `run-${proposed.run}-${proposed.version}` : "draft"}`;
@@ -25,7 +27,7 @@ function save() {
   const { text, by, nested, share_context: share } = source?.elements ?? {};
   const options = source ? { text: text.value, by: by.value, nested: nested.value, share: share.checked } : {};
   try {
-    sessionStorage.setItem(DRAFT, JSON.stringify({ ...options, tasks: rows.tasks, told }));
+    sessionStorage.setItem(DRAFT, JSON.stringify({ ...options, tasks: rows.tasks, told, files: filesOf(files) }));
   } catch {
     // It is too large for the browser's storage: the page works, but a reload loses it.
   }
@@ -104,6 +106,8 @@ async function startPlan() {
   if (started) location.assign(started.url);
 }
 
+files.addEventListener("attached", save);
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const buttons = form.querySelectorAll("[data-create]");
@@ -125,6 +129,7 @@ const fromForm = takeText();
 const draft = sessionStorage.getItem(DRAFT);
 if (fromForm && source) {
   source.elements.text.value = fromForm.text;
+  put(files, fromForm.files ?? []);
   changed();
   if (fromForm.how === "split") split();
   else source.elements.plan.focus();

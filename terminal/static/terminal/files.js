@@ -18,6 +18,12 @@ export class Files {
     room.addEventListener("dragover", (event) => this.over(event, room));
     room.addEventListener("dragleave", () => room.classList.remove("dropping"));
     room.addEventListener("drop", (event) => this.dropped(event, room));
+    const picker = root.querySelector("#term-picker");
+    root.querySelector("#term-file")?.addEventListener("click", () => picker.click());
+    picker?.addEventListener("change", () => {
+      this.put([...picker.files]);
+      picker.value = "";
+    });
   }
 
   over(event, room) {
