@@ -71,15 +71,16 @@ def resolve(task: Task, *, user: AbstractBaseUser | None) -> Run:
     site = _site_below(task)
     unfinished = _unfinished(task, site)
     before = {} if unfinished else {"accepted": branch_tip(site.host, site.place.path, task.branch)}
-    main, paths = unfinished or _begin(task, site)
+    main, paths = unfinished or _interrupted(task, site) or _begin(task, site)
     prompt = prompt_for(task, site, main, paths)
     try:
-        run = verdicts.request_changes(task, prompt, user=user)
+        with transaction.atomic():
+            run = verdicts.request_changes(task, prompt, user=user)
+            _save(task, run, user, main=main, paths=[key_of(path) for path in paths], **before)
     except Refused:
         if not unfinished:
             site.write.git(task.worktree_path, "merge", "--abort", check=False)
         raise
-    _save(task, run, user, main=main, paths=[key_of(path) for path in paths], **before)
     return run
 
 
@@ -96,6 +97,21 @@ def _unfinished(task: Task, site: Site) -> tuple[str, list[str]] | None:
         return None
     main = _being_merged(site, task.worktree_path)
     return (main, [path_of(key) for key in failed.paths]) if main == failed.main else None
+
+
+def _interrupted(task: Task, site: Site) -> tuple[str, list[str]] | None:
+    """Return the merged commit and the paths of a merge after which this process died, or another one.
+
+    The worktree is just as git has left it: nobody has worked on the conflict.
+    """
+    if not (task.worktree_path and site.host.exists(task.worktree_path)):
+        return None
+    main, tree = _being_merged(site, task.worktree_path), task.worktree_path
+    if not main or status(site.host, tree).branch != task.branch or not site.mainline.contains(main):
+        return None
+    touched = git(site.host, tree, "diff", "--quiet", NO_NESTED, "AUTO_MERGE", "--", check=False).rc
+    paths = list(_unmerged(site, tree))
+    return (main, paths) if paths and not touched else None
 
 
 def _being_merged(site: Site, worktree: str) -> str:

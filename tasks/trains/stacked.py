@@ -59,7 +59,7 @@ def _move(site: Site, task: Task, tip: str, onto: str) -> bool:
     if not tip:
         return False
     if contains(host, repo, tip, onto):
-        return _save(task, tip, tip, onto, keeps_verdict=True)
+        return _save(task, _accepted_before(site, task, tip, onto), tip, onto, keeps_verdict=True)
     if not contains(host, repo, tip, base) or not _is_clean(site, task):
         return False
     new = replayed(site.write, repo, base, tip, onto)
@@ -74,6 +74,19 @@ def _move(site: Site, task: Task, tip: str, onto: str) -> bool:
     except (MainMoved, Blocked):  # a person works in the worktree
         return False
     return _save(task, tip, new, onto, keeps_verdict=same)
+
+
+def _accepted_before(site: Site, task: Task, tip: str, onto: str) -> str:
+    """Return the commit that was accepted, if a move that was not saved has replaced it; else the tip.
+
+    Its own changes are then those of the tip.
+    """
+    accepted = Verdict.objects.filter(task=task, kind=Verdict.Kind.ACCEPTED).values_list("commit", flat=True)
+    old, repo = accepted.first() or tip, site.place.path
+    if old == tip or not contains(site.host, repo, old, task.base_commit):
+        return tip
+    before = patch_id(site.write, repo, task.base_commit, old)
+    return old if before == patch_id(site.write, repo, onto, tip) else tip
 
 
 def _is_clean(site: Site, task: Task) -> bool:

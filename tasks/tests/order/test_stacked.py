@@ -130,6 +130,30 @@ class TestFollowing:
         assert (Path(stack.second.worktree_path) / FILE).read_text() == "all new\n"
         assert files_of(stack.second) == ["second.txt"]
 
+    @pytest.mark.parametrize("stays", [True, False])
+    def test_a_move_that_is_not_saved_keeps_the_verdict_of_the_same_changes(
+        self, stack: Stack, monkeypatch: pytest.MonkeyPatch, stays: bool
+    ) -> None:
+        class Killed(BaseException):
+            pass
+
+        def die(*_: object, **__: object) -> None:
+            raise Killed
+
+        stack.accept(stack.second)
+        new = stack.work_on(stack.first, "more.txt", "more\n")
+        with monkeypatch.context() as dying:
+            dying.setattr(stacked, "_save", die)
+            with pytest.raises(Killed):
+                follow(stack)
+        assert stack.tip("second^") == new
+        if not stays:
+            stack.work_on(stack.second, "unseen.txt", "unseen\n")
+        assert follow(stack)
+        assert stack.second.base_commit == new
+        accepted = stack.second.verdict.commit == stack.tip("second")
+        assert accepted == stays
+
     @pytest.mark.parametrize("strategy", ["squash", "rebase"])
     def test_onto_main_after_another_kind_of_merge(self, stack: Stack, strategy: str) -> None:
         (stack.repo / "main.txt").write_text("meanwhile\n")

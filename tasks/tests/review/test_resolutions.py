@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git, make_repo
 from tasks.models import Resolution, Run, Task
 from tasks.repository import site_of
@@ -13,6 +14,7 @@ from tasks.tests.review.branches import small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, states
 from tasks.trains import after_run, conflicts
 from workspaces.git import overlap
+from workspaces.git.diffs import key_of
 from workspaces.models import Workspace
 from workspaces.tests.merging.repos import Files, History, changed
 
@@ -60,6 +62,47 @@ def test_one_marker_left_is_not_resolved(
 
     assert resolution.state == "failed"
     assert f"markers are left in {SHARED}" in resolution.reason
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+def test_a_process_that_dies_after_the_merge_leaves_what_can_be_resolved(
+    shop: tuple[Workspace, History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = conflicting(shop, changed(1, 2, "main's"), changed(1, 2, "mine"))
+    tip = git(shop[1].repo, "rev-parse", "mine")
+    for name in ("request_changes", "_save"):  # before there is a run, and before it is known what for
+        with monkeypatch.context() as dying:
+            dying.setattr(conflicts.verdicts if name != "_save" else conflicts, name, _die)
+            with pytest.raises(Killed):
+                conflicts.resolve(task, user=None)
+        assert not task.runs.filter(state="queued").exists()
+
+    run = conflicts.resolve(task, user=None)
+    assert SHARED in run.prompt
+    resolution = Resolution.objects.get(task=task)
+    assert (resolution.paths, resolution.accepted) == ([key_of(SHARED)], tip)
+    commit_file(Path(task.worktree_path), SHARED, "both\n", "Both")
+    assert finish(run).state == "ready"
+
+
+def _die(*_: object, **__: object) -> None:
+    raise Killed
+
+
+def test_a_merge_that_somebody_has_worked_on_is_not_taken_for_an_interrupted_one(
+    shop: tuple[Workspace, History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = conflicting(shop, changed(1, 2, "main's"), changed(1, 2, "mine"))
+    with monkeypatch.context() as dying:
+        dying.setattr(conflicts.verdicts, "request_changes", _die)
+        with pytest.raises(Killed):
+            conflicts.resolve(task, user=None)
+    (Path(task.worktree_path) / SHARED).write_text("half of it by hand\n")
+    with pytest.raises(Refused, match="uncommitted changes"):
+        conflicts.resolve(task, user=None)
 
 
 def test_markers_that_were_moved_to_another_file_are_found(shop: tuple[Workspace, History]) -> None:
