@@ -10,6 +10,7 @@ from aitask.lib.errors import Refused
 from aitask.tests.lab.repos import commit_file, git, make_repo
 from tasks.models import Resolution, Run, Task
 from tasks.repository import site_of
+from tasks.review import verdicts
 from tasks.tests.review.branches import small_repo, task_with, workspace_of
 from tasks.tests.review.riding import merge, states
 from tasks.trains import after_run, conflicts
@@ -75,7 +76,7 @@ def test_a_process_that_dies_after_the_merge_leaves_what_can_be_resolved(
     tip = git(shop[1].repo, "rev-parse", "mine")
     for name in ("request_changes", "_save"):  # before there is a run, and before it is known what for
         with monkeypatch.context() as dying:
-            dying.setattr(conflicts.verdicts if name != "_save" else conflicts, name, _die)
+            dying.setattr(verdicts if name != "_save" else conflicts, name, _die)
             with pytest.raises(Killed):
                 conflicts.resolve(task, user=None)
         assert not task.runs.filter(state="queued").exists()
@@ -97,7 +98,7 @@ def test_a_merge_that_somebody_has_worked_on_is_not_taken_for_an_interrupted_one
 ) -> None:
     task = conflicting(shop, changed(1, 2, "main's"), changed(1, 2, "mine"))
     with monkeypatch.context() as dying:
-        dying.setattr(conflicts.verdicts, "request_changes", _die)
+        dying.setattr(verdicts, "request_changes", _die)
         with pytest.raises(Killed):
             conflicts.resolve(task, user=None)
     (Path(task.worktree_path) / SHARED).write_text("half of it by hand\n")
