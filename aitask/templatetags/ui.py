@@ -111,4 +111,4 @@ def field_errors(form: BaseForm | str, prefix: str, name: str) -> SafeString:
     """Render the errors of a field that the template renders itself; nothing if there is no form."""
     field = f"{prefix}{name}"
     errors = form[field].errors if isinstance(form, BaseForm) and field in form.fields else []
-    return format_html_join("", '<span class="error">{}</span>', ((error,) for error in errors))
+    return format_html_join("", '<span class="error" role="alert">{}</span>', ((error,) for error in errors))

@@ -87,6 +87,7 @@ def opened(page: Page, cloud: Cloud, run: dict[str, Any]) -> Page:
     return found.value
 
 
+@pytest.mark.long("three agents with their dev servers, and a browser that sees each of them reload")
 def test_vite_and_django_of_three_agents_are_seen_and_follow_their_edits(
     cloud: Cloud, chromium: Chromium
 ) -> None:

@@ -75,6 +75,7 @@ def opened_by_click(page: Page, port: int) -> Page:
     return preview
 
 
+@pytest.mark.long("starts the site of its module, and looks at three pages with axe")
 def test_a_port_appears_opens_with_a_click_and_is_found_again(scene: Scene, page: Page) -> None:
     expect(page.locator("#ports")).to_be_hidden()
     port = scene.start()
