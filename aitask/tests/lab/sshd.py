@@ -81,6 +81,8 @@ class Sshd:
         self.log = folder / "sshd.log"
         self._config = folder / "sshd_config"
         self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0
+        "The length of the log when it was started last."
         folder.mkdir()
         make_key(self.host_key)
         self._config.write_text(
@@ -103,6 +105,7 @@ class Sshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with self.log.open("ab") as log:
+            self._started_at = log.tell()
             command = [require_tool("sshd"), "-D", "-e", "-f", str(self._config)]
             environment = {"PATH": search_path()}
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, env=environment)
@@ -127,7 +130,8 @@ class Sshd:
         self.start()
 
     def _listens(self) -> bool:
-        return f"listening on 127.0.0.1 port {self.port}" in self.log.read_text().lower()
+        said = self.log.read_bytes()[self._started_at :].lower()
+        return b"listening on 127.0.0.1 port %d" % self.port in said
 
 
 def _is_sshd(pid: int) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from aitask.tests.lab import processes
 from aitask.tests.lab.app import App
-from aitask.tests.lab.link import free_port
+from aitask.tests.lab.link import free_port, is_free
 from aitask.tests.lab.repos import make_repo
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.tools import require_tool, search_path
@@ -122,6 +122,9 @@ class Scene:
     def start(self, port: int = 0, command: str = "", folder: Path | None = None) -> int:
         """Start a program in the worktree, and wait until its port is the task's."""
         port = port or free_port()
+        if port in self._programs:
+            self.stop(port)
+        wait_for(lambda: is_free(port), 60, f"the end of the program on port {port}")
         command = command or f"python3 program.py {port}"
         folder = folder or self.worktree
         if self.lab:
