@@ -117,6 +117,7 @@ def test_axe_finds_no_barrier_in_what_opens(open_one: OpenPage, scheme: str) -> 
     press(page, "Escape")
     expect(page.locator("#keys")).to_be_hidden()
     press(page, "j")
+    expect(page.locator(".card .title:focus")).to_have_count(1)
     press(page, "m")
     expect(page.locator("#cardmenu")).to_be_visible()
     assert_no_barriers(page)

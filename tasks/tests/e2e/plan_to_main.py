@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from aitask.tests.lab.client import ApiError
 from aitask.tests.lab.repos import git, make_repo
@@ -142,8 +143,20 @@ class PlanToMain:
             return
         for pk in ready:
             self._try(f"/api/tasks/{pk}/accept")
-        body = {"tasks": ready, "strategy": "squash"}
-        self._try(f"/api/workspaces/{self.workspace}/merge", body)
+        body = {"tasks": self._accepted(ready), "strategy": "squash"}
+        if body["tasks"]:
+            self._try(f"/api/workspaces/{self.workspace}/merge", body)
+
+    def _accepted(self, tasks: list[int]) -> list[int]:
+        """Return those that are accepted; the upper one of the pair only with, or after, the lower one.
+
+        The upper one may have been moved just after the lower one was looked at.
+        """
+        kinds = dict(
+            self._query("select task_id, kind from tasks_verdict where kind in ('accepted', 'merged')")
+        )
+        found = [pk for pk in tasks if kinds.get(pk) == "accepted"]
+        return found if self.tasks[LOWER] in kinds else [pk for pk in found if pk != self.tasks[UPPER]]
 
     def _succeeded(self, task: Json) -> bool:
         run = self.api.run(task["runs"][-1])
@@ -285,7 +298,7 @@ def run(world: World, kills: int, seed: int = 0, pause: float = 2.0) -> Json:
     world.endpoint.scripts[RESOLVE] = SETTLED
     while not rounds or made.total() < kills:
         began = time.monotonic()
-        plan = PlanToMain(world, f"plan-{len(rounds) + 1}")
+        plan = PlanToMain(world, f"plan-{uuid4().hex[:8]}")
         plan.paste()
         with Killer(world, dice, pause, kills - made.total()) as killer:
             plan.work()
