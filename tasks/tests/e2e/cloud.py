@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from aitask.tests.lab.repos import git
 from aitask.tests.lab.sshd import SshLab
@@ -17,7 +17,7 @@ class Cloud(World):
         self.lab = lab
         self.far_repo = lab.make_repo()
 
-    def __enter__(self) -> Cloud:
+    def __enter__(self) -> Self:
         super().__enter__()
         self.cli_home = self.lab.make_cli_home(self.endpoint.url)
         environment = self.cli_home.environment

@@ -12,25 +12,13 @@ import pytest
 from aitask.tests.lab.given_files import PDF, TEXT, archive, digest, picture, traces_in
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
-from tasks.tests.e2e.world import World
+from tasks.tests.e2e.cloud import Cloud
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 
 
-class Cloud(World):
-    """A world whose workspace lies behind `ssh cloud`."""
-
-    def __init__(self, lab: SshLab) -> None:
-        super().__init__({"SSH_CONFIG": str(lab.config)})
-        self.lab = lab
-        self.far_repo = lab.make_repo()
-
-    def __enter__(self) -> Cloud:
-        super().__enter__()
-        environment = self.lab.make_cli_home(self.endpoint.url).environment
-        far: dict[str, Any] = {"kind": "ssh", "ssh_host": "cloud", "environment": environment}
-        self.workspace = self.add_workspace("cloud", self.far_repo, **far)["id"]
-        return self
+class CloudWithFiles(Cloud):
+    """A cloud that is searched for what is left of files."""
 
     @property
     def state(self) -> Path:
@@ -48,13 +36,13 @@ class Cloud(World):
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with SshLab() as lab, Cloud(lab) as world:
+def cloud() -> Iterator[CloudWithFiles]:
+    with SshLab() as lab, CloudWithFiles(lab) as world:
         yield world
 
 
 def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_leave_with_the_task(
-    cloud: Cloud, backend: str
+    cloud: CloudWithFiles, backend: str
 ) -> None:
     api = cloud.api
     contents = {"shot.png": picture(1), "plan.pdf": PDF, "trace.log": TEXT, "all.tar.gz": archive()}
@@ -88,7 +76,9 @@ def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_le
 
 
 @pytest.mark.long("the app waits before it tries a lost host again")
-def test_a_lost_link_in_the_middle_of_a_file_delays_the_start_and_nothing_is_half_there(cloud: Cloud) -> None:
+def test_a_lost_link_in_the_middle_of_a_file_delays_the_start_and_nothing_is_half_there(
+    cloud: CloudWithFiles,
+) -> None:
     large = b"\0" + os.urandom(19 << 20)
     name = "large.bin"
     task = cloud.api.add_task(
