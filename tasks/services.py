@@ -17,7 +17,7 @@ from django.utils import timezone
 from aitask.lib import doorbell
 from aitask.lib.errors import Refused
 from tasks.attachments.access import attachments_for
-from tasks.attachments.services import attach, copy_to
+from tasks.attachments.services import GONE, GONE_HINT, UnfitFile, attach, copy_to
 from tasks.editing import check, check_choice, check_permission_mode, clean_labels, clean_text, one_line
 from tasks.models import Task
 from tasks.models.task import RANK_GAP
@@ -138,11 +138,20 @@ def create_tasks_from_text(
 def give_files(
     first: Task, others: Iterable[Task], ids: Iterable[int], user: AbstractBaseUser | None
 ) -> None:
-    """Give the files to the first task, and copies of them to the others. Those of other tasks are copied."""
+    """Give the files to the first task, and copies of them to the others. Those of other tasks are copied.
+
+    Raises Refused for files that the user may not see, or that belong to a task of another workspace.
+    """
+    ids = list(ids)
     rows = attachments_for(user, ids) if user else []
-    unused = [row.pk for row in rows if row.task_id is None]
     if len(rows) < len(set(ids)):
-        raise Refused("A file is no longer there.", "Attach it again.")
+        raise UnfitFile(GONE, GONE_HINT)
+    for row in rows:
+        if row.task and row.task.workspace_id != first.workspace_id:
+            raise UnfitFile(
+                f"“{row.name}” belongs to a task of another workspace.", "Upload it for this one, too."
+            )
+    unused = [row.pk for row in rows if row.task_id is None]
     attach(first, unused, user, in_prompt=True)
     copy_to(first, [row for row in rows if row.task_id is not None])
     for task in others:

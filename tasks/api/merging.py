@@ -7,11 +7,11 @@ from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Router
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aitask.lib.errors import Refused
 from tasks.access import task_for, train_for, visible_tasks
-from tasks.api.schemas import Answer, Body, Id, RunOut, TaskOut, Text, one_of, run_out
+from tasks.api.schemas import Answer, Attachments, Body, Id, RunOut, TaskOut, Text, one_of, run_out
 from tasks.api.tasks import read
 from tasks.models import MergeStep, MergeTrain, Task
 from tasks.review import verdicts
@@ -47,7 +47,14 @@ class NewTrain(Body):
 
 
 class SendBack(Body):
-    message: Text
+    message: Text = Field(default="", description="May be empty if there are files")
+    attachments: Attachments = []
+
+    @model_validator(mode="after")
+    def check_given(self) -> SendBack:
+        if not (self.message.strip() or self.attachments):
+            raise ValueError("give a message or attachments")
+        return self
 
 
 class ConflictOut(Answer):
@@ -127,9 +134,8 @@ def restore_task(request: HttpRequest, task_id: Id) -> TaskOut:
 
 @router.post("/tasks/{task_id}/send-back", response={201: RunOut}, summary="Request changes from the agent")
 def send_back_task(request: HttpRequest, task_id: Id, body: SendBack) -> RunOut:
-    return run_out(
-        verdicts.request_changes(task_for(request.user, task_id), body.message, user=current_user(request))
-    )
+    task, user = task_for(request.user, task_id), current_user(request)
+    return run_out(verdicts.request_changes(task, body.message, user=user, attachments=body.attachments))
 
 
 @router.post("/tasks/{task_id}/start-over", response={201: RunOut}, summary="Start over on a new branch")

@@ -13,6 +13,7 @@ from tasks.api.schemas import (
     MODE_WORDS,
     UNTIL_WORDS,
     Answer,
+    Attachments,
     Backend,
     Body,
     Choice,
@@ -72,6 +73,7 @@ class PlannedTask(Body):
     priority: Priority = 0
     after_until: Until = Field(default=Task.Until.MERGED.value, description=UNTIL_WORDS)
     base_branch: str | None = Field(default=None, max_length=200, description=BASE_WORDS)
+    attachments: Attachments = []
 
 
 @router.post(
@@ -97,6 +99,7 @@ class TextToPlan(Body):
     backend: Backend
     model: str | None = Field(default=None, max_length=100, description="null or empty: the CLI's default")
     reasoning_effort: str | None = Field(default=None, max_length=20)
+    attachments: Attachments = []
 
 
 @router.post("/workspaces/{workspace_id}/plan", response=RunOut, summary="Let an agent propose tasks")
@@ -113,7 +116,10 @@ def start_plan(request: HttpRequest, workspace_id: Id, body: TextToPlan) -> RunO
     "/workspaces/{workspace_id}/tasks", response={201: list[TaskOut]}, summary="Create several tasks"
 )
 def create_tasks(request: HttpRequest, workspace_id: Id, body: list[PlannedTask]) -> list[TaskOut]:
-    """All in the backlog, or none: an error names the index of the task that can't be created."""
+    """All in the backlog, or none: an error names the index of the task that can't be created.
+
+    Several tasks may name the same file in `attachments`; each gets a file of its own, with another id.
+    """
     workspace = workspace_for(request.user, workspace_id)
     items = [each.given() for each in body]
     return tasks_out(services.create_planned(workspace=workspace, user=current_user(request), items=items))

@@ -25,7 +25,7 @@ from tasks.models import Attachment, Comment, Outgoing, Task
 Kind = Attachment.Kind
 UNUSED_DAYS = 7
 """Uploads that no task has used for so long are removed."""
-GONE, GONE_HINT = "A file is no longer there.", "Attach it again."
+GONE, GONE_HINT = "A file is no longer there, or you don't have access to it.", "Attach it again."
 
 
 class UnfitFile(Refused):

@@ -34,16 +34,19 @@ def create_planned(
 ) -> list[Task]:
     """Create tasks in the backlog, in their order. All are created or none. Each gets the `attachments`.
 
-    Each item has the fields of `create_task`; `after` has indexes of other items. Raises InvalidPlan.
+    Each item has the fields of `create_task`; `after` has indexes of other items. Several may name the same
+    file: each of them gets a copy. Raises InvalidPlan.
     """
     after = check_plan(items)
     _check_starts(workspace, items)
     with transaction.atomic():
         tasks = []
         for index, item in enumerate(items):
-            fields = {**item, "after": (), "as_chosen": as_chosen}
+            fields = {**item, "after": (), "attachments": (), "as_chosen": as_chosen}
             with _named(index):
-                tasks.append(services.create_task(workspace, user, services.TaskFields(**fields)))
+                task = services.create_task(workspace, user, services.TaskFields(**fields))
+                services.give_files(task, (), item.get("attachments") or (), user)
+                tasks.append(task)
         order.lock(workspace.pk)
         for index, places in enumerate(after):
             if places:

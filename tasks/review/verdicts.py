@@ -74,8 +74,9 @@ def request_changes(
     if not message.strip() and not attachments:
         raise Refused("Describe the changes that you want.")
     require(task, TaskVerb.REQUEST_CHANGES)
-    undo_accept(task)
-    return follow_up(task, message, user=user, attachments=attachments)
+    run = follow_up(task, message, user=user, attachments=attachments)
+    undo_accept(task)  # afterwards: a file that is refused leaves the task accepted
+    return run
 
 
 def follow_up(

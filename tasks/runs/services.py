@@ -52,15 +52,12 @@ def queue_run(
         hooks.before_queue(task)
     place = resume if isinstance(resume, ForkPlace) else ForkPlace(_session_to_resume(task) if resume else "")
     chosen = {"model": model, "reasoning_effort": reasoning_effort, "permission_mode": permission_mode}
-    if any(value is not None for value in chosen.values()):
-        new = {name: value for name, value in chosen.items() if value is not None}
-        update_task(task, user=user, **new)
-    continued = modes.run_of_session(task, "" if place.anchor else place.session)
-    mode = modes.mode_of(task) if permission_mode else modes.mode_of_next(task, continued)
-    if problem := permission_modes.problem_of_cli(task.backend, mode):
-        raise Refused(problem, "Choose other permissions for this task.")
     with transaction.atomic():
         attach(task, attachments, user)
+        new = {name: value for name, value in chosen.items() if value is not None}
+        if new:
+            update_task(task, user=user, **new)
+        mode = _mode_of(task, place, is_chosen=bool(permission_mode))
         run = _create_run(task, text, place, mode, user, attachments)
         hooks.usage_changed(run)
         Task.objects.filter(pk=task.pk).update(
@@ -74,6 +71,15 @@ def queue_run(
     task.refresh_from_db()
     run.refresh_from_db()
     return run
+
+
+def _mode_of(task: Task, place: ForkPlace, *, is_chosen: bool) -> str:
+    """Return the permission mode of a new run. Raises Refused if the CLI does not have it."""
+    continued = modes.run_of_session(task, "" if place.anchor else place.session)
+    mode = modes.mode_of(task) if is_chosen else modes.mode_of_next(task, continued)
+    if problem := permission_modes.problem_of_cli(task.backend, mode):
+        raise Refused(problem, "Choose other permissions for this task.")
+    return mode
 
 
 def cancel_task(task: Task) -> Run | None:
