@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.protocol import Protocol
-from twisted.web.http import NO_BODY_CODES
+from twisted.web.http import NO_BODY_CODES, RESPONSES
 
 from aitask.lib.chunks import Chunks
 from aitask.lib.fast_socket import read_directly, write_soon
@@ -30,14 +30,19 @@ class Exchange:
         self._request = request
         self.method: bytes = request.method
         self.target: bytes = request.uri
+        self._named: dict[bytes, list[bytes]] = {
+            name.lower(): values for name, values in request.requestHeaders.getAllRawHeaders()
+        }
         self.headers: Headers = [
             (name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values
         ]
         self.has_body = has_body
         self.has_started = False
         "Whether the answer has begun."
-        self._is_plain = False
-        "Whether the answer's body is sent as it is: it exists, and is not sent in chunks."
+        self._has_answer_body = False
+        self._is_chunked = False
+        self._head = b""
+        "The head of the answer, until it is sent with the beginning of the body."
         self._body = Chunks(request.let_body_flow)
         if not has_body:
             self._body.complete()
@@ -47,39 +52,58 @@ class Exchange:
 
     def header(self, name: bytes) -> bytes:
         """Return the value of a header; empty if it is missing, or given more than once."""
-        values = [value for key, value in self.headers if key.lower() == name]
+        values = self._named.get(name, [])
         return values[0] if len(values) == 1 else b""
 
     def values(self, name: bytes) -> list[bytes]:
-        return [value for key, value in self.headers if key.lower() == name]
+        """Return all values of a header. Names are in lower case here and in `header`."""
+        return self._named.get(name, [])
 
     async def read(self) -> bytes:
         """Return the next bytes of the body; empty at its end."""
         return await self._body.read()
 
     def start(self, status: int, reason: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Begin the answer."""
-        self.has_started = True
-        self._request.setResponseCode(status, reason or None)
-        for name, value in headers:
-            self._request.responseHeaders.addRawHeader(name, value)
-        self._request.registerProducer(self, True)
-        self._request.write(b"")
-        has_body = self.method != b"HEAD" and status not in NO_BODY_CODES
-        self._is_plain = has_body and not self._request.chunked
+        """Begin the answer. No name or value of a header may contain the end of a line.
+
+        The head is written here, as Twisted would take several times as long for it. It waits for the rest
+        of this turn of the loop, so that one packet has the beginning of the body, too.
+        """
+        request, given = self._request, list(headers)
+        self.has_started = request.startedWriting = True
+        request.code = status
+        request.registerProducer(self, True)
+        self._has_answer_body = self.method != b"HEAD" and status not in NO_BODY_CODES
+        has_length = any(name.lower() == b"content-length" for name, _ in given)
+        self._is_chunked = self._has_answer_body and not has_length and request.clientproto == b"HTTP/1.1"
+        if self._is_chunked:
+            given.append((b"Transfer-Encoding", b"chunked"))
+        if request.channel is not None and not request.channel.persistent:
+            given.append((b"Connection", b"close"))
+        first = b"%s %d %s" % (request.clientproto, status, reason or RESPONSES.get(status, b""))
+        self._head = b"\r\n".join([first, *(b"%s: %s" % header for header in given), b"\r\n"])
+        asyncio.get_running_loop().call_soon(self._send_head)
+
+    def _send_head(self) -> None:
+        if self._head:
+            self._send(b"")
+
+    def _send(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if self._request.channel is not None:
+            write_soon(self._request.channel.transport, head + data)
 
     async def write(self, data: bytes) -> None:
         """Send a part of the answer's body; wait while the browser does not read."""
-        if self._is_plain and self._request.channel is not None:
-            write_soon(self._request.channel.transport, data)
-        else:
-            self._request.write(data)
+        if data and self._has_answer_body:
+            self._send(b"%x\r\n%s\r\n" % (len(data), data) if self._is_chunked else data)
         if not self._may_write.is_set():
             await self._may_write.wait()
 
     def write_last(self, data: bytes) -> None:
-        """Send a short body, and complete the answer."""
-        self._request.write(data)
+        """Send a short body of known length, and complete the answer."""
+        if self._has_answer_body:
+            self._send(data)
         self.end()
 
     def end(self) -> None:
@@ -87,6 +111,9 @@ class Exchange:
         if self._is_over:
             return
         self._is_over = True
+        if self._is_chunked:
+            self._send(b"0\r\n\r\n")
+        self._send_head()
         if self._request.channel is not None:
             self._request.unregisterProducer()
         self._body.take_all()
@@ -98,7 +125,7 @@ class Exchange:
 
     def abort(self) -> None:
         """Close the connection at once: the browser must not take what it has for the whole answer."""
-        self._is_over = True
+        self._is_over, self._head = True, b""
         self._request.abort_exchange()
 
     def upgrade(self, status_line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> RawSocket:

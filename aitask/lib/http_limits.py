@@ -206,6 +206,9 @@ class BoundedFactory(HTTPFactory):  # type: ignore[misc]
         channel.requestFactory = BoundedRequest
         return channel
 
+    def log(self, request: Any) -> None:
+        """Write nothing: Daphne has a log of its own, and Twisted's would cost time and be shown nowhere."""
+
     def wait(self, channel: BoundedChannel) -> None:
         """Note that a connection has no complete request."""
         self.waiting[channel] = None

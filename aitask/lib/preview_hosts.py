@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,6 +18,8 @@ from django.http.request import split_domain_port
 LOCAL = "preview.localhost"
 LABEL = re.compile(r"t([1-9][0-9]{0,9})-([1-9][0-9]{0,4})")
 MOST_PORT = 65_535
+MOST_KNOWN = 128
+"""Host names of which the meaning is kept: a page asks for hundreds of files at the same one."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class PreviewHost:
     def is_local(self) -> bool:
         return _name_of(self.name).endswith(f".{LOCAL}")
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """The origin in the browser: a preview behind a proxy uses HTTPS."""
         return f"{'http' if self.is_local else 'https'}://{self.name}"
@@ -41,9 +44,9 @@ class PreviewHost:
         return self.origin.replace(f"t{self.task}-{self.port}.", f"t{self.task}-{port}.", 1)
 
 
-def domains() -> list[str]:
-    """Return the domains below which previews are, without a port."""
-    return [LOCAL, *([_name_of(settings.PREVIEW_DOMAIN)] if settings.PREVIEW_DOMAIN else [])]
+def _domains(configured: str) -> list[str]:
+    """Return the domains below which previews are, without a port. `configured` is PREVIEW_DOMAIN."""
+    return [LOCAL, *([_name_of(configured)] if configured else [])]
 
 
 def _name_of(host: str) -> str:
@@ -52,8 +55,13 @@ def _name_of(host: str) -> str:
 
 def is_below(host: str) -> bool:
     """Return whether a host is at or below a domain of previews, also if it is no valid name of one."""
+    return _is_below(host, settings.PREVIEW_DOMAIN)
+
+
+@lru_cache(MOST_KNOWN)
+def _is_below(host: str, configured: str) -> bool:
     name = _name_of(host.strip())
-    return any(name == domain or name.endswith(f".{domain}") for domain in domains())
+    return any(name == domain or name.endswith(f".{domain}") for domain in _domains(configured))
 
 
 def any_below(hosts: Iterable[bytes]) -> bool:
@@ -71,15 +79,18 @@ def is_origin_below(origin: str) -> bool:
 
 def parse(hosts: list[bytes]) -> PreviewHost | None:
     """Return the preview that the `Host` headers of a request name; None if it is not exactly one."""
-    if len(hosts) != 1:
-        return None
-    host = hosts[0].decode("latin-1").lower()
+    return _parse(hosts[0], settings.PREVIEW_DOMAIN) if len(hosts) == 1 else None
+
+
+@lru_cache(MOST_KNOWN)
+def _parse(given: bytes, configured: str) -> PreviewHost | None:
+    host = given.decode("latin-1").lower()
     domain, port = split_domain_port(host)
     if not domain or domain not in host or host.partition(":")[0].endswith("."):
         return None
     label, _, rest = domain.partition(".")
     found = LABEL.fullmatch(label)
-    if found is None or rest not in domains() or int(found[2]) > MOST_PORT:
+    if found is None or rest not in _domains(configured) or int(found[2]) > MOST_PORT:
         return None
     if port and not 0 < int(port) <= MOST_PORT:
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,8 @@ class PreviewGate:
         self._known: dict[Key, tuple[float, Allowed | None]] = {}
         self._checking: dict[Key, asyncio.Task[Allowed | None]] = {}
         self._open: set[Closing] = set()
+        self._count: Counter[tuple[str, ...]] = Counter()
+        "How many of them are open for the same cookies."
         self._watches: dict[PortPlace, tuple[PortWatch, float]] = {}
         self._doubted: set[tuple[PortPlace, int]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -124,13 +127,18 @@ class PreviewGate:
 
     def add(self, closing: Closing) -> bool:
         """Close it when the grant ends; False if there are too many for it already."""
-        if sum(each.cookies == closing.cookies for each in self._open) >= MOST_OPEN:
+        if self._count[closing.cookies] >= MOST_OPEN:
             return False
         self._open.add(closing)
+        self._count[closing.cookies] += 1
         return True
 
     def remove(self, closing: Closing) -> None:
-        self._open.discard(closing)
+        """Take away what was added: it has ended."""
+        self._open.remove(closing)
+        self._count[closing.cookies] -= 1
+        if not self._count[closing.cookies]:
+            del self._count[closing.cookies]
 
     def forget(self) -> None:
         """Check everything anew. May be called from any thread."""

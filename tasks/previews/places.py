@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.models import Run, Task
 from workspaces import hosts
@@ -21,8 +21,8 @@ class PortPlace:
     """Where the ports of a task are: its host, and how its processes are known there."""
 
     task: int
-    address: Address
-    folders: tuple[str, ...]
+    address: Address = field(hash=False)  # looked up for each request of a preview
+    folders: tuple[str, ...] = field(hash=False)
     worktree: str
 
     @property
