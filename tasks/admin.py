@@ -32,6 +32,7 @@ from tasks.models import (
     Spotlight,
     StartReport,
     Task,
+    UnindexedWork,
 )
 from tasks.review import admin as review_admin  # noqa: F401  (registers its models)
 from workspaces.admin import DisposableRecordAdmin, RecordAdmin
@@ -214,6 +215,12 @@ class SearchEntryAdmin(RecordAdmin, admin.ModelAdmin[SearchEntry]):
 @admin.register(SearchBackfill)
 class SearchBackfillAdmin(RecordAdmin, admin.ModelAdmin[SearchBackfill]):
     list_display = ("__str__",)
+
+
+@admin.register(UnindexedWork)
+class UnindexedWorkAdmin(RecordAdmin, admin.ModelAdmin[UnindexedWork]):
+    list_display = ("task", "commit")
+    list_select_related = ("task",)
 
 
 @admin.register(SavedFilter)

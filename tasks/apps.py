@@ -19,6 +19,7 @@ class TasksConfig(AppConfig):
         from tasks.search import engine
         from tasks.search import jobs as search_jobs
         from tasks.search import services as search
+        from tasks.search import work as search_work
         from tasks.spotlight import jobs as spotlight_jobs
         from tasks.trains import after_run, outside, overlap, repairs
         from workspaces.services import workspace_saved
@@ -43,10 +44,12 @@ class TasksConfig(AppConfig):
         hooks.run_ended.join(notifications.note_end)
         hooks.cli_held.join(notifications.note_held_cli)
         hooks.run_ended.join(after_run.enqueue_inspection)
+        hooks.run_ended.join(search_work.note_end)
         hooks.branch_changed.join(overlap.enqueue_check)
         hooks.repair.join(cli_holds.repair)
         hooks.repair.join(repairs.repair)
         hooks.repair.join(delivery.repair)
         hooks.repair.join(hosting.repair)
         hooks.repair.join(search_jobs.repair)
+        hooks.repair.join(search_work.repair)
         hooks.repair.join(spotlight_jobs.repair)

@@ -12,7 +12,7 @@ from tasks.models.prompt_template import PromptTemplate
 from tasks.models.review import Comment, Verdict, ViewedFile
 from tasks.models.run import Run
 from tasks.models.saved_filter import SavedFilter
-from tasks.models.search import SearchBackfill, SearchEntry
+from tasks.models.search import SearchBackfill, SearchEntry, UnindexedWork
 from tasks.models.spotlight import Spotlight
 from tasks.models.task import Task
 from tasks.models.trains import MergeStep, MergeTrain, Radar, Resolution
@@ -46,6 +46,7 @@ __all__ = [
     "Spotlight",
     "StartReport",
     "Task",
+    "UnindexedWork",
     "Verdict",
     "ViewedFile",
 ]

@@ -1,4 +1,4 @@
-"""What a search finds, and how far what was there before has been indexed."""
+"""What a search finds, and what has still to be indexed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SearchEntry(models.Model):
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     words = IndexedWordsField()
-    text = models.TextField(blank=True, help_text="Only of what no other row has: saved terminals")
+    text = models.TextField(blank=True, help_text="Only of what no other row has: saved terminals, diffs")
 
     class Meta:
         indexes = [models.Index(fields=["task", "kind"])]
@@ -77,3 +77,13 @@ class SearchBackfill(Leased):
     @property
     def is_done(self) -> bool:
         return self.before_task <= 1 and self.before_event <= 1
+
+
+class UnindexedWork(Leased):
+    """A run of the task has ended, and its branch's diff has still to be indexed."""
+
+    task = models.OneToOneField(Task, on_delete=models.CASCADE, related_name="+")
+    commit = models.CharField(max_length=64, help_text="The commit that the run has left")
+
+    def __str__(self) -> str:
+        return f"work of task {self.task_id}"

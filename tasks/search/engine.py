@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connections
 
 from tasks.models import SearchEntry
+from tasks.search import places
 from tasks.search.words import Phrase
+
+Side = Literal["events", "own", "work"]
+"Which entries: of events, of tasks themselves (titles, prompts, terminals), or of what tasks have changed."
 
 SQLITE = (
     # `_` is a part of the words that say what an entry belongs to.
@@ -45,27 +49,31 @@ def create(*, using: str, **_kwargs: Any) -> None:
 
 
 def find(
-    phrases: Sequence[Phrase], scopes: Sequence[Iterable[str]], *, most: int, own: bool = False
+    phrases: Sequence[Phrase], scopes: Sequence[Iterable[str]], *, most: int, side: Side = "events"
 ) -> list[int]:
     """Return the ids of entries that have all phrases and a word of each scope.
 
-    They are those of events, the newest first; or with `own` those of no event, the newest task's first.
+    They are those of events, the newest first; or those of the other sides, the newest task's first.
     """
     connection = connections["default"]
     is_postgresql = connection.vendor == "postgresql"
     asked = _asked_of_postgresql(phrases, scopes) if is_postgresql else _asked_of_sqlite(phrases, scopes)
     sql = FIND["postgresql" if is_postgresql else "sqlite"]
     with connection.cursor() as cursor:
-        cursor.execute(sql.format(**SIDES[own]), [asked, most])
+        cursor.execute(sql.format(**SIDES[side]), [asked, most])
         return [row[0] for row in cursor.fetchall()]
 
 
-SIDES = {False: {"side": "> 0", "order": "DESC"}, True: {"side": "< 0", "order": "ASC"}}
+SIDES: dict[Side, dict[str, object]] = {
+    "events": {"first": 1, "last": 2**62, "order": "DESC"},
+    "own": {"first": -places.WORK, "last": -1, "order": "ASC"},
+    "work": {"first": -(2**62), "last": -places.WORK - 1, "order": "ASC"},
+}
 FIND = {
-    "sqlite": "SELECT rowid FROM tasks_searchwords WHERE tasks_searchwords MATCH %s AND rowid {side} "
-    "ORDER BY rowid {order} LIMIT %s",
-    "postgresql": "SELECT id FROM tasks_searchentry WHERE words @@ %s::tsquery AND id {side} "
-    "ORDER BY id {order} LIMIT %s",
+    "sqlite": "SELECT rowid FROM tasks_searchwords WHERE tasks_searchwords MATCH %s "
+    "AND rowid BETWEEN {first} AND {last} ORDER BY rowid {order} LIMIT %s",
+    "postgresql": "SELECT id FROM tasks_searchentry WHERE words @@ %s::tsquery "
+    "AND id BETWEEN {first} AND {last} ORDER BY id {order} LIMIT %s",
 }
 
 

@@ -69,7 +69,7 @@ def _with_words(user: Visitor, query: str) -> list[int]:
         return []  # no title has such words
     titles = [services.word_of_kind(SearchEntry.Kind.TITLE)]
     scopes = [*scopes_of(user, visible_workspaces(user)), titles]
-    found = engine.find(phrases, scopes, most=MOST, own=True) if phrases else []
+    found = engine.find(phrases, scopes, most=MOST, side="own") if phrases else []
     return list(SearchEntry.objects.filter(pk__in=found).order_by("-task").values_list("task", flat=True))
 
 

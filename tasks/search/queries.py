@@ -19,6 +19,7 @@ from tasks.search import engine, places, services
 from tasks.search.texts import texts_of
 from tasks.search.words import Phrase, marks, phrases_of
 from workspaces.access import Visitor, visible_workspaces
+from workspaces.git.diffs import key_of
 from workspaces.models import Workspace
 
 Kind = SearchEntry.Kind
@@ -27,12 +28,14 @@ SHOWN_OF_EVENT = ("seq", "at", "kind", "data", "run__number")
 MOST_HITS, MOST_OF_TASK, MOST_LOOKED_AT = 100, 10, 500
 "Hits of a search, and of one task in it; and how many entries are looked at for them."
 MOST_OF_OWN = 40
-"Titles, prompts, and parts of terminals, that are found beside events."
+"Titles, prompts, and parts of terminals, that are found beside events; and as many parts of diffs."
 MOST_AT_FIRST = 5
 MOST_SHOWN = 500
 "Characters of a query that a page shows again."
 AROUND = 90
 "Characters that a hit shows on each side of the first word that was found."
+WORK_KINDS = (Kind.FILE, Kind.DIFF)
+"Of what is indexed of a task's diff."
 OWN_KINDS = (Kind.TITLE, Kind.PROMPT, Kind.TERMINAL)
 "Of texts that belong to no event. Most prompts do."
 Piece = tuple[str, bool]
@@ -49,6 +52,8 @@ class Hit:
     kind: str
     pieces: list[Piece]
     at: datetime
+    path: str = ""
+    "Of a file of the task's diff."
 
     @property
     def label(self) -> str:
@@ -63,6 +68,8 @@ class Hit:
         """The page that shows it, at its place."""
         if self.kind == Kind.TERMINAL:
             return f"{reverse('task_terminal', args=[self.task.pk])}?saved"
+        if self.path:
+            return f"{reverse('task_changes', args=[self.task.pk])}#file-{key_of(self.path)}"
         page = reverse("task", args=[self.task.pk])
         return f"{page}?at={self.run.number}.{self.seq}" if self.run else page
 
@@ -123,7 +130,9 @@ def find(
         scopes.append([services.word_of_kind(kind)])
     found: list[int] = []
     if kind in ("", *OWN_KINDS):
-        found += engine.find(phrases, scopes, most=MOST_OF_OWN, own=True)
+        found += engine.find(phrases, scopes, most=MOST_OF_OWN, side="own")
+    if kind in ("", *WORK_KINDS):
+        found += engine.find(phrases, scopes, most=MOST_OF_OWN, side="work")
     if kind not in (Kind.TITLE, Kind.TERMINAL):
         found += engine.find(phrases, scopes, most=MOST_LOOKED_AT)
     entries = SearchEntry.objects.filter(pk__in=_spread(found), task__workspace__in=seen)
@@ -147,12 +156,19 @@ def scopes_of(user: Visitor, seen: QuerySet[Workspace]) -> list[list[str]]:
 
 
 def _spread(ids: list[int]) -> list[int]:
-    """Return the first ids of each task, so that one task does not hide all others."""
-    tasks = dict(SearchEntry.objects.filter(pk__in=ids).values_list("pk", "task"))
+    """Return the first ids of each task, so that one task does not hide all others.
+
+    A part of a task's diff is left out if an event has the change: that is shown where it was made.
+    """
+    rows = SearchEntry.objects.filter(pk__in=ids).values_list("pk", "task", "kind")
+    entries = {pk: (task, kind) for pk, task, kind in rows}
+    of_events = {entry for pk, entry in entries.items() if places.is_of_event(pk)}
     of_task: Counter[int] = Counter()
     kept = []
     for pk in dict.fromkeys(ids):
-        task = tasks.get(pk, 0)
+        task, kind = entries.get(pk, (0, ""))
+        if places.is_of_work(pk) and (task, kind) in of_events:
+            continue
         of_task[task] += 1
         if task and of_task[task] <= MOST_OF_TASK:
             kept.append(pk)
@@ -190,6 +206,10 @@ def _hit(
     entry: SearchEntry, events: dict[int, Event], prompts: dict[int, str], phrases: Sequence[Phrase]
 ) -> Hit | None:
     task = entry.task
+    if places.is_of_work(entry.pk):
+        path, _, lines = entry.text.partition("\n")
+        pieces = excerpt(lines if entry.kind == Kind.DIFF else path, phrases)
+        return Hit(task, None, None, entry.kind, pieces, task.updated_at, path)
     if not places.is_of_event(entry.pk):
         own = {Kind.TITLE: task.title, Kind.PROMPT: prompts.get(task.pk, ""), Kind.TERMINAL: entry.text}
         text = own.get(Kind(entry.kind), "")

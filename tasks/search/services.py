@@ -1,12 +1,14 @@
-"""Keeps the index in step with tasks, events and saved terminals."""
+"""Keeps the index in step with tasks, events, saved terminals and diffs."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
 
+from aitask.lib.text import storable
 from tasks.models import Event, Run, SearchEntry, Task
 from tasks.search import places
 from tasks.search.texts import texts_of
@@ -15,6 +17,8 @@ from tasks.search.words import words_of
 Kind = SearchEntry.Kind
 LONGEST_PART, MOST_SAVED = 4000, 256_000
 "Characters of a saved terminal in one entry, and in all."
+MOST_OF_WORK = 500
+"Entries of one task's diff."
 
 
 def word_of_kind(kind: str) -> str:
@@ -67,6 +71,25 @@ def index_terminal(task: Task, text: str) -> None:
         SearchEntry.objects.filter(task=task, kind=Kind.TERMINAL).delete()
         ids = (places.of_task(task.pk, places.FIRST_TERMINAL + number) for number in range(len(parts)))
         add(_entry(task, pk, Kind.TERMINAL, part, keep=part) for pk, part in zip(ids, parts, strict=True))
+
+
+def index_work(task: Task, changes: Iterable[tuple[str, str]]) -> None:
+    """Replace what is known of a task's diff by these files, each with its path and its changed lines."""
+    entries = itertools.islice(_work_entries(task, changes), MOST_OF_WORK)
+    with transaction.atomic():
+        known = (places.of_work(task.pk, places.OWN - 1), places.of_work(task.pk, 0))
+        SearchEntry.objects.filter(pk__range=known).delete()
+        add(entries)
+
+
+def _work_entries(task: Task, changes: Iterable[tuple[str, str]]) -> Iterator[SearchEntry]:
+    """Yield an entry for each path, and for each part of a diff. The first line of each text is the path."""
+    ids = (places.of_work(task.pk, number) for number in itertools.count())
+    for path, lines in changes:
+        kept = storable(path.replace("\n", " "))
+        yield _entry(task, next(ids), Kind.FILE, kept, keep=kept)
+        for part in _parts(storable(lines)):
+            yield _entry(task, next(ids), Kind.DIFF, part, keep=f"{kept}\n{part}")
 
 
 def _parts(text: str) -> Iterator[str]:

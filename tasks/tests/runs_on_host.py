@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.models import Event, Run, SearchEntry, Task
+from tasks.models import Event, Run, SearchEntry, Task, UnindexedWork
 from tasks.repository import site_of
 from tasks.runs import launch
 from workspaces.hostkit.files import dumps
@@ -43,6 +43,7 @@ def forget(*tasks: Task) -> None:
         Event.objects.filter(run__task__in=tasks),
         Run.objects.filter(task__in=tasks),
         SearchEntry.objects.filter(task__in=tasks),
+        UnindexedWork.objects.filter(task__in=tasks),
     ):
         rows._raw_delete("default")  # without signals
     Task.objects.filter(pk__in=[task.pk for task in tasks])._raw_delete("default")

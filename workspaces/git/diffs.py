@@ -208,6 +208,12 @@ def file_patch(
     return _run(host, rng, args, MAX_FILE_BYTES)
 
 
+def whole_patch(host: HostConnection, rng: Range, names: Sequence[str], *, most: int) -> str:
+    """Return the diff of these files without context, with full ids of objects; cut after `most` bytes."""
+    args = ("diff", *RENAMES, "--unified=0", "--full-index", *PLAIN, *rng.revisions, "--", *names)
+    return _run(host, rng, args, most)[0]
+
+
 def file_text(
     host: HostConnection, rng: Range, path: str, *, old: bool = False, most: int = 256 * 1024
 ) -> str | None:

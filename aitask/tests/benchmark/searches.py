@@ -19,6 +19,8 @@ from aitask.tests.lab.app import App
 EVENTS, BATCH = 100_000, 2000
 OF_TASK = 500
 "Events of each task's run."
+FILES = 20
+"In the diff of each task."
 MOST_MS = 100
 WORDS = 20_000
 "Different words; the first ones are frequent, the last ones rare, as in texts of people."
@@ -70,8 +72,15 @@ def write(events: int) -> None:
                 rows.append(event_of(run, number, chance))
                 if number % OF_TASK == OF_TASK - 1 or number == events - 1:
                     services.note_rows(run, type(rows[0]).objects.bulk_create(rows))
+                    services.index_work(run.task, changes(chance))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+
+
+def changes(chance: random.Random) -> Iterator[tuple[str, str]]:
+    """Yield the files of a task's diff, and their changed lines."""
+    for number in range(FILES):
+        yield f"src/module{number}/parser.py", "\n".join(f"+{text(chance, 6)}" for _ in range(40))
 
 
 def event_of(run: Any, number: int, chance: random.Random) -> Any:

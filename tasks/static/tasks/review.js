@@ -29,6 +29,7 @@ class Review {
     this.loading = null;
     // The comparison that the user or a link has selected. Until then the server decides.
     this.selected = new URLSearchParams(location.search).get("range") ?? "";
+    this.linked = location.hash;
     this.timer = 0;
     this.comments = openComments(root, () => this.list);
     this.observer = new IntersectionObserver((entries) => this.fillVisible(entries), { rootMargin: "600px" });
@@ -112,6 +113,7 @@ class Review {
       this.list = data;
       document.getElementById("seen-commit").value = data.tip;
       this.show({ keep });
+      this.goToLinked();
     } catch (error) {
       if (error.name !== "AbortError") this.showStatus("The diff could not be loaded. Reload the page.");
     }
@@ -260,6 +262,13 @@ class Review {
     const at = files.findIndex((file) => file.key === this.current?.dataset.key);
     const next = files[Math.max(0, Math.min(files.length - 1, at + by))];
     if (next) this.parts.fillFor(next).scrollIntoView({ block: "start" });
+  }
+
+  // Once: go to the file that the page's address names.
+  goToLinked() {
+    const linked = this.list.files.find(({ key }) => `#file-${key}` === this.linked);
+    this.linked = "";
+    if (linked) this.goTo(linked);
   }
 
   goTo(file) {
