@@ -25,6 +25,7 @@ from tasks.access import task_for
 from tasks.answers import answer_on_task
 from tasks.attachments import services as attachments
 from tasks.attachments.access import attachments_for
+from tasks.attachments.hosting import removed_later
 from tasks.attachments.posted import posted_ids
 from tasks.attachments.queries import in_prompt, of_task
 from tasks.board.queries import siblings
@@ -308,7 +309,7 @@ def task_start_anyway(request: HttpRequest, pk: int) -> HttpResponse:
 def task_delete(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     here, board = reverse("task", args=[pk]), reverse("board")
-    text = f"Deleted #{pk}."
+    text = " ".join(filter(None, [f"Deleted #{pk}.", removed_later(task)]))
     if request.POST.get("from") == "board":
         return answer(request, lambda: services.delete_task(task), text, to=board)
     return answer(request, lambda: services.delete_task(task), text, to=here, go=board)

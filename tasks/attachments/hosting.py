@@ -26,8 +26,6 @@ from workspaces.models import Host, Installation
 AGAIN = timedelta(minutes=2)
 "How long to wait before a host is asked again to remove a folder."
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
-OF_RUN = ("tmp", "pictures")
-"Folders of a run that may have copies of pictures."
 BLANK_SECONDS = 300.0
 "How long a host may look through the transcripts of a task's agents."
 MOST_NAMES = 200
@@ -95,13 +93,27 @@ def connect() -> None:
     pre_delete.connect(_note_removal, sender=Task, dispatch_uid="left folders")
 
 
+def has_folders(task: Task) -> bool:
+    """Whether the task may have something on its host that is removed with it."""
+    ran = Run.objects.filter(task=task).exclude(run_dir="").exists()
+    return ran or Attachment.objects.filter(task=task).exists()
+
+
+def removed_later(task: Task) -> str:
+    """Return what to say if the task is removed now and its host can't be reached; else nothing."""
+    host = task.workspace.host
+    if host.link != Host.Link.DOWN or not has_folders(task):
+        return ""
+    return f"{host.label} can't be reached: files of the task there are removed when it is back."
+
+
 def _note_removal(instance: Task, **_kwargs: Any) -> None:
     """Remember what a removed task has left on its host, until it is removed there, too."""
-    folders = list(Run.objects.filter(task=instance).exclude(run_dir="").values_list("run_dir", flat=True))
-    if not folders and not Attachment.objects.filter(task=instance).exists():
+    if not has_folders(instance):
         return
-    names = [f"runs/{basename(folder)}/{part}" for folder in folders for part in OF_RUN]
-    names.insert(0, f"attachments/{folder_name(instance, Installation.current_key())}")
+    folders = Run.objects.filter(task=instance).exclude(run_dir="").values_list("run_dir", flat=True)
+    names = [f"runs/{basename(folder)}" for folder in folders]
+    names.append(f"attachments/{folder_name(instance, Installation.current_key())}")  # last: see _remove
     row = LeftFolder.objects.create(host=instance.workspace.host, names=names)
     enqueue(remove_left, row.host_id)
 
@@ -126,10 +138,15 @@ def remove_left(host_id: int) -> None:
 
 
 def _remove(connection: hosts.HostConnection, names: Sequence[str]) -> None:
-    """Remove a task's folders, and first what the transcripts of its agents have of its files."""
-    runs = list(dict.fromkeys(name.rpartition("/")[0] for name in names if name.startswith("runs/")))
+    """Remove a task's folders, and first what the transcripts of its agents have of its files.
+
+    The host knows by the folder of the task's files that it had some, and by those of its runs where the
+    transcripts are. If it fails in between, both are still there, or the transcripts are done.
+    """
+    runs = list(dict.fromkeys("/".join(name.split("/")[:2]) for name in names if name.startswith("runs/")))
+    (folder,) = (name for name in names if name.startswith("attachments/"))
     if runs:
-        connection.call("blank_transcripts", {"folder": names[0], "runs": runs}, timeout=BLANK_SECONDS)
+        connection.call("blank_transcripts", {"folder": folder, "runs": runs}, timeout=BLANK_SECONDS)
     for at in range(0, len(names), MOST_NAMES):
         connection.call("remove_folders", {"names": list(names[at : at + MOST_NAMES])}, timeout=60)
 

@@ -229,7 +229,7 @@ NOTICES = {wire.DENIED: ("ban", "needs"), wire.PEER_MESSAGE: ("message-square", 
 
 def _notice(entry: Entry) -> SafeString:
     sign, css = NOTICES.get(entry.text("code"), ("info", "dim"))
-    return line(sign, entry.text(), css=css)
+    return format_html("{}{}", line(sign, entry.text(), css=css), pictures.shown(entry))
 
 
 def _outside(entry: Entry) -> SafeString:

@@ -1,4 +1,4 @@
-"""Pictures that an agent has read or made, below the call of the tool."""
+"""Pictures that an agent has read or made, below the call of the tool, or at the end of the run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from tasks.rendering.parts import NOTHING, Entry
 from workspaces.hostkit.base.pictures import MOST
+from workspaces.hostkit.escapes import visible
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -19,7 +20,10 @@ def shown(entry: Entry) -> SafeString:
     found = pictures_of(entry.data)
     if not found:
         return NOTHING
-    context = {"run": entry.run, "pictures": found, "many": len(found) > 1}
+    for number, picture in enumerate(found, 1):
+        count = f" {number}" if len(found) > 1 else ""
+        picture["alt"] = picture["name"] or f"Picture{count} of the agent"
+    context = {"run": entry.run, "pictures": found}
     return SafeString(render_to_string("tasks/_pictures.html", context))
 
 
@@ -29,7 +33,10 @@ def pictures_of(data: dict[str, Any]) -> list[dict[str, Any]]:
     rows = [row for row in named if isinstance(row, dict)] if isinstance(named, list) else []
     valid = [row for row in rows if DIGEST.fullmatch(str(row.get("sha256")))]
     unique = {row["sha256"]: row for row in valid}
-    return [{"sha256": key, "size": _size(row)} for key, row in list(unique.items())[:MOST]]
+    return [
+        {"sha256": key, "size": _size(row), "name": visible(str(row.get("name") or ""))[:200]}
+        for key, row in list(unique.items())[:MOST]
+    ]
 
 
 def _size(row: dict[str, Any]) -> int:

@@ -10,15 +10,32 @@ from typing import Any
 import pytest
 
 from aitask.tests.lab.given_files import PDF, TEXT, archive, digest, picture, traces_in
+from aitask.tests.lab.repos import commit_file
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.cloud import Cloud
+from tasks.tests.e2e.web_session import WebSession
+from workspaces.git.diffs import key_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 
 
+LOGO, SKETCH = picture(8), picture(9)
+SEES_AND_MAKES = {
+    "claude_code": "@read logo.png\n@bash cp sketch.png made.png",
+    "codex": '@tool view_image {"path": "logo.png"}\n@bash cp sketch.png made.png',
+}
+"""The agent looks at one picture of the repository, and makes another one with a command."""
+
+
 class CloudWithFiles(Cloud):
-    """A cloud that is searched for what is left of files."""
+    """A cloud that is searched for what is left of files, with pictures in its repository."""
+
+    def __init__(self, lab: SshLab) -> None:
+        super().__init__(lab)
+        commit_file(self.far_repo, "logo.png", LOGO)
+        commit_file(self.far_repo, "sketch.png", SKETCH)
+        lab.account.own(self.far_repo)
 
     @property
     def state(self) -> Path:
@@ -47,7 +64,7 @@ def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_le
     api = cloud.api
     contents = {"shot.png": picture(1), "plan.pdf": PDF, "trace.log": TEXT, "all.tar.gz": archive()}
     ids = [api.attach(name, content)["id"] for name, content in contents.items()]
-    prompt = "@bash until [ -e go ]; do sleep 0.1; done\n@text fine"
+    prompt = f"{SEES_AND_MAKES[backend]}\n@bash until [ -e go ]; do sleep 0.1; done\n@text fine"
     run = cloud.start(prompt, backend, attachments=ids)
     busy = wait_for(
         lambda: [e for e in cloud.events(run, "tool") if "until" in e["title"]], 60, "a busy agent"
@@ -61,7 +78,8 @@ def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_le
     (cloud.worktree(run) / "go").touch()
     ended = api.wait_for_run(run["id"])
     assert ended["state"] == "succeeded", ended["reason"]
-    seen = [contents["shot.png"], *([PDF, TEXT] if backend == "claude_code" else []), picture(2)]
+    shows_pictures_of_the_agent(cloud, run)
+    seen = [contents["shot.png"], *([PDF, TEXT] if backend == "claude_code" else []), picture(2), LOGO]
     assert set(cloud.given_to(ended)) == {digest(content) for content in seen}
     third = api.attach("third.png", picture(3))["id"]
     follow_up = api.post(f"/api/runs/{run['id']}/message", {"text": "and now", "attachments": [third]})
@@ -73,6 +91,23 @@ def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_le
     api.delete(f"/api/tasks/{run['task']}")
     wait_for(lambda: not folder.exists(), 60, "the folder to be removed")
     assert {name: cloud.traces_of(content) for name, content in given.items()} == {name: [] for name in given}
+    assert not list((cloud.state / "runs").glob(f"*-{run['id']}-*"))
+
+
+def shows_pictures_of_the_agent(cloud: CloudWithFiles, run: Any) -> None:
+    """One that it has looked at, and one that a command has made, which is in the diff, too."""
+    (looked,) = [event["pictures"] for event in cloud.events(run, "tool_result") if "pictures" in event]
+    (made,) = [event["pictures"] for event in cloud.events(run, "notice") if "pictures" in event]
+    assert [looked[0]["sha256"], made[0]["sha256"]] == [digest(LOGO), digest(SKETCH)]
+    session = WebSession(cloud.app)
+    conversation = session.get(f"/tasks/{run['task']}")
+    assert all(f"/pictures/{row['sha256']}/thumbnail" in conversation for row in (*looked, *made))
+    for row in (*looked, *made):
+        address = f"{cloud.app.site}/runs/{run['id']}/pictures/{row['sha256']}"
+        with cloud.app.login.opener.open(address) as answer:
+            assert answer.headers["Content-Type"] == "image/png"
+    changes = session.get(f"/tasks/{run['task']}/diff/file?key={key_of('made.png')}")
+    assert changes.count("data:image/png;base64,") == 1
 
 
 @pytest.mark.long("the app waits before it tries a lost host again")

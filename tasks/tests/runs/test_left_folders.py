@@ -10,7 +10,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from tasks import services
 from tasks.attachments import hosting
 from tasks.models import Attachment, LeftFolder, Task
-from tasks.tests.factories import make_run, make_task
+from tasks.tests.factories import make_run, make_task, make_workspace
 from workspaces import hosts
 from workspaces.hosts import HostError
 from workspaces.models import Host, Installation
@@ -57,14 +57,14 @@ def folder_of(task: Task) -> str:
     return f"attachments/{Installation.current_key()}-{task.pk}-{task.mark}"
 
 
-def test_a_task_takes_its_folder_and_what_its_runs_kept_of_pictures_along(asked: Asked) -> None:
+def test_a_task_takes_its_folder_and_those_of_its_runs_along(asked: Asked) -> None:
     task = with_file(make_task())
     make_run(task=task, state="succeeded", run_dir="/home/ann/.local/state/aitask/runs/k-1-abc")
-    expected = [folder_of(task), "runs/k-1-abc/tmp", "runs/k-1-abc/pictures"]
+    expected = ["runs/k-1-abc", folder_of(task)]
     services.delete_task(task)
     hosting.remove_left(Host.objects.get().pk)
     assert (asked.names, LeftFolder.objects.count()) == ([expected], 0)
-    assert asked.blanked == [{"folder": expected[0], "runs": ["runs/k-1-abc"]}]
+    assert asked.blanked == [{"folder": expected[-1], "runs": ["runs/k-1-abc"]}]
 
 
 def test_a_task_that_was_never_on_a_host_asks_for_nothing(asked: Asked) -> None:
@@ -100,6 +100,14 @@ def test_a_host_that_is_away_is_asked_again_when_it_is_back(
     assert len(enqueued) == 1
     hosting.remove_left(host.pk)
     assert not LeftFolder.objects.exists()
+
+
+def test_a_user_is_told_that_a_host_that_is_away_removes_the_files_later() -> None:
+    task, empty = with_file(make_task()), make_task(workspace=make_workspace(name="other"))
+    assert hosting.removed_later(task) == ""
+    Host.objects.filter(pk=task.workspace.host.pk).update(link=Host.Link.DOWN)
+    assert "removed when it is back" in hosting.removed_later(task)
+    assert hosting.removed_later(empty) == ""
 
 
 def test_one_folder_that_can_not_be_removed_does_not_keep_others(asked: Asked) -> None:

@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, Literal, NamedTuple, Optional, Sequence, Tuple, cast
+from typing import Iterator, List, Literal, NamedTuple, Optional, Sequence, Tuple, cast
 
 from .. import agents
 from ..base.cli import EndedRun
@@ -17,8 +17,9 @@ from ..folder import RunFolder
 from ..journal import Journal, now, read_events
 from ..outcome import DISK_FULL, Outcome, no_room_for
 from ..reserve import FULL, is_full, release, write_reserved
-from ..wire import PROTOCOL, Json, OutsideEvent, RunOutcome, RunResult, RunSpec, UsageTotals
+from ..wire import PROTOCOL, Json, RunEvent, RunOutcome, RunResult, RunSpec, UsageTotals
 from .commit import Work, save_work
+from .made import made_pictures
 from .outside import changes_after
 
 EndedBy = Literal["runner", "guard", "serve"]
@@ -45,11 +46,14 @@ def _finish(folder: RunFolder, outcome: Outcome, ended_by: EndedBy, swept: int) 
     result = folder.read_result()
     work = _save_work(spec, _begun(folder, spec)) if spec else Work()
     outcome = _as_it_is(outcome, spec, work)
-    outside = changes_after(folder, spec) if spec else []
+    more: List[RunEvent] = [*(changes_after(folder, spec) if spec else [])]
+    made = made_pictures(folder, spec, _begun(folder, spec)) if spec and not work.is_gone else None
+    if made:
+        more.insert(0, made)
     reported = _reported(folder, result)
     if spec:
         reported = reported._replace(usage=_final_usage(reported, folder, spec, outcome))
-    last_seq, unsaved = _add_finished(folder, outcome, work, outside)
+    last_seq, unsaved = _add_finished(folder, outcome, work, more)
     if unsaved and outcome.state == "succeeded":
         outcome = no_room_for(unsaved)
     written: RunOutcome = {
@@ -150,14 +154,14 @@ def _write(folder: RunFolder, written: RunOutcome) -> None:
 
 
 def _add_finished(
-    folder: RunFolder, outcome: Outcome, work: Work, outside: Sequence[OutsideEvent]
+    folder: RunFolder, outcome: Outcome, work: Work, more: Sequence[RunEvent]
 ) -> Tuple[int, int]:
     """Return the number of the last event, and how many could not be written because the disk is full."""
     journal = Journal(folder.events)
     for notice in (*work.notices, *work.left_out):
         journal.add({"kind": "notice", "text": notice})
-    for change in outside:
-        journal.add(change)
+    for event in more:
+        journal.add(event)
     journal.add(
         {
             "kind": "finished",

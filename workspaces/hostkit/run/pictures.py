@@ -20,6 +20,9 @@ class Pictures:
         self._folder = folder
         self._left = MAX_TOTAL
 
+    def has(self, content: bytes) -> bool:
+        return (self._folder / hashlib.sha256(content).hexdigest()).exists()
+
     def keep(self, content: bytes) -> Optional[ShownPicture]:
         """Keep a picture by its digest. Return None if it is none, or there is no room for it."""
         media_type = type_of(content)

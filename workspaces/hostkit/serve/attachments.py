@@ -27,8 +27,8 @@ from ..wire import BlankParams, LeftFoldersParams, Nothing, UploadBegun, UploadE
 from .requests import Request, RequestFailure
 
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}\Z")
-LEFT = re.compile(r"(attachments/[A-Za-z0-9-]{1,100}|runs/[A-Za-z0-9-]{1,100}/(tmp|pictures))\Z")
-"""What may be removed, below the state folder."""
+LEFT = re.compile(r"(attachments/[A-Za-z0-9-]{1,100}|runs/[A-Za-z0-9-]{1,100}(/(tmp|pictures))?)\Z")
+"""What may be removed, below the state folder. Earlier versions of the app named only parts of runs."""
 RUN = re.compile(r"runs/[A-Za-z0-9-]{1,100}\Z")
 SESSION = re.compile(r"[A-Za-z0-9-]{8,100}\Z")
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -111,8 +111,15 @@ def upload_end(params: UploadParams, _request: Request) -> UploadEnded:
 
 
 def remove_folders(params: LeftFoldersParams, _request: Request) -> Nothing:
-    """Remove folders of tasks and runs that are no more, with all that is in them."""
-    for path in [_own_folder(name) for name in params["names"]]:
+    """Remove folders of tasks and runs that are no more, with all that is in them.
+
+    Raises RequestFailure before that if a run is still going on here, which the app takes for lost.
+    """
+    paths = [_own_folder(name) for name in params["names"]]
+    for path in paths:
+        if RunFolder(path).guard_pid() is not None:
+            raise RequestFailure("failed", f"A run is still going on in {path}.")
+    for path in paths:
         with suppress(FileNotFoundError):
             shutil.rmtree(str(path))
     return {}

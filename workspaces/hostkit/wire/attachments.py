@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import List, Literal, TypedDict
+
+if sys.version_info >= (3, 11):  # annotations are never evaluated in earlier versions
+    from typing import NotRequired
 
 AttachmentKind = Literal["picture", "pdf", "text", "file"]
 
@@ -66,3 +70,5 @@ class ShownPicture(TypedDict):
     sha256: str
     media_type: str
     size: int
+    name: NotRequired[str]
+    "Its path in the worktree, if it is a file that a command has made."

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from workspaces.hostkit import processes
 from workspaces.hostkit.serve import attachments
 
 from .client import Refused, Serve
@@ -159,13 +161,33 @@ def test_the_folder_of_a_task_is_removed_with_everything_in_it(serve: Serve) -> 
 
 @pytest.mark.parametrize(
     "name",
-    ["attachments", "attachments/..", "runs/x", "runs/x/../tmp", "hostkit", "/etc", "attachments/a/b", ""],
+    [
+        *("attachments", "attachments/..", "attachments/a/b", "runs", "runs/..", "runs/x/../tmp"),
+        *("runs/x/events.jsonl", "hostkit", "/etc", ""),
+    ],
 )
 def test_nothing_else_can_be_removed(serve: Serve, name: str) -> None:
     put_whole(serve)
     with pytest.raises(Refused, match="no folder of a task"):
         serve.call("remove_folders", names=[name])
     assert (folder_of(serve) / "3" / "shot.png").exists()
+
+
+def test_a_run_that_is_still_going_on_keeps_everything(serve: Serve) -> None:
+    put_whole(serve)
+    state = folder_of(serve).parent.parent
+    runs = [state / f"runs/aaaa0000-{number}-abc" for number in (8, 9)]
+    for run in runs:
+        run.mkdir(parents=True)
+        (run / "raw.jsonl").write_text("words")
+    (runs[1] / "guard.json").write_text(json.dumps(processes.identity(os.getpid())))
+    names = [*(f"runs/{run.name}" for run in runs), f"attachments/{FOLDER}"]
+    with pytest.raises(Refused, match="still going on"):
+        serve.call("remove_folders", names=names)
+    assert all(run.exists() for run in (*runs, folder_of(serve)))
+    (runs[1] / "guard.json").unlink()
+    serve.call("remove_folders", names=names)
+    assert not any(run.exists() for run in (*runs, folder_of(serve)))
 
 
 def test_a_link_in_the_place_of_a_folder_is_not_followed(serve: Serve, tmp_path: Path) -> None:
