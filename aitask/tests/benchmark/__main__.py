@@ -12,13 +12,14 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from aitask.tests.benchmark import changes, idle, intake, pages, plot, previews, searches, starts
+from aitask.tests.benchmark import changes, idle, intake, live, pages, plot, previews, searches, starts
 from aitask.tests.benchmark.rows import Row, table
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "pages": pages.measure,
     "changes": changes.measure,
     "intake": intake.measure,
+    "live": live.measure,
     "starts": starts.measure,
     "previews": previews.measure,
     "search": searches.measure,

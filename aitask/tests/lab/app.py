@@ -131,6 +131,13 @@ class App:
         }
         self._start(name or role, *commands[role])
 
+    def add_web(self) -> int:
+        """Start one more web process beside those that run, and return its port."""
+        port = free_port()
+        self.start_role("web", f"web-{port}", port)
+        self.wait_until_it_answers(port)
+        return port
+
     def manage(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """Run a command of `manage.py` and return its output."""
         done = subprocess.run(
@@ -146,10 +153,10 @@ class App:
         assert done.returncode == 0 or not check, f"manage.py {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
-    def wait_until_it_answers(self) -> None:
+    def wait_until_it_answers(self, port: int | None = None) -> None:
         def answers() -> bool:
             assert self._alive(), f"the application ended:\n{self.log[-3000:]}"
-            return self._answers()
+            return self._answers(port or self.port)
 
         wait_for(answers, START_SECONDS, lambda: f"an answer of {self.url}; {self.log[-3000:]}", every=0.1)
 
@@ -241,9 +248,9 @@ class App:
     def _alive(self) -> bool:
         return all(process.poll() is None for process in self._started.values())
 
-    def _answers(self) -> bool:
+    def _answers(self, port: int) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
                 return True
         except (urllib.error.URLError, OSError):
             return False

@@ -101,8 +101,8 @@ class ScriptedEndpoint:
         self._requests = 0
         self._faults: Counter[tuple[str, str, int, int]] = Counter()
         self._answering: Counter[str] = Counter()
-        self.spoken_at: dict[str, float] = {}
-        "When (time.time()) each text of @words and @muse was last sent."
+        self.spoken_at: dict[tuple[str, str], float] = {}
+        "When (time.time()) each text of @words and @muse was last sent, by session and text."
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.endpoint = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -287,7 +287,7 @@ class _Answer:
             if cut and event["type"] in self.api.final_events:
                 raise Gone
             if word := self.api.word_of(event):
-                self.endpoint.spoken_at[word] = time.time()
+                self.endpoint.spoken_at[self.talk.session, word] = time.time()
             self.handler.write_event(event)
         self.handler.end_stream()
 

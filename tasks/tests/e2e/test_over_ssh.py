@@ -16,6 +16,7 @@ from aitask.tests.lab import processes
 from aitask.tests.lab.sshd import SshLab
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.cloud import Cloud
+from tasks.tests.e2e.page_socket import PageSocket
 from tasks.tests.e2e.world import BACKENDS, assert_no_gap, tokens_of
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
@@ -53,6 +54,23 @@ def test_the_audit_reads_the_transcripts_over_there_and_tells_other_work_apart(c
     said = cloud.app.manage("audit_usage", "--workspace", "cloud", check=False)
     assert "0 with a difference" in said
     assert "outside this app: 1 sessions, 57 tokens" in said
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_web_process_shows_the_words_of_an_agent_over_there_as_they_come(
+    cloud: Cloud, backend: str
+) -> None:
+    gate = cloud.app.folder / f"gate-{backend}"
+    ports = (cloud.app.port, cloud.app.add_web())
+    run = cloud.start(f"@words 20 0.05 {gate}\n@text bye", backend)
+    pages = [PageSocket(cloud.app, run["task"], each) for each in ports]
+    for page in pages:
+        page.until(lambda page=page: "w1 w2 w3 " in page.text and "w19 " in page.text)  # type: ignore[misc]
+    gate.touch()
+    for page in pages:
+        page.until(lambda page=page: not page.text)  # type: ignore[misc]
+        page.close()
+    assert cloud.api.wait_for_run(run["id"])["state"] == "succeeded"
 
 
 def test_a_restarted_sshd_loses_nothing(cloud: Cloud) -> None:
