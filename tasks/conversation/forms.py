@@ -12,7 +12,7 @@ from django.http import QueryDict
 from aitask.lib.errors import InvalidFields, Refused
 from aitask.lib.text import storable
 from tasks.rendering.parts import readable
-from workspaces.hostkit.base import forms
+from workspaces.hostkit.base import forms, submission
 
 LONG = 200
 "Characters from which on a text has a field of several lines."
@@ -103,12 +103,12 @@ class ShownFormField:
 
 def fields_of(request: Mapping[str, Any]) -> list[forms.FormField] | None:
     """Return the fields of an open request; None if it is no form, or can't be shown as one."""
-    if request.get("kind") != "form" or "schema" not in request:
-        return None
-    try:
-        return forms.fields_of(request["schema"], request.get("order"))
-    except forms.NotAForm:
-        return None
+    return submission.form_fields(request) if request.get("kind") == "form" else None
+
+
+def is_raw(request: Mapping[str, Any]) -> bool:
+    """Whether it is a form that is answered as JSON, because it can't be shown as fields."""
+    return request.get("kind") == "form" and fields_of(request) is None
 
 
 def shown_fields(request: Mapping[str, Any]) -> list[ShownFormField] | None:
@@ -142,6 +142,8 @@ def as_submission(request: Mapping[str, Any], command: dict[str, Any]) -> dict[s
         for name, value in (command.get("answers") or {}).items()
     }
     fields = fields_of(request) or []
+    if is_raw(request):
+        given = command.get("answers") or {}
     unknown = {name: values for name, values in given.items() if name not in {each.name for each in fields}}
     content = {**forms.content_of(fields, given), **unknown} if command["command"] == "answer" else {}
     kept = {name: command[name] for name in ("digest",) if name in command}
@@ -154,18 +156,18 @@ def check(request: Mapping[str, Any], content: Any) -> None:
         if not isinstance(content, dict):
             raise Refused("The answer must be a JSON object.")
         return
-    fields = fields_of(request)
-    if fields is None:
-        raise Refused("This can't be filled in.", "Decline or cancel it.")
-    if problems := forms.problems_of(fields, content):
+    if request.get("kind") != "form":
+        raise Refused("This is not a form.")
+    if problems := submission.form_problems(request, content):
         raise InvalidFields("The form is not filled in correctly.", problems)
 
 
-def secrets_of(request: Mapping[str, Any]) -> list[str]:
-    """Return the names of secret fields of a form, and the ids of secret questions."""
-    fields = fields_of(request) or []
+def secrets_of(request: Mapping[str, Any], command: Mapping[str, Any]) -> list[str]:
+    """Return the names of secret values in the answer to a form, and the ids of secret questions."""
+    content = command.get("content")
+    is_form = request.get("kind") == "form" and isinstance(content, dict)
+    names = submission.secret_names(request, content or {}) if is_form else []
     questions = [each for each in request.get("questions") or [] if isinstance(each, dict)]
-    names = [each.name for each in fields if each.secret]
     return [*names, *(str(each.get("id")) for each in questions if each.get("secret") is True)]
 
 
@@ -181,5 +183,8 @@ def without_secrets(payload: dict[str, Any]) -> dict[str, Any]:
 
 def names_on_page(request: Mapping[str, Any], problems: Mapping[str, str]) -> dict[str, str]:
     """Return problems by the names that the fields have on the page."""
+    if is_raw(request):
+        lines = [f"{place}: {text}" if place else text for place, text in problems.items()]
+        return {"": readable(storable("\n".join(lines)))}
     shown = {each.field.name: each.name for each in shown_fields(request) or []}
     return {shown.get(name, ""): readable(storable(text)) for name, text in problems.items()}

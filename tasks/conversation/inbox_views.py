@@ -112,8 +112,8 @@ def inbox_answer(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, run_id: int, request_id: str, wrong: FormProblems) -> None:
     run = run_for(request.user, run_id)
-    command = command_of(request.POST, run, request_id)
     with wrong.noted(requests.open_ask(run, request_id)):
+        command = command_of(request.POST, run, request_id)
         services.answer(run, request_id, command, user=current_user(request))
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
-from tasks.conversation.forms import ShownFormField, shown_fields
+from tasks.conversation.forms import ShownFormField, is_raw, shown_fields
 from tasks.conversation.links import ShownLink
+from tasks.conversation.raw_forms import example_of
 from tasks.conversation.risks import Risk, risks_of
 from tasks.models import Outgoing, Run
 from tasks.rendering import inputs, markdown
@@ -134,6 +135,16 @@ class Ask:
         """The fields to fill in; None if it is no form, or can't be shown as one."""
         return shown_fields(self.request)
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is answered as JSON: it is unknown, or a form that can't be shown as fields."""
+        return self.kind == "unknown" or is_raw(self.request)
+
+    @property
+    def raw_example(self) -> str:
+        """An answer to begin with; empty if nothing is known of it."""
+        return example_of(self.request) if self.kind == "form" else ""
+
     @cached_property
     def link(self) -> ShownLink | None:
         url = self.request.get("url")
@@ -148,7 +159,7 @@ class Ask:
     @property
     def can_accept(self) -> bool:
         """Whether a form or a link can be answered with more than a no."""
-        return self.is_exact and (self.form is not None or self.link is not None)
+        return self.is_exact and (self.kind == "form" or self.link is not None)
 
     @property
     def expires(self) -> datetime | None:

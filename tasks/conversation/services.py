@@ -133,7 +133,7 @@ def answer(run: Run, request: str, command: dict[str, Any], *, user: AbstractBas
         _check_answer(run, request, command, user)
     request = storable(request)
     payload = storable({**command, **_consent(run, request, command), "request": request})
-    if ask and (secret := forms.secrets_of(ask.request)):
+    if ask and (secret := forms.secrets_of(ask.request, command)):
         payload["secret"] = storable(secret)
     try:
         with transaction.atomic():

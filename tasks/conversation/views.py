@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from aitask.lib import untrusted_json
-from aitask.lib.errors import Refused
+from aitask.lib.errors import InvalidFields, Refused
 from tasks.access import message_for, run_for, task_for
 from tasks.answers import answer_on_task
 from tasks.attachments.posted import posted_ids
@@ -120,8 +120,8 @@ def run_answer(request: HttpRequest, pk: int, request_id: str) -> HttpResponse:
     asked = open_ask(run, request_id)
 
     def answer() -> None:
-        command = command_of(request.POST, run, request_id)
         with wrong.noted(asked):
+            command = command_of(request.POST, run, request_id)
             services.answer(run, request_id, command, user=current_user(request))
 
     return wrong.shown_on(answer_on_task(request, run.task_id, answer))
@@ -166,9 +166,16 @@ def _submission(post: QueryDict, run: Run, request_id: str) -> dict[str, Any]:
     ask = open_ask(run, request_id)
     if ask is None:
         raise Refused("This request is no longer open.")
-    if ask.kind != "unknown":
-        return {"command": "submit", "content": forms.posted(ask.request, post)}
-    return {"command": "submit", "content": _json_object(post.get("raw", ""), "The answer")}
+    if ask.is_raw:
+        return {"command": "submit", "content": _raw_answer(post)}
+    return {"command": "submit", "content": forms.posted(ask.request, post)}
+
+
+def _raw_answer(post: QueryDict) -> dict[str, Any]:
+    try:
+        return _json_object(post.get("raw", ""), "The answer")
+    except Refused as error:
+        raise InvalidFields(error.reason, {"": error.hint or error.reason}) from error
 
 
 def _json_object(text: str, what: str) -> dict[str, Any]:

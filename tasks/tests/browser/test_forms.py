@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from aitask.tests.lab.axe import serious_findings
 from aitask.tests.lab.browser import press
 from tasks.tests.browser.site import Site
-from tasks.tests.conversation.test_forms_page import FORM, LINK, UNKNOWN
+from tasks.tests.conversation.test_forms_page import FORM, LINK, RAW, UNKNOWN
 from workspaces.hostkit.base.consent import digest_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -27,6 +27,7 @@ def asking(site: Site) -> str:
         {**FORM},
         {**LINK, "id": "r2", "url": "https://xn--pple-43d.com@login.example/very/long?" + "x=1&" * 60},
         {**UNKNOWN, "id": "r3"},
+        {**RAW, "id": "r4"},
     ]
     open_requests = [{**each, "digest": digest_of(each)} for each in requests]
     site.do(
@@ -55,6 +56,19 @@ def test_what_is_wrong_is_said_beside_the_fields_and_nothing_is_lost(asking: str
     form.get_by_label("Your name").fill("Ann")
     form.get_by_label("Your name").press("Enter")
     expect(form.locator("[data-problem='field-0']")).to_have_text("")
+
+
+def test_what_does_not_fit_the_schema_is_said_below_an_answer_as_json(
+    asking: str, open_one: OpenPage
+) -> None:
+    page = open_one(asking)
+    form = page.locator("[data-ask$='-r4']")
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    answer = form.get_by_label("Your answer as JSON")
+    expect(answer).to_have_value('{\n  "at": {\n    "street": ""\n  }\n}')
+    form.get_by_role("button", name="Send").click()
+    expect(form.locator("[data-problem]")).to_have_text("at.street: It must have at least 2 characters.")
+    expect(answer).to_be_focused()
 
 
 def test_the_key_that_allows_does_not_answer_a_form(asking: str, open_one: OpenPage) -> None:

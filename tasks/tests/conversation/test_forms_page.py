@@ -47,6 +47,26 @@ LINK = {
     **{"message": "Log in", "url": "https://login.example.com/x?y=1"},
 }
 UNKNOWN = {"id": "r1", "kind": "unknown", "tool": "new/thing", "title": "new/thing", "input": {"a": "<i>"}}
+RAW_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "at": {
+            "type": "object",
+            "properties": {"street": {"type": "string", "minLength": 2}, "zip": {"type": "integer"}},
+            "required": ["street"],
+        },
+        "kind": {"enum": ["home", "work"]},
+    },
+    "required": ["at"],
+}
+RAW = {
+    **{"id": "r1", "kind": "form", "tool": "elicitation", "title": "demo: Where?", "server": "demo"},
+    **{
+        "message": "Where?",
+        "input": {"requested schema": RAW_SCHEMA},
+        "reason": "It can't be shown as a form.",
+    },
+}
 FILLED = {"field-0": "Ann", "field-1": "prod", "field-2": "true", "field-3": "4", "field-4": "a"}
 
 
@@ -75,14 +95,13 @@ class TestPage:
         assert re.search(r'name="field-2"\s+value="true"[^>]*checked', html)
         assert "novalidate" in html
 
-    def test_what_can_not_be_shown_as_a_form_is_shown_raw_and_declined(self) -> None:
-        raw = {**FORM, "input": {"requested schema": {"type": "array"}}}
-        del raw["schema"]
-        html = page_of(raw)
+    def test_what_can_not_be_shown_as_fields_is_shown_raw_and_answered_as_json(self) -> None:
+        html = page_of(RAW)
         assert "requested schema" in html
-        assert 'value="submit"' not in html
-        assert 'value="deny"' in html
-        assert 'value="cancel"' in html
+        example = html[html.index('name="raw"') :]
+        assert example.index("street") < example.index("</textarea>")
+        for decision in ("submit", "deny", "cancel"):
+            assert f'value="{decision}"' in html
 
     @pytest.mark.parametrize("changed", [{"cut": 9}, {"digest": "x"}])
     def test_what_was_cut_can_not_be_sent(self, changed: dict[str, Any]) -> None:
@@ -242,6 +261,24 @@ class TestSending:
         assert send(owner, where, decision="submit", raw='{"ok": 1}').status_code == 204
         assert host.commands[0]["content"] == {"ok": 1}
 
+    def test_a_raw_form_is_checked_against_its_schema_before_it_is_sent(
+        self, run: Run, host: FakeHost, people: People
+    ) -> None:
+        where, member = asked(run, RAW), people.browser("member")
+        for raw, told in {
+            '{"at": {"street": "A"}, "kind": "x"}': "at least 2 characters.\nkind: It must be one of",
+            "{}": "at: It is required.",
+            "[1]": "The answer must be a JSON object.",
+            "{": "",
+        }.items():
+            response = send(member, where, decision="submit", raw=raw)
+            assert response.status_code == 409
+            assert told in json.loads(response["HX-Trigger"])["problems"]["fields"][""]
+        assert host.commands == []
+        good = '{"at": {"street": "Elm", "zip": 5}, "kind": "home"}'
+        assert send(member, where, decision="submit", raw=good).status_code == 204
+        assert host.commands[0]["content"] == json.loads(good)
+
     def test_strangers_answer_nothing(self, run: Run, host: FakeHost, people: People) -> None:
         where = asked(run, FORM)
         assert send(people.browser("stranger"), where, decision="submit", **FILLED).status_code == 404
@@ -261,6 +298,16 @@ class TestApi:
         script.post(where, {"answers": {"name": "Ann", "count": "3", "tags": ["a", "b"]}})
         assert script.status == 200
         assert host.commands[0]["content"] == {"name": "Ann", "sure": False, "count": 3, "tags": ["a", "b"]}
+
+    def test_a_raw_form_takes_content_that_fits_its_schema(
+        self, run: Run, host: FakeHost, people: People
+    ) -> None:
+        where, script = asked(run, RAW), Script(people.owner)
+        told = script.post(where, {"content": {"at": {"street": 5}}})["detail"][0]
+        assert (script.status, told["loc"]) == (422, ["body", "content", "at.street"])
+        assert script.post(where, {"decision": "allow"})["detail"][0]["loc"] == ["body", "content", "at"]
+        script.post(where, {"content": {"at": {"street": "Elm"}}})
+        assert (script.status, host.commands[0]["content"]) == (200, {"at": {"street": "Elm"}})
 
     @pytest.mark.parametrize(
         "body",
@@ -293,6 +340,16 @@ class TestSecrets:
         kept = Outgoing.objects.get().payload
         assert kept["content"]["password"] == "(not recorded)"
         assert kept["content"]["name"] == "Ann"
+
+    def test_a_raw_form_that_asks_for_a_secret_is_not_kept(
+        self, run: Run, host: FakeHost, people: People
+    ) -> None:
+        schema = {"type": "object", "properties": {"login": {"properties": {"password": {"type": "string"}}}}}
+        where = asked(run, {**RAW, "input": {"requested schema": schema}})
+        given = '{"login": {"password": "hunter2"}}'
+        send(people.browser("owner"), where, decision="submit", raw=given)
+        assert host.commands[0]["content"] == json.loads(given)
+        assert Outgoing.objects.get().payload["content"] == {"login": "(not recorded)"}
 
     def test_a_secret_answer_to_a_question_too(self, run: Run, host: FakeHost, people: People) -> None:
         question = {"id": "q", "question": "Pin?", "secret": True, "options": []}

@@ -64,17 +64,18 @@ def picked(grants: List[WideGrant], identity: str) -> WideGrant:
 def _digest(value: object) -> str:
     """Return a hash that survives JSON and databases, which may write 1e3 as 1000."""
     try:
-        text = json.dumps(_plain(value), sort_keys=True)
+        text = json.dumps(plain_numbers(value), sort_keys=True)
     except RecursionError:
         return ""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain_numbers(value: Any) -> Any:
+    """Return a value of JSON whose whole numbers are all written in the same way."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain_numbers(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain_numbers(item) for item in value]
     return value

@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional
 
 from ..wire import Json, RequestEvent
 from .forms import NotAForm, fields_of
+from .submission import RAW_SCHEMA
 from .titles import one_line
 
 FORM_MODES = (None, "", "form", "openai/form", "openaiForm")
@@ -28,8 +29,8 @@ class Elicitation(NamedTuple):
 def elicitation_event(key: str, asked: Elicitation) -> RequestEvent:
     """Return the request of kind `form` or `link`.
 
-    What can't be shown as such has its raw input, and no `schema` or `url`: it can only be declined or
-    cancelled.
+    What can't be shown as such has its raw input, and no `schema` or `url`: such a form is answered as JSON,
+    and such a link can only be declined or cancelled.
     """
     is_link = asked.mode not in FORM_MODES
     event: RequestEvent = {
@@ -64,8 +65,8 @@ def _add_schema(event: RequestEvent, asked: Elicitation) -> None:
     try:
         fields = fields_of(schema, asked.order)
     except NotAForm as why:
-        event["input"] = {"requested schema": asked.schema}
-        event["reason"] = f"This can't be shown as a form: {why}."
+        event["input"] = {RAW_SCHEMA: asked.schema}
+        event["reason"] = f"This can't be shown as a form: {why}. It is answered as JSON."
         return
     assert isinstance(schema, dict)
     event["schema"] = schema

@@ -376,9 +376,3 @@ def _value(field: FormField, text: str) -> Any:
         return int(plain) if re.fullmatch(r"[+-]?\d+", plain) else float(plain)
     except ValueError:
         return text
-
-
-def recorded(fields: Sequence[FormField], content: Json) -> Json:
-    """Return an answer for records: without the values of secret fields."""
-    secret = {field.name for field in fields if field.secret}
-    return {name: HIDDEN_VALUE if name in secret else value for name, value in content.items()}

@@ -7,6 +7,7 @@ import os
 from typing import Callable, Dict, List, Optional, Union
 
 from ..base.forms import NotAForm
+from ..base.submission import asks_for_secrets, raw_schema
 from ..files import InvalidJson, loads
 from ..wire import CommandAnswer, Question, QuestionOption, RequestEvent, RunCommand
 from . import terminal
@@ -106,6 +107,8 @@ class Keyboard:
         elif request and kind == "question":
             answers = _answers(questions, text)
             self._send({"command": "answer", "request": request.event["id"], "answers": answers})
+        elif request and kind == "form" and "schema" not in request.event:
+            self._answer_raw_form(request.event, text)
         elif request and kind == "form":
             self._begin_form(request.event)
         elif request and kind == "unknown":
@@ -116,9 +119,6 @@ class Keyboard:
             self._allow(lambda key: {"command": "approve", "request": key})
 
     def _begin_form(self, request: RequestEvent) -> None:
-        if "schema" not in request:
-            self.pane.say("it can't be shown as a form: decline it with /n, or /cancel it")
-            return
         try:
             self._form = FormLines(request)
         except NotAForm as why:
@@ -152,6 +152,12 @@ class Keyboard:
             return False
         self._form = None
         return True
+
+    def _answer_raw_form(self, request: RequestEvent, text: str) -> None:
+        if asks_for_secrets(raw_schema(request)):
+            self.pane.say(SECRET)
+        else:
+            self._send_raw(request["id"], text)
 
     def _send_raw(self, key: str, text: str) -> None:
         try:

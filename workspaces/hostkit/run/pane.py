@@ -288,8 +288,8 @@ def _ways(event: RequestEvent) -> str:
     if event["request_kind"] == "unknown":
         return "/y JSON answers · /n TEXT declines"
     ways = "/n declines · /cancel closes it without an answer"
-    if "schema" in event:
-        return "/y fills it in, line by line · " + ways
+    if event["request_kind"] == "form":
+        return ("/y fills it in, line by line · " if "schema" in event else "/y JSON answers · ") + ways
     return ("/y accepts, when you have opened the address · " if "url" in event else "") + ways
 
 

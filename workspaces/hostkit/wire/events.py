@@ -178,7 +178,7 @@ class RequestEvent(EventHead):
     message: NotRequired[str]
     "What the server says about its form or link."
     schema: NotRequired[Json]
-    "The fields of a form. A form without it can't be shown: it can only be declined or cancelled."
+    "The fields of a form. A form without it can't be shown as fields, and is answered as JSON."
     order: NotRequired[List[str]]
     "Names of the fields, in their order."
     url: NotRequired[str]

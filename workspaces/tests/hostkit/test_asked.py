@@ -122,16 +122,16 @@ def test_a_link_is_accepted_without_content(backend: str) -> None:
 
 
 @BACKENDS
-def test_what_is_no_form_is_shown_raw_and_can_only_be_declined(backend: str) -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "object", "properties": {}}}}
+def test_what_is_no_form_is_shown_raw_and_answered_as_json_that_fits_its_schema(backend: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "object", "required": ["b"]}}}
     agent, tape, request = asked_of(backend, requestedSchema=schema)
     assert "schema" not in request
     assert request["input"]["requested schema"] == schema
     assert "can't be shown as a form" in request["reason"]
-    assert not commanded(agent, "submit", content={})["ok"]
+    assert commanded(agent, "submit", content={"a": {}})["error"] == "a.b: It is required."
     assert not commanded(agent, "approve")["ok"]
-    assert commanded(agent, "deny")["ok"]
-    assert replied(tape) == {"action": "decline"}
+    assert commanded(agent, "submit", content={"a": {"b": [1]}})["ok"]
+    assert replied(tape)["content"] == {"a": {"b": [1]}}
 
 
 @BACKENDS

@@ -16,8 +16,8 @@ from workspaces.hostkit.base.forms import (
     content_of,
     fields_of,
     problems_of,
-    recorded,
 )
+from workspaces.hostkit.base.submission import recorded_content
 
 Json = dict[str, Any]
 SCHEMA: Json = {
@@ -193,5 +193,6 @@ def test_secrets_are_known_by_their_format_or_name_and_are_not_recorded() -> Non
     fields = fields_of({"type": "object", "properties": properties})
     assert [field.name for field in fields if field.secret] == ["pw", "api_key", "other"]
     assert {field.default for field in fields} == {None}
-    kept = recorded(fields, {"user": "ann", "pw": "x", "api_key": "y", "tokens": 3})
+    request: Any = {"request_kind": "form", "schema": {"type": "object", "properties": properties}}
+    kept = recorded_content(request, {"user": "ann", "pw": "x", "api_key": "y", "tokens": 3})
     assert kept == {"user": "ann", "pw": HIDDEN_VALUE, "api_key": HIDDEN_VALUE, "tokens": 3}

@@ -29,6 +29,15 @@ FORM: dict[str, Any] = {
         "required": ["city"],
     },
 }
+MANY_FIELDS: dict[str, Any] = {
+    "mode": "form",
+    "message": "Where to?",
+    "requestedSchema": {
+        "type": "object",
+        "properties": {f"city{number}": {"type": "string", "minLength": 2} for number in range(61)},
+        "required": ["city60"],
+    },
+}
 LINK = {"mode": "url", "message": "Log in", "url": "https://login.example/x", "elicitationId": "e1"}
 
 
@@ -130,6 +139,21 @@ def due_field(run: Run, lines: dict[str, list[str]]) -> str:
     screen = run.screen()
     asked = max(lines, key=screen.rfind)
     return asked if asked in screen and lines[asked] else ""
+
+
+@BACKENDS
+def test_a_form_that_is_not_shown_as_fields_is_answered_as_json_at_the_keyboard(
+    bench_with_server: Bench, backend: str
+) -> None:
+    run = bench_with_server.start(backend, asks(MANY_FIELDS), permission_mode="full")
+    assert "61 fields" in run.wait_event("request")["reason"]
+    wait_for(lambda: "/y JSON answers" in run.screen())
+    run.type('/y {"city60": "R"}')
+    wait_for(lambda: "city60: It must have at least 2 characters" in run.screen())
+    run.type('/y {"city60": "Rome"}')
+    assert run.wait_event("request_closed")["content"] == {"city60": "Rome"}
+    assert run.outcome()["state"] == "succeeded"
+    assert "Rome" in heard(run)
 
 
 @BACKENDS
