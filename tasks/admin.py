@@ -261,9 +261,9 @@ class DependencyAdmin(RecordAdmin, admin.ModelAdmin[Dependency]):
 class PreviewGrantAdmin(DisposableRecordAdmin, admin.ModelAdmin[PreviewGrant]):
     """Deleting a grant ends the preview."""
 
-    list_display = ("user", "task", "port", "host", "created_at")
-    list_select_related = ("user", "task")
-    search_fields = ("user__username", "task__title")
+    list_display = ("user", "task", "workspace", "port", "host", "created_at")
+    list_select_related = ("user", "task", "workspace")
+    search_fields = ("user__username", "task__title", "workspace__name")
     exclude = ("session_key", "token_digest", "cookie_digest")
 
 

@@ -1,7 +1,8 @@
 """Host names of previews: each port of each task has one, and so an origin, of its own.
 
 `t12-5173.preview.localhost` on this machine, as browsers resolve every name below .localhost to it, and
-`t12-5173.<PREVIEW_DOMAIN>` behind a proxy. The app answers at none of them, and a preview at no other.
+`t12-5173.<PREVIEW_DOMAIN>` behind a proxy. A port of the checkout of workspace 3 is at `w3-5173.…`. The app
+answers at none of them, and a preview at no other.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from django.conf import settings
 from django.http.request import split_domain_port
 
 LOCAL = "preview.localhost"
-LABEL = re.compile(r"t([1-9][0-9]{0,9})-([1-9][0-9]{0,4})")
+LABEL = re.compile(r"([tw][1-9][0-9]{0,9})-([1-9][0-9]{0,4})")
 MOST_PORT = 65_535
 MOST_KNOWN = 128
 """Host names of which the meaning is kept: a page asks for hundreds of files at the same one."""
@@ -24,9 +25,10 @@ MOST_KNOWN = 128
 
 @dataclass(frozen=True)
 class PreviewHost:
-    """A port of a task, and the host name at which it is shown: lower case, with the port of the site."""
+    """A port, and the host name at which it is shown: lower case, with the port of the site."""
 
-    task: int
+    whose: str
+    "`t12` for task 12, `w3` for the checkout of workspace 3."
     port: int
     name: str
 
@@ -40,8 +42,8 @@ class PreviewHost:
         return f"{'http' if self.is_local else 'https'}://{self.name}"
 
     def sibling(self, port: int) -> str:
-        """The origin of another port of the task."""
-        return self.origin.replace(f"t{self.task}-{self.port}.", f"t{self.task}-{port}.", 1)
+        """The origin of another port of the same task or checkout."""
+        return self.origin.replace(f"{self.whose}-{self.port}.", f"{self.whose}-{port}.", 1)
 
 
 def _domains(configured: str) -> list[str]:
@@ -94,15 +96,16 @@ def _parse(given: bytes, configured: str) -> PreviewHost | None:
         return None
     if port and not 0 < int(port) <= MOST_PORT:
         return None
-    return PreviewHost(int(found[1]), int(found[2]), host)
+    return PreviewHost(found[1], int(found[2]), host)
 
 
-def name_at(site: str, task: int, port: int) -> str | None:
+def name_at(site: str, whose: str, port: int) -> str | None:
     """Return the host name of a preview for a browser that has the app open at the host `site`.
 
-    None if that browser can't reach one: it is on another machine, and PREVIEW_DOMAIN is not set.
+    `whose` is as in `PreviewHost`. None if that browser can't reach one: it is on another machine, and
+    PREVIEW_DOMAIN is not set.
     """
     domain, site_port = split_domain_port(site.lower())
     if domain in settings.LOCAL_NAMES:
-        return f"t{task}-{port}.{LOCAL}{f':{site_port}' if site_port else ''}"
-    return f"t{task}-{port}.{settings.PREVIEW_DOMAIN.lower()}" if settings.PREVIEW_DOMAIN else None
+        return f"{whose}-{port}.{LOCAL}{f':{site_port}' if site_port else ''}"
+    return f"{whose}-{port}.{settings.PREVIEW_DOMAIN.lower()}" if settings.PREVIEW_DOMAIN else None

@@ -1,4 +1,4 @@
-"""Ports on which programs of tasks listen, and previews of them."""
+"""Ports on which programs of tasks and in checkouts listen, and previews of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tasks.access import task_for
 from tasks.api.schemas import Id
 from tasks.previews import grants
 from tasks.previews.openers import opener_of, port_of_app
-from tasks.previews.places import ports_of
+from tasks.previews.places import Shown, ports_of
+from workspaces.access import current_user, workspace_for
 
 router = Router(tags=["Ports"])
 PortNumber = Annotated[int, Path(ge=1, le=65535)]
@@ -38,10 +39,26 @@ class PreviewOut(Schema):
     summary="The TCP ports on which programs of the task listen",
 )
 def list_ports(request: HttpRequest, task_id: Id) -> list[PortOut]:
-    task, site = task_for(request.user, task_id), request.get_host()
+    return _ports(request, task_for(request.user, task_id))
+
+
+@router.get(
+    "/workspaces/{workspace_id}/ports",
+    response=list[PortOut],
+    summary="The TCP ports on which programs in the workspace's own checkout listen",
+)
+def list_ports_of_checkout(request: HttpRequest, workspace_id: Id) -> list[PortOut]:
+    """For the owner of the workspace, and members who may use terminals."""
+    workspace = workspace_for(request.user, workspace_id)
+    grants.check_may_see(current_user(request), workspace)
+    return _ports(request, workspace)
+
+
+def _ports(request: HttpRequest, shown: Shown) -> list[PortOut]:
+    site = request.get_host()
     return [
-        PortOut(port=each["port"], program=each["program"], url=grants.url_of(site, task.pk, each["port"]))
-        for each in ports_of(task)
+        PortOut(port=each["port"], program=each["program"], url=grants.url_of(site, shown, each["port"]))
+        for each in ports_of(shown)
     ]
 
 
@@ -52,6 +69,19 @@ def open_preview(request: HttpRequest, task_id: Id, port: PortNumber) -> Preview
     A port that is none of the task's can be opened by the owner of the workspace and by members who may use
     terminals.
     """
-    task = task_for(request.user, task_id)
+    return _opened(request, task_for(request.user, task_id), port)
+
+
+@router.post(
+    "/workspaces/{workspace_id}/ports/{port}/open",
+    response=PreviewOut,
+    summary="Open a preview of a port of the workspace's own checkout",
+)
+def open_preview_of_checkout(request: HttpRequest, workspace_id: Id, port: PortNumber) -> PreviewOut:
+    """Its address stays the same while Spotlight shows one task after the other."""
+    return _opened(request, workspace_for(request.user, workspace_id), port)
+
+
+def _opened(request: HttpRequest, shown: Shown, port: int) -> PreviewOut:
     site, app_port = request.get_host(), port_of_app(request)
-    return PreviewOut(url=grants.open_port(task, port, opener_of(request), site=site, app_port=app_port))
+    return PreviewOut(url=grants.open_port(shown, port, opener_of(request), site=site, app_port=app_port))

@@ -19,10 +19,10 @@ from aitask.lib.errors import Refused
 from aitask.lib.preview_hosts import PreviewHost
 from tasks.access import task_for
 from tasks.models import PreviewGrant, Task
-from tasks.previews.places import PortPlace, is_over, place_of, ports_of
-from workspaces.access import check_decision, may_decide
+from tasks.previews.places import PortPlace, Shown, is_over, place_of, ports_of, whose, workspace_of
+from workspaces.access import check_decision, may_decide, workspace_for
 from workspaces.hosts import Address
-from workspaces.models import ApiToken
+from workspaces.models import ApiToken, Workspace
 
 TOKEN_LIFE = timedelta(minutes=2)
 """How long an address that opens a preview can be used."""
@@ -44,27 +44,29 @@ class Opener:
     api_token: ApiToken | None = None
 
 
-def open_port(task: Task, port: int, opener: Opener, *, site: str, app_port: int | None = None) -> str:
-    """Return the address that shows a port of the task to its first visitor. It can be used once.
+def open_port(shown: Shown, port: int, opener: Opener, *, site: str, app_port: int | None = None) -> str:
+    """Return the address that shows a port of a task or checkout to its first visitor. It can be used once.
 
     `site` is the host at which the browser has the app open, `app_port` the port on which the app listens.
     Raises Refused.
     """
-    if is_over(task):
+    check_may_see(opener.user, shown)
+    if is_over(shown):
         raise Refused("This task is done.", "Move it back to see what it runs.")
     if not 0 < port <= preview_hosts.MOST_PORT:
         raise Refused("A port is a number from 1 to 65535.")
-    name = preview_hosts.name_at(site, task.pk, port)
+    name = preview_hosts.name_at(site, whose(shown), port)
     if name is None:
         raise Refused(NEEDS_DOMAIN, HOW_TO_SET)
-    is_typed = all(each["port"] != port for each in ports_of(task))
+    is_typed = all(each["port"] != port for each in ports_of(shown))
     if is_typed:
-        _check_typed(task, port, opener.user, app_port)
+        _check_typed(shown, port, opener.user, app_port)
     forget_old()
     token = secrets.token_urlsafe(32)
     PreviewGrant.objects.create(
         user=opener.user,
-        task=task,
+        task=shown if isinstance(shown, Task) else None,
+        workspace=shown if isinstance(shown, Workspace) else None,
         port=port,
         is_typed=is_typed,
         host=name,
@@ -72,23 +74,30 @@ def open_port(task: Task, port: int, opener: Opener, *, site: str, app_port: int
         api_token=opener.api_token,
         token_digest=PreviewGrant.digest_of(token),
     )
-    return f"{PreviewHost(task.pk, port, name).origin}{PATH}open/{token}"
+    return f"{PreviewHost(whose(shown), port, name).origin}{PATH}open/{token}"
 
 
-def url_of(site: str, task: int, port: int) -> str:
+def url_of(site: str, shown: Shown, port: int) -> str:
     """Return where a preview is once it has been opened; empty if `site` has none."""
-    name = preview_hosts.name_at(site, task, port)
-    return f"{PreviewHost(task, port, name).origin}/" if name else ""
+    name = preview_hosts.name_at(site, whose(shown), port)
+    return f"{PreviewHost(whose(shown), port, name).origin}/" if name else ""
 
 
-def _check_typed(task: Task, port: int, user: User, app_port: int | None) -> None:
+def check_may_see(user: User, shown: Shown) -> None:
+    """Raise NotAllowed unless the user may see what runs there. Who sees a task sees its programs."""
+    if isinstance(shown, Workspace):
+        check_decision(user, shown, "see what runs in its checkout")
+
+
+def _check_typed(shown: Shown, port: int, user: User, app_port: int | None) -> None:
     """Raise Refused unless the user may see what listens on a port that is not the task's."""
-    check_decision(user, task.workspace, f"open port {port}, which is none of this task's")
+    workspace, owner = workspace_of(shown), "this task's" if isinstance(shown, Task) else "this checkout's"
+    check_decision(user, workspace, f"open port {port}, which is none of {owner}")
     if port < LOWEST_TYPED:
         raise Refused(
-            f"Port {port} is none of this task's.", "Ports below 1024 are those of the system's services."
+            f"Port {port} is none of {owner}.", "Ports below 1024 are those of the system's services."
         )
-    if task.workspace.kind == "local" and port == app_port:
+    if workspace.kind == "local" and port == app_port:
         raise Refused(f"Port {port} is the app's own.")
 
 
@@ -118,13 +127,11 @@ class Allowed:
     """What a cookie gives access to."""
 
     grant: int
-    user: int
-    task: int
     port: int
     address: Address
     host_label: str
     place: PortPlace | None
-    "Where to look whether the port is the task's; None if it need not be."
+    "Where to look whether the port is that of the task or checkout; None if it need not be."
 
 
 def check(cookies: Sequence[str], host: PreviewHost) -> Allowed | None:
@@ -139,16 +146,19 @@ def _allowed(grant: PreviewGrant) -> Allowed | None:
     if user is None:
         return None
     try:
-        task = task_for(user, grant.task_id)
+        shown: Shown = (
+            task_for(user, grant.task_id) if grant.task_id else workspace_for(user, grant.workspace_id or 0)
+        )
     except Http404:
         return None
-    if is_over(task) or (grant.is_typed and not may_decide(user, task.workspace)):
+    must_decide = grant.is_typed or isinstance(shown, Workspace)
+    if is_over(shown) or (must_decide and not may_decide(user, workspace_of(shown))):
         return None
-    place = None if grant.is_typed else place_of(task)
+    place = None if grant.is_typed else place_of(shown)
     if place is None and not grant.is_typed:
         return None
-    host = task.workspace.host
-    return Allowed(grant.pk, user.pk, task.pk, grant.port, host.address, host.label, place)
+    host = workspace_of(shown).host
+    return Allowed(grant.pk, grant.port, host.address, host.label, place)
 
 
 def _user_of(grant: PreviewGrant) -> User | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from aitask.lib.exchange import Exchange
+from aitask.lib.preview_hosts import PreviewHost
 
 STYLE = """
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif;
@@ -79,13 +80,12 @@ class PreviewNotice:
         )
 
 
-def not_open(task: int) -> PreviewNotice:
-    return PreviewNotice(
-        "closed",
-        403,
-        "This preview is not open in this browser.",
-        f"Open it from the page of task #{task}. It closes when you log out, and when the task is done.",
-    )
+def not_open(host: PreviewHost) -> PreviewNotice:
+    place, end = f"the page of task #{host.whose[1:]}", "you log out, and when the task is done"
+    if host.whose.startswith("w"):
+        place, end = "the bar of Spotlight", "you log out"
+    hint = f"Open it from {place}. It closes when {end}."
+    return PreviewNotice("closed", 403, "This preview is not open in this browser.", hint)
 
 
 def waiting(port: int, label: str) -> PreviewNotice:

@@ -115,7 +115,7 @@ async def _open(exchange: Exchange, host: PreviewHost) -> None:
     elif await _allowed(exchange, host):
         pages.redirect(exchange, "/")
     else:
-        pages.respond(exchange, pages.not_open(host.task))
+        pages.respond(exchange, pages.not_open(host))
 
 
 async def _allowed(exchange: Exchange, host: PreviewHost) -> Allowed | None:
@@ -127,7 +127,7 @@ async def _pass(exchange: Exchange, host: PreviewHost, cookies: tuple[str, ...],
     """Check the grant, and pass the request on for as long as it lasts."""
     allowed = await gate().allowed(cookies, host)
     if allowed is None:
-        pages.respond(exchange, pages.not_open(host.task))
+        pages.respond(exchange, pages.not_open(host))
         return
     if exchange.target.startswith(PATH.encode()):
         await _tell_state(exchange, allowed)

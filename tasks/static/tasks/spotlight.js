@@ -1,5 +1,6 @@
-// Spotlight: its keys, and its bar on pages that have no socket.
+// Spotlight: its keys, the previews of its checkout, and its bar on pages that have no socket.
 
+import "./previews.js";
 import { onKeys } from "../aitask/keys.js";
 
 const press = (verb) => () => document.querySelector(`[data-spotlight="${verb}"]`)?.click();

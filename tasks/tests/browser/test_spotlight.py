@@ -39,7 +39,7 @@ def shown(site: Site) -> Iterator[tuple[int, str, int]]:
     site.do("from tasks.models import Spotlight; Spotlight.objects.all().delete(); doorbell.ring('board')")
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450)])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (720, 450), (390, 844)])
 def test_the_bar_fits_and_can_be_used_by_everybody(
     open_one: OpenPage, shown: tuple[int, str, int], width: int, height: int
 ) -> None:
@@ -48,7 +48,7 @@ def test_the_bar_fits_and_can_be_used_by_everybody(
     for path in (f"/?workspace={workspace}", f"/tasks/{pk}"):
         page = open_one(path, width=width, height=height)
         bar = page.locator(f"#spotlight-{workspace}")
-        expect(bar.get_by_role("button", name="Back z b")).to_be_visible()
+        expect(bar.get_by_role("button", name="Back")).to_be_visible()  # without its keys on a phone
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert bar.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
         assert findings(page) == []

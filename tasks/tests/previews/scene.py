@@ -92,7 +92,7 @@ class Scene:
         self.app = self._stack.enter_context(App(self.settings | more))
         self.app.start_role("web")
         self.app.wait_until_it_answers()
-        repo = self.lab.make_repo() if self.lab else make_repo(self.app.folder / "repo")
+        repo = self.repo = self.lab.make_repo() if self.lab else make_repo(self.app.folder / "repo")
         fields = {"kind": "ssh", "ssh_host": self.alias} if self.lab else {}
         self.workspace = self.app.api.add_workspace("previews", str(repo), **fields)["id"]
         self.worktree = repo.parent / "worktree"
@@ -158,7 +158,10 @@ class Scene:
 
     def visit(self, port: int) -> Visitor:
         """Open a preview, as a browser does."""
-        address = urlsplit(self.open(port))
+        return self.visit_at(self.open(port))
+
+    def visit_at(self, url: str) -> Visitor:
+        address = urlsplit(url)
         visitor = Visitor(self, address.netloc)
         answer = visitor.get(address.path)
         assert (answer.status, answer.headers["Location"]) == (303, "/")

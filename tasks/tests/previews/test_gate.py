@@ -30,8 +30,8 @@ def test_after_a_refusal_the_host_is_asked_whose_port_it_is() -> None:
     async def found() -> list[list[str]]:
         gate = PreviewGate()
         address = Address("local")
-        place = LatePlace(1, address, (), "/worktree")
-        allowed = Allowed(1, 1, 1, 5173, address, "this machine", place)
+        place = LatePlace("t1", address, (), "/worktree")
+        allowed = Allowed(1, 5173, address, "this machine", place)
         before = await gate.addresses(allowed)
         gate.doubt(allowed)
         doubted = await gate.addresses(allowed)

@@ -50,7 +50,7 @@ def opened(client: Client, task: Task, port: int = 5173) -> str:
 
 
 def host_of(task: Task, port: int = 5173, site: str = "preview.localhost:8000") -> PreviewHost:
-    return PreviewHost(task.pk, port, f"t{task.pk}-{port}.{site}")
+    return PreviewHost(f"t{task.pk}", port, f"t{task.pk}-{port}.{site}")
 
 
 def cookie_of(url: str, host: PreviewHost) -> str | None:
@@ -97,7 +97,7 @@ def test_a_cookie_is_of_no_use_for_another_task_or_port(task: Task) -> None:
     assert not is_allowed(cookie, host_of(task, 3000))
     assert not is_allowed(cookie, host_of(task, site="preview.localhost:8001"))
     assert not is_allowed(
-        cookie, PreviewHost(task.pk + 1, 5173, f"t{task.pk + 1}-5173.preview.localhost:8000")
+        cookie, PreviewHost(f"t{task.pk + 1}", 5173, f"t{task.pk + 1}-5173.preview.localhost:8000")
     )
     assert not is_allowed("", host_of(task))
     assert not is_allowed("guessed", host_of(task))
@@ -243,3 +243,49 @@ def test_grants_that_nobody_can_use_are_removed(task: Task) -> None:
     PreviewGrant.objects.update(created_at=timezone.now() - timedelta(minutes=3))
     opened(client, task)
     assert PreviewGrant.objects.count() == 1
+
+
+def checkout_opened(client: Client, task: Task) -> str | None:
+    """The cookie of a browser that has opened a port of the checkout of the task's workspace."""
+    answer = client.post(f"/workspaces/{task.workspace_id}/ports/open", {"port": 5173})
+    assert answer.status_code == 200, answer.content
+    return cookie_of(answer.json()["url"], checkout_of(task))
+
+
+def checkout_of(task: Task) -> PreviewHost:
+    label = f"w{task.workspace_id}"
+    return PreviewHost(label, 5173, f"{label}-5173.preview.localhost:8000")
+
+
+def test_a_port_of_the_checkout_stays_open_whatever_happens_to_tasks(task: Task) -> None:
+    cookie = checkout_opened(client_of("owner"), task)
+    assert cookie
+    task.delete()
+    assert is_allowed(cookie, checkout_of(task))
+
+
+def test_the_cookies_of_a_checkout_and_of_a_task_do_not_open_each_other(task: Task) -> None:
+    client = client_of("owner")
+    cookie, other = checkout_opened(client, task), visited(client, task)
+    assert cookie
+    assert not is_allowed(cookie, host_of(task))
+    assert not is_allowed(other, checkout_of(task))
+
+
+def test_only_who_decides_what_runs_sees_the_checkout(task: Task) -> None:
+    member = make_user("member")
+    make_user("stranger")
+    task.workspace.members.add(member)
+    path = f"/workspaces/{task.workspace_id}/ports"
+    assert client_of("member").post(f"{path}/open", {"port": 5173}).status_code == 403
+    assert "vite" not in client_of("member").get(path).content.decode()
+    for name in ("", "/open", "/code"):
+        assert client_of("stranger").post(f"{path}{name}", {"port": 5173}).status_code in (404, 405)
+    assert client_of("stranger").get(path).status_code == 404
+    member.user_permissions.add(Permission.objects.get(codename="use_terminal"))
+    assert "vite" in client_of("member").get(path).content.decode()
+    cookie = checkout_opened(client_of("member"), task)
+    assert cookie
+    assert is_allowed(cookie, checkout_of(task))
+    member.user_permissions.clear()
+    assert not is_allowed(cookie, checkout_of(task))

@@ -10,7 +10,7 @@ from aitask.lib.exchange import Headers
 from aitask.lib.preview_hosts import PreviewHost
 from tasks.previews import headers
 
-HOST = PreviewHost(12, 5173, "t12-5173.preview.localhost:8000")
+HOST = PreviewHost("t12", 5173, "t12-5173.preview.localhost:8000")
 ORIGIN = HOST.origin.encode()
 NAME = django_settings.PREVIEW_COOKIE_NAME
 
@@ -149,7 +149,7 @@ def test_a_socket_needs_the_origin_of_the_preview() -> None:
 
 def test_with_https_the_cookie_can_not_be_replaced(settings: Settings) -> None:
     settings.PREVIEW_DOMAIN = "preview.example.com"
-    secure = PreviewHost(12, 5173, "t12-5173.preview.example.com")
+    secure = PreviewHost("t12", 5173, "t12-5173.preview.example.com")
     cookie = headers.set_cookie(secure, "x").decode()
     assert cookie == f"__Host-{NAME}=x; Path=/; HttpOnly; SameSite=Lax; Secure"
     assert headers.set_cookie(HOST, "x").decode() == f"{NAME}=x; Path=/; HttpOnly; SameSite=Lax"

@@ -15,7 +15,7 @@ LOCAL = "t12-5173.preview.localhost:8000"
 def test_a_name_has_the_number_of_the_task_and_the_port() -> None:
     host = preview_hosts.parse([b"T12-5173.Preview.localhost:8000"])
     assert host is not None
-    assert (host.task, host.port, host.name) == (12, 5173, LOCAL)
+    assert (host.whose, host.port, host.name) == ("t12", 5173, LOCAL)
     assert host.origin == f"http://{LOCAL}"
 
 
@@ -28,6 +28,9 @@ def test_a_name_has_the_number_of_the_task_and_the_port() -> None:
         "x.t12-5173.preview.localhost",
         "t12-5173.evil.preview.localhost",
         "t12-5173preview.localhost",
+        "12-5173.preview.localhost",
+        "x12-5173.preview.localhost",
+        "tw12-5173.preview.localhost",
         "t012-5173.preview.localhost",
         "t12-65536.preview.localhost",
         "t12-0.preview.localhost",
@@ -88,13 +91,13 @@ def test_pages_of_previews_can_not_call_the_app(settings: Settings) -> None:
 
 @pytest.mark.parametrize("site", ["aitask.localhost:8000", "localhost:8000", "127.0.0.1:8000"])
 def test_a_browser_on_this_machine_needs_no_domain(site: str) -> None:
-    assert preview_hosts.name_at(site, 12, 5173) == LOCAL
+    assert preview_hosts.name_at(site, "t12", 5173) == LOCAL
 
 
 def test_another_browser_needs_a_domain(settings: Settings) -> None:
-    assert preview_hosts.name_at("tasks.example.com", 12, 5173) is None
+    assert preview_hosts.name_at("tasks.example.com", "t12", 5173) is None
     settings.PREVIEW_DOMAIN = "preview.example.com:8443"
-    assert preview_hosts.name_at("tasks.example.com", 12, 5173) == "t12-5173.preview.example.com:8443"
+    assert preview_hosts.name_at("tasks.example.com", "t12", 5173) == "t12-5173.preview.example.com:8443"
 
 
 def test_pages_of_the_app_can_not_be_framed_or_embedded(rf: RequestFactory) -> None:

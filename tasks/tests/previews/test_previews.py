@@ -7,10 +7,12 @@ import hashlib
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from aitask.tests.lab.link import free_port
+from aitask.tests.lab.repos import commit_file, git
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.previews.scene import Scene, Visitor
 
@@ -250,6 +252,55 @@ def test_a_socket_closes_when_the_task_is_done(scene: Scene, visitor: Visitor) -
             assert visitor.get().status == 403
         finally:
             scene.do(f"Task.objects.filter(pk={scene.task}).update(status='review')")
+
+
+def test_the_checkout_stays_at_one_address_while_spotlight_shows_one_task_after_the_other(
+    scene: Scene,
+) -> None:
+    """On an SSH host: on this machine, Spotlight has tests of its own."""
+    if scene.lab is None:
+        pytest.skip("there is no SSH host")
+    tasks, api = with_branches(scene, "first", "second"), scene.app.api
+    before = files_of(scene.repo)
+    port = free_port()
+    scene.start(port, f"python3 -m http.server --bind 127.0.0.1 {port}", folder=scene.repo)
+    checkout = f"/api/workspaces/{scene.workspace}"
+    wait_for(lambda: port in [each["port"] for each in api.get(f"{checkout}/ports")], 60, "the port")
+    visitor = scene.visit_at(api.post(f"{checkout}/ports/{port}/open")["url"])
+    assert visitor.host.startswith(f"w{scene.workspace}-{port}.")
+    scene.app.start_role("worker")
+    for task, name in zip(tasks, ("first", "second"), strict=True):
+        api.post(f"/api/tasks/{task}/spotlight")
+        wait_for(lambda: api.get(f"{checkout}/spotlight")["state"] != "showing", 60, f"{name} is shown")
+        assert visitor.get("/shown.txt").text == name
+    scene.do(f"Task.objects.filter(pk={tasks[1]}).update(status='done')")
+    assert visitor.get("/shown.txt").text == "second"
+    api.delete(f"{checkout}/spotlight")
+    wait_for(lambda: api.get(f"{checkout}/spotlight")["state"] == "off", 60, "the checkout is back")
+    assert visitor.get("/shown.txt").status == 404
+    assert files_of(scene.repo) == before
+    scene.stop(port)
+
+
+def with_branches(scene: Scene, *names: str) -> list[int]:
+    """Add tasks, each with a branch that has a file."""
+    assert scene.lab
+    fields = {"workspace": scene.workspace, "prompt": "x", "backend": "codex"}
+    tasks = [scene.app.api.post("/api/tasks", {**fields, "title": name})["id"] for name in names]
+    for name in names:
+        git(scene.repo, "checkout", "-q", "-b", name, "main")
+        commit_file(scene.repo, "shown.txt", name)
+    git(scene.repo, "checkout", "-q", "main")
+    scene.lab.account.own(scene.repo)
+    update = "Task.objects.filter(pk={}).update(branch={!r}, status='review')"
+    scene.do("\n".join(update.format(*each) for each in zip(tasks, names, strict=True)))
+    return tasks
+
+
+def files_of(repo: Path) -> dict[str, tuple[int, bytes]]:
+    """The files of a checkout, with their times."""
+    files = (each for each in sorted(repo.rglob("*")) if each.is_file() and ".git" not in each.parts)
+    return {str(each): (each.stat().st_mtime_ns, each.read_bytes()) for each in files}
 
 
 def test_a_lost_link_comes_back(scene: Scene, visitor: Visitor, port: int) -> None:
