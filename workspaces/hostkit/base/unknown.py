@@ -18,3 +18,10 @@ def unknown_event(key: str, name: str, given: Json) -> RequestEvent:
         "can_edit": False,
         "can_allow_for_run": False,
     }
+
+
+def as_object(given: object, name: str) -> Json:
+    """Return what a CLI has sent with a request. What is no object becomes the field `name` of one."""
+    if given is None:
+        return {}
+    return given if isinstance(given, dict) else {name: given}

@@ -254,6 +254,39 @@ class TestUnknown:
         agent.decide("0", RequestDecision(False), "web")
         assert tape.sent[-1]["error"]["code"] == -32000
 
+    @pytest.mark.parametrize("given", [[1], "x", 5, {"a": {"b": [None]}}])
+    def test_what_is_no_object_is_shown_and_answered_too(self, given: Any) -> None:
+        agent, tape = claude()
+        agent.feed({"type": "control_request", "request_id": "r1", "request": given})
+        agent.decide("r1", RequestDecision(True, content={"ok": 1}), "web")
+        other, second = codex()
+        server_request(other, second, "item/new/request", given)
+        other.decide("0", RequestDecision(True, content={"ok": 1}), "web")
+        shown = [each.of("request")[-1]["input"] for each in (tape, second)]
+        assert shown == ([given] * 2 if isinstance(given, dict) else [{"request": given}, {"params": given}])
+        assert tape.sent[-1]["response"]["response"] == second.sent[-1]["result"] == {"ok": 1}
+
+    @pytest.mark.parametrize("mode", ["ask", "full"])
+    def test_what_is_asked_in_other_words_than_before_is_shown_raw(self, mode: str) -> None:
+        agent, tape = claude(permission_mode=mode)
+        asked = control(agent, tape, subtype="can_use_tool", tool_name="AskUserQuestion", input=["new"])
+        assert (asked["request_kind"], asked["input"]["input"]) == ("unknown", ["new"])
+        agent.decide("r1", RequestDecision(False, text="no"), "web")
+        assert tape.sent[-1]["response"]["error"] == "no"
+        other, second = codex(permission_mode=mode)
+        params = {"threadId": "thread-1", "questions": ["which?"]}
+        asked = server_request(other, second, "item/tool/requestUserInput", params)
+        assert (asked["request_kind"], asked["input"]) == ("unknown", params)
+        other.decide("0", RequestDecision(True, content={"answers": {}}), "web")
+        assert second.sent[-1] == {"id": 0, "result": {"answers": {}}}
+
+    def test_codex_gets_the_answer_under_the_id_that_it_has_written(self) -> None:
+        for identity in (7, "7", "a"):
+            agent, tape = codex()
+            agent.feed({"id": identity, "method": "item/new/request", "params": {}})
+            agent.decide(str(identity), RequestDecision(False), "web")
+            assert tape.sent[-1]["id"] == identity
+
     def test_what_only_machines_can_answer_is_refused_with_a_line_that_says_so(self) -> None:
         agent, tape = claude()
         control(agent, tape, subtype="mcp_message", server_name="x", message={})

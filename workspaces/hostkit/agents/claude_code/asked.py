@@ -58,9 +58,9 @@ def refusal_for(subtype: str) -> Json:
     return {"subtype": "error", "error": f"This app can't answer {subtype}: {FOR_MACHINES[subtype]}."}
 
 
-def reply_of(request: Json, decision: RequestDecision) -> Json:
-    """Return the answer to a request that is not about a tool."""
-    if request.get("subtype") == "elicitation":
+def reply_of(kind: str, request: Json, decision: RequestDecision) -> Json:
+    """Return the answer to a request of kind `form`, `link` or `unknown`."""
+    if kind != "unknown":
         content = decision.content if request.get("mode") != "url" else None
         reply = reply_to(decision.allow, decision.cancel or decision.interrupt, content)
         return {"subtype": "success", "response": reply}

@@ -6,8 +6,10 @@ from typing import List, Optional, Union
 
 from ...base.agent import Agent, RequestDecision
 from ...base.consent import picked
+from ...base.partial import MALFORMED
 from ...base.plans import SENT_BACK, closing_facts
-from ...wire import Json
+from ...base.unknown import as_object, unknown_event
+from ...wire import Json, RequestEvent
 from .asked import FOR_MACHINES, asked_event, needs_person, refusal_for, reply_of
 from .calls import ClaudeCalls
 from .grants import grants_of
@@ -28,7 +30,8 @@ class ClaudeDecisions:
 
     def ask(self, line: Json) -> None:
         """Ask the user what the CLI wants to know, unless the run's mode or a program has the answer."""
-        key, request = str(line["request_id"]), self._plans.filled(line.get("request") or {})
+        key = str(line["request_id"])
+        request = self._plans.filled(as_object(line.get("request"), "request"))
         subtype = str(request.get("subtype"))
         if subtype in FOR_MACHINES:
             refused = refusal_for(subtype)
@@ -37,16 +40,22 @@ class ClaudeDecisions:
         elif self._agent.mode == "full" and not needs_person(request):
             self.allow(key, request)
         else:
-            self._agent.open_request(asked_event(key, request, self._worktree), request)
+            self._agent.open_request(self._event(key, request), request)
+
+    def _event(self, key: str, request: Json) -> RequestEvent:
+        try:
+            return asked_event(key, request, self._worktree)
+        except MALFORMED:  # a new version asks it in other words
+            return unknown_event(key, str(request.get("tool_name") or request.get("subtype")), request)
 
     def withdraw(self, line: Json) -> None:
         """Close a request that the CLI has withdrawn."""
         self._agent.close_request(str(line["request_id"]), "withdrawn", "agent")
 
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
-        request = self._agent.requests[key].private
-        if request.get("subtype") != "can_use_tool":
-            self._calls.respond(key, reply_of(request, decision))
+        request, kind = self._agent.requests[key].private, self._agent.requests[key].event["request_kind"]
+        if kind in ("form", "link", "unknown"):
+            self._calls.respond(key, reply_of(kind, request, decision))
             self._agent.close_other(key, decision, by)
             return
         if not decision.allow:
@@ -74,7 +83,7 @@ class ClaudeDecisions:
     def allow_all(self) -> None:
         """Allow what is open and needs no person, because the run may do everything now."""
         for key, request in list(self._agent.requests.items()):
-            if not needs_person(request.private):
+            if request.event["request_kind"] != "unknown" and not needs_person(request.private):
                 self.allow(key, request.private)
                 self._agent.close_request(key, "allow", "mode")
 

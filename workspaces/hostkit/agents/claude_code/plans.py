@@ -28,6 +28,6 @@ class ProposedPlans:
         """Return the request with the plan of its call, if it comes without one."""
         plan = self._plans.pop(str(request.get("tool_use_id")), "")
         given = request.get("input") or {}
-        if request.get("tool_name") != TOOL or given.get("plan") or not plan:
+        if request.get("tool_name") != TOOL or not isinstance(given, dict) or given.get("plan") or not plan:
             return request
         return {**request, "input": {**given, "plan": plan}}

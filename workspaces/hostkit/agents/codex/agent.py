@@ -109,7 +109,7 @@ class Codex(Agent):
         if method is None:
             self._calls.note(line)
         elif "id" in line:
-            self._asked.ask(str(line["id"]), str(method), line.get("params") or {})
+            self._asked.ask(self._calls.key_of(line["id"]), str(method), line.get("params"))
         elif method in self._handlers:
             self._handlers[method](line.get("params") or {})
         elif method not in IGNORED:

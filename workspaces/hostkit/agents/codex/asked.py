@@ -14,7 +14,6 @@ from ...wire import Json, RequestEvent
 from .events import CodexTranslator, request_event
 
 ELICITATION = "mcpServer/elicitation/request"
-QUESTIONS = "item/tool/requestUserInput"
 APPROVAL = "mcp_tool_call"
 """`codex_approval_kind` of an elicitation in which Codex itself asks whether a server's tool may be used."""
 FOR_MACHINES = {
@@ -152,9 +151,9 @@ def refusal_for(method: str) -> Json:
     return {"code": -32601, "message": f"This app can't answer {method}: {FOR_MACHINES[method]}."}
 
 
-def reply_of(method: str, params: Json, decision: RequestDecision) -> Dict[str, Json]:
-    """Return {"result"} or {"error"}, the answer to a form, a link or an unknown request."""
-    if method == ELICITATION:
+def reply_of(kind: str, params: Json, decision: RequestDecision) -> Dict[str, Json]:
+    """Return {"result"} or {"error"}, the answer to a request of kind `form`, `link` or `unknown`."""
+    if kind != "unknown":
         cancel = decision.cancel or decision.interrupt
         content = (decision.content or {}) if params.get("mode") != "url" else None
         return {"result": {"content": None, **reply_to(decision.allow, cancel, content), "_meta": None}}

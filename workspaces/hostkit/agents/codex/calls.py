@@ -7,7 +7,6 @@ from typing import Callable, Dict
 
 from ...base.agent import OK, AgentHost, Answer, refusal
 from ...wire import Json
-from .protocol import wire_id
 
 Reply = Callable[[Json], None]
 
@@ -19,6 +18,8 @@ class CodexCalls:
         self._host = host
         self._numbers = itertools.count(1)
         self._replies: Dict[int, Reply] = {}
+        self._ids: Dict[str, object] = {}
+        "Ids of the CLI's requests as it has written them, by our keys."
 
     @property
     def is_waiting(self) -> bool:
@@ -44,9 +45,19 @@ class CodexCalls:
         if reply:
             reply(line)
 
+    def key_of(self, identity: object) -> str:
+        """Return our key for a request of the CLI, whose id is a number or a text."""
+        key = str(identity)
+        self._ids[key] = identity
+        return key
+
     def respond(self, key: str, result: Json) -> None:
         """Answer a request of the CLI."""
-        self._host.send({"id": wire_id(key), "result": result})
+        self.answer(key, {"result": result})
 
     def refuse(self, key: str, error: Json) -> None:
-        self._host.send({"id": wire_id(key), "error": error})
+        self.answer(key, {"error": error})
+
+    def answer(self, key: str, answer: Dict[str, Json]) -> None:
+        """Answer with {"result"} or {"error"}."""
+        self._host.send({"id": self._ids.pop(key, key), **answer})

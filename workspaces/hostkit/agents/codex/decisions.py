@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Optional
 
 from ...base.agent import PendingMessage, RequestDecision
 from ...base.consent import picked
-from ...wire import Json
-from .asked import FOR_MACHINES, QUESTIONS, asked_event, grants_of, refusal_for, reply_of
+from ...base.partial import MALFORMED
+from ...base.unknown import as_object, unknown_event
+from ...wire import Json, RequestEvent
+from .asked import FOR_MACHINES, asked_event, grants_of, refusal_for, reply_of
 from .calls import CodexCalls
 from .plan import METHOD
-from .protocol import decision_of, listed, wire_id
+from .protocol import decision_of, listed
 
 if TYPE_CHECKING:
     from .agent import Codex
@@ -23,19 +25,26 @@ class CodexDecisions:
         self._agent = agent
         self._calls = calls
 
-    def ask(self, key: str, method: str, params: Json) -> None:
+    def ask(self, key: str, method: str, given: object) -> None:
         """Ask the user what the CLI wants to know, unless the run's mode or a program has the answer."""
         if method in FOR_MACHINES:
             error = refusal_for(method)
             self._calls.refuse(key, error)
             self._agent.host.emit({"kind": "notice", "text": error["message"]})
             return
-        event = asked_event(key, method, params, self._agent.translator)
+        params = as_object(given, "params")
+        event = self._event(key, method, params)
         private = {"method": method, "params": params}
         if self._agent.mode == "full" and event["request_kind"] == "approval":
             self.allow(key, private)
         else:
             self._agent.open_request(event, private)
+
+    def _event(self, key: str, method: str, params: Json) -> RequestEvent:
+        try:
+            return asked_event(key, method, params, self._agent.translator)
+        except MALFORMED:  # a new version asks it in other words
+            return unknown_event(key, method, params)
 
     def withdraw_all(self, thread: Optional[str]) -> None:
         """Close what a turn of this thread has left open: after an interrupt, the CLI does not say so."""
@@ -46,12 +55,13 @@ class CodexDecisions:
     def decide(self, key: str, decision: RequestDecision, by: str) -> None:
         request = self._agent.requests[key]
         method, params = request.private["method"], request.private["params"]
-        if method == QUESTIONS:
+        kind = request.event["request_kind"]
+        if kind == "question":
             self._answer_questions(key, decision, by)
         elif method == METHOD:
             self._agent.plans.decide(key, decision, by)
-        elif request.event["request_kind"] != "approval":
-            self._agent.host.send({"id": wire_id(key), **reply_of(method, params, decision)})
+        elif kind != "approval":
+            self._calls.answer(key, reply_of(kind, params, decision))
             self._agent.close_other(key, decision, by)
         elif decision.allow:
             self._allow(key, decision, by)

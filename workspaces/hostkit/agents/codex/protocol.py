@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import List, Tuple, Union
+from typing import List, Tuple
 
 from ...wire import ForkPoint, Json
 
@@ -16,11 +16,6 @@ HANDSHAKE: Tuple[Json, ...] = (
 """The messages that open a connection to the app-server."""
 TARGETS = {"x86_64": ("x64", "x86_64"), "aarch64": ("arm64", "aarch64")}
 """Names of machine types in npm packages, and in the folders inside of them."""
-
-
-def wire_id(key: str) -> Union[int, str]:
-    """Return the id of a request as the CLI wrote it, usually a number."""
-    return int(key) if key.isdigit() else key
 
 
 def listed(value: object) -> List[str]:
