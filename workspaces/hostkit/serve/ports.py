@@ -1,8 +1,8 @@
 """`ports`: the TCP ports on which the processes of tasks listen, and nobody else's.
 
 A process is a task's if it or a parent has the marker of one of the task's runs. Otherwise, if it or a parent
-works in the task's worktree or was started there. Containers are not seen: their ports are held by processes
-of the container engine.
+works in the task's worktree or was started there. The port of a container is held by the container engine. It
+is a task's if the container was started from the task's worktree, or has a folder of it mounted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from .. import processes, sockets
+from .. import containers, processes, sockets
 from ..files import dumps
 from ..wire import OpenPort, OpenPorts, PortOwner, PortsParams
 from .requests import Request
@@ -22,6 +22,8 @@ from .requests import Request
 POLL_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 30.0
 """How old an answer gets while the same sockets listen."""
+SETTLE_SECONDS = 4.0
+"""How long it is asked each time after a change: a container runs only after its port listens."""
 MOST_PORTS = 20
 """Ports of one task that are told."""
 MOST_WAIT = 300.0
@@ -57,13 +59,15 @@ class _Look:
     def __init__(self, owners: Dict[str, PortOwner]) -> None:
         self._owners = owners
         self._seen: List[sockets.ListeningSocket] = []
-        self._looked = float("-inf")
+        self._looked = self._changed = float("-inf")
         self._tasks: Tasks = {}
 
     def tasks(self) -> Tasks:
         now, found = time.monotonic(), sorted(sockets.listeners())
-        if found != self._seen or now - self._looked > LOOK_AGAIN_SECONDS:
-            self._seen, self._looked = found, now
+        if found != self._seen:
+            self._seen, self._changed = found, now
+        if now - self._changed < SETTLE_SECONDS or now - self._looked > LOOK_AGAIN_SECONDS:
+            self._looked = now
             self._tasks = ports_of(self._owners, found)
         return self._tasks
 
@@ -95,14 +99,26 @@ def ports_of(owners: Dict[str, PortOwner], found: List[sockets.ListeningSocket])
         first = holders[0]
         if first and all(each and each.names == first.names for each in holders):
             for name in first.names:
-                _add(answer[name], place, first.pid)
+                _add(answer[name], place, program_of(first.pid))
+    _add_containers(answer, kinship, sorted(place for place, holders in places.items() if not any(holders)))
     return answer
 
 
-def _add(known: List[OpenPort], place: _Place, pid: int) -> None:
+def _add(known: List[OpenPort], place: _Place, program: str) -> None:
     """Add a port, unless another address of it is known: 127.0.0.1 comes before ::1."""
     if len(known) < MOST_PORTS and place.port not in [each["port"] for each in known]:
-        known.append({"port": place.port, "address": place.address, "program": program_of(pid)})
+        known.append({"port": place.port, "address": place.address, "program": program})
+
+
+def _add_containers(answer: Tasks, kinship: _Kinship, unclaimed: List[_Place]) -> None:
+    """Add ports that no process of a task holds, but that a container of it publishes."""
+    running = containers.running() if unclaimed else []
+    for place in unclaimed:
+        publishing = [each for each in running if place.port in each.ports]
+        owners = {kinship.owner_of_folders(each.folders) for each in publishing}
+        if len(owners) == 1:
+            for name in owners.pop():
+                _add(answer[name], place, publishing[0].name[:MAX_PROGRAM])
 
 
 class _Kinship:
@@ -131,6 +147,11 @@ class _Kinship:
             if names:
                 return None if names == ANOTHER else _Holder(names, pid)
         return None
+
+    def owner_of_folders(self, folders: List[str]) -> Names:
+        """Return whose worktree has all of these folders that are in any worktree."""
+        found = {self._in_worktree(os.path.realpath(folder)) for folder in folders} - {()}
+        return found.pop() if len(found) == 1 else ()
 
     def _line(self, pid: int) -> List[int]:
         """Return a process and its parents, without the first process of the system."""
