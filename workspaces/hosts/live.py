@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import random
 import re
 from typing import Any
 
@@ -21,14 +19,11 @@ from workspaces.hostkit.wire import LiveDetail, LiveItem, LiveMessage, LivePart
 from workspaces.hosts import registry, untrusted
 from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.hub import on_hub, soon
+from workspaces.hosts.hub import on_hub
+from workspaces.hosts.watching import WatchedHost, WatchedHosts
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""Seconds before a lost stream is opened again: doubled at each failure, with jitter."""
-UNWATCHED_SECONDS = 5.0
-"""How long a stream without watchers stays open, so that a reload finds it."""
 CALL_SECONDS = 10.0
 MAX_LINE = 200
 
@@ -147,35 +142,34 @@ class LiveWatch:
         self.wake()
 
     def close(self) -> None:
-        soon(_stop, self)
+        _hosts.stop(self)
 
 
 def watch(address: Address, folder: str, *, only_line: bool = False) -> LiveWatch:
     """Start watching the run with this folder; `close` what is returned."""
     made = LiveWatch(address, folder, only_line=only_line)
-    soon(_start, made)
+    _hosts.start(made)
     return made
 
 
-class LiveStream:
+class LiveStream(WatchedHost[LiveWatch]):
     """All watched runs of one host."""
 
     def __init__(self, address: Address) -> None:
-        self.address = address
+        super().__init__(address)
         self.runs: dict[str, LiveRun] = {}
         self._told: dict[str, tuple[LiveRun, LiveDetail]] = {}
         "What the open stream follows, and for which copies: a new copy needs everything again."
-        self._task: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
 
-    def add(self, watch: LiveWatch) -> None:
-        self.address = watch.address  # a user may have accepted a host key
+    @property
+    def is_watched(self) -> bool:
+        return bool(self.runs)
+
+    def _enter(self, watch: LiveWatch) -> None:
         run = self.runs.setdefault(watch.folder, LiveRun())
         run.watches.add(watch)
         watch.attach(run)
         self._changed.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._serve())
 
     def remove(self, watch: LiveWatch) -> None:
         run = self.runs.get(watch.folder)
@@ -187,17 +181,15 @@ class LiveStream:
 
     async def _serve(self) -> None:
         """Keep a stream open while there is something to follow."""
-        pause = FIRST_PAUSE
         while self.runs:
             try:
                 await self._follow()
-                pause = FIRST_PAUSE
+                self._succeeded()
             except HostError as error:
                 log.debug("%s: live: %s", self.address.key, error)
                 for run in self.runs.values():
                     run.mark_stale()
-                await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
-                pause = min(LONGEST_PAUSE, pause * 2)
+                await self._wait_after_failure()
 
     async def _follow(self) -> None:
         """Open a stream, and tell it of changes until nothing is watched. Raises HostError if it breaks."""
@@ -218,15 +210,6 @@ class LiveStream:
                 await self._changed.wait()
         finally:
             link.drop(number)
-
-    async def _is_watched_again(self) -> bool:
-        """Wait for a moment for another watcher."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(UNWATCHED_SECONDS):
-                while not self.runs:
-                    self._changed.clear()
-                    await self._changed.wait()
-        return bool(self.runs)
 
     def _change(self) -> dict[str, Any]:
         """Return what to tell the stream, so that it follows what is watched; empty if it does."""
@@ -252,25 +235,4 @@ def _end(ended: asyncio.Future[HostError | None], error: HostError | None) -> No
         ended.set_result(error)
 
 
-_streams: dict[str, LiveStream] = {}
-
-
-def _start(watch: LiveWatch) -> None:
-    stream = _streams.get(watch.address.key)
-    if stream is None:
-        stream = _streams[watch.address.key] = LiveStream(watch.address)
-    stream.add(watch)
-
-
-def _stop(watch: LiveWatch) -> None:
-    stream = _streams.get(watch.address.key)
-    if stream:
-        stream.remove(watch)
-
-
-def _after_fork() -> None:
-    _streams.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+_hosts = WatchedHosts(LiveStream)

@@ -9,25 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import random
 from typing import Any
 
 from workspaces.hostkit.wire import OpenPort, OpenPorts, PortOwner
 from workspaces.hosts import registry, untrusted
 from workspaces.hosts.address import Address
 from workspaces.hosts.errors import HostError
-from workspaces.hosts.hub import soon
 from workspaces.hosts.live import shown
+from workspaces.hosts.watching import WatchedHost, WatchedHosts
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""Seconds before a failed request is repeated: doubled at each failure, with jitter."""
 WAIT_SECONDS = 25.0
 """How long the host may wait for a change before it answers."""
-UNWATCHED_SECONDS = 5.0
-"""How long an answer stays valid for new watchers after the last one has gone."""
 
 
 def cleaned(given: object) -> OpenPorts:
@@ -79,38 +73,37 @@ class PortWatch:
         return self._ports
 
     def close(self) -> None:
-        soon(_stop, self)
+        _hosts.stop(self)
 
 
 def watch(address: Address, name: str, owner: PortOwner) -> PortWatch:
     """Start watching the ports of a task; `close` what is returned."""
     made = PortWatch(address, name, owner)
-    soon(_start, made)
+    _hosts.start(made)
     return made
 
 
-class PortStream:
+class PortStream(WatchedHost[PortWatch]):
     """All watched tasks of one host."""
 
     def __init__(self, address: Address) -> None:
-        self.address = address
+        super().__init__(address)
         self._watches: dict[str, set[PortWatch]] = {}
         self._owners: dict[str, PortOwner] = {}
         self._answer: OpenPorts | None = None
         self._error: HostError | None = None
-        self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
-    def add(self, watch: PortWatch) -> None:
-        self.address = watch.address  # a user may have accepted a host key
+    @property
+    def is_watched(self) -> bool:
+        return bool(self._watches)
+
+    def _enter(self, watch: PortWatch) -> None:
         self._watches.setdefault(watch.name, set()).add(watch)
         if self._owners.get(watch.name) != watch.owner:
             self._owners[watch.name] = watch.owner
             self._changed.set()
         elif self._answer or self._error:
             self._tell(watch)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._serve())
 
     def remove(self, watch: PortWatch) -> None:
         watches = self._watches.get(watch.name, set())
@@ -127,21 +120,19 @@ class PortStream:
 
     async def _serve(self) -> None:
         """Keep asking while somebody watches."""
-        pause = FIRST_PAUSE
         while self._watches or await self._is_watched_again():
             self._owners = {name: owner for name, owner in self._owners.items() if name in self._watches}
             self._changed.clear()
             try:
                 self._answer, self._error = await self._ask() or self._answer, None
-                pause = FIRST_PAUSE
+                self._succeeded()
             except HostError as error:
                 log.debug("%s: ports: %s", self.address.key, error)
                 self._answer, self._error = None, error
             for each in [watch for watches in self._watches.values() for watch in watches]:
                 self._tell(each)
             if self._error:
-                await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
-                pause = min(LONGEST_PAUSE, pause * 2)
+                await self._wait_after_failure()
         self._answer = self._error = None
         self._owners = {}
 
@@ -164,35 +155,5 @@ class PortStream:
             changed.cancel()
             call.cancel()
 
-    async def _is_watched_again(self) -> bool:
-        """Wait for a moment for another watcher."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(UNWATCHED_SECONDS):
-                while not self._watches:
-                    self._changed.clear()
-                    await self._changed.wait()
-        return bool(self._watches)
 
-
-_streams: dict[str, PortStream] = {}
-
-
-def _start(watch: PortWatch) -> None:
-    stream = _streams.get(watch.address.key)
-    if stream is None:
-        stream = _streams[watch.address.key] = PortStream(watch.address)
-    stream.add(watch)
-
-
-def _stop(watch: PortWatch) -> None:
-    stream = _streams.get(watch.address.key)
-    if stream:
-        stream.remove(watch)
-
-
-def _after_fork() -> None:
-    _streams.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+_hosts = WatchedHosts(PortStream)

@@ -255,7 +255,9 @@ def test_a_flood_of_a_runner_is_cut(runner: FakeRunner) -> None:
 
 
 async def _runs() -> dict[str, live.LiveRun]:
-    return live._streams[LOCAL.key].runs
+    stream = live._hosts.by_key[LOCAL.key]
+    assert isinstance(stream, live.LiveStream)
+    return stream.runs
 
 
 def test_what_is_not_seen_is_left_out() -> None:
