@@ -1,4 +1,4 @@
-"""Dev servers that both CLIs start on a host, three at once, as a person sees them in the browser."""
+"""Dev servers that both CLIs start on a host, all at once, as a person sees them in the browser."""
 
 from __future__ import annotations
 
@@ -87,16 +87,16 @@ def opened(page: Page, cloud: Cloud, run: dict[str, Any]) -> Page:
     return found.value
 
 
-@pytest.mark.long("three agents with their dev servers, and a browser that sees each of them reload")
-def test_vite_and_django_of_three_agents_are_seen_and_follow_their_edits(
+@pytest.mark.long("four agents with their dev servers, and a browser that sees each of them reload")
+def test_vite_and_django_of_both_agents_are_seen_and_follow_their_edits(
     cloud: Cloud, chromium: Chromium
 ) -> None:
-    servers = [("vite", "claude_code"), ("vite", "codex"), ("django", "codex")]
+    servers = [(server, backend) for server in PAGES for backend in IN_BACKGROUND]
     runs = [started(cloud, *each) for each in servers]
     worktrees = [Path(cloud.task_of(run)["worktree_path"]) for run in runs]
     with open_page(chromium, cloud.app.site) as page:
         previews = [opened(page, cloud, run) for run in runs]
-        assert len({preview.url for preview in previews}) == 3
+        assert len({preview.url for preview in previews}) == len(servers)
         for preview in previews:
             expect(preview.locator("#words")).to_have_text("Before", timeout=SECONDS)
         for (server, _), worktree in zip(servers, worktrees, strict=True):
