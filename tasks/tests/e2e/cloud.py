@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from aitask.tests.lab.repos import git
@@ -25,6 +26,6 @@ class Cloud(World):
         self.workspace = self.add_workspace("cloud", self.far_repo, **far)["id"]
         return self
 
-    def show(self, run: dict[str, Any], path: str) -> str:
+    def show(self, run: Mapping[str, Any], path: str) -> str:
         """A file on the branch of the run's task, on the far host."""
         return git(self.far_repo, "show", f"{self.task_of(run)['branch']}:{path}")

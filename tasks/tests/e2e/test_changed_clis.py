@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,10 @@ pytestmark = [pytest.mark.cli, pytest.mark.one_database]
 
 NEWEST_CLIS = PROJECT / ".tools/node_modules/.bin"
 PROGRAMS = {"claude_code": "claude", "codex": "codex"}
+PACKAGES = {
+    "claude_code": ("@anthropic-ai/claude-code", "@anthropic-ai/claude-code-linux-x64"),
+    "codex": ("@openai/codex", "@openai/codex-linux-x64"),
+}
 VERSIONS = {"claude_code": "CLAUDE", "codex": "CODEX"}
 HANGS = '#!/bin/sh\n[ "$1" = --version ] && echo 9.9.9 && exit\nexec sleep 600\n'
 TOO_OLD = (
@@ -70,6 +77,43 @@ class Bin:
     @property
     def new(self) -> str:
         return version_of(VERSIONS[self.backend])
+
+
+class Packages:
+    """Real packages of a CLI in a folder of npm, which are replaced as npm does it.
+
+    They are hard links, so that the folder is beside the packages themselves.
+    """
+
+    def __init__(self, folder: Path, backend: str) -> None:
+        self._folder = folder / "node_modules"
+        self._names = PACKAGES[backend]
+        self._old: list[Path] = []
+        self.programs = self._folder / ".bin"
+        self.programs.mkdir(parents=True)
+        self.install(OLDEST_CLIS.parent)
+        program = PROGRAMS[backend]
+        (self.programs / program).symlink_to((OLDEST_CLIS / program).readlink())
+
+    def install(self, modules: Path) -> None:
+        for name in self._names:
+            shutil.copytree(modules / name, self._folder / name, copy_function=os.link, symlinks=True)
+
+    def set_aside(self) -> None:
+        """Rename the packages, so that they are missing until the new ones are there."""
+        for name in self._names:
+            package = self._folder / name
+            self._old.append(package.rename(package.with_name(f".{package.name}-Ab3dE5")))
+
+    def remove_old(self) -> None:
+        for package in self._old:
+            shutil.rmtree(package)
+
+
+@pytest.fixture
+def packages(backend: str) -> Iterator[Packages]:
+    with tempfile.TemporaryDirectory(prefix="npm-", dir=PROJECT / ".tools") as folder:
+        yield Packages(Path(folder), backend)
 
 
 @pytest.fixture(scope="module")
@@ -218,13 +262,28 @@ def test_a_service_that_hangs_is_told_from_a_version_that_does(world: World, bac
     assert (run["cli_version"], state_of(place)["tried_at"] is None) == (place.bin.new, False)
 
 
-def test_a_running_run_goes_on_while_its_cli_is_replaced(world: World, backend: str) -> None:
+def test_an_update_by_npm_in_mid_run_disturbs_neither_this_run_nor_the_next(
+    world: World, backend: str, packages: Packages
+) -> None:
     place = Place(world, backend)
-    run = place.start("@steps 4 1\n@text over")
-    world.api.wait_for_run(run["id"], {"running"})
-    place.bin.use(NEWEST_CLIS)
-    ended = world.api.wait_for_run(run["id"])
-    assert (ended["state"], ended["cli_version"]) == ("succeeded", place.bin.old)
+    place.environment["PATH"] = f"{packages.programs}:/usr/bin:/bin"
+    world.api.patch(f"/api/workspaces/{place.workspace}", {"environment": place.environment})
+    place.succeed()
+    gate, before = world.app.folder / f"gate-{backend}", place.trials()
+    waits = f"@bash until [ -e {gate} ]; do sleep 0.1; done"
+    run = place.start(f"{waits}\n@write a.txt b\n@bash git status\n@text over")
+    wait_for(lambda: world.events(run, "tool"), 60, "the first command")
+    packages.set_aside()
+    following = place.start()
+    place.wait_for_reason(following, "Held:", "is gone", f"last good: {place.bin.old}")
+    packages.install(NEWEST_CLIS.parent)
+    packages.remove_old()
+    gate.touch()
+    ended = [world.api.wait_for_run(each["id"]) for each in (run, following)]
+    assert [each["state"] for each in ended] == ["succeeded"] * 2, [each["reason"] for each in ended]
+    assert [each["cli_version"] for each in ended] == [place.bin.old, place.bin.new]
+    assert world.show(run, "a.txt") == "b"
+    assert place.trials() == before + 1
 
 
 def test_a_workspace_that_does_not_want_it_starts_with_each_version(world: World, backend: str) -> None:

@@ -98,6 +98,10 @@ class World:
     def worktree(self, run: Mapping[str, Any]) -> Path:
         return Path(self.task_of(run)["worktree_path"])
 
+    def show(self, run: Mapping[str, Any], path: str) -> str:
+        """A file on the branch of the run's task."""
+        return git(self.repo, "show", f"{self.task_of(run)['branch']}:{path}")
+
     def git(self, *words: str) -> str:
         return git(self.repo, *words)
 
