@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ SEES_AND_MAKES = {
     "codex": '@tool view_image {"path": "logo.png"}\n@bash cp sketch.png made.png',
 }
 """The agent looks at one picture of the repository, and makes another one with a command."""
+RESUME = {
+    "claude_code": ("claude", "--print", "--resume"),
+    "codex": ("codex", "exec", "resume"),
+}
 
 
 class CloudWithFiles(Cloud):
@@ -46,6 +51,14 @@ class CloudWithFiles(Cloud):
         account = self.lab.account
         shared = [Path(f"/tmp/claude-{account.uid}")] if account.made else []  # else that of a developer
         return traces_in(content, account.home, *shared)
+
+    def resume_by_hand(self, run: Any, worktree: Path) -> None:
+        """Go on with the run's session as a person does in a shell of the host."""
+        variables = [f"{name}={value}" for name, value in self.cli_home.environment.items()]
+        command = [*RESUME[run["backend"]], run["cli_session"], "By hand.\n@text fine"]
+        line = shlex.join(["env", "-C", str(worktree), *variables, *command])
+        done = self.lab.ssh("cloud", line, timeout=60)
+        assert (done.returncode, "fine" in done.stdout) == (0, True), done
 
     def given_to(self, run: Any) -> list[str]:
         """The digests of the files in the last request of the run's conversation."""
@@ -88,10 +101,14 @@ def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_le
     assert digest(picture(3)) in cloud.given_to(again)
     given = {**contents, "more.png": picture(2), "third.png": picture(3)}
     assert all(cloud.traces_of(content) for content in given.values())
+    worktree, files = cloud.worktree(run), len(cloud.given_to(again))
     api.delete(f"/api/tasks/{run['task']}")
     wait_for(lambda: not folder.exists(), 60, "the folder to be removed")
     assert {name: cloud.traces_of(content) for name, content in given.items()} == {name: [] for name in given}
     assert not list((cloud.state / "runs").glob(f"*-{run['id']}-*"))
+    cloud.resume_by_hand(again, worktree)
+    empty = cloud.given_to(again)
+    assert (len(empty), set(empty) & set(map(digest, given.values()))) == (files, set())
 
 
 def shows_pictures_of_the_agent(cloud: CloudWithFiles, run: Any) -> None:

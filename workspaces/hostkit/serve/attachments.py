@@ -117,7 +117,8 @@ def remove_folders(params: LeftFoldersParams, _request: Request) -> Nothing:
     """
     paths = [_own_folder(name) for name in params["names"]]
     for path in paths:
-        if RunFolder(path).guard_pid() is not None:
+        run = RunFolder(path)
+        if run.guard_pid() is not None and not run.outcome.exists():
             raise RequestFailure("failed", f"A run is still going on in {path}.")
     for path in paths:
         with suppress(FileNotFoundError):

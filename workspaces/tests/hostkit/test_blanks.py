@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from workspaces.hostkit.base.blanks import blank_contents
 
@@ -43,6 +46,38 @@ def test_contents_are_replaced_in_place_and_the_rest_stays(tmp_path: Path, sourc
     assert json.loads(changed)["content"][0] == SAID
     assert PICTURE not in changed
     assert json.dumps(TEXT)[1:-1] not in changed
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+@pytest.mark.parametrize("more", range(4))
+def test_a_picture_becomes_an_empty_one_of_its_type(tmp_path: Path, kind: str, more: int) -> None:
+    made = io.BytesIO()
+    Image.linear_gradient("L").save(made, kind)
+    data = base64.b64encode(made.getvalue() + bytes(more)).decode()
+    for before in (f'"data:image/x;base64,{data}"', f'{{"source": {{"data": "{data}"}}}}'):
+        (tmp_path / "session.jsonl").write_text(before)
+        blank_contents(tmp_path / "session.jsonl")
+        after = (tmp_path / "session.jsonl").read_text()
+        assert len(after) == len(before)
+        (left,) = re.findall(r"[A-Za-z0-9+/=]{41,}", after)
+        with Image.open(io.BytesIO(base64.b64decode(left, validate=True))) as picture:
+            picture.load()
+            assert (picture.format, picture.size) == (kind, (16, 16))
+            assert picture.convert("L").getextrema() == (255, 255)
+
+
+@pytest.mark.parametrize("more", [0, 1, 2, 100_000])
+def test_a_pdf_becomes_one_with_an_empty_page(tmp_path: Path, more: int) -> None:
+    data = base64.b64encode(b"%PDF-1.7\n" + b"secret words " * 40 + bytes(more)).decode()
+    (tmp_path / "session.jsonl").write_text(json.dumps({"data": data}))
+    blank_contents(tmp_path / "session.jsonl")
+    left = base64.b64decode(json.loads((tmp_path / "session.jsonl").read_text())["data"], validate=True)
+    assert len(left) == len(base64.b64decode(data))
+    start = int(left.split(b"startxref\n")[1].split()[0])
+    places = [int(line[:10]) for line in left[start:].split(b"\n")[3:6]]
+    assert [left[place:].partition(b"\n")[0] for place in places] == [b"1 0 obj", b"2 0 obj", b"3 0 obj"]
+    assert left.endswith(b"%%EOF\n")
+    assert b"secret" not in left
 
 
 def test_a_transcript_without_files_stays_as_it_is(tmp_path: Path) -> None:
