@@ -33,8 +33,8 @@ class Upstream:
         self._may_write = asyncio.Event()
         self._may_write.set()
         self.has_ended = False
-        self._is_http = False
-        "Whether the answer that is being read looks like one: h11 waits for the end of its first lines."
+        self._beginning = b""
+        "The first bytes of the answer that is being read, as they came: h11 waits for whole lines."
         self._on_data: Callable[[bytes], None] | None = None
         self._on_pause: Callable[[bool], None] = lambda _: None
         self._on_end: Callable[[], None] = lambda: None
@@ -57,9 +57,10 @@ class Upstream:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
                 chunk = await self._answer.read()
-                if not self._is_http and not chunk.startswith(BEGINNING[: len(chunk)]):
-                    raise h11.RemoteProtocolError("It does not speak HTTP.")
-                self._is_http = self._is_http or len(chunk) >= len(BEGINNING)
+                if len(self._beginning) < len(BEGINNING):
+                    self._beginning = (self._beginning + chunk)[: len(BEGINNING)]
+                    if not BEGINNING.startswith(self._beginning):
+                        raise h11.RemoteProtocolError("It does not speak HTTP.")
                 self._http.receive_data(chunk)
             elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
                 raise ProgramEnded
@@ -93,7 +94,7 @@ class Upstream:
         if self.has_ended or self._answer or not is_done or self._http.trailing_data[0]:
             return False
         self._http.start_next_cycle()
-        self._is_http = False
+        self._beginning = b""
         return True
 
     def close(self) -> None:
