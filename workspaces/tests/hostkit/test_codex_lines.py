@@ -228,6 +228,25 @@ def test_a_refused_start_fails_the_run() -> None:
     assert tape.of("error")[-1]["text"] == "no rollout found"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no rollout found for thread id 01a2",
+        "failed to read thread: thread-store internal error: failed to read session metadata /x.jsonl",
+        "failed to resume thread: rollout is empty",
+        "invalid paginated history lineage for 01a2: missing source rollout",
+        "failed to prepare paginated fork: thread-store internal error: durable rollout shrank",
+        "turn not found: 01a2",
+    ],
+)
+def test_a_thread_that_can_not_be_read_any_more_is_a_session_that_is_gone(text: str) -> None:
+    agent, tape = codex(resume="thread-1")
+    agent.outcome = agent._turn = None
+    agent._on_thread({"id": 3, "error": {"code": -32600, "message": text}})
+    assert agent.settled
+    assert (agent.outcome.code, tape.of("error")[-1]["text"]) == ("session", text)
+
+
 def test_the_native_program_is_found_behind_the_wrapper(tmp_path: Path) -> None:
     wrapper = tmp_path / "node_modules/@openai/codex/bin/codex.js"
     vendor = tmp_path / "node_modules/@openai/codex-linux-x64/vendor"

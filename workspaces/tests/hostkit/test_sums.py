@@ -310,6 +310,14 @@ def test_the_total_that_a_fork_repeats_before_it_compacts_is_its_parents(tmp_pat
     assert found["t2"]["tokens"]["input_tokens"] == 60
 
 
+def test_a_request_from_before_the_first_turn_of_a_fork_has_the_model_of_that_turn(tmp_path: Path) -> None:
+    told = [token_count(300, 200), token_count(350, 50), context("m"), token_count(360, 10), context("n")]
+    rollout(tmp_path, "2", meta("t2", "t2", forked_from_id="t1"), *told, token_count(380, 20))
+    found = codex_transcripts.sessions({"CODEX_HOME": str(tmp_path)}, 0, {"t2": [0.0]})
+    used = found["t2"]["parts"][0]["by_model"]
+    assert {model: tokens["input_tokens"] for model, tokens in used.items()} == {"m": 60, "n": 20}
+
+
 def test_a_fork_leaves_the_messages_of_its_parent_to_it(tmp_path: Path) -> None:
     def record(session: str, key: str, sent: int) -> dict[str, Any]:
         return {

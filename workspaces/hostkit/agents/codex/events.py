@@ -46,9 +46,11 @@ STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
 NO_MODEL = re.compile(r"model .{0,80}does not exist|do not have access to (it|the model)", re.DOTALL)
 NO_KEY = re.compile(r"Missing environment variable|not logged in|authentication required", re.IGNORECASE)
 NO_SESSION = re.compile(
-    r"no rollout found for thread|thread not found|turn not found|failed to read (thread|session)",
+    r"no rollout found for thread|(thread|turn) not found|failed to (read|resume) (thread|session)"
+    r"|paginated (fork|history lineage)",
     re.IGNORECASE,
 )
+"""The file of the thread, or of the one that it was forked from, is gone or broken."""
 NO_LINK = re.compile(
     r"stream disconnected|error sending request|waiting for network|connection|timed? ?out", re.IGNORECASE
 )

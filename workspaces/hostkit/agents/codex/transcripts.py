@@ -136,7 +136,13 @@ def _rollout(path: Path) -> Optional[Rollout]:
                 rollout.requests.clear()
             if any(new.values()):
                 rollout.requests.append(CountedRequest(epoch_of(record), model, _tokens(new)))
-    return rollout
+    return rollout and rollout._replace(requests=_with_models(rollout.requests))
+
+
+def _with_models(requests: List[CountedRequest]) -> List[CountedRequest]:
+    """Give requests from before the first turn the model of that turn: the CLI does not name theirs."""
+    first = next((request.model for request in requests if request.model), "")
+    return [request._replace(model=request.model or first) for request in requests]
 
 
 def _new(total: Counts, last: Counts, before: Optional[Counts]) -> Counts:
