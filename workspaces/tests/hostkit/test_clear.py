@@ -36,8 +36,9 @@ class LiveTape(Tape):
         self.agent = ClaudeCode(spec(permission_mode="full", **given), self)
         command = self.agent.command_line(require_tool("claude"))
         env = {**environment, **self.agent.environment()}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen(command, cwd=worktree, env=env, **pipes)
+        self.process = subprocess.Popen(
+            command, cwd=worktree, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def send(self, message: Json) -> None:
         super().send(message)

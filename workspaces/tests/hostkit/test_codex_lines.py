@@ -241,9 +241,10 @@ def test_a_refused_start_fails_the_run() -> None:
 )
 def test_a_thread_that_can_not_be_read_any_more_is_a_session_that_is_gone(text: str) -> None:
     agent, tape = codex(resume="thread-1")
-    agent.outcome = agent._turn = None
+    agent._turn = None
     agent._on_thread({"id": 3, "error": {"code": -32600, "message": text}})
     assert agent.settled
+    assert agent.outcome
     assert (agent.outcome.code, tape.of("error")[-1]["text"]) == ("session", text)
 
 
