@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -22,6 +23,7 @@ HOP_BY_HOP = {
 """Headers of one connection, and not of what is passed on."""
 FROM_PROXIES = re.compile(rb"forwarded|via|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|cf-.*")
 """What proxies before the app add. The program would take its own address for another one."""
+REPLACED = {b"host", b"cookie", b"content-length"}
 KEPT_BACK = {
     *(b"clear-site-data", b"strict-transport-security", b"alt-svc", b"public-key-pins"),
     *(b"nel", b"report-to"),
@@ -49,11 +51,11 @@ def set_cookie(host: PreviewHost, value: str) -> bytes:
 
 def to_program(headers: Headers, host: PreviewHost) -> Headers:
     """Return the headers of a request as the program gets them, without those of its body."""
-    dropped = HOP_BY_HOP | _named_by_connection(headers) | {b"host", b"cookie", b"content-length"}
+    named = _named_by_connection(headers)
     passed: Headers = [(b"Host", f"localhost:{host.port}".encode())]
     for name, value in headers:
         lower = name.lower()
-        if lower in dropped or FROM_PROXIES.fullmatch(lower):
+        if lower in named or _is_kept_from_programs(lower):
             continue
         if lower in (b"origin", b"referer"):
             value = _at_program(value, host)
@@ -101,6 +103,11 @@ def is_own_request(headers: Headers, host: PreviewHost, *, is_socket: bool) -> b
         is_visit = b"".join(_values(headers, b"sec-fetch-mode")) == b"navigate"
         return is_visit and b"".join(_values(headers, b"sec-fetch-dest")) == b"document" and not origins
     return not origins or origins == [own] or (origins == [b"null"] and site == b"same-origin")
+
+
+@lru_cache(256)
+def _is_kept_from_programs(name: bytes) -> bool:
+    return name in HOP_BY_HOP | REPLACED or bool(FROM_PROXIES.fullmatch(name))
 
 
 def _values(headers: Headers, name: bytes) -> list[bytes]:

@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Iterator
 
 import h11
 from channels.db import database_sync_to_async
@@ -285,22 +284,18 @@ async def _answer(upstream: Upstream) -> h11.Response | h11.InformationalRespons
 
 
 async def _send(exchange: Exchange, host: PreviewHost, upstream: Upstream, *, is_socket: bool) -> None:
-    passed = headers.to_program(exchange.headers, host)
+    passed, length = headers.to_program(exchange.headers, host), exchange.header(b"content-length")
     if is_socket:
-        passed += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
-    passed += _framing(exchange)
-    await upstream.send(h11.Request(method=exchange.method, target=exchange.target, headers=passed))
-    if exchange.has_body:
-        while chunk := await exchange.read():
-            await upstream.send(h11.Data(data=chunk))
-    await upstream.send(h11.EndOfMessage())
-
-
-def _framing(exchange: Exchange) -> Headers:
-    """Return the header that says where the body ends."""
-    if length := exchange.header(b"content-length"):
-        return [(b"Content-Length", length)]
-    return [(b"Transfer-Encoding", b"chunked")] if exchange.has_body else []
+        passed += _upgrade()
+    if length:
+        passed.append((b"Content-Length", length))
+    elif exchange.has_body:
+        passed.append((b"Transfer-Encoding", b"chunked"))
+    await upstream.ask(exchange.method, exchange.target, passed, is_socket=is_socket)
+    while chunk := await exchange.read():
+        await upstream.send(chunk if length else b"%x\r\n%s\r\n" % (len(chunk), chunk))
+    if exchange.has_body and not length:
+        await upstream.send(b"0\r\n\r\n")
 
 
 async def _tunnel(
@@ -323,6 +318,5 @@ async def _tunnel(
         browser.close()
 
 
-def _upgrade() -> Iterator[tuple[bytes, bytes]]:
-    yield b"Upgrade", b"websocket"
-    yield b"Connection", b"Upgrade"
+def _upgrade() -> Headers:
+    return [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade")]

@@ -1,14 +1,16 @@
-"""One connection to the program on a port: HTTP/1.1 by h11, as a stream in both directions."""
+"""One connection to the program on a port: HTTP/1.1 as a stream in both directions. h11 reads the answers."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import cast
 
 import h11
 
 from aitask.lib.chunks import Chunks
+from aitask.lib.exchange import Headers
 from workspaces.hosts import HostConnection
 from workspaces.hosts.tunnel import Tunnel, open_tunnel
 
@@ -16,7 +18,19 @@ BEGINNING = b"HTTP/"
 MOST_HEAD = 64 * 1024
 """Bytes of the headers of an answer."""
 
+HEAD = re.compile(rb"[!-~]+ [!-~]+ HTTP/1\.1\r\n(?:[!-~]+: [^\0\r\n]*\r\n)+\r\n")
+"""The head of a request, and nothing behind it."""
+
 Event = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
+
+
+def _asked(method: str, *headers: tuple[str, str]) -> h11.Request:
+    return h11.Request(method=method, target="/", headers=[("Host", "localhost"), *headers])
+
+
+HAS_BODY, HAS_NONE = _asked("GET"), _asked("HEAD")
+MAY_SWITCH = _asked("GET", ("Connection", "Upgrade"), ("Upgrade", "websocket"))
+"""What h11 has to know of a request to read its answer. All headers would take it longer than that."""
 
 
 class ProgramEnded(Exception):
@@ -43,10 +57,22 @@ class Upstream:
         """Raises HostError."""
         self._tunnel = await open_tunnel(host, address, port, self)
 
-    async def send(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+    async def ask(self, method: bytes, target: bytes, headers: Headers, *, is_socket: bool = False) -> None:
+        """Send the head of a request, with the header that says where its body ends, if it has one.
+
+        Raises h11.LocalProtocolError if that would be anything else.
+        """
+        lines = [b"%s %s HTTP/1.1" % (method, target), *(b"%s: %s" % header for header in headers)]
+        head = b"\r\n".join([*lines, b"\r\n"])
+        if not HEAD.fullmatch(head) or head.count(b"\r\n") != len(lines) + 1:
+            raise h11.LocalProtocolError("This is no head of a request.")
+        self._http.send(MAY_SWITCH if is_socket else HAS_NONE if method == b"HEAD" else HAS_BODY)
+        self._http.send(h11.EndOfMessage())
+        await self.send(head)
+
+    async def send(self, data: bytes) -> None:
         """Send a part of a request; wait while the program does not read."""
-        data = self._http.send(event)
-        if data and self._tunnel:
+        if self._tunnel:
             self._tunnel.write(data)
         if not self._may_write.is_set():
             await self._may_write.wait()

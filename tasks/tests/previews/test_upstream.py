@@ -17,8 +17,7 @@ def answer_to(*pieces: bytes) -> tuple[int, bytes]:
 
     async def read() -> tuple[int, bytes]:
         upstream = Upstream()
-        await upstream.send(h11.Request(method=b"GET", target=b"/", headers=[(b"Host", b"localhost")]))
-        await upstream.send(h11.EndOfMessage())
+        await upstream.ask(b"GET", b"/", [(b"Host", b"localhost")])
         for piece in pieces:
             upstream.data_received(piece)
         upstream.closed("")
@@ -41,6 +40,28 @@ def test_an_answer_may_arrive_in_pieces_of_any_size(size: int) -> None:
 def test_what_is_no_http_is_told_by_its_first_bytes(pieces: list[bytes]) -> None:
     with pytest.raises(h11.RemoteProtocolError):
         answer_to(*pieces)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "header"),
+    [
+        (b"GET", b"/a b", (b"Host", b"x")),
+        (b"GET", b"/ HTTP/1.1\r\nX: y\r\n\r\nGET /", (b"Host", b"x")),
+        (b"GET", b"/\xff", (b"Host", b"x")),
+        (b"GET /", b"/", (b"Host", b"x")),
+        (b"", b"/", (b"Host", b"x")),
+        (b"GET", b"/", (b"Host", b"x\r\nX: y")),
+        (b"GET", b"/", (b"Host", b"x\ny")),
+        (b"GET", b"/", (b"Host\r\nX", b"x")),
+        (b"GET", b"/", (b"", b"x")),
+        (b"GET", b"/", (b"Ho st", b"x")),
+    ],
+)
+def test_a_request_that_would_be_two_is_not_sent(
+    method: bytes, target: bytes, header: tuple[bytes, bytes]
+) -> None:
+    with pytest.raises(h11.LocalProtocolError):
+        asyncio.run(Upstream().ask(method, target, [header]))
 
 
 def test_an_end_before_the_whole_head_is_one() -> None:
