@@ -28,6 +28,7 @@ from tasks.review.queries import review_context
 from tasks.review.unchanged import LinesWanted, lines_of, unchanged_rows
 from tasks.spotlight.queries import spotlights_of
 from workspaces.access import current_user
+from workspaces.catalog import queries as catalog_queries
 from workspaces.git.automatic import why_it_runs
 from workspaces.git.diffs import FileChange, changed_files, file_patch, file_text, key_of, path_of
 from workspaces.git.generated import HandMade
@@ -44,7 +45,9 @@ def changes_page(request: HttpRequest, pk: int) -> HttpResponse:
     task = task_for(request.user, pk)
     verdict = Verdict.objects.filter(task=task).first()
     spotlights = spotlights_of([task.workspace])
+    takes = catalog_queries.takes_pictures(task.workspace, task.backend, task.model)
     context = {"nav": "board", "task": task, "wide": True, "verdict": verdict, "spotlights": spotlights}
+    context["takes_no_pictures"] = takes is False
     return render(request, "tasks/review/changes.html", context)
 
 

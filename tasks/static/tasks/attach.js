@@ -168,7 +168,7 @@ function parsed(text) {
   }
 }
 
-// Whether files are still being uploaded, which the form waits for.
+// Whether files are still being uploaded.
 export const isBusy = (part) => (uploads.get(part) ?? []).some((upload) => !upload.failed);
 export const hasFiles = (part) => read(part).length > 0;
 
@@ -244,17 +244,21 @@ document.addEventListener("drop", (event) => {
   if (part) add(part, [...event.dataTransfer.files]);
 });
 
-// A form is not sent while one of its files is on its way.
+// A form is not sent, and its page not left, while one of its files is on its way. Then this says so.
+export function mustWait(part) {
+  if (!part || !isBusy(part)) return false;
+  say(part, "Wait until the files are uploaded.");
+  part.classList.add("is-busy");
+  part.addEventListener("attached", () => part.classList.remove("is-busy"), { once: true });
+  return true;
+}
+
 document.addEventListener(
   "submit",
   (event) => {
-    const part = partOf(event.target);
-    if (!part || !isBusy(part)) return;
+    if (!mustWait(partOf(event.target))) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    say(part, "Wait until the files are uploaded.");
-    part.classList.add("is-busy");
-    part.addEventListener("attached", () => part.classList.remove("is-busy"), { once: true });
   },
   true,
 );

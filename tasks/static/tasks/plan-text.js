@@ -1,5 +1,5 @@
 // A text on its way from the form for new tasks to the plan page, which splits it or lets an agent plan it.
-import { filesOf } from "./attach.js";
+import { filesOf, mustWait } from "./attach.js";
 
 const TEXT = "plan:text";
 const POINT = /^\s{0,3}(?:[-*+•‣◦▪]|\d{1,9}[.)]|#{2,6})\s+\S|^\s{0,3}[☐☑☒]/;
@@ -17,8 +17,9 @@ export function pointsIn(text) {
 }
 
 export function toPlan(form, how) {
-  const files = filesOf(form.querySelector("[data-attach]"));
-  sessionStorage.setItem(TEXT, JSON.stringify({ text: form.elements.text.value, how, files }));
+  const part = form.querySelector("[data-attach]");
+  if (mustWait(part)) return;
+  sessionStorage.setItem(TEXT, JSON.stringify({ text: form.elements.text.value, how, files: filesOf(part) }));
   location.assign(`/plan?workspace=${form.elements.workspace.value}`);
 }
 

@@ -2,7 +2,7 @@
 // before that; what is on the page is stored per tab, so that it survives a reload.
 import { post } from "../aitask/send.js";
 import { toast } from "../aitask/toasts.js";
-import { filesOf, put } from "./attach.js";
+import { filesOf, mustWait, put } from "./attach.js";
 import { PlanRows } from "./plan-rows.js";
 import { takeText } from "./plan-text.js";
 
@@ -39,6 +39,7 @@ function restore(draft) {
     [elements.text.value, elements.by.value, elements.nested.value] = [draft.text, draft.by, draft.nested];
     elements.share_context.checked = draft.share;
   }
+  if (draft.files) put(files, draft.files);
   show(draft.told);
   rows.show(draft.tasks);
 }
@@ -46,7 +47,7 @@ function restore(draft) {
 // What is chosen for all tasks is kept in the address, from which the server fills the form after a reload.
 function keepDefaults() {
   const address = new URLSearchParams(location.search);
-  for (const [name, value] of new FormData(form)) address.set(name, value);
+  for (const [name, value] of new FormData(form)) if (name !== "attachments") address.set(name, value);
   history.replaceState(history.state, "", `?${address}`);
 }
 
@@ -100,6 +101,7 @@ source?.addEventListener("change", (event) => {
 });
 
 async function startPlan() {
+  if (mustWait(files)) return;
   const values = new URLSearchParams(new FormData(form));
   values.set("text", source.elements.text.value);
   const started = await post("/plan/start", values);

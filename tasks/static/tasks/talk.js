@@ -4,7 +4,7 @@ import { isTyping, onKeys } from "../aitask/keys.js";
 import { send } from "../aitask/send.js";
 import { tick } from "../aitask/times.js";
 import { edit, keysFor, update } from "./asks.js";
-import { clear, filesOf, hasFiles, isBusy, put } from "./attach.js";
+import { clear, filesOf, hasFiles, mustWait, put } from "./attach.js";
 
 const talk = document.getElementById("talk");
 const asks = document.getElementById("asks");
@@ -64,7 +64,7 @@ export function interrupt() {
 
 async function submit(when) {
   const text = box.value.trim();
-  if (isBusy(files) || !(text || hasFiles(files))) return;
+  if (mustWait(files) || !(text || hasFiles(files))) return;
   const attached = filesOf(files);
   const values = { text, when, ...(attached.length && { attachments: JSON.stringify(attached) }) };
   if (talk.dataset.state === "over") Object.assign(values, changedSettings());
@@ -115,6 +115,18 @@ box.addEventListener("keydown", (event) => {
   }
 });
 document.getElementById("interrupt").addEventListener("click", interrupt);
+// A model that takes no pictures is said beside them as soon as it is entered.
+settings.addEventListener("input", ({ target }) => {
+  if (target.name !== "model") return;
+  const model = target.value.trim();
+  const isIt = (option) => (model ? option.value === model : "default" in option.dataset);
+  const entered = [...target.list.options].find(isIt);
+  settings.querySelector("[data-takes-no-pictures]")?.remove();
+  if (!entered || !("noPictures" in entered.dataset)) return;
+  const mark = Object.assign(document.createElement("span"), { hidden: true });
+  mark.dataset.takesNoPictures = "";
+  settings.prepend(mark);
+});
 settings.addEventListener("submit", (event) => {
   event.preventDefault();
   const address = event.target.dataset.settings;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -137,3 +138,69 @@ def test_pictures_of_the_agent_are_shown_below_its_call_and_open_larger(
     opened = page.get_by_role("dialog").locator("img")
     expect(opened).to_be_visible()
     assert opened.evaluate("async image => (await image.decode(), image.naturalWidth)") == 640
+
+
+def make_blind_task(site: Site) -> Any:
+    """A task in review, whose model takes no pictures; another one of its host does."""
+    return site.do(
+        "from workspaces.tests.catalog.conftest import keep, model\n"
+        "ada = User.objects.get(username='ada')\n"
+        "mine = factories.make_workspace(owner=ada, kind='ssh', ssh_host='models')\n"
+        "mine.host.model_lists.all().delete()\n"
+        "sees, blind = model('gpt-sees', 'low', default=True), model('gpt-blind', 'low')\n"
+        "keep(mine.host, 'codex', {**sees, 'takes_pictures': True}, {**blind, 'takes_pictures': False})\n"
+        "task = factories.make_task(title='Sees nothing', workspace=mine, status='review', backend='codex',"
+        " model='gpt-blind')\n"
+        "factories.make_run(task=task, state='succeeded', cli_session='s', backend='codex')\n"
+        "result = task.pk"
+    )
+
+
+def test_a_model_that_takes_no_pictures_is_said_beside_them_before_they_are_sent(
+    site: Site, open_one: OpenPage
+) -> None:
+    address = f"/tasks/{make_blind_task(site)}"
+    page = open_one(address)
+    said = page.locator("#say .no-pictures")
+    give(page.locator("#say-text"), "drop", LOG)
+    expect(page.locator("#say .chip")).to_have_count(1)
+    expect(said).to_be_hidden()
+    give(page.locator("#say-text"), "paste", SHOT)
+    expect(said).to_have_text(re.compile("This model takes no pictures"))
+    page.locator("#say [data-menu=talksettings]").click()
+    page.locator("#talk-model").fill("gpt-seeing")
+    expect(said).to_be_hidden()
+    page.locator("#talk-model").fill("gpt-blind")
+    expect(said).to_be_visible()
+    page.keyboard.press("Escape")
+    for path in (address, f"{address}/changes"):
+        page.goto(path)
+        page.evaluate("document.getElementById('request-changes').showModal()")
+        give(page.locator("#request-changes-text"), "paste", SHOT)
+        expect(page.locator("#request-changes .no-pictures")).to_be_visible()
+    assert_no_barriers(page)
+
+
+def test_files_go_along_to_the_plan_page_and_to_each_task(site: Site, open_one: OpenPage) -> None:
+    page = open_one()
+    press(page, "n")
+    box = page.locator("#new-task textarea")
+    box.fill("- Carry one\n- Carry two")
+    held: list[Route] = []
+    page.route("**/api/attachments", lambda route: held.append(route), times=1)
+    give(box, "paste", SHOT)
+    page.get_by_role("button", name="Split…").click()
+    expect(page.locator("#new-task .attach [role=status]")).to_have_text("Wait until the files are uploaded.")
+    held[0].continue_()
+    expect(page.locator("#new-task .chip img")).to_be_visible()
+    page.get_by_role("button", name="Split…").click()
+    chips = page.locator("#plan-form .chip")
+    expect(chips).to_have_text(re.compile("shot.png"))
+    expect(page.locator("#plan-rows > li")).to_have_count(2)
+    page.reload()
+    expect(chips).to_have_text(re.compile("shot.png"))
+    page.get_by_role("button", name="Create all in Backlog").click()
+    expect(page.locator(".card", has_text="Carry two")).to_be_visible()
+    found = "Attachment.objects.filter(task__title__startswith='Carry', in_prompt=True)"
+    names = f"from tasks.models import Attachment\nresult = list({found}.values_list('task__title', 'name'))"
+    assert sorted(site.do(names)) == [["Carry one", "shot.png"], ["Carry two", "shot.png"]]
