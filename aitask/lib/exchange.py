@@ -64,7 +64,7 @@ class Exchange:
         return await self._body.read()
 
     def start(self, status: int, reason: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Begin the answer. No name or value of a header may contain the end of a line.
+        """Begin the answer. Raises ValueError if a name or value of a header contains the end of a line.
 
         The head is written here, as Twisted would take several times as long for it. It waits for the rest
         of this turn of the loop, so that one packet has the beginning of the body, too.
@@ -81,7 +81,10 @@ class Exchange:
         if request.channel is not None and not request.channel.persistent:
             given.append((b"Connection", b"close"))
         first = b"%s %d %s" % (request.clientproto, status, reason or RESPONSES.get(status, b""))
-        self._head = b"\r\n".join([first, *(b"%s: %s" % header for header in given), b"\r\n"])
+        head = b"\r\n".join([first, *(b"%s: %s" % header for header in given), b"\r\n"])
+        if {head.count(b"\r"), head.count(b"\n")} != {len(given) + 2}:
+            raise ValueError("A header of an answer contains the end of a line.")
+        self._head = head
         asyncio.get_running_loop().call_soon(self._send_head)
 
     def _send_head(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tasks.previews.gate import PreviewGate
+from aitask.lib.preview_hosts import PreviewHost
+from tasks.previews.gate import MOST_OPEN, Closing, PreviewGate
 from tasks.previews.grants import Allowed
 from tasks.previews.places import PortPlace
 from workspaces.hostkit.wire import OpenPort
@@ -39,3 +40,15 @@ def test_after_a_refusal_the_host_is_asked_whose_port_it_is() -> None:
         return [before, doubted, await gate.addresses(allowed)]
 
     assert asyncio.run(found()) == [["127.0.0.1"], [], ["127.0.0.1"]]
+
+
+def test_one_browser_can_not_open_any_number_of_requests() -> None:
+    async def added() -> list[bool]:
+        gate, host = PreviewGate(), PreviewHost("t1", 5173, "t1-5173.preview.localhost")
+        many = [Closing(("cookie",), host, lambda: None) for _ in range(MOST_OPEN + 1)]
+        first = [gate.add(each) for each in many]
+        other = gate.add(Closing(("another",), host, lambda: None))
+        gate.remove(many[0])
+        return [all(first[:-1]), first[-1], other, gate.add(many[-1])]
+
+    assert asyncio.run(added()) == [True, False, True, True]
