@@ -241,6 +241,7 @@ ERRORS = {
     "limit": "Limit reached",
     "model": "Wrong model",
     "rejected": "Request rejected",
+    "fork": "Can't fork from there",
     "server": "Server error",
     "connection": "Connection lost",
     "session": "Session not found",

@@ -18,6 +18,11 @@ class Outcome(NamedTuple):
 
 CLOSED = Outcome("cancelled", "hangup", "The terminal was closed.")
 """A person has closed the run's window or its session."""
+NO_PLACE = (
+    "The CLI does not have this message any more, as after a compaction."
+    " Fork from a later message, or continue the conversation."
+)
+"""Why a fork has failed, with the code `fork`: the session itself can still be continued."""
 DISK_FULL = "The host's disk is full"
 
 

@@ -54,7 +54,7 @@ def _step_at_work(todos: object) -> str:
     """Return what the agent does now, by its own list of steps."""
     rows = [row for row in todos if isinstance(row, dict)] if isinstance(todos, list) else []
     now = (row.get("activeForm") or row.get("content") for row in rows if row.get("status") == "in_progress")
-    return one_line(str(next(now, f"{len(rows)} steps")))
+    return one_line(str(next(now, f"{len(rows)} step{'' if len(rows) == 1 else 's'}")))
 
 
 def plain_command(command: str) -> str:

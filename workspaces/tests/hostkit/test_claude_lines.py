@@ -129,6 +129,7 @@ def test_errors_of_the_service_have_codes_and_retries_are_told() -> None:
         (None, "server_error", "Repeated 529 Overloaded errors", "server"),
         (None, "server_error", "Connection was lost (ECONNRESET)", "connection"),
         (None, "", "No conversation found", "other"),
+        (None, "", "No message found with message.uuid of: 123b", "fork"),
     ],
 )
 def test_failures_are_classified(status: int | None, word: str, text: str, code: str) -> None:

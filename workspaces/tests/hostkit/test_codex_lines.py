@@ -11,6 +11,7 @@ from workspaces.hostkit.agents.codex.events import failure_of
 from workspaces.hostkit.agents.codex.protocol import native_program
 from workspaces.hostkit.agents.codex.usage import CodexLedger
 from workspaces.hostkit.base.agent import PendingMessage, RequestDecision
+from workspaces.hostkit.outcome import NO_PLACE
 from workspaces.hostkit.wire import CommandAnswer
 
 from .replay import Json, codex, lines_of
@@ -236,7 +237,6 @@ def test_a_refused_start_fails_the_run() -> None:
         "failed to resume thread: rollout is empty",
         "invalid paginated history lineage for 01a2: missing source rollout",
         "failed to prepare paginated fork: thread-store internal error: durable rollout shrank",
-        "turn not found: 01a2",
     ],
 )
 def test_a_thread_that_can_not_be_read_any_more_is_a_session_that_is_gone(text: str) -> None:
@@ -246,6 +246,10 @@ def test_a_thread_that_can_not_be_read_any_more_is_a_session_that_is_gone(text: 
     assert agent.settled
     assert agent.outcome
     assert (agent.outcome.code, tape.of("error")[-1]["text"]) == ("session", text)
+
+
+def test_a_turn_that_the_thread_lacks_is_no_reason_against_the_thread() -> None:
+    assert failure_of({"message": "turn not found: 01a2"})[:2] == (NO_PLACE, "fork")
 
 
 def test_the_native_program_is_found_behind_the_wrapper(tmp_path: Path) -> None:

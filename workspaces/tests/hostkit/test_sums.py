@@ -335,6 +335,7 @@ def test_a_fork_leaves_the_messages_of_its_parent_to_it(tmp_path: Path) -> None:
     files = {
         "z-parent": [begin(1), record("z-parent", "a", 12)],
         "a-fork": [begin(2), record("a-fork", "a", 12), record("a-fork", "b", 5)],
+        "of-compacted": [begin(3), record("of-compacted", "a", 0), record("of-compacted", "c", 7)],
     }
     for name, records in files.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
@@ -342,6 +343,7 @@ def test_a_fork_leaves_the_messages_of_its_parent_to_it(tmp_path: Path) -> None:
     assert {name: each["tokens"]["input_tokens"] for name, each in found.items()} == {
         "z-parent": 12,
         "a-fork": 5,
+        "of-compacted": 7,
     }
 
 

@@ -337,6 +337,16 @@ def test_a_compaction_on_request_waits_for_the_turn_and_keeps_its_outcome() -> N
     assert not tape.of("message_returned")
 
 
+def test_a_second_request_for_the_same_compaction_is_not_sent() -> None:
+    agent, tape = claude()
+    feed(agent, INIT)
+    answers: list[Any] = []
+    for _ in range(2):
+        agent.compact(answers.append)
+    assert answers == [{"ok": True}] * 2
+    assert str(tape.sent).count("/compact") == 1
+
+
 def test_a_compaction_that_does_not_even_begin_tells_why() -> None:
     agent, tape = claude()
     feed(agent, lifecycle(next(iter(agent.waiting_messages)), "queued", "started"), INIT, result())

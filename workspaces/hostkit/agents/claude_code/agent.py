@@ -305,6 +305,9 @@ class ClaudeCode(Agent):
         if not self._announced:
             answer(refusal(NOTHING_TO_COMPACT))
             return
+        if self._deliveries.compactions:
+            answer(OK)  # one is enough
+            return
         message = PendingMessage(COMPACT, "web")
         self._deliveries.compactions.add(message.wire)
         self._send_text(message.wire, COMPACT, "later")

@@ -31,9 +31,9 @@ ERROR_CODES = {
 }
 NO_SESSION = (
     "No conversation found with session ID",
-    "No message found with message.uuid",
     "Failed to resume session",
 )
+NO_MESSAGE = "No message found with message.uuid"
 REASONS = ("decision_reason", "blocked_path")
 LIMIT_STATES = {"allowed": "ok", "allowed_warning": "warning", "rejected": "reached"}
 STATUS = re.compile(r"\b([45]\d\d)\b")
@@ -42,8 +42,8 @@ EXIT_CODE = re.compile(r"Exit code (\d+)")
 
 def failure_code(status: Optional[int], error: str, text: str = "") -> str:
     """Return our error code by HTTP status, which may be part of the text, else by the CLI's `error`."""
-    if status is None and text.startswith(NO_SESSION):
-        return "session"
+    if status is None and text.startswith((*NO_SESSION, NO_MESSAGE)):
+        return "fork" if text.startswith(NO_MESSAGE) else "session"
     found = STATUS.search(text) if status is None and error == "server_error" else None
     if found:
         status = int(found.group(1))

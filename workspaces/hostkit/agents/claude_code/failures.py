@@ -6,6 +6,7 @@ from typing import Optional
 
 from ...base.agent import Agent
 from ...base.proposals import ASK_AGAIN, CODE
+from ...outcome import NO_PLACE
 from ...wire import Json, LimitEvent
 from .events import failure_code, limit_event
 
@@ -52,5 +53,6 @@ class ClaudeFailures:
         code = failure_code(status, self._error, text)
         if line.get("subtype") == NO_FORM:
             text, code = f"The agent's answer was not in the form of a list of tasks. {ASK_AGAIN}", CODE
+        text = NO_PLACE if code == "fork" else text
         resets_at = self._limit.get("resets_at") if self._limit and code == "limit" else None
         self._agent.report_failure(text, code, status, resets_at)

@@ -113,10 +113,12 @@ class ClaudeTranscripts:
             return
         if message.get("model") == "<synthetic>":
             return
-        key = f"{message['id']} {record.get('requestId') or ''}"
+        key, session = f"{message['id']} {record.get('requestId') or ''}", str(record.get("sessionId") or "")
         known = self.messages.get(key)
+        if known and known.session != session:
+            return  # a copy; that of a message from before a compaction has no tokens any more
         self.messages[key] = CountedMessage(
-            known.session if known else str(record.get("sessionId") or ""),
+            session,
             str(record.get("cwd") or ""),
             known.at if known else at,
             str(message.get("model") or ""),

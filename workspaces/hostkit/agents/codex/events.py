@@ -13,6 +13,7 @@ from ...base.consent import SAME_CALL
 from ...base.pictures import decoded, picture_at, pictures_in
 from ...base.titles import one_line, plain_command, relative, shell_of, shortened, whole_file_diff
 from ...files import loads
+from ...outcome import NO_PLACE
 from ...wire import (
     Json,
     LimitEvent,
@@ -46,11 +47,12 @@ STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
 NO_MODEL = re.compile(r"model .{0,80}does not exist|do not have access to (it|the model)", re.DOTALL)
 NO_KEY = re.compile(r"Missing environment variable|not logged in|authentication required", re.IGNORECASE)
 NO_SESSION = re.compile(
-    r"no rollout found for thread|(thread|turn) not found|failed to (read|resume) (thread|session)"
+    r"no rollout found for thread|thread not found|failed to (read|resume) (thread|session)"
     r"|paginated (fork|history lineage)",
     re.IGNORECASE,
 )
 """The file of the thread, or of the one that it was forked from, is gone or broken."""
+NO_TURN = re.compile("turn not found", re.IGNORECASE)
 NO_LINK = re.compile(
     r"stream disconnected|error sending request|waiting for network|connection|timed? ?out", re.IGNORECASE
 )
@@ -96,6 +98,8 @@ def failure_of(error: Json) -> TurnFailure:
         code = "login"
     if NO_SESSION.search(full):
         code = "session"
+    if NO_TURN.search(full):
+        return TurnFailure(NO_PLACE, "fork", status)
     if not code and status:
         code = "rejected" if status == 404 else code_of_status(status)
     if not code and (isinstance(info, dict) or NO_LINK.search(full)):
