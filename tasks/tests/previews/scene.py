@@ -120,12 +120,15 @@ class Scene:
         return self.app.manage("shell", "-c", f"from tasks.models import Task\n{code}")
 
     def start(self, port: int = 0, command: str = "", folder: Path | None = None) -> int:
-        """Start a program in the worktree, and wait until its port is the task's."""
+        """Start a program, and wait until its port is the task's, or the checkout's if it works there.
+
+        `{port}` in the command is the port. That of a program in another folder is nobody's.
+        """
         port = port or free_port()
         if port in self._programs:
             self.stop(port)
         wait_for(lambda: is_free(port), 60, f"the end of the program on port {port}")
-        command = command or f"python3 program.py {port}"
+        command = (command or "python3 program.py {port}").format(port=port)
         folder = folder or self.worktree
         if self.lab:
             ssh = [require_tool("ssh"), "-F", str(self.lab.config), "-tt", "cloud-direct"]
@@ -144,6 +147,8 @@ class Scene:
         )
         if folder == self.worktree:
             wait_for(lambda: port in self.ports(), 60, f"port {port} of the task")
+        elif folder == self.repo:
+            wait_for(lambda: port in self.ports_of_checkout(), 60, f"port {port} of the checkout")
         return port
 
     def stop(self, port: int) -> None:
@@ -151,6 +156,9 @@ class Scene:
 
     def ports(self) -> list[int]:
         return [each["port"] for each in self.app.api.get(f"/api/tasks/{self.task}/ports")]
+
+    def ports_of_checkout(self) -> list[int]:
+        return [each["port"] for each in self.app.api.get(f"/api/workspaces/{self.workspace}/ports")]
 
     def open(self, port: int) -> str:
         """The address that opens a preview."""

@@ -122,3 +122,21 @@ def test_a_hostile_page_gets_no_cookie_no_frame_and_no_request_into_the_app(scen
     expect(page.locator("#taskhead h1")).to_have_text("Shop")
     scene.stop(port)
     scene.stop(second)
+
+
+def test_the_bar_of_spotlight_opens_what_runs_in_the_checkout(scene: Scene, page: Page) -> None:
+    port = scene.start(0, "python3 -m http.server --bind 127.0.0.1 {port}", folder=scene.repo)
+    fields = f"workspace_id={scene.workspace}, task_id={scene.task}, state='shown'"
+    scene.do(f"from tasks.models import Spotlight; Spotlight.objects.create({fields})")
+    scene.app.show(page, "/")
+    page.locator(f"#spotlight-{scene.workspace}").get_by_role("button", name="Preview").click()
+    dialog = page.get_by_role("dialog", name="Previews")
+    button = dialog.get_by_role("button", name=f"Open port {port} in a new tab")
+    expect(button).to_be_visible(timeout=SECONDS)
+    assert findings(page) == []
+    with page.context.expect_page() as found:
+        button.click()
+    address = re.compile(rf"//w{scene.workspace}-{port}\.preview\.localhost:\d+/$")
+    found.value.wait_for_url(address, timeout=SECONDS)
+    expect(found.value.get_by_role("link", name="README.md")).to_be_visible()
+    scene.stop(port)

@@ -262,10 +262,8 @@ def test_the_checkout_stays_at_one_address_while_spotlight_shows_one_task_after_
         pytest.skip("there is no SSH host")
     tasks, api = with_branches(scene, "first", "second"), scene.app.api
     before = files_of(scene.repo)
-    port = free_port()
-    scene.start(port, f"python3 -m http.server --bind 127.0.0.1 {port}", folder=scene.repo)
+    port = scene.start(0, "python3 -m http.server --bind 127.0.0.1 {port}", folder=scene.repo)
     checkout = f"/api/workspaces/{scene.workspace}"
-    wait_for(lambda: port in [each["port"] for each in api.get(f"{checkout}/ports")], 60, "the port")
     visitor = scene.visit_at(api.post(f"{checkout}/ports/{port}/open")["url"])
     assert visitor.host.startswith(f"w{scene.workspace}-{port}.")
     scene.app.start_role("worker")
