@@ -12,8 +12,8 @@ from tasks.access import task_for
 from tasks.api.schemas import Answer, Id
 from tasks.attachments import services
 from tasks.attachments.access import attachment_for
+from tasks.attachments.kinds import note_about
 from tasks.attachments.views import download
-from tasks.models import Attachment
 from workspaces.access import current_user
 
 router = Router(tags=["Attachments"])
@@ -29,17 +29,20 @@ class AttachmentOut(Answer):
     kind: str = Field(description="picture, pdf, text or file")
     width: int | None
     height: int | None
+    note: str = Field(
+        default="", description="What to know before it is sent, such as that models can't see it"
+    )
 
 
 @router.post("/attachments", response={201: AttachmentOut}, summary="Upload a file for an agent")
-def upload(request: HttpRequest, file: UploadedFile = File(...), task: OfTask = None) -> Attachment:  # type: ignore[type-arg]  # noqa: B008
+def upload(request: HttpRequest, file: UploadedFile = File(...), task: OfTask = None) -> AttachmentOut:  # type: ignore[type-arg]  # noqa: B008
     """Name its id in `attachments` of a task, a run or a message. An unused one is removed after a week."""
     user = current_user(request)
     of = task_for(user, task) if task is not None else None
     row = services.receive(file, user)
     if of is not None:
         services.attach(of, [row.pk], user)
-    return row
+    return AttachmentOut.model_validate(row).model_copy(update={"note": note_about(row)})
 
 
 @router.get("/attachments/{attachment_id}", summary="The bytes of a file, as a download")

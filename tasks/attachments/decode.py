@@ -39,8 +39,13 @@ HIDDEN = (
 ACTIVE = {"script", "foreignobject", "iframe", "object", "embed", "handler", "audio", "video"}
 HARMLESS = re.compile(r"(#|data:image/(png|jpeg|gif|webp)[;,])", re.IGNORECASE)
 OUTSIDE = re.compile(
-    r"@import|url\(\s*['\"]?\s*(?!['\"]?\s*#)(?!data:image/(?:png|jpeg|gif|webp))", re.IGNORECASE
+    r"@import|image-set\(|\bsrc\(|url\(\s*['\"]?\s*(?!['\"]?\s*#)(?!data:image/(?:png|jpeg|gif|webp))",
+    re.IGNORECASE,
 )
+ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE | re.DOTALL)
+"""Of a character in CSS."""
+DOCTYPES = "http://www.w3.org/"
+"""Drawing programs name the document type of SVG there; no reader fetches it."""
 
 
 class Unfit(Exception):
@@ -165,19 +170,23 @@ def vector(source: Path) -> dict[str, Any]:
     def declared(*_: object) -> None:
         raise Unfit("The SVG declares entities.")
 
+    def typed(_name: str, system: str | None, *_: object) -> None:
+        if system and not system.startswith(DOCTYPES):
+            raise Unfit("The SVG refers to something outside of it.")
+
     def instruction(target: str, _data: str) -> None:
         if target.lower() == "xml-stylesheet":
             raise Unfit("The SVG refers to something outside of it.")
 
     parser.StartElementHandler, parser.EndElementHandler = started, ended
     parser.CharacterDataHandler, parser.EntityDeclHandler = text, declared
-    parser.ProcessingInstructionHandler = instruction
+    parser.ProcessingInstructionHandler, parser.StartDoctypeDeclHandler = instruction, typed
     try:
         with source.open("rb") as file:
             _feed(parser, file)
     except (expat.ExpatError, ValueError) as error:
         raise Unfit("The SVG is damaged.") from error
-    if OUTSIDE.search("".join(styles)):
+    if _leads_outside("".join(styles)):
         raise Unfit("The SVG refers to something outside of it.")
     return {}
 
@@ -198,8 +207,18 @@ def _check_attribute(name: str, value: str) -> None:
         raise Unfit("The SVG has scripts or other active content.")
     if name in ("href", "src") and plain and not HARMLESS.match(plain):
         raise Unfit("The SVG refers to something outside of it.")
-    if OUTSIDE.search(value):
+    if _leads_outside(value):
         raise Unfit("The SVG refers to something outside of it.")
+
+
+def _leads_outside(style: str) -> bool:
+    """Whether CSS, or the value of an attribute, names something that a reader would fetch."""
+    return bool(OUTSIDE.search(style) or OUTSIDE.search(ESCAPE.sub(_unescaped, style)))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    number = int(found[1], 16) if found[1] else 0
+    return found[2] or (chr(number) if number <= sys.maxunicode else "")
 
 
 def limit() -> None:

@@ -27,11 +27,14 @@ BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 ROOT = re.compile(r"<(?:[\w.-]+:)?(\w+)")
 HEAD = 4096
+MISLEADING = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Characters of names that can't be seen, or change how others are read. Those in words and emoji stay."""
+UNSEEN = "Models can't see pictures of this type: the agent gets its path. To show it, attach a PNG or JPEG."
 
 
 def clean_name(name: str) -> str:
-    """Return a file name as one line, without folders and control characters."""
-    name = name.replace("\\", "/").rpartition("/")[2]
+    """Return a file name as one line, without folders, control characters and what could mislead."""
+    name = MISLEADING.sub("", name.replace("\\", "/").rpartition("/")[2])
     characters = (" " if unicodedata.category(c) in (*LINE_BREAKERS, "Cs") else c for c in name)
     name = " ".join("".join(characters).split()).lstrip(".")
     if len(name) > MAX_NAME:
@@ -65,6 +68,12 @@ def is_other_picture(name: str, head: bytes) -> bool | None:
     if extension in CONTAINERS:
         return head[4:8] == b"ftyp"
     return head.startswith(OTHERS[extension]) if extension in OTHERS else None
+
+
+def note_about(row: Attachment) -> str:
+    """Return what a user should know of the file before it is sent; mostly nothing."""
+    is_unseen = row.kind == Kind.FILE and extension_of(row.name) in CONTAINERS | OTHERS.keys()
+    return UNSEEN if is_unseen else ""
 
 
 def is_vector(name: str, head: bytes) -> bool:

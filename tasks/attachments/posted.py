@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.template.defaultfilters import filesizeformat
 
 from aitask.lib import untrusted_json
+from tasks.attachments.kinds import note_about
 from tasks.models import Attachment
 
 UNREADABLE = "The list of attached files can't be read."
@@ -47,6 +48,10 @@ def as_field(rows: Iterable[Attachment]) -> str:
 def described(rows: Iterable[Attachment]) -> list[dict[str, Any]]:
     """Return the files as the scripts of pages know them."""
     return [
-        {"id": row.pk, "name": row.name, "size": row.size, "text": filesizeformat(row.size), "kind": row.kind}
+        {
+            **{"id": row.pk, "name": row.name, "size": row.size, "kind": row.kind},
+            "text": filesizeformat(row.size),
+            "note": note_about(row),
+        }
         for row in rows
     ]

@@ -45,6 +45,7 @@ function chipOf(part, file) {
       leave(part);
     }),
   );
+  if (file.note) chip.append(element("span", "told", file.note));
   return chip;
 }
 
@@ -124,10 +125,10 @@ function answered(part, upload, file, request) {
       part,
       uploads.get(part).filter((each) => each !== upload),
     );
-    const { id, name, size, kind } = data;
-    write(part, [...read(part), { id, name, size, kind, text: sizeOf(size) }]);
+    const { id, name, size, kind, note } = data;
+    write(part, [...read(part), { id, name, size, kind, note, text: sizeOf(size) }]);
     draw(part);
-    return say(part, `Attached ${name}.`);
+    return say(part, [`Attached ${name}.`, note].filter(Boolean).join(" "));
   }
   const reason = typeof data.detail === "string" ? data.detail : `The upload failed (error ${request.status}).`;
   fail(part, upload, file, [reason, data.hint].filter(Boolean).join(" "), request.status >= 500 || !data.detail);

@@ -55,6 +55,16 @@ def bomb(width: int = 60_000, height: int = 60_000) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
+BOMB = zlib.compress(bytes(100 << 20), 9)
+"""100 MB in 100 KB."""
+
+
+def with_chunk(kind: bytes, data: bytes) -> bytes:
+    """A small PNG with another chunk."""
+    made = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return picture()[:33] + made + picture()[33:]
+
+
 def archive() -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as out:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tasks.tests.attachments.samples import PDF, SVG, picture, svg, upload
 from tasks.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
+W3C = b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">'
 
 
 def content(sha256: str) -> bytes:
@@ -78,6 +80,11 @@ def test_a_large_photo_is_made_smaller_for_agents() -> None:
     assert row.view_size <= 1_500_000
 
 
+def wide(data: bytes, at: int, form: str) -> bytes:
+    """The picture, which says to have 60,000 pixels in both directions."""
+    return data[:at] + struct.pack(form, 60_000, 60_000) + data[at + struct.calcsize(form) :]
+
+
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
@@ -91,6 +98,12 @@ def test_a_large_photo_is_made_smaller_for_agents() -> None:
         ("any", b"GIF89a", "damaged"),
         ("bomb.png", samples.bomb(), "million pixels"),
         ("bomb.png", samples.bomb(9_000, 9_000), "million pixels"),
+        ("bomb.gif", wide(picture("GIF"), 6, "<HH"), "million pixels"),
+        ("bomb.bmp", wide(picture("BMP"), 18, "<ii"), "million pixels"),
+        ("bomb.jpg", wide(jpeg := picture("JPEG"), jpeg.find(b"\xff\xc0") + 5, ">HH"), "million pixels"),
+        ("text.png", samples.with_chunk(b"zTXt", b"k\0\0" + samples.BOMB), "damaged"),
+        ("profile.png", samples.with_chunk(b"iCCP", b"k\0\0" + samples.BOMB), "damaged"),
+        ("photo.png", b"II*\0rest", "content is not one"),
         ("both.png", picture() + archive, "an archive"),
         ("both.jpg", picture("JPEG") + archive, "an archive"),
         ("both.gif", picture("GIF") + b"<script>alert(1)</script>", "a web page"),
@@ -123,6 +136,10 @@ def test_broken_huge_and_hostile_pictures_are_refused_with_a_sentence(
         svg("<use href='other.svg#a'/>"),
         svg("<image href='data:image/svg+xml;base64,AAAA'/>"),
         svg("<style>@import 'x.css';</style>"),
+        svg("<style>a { background: \\75 rl(https://example.org/x) }</style>"),
+        svg("<style>a { background: image-set('https://example.org/x' 1x) }</style>"),
+        svg("", '<!DOCTYPE svg SYSTEM "https://example.org/x.dtd">'),
+        svg("&a;", '<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>'),
         svg("<rect style='fill: url(https://example.org/x)'/>"),
         svg("<set attributeName='href' to='x'/>"),
         svg("&a;", '<!DOCTYPE svg [<!ENTITY a "b">]>'),
@@ -142,6 +159,9 @@ def test_vector_graphics_that_do_or_fetch_something_are_refused(name: str, data:
     ("name", "data", "kind", "content_type"),
     [
         ("x.svg", SVG, "text", "image/svg+xml"),
+        ("x.svg", W3C + SVG, "text", "image/svg+xml"),
+        ("photo.tiff", b"II*\0rest", "file", "application/octet-stream"),
+        ("logo.ico", b"\0\0\1\0rest", "file", "application/octet-stream"),
         ("plan.pdf", PDF, "pdf", "application/pdf"),
         ("plan.txt", PDF, "pdf", "application/pdf"),
         ("trace.log", "Zeile mit ü\n".encode(), "text", "text/plain"),
@@ -168,12 +188,25 @@ def test_other_files_are_what_their_content_says(
         ("a\nb\tc\u2028d.txt", "a b c d.txt"),
         (".bashrc", "bashrc"),
         ("..", "file"),
+        ("...", "file"),
+        ("a\0b.txt", "a b.txt"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("x\u200b.png", "x.png"),
+        ("👩\u200d💻.png", "👩\u200d💻.png"),
         ("", "file"),
         ("ü" * 300 + ".png", "ü" * 251 + ".png"),
     ],
 )
 def test_names_are_one_line_without_folders(given: str, cleaned: str) -> None:
     assert kinds.clean_name(given) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "is_told"),
+    [("x.heic", b"\0\0\0\x18ftypheic", True), ("x.svg", SVG, False), ("x.zip", samples.archive(), False)],
+)
+def test_a_picture_that_models_can_not_see_is_said(name: str, data: bytes, is_told: bool) -> None:
+    assert bool(kinds.note_about(upload(name, data, make_user()))) is is_told
 
 
 def test_limits_are_said(settings: Settings) -> None:

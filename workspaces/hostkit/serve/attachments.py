@@ -48,11 +48,11 @@ def safe_name(name: str) -> str:
     The extension is kept, because programs look at it.
     """
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
-    word = AWKWARD.sub("_", last).lstrip(".-_") or "file"
-    stem, dot, extension = word.rpartition(".")
+    stem, dot, extension = AWKWARD.sub("_", last).rpartition(".")
     if not stem:
-        stem, dot, extension = word, "", ""
-    tail = dot + _cut(extension, 20)
+        stem, dot, extension = extension, "", ""
+    stem = stem.lstrip(".-_") or "file"
+    tail = dot + _cut(extension, 20) if extension else ""
     return _cut(stem, MAX_NAME - len(tail.encode())) + tail
 
 

@@ -104,6 +104,8 @@ def test_a_file_can_only_be_put_into_the_folder_of_a_task(serve: Serve, wrong: d
         ("../../.ssh/authorized_keys", "authorized_keys"),
         (".bashrc", "bashrc"),
         ("-rf", "rf"),
+        ("😀.png", "file.png"),
+        ("name.", "name"),
         ("$(touch x);'\"`&|.md", "touch_x_.md"),
         ("line\nbreak\x1b[31m.log", "line_break_31m.log"),
         ("日本語.zip", "日本語.zip"),
