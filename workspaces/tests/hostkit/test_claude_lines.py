@@ -7,6 +7,7 @@ import json
 import pytest
 
 from workspaces.hostkit.base.agent import PendingMessage, RequestDecision
+from workspaces.hostkit.outcome import NO_PLACE
 from workspaces.hostkit.wire import CommandAnswer
 
 from .replay import Json, claude, lines_of
@@ -139,6 +140,15 @@ def test_failures_are_classified(status: int | None, word: str, text: str, code:
     agent.feed(result(is_error=True, api_error_status=status, result=text))
     assert agent.outcome is not None
     assert (agent.outcome.state, agent.outcome.code) == ("failed", code)
+
+
+def test_a_fork_that_is_refused_has_no_session() -> None:
+    agent, _ = claude(resume="s1", fork={"anchor": "a", "before": False})
+    text = "No message found with message.uuid of: a"
+    agent.feed(result(is_error=True, api_error_status=None, result=text, session_id="s2"))
+    assert agent.session is None
+    assert agent.outcome is not None
+    assert agent.outcome.reason == NO_PLACE
 
 
 def test_a_reached_limit_tells_when_it_resets() -> None:

@@ -230,7 +230,8 @@ class ClaudeCode(Agent):
         self.report_usage(self.ledger.close(line))
         if self._local.note_result(line, self._deliveries, self._lines) and self.outcome:
             return
-        self.session = line.get("session_id") or self.session
+        if self._announced:  # else it names a session that has not begun, as of a fork that was refused
+            self.session = line.get("session_id") or self.session
         reason = str(line.get("terminal_reason") or "")
         if reason.startswith("aborted") and line.get("subtype") == "error_during_execution":
             self.outcome = Outcome("cancelled", "interrupted", "The turn was interrupted.")
