@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from aitask.tests.benchmark import changes, idle, intake, live, pages, plot, previews, searches, starts
+from aitask.tests.benchmark import changes, files, idle, intake, live, pages, plot, previews, searches, starts
 from aitask.tests.benchmark.rows import Row, table
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "starts": starts.measure,
     "previews": previews.measure,
     "search": searches.measure,
+    "files": files.measure,
     "idle": idle.measure,
 }
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from aitask.tests.lab.app import App
 from tasks.tests.attachments.samples import picture
+from tasks.tests.attachments.uploads import SIZE, memory, post
 
 pytestmark = [pytest.mark.server, pytest.mark.alone, pytest.mark.slow]
-SIZE = 20 << 20
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +22,6 @@ def app() -> Iterator[App]:
         application.start_role("web")
         application.wait_until_it_answers()
         yield application
-
-
-def memory(app: App) -> int:
-    """The most that the web process has used, in MB."""
-    status = Path(f"/proc/{app.pid('web')}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
-
-
-def post(app: App, data: bytes) -> tuple[int, bytes]:
-    mark = "of-this-test"
-    head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="large"\r\n\r\n'.encode()
-    tail = f"\r\n--{mark}--\r\n".encode()
-    connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=120)
-    headers = {
-        "Authorization": f"Bearer {app.api.token}",
-        "Content-Type": f"multipart/form-data; boundary={mark}",
-    }
-    connection.request("POST", "/api/attachments", head + data + tail, headers)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
 
 
 def test_ten_uploads_of_20_mb_at_once_need_less_than_30_mb_and_arrive_whole(app: App) -> None:
