@@ -119,7 +119,12 @@ if _database["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    _database["CONN_MAX_AGE"] = None
+    if "aitask.asgi" in sys.modules:
+        _database["ENGINE"] = (
+            "aitask.lib.pooled_sqlite3"  # CONN_MAX_AGE is 0: a thread gives back its connection
+        )
+    else:
+        _database["CONN_MAX_AGE"] = None
 elif "aitask.asgi" in sys.modules:
     # The web process has short-lived threads. (The worker can't use a pool: it would not survive forks.)
     _options["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}

@@ -12,13 +12,13 @@ from channels.db import database_sync_to_async
 from aitask.lib.sockets import LiveConsumer
 from tasks import attempts, queries
 from tasks.access import task_for
-from tasks.board.cards import with_newest_runs
 from tasks.conversation.rendering import render_talk
 from tasks.live import LiveTask, place_of
 from tasks.models import Task
 from tasks.previews import places
 from tasks.previews.live import LivePorts
 from tasks.rendering import render_head, render_rows
+from tasks.runs.queries import with_newest_runs
 
 BATCH = 200
 "Maximum number of events in one message."

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from aitask.lib.badges import Badge
 from tasks.access import visible_tasks
-from tasks.board.cards import card_of, lost_hosts, with_newest_runs
+from tasks.board.cards import card_of, lost_hosts
 from tasks.models import Task
+from tasks.runs.queries import with_newest_runs
 from terminal.control.listing import Row
 from terminal.finished import is_finished
 from terminal.models import Visit

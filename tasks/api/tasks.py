@@ -33,11 +33,12 @@ from tasks.api.schemas import (
 )
 from tasks.attachments import services as attachments
 from tasks.attachments.queries import prompt_ids
-from tasks.board.cards import RUN_FIELDS, card_of, lost_hosts, with_newest_runs
+from tasks.board.cards import RUN_FIELDS, card_of, lost_hosts
 from tasks.models import Dependency, Run, Task
 from tasks.order.starts import check_start
 from tasks.runs import agent_settings, forks, rescue
 from tasks.runs import services as run_services
+from tasks.runs.queries import with_newest_runs
 from workspaces.access import current_user, workspace_for
 from workspaces.hostkit.escapes import visible
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import OuterRef, Prefetch, Subquery, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
 from aitask.lib.badges import Badge
 from tasks.attachments.queries import count_by_task
@@ -18,6 +18,7 @@ from tasks.models import Run, Task, Verdict
 from tasks.order.predecessors import Predecessor, predecessors_by_task
 from tasks.review.card_badges import SETTLED, marks_of
 from tasks.runs.agent_settings import waiting_for
+from tasks.runs.queries import with_newest_runs
 from tasks.verbs import CARD_VERBS, TaskVerb, possible
 from workspaces.catalog import queries as catalog_queries
 from workspaces.models import Host
@@ -218,19 +219,6 @@ class Card:
             run.last_heard_at if self.link_lost and run.is_active else None,
         )
         return repr((of_task, of_run))
-
-
-def with_newest_runs(tasks: Iterable[Task], *, only: Sequence[str] = ()) -> list[Task]:
-    """Return the tasks, with the newest run of each, or only some of its columns, as its only prefetched one.
-
-    However many runs a task has had, one row is read.
-    """
-    found = list(tasks)
-    newest = Run.objects.filter(task=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    pks = Task.objects.filter(pk__in=[task.pk for task in found]).order_by().values_list(Subquery(newest))
-    runs = Run.objects.filter(pk__in=pks).only(*only).order_by()
-    prefetch_related_objects(found, Prefetch("runs", queryset=runs))
-    return found
 
 
 def cards_of(tasks: Iterable[Task], lost: set[str] | None = None) -> list[Card]:

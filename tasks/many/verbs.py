@@ -8,8 +8,9 @@ from enum import StrEnum
 from itertools import groupby
 
 from aitask.lib.errors import Refused
-from tasks.board.cards import RUN_FIELDS, with_newest_runs
+from tasks.board.cards import RUN_FIELDS
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
+from tasks.runs.queries import with_newest_runs
 from tasks.verbs import TASK_RULES, TaskFacts, TaskVerb
 
 Status = Task.Status

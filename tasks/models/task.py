@@ -123,6 +123,9 @@ class Task(Marked):
         null=True, editable=False, help_text="Number in its group, from 1"
     )
 
+    newest_run: Run | None
+    "Only tasks that come from `with_newest_runs` have it."
+
     class Meta:
         ordering = ["rank", "pk"]
         indexes = [
@@ -176,7 +179,7 @@ class Task(Marked):
 
     @property
     def last_run(self) -> Run | None:
-        """The newest run. Uses prefetched runs if there are any."""
-        if "runs" in getattr(self, "_prefetched_objects_cache", {}):
-            return max(self.runs.all(), key=lambda run: run.number, default=None)
+        """The newest run; that which `with_newest_runs` has read if there is one."""
+        if "newest_run" in self.__dict__:
+            return self.newest_run
         return self.runs.order_by("-number").first()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from tasks.access import visible_tasks
 from tasks.models import Comment, MergeStep, MergeTrain, OutsideChange, Radar, Resolution, Task, Verdict
@@ -60,11 +60,12 @@ def conflicts_with_main(workspace: Workspace) -> dict[int, list[str]]:
 
 def outside_changes(tasks: Sequence[Task]) -> dict[int, list[OutsideChange]]:
     """Return what has changed outside the runs of these tasks and nobody has decided about, by task."""
-    rows = OutsideChange.objects.filter(state=OutsideChange.State.OPEN, run__task__in=tasks)
-    found = defaultdict(list)
-    for row in rows.select_related("run"):
+    pks = [task.pk for task in tasks]
+    rows = OutsideChange.objects.filter(state=OutsideChange.State.OPEN, run__task__in=pks)
+    found: dict[int, list[OutsideChange]] = defaultdict(list)
+    for row in rows.annotate(task=F("run__task")):
         if not _was_removed(row):
-            found[row.run.task_id].append(row)
+            found[row.task].append(row)
     return found
 
 

@@ -14,6 +14,7 @@ from aitask.lib.errors import Refused
 from tasks.models import MergeStep, MergeTrain, Run, Task, Verdict
 from tasks.repository import Site, site_of
 from tasks.review import verdicts
+from tasks.runs.queries import with_newest_runs
 from tasks.trains import jobs
 from tasks.trains.order import with_accepted_predecessors
 from tasks.trains.reapply import reverted_step, why_not
@@ -39,7 +40,7 @@ def finished(workspace: Workspace) -> list[Task]:
     tasks = Task.objects.filter(workspace=workspace, status=Task.Status.REVIEW).exclude(branch="")
     tasks = tasks.exclude(kind=Task.Kind.PLAN)
     ended = (None, Run.State.SUCCEEDED)
-    ordered = tasks.order_by("rank", "pk").prefetch_related("runs")
+    ordered = with_newest_runs(tasks.order_by("rank", "pk"))
     return [task for task in ordered if (task.last_run and task.last_run.state) in ended or is_accepted(task)]
 
 
