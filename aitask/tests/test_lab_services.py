@@ -108,7 +108,7 @@ def test_chromium_shows_a_page_through_a_link(tmp_path: Path) -> None:
             """Silent."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         link = Link(server.server_address[1])
         with open_browser() as browser, open_page(browser, f"http://127.0.0.1:{link.port}") as page:
             page.goto("/")

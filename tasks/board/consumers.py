@@ -35,7 +35,9 @@ class BoardConsumer(LiveConsumer):
     """
 
     async def connect(self) -> None:
-        self.shown: Filter | None = None
+        self.shown = Filter()
+        self.has_read = asyncio.Event()
+        "Set while `figures`, `visible` and `notices` are those of the view."
         self.view: object = None
         self.form: rendered.Form = "card"
         self.visible: set[int] = set()
@@ -61,12 +63,14 @@ class BoardConsumer(LiveConsumer):
             return
         search, version = (str(message.get(name) or "") for name in ("q", "version"))
         feed().join(self)
+        self.has_read.clear()
         self.view = message.get("view")
         workspace = whole_number(str(message.get("workspace") or ""))
         self.shown = Filter(workspace, search, message.get("group") == "workspace")
         board = await database_sync_to_async(self._read)(rows=bool(message.get("rows")))
         feed().note(card for column in board.columns for card in column.cards)
         self._follow_lines()
+        self.has_read.set()
         if board.version != version:
             await self.push({"t": "changed", "view": self.view})
 
@@ -91,21 +95,25 @@ class BoardConsumer(LiveConsumer):
         while True:
             await self.is_pending.wait()
             await self.until_read(MOST_UNREAD)
+            await self.has_read.wait()
             self.is_pending.clear()
             update, self.pending = self.pending, None
-            if update and self.shown is not None:
+            if update:
                 await self._send(update, self.shown)
 
     async def _send(self, update: BoardUpdate, shown: Filter) -> None:
+        view = self.view
         workspaces = update.visible.get(self.user.pk, {})
         if update.notices != self.notices or set(workspaces) != self.visible:
             self.notices, self.visible = update.notices, set(workspaces)
             self._follow_lines()
-            await self.push({"t": "changed", "view": self.view})
+            await self.push({"t": "changed", "view": view})
         cards = [card for card in update.cards.values() if card.task.workspace_id in workspaces]
         counts, accepted = self._counts(update, workspaces), self._accepted(update, workspaces)
         if shown.search and (cards or update.gone):
             cards, counts, accepted = await database_sync_to_async(self._found)(cards, shown)
+            if view != self.view:
+                return  # what the page shows now is read after this update
         elif shown.search:
             counts, accepted = self.figures["counts"], self.figures["accepted"]
         else:
@@ -124,7 +132,7 @@ class BoardConsumer(LiveConsumer):
             return
         self.figures = figures
         sent = [self._as_sent(card) for card in cards]
-        await self.push({"t": "cards", "view": self.view, "cards": sent, "gone": sorted(gone), **figures})
+        await self.push({"t": "cards", "view": view, "cards": sent, "gone": sorted(gone), **figures})
 
     def _as_sent(self, card: Card) -> dict[str, Any]:
         task = card.task
@@ -134,14 +142,14 @@ class BoardConsumer(LiveConsumer):
 
     def _counts(self, update: BoardUpdate, workspaces: dict[int, int]) -> dict[str, int]:
         """Return the numbers of tasks in the columns that this page shows."""
-        chosen = self.shown.workspace if self.shown else None
+        chosen = self.shown.workspace
         seen = [pk for pk in workspaces if chosen in (None, pk)]
         by_status = [update.counts.get(pk, {}) for pk in seen]
         return {status: sum(counts.get(status, 0) for counts in by_status) for status in Task.Status.values}
 
     def _accepted(self, update: BoardUpdate, workspaces: dict[int, int]) -> int:
         """Return how many accepted tasks in Review this page shows."""
-        chosen = self.shown.workspace if self.shown else None
+        chosen = self.shown.workspace
         return sum(update.accepted.get(pk, 0) for pk in workspaces if chosen in (None, pk))
 
     def _found(self, cards: list[Card], shown: Filter) -> tuple[list[Card], dict[str, int], int]:
@@ -166,7 +174,7 @@ class BoardConsumer(LiveConsumer):
 
     def _read(self, *, rows: bool) -> Board:
         """Read what the page should show by now, and where agents write meanwhile."""
-        board = queries.board(self.user, self.shown or Filter())
+        board = queries.board(self.user, self.shown)
         self.visible = set(visible_workspaces(self.user).values_list("pk", flat=True))
         self.notices = board.notices
         counts = {column.status: column.count for column in board.columns}

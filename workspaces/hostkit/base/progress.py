@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from ..wire import ProgressItem, RunEvent
@@ -24,7 +25,7 @@ def progress_items(rows: object, text: str, state: str) -> List[ProgressItem]:
     """Return the steps in a list of objects, of which `text` and `state` name the fields."""
     found = rows if isinstance(rows, list) else []
     items = (progress_item(row.get(text), row.get(state)) for row in found if isinstance(row, dict))
-    return [item for item in items if item][:MOST_ITEMS]
+    return list(islice((item for item in items if item), MOST_ITEMS))
 
 
 class Progress:
