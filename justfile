@@ -16,9 +16,9 @@ run: install
 install:
     bash .ci/install
 
+# (One process more than there are cores, because some tests wait.)
 # Run the tests that need no browser, CLI, server or long search, in less than a minute.
 test *arguments:
-    # One process more than there are cores, because some tests wait.
     pytest -m "{{quick}}" -n $(({{num_cpus()}} + 1)) --dist loadfile {{arguments}}
 
 # Measure pages, changes and the intake of events; --help lists the parts.
