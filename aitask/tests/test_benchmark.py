@@ -10,7 +10,7 @@ import pytest
 
 from aitask.tests.benchmark import changes, intake, pages, plot, previews
 from aitask.tests.benchmark.__main__ import PARTS, main
-from aitask.tests.benchmark.rows import Row, table
+from aitask.tests.benchmark.rows import Row, line
 
 
 class TestRows:
@@ -27,9 +27,9 @@ class TestRows:
     def test_a_goal_is_of_the_ratio_if_there_is_a_floor(self, row: Row, is_met: bool | None) -> None:
         assert row.is_met is is_met
 
-    def test_the_table_says_what_was_missed_and_what_it_was_before(self) -> None:
+    def test_a_line_says_what_was_missed_and_what_it_was_before(self) -> None:
         row = Row("pages", "the board", 30.0, "ms", floor=3.0, most=6)
-        text = table([row], {("pages", "the board"): 83.25})
+        text = line(row, 83.25)
         assert "MISS" in text
         assert "10.00" in text
         assert "83.25" in text

@@ -10,6 +10,8 @@ from terminal.tests.peers import Peer
 LETTERS = b"QWYZ"
 """Letters that no escape sequence of an echo contains."""
 KEYS_A_LINE = 20
+PATIENCE = 60
+"""Seconds for one key."""
 
 
 def settle(peer: Peer, silence: float = 0.3) -> None:
@@ -36,7 +38,7 @@ def echo(peer: Peer, keys: int) -> list[float]:
         letter = bytes([LETTERS[number % len(LETTERS)]])
         begin = time.perf_counter()
         peer.type(letter)
-        wait_for_bytes(peer, letter, 5)
+        wait_for_bytes(peer, letter, PATIENCE)
         times.append((time.perf_counter() - begin) * 1000)
         if number % KEYS_A_LINE == KEYS_A_LINE - 1:
             peer.type(b"\x15")

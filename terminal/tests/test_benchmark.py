@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from terminal.tests import benchmark_terminal as bench
+from terminal.tests import figures as bench
 
 MOST_MEMORY = 120_000_000
 

@@ -12,8 +12,21 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from aitask.tests.benchmark import changes, files, idle, intake, live, pages, plot, previews, searches, starts
-from aitask.tests.benchmark.rows import Row, table
+from aitask.tests.benchmark import (
+    changes,
+    files,
+    idle,
+    intake,
+    live,
+    pages,
+    plot,
+    previews,
+    searches,
+    starts,
+    terminals,
+    trains,
+)
+from aitask.tests.benchmark.rows import HEAD, Row, line
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "pages": pages.measure,
@@ -21,6 +34,8 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "intake": intake.measure,
     "live": live.measure,
     "starts": starts.measure,
+    "trains": trains.measure,
+    "terminals": terminals.measure,
     "previews": previews.measure,
     "search": searches.measure,
     "files": files.measure,
@@ -36,8 +51,13 @@ def main() -> None:
     parser.add_argument("--keep", metavar="NAME", help="keep the figures in docs/benchmark, and draw them")
     options = parser.parse_args()
     earlier = json.loads(options.compare.read_text()) if options.compare else []
-    rows = [row for part in options.parts or PARTS for row in PARTS[part]()]
-    print(table(rows, {(row["part"], row["what"]): row["figure"] for row in earlier}))
+    before = {(row["part"], row["what"]): row["figure"] for row in earlier}
+    rows = []
+    print(HEAD)
+    for part in options.parts or PARTS:
+        for row in PARTS[part]():
+            rows.append(row)
+            print(line(row, before.get((row.part, row.what))), flush=True)
     for file in filter(None, [options.json, options.keep and plot.KEPT / f"{options.keep}.json"]):
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -51,15 +50,15 @@ class Row:
         return {**asdict(self), "ratio": self.ratio, "is_met": self.is_met}
 
 
-def table(rows: Iterable[Row], earlier: dict[tuple[str, str], float]) -> str:
-    """Return the rows as text, with the figures of an earlier run if it has them."""
-    lines = [f"{'':44} {'figure':>12} {'floor':>9} {'ratio':>7} {'goal':>9} {'':4} {'load':>5} {'before':>9}"]
-    for row in rows:
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        floor = "" if row.floor is None else f"{row.floor:.2f}"
-        verdict = {True: "met", False: "MISS", None: ""}[row.is_met]
-        before = earlier.get((row.part, row.what))
-        figures = f"{row.figure:>8.2f} {row.unit:3} {floor:>9} {ratio:>7} {row.goal:>9} {verdict:4}"
-        was = "" if before is None else f"{before:.2f}"
-        lines.append(f"{row.part + ': ' + row.what:44} {figures} {row.load:>5} {was:>9}")
-    return "\n".join(lines)
+HEAD = f"{'':44} {'figure':>12} {'floor':>9} {'ratio':>7} {'goal':>9} {'':4} {'load':>5} {'before':>9}"
+"The head of the table that the lines of rows make."
+
+
+def line(row: Row, before: float | None = None) -> str:
+    """Return the row as text, with its figure of an earlier run if there is one."""
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    floor = "" if row.floor is None else f"{row.floor:.2f}"
+    verdict = {True: "met", False: "MISS", None: ""}[row.is_met]
+    figures = f"{row.figure:>8.2f} {row.unit:3} {floor:>9} {ratio:>7} {row.goal:>9} {verdict:4}"
+    was = "" if before is None else f"{before:.2f}"
+    return f"{row.part + ': ' + row.what:44} {figures} {row.load:>5} {was:>9}"

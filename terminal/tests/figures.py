@@ -1,24 +1,19 @@
 """What a terminal costs, against `ssh -tt` by hand and other web terminals, over a loopback sshd.
 
-    python -m terminal.tests.benchmark_terminal [--rounds N] [POINT ...]
-
-Each point has a web server and an sshd of its own, so it can be measured alone. All peers of the echo show
-shells of one tmux server and are measured in turns; figures are medians. terminado comes with
+All peers of an echo show shells of one tmux server and are measured in turns. terminado comes with
 requirements-dev.txt; wetty is measured where it is on the PATH (or in $AITASK_TEST_TOOLS).
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from aitask.tests.lab.sshd import SshLab
-from terminal.tests.measure import interleaved, percentile, settle, wait_for_bytes
+from terminal.tests.measure import interleaved, settle, wait_for_bytes
 from terminal.tests.peers import ByHand, Ours, Peer, attach_argv, terminado, wetty
 from terminal.tests.site import Site, start_site
 
@@ -155,70 +150,3 @@ def many(site: Site, count: int) -> tuple[int, int]:
 def resident(pid: int) -> int:
     """Bytes of memory that a process holds."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-
-
-def print_echo(site: Site, rounds: int) -> None:
-    times = echo_figures(site, rounds)
-    floor = statistics.median(next(iter(times.values())))
-    for name, found in times.items():
-        half = statistics.median(found)
-        low, high = percentile(found, 0.1), percentile(found, 0.99)
-        said = f"p10 {low:6.2f} p50 {half:6.2f} p99 {high:7.2f} ms  {half / floor:.2f} × the floor"
-        print(f"echo {name:24} {said}", flush=True)
-
-
-def print_open(site: Site, _rounds: int) -> None:
-    site.make_session(site.tasks[1])
-    open_times(site, 1)
-    times = open_times(site)
-    print(f"open to first full screen    {statistics.median(times):6.1f} ms, slowest {max(times):.1f} ms")
-
-
-def print_interrupt(site: Site, _rounds: int) -> None:
-    site.make_session(site.tasks[1])
-    times = interrupt_times(site)
-    print(f"Ctrl-C in a flood            {statistics.median(times):6.1f} ms, slowest {max(times):.1f} ms")
-
-
-def print_many(site: Site, _rounds: int) -> None:
-    idle = resident(site.pid)
-    working, held = many(site, TERMINALS)
-    grown = f"web server {held / 1e6:.0f} MB, {idle / 1e6:.0f} MB before"
-    print(f"{working} of {TERMINALS} terminals work; {grown}")
-
-
-def print_never(site: Site, _rounds: int) -> None:
-    site.make_session(site.tasks[2])
-    grown, speed = never_reading(site)
-    print(f"browser that never reads: server grows {grown / 1e6:.1f} MB, {speed:,.0f} lines/s")
-
-
-def print_cat(site: Site, _rounds: int) -> None:
-    for task in site.tasks[:2]:
-        site.make_session(task)
-    hand, ours = cat_figures(site)
-    print(f"cat of 50 MB: {hand:.1f} s by hand, {ours:.1f} s here ({ours / hand:.2f} ×)")
-
-
-POINTS: dict[str, Callable[[Site, int], None]] = {
-    "echo": print_echo,
-    "open": print_open,
-    "interrupt": print_interrupt,
-    "many": print_many,
-    "never": print_never,
-    "cat": print_cat,
-}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("points", nargs="*", metavar="POINT", help=", ".join(POINTS))
-    parser.add_argument("--rounds", type=int, default=6, help="rounds of the echo")
-    given = parser.parse_args()
-    for point in given.points or POINTS:
-        with bench_site(4 + (TERMINALS if point == "many" else 0)) as site:
-            POINTS[point](site, given.rounds)
-
-
-if __name__ == "__main__":
-    main()
