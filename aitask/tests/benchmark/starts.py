@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from aitask.tests.benchmark.idle import megabytes
@@ -14,7 +16,7 @@ from aitask.tests.lab.repos import git
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.e2e.aviary import Aviary
 
-RUNS, STAY = 100, "stay"
+RUNS, STAY, ONE_BY_ONE = 100, "stay", 10
 
 
 def measure() -> Iterator[Row]:
@@ -23,6 +25,7 @@ def measure() -> Iterator[Row]:
         with aviary.app:
             aviary.open()
             aviary.run("the first one, which puts hostkit there")
+            yield alone(aviary)
             floor = by_hand(aviary)
             api = aviary.app.api
             api.patch(f"/api/workspaces/{aviary.workspace}", {"max_parallel_runs": RUNS})
@@ -40,6 +43,18 @@ def measure() -> Iterator[Row]:
             yield Row("starts", "host memory of a run, but its agent", memory, "MB", most=9)
             used = 1000 * sum(map(processes.cpu_seconds, beside)) / RUNS
             yield Row("starts", "CPU of what is beside it, since its start", used, "ms")
+
+
+def alone(aviary: Aviary) -> Row:
+    """From Run to the agent's process, on a host that has nothing else to do."""
+    api, times = aviary.app.api, []
+    for _ in range(ONE_BY_ONE):
+        task = api.add_task(aviary.workspace, "Say hello", "parrot", model="quiet")
+        pressed = time.time()
+        run = api.wait_for_run(api.run_task(task["id"])["id"])
+        (started,) = [event for event in api.events(run["id"]) if event["kind"] == "started"]
+        times.append(1000 * (datetime.fromisoformat(started["at"]).timestamp() - pressed))
+    return Row("starts", "from Run to the agent's process", statistics.median(times), "ms")
 
 
 def at_work(aviary: Aviary) -> int:
