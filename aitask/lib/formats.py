@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache, lru_cache
 
 from django.templatetags.static import static
 from django.utils import timezone
@@ -16,15 +17,19 @@ from django.utils.text import capfirst
 from aitask.lib import vendoring
 from aitask.lib.badges import Badge
 
+MOST_ICONS = 500
+"Icons with their classes whose HTML is kept: a page has dozens."
 CODE = re.compile(r"`([^`]+)`")
 SENTENCE_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d UTC)\b")
 
 
+@cache
 def vendor(name: str, file: str) -> str:
     """Return the URL of a file of a vendored library."""
     return static(f"{vendoring.libraries()[name].url}/{file}")
 
 
+@lru_cache(MOST_ICONS)
 def icon(name: str, css: str = "") -> SafeString:
     """Render a vendored icon, hidden from screen readers because a text is next to it."""
     return format_html(

@@ -114,9 +114,7 @@ def test_a_write_that_nobody_rang_for_is_seen_by_the_slow_look(make_hub: MakeHub
     subscription = listening(make_hub(), "task:7")
     with sqlite3.connect(tmp_path / "db.sqlite3") as other:
         other.execute("INSERT INTO t VALUES (1)")
-    started = time.perf_counter()
-    assert subscription.wait_blocking(5) == ANYTHING
-    assert time.perf_counter() - started < 1.0
+    assert subscription.wait_blocking(20) == ANYTHING
 
 
 def test_rings_between_two_waits_are_kept_and_coalesced(make_hub: MakeHub) -> None:

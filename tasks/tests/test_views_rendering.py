@@ -241,6 +241,8 @@ def test_words_without_a_time_stay_words(words: str) -> None:
     assert with_times(words) == words.replace("<", "&lt;").replace(">", "&gt;")
 
 
+SOON = 20
+"Seconds, also on a busy machine; without a limit it takes for ever."
 FOREVER = '"' + "\\" * 60
 """Scala that keeps Pygments busy for ever."""
 
@@ -251,7 +253,7 @@ def test_an_answer_with_code_that_can_not_be_coloured_in_time_is_shown_plain() -
     event = make_event(run, "text", text=f"See:\n\n```scala\n{FOREVER}\n```\n\n**Done.**")
     began = time.monotonic()
     html = render_event(run, event)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert "\\" * 60 in html
     assert "<strong>Done.</strong>" in html
 
@@ -260,7 +262,7 @@ def test_an_answer_with_code_that_can_not_be_coloured_in_time_is_shown_plain() -
 def test_a_file_that_can_not_be_coloured_in_time_is_shown_plain(name: str) -> None:
     began = time.monotonic()
     colours = patches.Colours(name, None, f"{FOREVER}\n")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert colours.of(patches.DiffLine("+", None, 1, FOREVER)) == f"&quot;{FOREVER[1:]}"
 
 
