@@ -95,7 +95,7 @@ def test_the_first_lines_of_a_file_keep_their_colours(pool: HelperPool) -> None:
         pool._late.clear()
         return pool.ask("coloured_lines", f"{good}// {next(tries)}\n{SCALA}", "x.scala") or []
 
-    lines = wait_for(first_lines, 20, "the first lines")
+    lines = wait_for(first_lines, 60, "the first lines")
     assert len(lines) <= 4000
     assert 'class="h-k' in lines[0]
 
