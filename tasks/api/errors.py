@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from aitask.lib.errors import InvalidFields, Refused
 from aitask.lib.untrusted_json import MAX_DEPTH, TooDeep
 
 log = logging.getLogger(__name__)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ErrorAnswers:
@@ -71,6 +73,13 @@ class ErrorAnswers:
         log.error("%s %s failed: the database can't be used: %s", request.method, request.path, error)
         return self._answer(request, 503, columns.AWAY, columns.AWAY_HINT)
 
+    def system(self, request: HttpRequest, error: OSError) -> HttpResponse:
+        if error.errno not in FULL:
+            return self.broken(request, error)
+        log.error("%s %s failed: the disk is full: %s", request.method, request.path, error)
+        hint = "Make room on the machine of the app, then try again. Nothing was saved."
+        return self._answer(request, 507, "The disk of the app is full.", hint)
+
     def broken(self, request: HttpRequest, error: Exception) -> HttpResponse:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
         hint = "The log of the web process has the details."
@@ -88,6 +97,7 @@ HANDLERS: dict[type[Exception], Callable[[ErrorAnswers, HttpRequest, Any], HttpR
     AuthenticationError: ErrorAnswers.unauthorized,
     DatabaseError: ErrorAnswers.outage,
     InterfaceError: ErrorAnswers.outage,
+    OSError: ErrorAnswers.system,
     Exception: ErrorAnswers.broken,
 }
 

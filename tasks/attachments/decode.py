@@ -8,6 +8,7 @@ folder, and prints one JSON object: facts about it, or `{"error": …}` with a s
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import mmap
 import re
@@ -66,7 +67,12 @@ def picture(source: Path, target: Path) -> dict[str, Any]:
         raise Unfit("It needs too much memory.") from error
     except UnidentifiedImageError as error:
         raise Unfit("Its content is not a picture, or is damaged.") from error
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
+    except OSError as error:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise Unfit(
+            "There is no room for it on the disk." if is_full else "The picture is damaged."
+        ) from error
+    except (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
         raise Unfit("The picture is damaged.") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,17 @@ def test_an_unused_upload_belongs_to_its_creator_and_a_used_one_to_who_sees_the_
     assert seen() == [200] * 3 + [404] * 6 + [302, 302, 401]
     services.attach(people.task, [row.pk], people.member)
     assert seen() == [200] * 6 + [404] * 3 + [302, 302, 401]
+
+
+def test_a_full_disk_of_the_app_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    monkeypatch.setattr(store, "new_file", lambda: full)
+    script = Script(make_user())
+    answer = post_file(script, "large.bin", b"x" * (1 << 20))
+    assert (script.status, answer["detail"]) == (507, "The disk of the app is full.")
+    assert not full.is_symlink()  # nothing of it is left
+    assert not Attachment.objects.exists()
 
 
 def test_tasks_have_files_in_the_api() -> None:
