@@ -366,7 +366,7 @@ class Decision(Body):
     )
     content: dict[str, Any] | None = Field(
         default=None,
-        description="The values of a form by field, or the whole answer to a request of kind `unknown`",
+        description="The values of a form, which must fit it, or the whole answer to what is `unknown`",
     )
     permission_mode: PermissionMode | None = Field(
         default=None,

@@ -342,6 +342,7 @@ class NoticeEvent(EventHead):
     text: str
     code: NotRequired[str]
     "WINDOW_LOST, if the run has no window since its tmux server has ended; DENIED or PEER_MESSAGE."
+    parent: NotRequired[Optional[str]]
     pictures: NotRequired[List[ShownPicture]]
     "What the run has made by commands."
 

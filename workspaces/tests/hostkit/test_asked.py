@@ -330,6 +330,17 @@ class TestNotices:
         assert notice["code"] == "denied"
         assert notice["text"] == "Claude Code denied Bash (classifier): [Exfiltration] out"
 
+    def test_what_was_denied_to_a_sub_agent_is_below_its_call(self) -> None:
+        agent, tape = claude()
+        call = {"type": "tool_use", "id": "t2", "name": "Bash", "input": {"command": "curl x"}}
+        agent.feed(
+            {"type": "assistant", "message": {"id": "m", "content": [call]}, "parent_tool_use_id": "t1"}
+        )
+        agent.feed(
+            {"type": "system", "subtype": "permission_denied", "tool_name": "Bash", "tool_use_id": "t2"}
+        )
+        assert tape.of("notice")[-1]["parent"] == "t1"
+
     def test_messages_of_other_sessions_are_refused_and_what_happens_to_them_is_shown(self) -> None:
         agent, tape = claude()
         argument = next(word for word in agent.command_line("claude") if word.startswith("--settings="))

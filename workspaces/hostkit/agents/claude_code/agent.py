@@ -76,7 +76,7 @@ class ClaudeCode(Agent):
         }
         self._system_handlers: Dict[str, Callable[[Json], None]] = {
             **self._lines.handlers,
-            **dict.fromkeys(NOTICES, lambda line: self.host.emit(NOTICES[line["subtype"]](line))),
+            **dict.fromkeys(NOTICES, self._on_notice),
             "init": self._on_init,
             "session_state_changed": self._on_state,
             "task_started": self._tasks.started,
@@ -146,6 +146,11 @@ class ClaudeCode(Agent):
             handler(line)
         elif subtype not in IGNORED_SUBTYPES:
             self.raw.note(f"system/{subtype}", line)
+
+    def _on_notice(self, line: Json) -> None:
+        notice = NOTICES[line["subtype"]](line)
+        parent = self.translator.parent_of(line.get("tool_use_id"))
+        self.host.emit({**notice, "parent": parent} if parent else notice)
 
     def _on_tasks(self, handle: Callable[[Json], None]) -> Callable[[Json], None]:
         """Wrap a handler of lines about background tasks: the state of the run may depend on them."""

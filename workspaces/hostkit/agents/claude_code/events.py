@@ -136,6 +136,7 @@ class ClaudeTranslator:
         self.worktree = worktree
         self._emit = emit
         self._tools: Dict[str, float] = {}
+        self._parents: Dict[str, str] = {}
         self.part_of: Callable[[str, Optional[str]], Optional[str]] = lambda _kind, _parent: None
         "Gives the id of the part that was shown while a text was written."
         self.keep_picture: Callable[[bytes], Optional[ShownPicture]] = lambda _content: None
@@ -156,7 +157,13 @@ class ClaudeTranslator:
             elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
                 self._tool(block, parent)
 
+    def parent_of(self, tool: object) -> Optional[str]:
+        """Return the call that has started the sub-agent of an open tool call; None if the agent made it."""
+        return self._parents.get(str(tool))
+
     def _tool(self, block: Json, parent: Optional[str]) -> None:
+        if parent:
+            self._parents[str(block["id"])] = parent
         tool_input = block.get("input") or {}
         self._tools[block["id"]] = time.monotonic()
         self._emit(
@@ -181,6 +188,7 @@ class ClaudeTranslator:
     def _tool_result(self, block: Json, line: Json) -> None:
         key, output = block["tool_use_id"], _text_of(block.get("content"))
         began = self._tools.pop(key, None)
+        self._parents.pop(key, None)
         failed = bool(block.get("is_error"))
         exit_code = EXIT_CODE.match(output) if failed else None
         event: ToolResultEvent = {
