@@ -113,7 +113,9 @@ def _note_removal(instance: Task, **_kwargs: Any) -> None:
         return
     folders = Run.objects.filter(task=instance).exclude(run_dir="").values_list("run_dir", flat=True)
     names = [f"runs/{basename(folder)}" for folder in folders]
-    names.append(f"attachments/{folder_name(instance, Installation.current_key())}")  # last: see _remove
+    installation = Installation.current_key()
+    names.append(f"shells/{installation}-{instance.key}")  # what its terminal has printed without a run
+    names.append(f"attachments/{folder_name(instance, installation)}")  # last: see _remove
     row = LeftFolder.objects.create(host=instance.workspace.host, names=names)
     enqueue(remove_left, row.host_id)
 

@@ -11,6 +11,7 @@ from tasks import services
 from tasks.attachments import hosting
 from tasks.models import Attachment, LeftFolder, Task
 from tasks.tests.factories import make_run, make_task, make_workspace
+from terminal.places import Place
 from workspaces import hosts
 from workspaces.hosts import HostError
 from workspaces.models import Host, Installation
@@ -57,10 +58,14 @@ def folder_of(task: Task) -> str:
     return f"attachments/{Installation.current_key()}-{task.pk}-{task.mark}"
 
 
+def shells_of(task: Task) -> str:
+    return f"shells/{Place.of_task(task).key}"
+
+
 def test_a_task_takes_its_folder_and_those_of_its_runs_along(asked: Asked) -> None:
     task = with_file(make_task())
     make_run(task=task, state="succeeded", run_dir="/home/ann/.local/state/aitask/runs/k-1-abc")
-    expected = ["runs/k-1-abc", folder_of(task)]
+    expected = ["runs/k-1-abc", shells_of(task), folder_of(task)]
     services.delete_task(task)
     hosting.remove_left(Host.objects.get().pk)
     assert (asked.names, LeftFolder.objects.count()) == ([expected], 0)
@@ -74,10 +79,10 @@ def test_a_task_that_was_never_on_a_host_asks_for_nothing(asked: Asked) -> None:
 
 def test_a_deleted_workspace_takes_the_folders_of_its_tasks_along(asked: Asked) -> None:
     task = with_file(make_task(status="done"))
-    expected = folder_of(task)
+    expected = [shells_of(task), folder_of(task)]
     delete_workspace(task.workspace, task.workspace.name)
     hosting.remove_left(Host.objects.get().pk)
-    assert asked.names == [[expected]]
+    assert asked.names == [expected]
 
 
 def test_a_host_that_is_away_is_asked_again_when_it_is_back(

@@ -27,7 +27,7 @@ from ..wire import BlankParams, LeftFoldersParams, Nothing, UploadBegun, UploadE
 from .requests import Request, RequestFailure
 
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}\Z")
-LEFT = re.compile(r"(attachments/[A-Za-z0-9-]{1,100}|runs/[A-Za-z0-9-]{1,100}(/(tmp|pictures))?)\Z")
+LEFT = re.compile(r"((attachments|shells)/[A-Za-z0-9-]{1,100}|runs/[A-Za-z0-9-]{1,100}(/(tmp|pictures))?)\Z")
 """What may be removed, below the state folder. Earlier versions of the app named only parts of runs."""
 RUN = re.compile(r"runs/[A-Za-z0-9-]{1,100}\Z")
 SESSION = re.compile(r"[A-Za-z0-9-]{8,100}\Z")

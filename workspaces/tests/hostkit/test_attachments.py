@@ -164,7 +164,7 @@ def test_the_folder_of_a_task_is_removed_with_everything_in_it(serve: Serve) -> 
 @pytest.mark.parametrize(
     "name",
     [
-        *("attachments", "attachments/..", "attachments/a/b", "runs", "runs/..", "runs/x/../tmp"),
+        *("attachments", "attachments/..", "attachments/a/b", "shells", "runs", "runs/..", "runs/x/../tmp"),
         *("runs/x/events.jsonl", "hostkit", "/etc", ""),
     ],
 )
