@@ -43,8 +43,9 @@ class TooLarge(Refused):
 def receive(upload: UploadedFile[bytes], user: AbstractBaseUser) -> Attachment:
     """Keep an uploaded file, which no task uses yet. Raises Refused with what is wrong with it."""
     name = kinds.clean_name(upload.name or "")
-    _check_size(name, upload.size or 0, user)
-    content = store.stage(upload.chunks(store.CHUNK))
+    with upload:  # its own temporary file goes now, not when its memory is collected
+        _check_size(name, upload.size or 0, user)
+        content = store.stage(upload.chunks(store.CHUNK))
     try:
         return _recognized(content, name, upload.content_type or "", user)
     except pictures.UnfitPicture as error:
