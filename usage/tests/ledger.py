@@ -110,15 +110,22 @@ class Session:
         ours = sum(map(tokens_of, self.runs), Tokens())
         return Tokens(*(getattr(billed, name) - getattr(ours, name) for name in COUNTED))
 
+    def _untold(self, world: World, run: Run) -> int:
+        """Return how many answers of a run have no end that its CLI has told."""
+        told = world.events(run, "usage")
+        return int(told[-1].get("untold") or 0) if told else 0
+
     def is_explained(self, world: World) -> bool:
         """Whether the difference is that of answers that were broken off.
 
         One that an interrupt broke off may be counted, too, with a part of its output. The last one before a
-        kill may be missing, or have only the first word of its output.
+        kill may be missing, or have only the first word of its output. So may one that is whole for the
+        endpoint, if the run says that its end was not told: the interrupt came between the two.
         """
         entries, difference = self.entries(world), self.difference(world)
         broken = [entry.tokens for entry in entries if not entry.complete]
         kills = sum(kind in KILLS for kind in self.kinds)
+        kills += max(0, sum(self._untold(world, run) for run in self.runs) - len(broken))
         ends = [entry.tokens for entry in entries if entry.complete] if kills else []
         unsaid = sum(sorted(end.output_tokens for end in ends)[-kills or len(ends) :])
         for counted in _some(broken, len(broken)):

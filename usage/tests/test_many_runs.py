@@ -46,7 +46,21 @@ def test_only_what_was_broken_off_explains_a_difference(kind: str, ours: Tokens,
     endpoint = Ledger()
     endpoint.add(WHOLE)
     endpoint.add(BROKEN)
-    world: Any = SimpleNamespace(endpoint=SimpleNamespace(ledger=endpoint), events=lambda run: [])
+    world: Any = SimpleNamespace(endpoint=SimpleNamespace(ledger=endpoint), events=lambda run, kind="": [])
     session = Session("claude_code", [kind], "here")
     session.runs = [{"cli_session": "s", **vars(ours)}]
+    assert session.is_explained(world) == is_explained
+
+
+@pytest.mark.parametrize(("untold", "is_explained"), [(0, False), (1, True)])
+def test_a_whole_answer_is_missing_only_if_its_end_was_not_told(untold: int, is_explained: bool) -> None:
+    endpoint = Ledger()
+    endpoint.add(WHOLE)
+    told = [{"untold": untold}]
+    world: Any = SimpleNamespace(
+        endpoint=SimpleNamespace(ledger=endpoint),
+        events=lambda run, kind="": told if kind == "usage" else [{"cli_session": "s"}],
+    )
+    session = Session("claude_code", ["command interrupted"], "here")
+    session.runs = [{"cli_session": "s", **vars(Tokens())}]
     assert session.is_explained(world) == is_explained
