@@ -215,7 +215,10 @@ def _set_archived(task: Task, at: datetime | None) -> None:
 
 
 def delete_task(task: Task) -> None:
-    """Remove a task and its history from the app. Branch, worktree and tmux session stay on the host."""
+    """Remove a task with its history and files, also from its host, where branch and worktree stay.
+
+    Its tmux session stays, too. Raises Refused while a run is live.
+    """
     require(task, TaskVerb.DELETE)
     topic = f"task:{task.pk}"
     with transaction.atomic():

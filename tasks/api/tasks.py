@@ -121,7 +121,10 @@ def change_task(request: HttpRequest, task_id: Id, body: TaskChange) -> TaskOut:
 
 @router.delete("/tasks/{task_id}", response={204: None}, summary="Delete a task and its history")
 def delete_task(request: HttpRequest, task_id: Id) -> Status[None]:
-    """Branch, worktree and tmux session stay on the host. Not possible while a run is live."""
+    """Also its files and the records of its runs on the host. Branch, worktree and tmux session stay there.
+
+    Not possible while a run is live.
+    """
     services.delete_task(task_for(request.user, task_id))
     return Status(204, None)
 

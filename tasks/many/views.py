@@ -40,8 +40,8 @@ NOTES = {
     ManyVerb.CANCEL: "This kills the agents and everything that they started. Their work so far stays in the"
     " worktrees. Runs that are still queued are unqueued.",
     ManyVerb.CLOSE: "The cards move to Done. Branches and worktrees stay on the host.",
-    ManyVerb.DELETE: "Their runs and events are removed from the app. Their tokens and cost stay in the"
-    " totals; branches, worktrees and commits stay on the host.",
+    ManyVerb.DELETE: "Their runs, events and files are removed, also from their host. Their tokens and cost"
+    " stay in the totals; branches, worktrees and commits stay on the host.",
 }
 WORKED_ON = (Task.Status.REVIEW, Task.Status.DONE)
 

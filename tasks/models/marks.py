@@ -41,7 +41,7 @@ def once(name: str) -> models.UniqueConstraint:
 
 
 class RemovedRun(models.Model):
-    """A run that was removed with its task. Its files stay on the host, but it is not adopted again."""
+    """A run that was removed with its task. It is not adopted again, while its host still has its files."""
 
     mark = models.CharField(max_length=LENGTH, unique=True)
 

@@ -76,7 +76,7 @@ export const verbs = {
   },
   delete: async (card) => {
     const lost =
-      "Its runs and events are removed from the app. Its tokens and cost stay in the totals; " +
+      "Its runs, events and files are removed, also from its host. Its tokens and cost stay in the totals; " +
       "branch, worktree and commits stay on the host.";
     if (await ask(`Delete “${titleOf(card)}”?`, { lost, yes: "Delete" })) post(card, "delete", { from: "board" });
   },
