@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from aitask.tests.lab import processes
 from aitask.tests.lab.app import App, Role
-from aitask.tests.lab.axe import serious_findings
+from aitask.tests.lab.axe import findings
 from aitask.tests.lab.client import ApiClient, ApiError
 from aitask.tests.lab.wait import wait_for
 
@@ -59,4 +59,4 @@ def test_a_browser_is_logged_in(page: Page, app: App) -> None:
 def test_axe_finds_what_is_wrong_with_a_page(page: Page) -> None:
     page.goto("/healthz")
     page.set_content("<html><body><img src='data:,'></body></html>")
-    assert any(finding.startswith("image-alt") for finding in serious_findings(page))
+    assert any(finding.startswith("image-alt") for finding in findings(page))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from aitask.tests.lab.axe import findings
+from aitask.tests.lab.axe import assert_no_barriers
 from aitask.tests.lab.browser import press
 from terminal.tests.page import Open, connected, log_in
 from terminal.tests.site import Site
@@ -35,7 +35,7 @@ def test_t_opens_and_hides_the_terminal_and_ends_nothing(desk: Site, task: int, 
         expect(page.locator(".xterm-helper-textarea")).to_be_focused()
         page.keyboard.type("echo he''re t\n")
         expect(page.locator(ROWS)).to_contain_text("here t")
-        assert findings(page) == []
+        assert_no_barriers(page)
         page.locator(".lower > .resizer").focus()
         before = page.locator("#lower").bounding_box()
         press(page, "ArrowUp")
@@ -100,7 +100,7 @@ def test_on_a_phone_the_terminal_is_a_tab(desk: Site, task: int, open_one: Open)
         page.get_by_role("tab", name="Terminal").click()
         connected(page)
         expect(page.locator("#conversation")).to_be_hidden()
-        assert findings(page) == []
+        assert_no_barriers(page)
         page.get_by_role("tab", name="Conversation").click()
         expect(page.locator("#conversation")).to_be_visible()
         expect(page.locator("#lower")).to_be_hidden()

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from aitask.tests.lab.axe import assert_no_barriers
 from aitask.tests.lab.browser import press, screenshot
 from tasks.tests.browser.site import Site
-from tasks.tests.browser.test_everyone import assert_no_barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 OpenPage = Callable[..., Page]

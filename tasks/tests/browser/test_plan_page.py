@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from aitask.tests.lab.axe import assert_no_barriers
 from aitask.tests.lab.browser import press
 from tasks.tests.browser.site import Site
-from tasks.tests.browser.test_everyone import assert_no_barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 OpenPage = Callable[..., Page]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from aitask.tests.lab.axe import findings
+from aitask.tests.lab.axe import assert_no_barriers
 from aitask.tests.lab.browser import Chromium, open_page
 from tasks.tests.previews.scene import Scene
 
@@ -81,18 +81,18 @@ def test_a_port_appears_opens_with_a_click_and_is_found_again(scene: Scene, page
     port = scene.start()
     preview = opened_by_click(page, port)
     assert f"localhost:{port}" in preview.locator("body").inner_text()
-    assert findings(page) == []
+    assert_no_barriers(page)
     scene.stop(port)
     expect(page.locator("#ports")).to_be_hidden(timeout=SECONDS)
     preview.reload()
     expect(preview.get_by_role("status")).to_contain_text(f"Waiting for port {port}")
-    assert findings(preview) == []
+    assert_no_barriers(preview)
     scene.start(port)
     expect(preview.locator("body")).to_contain_text(f"localhost:{port}", timeout=SECONDS)
     page.get_by_role("button", name="More actions").click()
     page.get_by_role("button", name="Previews…").click()
     expect(page.get_by_role("dialog", name="Previews")).to_contain_text(str(port))
-    assert findings(page) == []
+    assert_no_barriers(page)
     scene.stop(port)
 
 
