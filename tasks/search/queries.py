@@ -23,7 +23,10 @@ from workspaces.git.diffs import key_of
 from workspaces.models import Workspace
 
 Kind = SearchEntry.Kind
-SHOWN_OF_ENTRY = ("kind", "text", "task__title", "task__status", "task__updated_at", "task__workspace__name")
+SHOWN_OF_ENTRY = (
+    *("kind", "text", "task__title", "task__status", "task__updated_at", "task__worktree_path"),
+    "task__workspace__name",
+)
 SHOWN_OF_EVENT = ("seq", "at", "kind", "data", "run__number")
 MOST_HITS, MOST_OF_TASK, MOST_LOOKED_AT = 100, 10, 500
 "Hits of a search, and of one task in it; and how many entries are looked at for them."
@@ -218,15 +221,15 @@ def _hit(
     event = events.get(pk)
     if event is None:
         return None
-    text = _text_of(event, slot, entry.kind)
+    text = _text_of(event, slot, entry)
     return Hit(task, event.run, event.seq, entry.kind, excerpt(text, phrases), event.at)
 
 
-def _text_of(event: Event, slot: int, kind: str) -> str:
-    texts = texts_of(event)
-    if slot < len(texts) and texts[slot][0] == kind:
+def _text_of(event: Event, slot: int, entry: SearchEntry) -> str:
+    texts = texts_of(event, entry.task.worktree_path)
+    if slot < len(texts) and texts[slot][0] == entry.kind:
         return texts[slot][1]
-    return next((text for each, text in texts if each == kind), "")
+    return next((text for kind, text in texts if kind == entry.kind), "")
 
 
 def excerpt(text: str, phrases: Sequence[Phrase]) -> list[Piece]:

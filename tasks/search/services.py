@@ -53,7 +53,7 @@ def add(entries: Iterable[SearchEntry]) -> None:
 
 
 def entries_of(task: Task, event: Event) -> Iterator[SearchEntry]:
-    for slot, (kind, text) in enumerate(texts_of(event)):
+    for slot, (kind, text) in enumerate(texts_of(event, task.worktree_path)):
         yield _entry(task, places.of_event(event.pk, slot), kind, text)
 
 

@@ -15,11 +15,16 @@ PATHS = ("file_path", "path", "notebook_path")
 PATTERNS = ("pattern", "query", "url")
 
 
-def texts_of(event: Event) -> list[Text]:
-    """Return at most SLOTS texts of an event, each with its first MOST_TEXT characters."""
+def texts_of(event: Event, worktree: str = "") -> list[Text]:
+    """Return at most SLOTS texts of an event, each with its first MOST_TEXT characters.
+
+    Names of files are relative to the worktree: its path has words of the task's title.
+    """
     reader = READERS.get(event.kind)
     found = reader(event.data) if reader else iter(())
-    return [(kind, text[:MOST_TEXT]) for kind, text in found if text.strip()][:SLOTS]
+    inside = f"{worktree}/" if worktree else ""
+    short = ((kind, text.removeprefix(inside) if kind == Kind.FILE else text) for kind, text in found)
+    return [(kind, text[:MOST_TEXT]) for kind, text in short if text.strip()][:SLOTS]
 
 
 def _string(data: dict[str, Any], *names: str) -> str:

@@ -1,4 +1,4 @@
-// The search page: the address follows the form, and the arrow keys go through the results.
+// The search page: the address follows the form, the arrow keys go through the results, and Enter opens the first.
 import { onKeys } from "../aitask/keys.js";
 import { tick } from "../aitask/times.js";
 
@@ -12,7 +12,19 @@ form.addEventListener("htmx:before:request", () => {
   const values = [...new FormData(form)].filter(([, value]) => value);
   history.replaceState(null, "", `${form.getAttribute("action")}?${new URLSearchParams(values)}`);
 });
-document.addEventListener("htmx:after:swap", () => tick(results));
+// Enter asks again, so that it opens what fits the words that are typed.
+let opensFirst = false;
+form.addEventListener("submit", () => {
+  opensFirst = true;
+});
+form.addEventListener("input", () => {
+  opensFirst = false;
+});
+document.addEventListener("htmx:after:swap", () => {
+  tick(results);
+  if (opensFirst) results.querySelector("li [data-result]")?.click();
+  opensFirst = false;
+});
 
 document.addEventListener("keydown", (event) => {
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];

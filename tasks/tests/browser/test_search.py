@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from aitask.tests.lab.axe import assert_no_barriers
 from aitask.tests.lab.browser import press
 from tasks.tests.browser.site import Site
-from tasks.tests.browser.test_everyone import assert_no_barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 OpenPage = Callable[..., Page]
@@ -50,6 +50,16 @@ def test_a_result_opens_the_conversation_at_its_place_far_above(long_task: int, 
     expect(page.locator(".is-found")).to_contain_text("zeppelin")
     expect(page.locator(".is-found")).to_be_in_viewport()
     expect(page.get_by_role("button", name="Newest")).to_be_visible()
+
+
+def test_enter_opens_the_first_result(long_task: int, open_one: OpenPage) -> None:
+    page = open_one()
+    press(page, "g", "/")
+    page.wait_for_url("**/search")
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    page.keyboard.type("zeppelin")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(rf"/tasks/{long_task}\?at=1\.30$"))
 
 
 def test_a_conversation_is_searched_filtered_and_outlined(long_task: int, open_one: OpenPage) -> None:

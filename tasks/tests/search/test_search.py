@@ -149,6 +149,14 @@ def test_a_query_that_is_too_long_is_answered_with_a_sentence(people: People) ->
     assert "A search has at most 12 words and 200 characters." in page
 
 
+def test_a_file_is_found_by_its_name_in_the_worktree_and_not_by_the_worktrees_own() -> None:
+    run = a_run(worktree_path="/srv/shop.worktrees/7-feed-the-walrus")
+    path = f"{run.task.worktree_path}/src/manatee.py"
+    save(run, {"kind": "tool", "id": "t", "name": "Read", "title": "", "input": {"file_path": path}})
+    assert hits(run, "walrus") == []
+    assert [hit.text for hit in hits(run, "manatee.py")] == ["src/manatee.py"]
+
+
 def test_only_what_the_user_may_see_is_found(people: People) -> None:
     run = make_run(task=people.task, state="running")
     save(run, text("a secret walrus"))
