@@ -99,18 +99,40 @@ class RunAdmin(RecordAdmin, admin.ModelAdmin[Run]):
     list_display = (
         "pk",
         "task",
-        "number",
         "state",
         "backend",
         "model",
         "queued_at",
-        "finished_at",
-        "cost_usd",
+        "cost",
     )
     list_filter = ("state", "backend", "task__workspace")
     ordering = ("-pk",)
     search_fields = ("task__title", "cli_session", "reason")
     list_select_related = ("task",)
+    groups: tuple[tuple[str | None, tuple[str, ...]], ...] = (
+        (None, ("task", "number", "kind", "state", "reason", "activity", "prompt", "asked_by")),
+        ("Agent", ("backend", "model", "reasoning_effort", "permission_mode", "cli_version", "cli_session")),
+        ("Times", ("queued_at", "started_at", "finished_at", "last_heard_at", "last_event_at")),
+        (
+            "Tokens and cost",
+            (
+                *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+                *("reasoning_tokens", "cost_usd", "cost_source", "context_used", "context_window"),
+            ),
+        ),
+        ("On the host", ("commit", "run_dir", "tmux_session", "tmux_window", "tmux_socket")),
+    )
+
+    @admin.display(ordering="cost_usd")
+    def cost(self, run: Run) -> str:
+        return "-" if run.cost_usd is None else f"${run.cost_usd:.4f}"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Run | None = None) -> Any:
+        """Return what people look for in groups, and all other fields folded below them."""
+        named = {name for _, names in self.groups for name in names}
+        others = [name for name in self.get_fields(request, obj) if name not in named]
+        groups = [(title, {"fields": names}) for title, names in self.groups]
+        return [*groups, ("Internal", {"fields": others, "classes": ["collapse"]})]
 
 
 @admin.register(Event)

@@ -55,6 +55,7 @@ class WorkspaceAdminForm(forms.ModelForm[Workspace]):
     class Meta:
         model = Workspace
         fields = "__all__"  # noqa: DJ007  (staff can edit every field)
+        widgets = {"members": forms.CheckboxSelectMultiple}
         labels = {
             "kind": "Host",
             "default_backend": "Default CLI",
@@ -99,7 +100,6 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     list_filter = ("kind", "default_backend")
     search_fields = ("name", "repo_path", "ssh_host")
     list_select_related = ("owner",)
-    filter_horizontal = ("members",)
     actions = ["run_health_check"]
     fieldsets = (
         (None, {"fields": ("name", "owner")}),

@@ -75,10 +75,10 @@ def _told(answer: wire.SpotlightAnswer) -> list[str]:
     told = []
     covered, returned = answer.get("covered"), answer.get("returned")
     if covered:
-        told.append(f"Your uncommitted changes are hidden until you go back in: {some_of(covered)}.")
+        told.append(f"Until you go back, your uncommitted changes are hidden: {some_of(covered)}.")
     if returned and returned["edited"]:
         names = some_of(returned["edited"])
-        told.append(f"What was changed while a task was shown is kept in {returned['rescue']}: {names}.")
+        told.append(f"Changes made while the task was shown are kept in {returned['rescue']}: {names}.")
     if returned and returned["left"]:
-        told.append(f"These stay as they were committed meanwhile: {some_of(returned['left'])}.")
+        told.append(f"These files were committed meanwhile, and are kept: {some_of(returned['left'])}.")
     return told

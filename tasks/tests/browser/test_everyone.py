@@ -5,56 +5,33 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from aitask.tests.lab.axe import assert_no_barriers
 from aitask.tests.lab.browser import press
 from aitask.tests.lab.repos import make_repo
-from aitask.tests.lab.tools import missing, tools_path
 from tasks.tests.browser.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 OpenPage = Callable[..., Page]
-RUN_AXE = """async () => {
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;  // changes colours, and nothing else
-  const rules = dark ? {runOnly: ["color-contrast", "link-in-text-block"]} : {};
-  const still = () => Promise.allSettled(document.getAnimations()
-    .filter(one => one.effect.getTiming().iterations === 1).map(one => one.finished));
-  for (let left = 10; ; left--) {
-    let asked = false;
-    const note = () => { asked = true; };
-    document.addEventListener("htmx:beforeRequest", note);
-    await still();
-    const found = (await axe.run(document, {resultTypes: ["violations"], ...rules})).violations;
-    document.removeEventListener("htmx:beforeRequest", note);
-    if (!found.length || !left || !(asked || document.querySelector(".htmx-request"))) return found;
-    await new Promise(done => setTimeout(done, 100));
-  }
-}"""
-"""Answers have come and transitions are over when colours are judged: what is stale is faint. An animation
-that is cancelled because its element was replaced is over, too. A page that has asked for news meanwhile is
-judged again.
-"""
 
 
-def axe_source() -> str:
-    scripts = [Path(folder).parent / "axe-core" / "axe.min.js" for folder in tools_path()]
-    kept = [script for script in scripts if script.is_file()]
-    return kept[0].read_text() if kept else missing("axe-core is not installed; `bash .ci/test` installs it")
-
-
-def assert_no_barriers(page: Page) -> None:
-    expect(page.locator(".htmx-request")).to_have_count(0, timeout=60_000)
-    page.evaluate(axe_source())
-    found: list[dict[str, Any]] = page.evaluate(RUN_AXE)
-    told = [
-        (issue["id"], [(node["target"], node["failureSummary"]) for node in issue["nodes"]][:4])
-        for issue in found
-    ]
-    assert not told, f"{page.url}: {told}"
+SCROLLS = """() => [...document.querySelectorAll("body *")].filter(each => {
+  const {overflowX} = getComputedStyle(each);
+  return ["auto", "scroll"].includes(overflowX) && each.scrollWidth > each.clientWidth + 1
+    && !each.matches("pre, code, .columns, textarea, select, .graph");
+}).map(each => `${each.tagName}#${each.id}.${each.className}`)"""
+"""What must be scrolled sideways to be read: only the board's columns and code may have to be."""
+ADMIN = (
+    "/admin/",
+    "/admin/tasks/run/",
+    "/admin/tasks/run/1/change/",
+    "/admin/tasks/task/",
+    "/admin/workspaces/workspace/",
+    "/admin/workspaces/workspace/1/change/",
+)
 
 
 def addresses(site: Site) -> list[str]:
@@ -104,6 +81,14 @@ def test_axe_finds_no_barrier(site: Site, open_one: OpenPage, scheme: str) -> No
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier_in_the_admin(open_one: OpenPage, scheme: str) -> None:
+    page = open_one(scheme=scheme)
+    for path in ADMIN:
+        page.goto(path)
+        assert_no_barriers(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_barrier_in_what_opens(open_one: OpenPage, scheme: str) -> None:
     page = open_one(scheme=scheme)
     press(page, "n")
@@ -120,6 +105,19 @@ def test_axe_finds_no_barrier_in_what_opens(open_one: OpenPage, scheme: str) -> 
     expect(page.locator(".card .title:focus")).to_have_count(1)
     press(page, "m")
     expect(page.locator("#cardmenu")).to_be_visible()
+    assert_no_barriers(page)
+    press(page, "Escape", "Space")
+    expect(page.locator("#manybar")).to_contain_text("1 selected")
+    assert_no_barriers(page)
+    press(page, "Escape")
+    expect(page.locator("#manybar")).to_be_hidden()
+    press(page, "R")
+    expect(page.locator("#many")).to_be_visible()
+    assert_no_barriers(page)
+    press(page, "Escape")
+    expect(page.locator("#many")).to_be_hidden()
+    press(page, "Control+k")
+    expect(page.locator("#palette [role=option]").first).to_be_visible()
     assert_no_barriers(page)
 
 
@@ -143,6 +141,15 @@ def test_no_page_is_wider_than_its_window(site: Site, open_one: OpenPage) -> Non
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+def test_on_a_phone_nothing_but_code_and_the_board_is_scrolled_sideways(
+    site: Site, open_one: OpenPage
+) -> None:
+    page = open_one("/login", width=390, height=844)
+    for path in (*addresses(site), *ADMIN):
+        page.goto(path)
+        assert page.evaluate(SCROLLS) == [], path
+
+
 @pytest.mark.parametrize("title", ["Upgrade to React 20", "Round amounts half to even everywhere"])
 def test_at_200_percent_half_of_the_window_is_left_for_the_conversation(
     site: Site, open_one: OpenPage, title: str
@@ -155,6 +162,17 @@ def test_at_200_percent_half_of_the_window_is_left_for_the_conversation(
     assert shown >= 225
     for button in page.locator("#head > :not(.figures) button:visible, #say button:visible").all():
         expect(button).to_be_in_viewport()
+
+
+def test_at_200_percent_the_verbs_of_a_form_are_in_view_while_it_scrolls(open_one: OpenPage) -> None:
+    page = open_one(width=720, height=450)
+    expect(page.locator(".boardlegend")).to_be_hidden()
+    press(page, "n")
+    run = page.locator("#new-task").get_by_role("button", name="Create and run")
+    expect(run).to_be_in_viewport(ratio=1)
+    page.get_by_label("Labels").focus()
+    expect(page.get_by_label("Labels")).to_be_in_viewport(ratio=1)
+    expect(run).to_be_in_viewport(ratio=1)
 
 
 def test_nothing_is_said_in_the_browsers_console(site: Site, open_one: OpenPage) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from aitask.tests.lab.axe import assert_no_barriers
 from aitask.tests.lab.browser import press
 from aitask.tests.lab.wait import wait_for
 from tasks.tests.browser.site import Site
 from tasks.tests.browser.test_board import column, drag
-from tasks.tests.browser.test_everyone import assert_no_barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 OpenPage = Callable[..., Page]
@@ -82,6 +82,15 @@ def test_lines_get_comments_that_go_to_the_agent_together(
     assert "Say which currency." in prompt
     site.do(f"Run.objects.filter(task={shop['currencies']}, state__in=Run.LIVE).delete()")
     site.do(f"Task.objects.filter(pk={shop['currencies']}).update(status='review')")
+
+
+def test_a_link_to_a_file_opens_the_changes_at_it(shop: dict[str, int], open_one: OpenPage) -> None:
+    """As results of the search have it."""
+    page = open_one(f"/tasks/{shop['currencies']}/changes")
+    last = page.locator(".file").last
+    place = last.get_attribute("id")
+    page.goto(f"/tasks/{shop['currencies']}/changes?again#{place}")
+    expect(page.locator(f"#{place} summary")).to_be_focused()
 
 
 def write_comment(page: Page, text: str) -> None:

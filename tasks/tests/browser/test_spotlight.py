@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from aitask.tests.lab.axe import findings
+from aitask.tests.lab.axe import assert_no_barriers
 from tasks.tests.browser.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -16,7 +16,7 @@ SHOWN = """
 from tasks.models import Spotlight
 task = Task.objects.filter(status='review').order_by('workspace', 'rank').first()
 Spotlight.objects.update_or_create(workspace=task.workspace, defaults=dict(state='shown', task=task,
-    commit='5f0c2d9a1b' * 4, told='Your uncommitted changes are hidden until you go back in: a.py.',
+    commit='5f0c2d9a1b' * 4, told='Until you go back, your uncommitted changes are hidden: a.py.',
     by=User.objects.first()))
 doorbell.ring('board')
 result = [task.pk, task.title, task.workspace_id]
@@ -51,7 +51,7 @@ def test_the_bar_fits_and_can_be_used_by_everybody(
         expect(bar.get_by_role("button", name="Back")).to_be_visible()  # without its keys on a phone
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert bar.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
-        assert findings(page) == []
+        assert_no_barriers(page)
 
 
 def test_the_menu_of_a_card_shows_its_change_in_the_checkout(site: Site, open_one: OpenPage) -> None:
@@ -61,7 +61,7 @@ def test_the_menu_of_a_card_shows_its_change_in_the_checkout(site: Site, open_on
     board.locator("#cardmenu [data-verb='spotlight']").click()
     bar = board.locator(f"#spotlight-{workspace}")
     expect(bar).to_contain_text(f"#{pk}")
-    expect(bar).to_contain_text("into the checkout of")
+    expect(bar).to_contain_text("in the checkout of")
     site.do("from tasks.models import Spotlight; Spotlight.objects.all().delete(); doorbell.ring('board')")
 
 
@@ -77,7 +77,7 @@ def test_the_bar_says_what_the_checkout_shows_until_it_is_back(
     page.keyboard.press("z")
     page.keyboard.press("b")
     for each in (board, page):
-        expect(each.locator(f"#spotlight-{workspace}")).to_contain_text("putting the checkout of")
+        expect(each.locator(f"#spotlight-{workspace}")).to_contain_text("restoring the checkout of")
         expect(each.get_by_role("button", name="Back z b")).to_have_count(0)
     site.do(WENT_BACK)
     for each in (board, page):

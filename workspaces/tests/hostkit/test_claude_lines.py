@@ -121,6 +121,16 @@ def test_errors_of_the_service_have_codes_and_retries_are_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "words"),
+    [("unknown", "The request failed"), (None, "The request failed"), ("odd_thing", "Odd thing")],
+)
+def test_a_retry_for_a_reason_without_a_code_is_told_in_words(error: str | None, words: str) -> None:
+    agent, tape = claude()
+    agent.feed({"type": "system", "subtype": "api_retry", "error": error, "attempt": 1, "max_retries": 2})
+    assert tape.of("error")[-1]["text"] == f"{words}: retry 1 of 2 in 0 s"
+
+
+@pytest.mark.parametrize(
     ("status", "word", "text", "code"),
     [
         (None, "authentication_failed", "Not logged in", "login"),

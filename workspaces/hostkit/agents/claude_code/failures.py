@@ -21,6 +21,12 @@ RETRIED = {
 """Why a request is tried again, by error code. Others are named as the CLI names them."""
 
 
+def _words(error: object) -> str:
+    """Return the CLI's name of an error in words."""
+    name = str(error or "unknown")
+    return "The request failed" if name == "unknown" else name.replace("_", " ").capitalize()
+
+
 class ClaudeFailures:
     """Reports failures with what earlier lines have said about them."""
 
@@ -38,7 +44,7 @@ class ClaudeFailures:
         code = failure_code(status, str(line.get("error")))
         delay = float(line.get("retry_delay_ms") or 0) / 1000
         attempt = f"retry {line.get('attempt')} of {line.get('max_retries')} in {delay:.0f} s"
-        self._agent.report_retry(f"{RETRIED.get(code) or line.get('error')}: {attempt}", code, status)
+        self._agent.report_retry(f"{RETRIED.get(code) or _words(line.get('error'))}: {attempt}", code, status)
 
     def note_limit(self, line: Json) -> None:
         event = limit_event(line.get("rate_limit_info") or {})
