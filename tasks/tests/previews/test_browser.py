@@ -133,7 +133,7 @@ def test_the_bar_of_spotlight_opens_what_runs_in_the_checkout(scene: Scene, page
     dialog = page.get_by_role("dialog", name="Previews")
     button = dialog.get_by_role("button", name=f"Open port {port} in a new tab")
     expect(button).to_be_visible(timeout=SECONDS)
-    assert findings(page) == []
+    assert_no_barriers(page)
     with page.context.expect_page() as found:
         button.click()
     address = re.compile(rf"//w{scene.workspace}-{port}\.preview\.localhost:\d+/$")
