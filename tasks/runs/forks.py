@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from aitask.lib.errors import Refused
 from tasks.models import Event, Run, Task
+from workspaces import clis
 
 ANCHOR = re.compile(r"[A-Za-z0-9][\w.-]{0,99}\Z", re.ASCII)
 "Ids of lines and turns. They come from a file that an agent could have written."
@@ -45,9 +46,24 @@ def place_of(event: Event) -> ForkPlace:
             f"This conversation was one with {label}, which the task no longer uses.",
             f"Edit the task, and choose {label} again.",
         )
-    if event.kind == "text":
-        return _after(event)
-    return _before(event)
+    place = _after(event) if event.kind == "text" else _before(event)
+    cli = clis.find(run.backend)
+    if cli and cli.forgets_at_compaction and _is_compacted(run.task, place):
+        raise Refused(
+            f"{run.get_backend_display()} has compacted the conversation since, and can't go back to before.",
+            "Take a message or an answer after the compaction.",
+        )
+    return place
+
+
+def _is_compacted(task: Task, place: ForkPlace) -> bool:
+    """Whether the session was compacted after this place."""
+    events = Event.objects.filter(run__task=task, run__cli_session=place.session)
+    at = events.filter(data__anchor=place.anchor).select_related("run").first()
+    if at is None:
+        return False
+    later = Q(run__number__gt=at.run.number) | Q(run=at.run, seq__gt=at.seq)
+    return events.filter(later, kind="compaction", data__phase="finished").exists()
 
 
 def _after(event: Event) -> ForkPlace:

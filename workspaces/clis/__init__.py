@@ -44,6 +44,8 @@ class Cli:
     "Whether its agent supports the permission mode `plan`, in which nothing is written unasked."
     has_plan_runs: bool = False
     "Whether its agent can only read, and answer with proposed tasks (`kind` of the run is `plan`)."
+    forgets_at_compaction: bool = False
+    "Whether its sessions can't be forked at a place before their last compaction."
     order: int = 100
     "Position in lists, lowest first. The first CLI is the default of new workspaces."
 

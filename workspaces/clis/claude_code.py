@@ -19,5 +19,6 @@ CLI = Cli(
     reports_reasoning=False,
     has_plan_mode=True,
     has_plan_runs=True,
+    forgets_at_compaction=True,
     order=1,
 )

@@ -6,7 +6,7 @@ import pytest
 
 from aitask.lib.errors import Refused
 from tasks import rendering
-from tasks.models import Event, Run
+from tasks.models import Event, Run, Task
 from tasks.runs import services
 from tasks.runs.forks import ForkPlace, place_of
 from tasks.runs.launch import _counted_before
@@ -66,6 +66,38 @@ def test_there_is_nothing_before_the_first_message(run: Run) -> None:
 def test_a_place_that_no_cli_has_named_is_refused(run: Run, anchor: object) -> None:
     with pytest.raises(Refused, match="can't be forked here"):
         place_of(make_event(run, "text", text="x", anchor=anchor))
+
+
+@pytest.mark.parametrize("is_of_a_later_run", [False, True])
+def test_claude_code_goes_back_to_no_place_before_a_compaction(
+    run: Run, people: People, is_of_a_later_run: bool
+) -> None:
+    Run.objects.update(backend="claude_code")
+    Task.objects.update(backend="claude_code")
+    before, asked = text(run, "u1"), message(run)
+    make_event(run, "compaction", phase="failed")
+    assert place_of(fresh(before)) == place_of(fresh(asked)) == ForkPlace("s1", "u1")
+    later = make_run(task=people.task, number=2, state="succeeded", resumes="s1", cli_session="s1")
+    make_event(later if is_of_a_later_run else run, "compaction", phase="finished")
+    after = text(later, "u2")
+    for event in (before, asked):
+        with pytest.raises(Refused, match="has compacted the conversation since"):
+            place_of(fresh(event))
+    Run.objects.filter(pk=later.pk).update(backend="claude_code")
+    assert place_of(fresh(after)) == ForkPlace("s1", "u2")
+
+
+def test_codex_goes_back_to_before_a_compaction(run: Run) -> None:
+    Run.objects.update(backend="codex")
+    Task.objects.update(backend="codex")
+    before = text(run, "t1")
+    make_event(run, "compaction", phase="finished")
+    assert place_of(fresh(before)) == ForkPlace("s1", "t1")
+
+
+def fresh(event: Event) -> Event:
+    """The event as the view reads it."""
+    return Event.objects.select_related("run__task").get(pk=event.pk)
 
 
 def test_another_cli_can_not_fork_it(run: Run, people: People) -> None:
