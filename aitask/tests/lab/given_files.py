@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import struct
 import tarfile
 import zlib
@@ -60,12 +61,22 @@ def traces_in(content: bytes, *folders: Path) -> list[Path]:
     with contextlib.suppress(UnicodeDecodeError):
         text = content.decode()
         forms += [json.dumps(text, ensure_ascii=pure)[1:-1].encode() for pure in (True, False)]
-    files = [path for folder in folders for path in folder.rglob("*") if _is_file(path)]
-    return [path for path in files if any(form in path.read_bytes() for form in forms)]
+    found = []
+    for folder in folders:
+        for root, _, names in os.walk(
+            folder
+        ):  # what a program removes meanwhile is no error, unlike in rglob
+            files = (Path(root, name) for name in names)
+            found += [path for path in files if any(form in _read(path) for form in forms)]
+    return found
 
 
-def _is_file(path: Path) -> bool:
-    return not path.is_symlink() and path.is_file()
+def _read(path: Path) -> bytes:
+    """Return the content of a file that is no link; nothing if it has gone."""
+    try:
+        return b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def digests_in(value: Any) -> Iterator[str]:

@@ -265,7 +265,8 @@ def test_a_service_that_hangs_is_told_from_a_version_that_does(world: World, bac
 def test_an_update_by_npm_in_mid_run_disturbs_neither_this_run_nor_the_next(
     world: World, backend: str, packages: Packages
 ) -> None:
-    place = Place(world, backend)
+    """Without a sandbox, whose helper is a program of Codex's package: Codex asks if it has gone."""
+    place = Place(world, backend, permission_mode="full")
     place.environment["PATH"] = f"{packages.programs}:/usr/bin:/bin"
     world.api.patch(f"/api/workspaces/{place.workspace}", {"environment": place.environment})
     place.succeed()

@@ -104,8 +104,13 @@ def test_files_of_every_kind_go_with_the_prompt_a_message_and_a_follow_up_and_le
     worktree, files = cloud.worktree(run), len(cloud.given_to(again))
     api.delete(f"/api/tasks/{run['task']}")
     wait_for(lambda: not folder.exists(), 60, "the folder to be removed")
-    assert {name: cloud.traces_of(content) for name, content in given.items()} == {name: [] for name in given}
-    assert not list((cloud.state / "runs").glob(f"*-{run['id']}-*"))
+    left = {}
+
+    def nothing_is_left() -> bool:
+        left.update({name: cloud.traces_of(content) for name, content in given.items()})
+        return not any(left.values()) and not list((cloud.state / "runs").glob(f"*-{run['id']}-*"))
+
+    wait_for(nothing_is_left, 60, lambda: f"nothing to be left but {left}")
     cloud.resume_by_hand(again, worktree)
     empty = cloud.given_to(again)
     assert (len(empty), set(empty) & set(map(digest, given.values()))) == (files, set())
