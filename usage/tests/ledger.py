@@ -184,6 +184,11 @@ def measured(world: World, sessions: list[Session], at_once: int, until: float) 
     workspaces = add_workspaces(world)
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda session: session.work(world, workspaces, until), sessions))
+    return unexplained(world, sessions) + audited(world)
+
+
+def unexplained(world: World, sessions: list[Session]) -> list[str]:
+    """Return what differs without a known reason, and print all that differs."""
     wrong = strangers(world, sessions)
     for session in filter(lambda session: session.runs, sessions):
         difference = session.difference(world)
@@ -192,7 +197,7 @@ def measured(world: World, sessions: list[Session], at_once: int, until: float) 
             said = f"{session.backend} {session.runs[0]['cli_session']} {session.kinds}: {difference}"
             print("broken off" if is_explained else "WRONG", said, flush=True)
             wrong += [] if is_explained else [said]
-    return wrong + audited(world)
+    return wrong
 
 
 def strangers(world: World, sessions: list[Session]) -> list[str]:
