@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import random
 import secrets
@@ -347,18 +348,35 @@ class TerminalHub:
         window = viewer.pane.window
         viewer.pane.remove(viewer)
         if not window.viewers:
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._unlink, window)
+            unlink = functools.partial(self._start_unlinking, window)
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, unlink)
 
-    def _unlink(self, window: LinkedWindow) -> None:
-        """Unlink a window without viewers. Its size then follows its other tmux clients again."""
-        if window.viewers or self._client is None or self._windows.get(window.id) is not window:
+    def _start_unlinking(self, window: LinkedWindow) -> None:
+        if self._client and self._is_left(window):
+            self._start(self._unlink(self._client, window))
+
+    async def _unlink(self, client: ControlClient, window: LinkedWindow) -> None:
+        """Unlink a window without viewers. Its size then follows its other tmux clients again.
+
+        All its panes are paused first. tmux would keep what they print from now on, without limit: it waits
+        until a client that has once read a pane reads on, also if the window is linked no more.
+        """
+        try:
+            panes = (await client.ask(f"list-panes -t {window.id} -F '#{{pane_id}}'"))[0]
+        except TmuxRefused:
+            panes = []  # the window has gone
+        if self._client is not client or not self._is_left(window):
             return
         del self._windows[window.id]
-        for pane in window.panes.values():
-            del self._panes[pane.id]
-            pane.release()
-        self._client.send(f"set-option -w -u -t {window.id} window-size")
-        self._client.send(f"unlink-window -t {self.name}:{window.id}")
+        for viewed in window.panes:
+            del self._panes[viewed]
+        for pane in panes:
+            client.send(f"refresh-client -A '{pane.decode()}:pause'")
+        client.send(f"set-option -w -u -t {window.id} window-size")
+        client.send(f"unlink-window -t {self.name}:{window.id}")
+
+    def _is_left(self, window: LinkedWindow) -> bool:
+        return not window.viewers and self._windows.get(window.id) is window
 
     def _send_windows(self, viewer: Viewer, rows: list[Row]) -> None:
         shown = chosen(rows, viewer.target.window).window

@@ -73,7 +73,8 @@ class Pane:
         self.may_be_in_mode = False
         "Whether the pane may be in copy mode, which would take the input."
         self._client = client
-        self._paused = False
+        self._paused = True
+        "It may be: it is paused when its window is unlinked. The first snapshot continues it."
         self._unseen = 0
         "Bytes of output since the last viewer left."
         self._repaint: asyncio.TimerHandle | None = None
@@ -203,12 +204,6 @@ class Pane:
         self._end_skip()
         self._leave_mode()
         self._client.send(protocol.new_line(self.id), 2)
-
-    def release(self) -> None:
-        """Continue a paused pane before its window is unlinked."""
-        if self._paused:
-            self._paused = False
-            self._client.send(f"refresh-client -A '{self.id}:continue'")
 
     def _paste(self, data: bytes, *, bracketed: bool) -> None:
         # Each paste has its own buffer: a lost connection may leave an incomplete one behind.

@@ -11,6 +11,7 @@ from aitask.lib import sleep
 from aitask.tests.lab.wait import wait_for
 from terminal.control import gateway, snapshot
 from terminal.control.hub import SessionGone
+from terminal.tests.figures import resident
 from terminal.tests.hubs import SHELL, FakeBrowser, LocalHub
 from workspaces.hosts import Address, HostError
 from workspaces.hosts.hub import hub as hosts_hub
@@ -125,6 +126,32 @@ def test_a_real_terminal_gets_its_own_size_back_when_browsers_have_left(
     browser.leave()
     wait_for(lambda: hub.windows() == ["idle"], 5, "the window's leaving the hub")
     assert hub.tmux.run("show-options", "-w", "-t", "=work:", "window-size") == ""
+
+
+def test_tmux_keeps_nothing_for_browsers_that_have_left(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of the pane that they saw, nor of another one of its window."""
+    monkeypatch.setattr("terminal.control.hub.LINGER_SECONDS", 0.05)
+    hub.session(limit=100)
+    browser = hub.open()
+    hub.tmux.run("split-window", "-t", "=work:", SHELL)
+    panes = hub.tmux.run("list-panes", "-t", "=work:", "-F", "#{pane_id}").split()
+    for pane in panes:
+        hub.tmux.run("send-keys", "-t", pane, "echo se''en", "Enter")
+    browser.wait_for("seen")
+    browser.leave()
+    wait_for(lambda: hub.windows() == ["idle"], 20, "the window's leaving the hub")
+    server = int(hub.tmux.run("display-message", "-p", "#{pid}"))
+    before = resident(server)
+    for pane in panes:
+        hub.tmux.run("send-keys", "-t", pane, f"yes {'x' * 70} | head -c 10000000; echo do''ne", "Enter")
+    for pane in panes:
+        wait_for(lambda pane=pane: "done" in hub.tmux.run("capture-pane", "-p", "-t", pane), 120, "the end")  # type: ignore[misc]
+    assert resident(server) < before + 8_000_000
+    back = hub.open()
+    back.type("echo aga''in\r")
+    back.wait_for("again")
 
 
 def test_a_session_killed_from_outside_leaves_nothing_behind(hub: LocalHub) -> None:
