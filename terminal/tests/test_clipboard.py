@@ -120,6 +120,7 @@ def test_several_lines_are_shown_before_a_program_gets_them_that_would_run_them(
     press(page, "o")
     until_shows(page, "$ echo fir''st echo second")
     press(page, "Control+c")
+    until_shows(page, "second^C\n$ ")  # what comes before the prompt is thrown away
     page.evaluate(PASTE, text)
     press(page, "y")
     until_shows(page, "\nfirst\n")
