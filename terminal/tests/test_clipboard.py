@@ -117,11 +117,13 @@ def test_several_lines_are_shown_before_a_program_gets_them_that_would_run_them(
     press(page, "Escape")
     expect(dialog).to_be_hidden()
     page.evaluate(PASTE, text)
+    expect(dialog).to_be_visible()
     press(page, "o")
     until_shows(page, "$ echo fir''st echo second")
     press(page, "Control+c")
     until_shows(page, "second^C\n$ ")  # what comes before the prompt is thrown away
     page.evaluate(PASTE, text)
+    expect(dialog).to_be_visible()
     press(page, "y")
     until_shows(page, "\nfirst\n")
     until_shows(page, "second\n$ ")  # the shell may have echoed the line before it printed the prompt
