@@ -119,10 +119,8 @@ if _database["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    if "aitask.asgi" in sys.modules:
-        _database["ENGINE"] = (
-            "aitask.lib.pooled_sqlite3"  # CONN_MAX_AGE is 0: a thread gives back its connection
-        )
+    if "aitask.asgi" in sys.modules:  # the web process has short-lived threads, which share connections
+        _database["ENGINE"] = "aitask.lib.pooled_sqlite3"
     else:
         _database["CONN_MAX_AGE"] = None
 elif "aitask.asgi" in sys.modules:

@@ -211,6 +211,15 @@ def _finite(value: float) -> Optional[float]:
 # values
 
 
+def size_problem(content: object) -> str:
+    """Return that an answer is too long, or can't be sent as JSON; empty if it can."""
+    try:
+        too_long = len(json.dumps(content)) > MAX_CONTENT
+    except (RecursionError, ValueError, TypeError):
+        too_long = True
+    return f"The answer is too long: at most {MAX_CONTENT:,} characters can be sent." if too_long else ""
+
+
 def problems_of(
     fields: Sequence[FormField],
     content: object,
@@ -222,12 +231,8 @@ def problems_of(
     """
     if not isinstance(content, dict):
         return {"": "The answer is not an object."}
-    try:
-        too_long = len(json.dumps(content)) > MAX_CONTENT
-    except (RecursionError, ValueError, TypeError):
-        too_long = True
-    if too_long:
-        return {"": f"The answer is too long: at most {MAX_CONTENT:,} characters can be sent."}
+    if problem := size_problem(content):
+        return {"": problem}
     known = {field.name: field for field in fields}
     found = {str(name): "There is no such field." for name in content if name not in known}
     for name, field in known.items():

@@ -6,7 +6,7 @@ import json
 from typing import Any, Dict, List, Mapping, Optional
 
 from ..wire import Json, RequestEvent
-from .forms import HIDDEN_VALUE, MAX_CONTENT, SECRET_FORMATS, SECRET_NAME, FormField, NotAForm, fields_of
+from .forms import HIDDEN_VALUE, SECRET_FORMATS, SECRET_NAME, FormField, NotAForm, fields_of, size_problem
 from .forms import problems_of as problems_of_fields
 from .json_schema import misfits
 
@@ -37,12 +37,8 @@ def form_problems(request: Mapping[str, Any], content: object) -> Dict[str, str]
         return problems_of_fields(fields, content)
     if not isinstance(content, dict):
         return {"": "The answer must be a JSON object."}
-    try:
-        too_long = len(json.dumps(content)) > MAX_CONTENT
-    except (RecursionError, ValueError, TypeError):
-        too_long = True
-    if too_long:
-        return {"": f"The answer is too long: at most {MAX_CONTENT:,} characters can be sent."}
+    if problem := size_problem(content):
+        return {"": problem}
     return misfits(raw_schema(request), content)
 
 
